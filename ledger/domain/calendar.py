@@ -1,0 +1,143 @@
+"""Time: instants are UTC microseconds since 1970; days and midnights are those of the terms' zone.
+
+Periods are half-open: what happens at a boundary instant belongs to the later period.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
+DAY = 86_400 * SECOND
+"""Microseconds in 24 hours (which is how lateness is measured, not local days)."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])",
+    re.ASCII,
+)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_EARLIEST = -62_000_000_000 * SECOND
+_LATEST = 250_000_000_000 * SECOND
+
+
+def parse_instant(text: str) -> int:
+    """Microseconds of an RFC 3339 instant with an offset, to the microsecond at most. Raises ValueError."""
+    if not _INSTANT.fullmatch(text):
+        msg = "not an RFC 3339 instant with an offset, to the microsecond at most"
+        raise ValueError(msg)
+    instant = (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
+    if not _EARLIEST <= instant <= _LATEST:
+        msg = "beyond the times that the ledger keeps"
+        raise ValueError(msg)
+    return instant
+
+
+def format_instant(instant: int) -> str:
+    """The instant in UTC by RFC 3339, with a fraction only where there is one."""
+    moment = EPOCH + timedelta(microseconds=instant)
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+def parse_day(text: str) -> date:
+    """A day such as `2023-07-03`. Raises ValueError."""
+    if not _DAY.fullmatch(text):
+        msg = "not a day such as 2023-07-03"
+        raise ValueError(msg)
+    return date.fromisoformat(text)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as Avro's `date` counts them."""
+    return (day - _EPOCH_DAY).days
+
+
+def day_of_number(number: int) -> date:
+    """The day that lies `number` days after 1970-01-01."""
+    return _EPOCH_DAY + timedelta(days=number)
+
+
+def instant_of(moment: datetime) -> int:
+    """Microseconds of an aware datetime."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def datetime_of(instant: int) -> datetime:
+    """The aware UTC datetime of an instant."""
+    return EPOCH + timedelta(microseconds=instant)
+
+
+class Zone:
+    """Local days and clock times of one IANA time zone."""
+
+    __slots__ = ("_info", "_midnight", "name")
+
+    def __init__(self, name: str) -> None:
+        """Raises ZoneInfoNotFoundError (a KeyError) for a name that is no zone."""
+        self._info = ZoneInfo(name)
+        self.name = name
+        self._midnight = lru_cache(maxsize=4096)(self._find_midnight)
+
+    def _find_midnight(self, day: date) -> int:
+        return instant_of(datetime.combine(day, time.min, tzinfo=self._info))
+
+    def local(self, instant: int) -> datetime:
+        """The zone's wall clock at an instant."""
+        return datetime_of(instant).astimezone(self._info)
+
+    def day(self, instant: int) -> date:
+        """The local day that an instant lies in."""
+        return self.local(instant).date()
+
+    def midnight(self, day: date) -> int:
+        """The instant at which a local day begins."""
+        return self._midnight(day)
+
+    def end_of_days(self, granted_at: int, days: int) -> int:
+        """When n days granted on a local day end: 00:00 at the start of that day + n + 1 (SP23-16)."""
+        return self.midnight(self.day(granted_at) + timedelta(days=days + 1))
+
+    def plus_days(self, boundary: int, days: int) -> int:
+        """A boundary moved on by whole local days, at the same time of day (grace and waiting, SP23-18).
+
+        A day's beginning stays one, also where the clock skips midnight on one of the two days.
+        """
+        if days == 0:
+            return boundary
+        local = self.local(boundary)
+        if boundary == self.midnight(local.date()):
+            return self.midnight(local.date() + timedelta(days=days))
+        return instant_of(_wall(local + timedelta(days=days), self._info))
+
+    def plus_months(self, instant: int, months: int) -> int:
+        """An instant moved on by calendar months, to the month's last day where it is shorter."""
+        moment = self.local(instant)
+        month = moment.month - 1 + months
+        year, month = moment.year + month // 12, month % 12 + 1
+        day = min(moment.day, monthrange(year, month)[1])
+        return instant_of(_wall(moment.replace(year=year, month=month, day=day), self._info))
+
+    def next_midnight(self, instant: int) -> int:
+        """The first local 00:00 that is not before the instant."""
+        day = self.day(instant)
+        start = self.midnight(day)
+        return start if start == instant else self.midnight(day + timedelta(days=1))
+
+
+def _wall(moment: datetime, info: ZoneInfo) -> datetime:
+    """The same wall-clock reading with its offset looked up anew."""
+    return moment.replace(tzinfo=None).replace(tzinfo=info)
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> Zone:
+    """The zone of that name, made once."""
+    return Zone(name)

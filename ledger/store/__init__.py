@@ -1,0 +1,1 @@
+"""The logs: where events and the journal of commands are kept."""

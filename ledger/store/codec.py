@@ -1,0 +1,176 @@
+"""Avro, in and out: events, commands and outcomes as `schema fingerprint ‖ Avro body`.
+
+The `eventsourcing` library's mapper is replaced by one that writes these bytes; so they are the same in every log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+from fastavro import schemaless_reader, schemaless_writer
+
+from ledger.domain.account import Account
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.number import Number
+from ledger.errors import SchemaUnknown
+from ledger.journal import Snapshot
+from ledger.outcomes import EventReference, Outcome
+from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
+
+_OUTCOME = "ledger.reply.Outcome"
+_SNAPSHOTS: dict[str, type[Account] | type[Number]] = {
+    "snapshot/Account": Account,
+    "snapshot/Number": Number,
+}
+
+
+class Codec:
+    """Writes by the schemas of this release, and reads by whatever schema a record was written with."""
+
+    def __init__(self) -> None:
+        self._events = {name: (s.fingerprint, s.parsed) for name, s in load("events").items()}
+        self._commands = {
+            name.rpartition(".")[2]: (s.fingerprint, s.parsed, s.without("at"))
+            for name, s in load("commands").items()
+        }
+        outcome = load("replies")[_OUTCOME]
+        self._outcome = (outcome.fingerprint, outcome.parsed)
+        self._by_fingerprint: dict[bytes, RecordSchema] = {}
+        for kind in ("events", "commands", "replies"):
+            self.learn(load(kind).values())
+
+    def learn(self, schemas: Iterable[RecordSchema]) -> None:
+        """Takes in schemas that a log holds, so that what they wrote can be read."""
+        for schema in schemas:
+            self._by_fingerprint.setdefault(schema.fingerprint, schema)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def event_state(self, event: Event) -> bytes:
+        """`fingerprint ‖ body` of an event."""
+        mark, parsed = self._events[event.TOPIC]
+        out = BytesIO()
+        out.write(mark)
+        schemaless_writer(out, parsed, event.__dict__)
+        return out.getvalue()
+
+    def event(self, topic: str, state: bytes) -> Event:
+        """The event of a type that this release knows. Raises SchemaUnknown."""
+        event_type = EVENT_TYPES.get(topic)
+        if event_type is None:
+            raise SchemaUnknown(topic)
+        mark, parsed = self._events[topic]
+        body = BytesIO(state)
+        body.seek(FINGERPRINT_BYTES)
+        if state.startswith(mark):
+            record = schemaless_reader(body, parsed)
+        else:
+            record = schemaless_reader(body, self._writer(state).parsed, parsed)
+        event = object.__new__(event_type)
+        event.__dict__ = record
+        return event
+
+    def record(self, state: bytes) -> dict[str, Any]:
+        """The fields of any record, by the schema that it was written with. Raises SchemaUnknown."""
+        body = BytesIO(state)
+        body.seek(FINGERPRINT_BYTES)
+        record: dict[str, Any] = schemaless_reader(body, self._writer(state).parsed)
+        return record
+
+    def _writer(self, state: bytes) -> RecordSchema:
+        mark = state[:FINGERPRINT_BYTES]
+        schema = self._by_fingerprint.get(mark)
+        if schema is None:
+            raise SchemaUnknown(mark.hex())
+        return schema
+
+    # --- commands and outcomes --------------------------------------------------------------------------------------
+
+    def command_content(self, command: Command) -> bytes:
+        """The Avro body of a command without its `at`, which comes first in the whole form."""
+        out = BytesIO()
+        schemaless_writer(out, self._commands[command.name][2], msgspec.structs.asdict(command))
+        return out.getvalue()
+
+    def command_digest(self, command: Command, content: bytes) -> bytes:
+        """SHA-256 that names what a command asks, whenever it asks."""
+        mark = self._commands[command.name][0]
+        return hashlib.sha256(b"ledger.command." + command.name.encode() + mark + content).digest()
+
+    def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
+        """`fingerprint ‖ body` of a command as it came: with its `at` only where one was stated."""
+        mark = self._commands[command.name][0]
+        return mark + (b"\x02" + _zigzag(command.at) if stated_at else b"\x00") + content
+
+    def command(self, name: str, state: bytes, at: int) -> Command:
+        """A command as it was taken: `at` fills in where none was stated."""
+        mark, parsed, _ = self._commands[name]
+        body = BytesIO(state)
+        body.seek(FINGERPRINT_BYTES)
+        writer = parsed if state.startswith(mark) else self._writer(state).parsed
+        record: dict[str, Any] = schemaless_reader(body, writer, None if writer is parsed else parsed)
+        if record["at"] is None:
+            record["at"] = at
+        return COMMANDS[name](**record)
+
+    def outcome_state(self, outcome: Outcome) -> bytes:
+        """`fingerprint ‖ body` of an outcome."""
+        mark, parsed = self._outcome
+        out = BytesIO()
+        out.write(mark)
+        schemaless_writer(out, parsed, outcome.record())
+        return out.getvalue()
+
+    def outcome(self, state: bytes) -> Outcome:
+        """The outcome that those bytes hold."""
+        record = self.record(state)
+        events = tuple(EventReference(**reference) for reference in record.pop("events"))
+        return Outcome(events=events, **record)
+
+
+def _zigzag(value: int) -> bytes:
+    """A long as Avro writes it (Avro specification, binary encoding)."""
+    value = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class AvroMapper(Mapper[str]):
+    """The library's mapper, with Avro for events and MessagePack for snapshots, which are no part of the log."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(*args, **kwargs)
+        self.codec = Codec()
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a Snapshot
+        """The bytes of an event, or of a snapshot."""
+        if isinstance(domain_event, Snapshot):
+            topic = f"snapshot/{type(domain_event.state).__name__}"
+            state = msgspec.msgpack.encode(domain_event.state)
+            return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
+        return StoredEvent(
+            domain_event.account, domain_event.version, domain_event.TOPIC, self.codec.event_state(domain_event)
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
+        """The event, or the snapshot, that those bytes hold."""
+        kind = _SNAPSHOTS.get(stored_event.topic)
+        found: Any
+        if kind is not None:
+            found = Snapshot(msgspec.msgpack.decode(stored_event.state, type=kind))
+        else:
+            found = self.codec.event(stored_event.topic, stored_event.state)
+        return found  # type: ignore[no-any-return]
+
+

@@ -1,0 +1,116 @@
+"""How an embedded log's file is laid out, so that it can be read by a program that lacks this code.
+
+The tables and what is in them are described in `docs/embedded-log.md`; the Avro schemas stand in the file itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.resources import files
+
+import eventsourcing.persistence as library
+from eventsourcing.sqlite import SQLiteCursor
+
+from ledger.errors import LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
+from ledger.store.schemas import load
+
+FORMAT = 1
+"""The format of the file, kept as `user_version`."""
+APPLICATION_ID = 0x50554C53
+"""Marks the file as a ledger's log (SQLite `application_id`)."""
+
+PRAGMAS = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS stored_events ("
+    " ordinal INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,"
+    " topic TEXT NOT NULL, state BLOB NOT NULL, digest BLOB NOT NULL,"
+    " UNIQUE (originator_id, originator_version))",
+    "CREATE TABLE IF NOT EXISTS journal ("
+    " entry INTEGER PRIMARY KEY, subject TEXT NOT NULL, command_id TEXT NOT NULL, name TEXT NOT NULL,"
+    " command_digest BLOB NOT NULL, command BLOB NOT NULL, outcome BLOB NOT NULL, chain BLOB NOT NULL,"
+    " UNIQUE (subject, command_id))",
+    "CREATE TABLE IF NOT EXISTS seals ("
+    " seal INTEGER PRIMARY KEY, events INTEGER NOT NULL, entries INTEGER NOT NULL, digest BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS numbers (msisdn TEXT PRIMARY KEY, due_at INTEGER, chain BLOB NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS numbers_due ON numbers (due_at, msisdn) WHERE due_at IS NOT NULL",
+    "CREATE TABLE IF NOT EXISTS claims (account TEXT, kind TEXT, id TEXT, PRIMARY KEY (account, kind, id))"
+    " WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS schemas (fingerprint BLOB PRIMARY KEY, name TEXT NOT NULL, schema TEXT NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS stored_snapshots (originator_id TEXT, originator_version INTEGER, topic TEXT,"
+    " state BLOB, PRIMARY KEY (originator_id, originator_version)) WITHOUT ROWID",
+)
+
+
+def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
+    """Lays out a new file, or checks one that is there (raises LogFormatUnknown); keeps this release's schemas in it,
+    and drops snapshots that another release's fold has made.
+    """
+    cursor.execute("SELECT count(*) FROM sqlite_master")
+    if cursor.fetchone()[0]:
+        check_format(cursor)
+    else:
+        cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        cursor.execute(f"PRAGMA user_version={FORMAT}")
+        for statement in statements:
+            cursor.execute(statement)
+    for kind in ("events", "commands", "replies"):
+        for schema in load(kind).values():
+            row = (schema.fingerprint, schema.name, schema.text)
+            cursor.execute("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", row)
+    fold = _fold_digest()
+    cursor.execute("SELECT value FROM meta WHERE name='fold'")
+    known = cursor.fetchone()
+    if known is None or known[0] != fold:
+        cursor.execute("DELETE FROM stored_snapshots")
+        cursor.execute("INSERT OR REPLACE INTO meta VALUES ('fold', ?)", (fold,))
+
+
+def check_format(cursor: SQLiteCursor) -> None:
+    """Raises LogFormatUnknown unless the file is a log of a format that this release knows."""
+    cursor.execute("PRAGMA application_id")
+    application = cursor.fetchone()[0]
+    cursor.execute("PRAGMA user_version")
+    version = cursor.fetchone()[0]
+    if application != APPLICATION_ID or version != FORMAT:
+        message = f"format {version} of application {application:#x}; this release reads format {FORMAT}"
+        raise LogFormatUnknown(message)
+
+
+def _fold_digest() -> str:
+    """Names the code that folds events into snapshots: a snapshot made by other code is no use."""
+    folder = files("ledger.domain")
+    names = ("account.py", "number.py", "validity.py", "events.py")
+    return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+
+
+_FULL = ("disk is full", "disk full")
+_DAMAGED = ("malformed", "not a database", "corrupt", "disk i/o error")
+
+
+@contextmanager
+def reported(path: str) -> Iterator[None]:
+    """Turns what SQLite says of a file into the ledger's own errors, with the file's name."""
+    try:
+        yield
+    except library.IntegrityError:
+        raise
+    except (sqlite3.Error, library.PersistenceError, library.InterfaceError, OSError) as error:
+        text = str(error).lower()
+        message = f"{path}: {error}"
+        if any(sign in text for sign in _FULL):
+            raise LogFull(message) from error
+        if any(sign in text for sign in _DAMAGED):
+            raise LogDamaged(message) from error
+        raise LogUnreadable(message) from error

@@ -1,0 +1,62 @@
+"""The Avro schemas of events, commands and outcomes, read from `schemas/`: the source of truth for names and types."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastavro import parse_schema
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+Schema = dict[str, Any]
+
+FINGERPRINT_BYTES = 8
+"""Length of a schema fingerprint: CRC-64-AVRO of the parsing canonical form (Avro specification)."""
+
+
+class RecordSchema:
+    """One record type: its text, its fingerprint, and the parsed form that values are written and read with.
+
+    The parsed form knows no logical types, so that instants and days stay the integers they are.
+    """
+
+    __slots__ = ("fields", "fingerprint", "name", "parsed", "text")
+
+    def __init__(self, text: str) -> None:
+        raw = json.loads(text)
+        self.text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
+        self.name: str = f"{raw['namespace']}.{raw['name']}"
+        self.fingerprint = fingerprint_of(raw)
+        self.parsed = parse_schema(_plain(raw))
+        self.fields: list[Schema] = raw["fields"]
+
+    def without(self, field: str) -> Any:  # noqa: ANN401 - a parsed schema
+        """The parsed schema without one field, to write the rest of a record with."""
+        plain = _plain(json.loads(self.text))
+        plain["fields"] = [f for f in plain["fields"] if f["name"] != field]
+        return parse_schema(plain)
+
+
+def fingerprint_of(schema: Schema) -> bytes:
+    """The 8 bytes that name a schema wherever its records are kept."""
+    return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+
+
+def _plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+    dropped = {"logicalType", "doc", "form", "choices", "internal"}
+    if isinstance(schema, dict):
+        return {k: _plain(v) for k, v in schema.items() if k not in dropped}
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    return schema
+
+
+@cache
+def load(kind: str) -> dict[str, RecordSchema]:
+    """The schemas of a kind (`events`, `commands`, `replies`) by full name."""
+    folder = files("schemas") / kind
+    texts = (f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".avsc"))
+    schemas = sorted((RecordSchema(text) for text in texts), key=lambda s: s.name)
+    return {schema.name: schema for schema in schemas}

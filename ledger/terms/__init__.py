@@ -1,0 +1,112 @@
+"""The terms files: one for each document and version, beside this module; and folders of more.
+
+A file that is not valid raises `TermsInvalid`, with a line for each thing that is wrong: file, place, fault.
+"""
+
+from __future__ import annotations
+
+import reprlib
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ledger.domain.terms import Terms
+from ledger.errors import TermsInvalid
+
+REGISTER = "clauses.toml"
+"""The list of clauses; it lies beside the terms files and is none."""
+
+_FAULTS = {"missing": "is missing", "extra_forbidden": "the ledger knows no such key"}
+
+
+def bundled() -> list[Terms]:
+    """The terms that come with the ledger, by file name. Raises TermsInvalid."""
+    return _read(_terms_files(files(__name__)))
+
+
+def load(path: Path) -> Terms:
+    """The terms of one file. Raises TermsInvalid."""
+    return _read([path])[0]
+
+
+def load_folder(path: Path) -> list[Terms]:
+    """The terms of every `.toml` file in a folder, by file name. Raises TermsInvalid."""
+    if not path.is_dir():
+        msg = f"{path}: is not a folder"
+        raise TermsInvalid(msg)
+    return _read(_terms_files(path))
+
+
+def bundled_and(folder: Path | None) -> list[Terms]:
+    """The bundled terms, then those of a folder if there is one; an id stands only once in all of them.
+
+    Raises TermsInvalid.
+    """
+    if folder is None:
+        return bundled()
+    if not folder.is_dir():
+        msg = f"{folder}: is not a folder"
+        raise TermsInvalid(msg)
+    return _read([*_terms_files(files(__name__)), *_terms_files(folder)])
+
+
+def _terms_files(folder: Traversable) -> list[Traversable]:
+    found = (file for file in folder.iterdir() if file.name.endswith(".toml") and file.name != REGISTER)
+    return sorted(found, key=lambda file: file.name)
+
+
+def _read(sources: Iterable[Traversable]) -> list[Terms]:
+    """Reads them all before it complains, so that one run shows every fault."""
+    terms: list[Terms] = []
+    faults: list[str] = []
+    file_of: dict[str, Traversable] = {}
+    for source in sources:
+        try:
+            found = Terms.model_validate(_parse(source))
+        except TermsInvalid as error:
+            faults.append(str(error))
+        except ValidationError as error:
+            faults.extend(f"{source}: {fault}" for fault in _faults(error))
+        else:
+            if found.id in file_of:
+                faults.append(f"{source}: id: {found.id} is the id of {file_of[found.id]} already")
+            file_of.setdefault(found.id, source)
+            terms.append(found)
+    if faults:
+        raise TermsInvalid("\n".join(faults))
+    return terms
+
+
+def _parse(source: Traversable) -> dict[str, object]:
+    try:
+        return tomllib.loads(source.read_bytes().decode())
+    except OSError as error:
+        msg = f"{source}: cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError as error:
+        msg = f"{source}: is not UTF-8 from byte {error.start} on"
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{source}: is not TOML: {error}"
+    raise TermsInvalid(msg)
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for details in error.errors(include_url=False):
+        place = _place(details["loc"])
+        yield f"{place}: {_fault(details)}" if place else _fault(details)
+
+
+def _place(keys: tuple[int | str, ...]) -> str:
+    """The key path as TOML writes it, list items by their index: `tariffs[0].prices[2].daily_cap`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+
+
+def _fault(details: ErrorDetails) -> str:
+    kind, given = details["type"], details["input"]
+    fault = _FAULTS.get(kind) or details["msg"].removeprefix("Value error, ")
+    shown = kind != "missing" and isinstance(given, str | int | float)
+    return f"{fault} (it is {reprlib.repr(given)})" if shown else fault

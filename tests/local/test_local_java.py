@@ -1,0 +1,48 @@
+"""The cache of what the Java servers are made of."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from jgo.maven import MavenContext
+
+from ledger.local.java import cache_directory, installed
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return cache_directory()
+
+
+def test_the_cache_is_where_the_user_keeps_caches(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cache.parent == tmp_path
+    monkeypatch.setenv("HOME", "/home/auditor")
+    for unset in ("", "relative/path"):
+        monkeypatch.setenv("XDG_CACHE_HOME", unset)
+        assert cache_directory().parent == Path("/home/auditor/.cache")
+
+
+def test_a_program_is_fetched_once_however_many_ask_for_it() -> None:
+    fetched = []
+
+    def fetch(_: MavenContext, folder: Path) -> None:
+        fetched.append(folder)
+        (folder / "program.jar").touch()
+
+    with ThreadPoolExecutor() as pool:
+        folders = set(pool.map(lambda _: installed("program", fetch), range(8)))
+    assert len(fetched) == len(folders) == 1
+    assert (folders.pop() / "program.jar").exists()
+
+
+def test_a_fetch_that_failed_leaves_nothing_that_looks_whole(cache: Path) -> None:
+    def fetch(_: MavenContext, folder: Path) -> None:
+        (folder / "half.jar").touch()
+        raise OSError("the connection was lost")
+
+    with pytest.raises(OSError, match="lost"):
+        installed("program", fetch)
+    assert [path.name for path in cache.iterdir()] == ["program.lock"]
