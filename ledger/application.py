@@ -6,73 +6,29 @@ and the journal are written in one transaction. A refused command is an outcome,
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.application import Application
 
 from ledger import errors, policies
+from ledger.batch import Batch
 from ledger.domain import events as e
-from ledger.domain.account import NEVER, Account
+from ledger.domain.account import NEVER
 from ledger.domain.calendar import SECOND
-from ledger.domain.commands import CloseThrough, Command
+from ledger.domain.commands import CloseThrough, Command, ReturnCreditTransfer
 from ledger.domain.line import Cause, Line
-from ledger.domain.number import Number
 from ledger.domain.prepaid import decide
 from ledger.domain.terms import TermsBook
-from ledger.journal import (
-    Claim,
-    JournalEntry,
-    LedgerMapper,
-    LedgerRecorder,
-    NumberHead,
-    Snapshot,
-    journal_digest,
-)
+from ledger.journal import Claim, JournalEntry, LedgerMapper, LedgerRecorder, Snapshot, journal_digest
+from ledger.lines import Held, Lines
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
-
-_State = TypeVar("_State", Account, Number)
 
 CLOCK_TOLERANCE = 5 * SECOND
 """How far behind what is recorded already a command may come and still be taken, lifted to that time."""
 
 SNAPSHOT_EVERY = 250
 """Events of an account between two snapshots of its state."""
-
-CACHED_LINES = 100_000
-"""Lines kept in memory."""
-
-
-class _Held:
-    """A line in memory, with the last digest of its journal."""
-
-    __slots__ = ("chain", "line")
-
-    def __init__(self, line: Line, chain: bytes) -> None:
-        self.line = line
-        self.chain = chain
-
-
-class _Batch:
-    """What a batch has brought about so far, to be written at once."""
-
-    def __init__(self, answered: dict[tuple[str, str], tuple[bytes, bytes]], ordinal: int) -> None:
-        self.answered = answered
-        self.decided: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
-        self.events: list[e.Event] = []
-        self.journal: list[JournalEntry] = []
-        self.claims: dict[Claim, None] = {}
-        self.touched: dict[str, _Held] = {}
-        self.ordinal = ordinal
-
-    def add(self, events: Iterable[e.Event]) -> None:
-        for event in events:
-            self.events.append(event)
-            self.ordinal += 1
-            if event.CLAIMS is not None:
-                kind, field = event.CLAIMS
-                self.claims[Claim(event.account, kind, getattr(event, field))] = None
 
 
 class Ledger(Application[str]):
@@ -96,27 +52,24 @@ class Ledger(Application[str]):
         self.codec = cast("LedgerMapper", self.mapper).codec
         self.partition = self.ledger_recorder.partition
         self.subject = f"log@{self.partition}"
+        """What the events of the whole partition are about."""
         self._stated_at = self.ledger_recorder.clock_mode() == "played"
-        self._lines: OrderedDict[str, _Held] = OrderedDict()
-        self._batch = _Batch({}, 0)
+        self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
+        self._batch = Batch({}, 0)
         self._recall()
 
     def _recall(self) -> None:
         """Reads what the whole partition has in common: its head, what is closed, and the terms published."""
-        self._lines.clear()
+        self._lines.forget()
         self._ordinal = self.ledger_recorder.max_notification_id() or 0
         self._log_version, self.closed_through = 0, -NEVER
         for event in self.events.get(self.subject, desc=True, limit=1):
             self._log_version = event.originator_version
             if isinstance(event, e.ClosedThrough):
                 self.closed_through = event.through
-        for terms in list(self.book):
-            for event in self.events.get(self._terms_subject(terms.id)):
-                if isinstance(event, e.TermsPublished):
-                    self.book.publish(event.content, event.digest)
-
-    def _terms_subject(self, terms_id: str) -> str:
-        return f"terms/{terms_id}@{self.partition}"
+        self.book.published.clear()
+        for content, digest in self.ledger_recorder.published_terms():
+            self.book.publish(content, digest)
 
     # --- the one way in -----------------------------------------------------------------------------------------------
 
@@ -126,8 +79,8 @@ class Ledger(Application[str]):
         Returns an outcome for each, in order. Raises LogFull, LogUnreadable or CommandDefect (a command made the
         code fail); then nothing of the batch is written, and it may be sent again.
         """
-        keys = dict.fromkeys((command.subject, command.command_id) for command in commands)
-        batch = self._batch = _Batch(self.ledger_recorder.answered(keys), self._ordinal)
+        keys = dict.fromkeys([(command.subject, command.command_id) for command in commands])
+        batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal)
         try:
             outcomes = [self._answer(command, batch) for command in commands]
             self._write(batch)
@@ -136,102 +89,117 @@ class Ledger(Application[str]):
             raise
         return outcomes
 
-    def _answer(self, command: Command, batch: _Batch) -> Outcome:
+    def _answer(self, command: Command, batch: Batch) -> Outcome:
         try:
             return self._execute(command, batch)
-        except errors.Refusal as refusal:  # of its form: not journaled
+        except errors.Refusal as refusal:  # before it was decided: not journaled
             return self._outcome(command, command.at, refusal, (), batch)
         except Exception as error:
             message = f"{command.name} {command.command_id}: {type(error).__name__}: {error}"
             raise errors.CommandDefect(message) from error
 
-    def _execute(self, command: Command, batch: _Batch) -> Outcome:
-        self._check_form(command)
+    def _execute(self, command: Command, batch: Batch) -> Outcome:
+        """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
+        terms_id = command.terms_named
+        if terms_id is not None and terms_id not in self.book:
+            raise errors.Invalid(f"terms: no terms are named {terms_id!r}")
         content = self.codec.command_content(command)
         digest = self.codec.command_digest(command, content)
         key = (command.subject, command.command_id)
-        before = self._decided(key, batch)
+        before = batch.decided.get(key)
         if before is not None:
             if before[0] != digest:
                 raise errors.IdempotencyConflict
             return before[1].repeated()
-        outcome = self._decide(command, digest, batch)
-        if outcome.code in errors.NOT_JOURNALED:
-            return outcome
-        self._journal(command, content, digest, outcome, batch)
+        if isinstance(command, CloseThrough):
+            outcome, first = self._close(command, digest, batch)
+        else:
+            outcome, first = self._decide(command, terms_id, digest, batch)
+        self._journal(command, content, digest, outcome, first, batch)
+        batch.decided[key] = (digest, outcome)
         return outcome
 
-    def _check_form(self, command: Command) -> None:
-        terms = getattr(command, "terms", None)
-        if terms is not None and terms not in self.book:
-            raise errors.Invalid(f"terms: no terms are named {terms!r}")
-
-    def _decided(self, key: tuple[str, str], batch: _Batch) -> tuple[bytes, Outcome] | None:
-        known = batch.decided.get(key)
-        if known is None and key in batch.answered:
-            digest, state = batch.answered[key]
-            known = batch.decided[key] = (digest, self.codec.outcome(state))
-        return known
-
-    def _journal(
-        self, command: Command, content: bytes, digest: bytes, outcome: Outcome, batch: _Batch
+    def _journal(  # noqa: PLR0913 - an entry has that many parts
+        self, command: Command, content: bytes, digest: bytes, outcome: Outcome, first: int, batch: Batch
     ) -> None:
-        state = self.codec.command_state(command, content, stated_at=self._stated_at)
-        answer = self.codec.outcome_state(outcome)
-        held = self._touch(command.subject, batch)
-        held.chain = journal_digest(held.chain, command.name, state, answer)
-        batch.journal.append(
-            JournalEntry(
-                command.subject, command.command_id, command.name, digest, state, answer, held.chain
-            )
+        subject = command.subject
+        held = batch.touched.get(subject) or self._touch(subject, batch)
+        entry = (
+            subject,
+            command.command_id,
+            command.name,
+            digest,
+            self.codec.command_state(command, content, stated_at=self._stated_at),
+            outcome.at,
+            outcome.code,
+            outcome.message,
+            outcome.ordinal,
+            first,
+            len(outcome.events),
         )
-        batch.decided[command.subject, command.command_id] = (digest, outcome)
+        held.chain = journal_digest(held.chain, entry)
+        batch.journal.append(JournalEntry(*entry, held.chain))
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 
-    def _decide(self, command: Command, digest: bytes, batch: _Batch) -> Outcome:
-        if isinstance(command, CloseThrough):
-            return self._close(command, digest, batch)
+    def _decide(
+        self, command: Command, terms_id: str | None, digest: bytes, batch: Batch
+    ) -> tuple[Outcome, int]:
+        """The outcome, and the ordinal of the command's first own event."""
         line = self._touch(command.msisdn, batch).line
         if line.account is None and not command.NUMBER_ITSELF:
-            return self._outcome(command, command.at, errors.UnknownAccount(command.msisdn), (), batch)
-        try:
-            at = self._taken_at(command, line)
-        except errors.ClockBehind as refusal:
-            return self._outcome(command, command.at, refusal, (), batch)
-        self._begin_log(command, at, digest, batch)
-        refusal_of_it = self._carry_out(line, command, Cause(at, command.command_id, digest, command.actor))
+            unknown = errors.UnknownAccount(command.msisdn)
+            return self._outcome(command, command.at, unknown, (), batch), 0
+        at = self._taken_at(command, line)
+        cause = Cause(at, command.command_id, digest, command.actor)
+        if self._log_version == 0 or (terms_id is not None and terms_id not in self.book.published):
+            self._begin(terms_id, cause, batch)
+        refusal = self._carry_out(line, command, cause)
         emitted = line.collect()
+        first = batch.ordinal + 1
         batch.add(emitted)
-        for event in emitted:
+        if command.OWN_IS_DUE:
+            own = emitted
+        else:
+            own = [event for event in emitted if event.command_id == command.command_id]
+            if own and own[0] is not emitted[0]:
+                first += emitted.index(own[0])
+        for event in own:
             for following in policies.after_event(event):
                 self._follow(following, batch)
-        own = emitted if command.name == "AdvanceTime" else [
-            event for event in emitted if event.command_id == command.command_id
-        ]
-        return self._outcome(command, at, refusal_of_it, own, batch)
+        return self._outcome(command, at, refusal, own, batch), first if own else 0
+
+    def _taken_at(self, command: Command, line: Line) -> int:
+        """The instant at which a command is taken: its own, or lifted within the clock tolerance."""
+        at, recorded, closed = command.at, line.recorded_at, self.closed_through
+        if recorded - at > CLOCK_TOLERANCE or closed - at > CLOCK_TOLERANCE:
+            raise errors.ClockBehind
+        return max(at, recorded, closed + 1)
 
     def _carry_out(self, line: Line, command: Command, cause: Cause) -> errors.Refusal | None:
         """Advances, decides, and advances again for what falls due at once."""
         line.cause = cause
-        line.advance(cause.at)
+        at = cause.at
+        if line.due_at <= at:
+            line.advance(at)
         refusal = None
         try:
             decide(line, command)
         except errors.Refusal as refused:
             refusal = refused
-        line.advance(cause.at)
+        if line.due_at <= at:
+            line.advance(at)
         return refusal
 
-    def _follow(self, command: Command, batch: _Batch) -> None:
+    def _follow(self, command: Command, batch: Batch) -> None:
         """Carries out a policy's command: it is not journaled, for it follows from its cause."""
         line = self._touch(command.msisdn, batch).line
+        if isinstance(command, ReturnCreditTransfer) and line.current.id != command.account:
+            self._lines.former(line, command.account)
         at = max(command.at, line.recorded_at, self.closed_through + 1)
         digest = self.codec.command_digest(command, self.codec.command_content(command))
-        refusal: errors.Refusal | None
-        if line.account is None:
-            refusal = errors.UnknownAccount(command.msisdn)
-        else:
+        refusal: errors.Refusal | None = errors.UnknownAccount(command.msisdn)
+        if line.account is not None:
             refusal = self._carry_out(line, command, Cause(at, command.command_id, digest, command.actor))
             batch.add(line.collect())
         if refusal is None:
@@ -243,64 +211,37 @@ class Ledger(Application[str]):
         for next_command in following:
             self._follow(next_command, batch)
 
-    def _taken_at(self, command: Command, line: Line) -> int:
-        """The instant at which a command is taken: its own, or lifted within the clock tolerance."""
-        at, recorded, closed = command.at, line.recorded_at, self.closed_through
-        if recorded - at > CLOCK_TOLERANCE or closed - at > CLOCK_TOLERANCE:
-            raise errors.ClockBehind
-        return max(at, recorded, closed + 1)
+    # --- the partition ------------------------------------------------------------------------------------------------
 
-    def _close(self, command: CloseThrough, digest: bytes, batch: _Batch) -> Outcome:
+    def _close(self, command: CloseThrough, digest: bytes, batch: Batch) -> tuple[Outcome, int]:
         """Closes the partition once every account there is advanced to that instant."""
         through = command.through
         if through <= self.closed_through:
-            return self._outcome(command, command.at, None, (), batch)
-        self._begin_log(command, through, digest, batch)
-        for msisdn, held in [*batch.touched.items()]:
-            if held.line.due_at <= through:
-                self._advance(msisdn, through, batch)
-        for msisdn in self.ledger_recorder.due(through, 1_000_000_000):
-            self._advance(msisdn, through, batch)
-        self._emit(
-            e.ClosedThrough,
-            self.subject,
-            self._log_version + 1,
-            Cause(max(command.at, through), command.command_id, digest, command.actor),
-            batch,
-            through=through,
-        )
+            return self._outcome(command, command.at, None, (), batch), 0
+        cause = Cause(max(command.at, through), command.command_id, digest, command.actor)
+        self._begin(None, cause, batch)
+        behind = [msisdn for msisdn, held in batch.touched.items() if held.line.due_at <= through]
+        for msisdn in dict.fromkeys([*behind, *self.ledger_recorder.due(through, 2**62)]):
+            line = self._touch(msisdn, batch).line
+            line.cause = Cause(max(through, line.recorded_at), "", None, "clock")
+            line.advance(through)
+            batch.add(line.collect())
+        self._emit(e.ClosedThrough, self.subject, self._log_version + 1, cause, batch, through=through)
         self._log_version += 1
         self.closed_through = through
-        return self._outcome(command, command.at, None, batch.events[-1:], batch)
+        return self._outcome(command, command.at, None, batch.events[-1:], batch), batch.ordinal
 
-    def _advance(self, msisdn: str, until: int, batch: _Batch) -> None:
-        line = self._touch(msisdn, batch).line
-        line.cause = Cause(max(until, line.recorded_at), "", None, "clock")
-        line.advance(until)
-        batch.add(line.collect())
-
-    def _begin_log(self, command: Command, at: int, digest: bytes, batch: _Batch) -> None:
+    def _begin(self, terms_id: str | None, cause: Cause, batch: Batch) -> None:
         """Writes what has to stand in the log before a command's own events: its beginning, and the terms used."""
-        cause = Cause(at, command.command_id, digest, command.actor)
         if self._log_version == 0:
             mode = "played" if self._stated_at else "live"
             self._emit(e.LogCreated, self.subject, 1, cause, batch, clock=mode)
             self._log_version = 1
-        terms_id = getattr(command, "terms", None)
         if terms_id is not None and terms_id not in self.book.published:
             terms = self.book[terms_id]
-            content, published = terms.content, terms.digest
-            self._emit(
-                e.TermsPublished,
-                self._terms_subject(terms_id),
-                1,
-                cause,
-                batch,
-                terms_id=terms_id,
-                digest=published,
-                content=content,
-            )
-            self.book.publish(content, published)
+            own = {"terms_id": terms_id, "digest": terms.digest, "content": terms.content}
+            self._emit(e.TermsPublished, f"terms/{terms_id}@{self.partition}", 1, cause, batch, **own)
+            self.book.publish(terms.content, terms.digest)
 
     def _emit(
         self,
@@ -308,7 +249,7 @@ class Ledger(Application[str]):
         subject: str,
         version: int,
         cause: Cause,
-        batch: _Batch,
+        batch: Batch,
         **own: Any,  # noqa: ANN401 - the event type's own fields
     ) -> None:
         event = event_type(
@@ -326,106 +267,53 @@ class Ledger(Application[str]):
         )
         batch.add([event])
 
-    def _outcome(
-        self,
-        command: Command,
-        at: int,
-        refusal: errors.Refusal | None,
-        events: Sequence[e.Event],
-        batch: _Batch,
-    ) -> Outcome:
-        return Outcome(
-            command_id=command.command_id,
-            status=ACCEPTED if refusal is None else REFUSED,
-            code=None if refusal is None else refusal.code,
-            message=None if refusal is None else refusal.message,
-            events=tuple([EventReference(event.TOPIC, event.account, event.version) for event in events]),
-            partition=self.partition,
-            ordinal=batch.ordinal,
-            at=at,
-        )
-
-    # --- lines --------------------------------------------------------------------------------------------------------
-
-    def _touch(self, msisdn: str, batch: _Batch) -> _Held:
-        held = batch.touched.get(msisdn)
-        if held is None:
-            held = self._lines.get(msisdn)
-            if held is None:
-                held = self._lines[msisdn] = self._load(msisdn)
-            else:
-                self._lines.move_to_end(msisdn)
-            batch.touched[msisdn] = held
-        return held
-
-    def _load(self, msisdn: str) -> _Held:
-        number = self._state(Number, msisdn)
-        generation = number.generation if number is not None else 0
-        account = self._state(Account, f"{msisdn}#{generation + 1}")
-        if account is None and generation:
-            account = self._state(Account, f"{msisdn}#{generation}")
-        line = Line(msisdn, self.book, number=number, account=account, claimed=self._claimed)
-        return _Held(line, self.ledger_recorder.chain_of(msisdn))
-
-    def _claimed(self, account: str, kind: str, id_: str) -> bool:
-        return Claim(account, kind, id_) in self._batch.claims or self.ledger_recorder.claimed(
-            account, kind, id_
-        )
-
-    def _state(self, kind: type[_State], id_: str) -> _State | None:
-        """The state of an account or number from its latest snapshot and the events since; None where it has none."""
-
-        def project(_: Any, events: Iterable[Any]) -> _State | None:  # noqa: ANN401
-            state: Any = None
-            for event in events:
-                if isinstance(event, Snapshot):
-                    state = event.state
-                    continue
-                if state is None:
-                    state = kind(id_)
-                if isinstance(state, Account):
-                    state.apply(event, self.book[event.terms or state.terms])
-                else:
-                    state.apply(event)
-            return cast("_State | None", state)
-
-        try:
-            return self.repository.get(id_, projector_func=project)  # type: ignore[type-var]
-        except AggregateNotFoundError:
-            return None
-
-    def _write(self, batch: _Batch) -> None:
-        if not batch.events and not batch.journal:
-            return
-        heads = [
-            NumberHead(msisdn, None if (due := held.line.due_at) == NEVER else due, held.chain)
-            for msisdn, held in batch.touched.items()
-            if held.line.account is not None or held.line.number.version
-        ]
-        self.ledger_recorder.insert_events(
-            [self.mapper.to_stored_event(event) for event in batch.events],
-            journal=batch.journal,
-            heads=heads,
-            claims=list(batch.claims),
-        )
-        self._ordinal = batch.ordinal
-        self._snapshot(batch)
-        while len(self._lines) > CACHED_LINES:
-            self._lines.popitem(last=False)
-
-    def _snapshot(self, batch: _Batch) -> None:
-        """Keeps the state of the accounts that have grown past another `SNAPSHOT_EVERY` events."""
-        grown = {event.account for event in batch.events if event.version % SNAPSHOT_EVERY == 0}
-        states = [
-            held.line.account
-            for held in batch.touched.values()
-            if held.line.account is not None and held.line.account.id in grown
-        ]
-        if states:
-            self.ledger_recorder.snapshot([self.mapper.to_stored_event(Snapshot(state)) for state in states])
-
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
         return self.ledger_recorder.due(until, limit)
 
+    # --- keeping ------------------------------------------------------------------------------------------------------
 
+    def _outcome(
+        self, command: Command, at: int, refusal: errors.Refusal | None, own: Sequence[e.Event], batch: Batch
+    ) -> Outcome:
+        events = tuple([EventReference(event.TOPIC, event.account, event.version) for event in own])
+        if refusal is None:
+            return Outcome(
+                command.command_id, ACCEPTED, None, None, events, self.partition, batch.ordinal, at
+            )
+        code, message = refusal.code, refusal.message
+        return Outcome(command.command_id, REFUSED, code, message, events, self.partition, batch.ordinal, at)
+
+    def _touch(self, msisdn: str, batch: Batch) -> Held:
+        held = batch.touched.get(msisdn)
+        if held is None:
+            held = batch.touched[msisdn] = self._lines.get(msisdn)
+        return held
+
+    def _claimed(self, account: str, kind: str, id_: str) -> bool:
+        claim = Claim(account, kind, id_)
+        return claim in self._batch.claims or self.ledger_recorder.claimed(account, kind, id_)
+
+    def _write(self, batch: Batch) -> None:
+        if not batch.events and not batch.journal:
+            return
+        to_stored_event = self.mapper.to_stored_event
+        self.ledger_recorder.insert_events(
+            [to_stored_event(event) for event in batch.events],
+            journal=batch.journal,
+            heads=batch.heads(),
+            claims=list(batch.claims),
+        )
+        self._ordinal = batch.ordinal
+        self._snapshot(batch)
+        self._lines.trim()
+
+    def _snapshot(self, batch: Batch) -> None:
+        """Keeps the state of the accounts that have grown past another `SNAPSHOT_EVERY` events."""
+        grown = {event.account for event in batch.events if event.version % SNAPSHOT_EVERY == 0}
+        if not grown:
+            return
+        accounts = [held.line.account for held in batch.touched.values() if held.line.account is not None]
+        states = [Snapshot(account) for account in accounts if account.id in grown]
+        if states:
+            self.ledger_recorder.snapshot([self.mapper.to_stored_event(state) for state in states])

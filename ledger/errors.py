@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an outcome, not an error
+class Refusal(Exception):
     """The command was refused."""
 
     code: ClassVar[str] = "refused"

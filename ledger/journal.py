@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from eventsourcing.persistence import StoredEvent
 
@@ -19,14 +19,24 @@ from ledger.outcomes import Outcome
 
 
 class JournalEntry(NamedTuple):
-    """A decided command: `chain` is the digest of its row chained to the subject's row before."""
+    """A decided command and its outcome; `chain` is the digest of this row chained to the subject's row before."""
 
     subject: str
     command_id: str
     name: str
     command_digest: bytes
     command: bytes
-    outcome: bytes
+    """The command as it came, in Avro, after the mark of its schema."""
+    at: int
+    """The instant that it was taken at."""
+    code: str | None
+    """The refusal's code; None where it was accepted."""
+    message: str | None
+    ordinal: int
+    """The log's head once the command was done."""
+    first_event: int
+    """The ordinal of its first own event."""
+    event_count: int
     chain: bytes
 
 
@@ -69,12 +79,6 @@ class CommandCodec(Protocol):
     def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
         """A command as it came, with the mark of its schema."""
 
-    def outcome_state(self, outcome: Outcome) -> bytes:
-        """An outcome, with the mark of its schema."""
-
-    def outcome(self, state: bytes) -> Outcome:
-        """The outcome that those bytes hold."""
-
 
 class LedgerMapper(Protocol):
     """A mapper of the `eventsourcing` library that knows commands and outcomes too."""
@@ -100,7 +104,7 @@ class LedgerRecorder(Protocol):
     def max_notification_id(self) -> int | None:
         """The ordinal of the last event; None or 0 in an empty log."""
 
-    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, bytes]]:
+    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
 
     def chain_of(self, subject: str) -> bytes:
@@ -111,6 +115,9 @@ class LedgerRecorder(Protocol):
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
+
+    def published_terms(self) -> list[tuple[str, str]]:
+        """The content and the digest of every terms that the partition has published."""
 
     def clock_mode(self) -> str:
         """`live` or `played`."""
@@ -128,9 +135,11 @@ def event_digest(before: bytes, topic: str, state: bytes) -> bytes:
     return sha256(before + topic.encode() + state).digest()
 
 
-def journal_digest(before: bytes, name: str, command: bytes, outcome: bytes) -> bytes:
-    """SHA-256 that chains a journal entry to the one before it of the same subject."""
-    return sha256(b"%b%b%d:%b%b" % (before, name.encode(), len(command), command, outcome)).digest()
+def journal_digest(before: bytes, entry: Sequence[Any]) -> bytes:
+    """SHA-256 that chains a journal entry (all its fields but `chain`) to the one before it of the same subject."""
+    subject, command_id, name, digest, command, at, code, message, ordinal, first_event, count = entry[:11]
+    text = f"{subject}\n{command_id}\n{name}\n{at}\n{code}\n{message}\n{ordinal}\n{first_event}\n{count}\n"
+    return sha256(before + text.encode() + digest + command).digest()
 
 
 def seal_digest(before: bytes, events: Iterable[bytes], entries: Iterable[bytes]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused"
@@ -16,8 +15,7 @@ class EventReference(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`ordinal` is the log's head once the command was done; `at` the instant (microseconds) it was taken at."""
 
     command_id: str
@@ -36,7 +34,7 @@ class Outcome:
 
     def repeated(self) -> Outcome:
         """The same answer, given again."""
-        return replace(self, status=REPEATED)
+        return self._replace(status=REPEATED)
 
     def record(self) -> dict[str, Any]:
         """The Avro record."""

@@ -53,7 +53,7 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def kafka_servers(run_directory: Path) -> Iterator[KafkaServers]:
-    """Yield a broker and a schema registry; all tests share them, each takes topics and subjects of its own."""
+    """Yield a broker and a registry, shared by all tests: each takes topics and subjects of its own."""
     with (
         shared(run_directory / "kafka", kafka_address) as bootstrap_servers,
         shared(run_directory / "registry", registry_address) as registry_url,
@@ -92,9 +92,8 @@ def shared(place: Path, start: Callable[[], AbstractContextManager[str]]) -> Ite
                 pass
             else:
                 address.write_text(stack.enter_context(start()))
-                stack.callback(
-                    fcntl.flock, users, fcntl.LOCK_EX
-                )  # waits for the others, then the server is stopped
+                # Waits for the others to leave; what comes after it on the way out stops the server.
+                stack.callback(fcntl.flock, users, fcntl.LOCK_EX)
         yield address.read_text()
 
 

@@ -90,16 +90,16 @@ class Account(msgspec.Struct):
     available: int = 0
     reserved: int = 0
     usage: Usage = msgspec.field(default_factory=Usage)
-    reservations: dict[str, Reservation] = {}  # noqa: RUF012 - msgspec copies it
-    blocks: dict[str, StandingBlock] = {}  # noqa: RUF012
-    requests: dict[str, str] = {}  # noqa: RUF012
-    lifted: list[StandingBlock] = []  # noqa: RUF012
-    states: list[tuple[int, str]] = []  # noqa: RUF012
-    terms_since: list[tuple[int, str]] = []  # noqa: RUF012
-    grants: list[Grant] = []  # noqa: RUF012
+    reservations: dict[str, Reservation] = {}
+    blocks: dict[str, StandingBlock] = {}
+    requests: dict[str, str] = {}
+    lifted: list[StandingBlock] = []
+    states: list[tuple[int, str]] = []
+    terms_since: list[tuple[int, str]] = []
+    grants: list[Grant] = []
     granted_before: int | None = None
     """End of validity before the first remembered grant."""
-    charged_on: dict[str, int] = {}  # noqa: RUF012
+    charged_on: dict[str, int] = {}
     sent_on: int = 0
     sent_count: int = 0
     sent_amount: int = 0
@@ -146,18 +146,17 @@ class Account(msgspec.Struct):
         """Takes an event into the state; `terms` are those that the event names."""
         self.version = event.version
         recorded = event.recorded_at
-        if recorded > self.recorded_at:
-            self.recorded_at = recorded
-        if recorded - terms.late_window > self.late_from:
-            self.late_from = recorded - terms.late_window
-        if recorded - terms.reversal_window > self.reversible_from:
-            self.reversible_from = recorded - terms.reversal_window
-        for posting in event.postings:
-            name = posting["account"]
-            if name == self.id + "/credit":
-                self.available += posting["amount"]
-            elif name == self.id + "/reserved":
-                self.reserved += posting["amount"]
+        self.recorded_at = max(self.recorded_at, recorded)
+        self.late_from = max(self.late_from, recorded - terms.late_window)
+        self.reversible_from = max(self.reversible_from, recorded - terms.reversal_window)
+        if event.postings:
+            mine = self.id + "/credit"
+            for posting in event.postings:
+                name = posting["account"]
+                if name == mine:
+                    self.available += posting["amount"]
+                elif name == self.id + "/reserved":
+                    self.reserved += posting["amount"]
         change = _CHANGES.get(type(event))
         if change is not None:
             change(self, event, terms)
@@ -177,12 +176,10 @@ class Account(msgspec.Struct):
 
 
 def _at(line: list[tuple[int, str]], instant: int) -> str | None:
-    found = None
-    for since, value in line:
-        if since > instant:
-            break
-        found = value
-    return found
+    for since, value in reversed(line):
+        if since <= instant:
+            return value
+    return None
 
 
 def _recent(line: list[tuple[int, str]], since: int) -> list[tuple[int, str]]:

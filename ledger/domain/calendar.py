@@ -78,13 +78,14 @@ def datetime_of(instant: int) -> datetime:
 class Zone:
     """Local days and clock times of one IANA time zone."""
 
-    __slots__ = ("_info", "_midnight", "name")
+    __slots__ = ("_info", "_midnight", "_today", "name")
 
     def __init__(self, name: str) -> None:
         """Raises ZoneInfoNotFoundError (a KeyError) for a name that is no zone."""
         self._info = ZoneInfo(name)
         self.name = name
         self._midnight = lru_cache(maxsize=4096)(self._find_midnight)
+        self._today = (0, 0, _EPOCH_DAY)  # the local day asked for last: from, until, day
 
     def _find_midnight(self, day: date) -> int:
         return instant_of(datetime.combine(day, time.min, tzinfo=self._info))
@@ -95,7 +96,12 @@ class Zone:
 
     def day(self, instant: int) -> date:
         """The local day that an instant lies in."""
-        return self.local(instant).date()
+        start, end, today = self._today
+        if start <= instant < end:
+            return today
+        today = self.local(instant).date()
+        self._today = (self.midnight(today), self.midnight(today + timedelta(days=1)), today)
+        return today
 
     def midnight(self, day: date) -> int:
         """The instant at which a local day begins."""

@@ -1,6 +1,6 @@
-"""The commands: what may be asked of the ledger. Their Avro schemas, with the form of each field, are in
-`schemas/commands/`; a test holds these classes against them.
+"""The commands: what may be asked of the ledger.
 
+Their Avro schemas, with the form of each field, are in `schemas/commands/`; a test holds these classes against them.
 Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 """
 
@@ -18,6 +18,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether it addresses the number: then no account needs to be there."""
     INTERNAL: ClassVar[bool] = False
     """Whether only the ledger itself may say it."""
+    OWN_IS_DUE: ClassVar[bool] = False
+    """Whether what it brings about is what fell due."""
 
     at: int
     command_id: str
@@ -28,6 +30,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def name(self) -> str:
         """The command's name, such as `TopUp`."""
         return type(self).__name__
+
+    @property
+    def terms_named(self) -> str | None:
+        """The terms that the command names, if it names any."""
+        return None
 
     @property
     def subject(self) -> str:
@@ -42,6 +49,11 @@ class IssueStarterPack(Command, frozen=True, kw_only=True, gc=False):
     terms: str
     printed_credit: int
     valid_until: int
+
+    @property
+    def terms_named(self) -> str:
+        """The terms that hold from now on."""
+        return self.terms
 
 
 class Activate(Command, frozen=True, kw_only=True, gc=False):
@@ -168,6 +180,11 @@ class MigrateTerms(Command, frozen=True, kw_only=True, gc=False):
 
     terms: str
 
+    @property
+    def terms_named(self) -> str:
+        """The terms that hold from now on."""
+        return self.terms
+
 
 class ReclaimNumber(Command, frozen=True, kw_only=True, gc=False):
     """Gives a free number back to its last holder; `fee_paid` is what was paid, in sen (None: the terms' fee)."""
@@ -178,6 +195,11 @@ class ReclaimNumber(Command, frozen=True, kw_only=True, gc=False):
     decision: str
     decided_by: str
     fee_paid: int | None
+
+    @property
+    def terms_named(self) -> str:
+        """The terms that hold from now on."""
+        return self.terms
 
 
 class Terminate(Command, frozen=True, kw_only=True, gc=False):
@@ -192,6 +214,7 @@ class AdvanceTime(Command, frozen=True, kw_only=True, gc=False):
     """Records what fell due."""
 
     NUMBER_ITSELF: ClassVar[bool] = True
+    OWN_IS_DUE: ClassVar[bool] = True
 
 
 class ReceiveCreditTransfer(Command, frozen=True, kw_only=True, gc=False):

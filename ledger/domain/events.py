@@ -59,6 +59,13 @@ class Event:
         return type(self).__name__
 
 
+def make(event_type: type[Event], record: dict[str, Any]) -> Event:
+    """The event of a type with exactly these fields; the record becomes its own, and is not checked here."""
+    event = object.__new__(event_type)
+    event.__dict__ = record
+    return event
+
+
 EVENT_TYPES: dict[str, type[Event]] = {}
 """Every event class by its stable type name."""
 

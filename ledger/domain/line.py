@@ -6,7 +6,7 @@ its exact boundary instant, whoever notices when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ledger.domain import events as e
@@ -35,10 +35,14 @@ def nothing_claimed(_account: str, _kind: str, _id: str) -> bool:
     return False
 
 
+_TIMELESS = frozenset({e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.CreditCharged, e.CreditAdjusted})
+"""Events that change nothing of what falls due."""
+
+
 class Line:
     """A number and its current account, as their events have made them."""
 
-    __slots__ = ("account", "book", "cause", "claimed", "events", "former", "msisdn", "number")
+    __slots__ = ("_due_at", "account", "book", "cause", "claimed", "events", "former", "msisdn", "number")
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Line:
         self.former: dict[str, Account] = {}
         """Earlier accounts of the number, where they are needed: money may still come back to one."""
         self.claimed = claimed
+        self._due_at: int | None = None
         self.events: list[e.Event] = []
         """What was emitted and not collected yet."""
         self.cause = Cause(-NEVER, "", None, "")
@@ -73,6 +78,11 @@ class Line:
     @property
     def due_at(self) -> int:
         """The next instant at which time alone changes something; NEVER where nothing will."""
+        if self._due_at is None:
+            self._due_at = self._next_due()
+        return self._due_at
+
+    def _next_due(self) -> int:
         account = self.account
         if account is None:
             return self.number.available_at if self.number.available_at is not None else NEVER
@@ -169,8 +179,9 @@ class Line:
 
     @property
     def current(self) -> Account:
-        """The current account, which is known to be there."""
-        assert self.account is not None
+        """The current account. Raises LookupError where there is none."""
+        if self.account is None:
+            raise LookupError(self.msisdn)
         return self.account
 
     @property
@@ -187,10 +198,12 @@ class Line:
 
     def take(self, event: e.Event) -> None:
         """Applies an event that the log holds."""
+        if type(event) not in _TIMELESS:
+            self._due_at = None
         if event.account == self.msisdn:
             self.number.apply(event)
             return
-        if isinstance(event, e.StarterPackIssued | e.NumberReclaimed):
+        if event.version == 1:
             self._begin(event.account)
         account = self.account
         if account is None or account.id != event.account:
@@ -206,20 +219,20 @@ class Line:
 
     # --- emitting ---------------------------------------------------------------------------------------------------
 
-    def emit(
+    def emit(  # noqa: PLR0913 - the parts of an event that are not the line's own
         self,
         event_type: type[e.Event],
         *,
         effective_at: int | None = None,
         clause: str | None = None,
-        postings: Sequence[Posting] = (),
+        postings: list[Posting] | None = None,
         terms: str | None = None,
         of: Account | None = None,
         **own: Any,  # noqa: ANN401 - the event type's own fields; its schema checks them
     ) -> None:
         """Records an event of the current account (or `of` a former one), caused by the command at hand."""
         subject = of or self.current
-        self._emit(self.cause, event_type, subject, effective_at, clause, postings, terms, own)
+        self.record(self.cause, event_type, subject, effective_at, clause, postings or [], terms, own)
 
     def _due(
         self,
@@ -227,7 +240,7 @@ class Line:
         at: int,
         *,
         clause: str | None,
-        postings: Sequence[Posting] = (),
+        postings: list[Posting] | None = None,
         of_number: bool = False,
         **own: Any,  # noqa: ANN401
     ) -> None:
@@ -235,31 +248,36 @@ class Line:
         name = f"due/{subject.id}/{event_type.__name__}/{format_instant(at)}"
         cause = Cause(self.cause.at, name, None, "clock")
         terms = self.account.terms if self.account is not None else None
-        self._emit(cause, event_type, subject, at, clause, postings, terms, own)
+        self.record(cause, event_type, subject, at, clause, postings or [], terms, own)
 
-    def _emit(  # noqa: PLR0913 - the header of an event
+    def record(  # noqa: PLR0913 - the header of an event
         self,
         cause: Cause,
         event_type: type[e.Event],
         subject: Account | Number,
         effective_at: int | None,
         clause: str | None,
-        postings: Sequence[Posting],
+        postings: list[Posting],
         terms: str | None,
         own: dict[str, Any],
     ) -> None:
-        event = event_type(
-            account=subject.id,
-            version=subject.version + 1,
-            effective_at=cause.at if effective_at is None else effective_at,
-            recorded_at=cause.at,
-            terms=terms if terms is not None or isinstance(subject, Number) else subject.terms,
-            clause=clause,
-            command_id=cause.command_id,
-            command_digest=cause.command_digest,
-            actor=cause.actor,
-            postings=postings if isinstance(postings, list) else list(postings),
-            **own,
+        """Emits an event with all its parts named, and applies it."""
+        at, command_id, command_digest, actor = cause
+        event = e.make(
+            event_type,
+            {
+                "account": subject.id,
+                "version": subject.version + 1,
+                "effective_at": at if effective_at is None else effective_at,
+                "recorded_at": at,
+                "terms": terms if terms is not None or isinstance(subject, Number) else subject.terms,
+                "clause": clause,
+                "command_id": command_id,
+                "command_digest": command_digest,
+                "actor": actor,
+                "postings": postings,
+                **own,
+            },
         )
         self.events.append(event)
         self.take(event)

@@ -22,6 +22,7 @@ LARGEST_AMOUNT = 10**15
 LARGEST_BALANCE = 10**18
 """The largest credit that an account may hold, in sen; sums of it still fit a signed 64-bit integer."""
 
+_LONGEST = 20
 _AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]{1,2})?", re.ASCII)
 
 
@@ -38,7 +39,7 @@ def parse_amount(text: str) -> int:
 
     Raises ValueError unless the text has the one accepted form, or lies beyond `LARGEST_AMOUNT`.
     """
-    if len(text) > 20 or not _AMOUNT.fullmatch(text):
+    if len(text) > _LONGEST or not _AMOUNT.fullmatch(text):
         msg = "not an amount: digits, and at most two of them after a point"
         raise ValueError(msg)
     whole, _, cents = text.partition(".")

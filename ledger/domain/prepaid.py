@@ -422,7 +422,11 @@ def _decide_rights_transfer(line: Line, account: Account, command: c.DecideRight
     if to_customer is None:
         raise errors.UnknownRequest(command.request)
     clause = line.terms.clauses.rights_transfer
-    own = {"request": command.request, "decided_by": command.decided_by, "reason": command.reason}
+    own: dict[str, Any] = {
+        "request": command.request,
+        "decided_by": command.decided_by,
+        "reason": command.reason,
+    }
     if command.decision == "approved":
         line.emit(
             e.RightsTransferred,
@@ -524,7 +528,9 @@ def _receive_credit_transfer(line: Line, account: Account, command: c.ReceiveCre
     line.emit(
         e.CreditTransferReceived,
         clause=rule.clause if rule else None,
-        postings=transfer(PULSA, f"{command.from_account}/in-transit", _credit_account(account), command.amount),
+        postings=transfer(
+            PULSA, f"{command.from_account}/in-transit", _credit_account(account), command.amount
+        ),
         transfer=command.transfer,
         from_account=command.from_account,
         amount=command.amount,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, time
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
@@ -301,8 +301,11 @@ class Terms(BaseModel):
 
     @cached_property
     def content(self) -> str:
-        """The resolved values, defaults included, as one canonical JSON text: what the log publishes."""
-        values = self.model_dump(mode="json", by_alias=True)
+        """The resolved values, defaults included, as one canonical JSON text: what the log publishes.
+
+        Where a value was published (`source`) is no rule, and stays in the file.
+        """
+        values = _without_sources(self.model_dump(mode="json", by_alias=True))
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @cached_property
@@ -368,7 +371,9 @@ class Terms(BaseModel):
             found = tariff
         return found
 
-    def price_for(self, service: str, destination: str, place: str, at: int) -> tuple[Tariff, PriceList] | None:
+    def price_for(
+        self, service: str, destination: str, place: str, at: int
+    ) -> tuple[Tariff, PriceList] | None:
         """The tariff and price list for a use that begins at `at`; None where nothing is published for it."""
         tariff = self.tariff_at(at)
         if tariff is None:
@@ -381,6 +386,14 @@ class Terms(BaseModel):
             if price.covers(service, destination, place, minute):
                 return tariff, price.prices
         return None
+
+
+def _without_sources(values: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(values, dict):
+        return {key: _without_sources(value) for key, value in values.items() if key != "source"}
+    if isinstance(values, list):
+        return [_without_sources(value) for value in values]
+    return values
 
 
 def _tariff(dated: DatedTariff, in_zone: Zone, rounding: int) -> Tariff:

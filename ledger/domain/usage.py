@@ -5,9 +5,11 @@ Charging follows SP23-13 and SP23-14; a use that is not granted is an event too 
 
 from __future__ import annotations
 
+from typing import Any
+
 from ledger import errors
 from ledger.domain import events as e
-from ledger.domain.account import FINAL, GRACE, INACTIVE, WAITING, Account
+from ledger.domain.account import GRACE, INACTIVE, Account
 from ledger.domain.calendar import day_number
 from ledger.domain.commands import RecordUsage
 from ledger.domain.line import Line
@@ -67,7 +69,7 @@ def _judge(line: Line, account: Account, command: RecordUsage) -> Terms:
     if state is None:
         raise errors.NotActive("before the account began")
     free = is_free(command)
-    if state == INACTIVE or state == WAITING or state in FINAL:
+    if state in _NO_USE:
         raise _NO_USE[state]
     if state == GRACE and not free:
         raise errors.InGrace
@@ -108,7 +110,7 @@ def _debit(line: Line, account: Account, command: RecordUsage, terms: Terms) -> 
     granted, charge = prices.rate(command.quantity, account.available, charged)
     if granted == 0:
         raise errors.InsufficientCredit
-    own = {
+    own: dict[str, Any] = {
         "service": service,
         "direction": command.direction,
         "destination": command.destination,
@@ -121,14 +123,8 @@ def _debit(line: Line, account: Account, command: RecordUsage, terms: Terms) -> 
     }
     clause = tariff.clause or terms.clauses.use
     if charge:
-        line.emit(
-            e.UsageDebited,
-            effective_at=used_at,
-            clause=clause,
-            postings=transfer(PULSA, f"{account.id}/credit", USAGE, charge),
-            terms=terms.id,
-            charge=charge,
-            **own,
-        )
+        own["charge"] = charge
+        postings = transfer(PULSA, f"{account.id}/credit", USAGE, charge)
+        line.record(line.cause, e.UsageDebited, account, used_at, clause, postings, terms.id, own)
     else:
-        line.emit(e.UsageRecorded, effective_at=used_at, clause=clause, terms=terms.id, **own)
+        line.record(line.cause, e.UsageRecorded, account, used_at, clause, [], terms.id, own)

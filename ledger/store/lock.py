@@ -26,7 +26,9 @@ class WriterLock:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            holder = os.read(handle, 200).decode("utf-8", "replace").strip() or "a process that is just starting"
+            holder = (
+                os.read(handle, 200).decode("utf-8", "replace").strip() or "a process that is just starting"
+            )
             os.close(handle)
             raise LogLocked(f"another process writes to this log: {holder}") from None
         os.ftruncate(handle, 0)

@@ -6,7 +6,6 @@ are written in one transaction. One process writes; any number read.
 
 from __future__ import annotations
 
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +15,10 @@ import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
 from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
-from ledger.store.lock import WriterLock
+from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.store.codec import Codec
 from ledger.store.layout import CREATE, PRAGMAS, prepare, reported
+from ledger.store.lock import WriterLock
 
 _REMEMBERED_DIGESTS = 200_000
 
@@ -81,13 +82,13 @@ class Recorder(library.SQLiteApplicationRecorder):
             if rows:
                 cursor.executemany(self.insert_events_statement, rows)
             if journal:
-                cursor.executemany(
-                    "INSERT INTO journal(subject, command_id, name, command_digest, command, outcome, chain)"
-                    " VALUES (?,?,?,?,?,?,?)",
-                    journal,
-                )
+                cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", journal)
             if heads:
-                cursor.executemany("INSERT OR REPLACE INTO numbers VALUES (?,?,?)", heads)
+                cursor.executemany(
+                    "INSERT INTO numbers VALUES (?,?,?) ON CONFLICT (msisdn) DO UPDATE"
+                    " SET due_at=excluded.due_at, chain=excluded.chain",
+                    heads,
+                )
             if claims:
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
             if rows or journal:
@@ -144,18 +145,33 @@ class Recorder(library.SQLiteApplicationRecorder):
 
     # --- the journal and what is derived ------------------------------------------------------------------------------
 
-    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, bytes]]:
+    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
-        found: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+        found: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
         with self._reading() as cursor:
             for key in keys:
                 cursor.execute(
-                    "SELECT command_digest, outcome FROM journal WHERE subject=? AND command_id=?", key
+                    "SELECT command_digest, at, code, message, ordinal, first_event, event_count"
+                    " FROM journal WHERE subject=? AND command_id=?",
+                    key,
                 )
                 row = cursor.fetchone()
                 if row is not None:
-                    found[key] = (row[0], row[1])
+                    digest, at, code, message, ordinal, first, count = row
+                    status = ACCEPTED if code is None else REFUSED
+                    events = self._references(cursor, first, count)
+                    outcome = Outcome(key[1], status, code, message, events, self.partition, ordinal, at)
+                    found[key] = (digest, outcome)
         return found
+
+    def _references(self, cursor: library.SQLiteCursor, first: int, count: int) -> tuple[EventReference, ...]:
+        if not count:
+            return ()
+        cursor.execute(
+            "SELECT topic, originator_id, originator_version FROM stored_events WHERE ordinal>=? AND ordinal<?",
+            (first, first + count),
+        )
+        return tuple(EventReference(*row) for row in cursor.fetchall())
 
     def chain_of(self, subject: str) -> bytes:
         """The last digest of a subject's journal."""
@@ -173,6 +189,17 @@ class Recorder(library.SQLiteApplicationRecorder):
                 "SELECT msisdn FROM numbers WHERE due_at<=? ORDER BY due_at, msisdn LIMIT ?", (until, limit)
             )
             return [row[0] for row in cursor.fetchall()]
+
+    def published_terms(self) -> list[tuple[str, str]]:
+        """The content and the digest of every terms that the log has published."""
+        codec = Codec()
+        with self._reading() as cursor:
+            cursor.execute(
+                "SELECT state FROM stored_events WHERE originator_id>='terms/' AND originator_id<'terms0'"
+                " AND topic='ledger.log.TermsPublished' ORDER BY ordinal"
+            )
+            records = [codec.record(row[0]) for row in cursor.fetchall()]
+        return [(record["content"], record["digest"]) for record in records]
 
     def clock_mode(self) -> str:
         """`live` or `played`."""
@@ -241,4 +268,3 @@ class Factory(library.SQLiteFactory):
             super().close()
         if self.lock is not None:
             self.lock.release()
-

@@ -180,7 +180,7 @@ class TestPartialGrants:
         st.integers(0, 800),
         st.integers(0, 900),
     )
-    def test_the_same_holds_under_a_daily_cap(  # noqa: PLR0913, PLR0917 - the rule has that many inputs
+    def test_the_same_holds_under_a_daily_cap(
         self, steps: Steps, rounding: int, asked: int, available: int, cap: int, charged: int
     ) -> None:
         rated = PriceList.of(steps, rounding=rounding, daily_cap=cap).rate(asked, available, charged)

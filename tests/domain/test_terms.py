@@ -1,4 +1,4 @@
-"""Terms: rules looked up by date, amount, zone and time of day, and their resolved form as it is published."""
+"""Terms: rules looked up by date, amount, zone and time of day, and the form in which they are published."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class TestResolvedTerms:
     def test_a_file_may_not_differ_from_what_was_published_under_its_id(self) -> None:
         published = terms()
         book = TermsBook([terms(reversal_days=31, grace={"days": 1})])
-        with pytest.raises(TermsChanged, match="some-terms .* with other values: grace, reversal_days"):
+        with pytest.raises(TermsChanged, match=r"some-terms .* with other values: grace, reversal_days"):
             book.publish(published.content, published.digest)
 
     def test_published_terms_are_known_without_their_file(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -25,7 +24,7 @@ def create_topic(client: dict[str, str], topic: str) -> TopicPartition:
     return TopicPartition(topic, 0)
 
 
-def producer(client: dict[str, str]) -> Any:
+def producer(client: dict[str, str]) -> KafkaProducer:
     transactional = KafkaProducer(**client, transactional_id="writer", retry_backoff_ms=1)
     transactional.init_transactions()
     return transactional
@@ -76,7 +75,7 @@ def test_consumed_offsets_are_committed_with_what_was_made_of_them(broker: Local
         transactional.begin_transaction()
         transactional.send(events.topic, b"topped up")
         offsets = {commands: OffsetAndMetadata(command.offset + 1, "", -1)}
-        transactional.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata())
+        transactional.send_offsets_to_transaction(offsets, consumer.group_metadata())
         transactional.commit_transaction()
         assert consumer.committed(commands) == command.offset + 1
     assert read(broker.client(), events) == [b"topped up"]
@@ -100,12 +99,14 @@ def test_what_was_committed_is_there_when_the_broker_comes_back(
 def test_a_client_that_stayed_connected_goes_on_when_the_broker_comes_back(broker: LocalKafka) -> None:
     partition = create_topic(broker.client(), "patience")
     with producer(broker.client()) as transactional:
-        for value in (b"before", b"after"):
-            transactional.begin_transaction()
-            transactional.send(partition.topic, value)
-            transactional.commit_transaction()
-            broker.stop()
-            broker.start()
+        transactional.begin_transaction()
+        transactional.send(partition.topic, b"before")
+        transactional.commit_transaction()
+        broker.stop()
+        broker.start()
+        transactional.begin_transaction()
+        transactional.send(partition.topic, b"after")
+        transactional.commit_transaction()
     assert read(broker.client(), partition) == [b"before", b"after"]
 
 
@@ -125,9 +126,7 @@ def test_a_topic_is_not_made_by_writing_to_it(broker: LocalKafka) -> None:
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(
-        ServerFailed, match=r"ended with exit code 1(.|\n)*Invalid value soon for configuration"
-    ):
+    with pytest.raises(ServerFailed, match=r"Invalid value soon for configuration log\.retention\.ms"):
         LocalKafka(tmp_path, settings={"log.retention.ms": "soon"}).start()
 
 
@@ -161,5 +160,5 @@ def test_with_users_only_what_an_acl_allows_is_done() -> None:
 
 
 def test_a_password_that_a_settings_file_cannot_hold_is_refused() -> None:
-    with pytest.raises(ValueError, match="writer"):
+    with pytest.raises(ValueError, match="letters, digits"):
         LocalKafka(users={"writer": 'quo"te'})

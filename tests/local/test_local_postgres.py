@@ -22,7 +22,7 @@ def test_it_answers(server: LocalPostgres) -> None:
 
 def test_it_asks_for_the_password(server: LocalPostgres) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(server.url, password="guessed")
+        psycopg.connect(server.url.replace("//postgres:", "//postgres:guessed"))
 
 
 @pytest.mark.parametrize("end", [LocalPostgres.stop, LocalPostgres.kill])

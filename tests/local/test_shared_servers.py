@@ -8,6 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import psycopg
@@ -31,7 +32,7 @@ def test_broker_and_registry_answer(kafka_servers: KafkaServers) -> None:  # noq
         assert len(admin.describe_cluster()["brokers"]) == 1
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(f"{kafka_servers.registry_url}/subjects", timeout=30) as response:
-        assert response.status == 200
+        assert response.status == HTTPStatus.OK
 
 
 def test_the_database_is_empty(postgres_url: str) -> None:  # noqa: F811
@@ -55,6 +56,13 @@ def test_a_given_address_comes_first(
     monkeypatch.setenv(variable, "elsewhere:1")
     with address() as given:
         assert given == "elsewhere:1"
+
+
+def test_an_unknown_kind_of_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULSA_KAFKA", raising=False)
+    monkeypatch.setenv("PULSA_TEST_SERVERS", "podman")
+    with pytest.raises(pytest.UsageError, match="podman"), kafka_address():
+        pass
 
 
 def test_one_starts_and_stops_it_after_the_last_has_left(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+# The two that matter: `make demo` and `make test`. Both set up .venv by themselves.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS   ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+UV   := $(BIN)/uv -q --system-certs
+LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+        --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format bench lock upgrade clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## a ledger at work, from an empty directory
+	@$(BIN)/python -m ledger.demo $(ARGS)
+
+test: check ## all checks, then all tests (ARGS="-k grace" for some of them)
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+check: setup ## lint, format, types, direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## mend what can be mended
+	$(BIN)/ruff check --fix-only --show-fixes
+	$(BIN)/ruff format
+
+bench: setup ## measure: commands, events, rebuilds per second
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(VENV)/packages ## bring the lock files into line with pyproject.toml
+	$(LOCK) $(UPGRADE) pyproject.toml --extra local --group dev --output-file requirements.lock
+	$(LOCK) $(UPGRADE) --group bootstrap --output-file requirements-bootstrap.lock
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock ## the same, with the newest versions
+
+clean: ## forget .venv and all caches
+	rm -rf $(VENV) build dist .*_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(VENV)/project
+
+# The locked packages: uv is ten times as fast, but knows only its own settings; what it cannot
+# reach, pip gets as this machine has it set up. Either way by hash.
+$(VENV)/packages: requirements.lock requirements-bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@echo 'Setting up $(VENV): some 200 MB of packages, once'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(UV) pip install --python $(VENV) --no-deps --require-hashes -r requirements.lock || { \
+	  echo 'Again, with pip'; \
+	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
+	@touch $@
+
+# This project itself, in place.
+$(VENV)/project: $(VENV)/packages pyproject.toml
+	@$(UV) pip install --python $(VENV) --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip check --python $(VENV) >$@.log 2>&1 || { cat $@.log; echo 'Run: make lock'; exit 1; }
+	@touch $@

@@ -1,0 +1,99 @@
+"""The lines in memory: loaded from the log when they are asked for, and forgotten when others were used since."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from eventsourcing.application import AggregateNotFoundError, Repository
+
+from ledger.domain.account import Account
+from ledger.domain.line import Claimed, Line
+from ledger.domain.number import Number
+from ledger.domain.terms import TermsBook
+from ledger.journal import LedgerRecorder, Snapshot
+
+CACHED_LINES = 100_000
+"""Lines kept in memory."""
+
+_State = TypeVar("_State", Account, Number)
+
+
+class Held:
+    """A line in memory, with the last digest of its journal."""
+
+    __slots__ = ("chain", "line")
+
+    def __init__(self, line: Line, chain: bytes) -> None:
+        self.line = line
+        self.chain = chain
+
+
+class Lines:
+    """The lines of one log, by number."""
+
+    def __init__(
+        self, repository: Repository[str], recorder: LedgerRecorder, book: TermsBook, claimed: Claimed
+    ) -> None:
+        self._repository = repository
+        self._recorder = recorder
+        self._book = book
+        self._claimed = claimed
+        self._held: OrderedDict[str, Held] = OrderedDict()
+
+    def get(self, msisdn: str) -> Held:
+        """The line of a number, which need not have been seen before."""
+        held = self._held.get(msisdn)
+        if held is None:
+            held = self._held[msisdn] = self._load(msisdn)
+        else:
+            self._held.move_to_end(msisdn)
+        return held
+
+    def forget(self) -> None:
+        """Drops everything: what was applied was not recorded."""
+        self._held.clear()
+
+    def trim(self) -> None:
+        """Drops the lines not used for longest, beyond `CACHED_LINES`."""
+        while len(self._held) > CACHED_LINES:
+            self._held.popitem(last=False)
+
+    def former(self, line: Line, account_id: str) -> None:
+        """Loads an earlier account of a line's number, so that an event of it can be recorded."""
+        account = self._state(Account, account_id)
+        if account is not None:
+            line.former[account_id] = account
+
+    def _load(self, msisdn: str) -> Held:
+        number = self._state(Number, msisdn)
+        generation = number.generation if number is not None else 0
+        account = self._state(Account, f"{msisdn}#{generation + 1}")
+        if account is None and generation:
+            account = self._state(Account, f"{msisdn}#{generation}")
+        line = Line(msisdn, self._book, number=number, account=account, claimed=self._claimed)
+        return Held(line, self._recorder.chain_of(msisdn))
+
+    def _state(self, kind: type[_State], id_: str) -> _State | None:
+        """The state from its latest snapshot and the events since; None where there are none."""
+
+        def project(_: Any, events: Iterable[Any]) -> _State | None:  # noqa: ANN401
+            state: Any = None
+            for event in events:
+                if isinstance(event, Snapshot):
+                    state = event.state
+                    continue
+                if state is None:
+                    state = kind(id_)
+                if isinstance(state, Account):
+                    state.apply(event, self._book[event.terms or state.terms])
+                else:
+                    state.apply(event)
+            return cast("_State | None", state)
+
+        try:
+            found: Any = self._repository.get(id_, projector_func=project)
+        except AggregateNotFoundError:
+            return None
+        return cast("_State", found)

@@ -1,0 +1,104 @@
+"""What is set from outside: options, or the environment (`PULSA_…`). Read once at the entry point, and frozen."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger.domain.calendar import format_instant, parse_instant
+from ledger.errors import SettingsInvalid
+
+PREFIX = "PULSA_"
+"""How every variable of the environment begins."""
+
+_PASSWORD = re.compile(r"(?<=://)([^/@\s]*):[^/@\s]*@")
+_SECRET_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
+
+Clock = Literal["live", "played"]
+
+
+def _instant(value: object) -> object:
+    return parse_instant(value) if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `now` is an instant in UTC microseconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", validate_default=False
+    )
+
+    log: Path = Path("pulsa.db")
+    clock: Clock = "live"
+    kafka: str | None = None
+    registry: str | None = None
+    database: str | None = None
+    terms: Path | None = None
+    now: Annotated[int | None, BeforeValidator(_instant)] = None
+
+    @property
+    def clock_is_stated(self) -> bool:
+        """Whether the clock was asked for; else a log that is there keeps its own."""
+        return "clock" in self.model_fields_set
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the projections: by default a SQLite file beside the log."""
+        return self.database or f"sqlite:///{self.log.with_name(f'{self.log.name}.views.db')}"
+
+
+class Shown(NamedTuple):
+    """A setting as it is shown: its name, its value with secrets hidden, and where it came from."""
+
+    name: str
+    value: str | None
+    source: str
+
+
+def read(options: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force: options first, then the environment. Raises SettingsInvalid."""
+    stated = {name: value for name, value in (options or {}).items() if value is not None}
+    try:
+        return Settings(**stated)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        name = str(wrong["loc"][0]) if wrong["loc"] else "settings"
+        source = f"--{name}" if name in stated else f"{PREFIX}{name.upper()}"
+        message = wrong["msg"].removeprefix("Value error, ")
+        given = hidden(str(wrong["input"]))
+        raise SettingsInvalid(f"{source}: {message} (it is {given!r})") from None
+
+
+def shown(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Shown]:
+    """Each setting with where it came from: an option, a variable of the environment, or the default."""
+    stated = {name for name, value in (options or {}).items() if value is not None}
+    rows = []
+    for name in Settings.model_fields:
+        variable = f"{PREFIX}{name.upper()}"
+        if name in stated:
+            source = f"option --{name}"
+        elif os.environ.get(variable):
+            source = f"environment {variable}"
+        else:
+            source = "default"
+        rows.append(Shown(name, _text(settings, name), source))
+    return rows
+
+
+def _text(settings: Settings, name: str) -> str | None:
+    value = settings.database_url if name == "database" else getattr(settings, name)
+    if value is None:
+        return None
+    return format_instant(value) if name == "now" else hidden(str(value))
+
+
+def hidden(text: str) -> str:
+    """The text with the passwords of its URLs hidden."""
+    text = _PASSWORD.sub(r"\1:***@", text)
+    return _SECRET_PARAMETER.sub(r"\1***", text)

@@ -1,0 +1,281 @@
+"""Reading an embedded log: read-only, beside a writer or without one, a consistent moment at a time.
+
+A reader never locks a writer out, nor is locked out by one (WAL), and changes nothing in the log's file.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from eventsourcing.sqlite import SQLiteCursor
+from pydantic import ValidationError
+
+from ledger.domain.events import ClosedThrough, Event, LogCreated, TermsPublished
+from ledger.domain.terms import TermsBook
+from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
+from ledger.store.codec import Codec
+from ledger.store.layout import check_format, reported
+from ledger.store.schemas import RecordSchema
+from projections.reader import Decided, Recorded, Reference
+
+PARTITION = 0
+"""An embedded log is one partition."""
+
+_PATIENCE = 30.0
+"""Seconds that a reader waits while another process recovers the file."""
+
+_EVENT = "SELECT ordinal, digest, topic, state FROM stored_events"
+_DECISION = "SELECT entry, subject, command_id, name, at, code, message, ordinal, first_event, event_count FROM journal"
+
+
+def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """A connection that can only read, and whether it takes the file to be at rest.
+
+    In a folder that cannot be written to, SQLite reads a file only so, or where a writer's files lie beside it.
+    Raises LogMissing or LogUnreadable.
+    """
+    with reported(str(path)):
+        if not path.exists():
+            raise LogMissing(f"{path}: there is no log here")
+        uri = path.resolve().as_uri() + "?mode=ro"
+        try:
+            return _opened(uri), False
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") not in {"SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN"}:
+                raise
+            if _written_ahead(path):
+                message = f"{path}: what was written last stands beside it, and cannot be read in this folder"
+                raise LogUnreadable(message) from error
+            return _opened(uri + "&immutable=1"), True
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _written_ahead(path: Path) -> bool:
+    ahead = Path(f"{path}-wal")
+    return ahead.exists() and ahead.stat().st_size > 0
+
+
+class SqliteReader:
+    """Reads one embedded log; each snapshot has a connection of its own, so it may be used from any thread."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._codec = Codec()
+        self._learned: set[bytes] = set()
+        self._book = TermsBook()
+        self._published: dict[str, str] = {}
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """The log as it stands now. Raises LogMissing, LogUnreadable, LogDamaged or LogFormatUnknown."""
+        connection, at_rest = connect(self.path)
+        try:
+            stamp = self._stamp() if at_rest else None
+            with reported(str(self.path)):
+                if self.path.stat().st_size == 0:
+                    raise LogFormatUnknown(f"{self.path}: the file is empty")
+                check_format(cast("SQLiteCursor", connection.cursor()))
+                self._learn(connection)
+            yield SqliteSnapshot(str(self.path), connection, self._codec, self._book, self._published)
+            if stamp is not None and stamp != self._stamp():
+                raise LogUnreadable(f"{self.path}: it was changed while it was read; ask again")
+        finally:
+            connection.close()
+
+    def _stamp(self) -> tuple[int, int, bool]:
+        with reported(str(self.path)):
+            status = self.path.stat()
+            return status.st_mtime_ns, status.st_size, _written_ahead(self.path)
+
+    def _learn(self, connection: sqlite3.Connection) -> None:
+        """Takes in schemas of other releases that the file holds."""
+        for (mark,) in connection.execute("SELECT fingerprint FROM schemas").fetchall():
+            if mark in self._learned or self._codec.knows(mark):
+                continue
+            (text,) = connection.execute("SELECT schema FROM schemas WHERE fingerprint=?", (mark,)).fetchone()
+            self._learned.add(mark)
+            try:
+                self._codec.learn([RecordSchema(text)])
+            except Exception:  # noqa: BLE001, S112 - a schema that cannot be read is missed where it is needed
+                continue
+
+
+class SqliteSnapshot:
+    """An embedded log as it stood when it was opened."""
+
+    partition = PARTITION
+
+    def __init__(
+        self,
+        path: str,
+        connection: sqlite3.Connection,
+        codec: Codec,
+        book: TermsBook,
+        published: dict[str, str],
+    ) -> None:
+        self.path = path
+        self.connection = connection
+        self._codec = codec
+        self._book = book
+        self._published = published
+
+    # --- the whole log ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def head(self) -> int:
+        """The ordinal of the last event; 0 in an empty log."""
+        return int(self._one("SELECT max(ordinal) FROM stored_events")[0] or 0)
+
+    @cached_property
+    def closed_through(self) -> int | None:
+        """The instant through which the log is closed; None where it never was."""
+        last = "WHERE originator_id=? ORDER BY originator_version DESC LIMIT 1"
+        for found in self._events(f"{_EVENT} {last}", (f"log@{self.partition}",)):
+            if isinstance(found.event, ClosedThrough):
+                return found.event.through
+        return None
+
+    @cached_property
+    def created(self) -> LogCreated | None:
+        """The first event of the log; None where nothing has been recorded yet."""
+        first = "WHERE originator_id=? AND originator_version=1"
+        for found in self._events(f"{_EVENT} {first}", (f"log@{self.partition}",)):
+            if isinstance(found.event, LogCreated):
+                return found.event
+        return None
+
+    @cached_property
+    def book(self) -> TermsBook:
+        """The terms that the log has published, whenever that was."""
+        published = "WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY originator_id"
+        for found in self._events(f"{_EVENT} {published}"):
+            event = found.event
+            if not isinstance(event, TermsPublished) or self._published.get(event.terms_id) == event.digest:
+                continue
+            try:
+                self._book.publish(event.content, event.digest)
+            except ValidationError as error:
+                message = f"{self.path}: the terms {event.terms_id} at {found.ordinal} are of a later release"
+                raise TermsInvalid(message) from error
+            self._published[event.terms_id] = event.digest
+        return self._book
+
+    def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
+        """The events from an ordinal on, in order; with `types` only those."""
+        if types is None:
+            yield from self._events(f"{_EVENT} WHERE ordinal>=? ORDER BY ordinal", (start,))
+            return
+        wanted = ",".join("?" * len(types))
+        where = f"WHERE ordinal>=? AND topic IN ({wanted}) ORDER BY ordinal"
+        yield from self._events(f"{_EVENT} {where}", (start, *types))
+
+    def recorded_by(self, known_at: int) -> int:
+        """The ordinal of the last event recorded at or before an instant; 0 where there is none."""
+        for found in self._events(f"{_EVENT} ORDER BY ordinal DESC"):
+            if found.event.recorded_at <= known_at:
+                return found.ordinal
+        return 0
+
+    # --- numbers ------------------------------------------------------------------------------------------------------
+
+    def numbers(self) -> Iterator[str]:
+        """Every number that has events, ascending."""
+        after = "0"
+        while True:
+            following = self._next_id(after, "A")
+            if following is None:
+                return
+            msisdn = following.partition("#")[0]
+            yield msisdn
+            after = msisdn + "$"
+
+    def events_of(self, msisdn: str) -> Iterator[Recorded]:
+        """The events of a number and of all its accounts, in order."""
+        of_one = f"{_EVENT} WHERE originator_id=? ORDER BY originator_version"
+        own = [self._events(of_one, (id_,)) for id_ in self._ids_of(msisdn)]
+        return own[0] if len(own) == 1 else heapq.merge(*own, key=lambda found: found.ordinal)
+
+    def _ids_of(self, msisdn: str) -> list[str]:
+        """The number and its accounts, as far as they have events."""
+        ids = []
+        last, end = msisdn, msisdn + "$"
+        if self._one(
+            "SELECT count(*) FROM (SELECT 1 FROM stored_events WHERE originator_id=? LIMIT 1)", (msisdn,)
+        )[0]:
+            ids.append(msisdn)
+        while (last := self._next_id(max(last, msisdn + "#"), end) or "") != "":
+            ids.append(last)
+        return ids
+
+    def _next_id(self, after: str, before: str) -> str | None:
+        statement = (
+            "SELECT originator_id FROM stored_events WHERE originator_id>? AND originator_id<?"
+            " ORDER BY originator_id LIMIT 1"
+        )
+        row = self._one(statement, (after, before))
+        return None if row is None else str(row[0])
+
+    # --- the journal --------------------------------------------------------------------------------------------------
+
+    def decided(self, subject: str) -> Iterator[Decided]:
+        """What the journal has of a number, in order."""
+        statement = f"{_DECISION} WHERE subject=? ORDER BY entry"
+        for row in self._rows(statement, (subject,)):
+            yield self._decided(row)
+
+    def decision(self, subject: str, command_id: str) -> Decided | None:
+        """What the journal has of one command."""
+        row = self._one(f"{_DECISION} WHERE subject=? AND command_id=?", (subject, command_id))
+        return None if row is None else self._decided(row)
+
+    def _decided(self, row: tuple[Any, ...]) -> Decided:
+        *own, first, count = row
+        statement = (
+            "SELECT topic, originator_id, originator_version FROM stored_events"
+            " WHERE ordinal>=? AND ordinal<? ORDER BY ordinal"
+        )
+        events = self._rows(statement, (first, first + count)) if count else iter(())
+        return Decided(*own, tuple(Reference(*found) for found in events))
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _events(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[Recorded]:
+        for ordinal, digest, topic, state in self._rows(statement, parameters):
+            yield Recorded(ordinal, digest, self.decode(ordinal, topic, state))
+
+    def decode(self, ordinal: int, topic: str, state: bytes) -> Event:
+        """The event of a row. Raises SchemaUnknown, or LogDamaged where it does not decode."""
+        try:
+            return self._codec.event(topic, state)
+        except LedgerError:
+            raise
+        except Exception as error:
+            message = f"{self.path}: the event at {self.partition}:{ordinal} cannot be read: {error}"
+            raise LogDamaged(message) from error
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        with reported(self.path):
+            yield from self.connection.execute(statement, parameters)
+
+    def _one(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row or None
+        with reported(self.path):
+            return self.connection.execute(statement, parameters).fetchone()
