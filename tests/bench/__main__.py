@@ -1,0 +1,46 @@
+"""`python -m tests.bench [--quick] [--json FILE] [NAME…]`: prints a table, and writes JSON."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import reading, writing
+from tests.bench.report import Figure, show
+
+Benchmark = Callable[[Path, bool], list[Figure]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 5_000 if quick else 50_000),
+    "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 200 if quick else 2_000),
+    "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 5_000 if quick else 200_000),
+    "histories": lambda folder, quick: writing.histories(folder, 1 if quick else 3, 1_000 if quick else 100_000),
+    "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 5_000 if quick else 100_000),
+    "memory": lambda folder, quick: writing.memory(
+        folder, 20_000 if quick else 1_000_000, 2_000 if quick else 100_000
+    ),
+}
+
+
+def main() -> None:
+    """Runs the benchmarks asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="small and once: whether they run, not how fast")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is named {unknown[0]}")
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="pulsa-bench-") as folder:
+        for name in arguments.names or BENCHMARKS:
+            print(f"{name} …", flush=True)
+            figures += BENCHMARKS[name](Path(folder), arguments.quick)
+    show(figures, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

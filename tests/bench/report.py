@@ -1,0 +1,105 @@
+"""What a benchmark found, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: `value` and `baseline` in `unit`, medians; `ratio` is the median of the runs' own ratios."""
+
+    what: str
+    unit: str
+    value: float
+    baseline_name: str = ""
+    baseline: float | None = None
+    ratio: float | None = None
+    at_least: str = ""
+
+
+def paired(
+    what: str,
+    unit: str,
+    ours: Callable[[], float],
+    baseline_name: str,
+    theirs: Callable[[], float],
+    *,
+    runs: int,
+    at_least: str = "",
+    inverse: bool = False,
+) -> Figure:
+    """Runs both in turn; `inverse` where less is better (the ratio then is baseline over ours)."""
+    pairs = [(ours(), theirs()) for _ in range(runs)]
+    ratios = [b / a if inverse else a / b for a, b in pairs]
+    return Figure(
+        what,
+        unit,
+        statistics.median(a for a, _ in pairs),
+        baseline_name,
+        statistics.median(b for _, b in pairs),
+        statistics.median(ratios),
+        at_least,
+    )
+
+
+def machine() -> str:
+    """What it was measured on."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return (
+        f"{os.cpu_count()} cores ({model}), {memory // 2**20} GiB, {platform.system()} {platform.machine()},"
+        f" Python {platform.python_version()}"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def show(figures: Sequence[Figure], path: Path | None) -> None:
+    """Prints the table, and writes the JSON where a path is given."""
+    table = Table(title=machine(), title_justify="left")
+    for column, justify in (
+        ("what", "left"),
+        ("here", "right"),
+        ("unit", "left"),
+        ("baseline in the same run", "left"),
+        ("baseline", "right"),
+        ("ratio", "right"),
+        ("at least", "right"),
+    ):
+        table.add_column(column, justify="right" if justify == "right" else "left")
+    for f in figures:
+        table.add_row(
+            f.what,
+            _number(f.value),
+            f.unit,
+            f.baseline_name,
+            "" if f.baseline is None else _number(f.baseline),
+            "" if f.ratio is None else f"{f.ratio:.2f}",
+            f.at_least,
+        )
+    Console().print(table)
+    if path is not None:
+        content = {"machine": machine(), "figures": [asdict(figure) for figure in figures]}
+        path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"

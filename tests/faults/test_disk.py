@@ -1,0 +1,140 @@
+"""A full disk, missing permissions, damaged files: a clear error, and nothing half written."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.store.reading import SqliteReader
+from ledger.verification import verify
+from tests.bench import population as p
+
+
+def _pulsa(
+    log: Path, *arguments: str, largest: int | None = None, obeying: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Runs `pulsa`, where asked with a largest file size (bytes), or obeying permissions although root."""
+
+    def confine() -> None:
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+    command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
+    if obeying and os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    return subprocess.run(
+        command,
+        env=os.environ | {"PULSA_LOG": str(log), "PULSA_CLOCK": "played"},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=confine,
+    )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for 6 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system of its own can be mounted here (that takes root)")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def _file(folder: Path, uses: int) -> Path:
+    path = folder / "commands.jsonl"
+    commands = [*p.opening(range(10)), *(p.usage(index, 10) for index in range(uses))]
+    path.write_text("\n".join(p.json_line(command) for command in commands) + "\n", "utf-8")
+    return path
+
+
+def _one_line_with(code: str, done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 2
+    complaint = done.stderr.strip().splitlines()[-1]
+    assert complaint.startswith(f"pulsa: {code}: "), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fills_up_is_named_and_the_same_file_goes_through_afterwards(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    commands = _file(tmp_path, 20_000)
+    _one_line_with("log-full", _pulsa(small_disk / "pulsa.db", "ingest", str(commands)))
+    log = tmp_path / "moved.db"
+    for part in small_disk.glob("pulsa.db*"):
+        shutil.copyfile(part, log.with_name(part.name.replace("pulsa", "moved")))
+    _goes_on_where_it_stopped(log, commands)
+
+
+def test_a_write_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 20_000)
+    _one_line_with("log-unreadable", _pulsa(log, "ingest", str(commands), largest=4 * 2**20))
+    _goes_on_where_it_stopped(log, commands)
+
+
+def _goes_on_where_it_stopped(log: Path, commands: Path) -> None:
+    assert verify(log).clean
+    assert 0 < _head(log) < 20_000
+    assert _pulsa(log, "ingest", str(commands)).returncode == 0
+    assert verify(log).clean
+    assert _head(log) == 20_000 + 30 + 2
+
+
+def test_a_log_that_may_not_be_written_says_so_and_can_still_be_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    log, commands = folder / "pulsa.db", _file(tmp_path, 10)
+    assert _pulsa(log, "ingest", str(commands)).returncode == 0
+    for part in folder.iterdir():
+        part.chmod(0o444)
+    folder.chmod(0o555)
+    before = log.read_bytes()
+    refused = _pulsa(log, "ingest", str(commands), obeying=True)
+    asked = _pulsa(log, "enquiry", p.number(0), "--json", obeying=True)
+    folder.chmod(0o755)
+    _one_line_with("log-unreadable", refused)
+    assert log.read_bytes() == before
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    commands = _file(tmp_path, 1)
+    _one_line_with("log-unreadable", _pulsa(tmp_path / "missing" / "pulsa.db", "ingest", str(commands)))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 5_000, 100_000])
+def test_a_file_cut_off_is_found_damaged_by_whoever_opens_it(tmp_path: Path, kept: int) -> None:
+    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 2_000)
+    assert _pulsa(log, "ingest", str(commands)).returncode == 0
+    whole = log.read_bytes()
+    assert len(whole) > 100_000
+    log.write_bytes(whole[:kept])
+    checked = _pulsa(log, "verify")
+    assert checked.returncode != 0
+    assert "Traceback" not in checked.stderr
+    assert log.read_bytes() == whole[:kept]
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 1)
+    log.write_text("minutes of the meeting\n" * 200)
+    before = log.read_bytes()
+    _one_line_with("log-damaged", _pulsa(log, "ingest", str(commands)))
+    assert log.read_bytes() == before
+
+
+def _head(log: Path) -> int:
+    with SqliteReader(log).snapshot() as log_now:
+        return log_now.head
