@@ -7,6 +7,7 @@ and the journal are written in one transaction. A refused command is an outcome,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from eventsourcing.application import Application
@@ -83,7 +84,7 @@ class Ledger(Application[str]):
         batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal)
         try:
             outcomes = [self._answer(command, batch) for command in commands]
-            self._write(batch)
+            self._write(batch, outcomes)
         except BaseException:
             self._recall()
             raise
@@ -94,9 +95,11 @@ class Ledger(Application[str]):
             return self._execute(command, batch)
         except errors.Refusal as refusal:  # before it was decided: not journaled
             return self._outcome(command, command.at, refusal, (), batch)
+        except errors.LedgerError:
+            raise
         except Exception as error:
             message = f"{command.name} {command.command_id}: {type(error).__name__}: {error}"
-            raise errors.CommandDefect(message) from error
+            raise errors.CommandDefect(message, command) from error
 
     def _execute(self, command: Command, batch: Batch) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
@@ -113,6 +116,8 @@ class Ledger(Application[str]):
             return before[1].repeated()
         if isinstance(command, CloseThrough):
             outcome, first = self._close(command, digest, batch)
+        elif command.INTERNAL:
+            outcome, first = self._follow_on(command, digest, batch)
         else:
             outcome, first = self._decide(command, terms_id, digest, batch)
         self._journal(command, content, digest, outcome, first, batch)
@@ -152,10 +157,10 @@ class Ledger(Application[str]):
             return self._outcome(command, command.at, unknown, (), batch), 0
         at = self._taken_at(command, line)
         cause = Cause(at, command.command_id, digest, command.actor)
-        if self._log_version == 0 or (terms_id is not None and terms_id not in self.book.published):
-            self._begin(terms_id, cause, batch)
         refusal = self._carry_out(line, command, cause)
         emitted = line.collect()
+        if emitted and (self._log_version == 0 or terms_id is not None):
+            self._begin(terms_id if refusal is None else None, cause, batch)
         first = batch.ordinal + 1
         batch.add(emitted)
         if command.OWN_IS_DUE:
@@ -166,7 +171,7 @@ class Ledger(Application[str]):
                 first += emitted.index(own[0])
         for event in own:
             for following in policies.after_event(event):
-                self._follow(following, batch)
+                self._pass_on(following, batch)
         return self._outcome(command, at, refusal, own, batch), first if own else 0
 
     def _taken_at(self, command: Command, line: Line) -> int:
@@ -191,25 +196,45 @@ class Ledger(Application[str]):
             line.advance(at)
         return refusal
 
-    def _follow(self, command: Command, batch: Batch) -> None:
-        """Carries out a policy's command: it is not journaled, for it follows from its cause."""
+    def _pass_on(self, command: Command, batch: Batch) -> None:
+        """Carries out a policy's command, or sends it to the partition that it is for.
+
+        Here it is not journaled, for it follows from its cause.
+        """
+        if self.ledger_recorder.is_here(command.subject):
+            self._follow(command, self.codec.command_digest(command, self.codec.command_content(command)), batch)
+        else:
+            batch.forwarded.append(command)
+
+    def _follow_on(self, command: Command, digest: bytes, batch: Batch) -> tuple[Outcome, int]:
+        """Carries out a policy's command that came from another partition: it is journaled like any."""
+        first = batch.ordinal + 1
+        before = len(batch.events)
+        at, refusal = self._follow(command, digest, batch)
+        own = [event for event in batch.events[before:] if event.command_id == command.command_id]
+        if own:
+            first += batch.events[before:].index(own[0])
+        return self._outcome(command, at, refusal, own, batch), first if own else 0
+
+    def _follow(self, command: Command, digest: bytes, batch: Batch) -> tuple[int, errors.Refusal | None]:
+        """The instant at which a policy's command is taken, lifted without limit, and its refusal."""
         line = self._touch(command.msisdn, batch).line
         if isinstance(command, ReturnCreditTransfer) and line.current.id != command.account:
             self._lines.former(line, command.account)
         at = max(command.at, line.recorded_at, self.closed_through + 1)
-        digest = self.codec.command_digest(command, self.codec.command_content(command))
         refusal: errors.Refusal | None = errors.UnknownAccount(command.msisdn)
         if line.account is not None:
             refusal = self._carry_out(line, command, Cause(at, command.command_id, digest, command.actor))
             batch.add(line.collect())
         if refusal is None:
-            return
+            return at, None
         following = policies.after_refusal(command, refusal)
         if not following:
             message = f"policy {command.command_id} was refused: {refusal.message}"
-            raise RuntimeError(message)
+            raise errors.PolicyRefused(message)
         for next_command in following:
-            self._follow(next_command, batch)
+            self._pass_on(next_command, batch)
+        return at, refusal
 
     # --- the partition ------------------------------------------------------------------------------------------------
 
@@ -220,9 +245,9 @@ class Ledger(Application[str]):
             return self._outcome(command, command.at, None, (), batch), 0
         cause = Cause(max(command.at, through), command.command_id, digest, command.actor)
         self._begin(None, cause, batch)
-        behind = [msisdn for msisdn, held in batch.touched.items() if held.line.due_at <= through]
-        for msisdn in dict.fromkeys([*behind, *self.ledger_recorder.due(through, 2**62)]):
-            line = self._touch(msisdn, batch).line
+        numbers = {*batch.touched, *self.ledger_recorder.due(through, 2**62)}
+        behind = [line for msisdn in numbers if (line := self._touch(msisdn, batch).line).due_at <= through]
+        for line in sorted(behind, key=lambda line: (line.due_at, line.msisdn)):
             line.cause = Cause(max(through, line.recorded_at), "", None, "clock")
             line.advance(through)
             batch.add(line.collect())
@@ -294,8 +319,8 @@ class Ledger(Application[str]):
         claim = Claim(account, kind, id_)
         return claim in self._batch.claims or self.ledger_recorder.claimed(account, kind, id_)
 
-    def _write(self, batch: Batch) -> None:
-        if not batch.events and not batch.journal:
+    def _write(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        if not batch.events and not batch.journal and not self.ledger_recorder.awaits_answers:
             return
         to_stored_event = self.mapper.to_stored_event
         self.ledger_recorder.insert_events(
@@ -303,6 +328,9 @@ class Ledger(Application[str]):
             journal=batch.journal,
             heads=batch.heads(),
             claims=list(batch.claims),
+            happened=batch.events,
+            outcomes=outcomes,
+            forwarded=batch.forwarded,
         )
         self._ordinal = batch.ordinal
         self._snapshot(batch)
@@ -316,4 +344,6 @@ class Ledger(Application[str]):
         accounts = [held.line.account for held in batch.touched.values() if held.line.account is not None]
         states = [Snapshot(account) for account in accounts if account.id in grown]
         if states:
-            self.ledger_recorder.snapshot([self.mapper.to_stored_event(state) for state in states])
+            # What was recorded stands without a snapshot too.
+            with suppress(errors.LedgerError):
+                self.ledger_recorder.snapshot([self.mapper.to_stored_event(state) for state in states])

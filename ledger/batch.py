@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.domain.account import NEVER
+from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.journal import Claim, JournalEntry, NumberHead
 from ledger.lines import Held
@@ -14,7 +15,7 @@ from ledger.outcomes import Outcome
 class Batch:
     """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
 
-    __slots__ = ("claims", "decided", "events", "journal", "ordinal", "touched")
+    __slots__ = ("claims", "decided", "events", "forwarded", "journal", "ordinal", "touched")
 
     def __init__(self, decided: dict[tuple[str, str], tuple[bytes, Outcome]], ordinal: int) -> None:
         self.decided = decided
@@ -23,6 +24,8 @@ class Batch:
         self.events: list[Event] = []
         self.journal: list[JournalEntry] = []
         self.claims: dict[Claim, None] = {}
+        self.forwarded: list[Command] = []
+        """Policies' commands for other partitions."""
         self.touched: dict[str, Held] = {}
 
     def add(self, events: Iterable[Event]) -> None:

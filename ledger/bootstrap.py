@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
-from ledger import terms
+from ledger import terms, verification
 from ledger.application import Ledger
 from ledger.domain.terms import Terms, TermsBook
-from ledger.errors import ClockMismatch, LogMissing, SettingsInvalid
+from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
 from ledger.settings import Settings
-from ledger.store.sqlite import Factory
+from ledger.store import backup
+from ledger.store.backup import Copy
+from ledger.store.reading import SqliteReader
+from ledger.store.sqlite import Factory, Recorder
+from ledger.verification import Progress, Report
+from projections.direct import DirectQueries
+from projections.queries import Queries
 
 
 def known_terms(settings: Settings) -> list[Terms]:
@@ -41,11 +49,55 @@ def is_played(ledger: Ledger) -> bool:
     return ledger.ledger_recorder.clock_mode() == "played"
 
 
+def reader(settings: Settings) -> SqliteReader:
+    """Reads the log that is set. Raises LogMissing."""
+    _must_be_embedded(settings)
+    if not settings.log.exists():
+        raise LogMissing(f"{settings.log}: there is no log here; a command or an ingest creates one")
+    return SqliteReader(settings.log)
+
+
+def queries(settings: Settings, now: Callable[[], int]) -> Queries:
+    """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing."""
+    return DirectQueries(reader(settings), now)
+
+
+def verify(settings: Settings, progress: Progress | None = None) -> Report:
+    """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+    return verification.verify(reader(settings).path, progress)
+
+
+def back_up(
+    settings: Settings, target: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Copy:
+    """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
+    return backup.backup(reader(settings).path, target, overwrite=overwrite, progress=progress)
+
+
+def restore(
+    settings: Settings, source: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Copy:
+    """Puts a backup in place as the log that is set, once all of it is verified.
+
+    Raises LogLocked while a writer writes, FileExists unless `overwrite` where a log is there, or what is wrong.
+    """
+    _must_be_embedded(settings)
+    return backup.restore(source, settings.log, overwrite=overwrite, check=_must_be_clean, progress=progress)
+
+
+def _must_be_clean(copy: Path) -> None:
+    report = verification.verify(copy)
+    if not report.clean:
+        raise LogDamaged(
+            f"the backup is not as it was written, in {report.found} places: {report.findings[0]}"
+        )
+
+
 def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
     """Gives a new log its clock, and checks that of one that is there."""
     factory = Factory(environment)
     try:
-        recorder = factory.application_recorder()
+        recorder = cast("Recorder", factory.application_recorder())
         recorder.set_clock_mode(settings.clock)
         mode = recorder.clock_mode()
     finally:
@@ -57,9 +109,3 @@ def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
 def _must_be_embedded(settings: Settings) -> None:
     if settings.kafka is not None:
         raise SettingsInvalid("PULSA_KAFKA: this release keeps its log in a file only; leave it unset")
-
-
-def _must_exist(settings: Settings) -> None:
-    _must_be_embedded(settings)
-    if not settings.log.exists():
-        raise LogMissing(f"{settings.log}: there is no log here; a command or an ingest creates one")

@@ -276,6 +276,42 @@ class LogFull(LedgerError):
     code = "log-full"
 
 
+class LogUnreachable(LedgerError):
+    """No broker of the log can be reached."""
+
+    code = "log-unreachable"
+
+
+class TopicMismatch(LedgerError):
+    """A topic of the log is not set up as the log needs it."""
+
+    code = "topic-mismatch"
+
+
+class RegistryUnreachable(LedgerError):
+    """The schema registry cannot be reached."""
+
+    code = "registry-unreachable"
+
+
+class RegistryRefused(LedgerError):
+    """The schema registry does not take a schema."""
+
+    code = "registry-refused"
+
+
+class WriterFenced(LedgerError):
+    """Another writer has taken over this partition; nothing of what was under way was recorded."""
+
+    code = "writer-fenced"
+
+
+class CommitUncertain(LedgerError):
+    """A transaction did not end as it should; whether it was recorded, only the log can tell."""
+
+    code = "commit-uncertain"
+
+
 class ClockMismatch(LedgerError):
     """The log was created with the other clock."""
 
@@ -318,7 +354,18 @@ class QueryRefused(LedgerError):
     code = "query-refused"
 
 
+class PolicyRefused(LedgerError):
+    """What had to follow from a recorded event was refused: money is in transit, and the partition stops."""
+
+    code = "policy-refused"
+
+
 class CommandDefect(LedgerError):
     """A command made the ledger's own code fail; nothing of its batch was recorded."""
 
     code = "defect"
+
+    def __init__(self, message: str, command: object = None) -> None:
+        super().__init__(message)
+        self.command = command
+        """The command that did."""

@@ -14,6 +14,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.domain.account import Account
 from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from ledger.domain.number import Number
 from ledger.outcomes import Outcome
 
@@ -90,6 +91,11 @@ class LedgerRecorder(Protocol):
     """A log that the ledger can write to."""
 
     partition: int
+    awaits_answers: bool
+    """Whether outcomes are to be written even where nothing was recorded."""
+
+    def is_here(self, subject: str) -> bool:
+        """Whether a subject belongs to this log, or to this partition of it."""
 
     def insert_events(
         self,
@@ -98,8 +104,15 @@ class LedgerRecorder(Protocol):
         journal: Sequence[JournalEntry] = (),
         heads: Sequence[NumberHead] = (),
         claims: Sequence[Claim] = (),
+        happened: Sequence[Event] = (),
+        outcomes: Sequence[Outcome] = (),
+        forwarded: Sequence[Command] = (),
     ) -> Sequence[int] | None:
-        """Writes it all in one transaction."""
+        """Writes it all in one transaction.
+
+        `happened` are the stored events themselves, `outcomes` the answers to all commands in their order, `forwarded`
+        are commands for other partitions.
+        """
 
     def max_notification_id(self) -> int | None:
         """The ordinal of the last event; None or 0 in an empty log."""

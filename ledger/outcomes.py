@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused"
+UNKNOWN = "unknown"
+"""No answer came in time: the status of an outcome that only Kafka's clients give."""
 
 
 class EventReference(NamedTuple):

@@ -17,7 +17,7 @@ from ledger.errors import SettingsInvalid
 PREFIX = "PULSA_"
 """How every variable of the environment begins."""
 
-_PASSWORD = re.compile(r"(?<=://)([^/@\s]*):[^/@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 Clock = Literal["live", "played"]
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         return self.database or f"sqlite:///{self.log.with_name(f'{self.log.name}.views.db')}"
 
 
+def option_of(name: str) -> str:
+    """The command-line option of a setting; a command's own `--terms` names terms by their id."""
+    return "--terms-folder" if name == "terms" else f"--{name}"
+
+
 class Shown(NamedTuple):
     """A setting as it is shown: its name, its value with secrets hidden, and where it came from."""
 
@@ -69,7 +74,7 @@ def read(options: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         name = str(wrong["loc"][0]) if wrong["loc"] else "settings"
-        source = f"--{name}" if name in stated else f"{PREFIX}{name.upper()}"
+        source = option_of(name) if name in stated else f"{PREFIX}{name.upper()}"
         message = wrong["msg"].removeprefix("Value error, ")
         given = hidden(str(wrong["input"]))
         raise SettingsInvalid(f"{source}: {message} (it is {given!r})") from None
@@ -82,7 +87,7 @@ def shown(settings: Settings, options: Mapping[str, Any] | None = None) -> list[
     for name in Settings.model_fields:
         variable = f"{PREFIX}{name.upper()}"
         if name in stated:
-            source = f"option --{name}"
+            source = f"option {option_of(name)}"
         elif os.environ.get(variable):
             source = f"environment {variable}"
         else:
@@ -92,10 +97,10 @@ def shown(settings: Settings, options: Mapping[str, Any] | None = None) -> list[
 
 
 def _text(settings: Settings, name: str) -> str | None:
+    if name == "now":
+        return None if settings.now is None else format_instant(settings.now)
     value = settings.database_url if name == "database" else getattr(settings, name)
-    if value is None:
-        return None
-    return format_instant(value) if name == "now" else hidden(str(value))
+    return None if value is None else hidden(str(value))
 
 
 def hidden(text: str) -> str:

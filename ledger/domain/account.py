@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from ledger.domain import events as e
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, zone
 from ledger.domain.terms import Terms
-from ledger.domain.validity import extended
+from ledger.domain.validity import end_after
 
 INACTIVE, ACTIVE, GRACE, WAITING = "inactive", "active", "grace", "waiting"
 EXPIRED, DEACTIVATED, TERMINATED = "expired", "deactivated", "terminated"
@@ -34,6 +34,7 @@ class Grant(msgspec.Struct):
     days: int | None
     extension: str | None
     cap_days: int | None
+    zone: str
     credit: int = 0
     recoverable: int | None = None
     """Sen of the top-up that a reversal may still take; None for days that came with no top-up."""
@@ -86,7 +87,8 @@ class Account(msgspec.Struct):
     grace_until: int | None = None
     waiting_until: int | None = None
     closed_at: int | None = None
-    forfeits_on_restoration: bool = False
+    forfeits_under: str | None = None
+    """The terms by whose rule the top-up that ends this waiting period forfeits the credit left; None: it does not."""
     available: int = 0
     reserved: int = 0
     usage: Usage = msgspec.field(default_factory=Usage)
@@ -134,12 +136,12 @@ class Account(msgspec.Struct):
         """Sen charged for a service in a zone on a local day."""
         return self.charged_on.get(f"{day}/{service}/{zone}", 0)
 
-    def end_without(self, command_id: str, terms: Terms) -> int | None:
+    def end_without(self, command_id: str) -> int | None:
         """What the end of validity would be without that top-up (None: there is none)."""
         end = self.granted_before
         for grant in self.grants:
             if grant.command_id != command_id and not grant.reversed:
-                end = _after(end, grant, terms)
+                end = _after(end, grant)
         return end
 
     def apply(self, event: e.Event, terms: Terms) -> None:
@@ -147,8 +149,6 @@ class Account(msgspec.Struct):
         self.version = event.version
         recorded = event.recorded_at
         self.recorded_at = max(self.recorded_at, recorded)
-        self.late_from = max(self.late_from, recorded - terms.late_window)
-        self.reversible_from = max(self.reversible_from, recorded - terms.reversal_window)
         if event.postings:
             mine = self.id + "/credit"
             for posting in event.postings:
@@ -160,6 +160,10 @@ class Account(msgspec.Struct):
         change = _CHANGES.get(type(event))
         if change is not None:
             change(self, event, terms)
+        # What time alone brings about may be noticed at any time, so it must not decide what comes too late.
+        if event.command_digest is not None and event.terms == self.terms:
+            self.late_from = max(self.late_from, recorded - terms.late_window)
+            self.reversible_from = max(self.reversible_from, recorded - terms.reversal_window)
 
     def _enter(self, state: str, at: int) -> None:
         self.state = state
@@ -167,12 +171,12 @@ class Account(msgspec.Struct):
         if len(self.states) > _REMEMBERED:
             self.states = _recent(self.states, self.late_from)
 
-    def _grant(self, grant: Grant, terms: Terms) -> None:
+    def _grant(self, grant: Grant) -> None:
         self.grants.append(grant)
         while len(self.grants) > _REMEMBERED and self.grants[0].at < self.reversible_from:
             oldest = self.grants.pop(0)
             if not oldest.reversed:
-                self.granted_before = _after(self.granted_before, oldest, terms)
+                self.granted_before = _after(self.granted_before, oldest)
 
 
 def _at(line: list[tuple[int, str]], instant: int) -> str | None:
@@ -190,12 +194,10 @@ def _recent(line: list[tuple[int, str]], since: int) -> list[tuple[int, str]]:
     return line[first:]
 
 
-def _after(end: int | None, grant: Grant, terms: Terms) -> int | None:
-    if grant.days is None or grant.extension is None:
-        return end
-    return extended(
-        terms.zone,
-        old_end=end,
+def _after(end: int | None, grant: Grant) -> int | None:
+    return end_after(
+        zone(grant.zone),
+        end=end,
         granted_at=grant.at,
         days=grant.days,
         rule=grant.extension,
@@ -246,7 +248,7 @@ def _grace_started(account: Account, event: e.GraceStarted, _: Terms) -> None:
 
 def _waiting_started(account: Account, event: e.WaitingStarted, _: Terms) -> None:
     account.waiting_until = event.waiting_until
-    account.forfeits_on_restoration = event.forfeiture == "restoring-top-up"
+    account.forfeits_under = event.terms if event.forfeiture == "restoring-top-up" else None
     account._enter(WAITING, event.effective_at)  # noqa: SLF001
 
 
@@ -258,14 +260,16 @@ def _extend(account: Account, event: Any) -> None:  # noqa: ANN401
 
 def _run_again(account: Account, at: int) -> None:
     account.grace_until = account.waiting_until = None
-    account.forfeits_on_restoration = False
+    account.forfeits_under = None
     account._enter(ACTIVE, at)  # noqa: SLF001
 
 
 def _credit_topped_up(account: Account, event: e.CreditToppedUp, terms: Terms) -> None:
-    grant = Grant(event.command_id, event.effective_at, event.days, event.extension, event.cap_days)
+    grant = Grant(
+        event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
+    )
     grant.credit = grant.recoverable = event.credit
-    account._grant(grant, terms)  # noqa: SLF001
+    account._grant(grant)  # noqa: SLF001
     _extend(account, event)
 
 
@@ -288,8 +292,10 @@ def _credit_forfeited(account: Account, _: e.CreditForfeited, __: Terms) -> None
 
 def _credit_transfer_received(account: Account, event: e.CreditTransferReceived, terms: Terms) -> None:
     if event.days:
-        grant = Grant(event.command_id, event.effective_at, event.days, event.extension, event.cap_days)
-        account._grant(grant, terms)  # noqa: SLF001
+        grant = Grant(
+            event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
+        )
+        account._grant(grant)  # noqa: SLF001
         _extend(account, event)
 
 

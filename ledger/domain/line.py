@@ -85,23 +85,22 @@ class Line:
     def _next_due(self) -> int:
         account = self.account
         if account is None:
-            return self.number.available_at if self.number.available_at is not None else NEVER
+            return _or_never(self.number.available_at)
         state = account.state
         if state == ACTIVE:
-            end = account.active_until
-            due = NEVER if end is None else end
+            due = _or_never(account.active_until)
             for reservation in account.reservations.values():
                 due = min(due, reservation.expires_at)
             return due
         if state == INACTIVE:
             return account.expires_at
         if state == GRACE:
-            return account.grace_until or NEVER
+            return _or_never(account.grace_until)
         if state == WAITING:
-            return account.waiting_until or NEVER
+            return _or_never(account.waiting_until)
         if self.number.generation < account.generation:
-            return account.closed_at or NEVER
-        return self.number.available_at if self.number.available_at is not None else NEVER
+            return _or_never(account.closed_at)
+        return _or_never(self.number.available_at)
 
     def advance(self, until: int) -> None:
         """Emits everything that falls due at or before `until`, each effective at its boundary."""
@@ -288,8 +287,13 @@ class Line:
         self._begin(f"{self.msisdn}#{generation}")
         self.emit(event_type, terms=terms, clause=clause, msisdn=self.msisdn, generation=generation, **own)
 
-    def forfeit(self, at: int, cause: str, clause: str | None, *, due: bool = False) -> None:
-        """All credit left is lost to the operator; nothing happens where none is left."""
+    def forfeit(
+        self, at: int, cause: str, clause: str | None, *, due: bool = False, terms: str | None = None
+    ) -> None:
+        """All credit left is lost to the operator, under `terms` other than the account's where they are named.
+
+        Nothing happens where none is left.
+        """
         account = self.current
         amount = account.available
         if amount <= 0:
@@ -298,7 +302,9 @@ class Line:
         if due:
             self._due(e.CreditForfeited, at, clause=clause, postings=postings, amount=amount, cause=cause)
         else:
-            self.emit(e.CreditForfeited, clause=clause, postings=postings, amount=amount, cause=cause)
+            self.emit(
+                e.CreditForfeited, clause=clause, postings=postings, terms=terms, amount=amount, cause=cause
+            )
 
     def release(self, reservation: str, cause: str, at: int, *, due: bool = False) -> None:
         """What a reservation holds becomes credit again."""
@@ -315,6 +321,10 @@ class Line:
         """What was emitted since last asked, in order."""
         events, self.events = self.events, []
         return events
+
+
+def _or_never(instant: int | None) -> int:
+    return NEVER if instant is None else instant
 
 
 def fold(msisdn: str, events: Iterable[e.Event], book: TermsBook) -> Line:

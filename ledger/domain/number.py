@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ledger.domain import events as e
@@ -24,6 +22,7 @@ class Number(msgspec.Struct):
     generation: int = 0
     """The account that ended last, as far as the number knows; the next one has this plus one."""
     holder: str | None = None
+    """Who held the number last; a pack that was never activated had no holder."""
     available_at: int | None = None
     """When a quarantine ends; None where none runs."""
 
@@ -31,10 +30,8 @@ class Number(msgspec.Struct):
         """Takes an event of the number into the state."""
         self.version = event.version
         self.recorded_at = max(self.recorded_at, event.recorded_at)
-        change: Any = event
-        if isinstance(event, e.NumberQuarantined):
-            self.generation, self.holder = change.generation, change.customer
-            self.available_at = change.available_at
-        elif isinstance(event, e.NumberAvailable):
-            self.generation, self.holder = change.generation, change.customer
-            self.available_at = None
+        if not isinstance(event, e.NumberQuarantined | e.NumberAvailable):
+            return
+        self.generation = event.generation
+        self.holder = event.customer or self.holder
+        self.available_at = event.available_at if isinstance(event, e.NumberQuarantined) else None

@@ -34,7 +34,7 @@ from ledger.domain.money import (
 from ledger.domain.number import ASSIGNED, AVAILABLE
 from ledger.domain.terms import CreditTransfer, Ground, Terms
 from ledger.domain.usage import record_usage
-from ledger.domain.validity import extended
+from ledger.domain.validity import end_after
 
 _CLOSED: dict[str, type[errors.Refusal]] = {
     "expired": errors.AccountExpired,
@@ -220,9 +220,10 @@ def _top_up(line: Line, account: Account, command: c.TopUp) -> None:
         raise errors.BelowMinimum(f"in the waiting period at least {format_amount(terms.waiting.minimum)}")
     _must_stay_countable(account, command.credit)
     cap_days = terms.cap_days(at)
-    active_until = _extended(account, terms, at, days, cap_days)
-    if waiting and account.forfeits_on_restoration:
-        line.forfeit(at, "restored", terms.forfeiture.clause)
+    active_until = _end_after(account, terms, at, days, cap_days)
+    if waiting and account.forfeits_under is not None:
+        rule = line.book[account.forfeits_under].forfeiture
+        line.forfeit(at, "restored", rule.clause, terms=account.forfeits_under)
     line.emit(
         e.CreditToppedUp,
         clause=terms.top_up.clause,
@@ -240,16 +241,11 @@ def _top_up(line: Line, account: Account, command: c.TopUp) -> None:
         line.emit(e.ServiceRestored, clause=terms.clauses.restoration, active_until=active_until)
 
 
-def _extended(account: Account, terms: Terms, at: int, days: int | None, cap_days: int | None) -> int | None:
-    """The end of validity after a grant of days; a period without end stays so, but for the rule `replace`."""
-    running = account.state == ACTIVE
-    if days is None:
-        return account.active_until if running else None
-    if running and account.active_until is None and terms.top_up.extension != "replace":
-        return None
-    return extended(
+def _end_after(account: Account, terms: Terms, at: int, days: int | None, cap_days: int | None) -> int | None:
+    """The end of validity after a grant of days: past by now in grace and waiting, where no period runs."""
+    return end_after(
         terms.zone,
-        old_end=account.active_until if running else None,
+        end=account.active_until,
         granted_at=at,
         days=days,
         rule=terms.top_up.extension,
@@ -273,10 +269,9 @@ def _reverse_top_up(line: Line, account: Account, command: c.ReverseTopUp) -> No
     credit = grant.credit
     taken = min(grant.recoverable or 0, account.available)
     active_until = account.active_until
-    if account.state == ACTIVE and active_until is not None:
-        end = account.end_without(command.reverses, terms)
-        if end is not None:
-            active_until = min(active_until, max(end, at))
+    if account.state == ACTIVE:
+        end = account.end_without(command.reverses)
+        active_until = None if end is None else max(end, at)
     line.emit(
         e.TopUpReversed,
         clause=terms.top_up.clause,
@@ -523,7 +518,7 @@ def _receive_credit_transfer(line: Line, account: Account, command: c.ReceiveCre
     terms, at = line.terms, line.cause.at
     days = command.days if terms.has_validity else 0
     cap_days = terms.cap_days(at)
-    active_until = _extended(account, terms, at, days, cap_days) if days else account.active_until
+    active_until = _end_after(account, terms, at, days, cap_days) if days else account.active_until
     rule = terms.credit_transfer
     line.emit(
         e.CreditTransferReceived,

@@ -29,3 +29,19 @@ def extended(  # noqa: PLR0913 - the rule has six inputs
     if cap_days is not None:
         summed = min(summed, zone.end_of_days(granted_at, cap_days))
     return max(old_end, summed)
+
+
+def end_after(  # noqa: PLR0913 - the rule has six inputs
+    zone: Zone, *, end: int | None, granted_at: int, days: int | None, rule: str | None, cap_days: int | None
+) -> int | None:
+    """The end of validity after a grant of days, by the end before it; None is a period without end.
+
+    An end at or before `granted_at` runs no more. Credit without validity (`days` is None) leaves a running period as
+    it is, and begins one without end; a period without end stays so, but for the rule `replace`.
+    """
+    running = end is None or end > granted_at
+    if days is None or rule is None:
+        return end if running else None
+    if end is None and rule != "replace":
+        return None
+    return extended(zone, old_end=end, granted_at=granted_at, days=days, rule=rule, cap_days=cap_days)

@@ -21,7 +21,6 @@ from ledger.domain.events import EVENT_TYPES, Event, make
 from ledger.domain.number import Number
 from ledger.errors import SchemaUnknown
 from ledger.journal import Snapshot
-from ledger.outcomes import EventReference, Outcome
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
@@ -122,19 +121,13 @@ class Codec:
             record["at"] = at
         return COMMANDS[name](**record)
 
-    def outcome_state(self, outcome: Outcome) -> bytes:
-        """`fingerprint ‖ body` of an outcome."""
+    def outcome_state(self, record: dict[str, Any]) -> bytes:
+        """`fingerprint ‖ body` of an outcome's record."""
         mark, parsed = self._outcome
         out = BytesIO()
         out.write(mark)
-        schemaless_writer(out, parsed, outcome.record())
+        schemaless_writer(out, parsed, record)
         return out.getvalue()
-
-    def outcome(self, state: bytes) -> Outcome:
-        """The outcome that those bytes hold."""
-        record = self.record(state)
-        events = tuple(EventReference(**reference) for reference in record.pop("events"))
-        return Outcome(events=events, **record)
 
 
 def _zigzag(value: int) -> bytes:

@@ -14,7 +14,7 @@ from importlib.resources import files
 import eventsourcing.persistence as library
 from eventsourcing.sqlite import SQLiteCursor
 
-from ledger.errors import LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
+from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
 from ledger.store.schemas import load
 
 FORMAT = 1
@@ -96,7 +96,7 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
         for schema in load(kind).values():
             row = (schema.fingerprint, schema.name, schema.text)
             cursor.execute("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", row)
-    fold = _fold_digest()
+    fold = fold_digest()
     cursor.execute("SELECT value FROM meta WHERE name='fold'")
     known = cursor.fetchone()
     if known is None or known[0] != fold:
@@ -115,15 +115,19 @@ def check_format(cursor: SQLiteCursor) -> None:
         raise LogFormatUnknown(message)
 
 
-def _fold_digest() -> str:
+def fold_digest() -> str:
     """Names the code that folds events into snapshots: a snapshot made by other code is no use."""
     folder = files("ledger.domain")
     names = ("account.py", "number.py", "validity.py", "events.py")
     return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
 
 
-_FULL = ("disk is full", "disk full")
-_DAMAGED = ("malformed", "not a database", "corrupt", "disk i/o error")
+_ERRORS: dict[str, type[LedgerError]] = {
+    "SQLITE_FULL": LogFull,
+    "SQLITE_CORRUPT": LogDamaged,
+    "SQLITE_NOTADB": LogDamaged,
+    "SQLITE_IOERR_SHORT_READ": LogDamaged,
+}
 
 
 @contextmanager
@@ -133,11 +137,15 @@ def reported(path: str) -> Iterator[None]:
         yield
     except library.IntegrityError:
         raise
-    except (sqlite3.Error, library.PersistenceError, library.InterfaceError, OSError) as error:
-        text = str(error).lower()
-        message = f"{path}: {error}"
-        if any(sign in text for sign in _FULL):
-            raise LogFull(message) from error
-        if any(sign in text for sign in _DAMAGED):
-            raise LogDamaged(message) from error
-        raise LogUnreadable(message) from error
+    except (sqlite3.Error, library.PersistenceError, OSError) as error:
+        name = _sqlite_name(error)
+        kind = next((kind for sign, kind in _ERRORS.items() if name.startswith(sign)), LogUnreadable)
+        raise kind(f"{path}: {error}") from error
+
+
+def _sqlite_name(error: BaseException) -> str:
+    """SQLite's own name of an error, which the library wraps in one of its own."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = cause.__cause__
+    return str(getattr(cause, "sqlite_errorname", ""))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
@@ -19,10 +19,10 @@ from pydantic import ValidationError
 from ledger.domain.events import ClosedThrough, Event, LogCreated, TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
+from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
 from ledger.store.layout import check_format, reported
-from ledger.store.schemas import RecordSchema
-from projections.reader import Decided, Recorded, Reference
+from ledger.store.schemas import RecordSchema, load
 
 PARTITION = 0
 """An embedded log is one partition."""
@@ -34,13 +34,52 @@ _EVENT = "SELECT ordinal, digest, topic, state FROM stored_events"
 _DECISION = "SELECT entry, subject, command_id, name, at, code, message, ordinal, first_event, event_count FROM journal"
 
 
+class Recorded(NamedTuple):
+    """An event with its place in the log, and the digest that chains it to its account's event before."""
+
+    ordinal: int
+    digest: bytes
+    event: Event
+
+
+class Decided(NamedTuple):
+    """A decided command as the journal has it: its name, and its outcome. `code` is None where it was accepted.
+
+    `at` is the instant that it was taken at, `ordinal` the log's head once it was done, `events` are its own.
+    """
+
+    entry: int
+    subject: str
+    command_id: str
+    name: str
+    at: int
+    code: str | None
+    message: str | None
+    ordinal: int
+    events: tuple[EventReference, ...]
+
+
+@contextmanager
+def intelligible(path: str) -> Iterator[None]:
+    """Like `reported`, for statements that every sound log answers."""
+    with reported(path):
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise LogDamaged(f"{path}: {error}") from error
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
+                raise LogDamaged(f"{path}: {error}") from error
+            raise
+
+
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection that can only read, and whether it takes the file to be at rest.
 
     In a folder that cannot be written to, SQLite reads a file only so, or where a writer's files lie beside it.
-    Raises LogMissing or LogUnreadable.
+    Raises LogMissing, LogUnreadable or LogDamaged.
     """
-    with reported(str(path)):
+    with intelligible(str(path)):
         if not path.exists():
             raise LogMissing(f"{path}: there is no log here")
         uri = path.resolve().as_uri() + "?mode=ro"
@@ -77,12 +116,14 @@ def _written_ahead(path: Path) -> bool:
 class SqliteReader:
     """Reads one embedded log; each snapshot has a connection of its own, so it may be used from any thread."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, partition: int = PARTITION) -> None:
         self.path = Path(path)
-        self._codec = Codec()
-        self._learned: set[bytes] = set()
-        self._book = TermsBook()
-        self._published: dict[str, str] = {}
+        self.partition = partition
+        kinds = [load(kind).values() for kind in ("events", "commands", "replies")]
+        self._learned = {schema.fingerprint for schemas in kinds for schema in schemas}
+        self.codec = Codec()
+        self.book = TermsBook()
+        """What the log has published, as far as it was asked for."""
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
@@ -90,31 +131,41 @@ class SqliteReader:
         connection, at_rest = connect(self.path)
         try:
             stamp = self._stamp() if at_rest else None
-            with reported(str(self.path)):
+            with intelligible(str(self.path)):
                 if self.path.stat().st_size == 0:
                     raise LogFormatUnknown(f"{self.path}: the file is empty")
                 check_format(cast("SQLiteCursor", connection.cursor()))
                 self._learn(connection)
-            yield SqliteSnapshot(str(self.path), connection, self._codec, self._book, self._published)
+            yield SqliteSnapshot(self, connection)
             if stamp is not None and stamp != self._stamp():
                 raise LogUnreadable(f"{self.path}: it was changed while it was read; ask again")
         finally:
             connection.close()
 
+    def publish(self, ordinal: int, event: TermsPublished) -> None:
+        """Takes over terms that the log has published. Raises TermsInvalid where they are of a later release."""
+        if event.terms_id in self.book and self.book.digest(event.terms_id) == event.digest:
+            return
+        try:
+            self.book.publish(event.content, event.digest)
+        except ValidationError as error:
+            message = f"{self.path}: the terms {event.terms_id} at {self.partition}:{ordinal} cannot be read"
+            raise TermsInvalid(message) from error
+
     def _stamp(self) -> tuple[int, int, bool]:
-        with reported(str(self.path)):
+        with intelligible(str(self.path)):
             status = self.path.stat()
             return status.st_mtime_ns, status.st_size, _written_ahead(self.path)
 
     def _learn(self, connection: sqlite3.Connection) -> None:
         """Takes in schemas of other releases that the file holds."""
         for (mark,) in connection.execute("SELECT fingerprint FROM schemas").fetchall():
-            if mark in self._learned or self._codec.knows(mark):
+            if mark in self._learned:
                 continue
             (text,) = connection.execute("SELECT schema FROM schemas WHERE fingerprint=?", (mark,)).fetchone()
             self._learned.add(mark)
             try:
-                self._codec.learn([RecordSchema(text)])
+                self.codec.learn([RecordSchema(text)])
             except Exception:  # noqa: BLE001, S112 - a schema that cannot be read is missed where it is needed
                 continue
 
@@ -122,21 +173,11 @@ class SqliteReader:
 class SqliteSnapshot:
     """An embedded log as it stood when it was opened."""
 
-    partition = PARTITION
-
-    def __init__(
-        self,
-        path: str,
-        connection: sqlite3.Connection,
-        codec: Codec,
-        book: TermsBook,
-        published: dict[str, str],
-    ) -> None:
-        self.path = path
+    def __init__(self, reader: SqliteReader, connection: sqlite3.Connection) -> None:
+        self.path = str(reader.path)
+        self.partition = reader.partition
         self.connection = connection
-        self._codec = codec
-        self._book = book
-        self._published = published
+        self._reader = reader
 
     # --- the whole log ------------------------------------------------------------------------------------------------
 
@@ -168,16 +209,9 @@ class SqliteSnapshot:
         """The terms that the log has published, whenever that was."""
         published = "WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY originator_id"
         for found in self._events(f"{_EVENT} {published}"):
-            event = found.event
-            if not isinstance(event, TermsPublished) or self._published.get(event.terms_id) == event.digest:
-                continue
-            try:
-                self._book.publish(event.content, event.digest)
-            except ValidationError as error:
-                message = f"{self.path}: the terms {event.terms_id} at {found.ordinal} are of a later release"
-                raise TermsInvalid(message) from error
-            self._published[event.terms_id] = event.digest
-        return self._book
+            if isinstance(found.event, TermsPublished):
+                self._reader.publish(found.ordinal, found.event)
+        return self._reader.book
 
     def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
         """The events from an ordinal on, in order; with `types` only those."""
@@ -248,13 +282,14 @@ class SqliteSnapshot:
         return None if row is None else self._decided(row)
 
     def _decided(self, row: tuple[Any, ...]) -> Decided:
-        *own, first, count = row
+        entry, subject, command_id, name, at, code, message, ordinal, first, count = row
         statement = (
             "SELECT topic, originator_id, originator_version FROM stored_events"
             " WHERE ordinal>=? AND ordinal<? ORDER BY ordinal"
         )
         events = self._rows(statement, (first, first + count)) if count else iter(())
-        return Decided(*own, tuple(Reference(*found) for found in events))
+        own = tuple(EventReference(*found) for found in events)
+        return Decided(entry, subject, command_id, name, at, code, message, ordinal, own)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -265,7 +300,7 @@ class SqliteSnapshot:
     def decode(self, ordinal: int, topic: str, state: bytes) -> Event:
         """The event of a row. Raises SchemaUnknown, or LogDamaged where it does not decode."""
         try:
-            return self._codec.event(topic, state)
+            return self._reader.codec.event(topic, state)
         except LedgerError:
             raise
         except Exception as error:
@@ -273,9 +308,10 @@ class SqliteSnapshot:
             raise LogDamaged(message) from error
 
     def _rows(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        with reported(self.path):
-            yield from self.connection.execute(statement, parameters)
+        with intelligible(self.path):
+            for row in self.connection.execute(statement, parameters):  # noqa: UP028 - it would close the cursor
+                yield row
 
     def _one(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row or None
-        with reported(self.path):
+        with intelligible(self.path):
             return self.connection.execute(statement, parameters).fetchone()

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import eventsourcing.sqlite as library
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import Notification, StoredEvent
 
 from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
@@ -46,6 +46,7 @@ class Recorder(library.SQLiteApplicationRecorder):
     """Events with ordinals without gaps, each with the digest that chains it to its account's event before."""
 
     partition = 0
+    awaits_answers = False
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
@@ -68,7 +69,7 @@ class Recorder(library.SQLiteApplicationRecorder):
         journal: Sequence[JournalEntry] = (),
         heads: Sequence[NumberHead] = (),
         claims: Sequence[Claim] = (),
-        **_: Any,  # noqa: ANN401 - the library hands on what it is given
+        **others: Any,  # noqa: ANN401 - the library hands on what it is given
     ) -> Sequence[int] | None:
         """Writes events, journal and what is derived in one transaction.
 
@@ -93,10 +94,25 @@ class Recorder(library.SQLiteApplicationRecorder):
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
             if rows or journal:
                 self._seal(cursor, [row[5] for row in rows], journal)
+            self._publish(cursor, rows, journal, heads, **others)
         if len(self._digests) > _REMEMBERED_DIGESTS:
             self._digests.clear()
         self._digests.update(fresh)
-        return range(first, first + len(rows))
+        return list(range(first, first + len(rows)))
+
+    def _publish(
+        self,
+        cursor: library.SQLiteCursor,
+        rows: Sequence[tuple[Any, ...]],
+        journal: Sequence[JournalEntry],
+        heads: Sequence[NumberHead],
+        **others: Any,  # noqa: ANN401 - what else the ledger hands over
+    ) -> None:
+        """What a log that is kept elsewhere too does before this file's transaction ends; here nothing."""
+
+    def is_here(self, subject: str) -> bool:
+        """Whether a subject belongs to this log: every one does."""
+        return True
 
     def _next_ordinal(self, cursor: library.SQLiteCursor) -> int:
         cursor.execute(self.select_max_notification_id_statement)
@@ -142,6 +158,36 @@ class Recorder(library.SQLiteApplicationRecorder):
             "INSERT INTO seals(events, entries, digest) VALUES (?,?,?)",
             (events + len(digests), entries + len(journal), seal),
         )
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events in the log's order; the library's own statement asks for a column that this table names otherwise."""
+        first = 0 if start is None else start if inclusive_of_start else start + 1
+        wanted = f" AND topic IN ({','.join('?' * len(topics))})" if topics else ""
+        statement = (
+            f"SELECT ordinal, originator_id, originator_version, topic, state FROM {self.events_table_name}"  # noqa: S608
+            f" WHERE ordinal>=? AND ordinal<=?{wanted} ORDER BY ordinal LIMIT ?"
+        )
+        last = 2**62 if stop is None else stop
+        with self._reading() as cursor:
+            cursor.execute(statement, (first, last, *topics, limit))
+            return [
+                Notification(
+                    id=row[0],
+                    originator_id=self.convert_originator_id(row[1]),
+                    originator_version=row[2],
+                    topic=row[3],
+                    state=row[4],
+                )
+                for row in cursor.fetchall()
+            ]
 
     # --- the journal and what is derived ------------------------------------------------------------------------------
 

@@ -39,11 +39,16 @@ def write(client: dict[str, str], partition: TopicPartition, *values: bytes) -> 
 
 
 def read(client: dict[str, str], partition: TopicPartition) -> list[bytes]:
-    """Everything that was committed up to now."""
+    """Everything that was committed up to now.
+
+    `commit_transaction` returns when the outcome is decided; a moment later the partition shows it. So the end is
+    that of all records, and the reader waits there for their outcome.
+    """
+    with KafkaConsumer(**client) as observer:
+        end = observer.end_offsets([partition])[partition]
     with KafkaConsumer(**client, isolation_level="read_committed") as consumer:
         consumer.assign([partition])
         consumer.seek_to_beginning(partition)
-        end = consumer.end_offsets([partition])[partition]
         values = []
         while consumer.position(partition) < end:
             for records in consumer.poll(timeout_ms=1000).values():
@@ -66,7 +71,12 @@ def test_a_committed_transaction_is_read_and_an_aborted_one_is_not(broker: Local
 def test_consumed_offsets_are_committed_with_what_was_made_of_them(broker: LocalKafka) -> None:
     commands, events = (create_topic(broker.client(), topic) for topic in ("commands", "events"))
     write(broker.client(), commands, b"top up")
-    settings = {"group_id": "writers", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    settings = {
+        "group_id": "writers",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",  # `committed` too then waits for the outcome
+    }
     with (
         KafkaConsumer(commands.topic, **broker.client(), **settings) as consumer,
         producer(broker.client()) as transactional,

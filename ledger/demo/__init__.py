@@ -1,0 +1,1 @@
+"""A ledger at work, from an empty folder: `python -m ledger.demo`."""

@@ -1,0 +1,122 @@
+"""What keeps a ledger in order: `verify`, `terms` and `settings`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger import settings as configuration
+from ledger import terms as files
+from ledger.bootstrap import known_terms, verify
+from ledger.domain.calendar import format_instant
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import Options, with_settings
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
+from ledger.errors import TermsInvalid, TermsMissing
+from ledger.settings import Settings
+from ledger.verification import Report
+
+_DIGEST_SHOWN = 12
+
+TermsId = Annotated[
+    str, typer.Argument(metavar="TERMS", help="The id of terms, such as smartfren-prepaid-2023.")
+]
+TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")]
+
+
+def verify_(settings: Settings, as_json: AsJson = False) -> int:
+    """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
+    with counting("verifying") as progress:
+        report = verify(settings, progress)
+    if as_json:
+        say_json(report.to_json())
+    elif report.clean:
+        closed = report.closed_through
+        through = "" if closed is None else f", closed through {format_instant(closed)}"
+        say(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}")
+    else:
+        for finding in report.findings:
+            say(str(finding))
+        say(f"{counted(report.found, 'finding')} in {_read(report)}")
+    return shell.DONE if report.clean else shell.REFUSED
+
+
+def _read(report: Report) -> str:
+    return f"{counted(report.events, 'event')}, {counted(report.entries, 'journal entry')}"
+
+
+def settings_(settings: Settings, options: Options, as_json: AsJson = False) -> int:
+    """The settings in force, and where each came from. Secrets are hidden."""
+    rows = configuration.shown(settings, options)
+    if as_json:
+        say_json({row.name: {"value": row.value, "source": row.source} for row in rows})
+    else:
+        say_table(
+            "", ["setting", "value", "source"], [[row.name, row.value or "", row.source] for row in rows]
+        )
+    return shell.DONE
+
+
+def terms_group(ctx: typer.Context) -> None:
+    """The terms files."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def terms_list(settings: Settings, as_json: AsJson = False) -> int:
+    """The terms that are known: those that come with the ledger, and those of PULSA_TERMS."""
+    known = known_terms(settings)
+    if as_json:
+        for terms in known:
+            say_json(
+                {
+                    "terms": terms.id,
+                    "title": terms.title,
+                    "document": terms.document,
+                    "operator": terms.operator,
+                    "in_force_from": str(terms.in_force_from),
+                    "digest": terms.digest,
+                }
+            )
+        return shell.DONE
+    rows = [
+        [terms.id, terms.title, str(terms.in_force_from), terms.digest[:_DIGEST_SHOWN]] for terms in known
+    ]
+    say_table("", ["terms", "title", "in force from", "digest"], rows)
+    return shell.DONE
+
+
+def terms_show(settings: Settings, terms: TermsId) -> int:
+    """Every rule of some terms, defaults included, as JSON: what the log records of them at their first use."""
+    for known in known_terms(settings):
+        if known.id == terms:
+            say(json.dumps(json.loads(known.content), indent=2, ensure_ascii=False))
+            return shell.DONE
+    raise TermsMissing(f"no terms are named {terms}; `pulsa terms list` lists them")
+
+
+def terms_check(file: TermsFile) -> int:
+    """Check a terms file: says what is wrong in it, and where."""
+    try:
+        found = files.load(file)
+    except TermsInvalid as error:
+        for fault in str(error).splitlines():
+            shell.failed(error.code, fault, error.exit_code)
+        return shell.REFUSED
+    say(f"{file}: {found.id} is valid, digest {found.digest}")
+    return shell.DONE
+
+
+def add_keeping(app: typer.Typer) -> None:
+    """Gives the application `settings` and the group `terms`."""
+    app.command("verify", rich_help_panel="Keeping")(with_settings(verify_))
+    app.command("settings", rich_help_panel="Keeping")(with_settings(settings_))
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(terms_group)
+    group.command("list")(with_settings(terms_list))
+    group.command("show")(with_settings(terms_show))
+    group.command("check")(terms_check)
+    app.add_typer(group, name="terms", rich_help_panel="Keeping")

@@ -1,0 +1,174 @@
+"""`pulsa log`: the events, filtered and followed; and its group: `pulsa log backup`, `pulsa log restore`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ledger.bootstrap import back_up, queries, restore
+from ledger.domain.calendar import format_instant
+from ledger.domain.money import format_amount
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.asking import Since
+from ledger.entrypoints.cli.options import Options, now_of, with_settings
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
+from ledger.settings import Settings
+from ledger.store.backup import Copy
+from projections.queries import BeforeTheLog, LogLine, Queries
+
+_FOLLOW_SECONDS = 0.5
+
+Last = Annotated[
+    int | None, typer.Option("-n", "--lines", metavar="N", min=0, help="Only the last N.", show_default=False)
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--account", metavar="ID", help="Only of this number, account or other subject.", show_default=False
+    ),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type", metavar="TYPE", help="Only this type, such as CreditToppedUp; more than once for several."
+    ),
+]
+
+
+BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also where a file is there already.")]
+
+
+class _Wanted(NamedTuple):
+    """Which events are asked for."""
+
+    subject: str | None
+    types: list[str] | None
+    since: int | None
+
+    def lines(self, asked: Queries, start: int) -> Iterator[LogLine]:
+        """Those from an ordinal on."""
+        for line in asked.log(start, subject=self.subject, types=self.types):
+            if self.since is None or line.event.recorded_at >= self.since:
+                yield line
+
+
+def log(
+    settings: Settings,
+    ctx: typer.Context,
+    options: Options,
+    account: Account = None,
+    type_: Types = None,
+    since: Since = None,
+    lines: Last = None,
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> int | None:
+    """The events, in the order of the log; and its backup and restore."""
+    if ctx.invoked_subcommand is not None:
+        ctx.obj = dict(options)
+        return None
+    asked = queries(settings, lambda: now_of(settings))
+    wanted = _Wanted(account, type_ or None, since)
+    head = _head(asked)
+    for line in _last(wanted.lines(asked, 1), lines):
+        _say(line, as_json=as_json)
+    if follow:
+        with suppress(KeyboardInterrupt):
+            _follow(asked, wanted, head, as_json=as_json)
+    return shell.DONE
+
+
+def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
+    return lines if count is None else deque(lines, maxlen=count)
+
+
+def _follow(asked: Queries, wanted: _Wanted, done: int, *, as_json: bool) -> None:
+    while True:
+        sys.stdout.flush()
+        time.sleep(_FOLLOW_SECONDS)
+        head = _head(asked)
+        if head > done:
+            for line in wanted.lines(asked, done + 1):
+                if _ordinal(line) > head:
+                    break
+                _say(line, as_json=as_json)
+            done = head
+
+
+def _head(asked: Queries) -> int:
+    try:
+        return asked.head().ordinal
+    except BeforeTheLog:
+        return 0
+
+
+def _ordinal(line: LogLine) -> int:
+    return int((line.position or "0:0").partition(":")[2])
+
+
+def _say(line: LogLine, *, as_json: bool) -> None:
+    if as_json:
+        say_json(line.to_json())
+        return
+    event = line.event
+    name = event.TOPIC.rpartition(".")[2]
+    money = ", ".join(
+        f"{format_amount(posting['amount'])} {posting['unit']} {posting['account']}"
+        for posting in event.postings
+    )
+    when = format_instant(event.effective_at)
+    say(f"{line.position:<10} {when:<27} {event.account:<18} {name:<24} {money}".rstrip())
+
+
+def log_backup(
+    settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
+) -> int:
+    """Copy the log into a file, also while a writer writes."""
+    with counting("copying") as progress:
+        copy = back_up(settings, file, overwrite=overwrite, progress=progress)
+    _say_copy(copy, file, as_json=as_json)
+    return shell.DONE
+
+
+def log_restore(
+    settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
+) -> int:
+    """Put a backup in place as the log, once all of it is verified."""
+    with counting("copying") as progress:
+        copy = restore(settings, file, overwrite=overwrite, progress=progress)
+    _say_copy(copy, settings.log, as_json=as_json)
+    return shell.DONE
+
+
+def _say_copy(copy: Copy, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        say_json(
+            {
+                "file": str(file),
+                "events": copy.events,
+                "entries": copy.entries,
+                "position": copy.position,
+                "seal": copy.seal.hex(),
+            }
+        )
+    else:
+        read = f"{counted(copy.events, 'event')}, {counted(copy.entries, 'journal entry')}"
+        say(f"{file}: {read}, position {copy.position}")
+
+
+def add_log(app: typer.Typer) -> None:
+    """Gives the application `log` and its group."""
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(with_settings(log))
+    group.command("backup")(with_settings(log_backup))
+    group.command("restore")(with_settings(log_restore))
+    app.add_typer(group, name="log", rich_help_panel="Log")

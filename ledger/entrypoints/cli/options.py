@@ -1,0 +1,138 @@
+"""Settings as options of every command; and the clock, which only entry points read."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, cast
+
+import typer
+
+from ledger import settings as configuration
+from ledger.application import Ledger
+from ledger.bootstrap import is_played
+from ledger.entrypoints.forms import CommandReader
+from ledger.errors import SettingsInvalid
+from ledger.settings import Settings, option_of
+
+_PANEL = "Settings"
+_PREFIX = "setting_"  # a command's own fields may have the same names
+
+
+def _option(flag: str, help_: str, *, hidden: bool = False, metavar: str = "TEXT") -> Any:  # noqa: ANN401 - Typer's
+    return typer.Option(
+        flag, help=help_, rich_help_panel=_PANEL, hidden=hidden, metavar=metavar, show_default=False
+    )
+
+
+_OPTIONS: dict[str, Any] = {
+    "log": _option(option_of("log"), "The log's file (PULSA_LOG; default pulsa.db).", metavar="FILE"),
+    "now": _option(
+        option_of("now"),
+        "The instant to take as now (PULSA_NOW): questions; commands on a played log.",
+        metavar="INSTANT",
+    ),
+    "clock": _option(
+        option_of("clock"), "live or played, when the log is created (PULSA_CLOCK).", metavar="live|played"
+    ),
+    "terms": _option(option_of("terms"), "A folder of more terms files (PULSA_TERMS).", metavar="FOLDER"),
+    "database": _option(
+        option_of("database"),
+        "SQLAlchemy URL of the projections (PULSA_DATABASE).",
+        hidden=True,
+        metavar="URL",
+    ),
+    "kafka": _option(option_of("kafka"), "Bootstrap servers (PULSA_KAFKA).", hidden=True),
+    "registry": _option(
+        option_of("registry"), "Schema registry (PULSA_REGISTRY).", hidden=True, metavar="URL"
+    ),
+}
+
+Options = Mapping[str, str | None]
+
+
+def wall_clock() -> int:
+    """Now, in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+def now_of(settings: Settings) -> int:
+    """The instant that is set, or the wall clock's."""
+    return wall_clock() if settings.now is None else settings.now
+
+
+def reader_for(ledger: Ledger, settings: Settings) -> CommandReader:
+    """Reads commands for a log, dated as its clock demands. Raises SettingsInvalid."""
+    now = settings.now
+    if is_played(ledger):
+        return CommandReader(played=True, now=None if now is None else lambda: now)
+    if now is not None:
+        raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
+    return CommandReader(played=False, now=wall_clock)
+
+
+def with_settings(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Gives a command the setting options, and itself the `settings` (its first parameter) that result.
+
+    Options before the verb count too; those behind it win. A command that takes `options` is handed them as stated.
+    """
+    own = inspect.signature(command, eval_str=True)
+    takes_options = "options" in own.parameters
+    kept = [p for p in own.parameters.values() if p.name not in ("settings", "options", "ctx")]
+
+    @functools.wraps(command)
+    def run(ctx: typer.Context, **given: Any) -> int | None:  # noqa: ANN401 - the command's own
+        options = before_verb(ctx) | _stated(given)
+        if takes_options:
+            given["options"] = options
+        if "ctx" in own.parameters:
+            given["ctx"] = ctx
+        return command(configuration.read(options), **given)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *_parameters()]
+    return cast("Callable[..., int | None]", signed(run, parameters))
+
+
+def before_verb(ctx: typer.Context) -> dict[str, str | None]:
+    """The setting options that were stated before the verb."""
+    return dict(ctx.obj) if isinstance(ctx.obj, dict) else {}
+
+
+def remember_options(root: Callable[[typer.Context], None]) -> Callable[..., None]:
+    """Gives the callback of a group the setting options, and keeps those stated for its commands."""
+
+    @functools.wraps(root)
+    def run(ctx: typer.Context, **given: Any) -> None:  # noqa: ANN401 - the options
+        ctx.obj = before_verb(ctx) | _stated(given)
+        root(ctx)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    return cast("Callable[..., None]", signed(run, [context, *_parameters()]))
+
+
+def _stated(given: dict[str, Any]) -> dict[str, str | None]:
+    """Takes the setting options out of what was given; those that were stated, by the setting's name."""
+    values = {name: given.pop(_PREFIX + name) for name in _OPTIONS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def signed(function: Any, parameters: list[inspect.Parameter]) -> Any:  # noqa: ANN401 - any callable
+    """The function with the parameters that Typer shall see."""
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+def _parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            _PREFIX + name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, option],
+        )
+        for name, option in _OPTIONS.items()
+    ]

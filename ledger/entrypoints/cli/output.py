@@ -1,0 +1,86 @@
+"""What `pulsa` prints: JSON lines for programs, text and tables for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from ledger.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNFOLDED = 1000
+"""Columns of what no terminal shows: nothing is folded to fit."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")]
+
+
+def say(text: str) -> None:
+    """Prints a line on standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def say_json(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Prints a value as one line of JSON."""
+    say(msgspec.json.encode(value).decode())
+
+
+def say_table(
+    title: str, columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
+) -> None:
+    """Prints a table; the columns in `right` are set flush right."""
+    from rich.table import Table  # slow to import
+
+    table = Table(title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that takes values as they are: no markup, no colours by guess."""
+    from rich.console import Console  # slow to import
+
+    out = Console(stderr=stderr, markup=False, highlight=False)
+    if not out.is_terminal:
+        out.width = _UNFOLDED
+    return out
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error, told (done, of how many); None where that is no terminal."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress  # slow to import
+
+    with Progress(console=out, refresh_per_second=4, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def counted(count: int, what: str) -> str:
+    """A number with its noun: `1 event`, `2,000 events`, `3 journal entries`."""
+    if count == 1:
+        return f"1 {what}"
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count:,} {plural}"
+
+
+def say_outcome(outcome: Outcome) -> None:
+    """Prints an outcome for a person."""
+    say(f"{outcome.status}: command {outcome.command_id}, position {outcome.position}")
+    if outcome.code is not None:
+        say(f"  {outcome.code}: {outcome.message}")
+    for event in outcome.events:
+        say(f"  {event.type} on {event.account}, version {event.version}")

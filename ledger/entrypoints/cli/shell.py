@@ -1,0 +1,90 @@
+"""How `pulsa` ends: an exit code, and for every error one line on standard error; never a traceback.
+
+0: done; 1: refused, or a file had bad lines, or `verify` found something; 2: it could not be done.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+from eventsourcing.persistence import PersistenceError
+from typer.core import TyperGroup
+
+from ledger.errors import LedgerError, Refusal
+
+DONE, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+
+class OneLineGroup(TyperGroup):
+    """A group of commands whose errors are one line each."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,  # noqa: ANN401 - as the base class
+    ) -> Any:  # noqa: ANN401 - as the base class
+        """Runs a command; ends the process with its exit code unless `standalone_mode` is off."""
+        run = super().main
+        code = guarded(lambda: run(args, prog_name, complete_var, False, windows_expand_args, **extra))
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def guarded(run: Callable[[], int | None]) -> int:
+    """The exit code of a run, after one line about what went wrong."""
+    try:
+        code = _reported(run)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        _forget_output()
+        return REFUSED
+    return code
+
+
+def _reported(run: Callable[[], int | None]) -> int:
+    try:
+        code = run() or DONE
+    except LedgerError as error:
+        return failed(error.code, str(error) or (type(error).__doc__ or ""), error.exit_code)
+    except Refusal as refusal:
+        return failed(refusal.code, refusal.message, REFUSED)
+    except typer.TyperException as error:
+        return failed("usage", error.format_message(), FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except (sqlite3.Error, PersistenceError) as error:
+        return failed("log-unreadable", str(error), FAILED)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        return failed("file-error", f"{name}{error.strerror or error}", FAILED)
+    except Exception as error:  # noqa: BLE001 - a defect is reported like everything else
+        return failed("defect", f"{type(error).__name__}: {error}", FAILED)
+    if code == INTERRUPTED:
+        return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
+    return code
+
+
+def failed(code: str, message: str, exit_code: int) -> int:
+    """Says `pulsa: <code>: <message>` on standard error, in one line."""
+    line = " ".join(message.split())
+    sys.stdout.flush()
+    print(f"pulsa: {code}: {line}", file=sys.stderr)  # noqa: T201 - this is how it speaks
+    return exit_code
+
+
+def _forget_output() -> None:
+    """Lets Python end without complaining that nobody reads its output."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

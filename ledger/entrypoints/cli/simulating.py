@@ -1,0 +1,36 @@
+"""`pulsa simulate`: files of records of a made-up population, to play with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.output import say
+from ledger.errors import SettingsInvalid
+from ledger.simulation import simulate
+
+Subscribers = Annotated[int, typer.Option("--subscribers", metavar="N", min=1, help="How many.")]
+Months = Annotated[
+    int, typer.Option("--months", metavar="M", min=1, max=120, help="How long, from July 2024 on.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same files.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where the files go: an empty folder, or none.")
+]
+
+
+def simulate_(subscribers: Subscribers, months: Months, out: Out, seed: Seed = 1) -> int:
+    """Write the records of a made-up population, for a played log, in the order in which they are to be ingested."""
+    if out.is_dir() and any(out.iterdir()):
+        raise SettingsInvalid(f"--out: {out} is not empty")
+    for path in simulate(subscribers, months, seed, out):
+        say(str(path))
+    return shell.DONE
+
+
+def add_simulation(app: typer.Typer) -> None:
+    """Gives the application `simulate`."""
+    app.command("simulate", rich_help_panel="Files")(simulate_)

@@ -1,0 +1,86 @@
+"""`pulsa advance`: the clock, once or again and again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from ledger.bootstrap import is_played, writer
+from ledger.domain.calendar import format_instant
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
+from ledger.entrypoints.clock import Tick, advance
+from ledger.errors import LogLocked, SettingsInvalid
+from ledger.settings import Settings
+
+Every = Annotated[
+    float | None,
+    typer.Option(
+        "--every",
+        metavar="SECONDS",
+        min=0.01,
+        help="Go on until stopped, at this rhythm.",
+        show_default=False,
+    ),
+]
+
+
+def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -> int:
+    """Record what fell due, and close the log through the clock's time (less its tolerance)."""
+    if every is None:
+        _say(_tick(settings), as_json=as_json)
+        return shell.DONE
+    if settings.now is not None:
+        raise SettingsInvalid(
+            "--every: the clock has to go on by itself, so --now and PULSA_NOW must not be set"
+        )
+    with _until_stopped() as stopped:
+        while not stopped.is_set():
+            try:
+                _say(_tick(settings), as_json=as_json)
+            except LogLocked as error:  # another process is writing: the next tick finds what is due as well
+                shell.failed(error.code, str(error), 0)
+            stopped.wait(every)
+    return shell.DONE
+
+
+def _tick(settings: Settings) -> Tick:
+    """Opens the log for one tick only, so that others can write between two."""
+    with writer(settings) as ledger:
+        played, now = is_played(ledger), settings.now
+        if played and now is None:
+            raise SettingsInvalid("PULSA_NOW, --now: a played log's time has to be stated")
+        if not played and now is not None:
+            raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
+        return advance(ledger, now_of(settings))
+
+
+def _say(tick: Tick, *, as_json: bool) -> None:
+    if as_json:
+        say_json(tick.to_json())
+    else:
+        say(f"{counted(tick.due, 'number')} due, closed through {format_instant(tick.closed_through)}")
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Event]:
+    stopped = Event()
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def add_ticking(app: typer.Typer) -> None:
+    """Gives the application `advance`."""
+    app.command("advance", rich_help_panel="Log")(with_settings(advance_))

@@ -1,0 +1,114 @@
+"""One verb for each command, made from its schema: `pulsa top-up MSISDN --credit 10000 …`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from ledger.bootstrap import writer
+from ledger.domain.commands import Command
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import reader_for, signed, with_settings
+from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
+from ledger.entrypoints.forms import command_schemas, may_lack
+from ledger.errors import Invalid
+from ledger.outcomes import REFUSED, Outcome
+from ledger.settings import Settings
+
+_PANEL = "Commands"
+_METAVARS = {
+    "msisdn": "MSISDN",
+    "id": "ID",
+    "text": "TEXT",
+    "amount": "AMOUNT",
+    "amount-or-zero": "AMOUNT",
+    "signed-amount": "AMOUNT",
+    "instant": "INSTANT",
+    "day": "DAY",
+    "count": "COUNT",
+    "fee": "true|AMOUNT",
+}
+
+
+_AMOUNTS = {
+    "amount": "In rupiah or credit, such as 5000 or 5.05; more than zero.",
+    "amount-or-zero": "In rupiah or credit, such as 5000, 5.05 or 0.",
+    "signed-amount": "In credit, such as 5.05 or -500; not zero.",
+    "fee": "true, where the terms' fee was paid, or the amount such as 25000.",
+}
+"""Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""
+
+
+def verb_of(command: str) -> str:
+    """`TopUp` is said `top-up`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", command).lower()
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Gives the application a verb for each command that an entry point takes."""
+    for name, schema in command_schemas().items():
+        verb = with_settings(_verb(name, schema["fields"]))
+        app.command(verb_of(name), help=schema["doc"], rich_help_panel=_PANEL)(verb)
+
+
+def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a callable that Typer reads
+    def run(settings: Settings, *, as_json: bool, **stated: Any) -> int:  # noqa: ANN401 - the command's fields
+        given = {"command": name, "command_id": str(uuid4())}
+        for field, value in stated.items():
+            if value is not None:
+                given[field] = str(value).lower() if isinstance(value, bool) else value
+        outcome = _execute(settings, given)
+        if as_json:
+            say_json(outcome.to_json())
+        else:
+            say_outcome(outcome)
+        return shell.DONE if outcome.code is None else shell.REFUSED
+
+    kinds = inspect.Parameter
+    parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Settings)]
+    ordered = sorted(fields, key=lambda field: field["name"] != "msisdn")
+    parameters += [_parameter(field) for field in ordered]
+    parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
+    return signed(run, parameters)
+
+
+def _parameter(field: dict[str, Any]) -> inspect.Parameter:
+    name, help_ = field["name"], _AMOUNTS.get(field["form"], field.get("doc"))
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    if name == "msisdn":
+        argument = typer.Argument(help=help_, metavar="MSISDN", show_default=False)
+        return inspect.Parameter(name, keyword, annotation=Annotated[str, argument])
+    option = f"--{name.replace('_', '-')}"
+    metavar = "|".join(field["choices"]) if field["form"] == "choice" else _METAVARS.get(field["form"])
+    if field["form"] == "flag":
+        shown = typer.Option(f"{option}/--no-{option[2:]}", help=help_, show_default=False)
+    else:
+        choices = field.get("choices", [])
+        shown = typer.Option(
+            option,
+            help=help_,
+            metavar=metavar,
+            show_default=False,
+            autocompletion=(lambda incomplete: [c for c in choices if c.startswith(incomplete)])
+            if choices
+            else None,
+        )
+    kind: Any = bool if field["form"] == "flag" else str
+    if may_lack(field) or name == "command_id":
+        return inspect.Parameter(name, keyword, annotation=Annotated[kind | None, shown], default=None)
+    return inspect.Parameter(name, keyword, annotation=Annotated[kind, shown])
+
+
+def _execute(settings: Settings, given: dict[str, str]) -> Outcome:
+    with writer(settings) as ledger:
+        try:
+            command: Command = reader_for(ledger, settings).from_text(given)
+        except Invalid as refusal:
+            head = ledger.ledger_recorder.max_notification_id() or 0
+            id_ = given["command_id"]
+            return Outcome(id_, REFUSED, refusal.code, refusal.message, (), ledger.partition, head, 0)
+        return ledger.execute([command])[0]

@@ -1,0 +1,194 @@
+"""How one field of a command is read, by the `form` that its schema states: from JSON values, or from text.
+
+Text is what CSV cells and command-line options hold. Every reader returns the value as the domain knows it (sen,
+microseconds, day numbers) or raises ValueError with what is wrong, for a person to read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ledger.domain.calendar import day_number, parse_day, parse_instant
+from ledger.domain.money import parse_amount
+
+Read = Callable[[Any], Any]
+"""A reader of one field."""
+
+LONGEST_TEXT = 200
+"""Characters of an id or text."""
+LARGEST_COUNT = 10**15
+"""The largest count: of seconds, messages or bytes."""
+OWN_IDS = ("policy/", "due/")
+"""How ids begin that only the ledger itself gives."""
+HOME_REGION = "ID"
+"""The region (ISO 3166) whose numbers may be written without their country code."""
+
+_MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_COUNT = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
+_NO_SEPARATORS = str.maketrans("", "", " -")
+
+
+def _string(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if type(value) is not str:
+        raise ValueError("not a string")
+    return value
+
+
+def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """An id, code or text: 1 to 200 printable characters."""
+    if type(value) is not str or not value or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise ValueError(f"not a string of 1 to {LONGEST_TEXT} printable characters")
+    return value
+
+
+def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A command's id, which must not be one of the ledger's own."""
+    text = read_id(value)
+    if text.startswith(OWN_IDS):
+        raise ValueError("ids that begin with policy/ or due/ are the ledger's own")
+    return text
+
+
+def read_msisdn(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """The digits of a number with its country code; `0881…`, `+62 881…` and hyphens are taken."""
+    text = _string(value)
+    if text.isascii() and _MSISDN.fullmatch(text):
+        return text
+    digits = text.translate(_NO_SEPARATORS)
+    if digits.startswith("+"):
+        digits = digits[1:]
+    elif digits.startswith("0") and not digits.startswith("00"):
+        digits = _home_code() + digits[1:]
+    if not _MSISDN.fullmatch(digits):
+        raise ValueError("not a number of 7 to 15 digits with country code")
+    return digits
+
+
+@cache
+def _home_code() -> str:
+    from phonenumbers import country_code_for_region  # slow to import, and rarely needed
+
+    return str(country_code_for_region(HOME_REGION))
+
+
+def read_signed_amount(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """Sen of an adjustment: anything but zero."""
+    sen = _sen(value)
+    if sen == 0:
+        raise ValueError("zero changes nothing")
+    return sen
+
+
+def read_amount_or_zero(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """Sen, not negative."""
+    sen = _sen(value)
+    if value[0] == "-":
+        raise ValueError("only an adjustment may be negative")
+    return sen
+
+
+def read_amount(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """Sen, more than zero."""
+    sen = read_amount_or_zero(value)
+    if sen == 0:
+        raise ValueError("must be more than zero")
+    return sen
+
+
+def _sen(value: Any) -> int:  # noqa: ANN401 - any JSON
+    if type(value) is not str:
+        raise ValueError('money is written as a string such as "5000" or "5.05"')
+    return parse_amount(value)
+
+
+def read_instant(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """Microseconds of an RFC 3339 instant with an offset."""
+    return parse_instant(_string(value))
+
+
+def read_day(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """The number of a day such as `2023-07-03`, within the times that the ledger keeps."""
+    day = parse_day(_string(value))
+    parse_instant(f"{day.isoformat()}T00:00:00Z")
+    return day_number(day)
+
+
+def _read_count(value: Any) -> int:  # noqa: ANN401 - any JSON
+    if type(value) is not int or not 1 <= value <= LARGEST_COUNT:
+        raise ValueError(f"not a whole number from 1 to {LARGEST_COUNT}")
+    return value
+
+
+def _read_count_text(value: str) -> int:
+    return _read_count(int(value) if _COUNT.fullmatch(value) else None)
+
+
+def _read_flag(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    if type(value) is not bool:
+        raise ValueError("neither true nor false")
+    return value
+
+
+def _read_flag_text(value: str) -> bool:
+    return _read_flag({"true": True, "false": False}.get(value))
+
+
+def _read_fee(value: Any) -> int | None:  # noqa: ANN401 - any JSON
+    if value is True:
+        return None
+    if type(value) is not str:
+        raise ValueError('neither true (the fee of the terms was paid) nor an amount such as "25000"')
+    return read_amount_or_zero(value)
+
+
+def _read_fee_text(value: str) -> int | None:
+    return _read_fee(True if value == "true" else value)
+
+
+_JSON: dict[str, Read] = {
+    "msisdn": read_msisdn,
+    "id": read_id,
+    "text": read_id,
+    "amount": read_amount,
+    "amount-or-zero": read_amount_or_zero,
+    "signed-amount": read_signed_amount,
+    "instant": read_instant,
+    "day": read_day,
+    "count": _read_count,
+    "flag": _read_flag,
+    "fee": _read_fee,
+}
+_TEXT: dict[str, Read] = _JSON | {
+    "count": _read_count_text,
+    "flag": _read_flag_text,
+    "fee": _read_fee_text,
+}
+
+
+def _choice(choices: list[str]) -> Read:
+    known = {choice: choice for choice in choices}
+
+    def read(value: Any) -> str:  # noqa: ANN401 - any JSON
+        found = known.get(value) if type(value) is str else None
+        if found is None:
+            raise ValueError(f"not one of {', '.join(choices)}")
+        return found
+
+    return read
+
+
+def _or_null(read: Read) -> Read:
+    return lambda value: None if value is None else read(value)
+
+
+def reader(field: dict[str, Any], *, text: bool) -> Read:
+    """The reader of a field of a command schema: for JSON values, or for text."""
+    if field["name"] == "command_id":
+        return read_command_id
+    forms = _TEXT if text else _JSON
+    read = _choice(field["choices"]) if field["form"] == "choice" else forms[field["form"]]
+    takes_null = not text and isinstance(field["type"], list) and field["form"] != "fee"
+    return _or_null(read) if takes_null else read

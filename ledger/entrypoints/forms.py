@@ -1,0 +1,174 @@
+"""From a JSON line, a CSV row or command-line options to a `Command`: the checks of form, driven by `schemas/commands`.
+
+What is not well formed raises `Invalid`, with the path of the field and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from ledger.domain.commands import COMMANDS, Command
+from ledger.entrypoints.fields import Read, reader
+from ledger.errors import Invalid
+from ledger.store.schemas import load
+
+Schema = dict[str, Any]
+
+_decode = msgspec.json.Decoder().decode
+_SHOWN = 60
+
+
+class Form:
+    """The form of one command: how each field is read, which must be there, which may."""
+
+    __slots__ = ("command", "optional", "required")
+
+    def __init__(self, command: type[Command], fields: list[Schema], *, text: bool) -> None:
+        self.command = command
+        readers = [(field, (field["name"], reader(field, text=text))) for field in fields]
+        self.required: list[tuple[str, Read]] = [read for field, read in readers if not may_lack(field)]
+        self.optional: list[tuple[str, Read]] = [read for field, read in readers if may_lack(field)]
+
+    def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields as the command takes them; `given` still holds `command`. Raises Invalid."""
+        values: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, read in self.required:
+                values[name] = read(given[name])
+            for name, read in self.optional:
+                if name in given:
+                    values[name] = read(given[name])
+        except KeyError:
+            raise Invalid(f"{name}: is missing") from None
+        except (ValueError, OverflowError) as error:
+            raise Invalid(f"{name}: {error}; given: {_shown(given[name])}") from None
+        if len(values) + 1 != len(given):
+            unknown = next(name for name in given if name != "command" and name not in values)
+            raise Invalid(f"{_clean(unknown)}: the command has no such field")
+        return values
+
+
+def may_lack(field: Schema) -> bool:
+    """Whether a field of a command schema may be left out."""
+    return "default" in field or field["name"] == "at"
+
+
+def command_schemas() -> dict[str, Schema]:
+    """The schema of each command that an entry point takes, by the command's name: `doc` and `fields`."""
+    schemas = {}
+    for name, command in COMMANDS.items():
+        if not command.INTERNAL:
+            schemas[name] = json.loads(load("commands")[f"ledger.command.{name}"].text)
+    return schemas
+
+
+@cache
+def _forms(*, text: bool) -> dict[str, Form]:
+    return {
+        name: Form(COMMANDS[name], schema["fields"], text=text) for name, schema in command_schemas().items()
+    }
+
+
+class CommandReader:
+    """Reads commands for one log.
+
+    `now` is the clock that dates commands: on a live log the entry point's own, and a stated `at` is refused; on a
+    played log it stands in where none is stated (None: then one must be).
+    """
+
+    def __init__(self, *, played: bool, now: Callable[[], int] | None) -> None:
+        self._played = played
+        self._now = now
+        self._json_forms = _forms(text=False)
+        self._text_forms = _forms(text=True)
+
+    def from_json(self, line: bytes) -> Command:
+        """The command of a JSON object. Raises Invalid."""
+        given = decode_object(line)
+        form = self._json_forms.get(given["command"]) if type(given.get("command")) is str else None
+        return self._command(form, given)
+
+    def from_text(self, given: dict[str, str]) -> Command:
+        """The command of a CSV row or of command-line options; what is absent is not in it. Raises Invalid."""
+        return self._command(self._text_forms.get(given.get("command", "")), given)
+
+    def _command(self, form: Form | None, given: Mapping[str, Any]) -> Command:
+        if form is None:
+            raise Invalid(_unknown_command(given))
+        values = form.read(given)
+        if values.get("at") is None:
+            if self._now is None:
+                raise Invalid("at: is missing, and this log is played")
+            values["at"] = self._now()
+        elif not self._played:
+            raise Invalid("at: a live log takes its own clock's time, so none may be stated")
+        return form.command(**values)
+
+
+def decode_object(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line, with no key given twice. Raises Invalid."""
+    try:
+        given = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(_not_json(line, error)) from None
+    if type(given) is not dict:
+        raise Invalid("not a JSON object")
+    # Each key and each string takes two quotation marks; more of them, or an escaped one, asks for a closer look.
+    strings = [*map(type, given.values())].count(str)
+    if line.count(b'"') != 2 * (len(given) + strings) or b"\\" in line:
+        _check_keys(line)
+    return given
+
+
+def _check_keys(line: bytes) -> None:
+    """Raises Invalid where a key is given twice, at any depth."""
+    try:
+        json.loads(line, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(_not_json(line, error)) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in unique:
+            raise Invalid(f"{_clean(key)}: is given twice")
+        unique[key] = value
+    return unique
+
+
+def _not_json(line: bytes, error: Exception) -> str:
+    if b"\0" in line:
+        return "not JSON: the line holds NUL bytes"
+    try:
+        line.decode()
+    except UnicodeDecodeError as wrong:
+        return f"not UTF-8 from byte {wrong.start} on"
+    if isinstance(error, RecursionError):
+        return "not a command: nested too deeply"
+    return f"not JSON: {str(error).removeprefix('JSON is malformed: ')}"
+
+
+def _unknown_command(given: Mapping[str, Any]) -> str:
+    if "command" not in given:
+        return "command: is missing"
+    return f"command: no command is named so; given: {_shown(given['command'])}"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "…"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _clean(name: str) -> str:
+    """A field's name as it can be printed."""
+    return _shown(name)[1:-1] if not name.isprintable() or len(name) > _SHOWN else name

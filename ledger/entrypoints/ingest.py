@@ -1,0 +1,134 @@
+"""Files of commands into the ledger, in batches: every line gets its outcome, and a bad one spoils nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ledger.application import Ledger
+from ledger.entrypoints.forms import CommandReader
+from ledger.entrypoints.lines import Source, opened
+from ledger.entrypoints.rows import BadLine, Format, Row, rows
+from ledger.errors import Invalid
+from ledger.outcomes import ACCEPTED, REFUSED, REPEATED, Outcome
+
+BATCH = 1000
+"""Commands that are written at once."""
+
+Record = Callable[[dict[str, Any]], None]
+"""Takes the JSON form of each outcome."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines so far."""
+
+    accepted: int = 0
+    repeated: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """Lines with an outcome."""
+        return self.accepted + self.repeated + self.refused.total()
+
+    @property
+    def invalid(self) -> int:
+        """Lines that were no commands."""
+        return self.refused[Invalid.code]
+
+    def count(self, outcome: Outcome) -> None:
+        """Takes an outcome in; a repeat counts as that, whatever the first answer was."""
+        if outcome.status == ACCEPTED:
+            self.accepted += 1
+        elif outcome.status == REPEATED:
+            self.repeated += 1
+        else:
+            self.refused[outcome.code or ""] += 1
+
+
+class Fault(NamedTuple):
+    """A line that was refused as invalid."""
+
+    file: str
+    line: int
+    message: str
+
+
+class Ingest:
+    """One run over any number of files.
+
+    `record` is handed every outcome, `faulty` every bad line, `progress` the file and the count after each batch.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: CommandReader,
+        *,
+        record: Record | None = None,
+        faulty: Callable[[Fault], None] = lambda _: None,
+        progress: Callable[[Source, Tally], None] = lambda _, __: None,
+    ) -> None:
+        self.tally = Tally()
+        self.stopping = False
+        """Once true, the run ends with KeyboardInterrupt as soon as its batch is written."""
+        self.busy = False
+        """Whether a batch is being written."""
+        self._ledger = ledger
+        self._reader = reader
+        self._record = record
+        self._faulty = faulty
+        self._progress = progress
+        self._position = f"{ledger.partition}:{ledger.ledger_recorder.max_notification_id() or 0}"
+
+    def run(self, files: Iterable[str], format_: Format = "auto") -> Tally:
+        """Takes the files in one after the other. Raises OSError or LedgerError; what was written before stays."""
+        for name in files:
+            with opened(name) as source:
+                batch: list[Row | BadLine] = []
+                for row in rows(source, self._reader, format_):
+                    batch.append(row)
+                    if len(batch) == BATCH:
+                        self._take(source, batch)
+                        batch = []
+                self._take(source, batch)
+        return self.tally
+
+    def _take(self, source: Source, batch: list[Row | BadLine]) -> None:
+        self.busy = True
+        outcomes = iter(self._ledger.execute([row.command for row in batch if isinstance(row, Row)]))
+        for row in batch:
+            if isinstance(row, BadLine):
+                self._refuse(source, row)
+                continue
+            outcome = next(outcomes)
+            self.tally.count(outcome)
+            self._position = outcome.position
+            if outcome.code == Invalid.code:
+                self._faulty(Fault(source.name, row.line, outcome.message or ""))
+            if self._record is not None:
+                place = {"file": source.name, "line": row.line} if outcome.code == Invalid.code else {}
+                self._record(outcome.to_json() | place)
+        self._progress(source, self.tally)
+        self.busy = False
+        if self.stopping:
+            raise KeyboardInterrupt
+
+    def _refuse(self, source: Source, bad: BadLine) -> None:
+        self.tally.refused[Invalid.code] += 1
+        self._faulty(Fault(source.name, bad.line, bad.refusal.message))
+        if self._record is not None:
+            self._record(
+                {
+                    "command_id": bad.command_id,
+                    "status": REFUSED,
+                    "refusal": {"code": Invalid.code, "message": bad.refusal.message},
+                    "events": [],
+                    "position": self._position,
+                    "file": source.name,
+                    "line": bad.line,
+                }
+            )

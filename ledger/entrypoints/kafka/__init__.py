@@ -1,0 +1,1 @@
+"""The writers of the log on Kafka, and its clock."""

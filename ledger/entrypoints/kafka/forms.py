@@ -1,0 +1,103 @@
+"""The form of commands that come in Avro: their types are right, their values need not be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ledger.domain.calendar import DAY, format_instant, parse_instant
+from ledger.domain.commands import COMMANDS, AdvanceTime, Command
+from ledger.domain.money import LARGEST_AMOUNT
+from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id
+from ledger.errors import Invalid
+from ledger.store.schemas import load
+
+_MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+
+_Check = Callable[[Any], object]
+"""Raises ValueError where a value is not well formed."""
+
+
+def check(command: Command) -> None:
+    """Raises Invalid with the path of the field that is not well formed."""
+    if command.INTERNAL:
+        return
+    for name, is_nullable, test in _checks(command.name):
+        value = getattr(command, name)
+        if value is None and is_nullable:
+            continue
+        try:
+            test(value)
+        except (ValueError, OverflowError) as error:
+            raise Invalid(f"{name}: {error}") from None
+
+
+@cache
+def _checks(command: str) -> list[tuple[str, bool, _Check]]:
+    checks: list[tuple[str, bool, _Check]] = []
+    for field in json.loads(load("commands")[f"ledger.command.{command}"].text)["fields"]:
+        name = field["name"]
+        test = _FORMS.get(field.get("form", ""))
+        if name == "command_id":
+            test = read_id if COMMANDS[command] is AdvanceTime else read_command_id
+        elif field.get("form") == "choice":
+            test = _choice(field["choices"])
+        if test is not None and name != "at":
+            checks.append((name, isinstance(field["type"], list), test))
+    return checks
+
+
+def _choice(choices: list[str]) -> _Check:
+    def test(value: Any) -> None:  # noqa: ANN401
+        if value not in choices:
+            raise ValueError(f"not one of {', '.join(choices)}")
+
+    return test
+
+
+def _msisdn(value: str) -> None:
+    if not _MSISDN.fullmatch(value):
+        raise ValueError("not a number of 7 to 15 digits with country code")
+
+
+def _between(low: int, high: int) -> _Check:
+    def test(value: int) -> None:
+        if not low <= value <= high:
+            raise ValueError(f"not from {low} to {high}")
+
+    return test
+
+
+def _signed(value: int) -> None:
+    if value == 0:
+        raise ValueError("zero changes nothing")
+    _between(-LARGEST_AMOUNT, LARGEST_AMOUNT)(value)
+
+
+def _instant(value: int) -> None:
+    parse_instant(format_instant(value))
+
+
+def check_instant(name: str, value: int) -> None:
+    """Raises Invalid where an instant is beyond the times that the ledger keeps."""
+    try:
+        _instant(value)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{name}: beyond the times that the ledger keeps") from None
+
+
+_FORMS: dict[str, _Check] = {
+    "msisdn": _msisdn,
+    "id": read_id,
+    "text": read_id,
+    "amount": _between(1, LARGEST_AMOUNT),
+    "amount-or-zero": _between(0, LARGEST_AMOUNT),
+    "signed-amount": _signed,
+    "instant": _instant,
+    "day": lambda value: _instant(value * DAY),
+    "count": _between(1, LARGEST_COUNT),
+    "fee": _between(0, LARGEST_AMOUNT),
+}

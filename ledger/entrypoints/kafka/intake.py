@@ -1,0 +1,95 @@
+"""Records of the commands topic: decoded, checked and dated. One that is no command is answered without deciding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ledger.domain.commands import COMMANDS, CloseThrough, Command
+from ledger.entrypoints.kafka import forms
+from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryUnreachable
+from ledger.outcomes import REFUSED, Outcome
+from ledger.store.codec import Codec
+from ledger.store.kafka.recorder import Received, partition_of
+from ledger.store.kafka.registry import SchemaIds
+
+_NAMESPACE = "ledger.command."
+_MILLISECOND = 1000
+_UNSTATED = -(2**62)
+
+
+class Intake:
+    """What a writer makes of the records of one partition. `played` logs take a command's own time."""
+
+    def __init__(
+        self, ids: SchemaIds, codec: Codec, partition: int, partitions: int, *, played: bool
+    ) -> None:
+        self._ids = ids
+        self._codec = codec
+        self._partition = partition
+        self._partitions = partitions
+        self._played = played
+
+    def take(self, record: Any, head: int) -> tuple[Received, Command | None]:  # noqa: ANN401 - kafka-python's
+        """The record, and the command that is to be decided, if there is one. Raises RegistryUnreachable."""
+        key = record.key or b""
+        subject = key.decode("utf-8", "replace")
+        received = Received(record.offset, record.key, record.value, subject, None)
+        try:
+            command = self._decode(record)
+        except RegistryUnreachable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no command
+            return self.defect(
+                received, "", f"cannot be decoded: {type(error).__name__}: {error}", head
+            ), None
+        appended = record.timestamp * _MILLISECOND
+        try:
+            self._check(command, key, record.partition)
+            return received, self._dated(command, appended)
+        except Invalid as refusal:
+            outcome = self._refused(command.command_id, refusal.code, refusal.message, head, appended)
+            return received._replace(outcome=outcome), None
+
+    def defect(self, received: Received, command_id: str, reason: str, head: int) -> Received:
+        """The record as one that goes to the dead topic."""
+        outcome = self._refused(command_id, CommandDefect.code, reason, head, 0)
+        return received._replace(outcome=outcome, dead=reason)
+
+    def _refused(self, command_id: str, code: str, message: str, head: int, at: int) -> Outcome:
+        return Outcome(command_id, REFUSED, code, message, (), self._partition, head, at)
+
+    def _decode(self, record: Any) -> Command:  # noqa: ANN401
+        if record.value is None:
+            raise ValueError("the record has no value")
+        schema, state = self._ids.from_wire(record.value)
+        name = schema.name.removeprefix(_NAMESPACE)
+        if name not in COMMANDS or name == schema.name:
+            raise LedgerError(f"{schema.name} is no command of this release")
+        self._codec.learn([schema])
+        return self._codec.command(name, state, _UNSTATED)
+
+    def _dated(self, command: Command, appended: int) -> Command:
+        """The command at the instant at which it is taken: on a live log its record's LogAppendTime. Raises Invalid."""
+        if self._played:
+            if command.at == _UNSTATED:
+                raise Invalid("at: is missing, and this log is played")
+            forms.check_instant("at", command.at)
+            return command
+        at = appended
+        if command.INTERNAL and not isinstance(command, CloseThrough):
+            at = max(command.at, appended)
+        elif command.at != _UNSTATED:
+            raise Invalid("at: a live log takes its broker's time, so none may be stated")
+        if isinstance(command, CloseThrough) and command.through > at:
+            raise Invalid("through: lies in the future")
+        return msgspec.structs.replace(command, at=at)
+
+    def _check(self, command: Command, key: bytes, partition: int) -> None:
+        """Raises Invalid."""
+        if key != command.subject.encode():
+            raise Invalid(f"the record's key is not its subject, {command.subject}")
+        if partition_of(command.subject, self._partitions) != partition:
+            raise Invalid(f"{command.subject} belongs to another partition than {partition}")
+        forms.check(command)

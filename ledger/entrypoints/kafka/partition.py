@@ -1,0 +1,74 @@
+"""One partition that a writer owns: its ledger, and how a poll's records become one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ledger.application import Ledger
+from ledger.domain.commands import Command
+from ledger.domain.terms import Terms, TermsBook
+from ledger.entrypoints.kafka.intake import Intake
+from ledger.errors import CommandDefect
+from ledger.store.codec import AvroMapper
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.recorder import Delivery, KafkaRecorder, Received
+from ledger.store.kafka.registry import SchemaIds
+
+
+class OwnedPartition:
+    """Owning it fences whoever owned it before. Raises what `Factory.application_recorder` raises."""
+
+    def __init__(
+        self, settings: KafkaSettings, ids: SchemaIds, terms: Sequence[Terms], partition: int, partitions: int
+    ) -> None:
+        self.partition = partition
+        self.ledger = Ledger(TermsBook(terms), settings.environment(partition))
+        self.recorder = cast("KafkaRecorder", self.ledger.recorder)
+        codec = cast("AvroMapper", self.ledger.mapper).codec
+        played = self.recorder.clock_mode() == "played"
+        self._intake = Intake(ids, codec, partition, partitions, played=played)
+
+    @property
+    def next_command(self) -> int:
+        """The offset to go on from: after the last command that was answered."""
+        return self.recorder.progress.commands
+
+    def serve(self, records: Sequence[Any], group: Any) -> int:  # noqa: ANN401 - kafka-python's
+        """Decides a poll's records in one transaction; returns how many went to the dead topic.
+
+        Raises WriterFenced, CommitUncertain, PolicyRefused or LogDamaged; then the partition is of no use any more.
+        """
+        head = self.recorder.max_notification_id() or 0
+        taken = [self._intake.take(record, head) for record in records]
+        while True:
+            received = [one for one, _ in taken]
+            commands = [command for _, command in taken if command is not None]
+            self.recorder.delivery = Delivery(received, group)
+            try:
+                self.ledger.execute(commands)
+            except CommandDefect as defect:
+                taken = self._without(taken, cast("Command", defect.command), str(defect), head)
+                continue
+            finally:
+                self.recorder.delivery = None
+            return sum(one.dead is not None for one in received)
+
+    def _without(
+        self, taken: list[tuple[Received, Command | None]], faulty: Command, reason: str, head: int
+    ) -> list[tuple[Received, Command | None]]:
+        """The same without the command that made the code fail. Raises CommandDefect where it is a policy's."""
+        if faulty.INTERNAL:
+            raise CommandDefect(
+                f"{reason}; what must follow from a recorded event cannot be left out", faulty
+            )
+        return [
+            (self._intake.defect(received, faulty.command_id, reason, head), None)
+            if command is faulty
+            else (received, command)
+            for received, command in taken
+        ]
+
+    def close(self) -> None:
+        """Gives the partition up."""
+        self.ledger.close()

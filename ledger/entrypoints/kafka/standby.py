@@ -1,0 +1,95 @@
+"""Mirrors of the partitions that others write, kept up so that a take-over reads only the tail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import structlog
+
+from ledger.errors import LogDamaged
+from ledger.store.kafka import mirror
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.follower import Follower
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.topics import Place
+
+_log = structlog.get_logger()
+
+_EVERY = 0.5
+"""Seconds between two looks at what others wrote."""
+_SLICE = 0.05
+"""Seconds that such a look takes at most."""
+_CATCHING_UP = 0.5
+"""Seconds that are given to what has to be caught up before the group is polled again."""
+
+
+class Standby:
+    """The mirrors of partitions that this process does not own."""
+
+    def __init__(self, settings: KafkaSettings, ids: SchemaIds, place: Place) -> None:
+        self._settings = settings
+        self._ids = ids
+        self._place = place
+        self._mirrors: dict[int, Mirror] = {}
+        self._follower: Follower | None = None
+        self._looked = 0.0
+
+    def close(self) -> None:
+        """Closes mirrors and consumer."""
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+        for kept in self._mirrors.values():
+            kept.close()
+        self._mirrors.clear()
+
+    def keep(self, partitions: Collection[int]) -> None:
+        """Keeps mirrors of exactly these partitions."""
+        if set(partitions) == set(self._mirrors):
+            return
+        for partition in set(self._mirrors) - set(partitions):
+            self._mirrors.pop(partition).close()
+        for partition in set(partitions) - set(self._mirrors):
+            self._mirrors[partition] = mirror.opened(self._settings, self._place, partition, Mirror)
+        self._follow()
+
+    def release(self, partition: int) -> None:
+        """Lets go of one mirror, which its recorder is to open."""
+        self.keep(set(self._mirrors) - {partition})
+
+    def advance(self, *, wanted: Collection[int]) -> None:
+        """Reads on: for long where partitions are wanted, else a little, and not each time."""
+        now = time.monotonic()
+        if self._follower is None or not self._mirrors or (not wanted and now - self._looked < _EVERY):
+            return
+        self._looked = now
+        try:
+            self._follower.advance(_CATCHING_UP if wanted else _SLICE)
+        except LogDamaged as error:
+            self._start_over(str(error))
+
+    def is_caught_up(self, partition: int) -> bool:
+        """Whether the mirror of a partition has all that is committed now."""
+        if self._follower is None or partition not in self._mirrors:
+            return False
+        try:
+            return self._follower.is_caught_up(partition)
+        except LogDamaged as error:
+            self._start_over(str(error))
+            return False
+
+    def _follow(self) -> None:
+        if self._follower is None:
+            self._follower = Follower(self._settings, self._ids)
+        self._follower.follow(self._mirrors)
+
+    def _start_over(self, reason: str) -> None:
+        """Throws the mirrors away, for one of them is not what it should be."""
+        _log.warning("mirrors thrown away", partitions=sorted(self._mirrors), reason=reason)
+        partitions = list(self._mirrors)
+        for partition in partitions:
+            self._mirrors.pop(partition).close()
+            mirror.remove(self._settings.mirror(partition))
+        self.keep(partitions)

@@ -1,0 +1,216 @@
+"""A writer: a member of the consumer group on the commands topic, which decides for the partitions that it is given.
+
+Several writers share the partitions and take over from each other. One that was fenced stops, with nothing recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka.structs import TopicPartition
+
+from ledger.domain.terms import Terms
+from ledger.entrypoints.kafka.partition import OwnedPartition
+from ledger.entrypoints.kafka.standby import Standby
+from ledger.errors import CommitUncertain, LogDamaged, LogUnreachable, RegistryUnreachable
+from ledger.store.kafka import mirror, topics
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.registry import schema_ids
+
+_log = structlog.get_logger()
+
+_IDLE = 0.1
+"""Seconds that a poll waits for commands."""
+_PAUSE = 0.5
+"""Seconds before it is tried again, where a broker or the registry did not answer."""
+_PASSING = (CommitUncertain, LogUnreachable, RegistryUnreachable)
+"""What may be well again by itself, once a writer is at work."""
+_BEHIND = 0.02
+"""Seconds that a poll waits while there is something to catch up."""
+
+
+class Writer:
+    """`run` serves until `stop` is called, from any thread or a signal; `batch` commands at most make a transaction."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        terms: Iterable[Terms],
+        *,
+        batch: int = 2000,
+        session_timeout: float = 10.0,
+        instance: str | None = None,
+        group: str | None = None,
+        on_serving: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.batch = batch
+        self.session_timeout = session_timeout
+        self.instance = instance
+        """A name that this writer keeps from one start to the next: then the group need not wait for its old self."""
+        self.group = group or settings.group
+        self.on_serving = on_serving
+        self._terms = list(terms)
+        self._stopped = threading.Event()
+        self._assignment = _Assignment()
+        self._owned: dict[int, OwnedPartition] = {}
+        self._opening: set[int] = set()
+
+    def stop(self) -> None:
+        """Finishes the batch at hand, commits it and leaves the group."""
+        self._stopped.set()
+
+    @property
+    def serving(self) -> frozenset[int]:
+        """The partitions that are served now."""
+        return frozenset(self._owned)
+
+    def run(self) -> None:
+        """Serves until stopped. Raises WriterFenced, PolicyRefused, or what is wrong with the log."""
+        self._place = topics.ensure(self.settings)
+        self._ids = schema_ids(self.settings)
+        self._standby = Standby(self.settings, self._ids, self._place)
+        self._consumer: Any = None
+        try:
+            with reported(f"Kafka at {self.settings.bootstrap}"):
+                self._consumer = self._joined()
+            while not self._stopped.is_set():
+                try:
+                    self._round()
+                except _PASSING as error:
+                    _log.warning("waiting", code=error.code, reason=str(error))
+                    self._stopped.wait(_PAUSE)
+        finally:
+            self._leave()
+
+    def _joined(self) -> KafkaConsumer:
+        consumer = KafkaConsumer(
+            **self.settings.arguments(),
+            group_id=self.group,
+            group_instance_id=self.instance,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_poll_records=self.batch,
+            session_timeout_ms=int(self.session_timeout * 1000),
+            heartbeat_interval_ms=int(self.session_timeout * 300),
+            fetch_max_wait_ms=int(_IDLE * 1000),
+            max_partition_fetch_bytes=1 << 20,
+        )
+        consumer.subscribe([self.settings.commands], listener=self._assignment)
+        return consumer
+
+    def _leave(self) -> None:
+        for partition in list(self._owned):
+            self._give_up(partition)
+        self._standby.close()
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False)
+
+    def _round(self) -> None:
+        wait = _BEHIND if self._opening else _IDLE
+        with reported("the consumer group"):
+            polled = self._consumer.poll(timeout_ms=int(wait * 1000))
+        self._reassign()
+        for tp, records in polled.items():
+            owned = self._owned.get(tp.partition)
+            if owned is not None:
+                self._serve(owned, records)
+        self._standby.advance(wanted=self._opening)
+        for partition in sorted(self._opening):
+            if self._standby.is_caught_up(partition):
+                self._take_over(partition)
+
+    def _serve(self, owned: OwnedPartition, records: Sequence[Any]) -> None:
+        started = time.monotonic()
+        try:
+            dead = owned.serve(records, self._consumer.group_metadata())
+        except (*_PASSING, LogDamaged) as error:
+            # Whether it was recorded only the log can tell: begin again as on assignment.
+            _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
+            self._give_up(owned.partition)
+            if isinstance(error, LogDamaged):
+                mirror.remove(self.settings.mirror(owned.partition))
+            self._open(owned.partition)
+            return
+        took = round(time.monotonic() - started, 4)
+        _log.debug("batch", partition=owned.partition, commands=len(records), dead=dead, seconds=took)
+        if dead:
+            _log.error("dead commands", partition=owned.partition, commands=dead)
+
+    # --- partitions come and go ---------------------------------------------------------------------------------------
+
+    def _reassign(self) -> None:
+        """Gives up what was taken away, and begins to take over what was given."""
+        assigned = self._assignment.current()
+        for partition in set(self._owned) - assigned:
+            self._give_up(partition)
+        self._opening &= assigned
+        for partition in self._assignment.fresh():
+            if partition in assigned:
+                self._give_up(partition)
+                self._open(partition)
+        self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
+
+    def _open(self, partition: int) -> None:
+        self._consumer.pause(TopicPartition(self.settings.commands, partition))
+        self._opening.add(partition)
+        self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
+
+    def _take_over(self, partition: int) -> None:
+        self._standby.release(partition)
+        try:
+            owned = OwnedPartition(self.settings, self._ids, self._terms, partition, self._place.partitions)
+        except _PASSING as error:
+            _log.warning("taking over failed", partition=partition, reason=str(error))
+            return
+        self._opening.discard(partition)
+        self._owned[partition] = owned
+        tp = TopicPartition(self.settings.commands, partition)
+        self._consumer.seek(tp, owned.next_command)
+        self._consumer.resume(tp)
+        _log.info("serving", partition=partition, next_command=owned.next_command)
+        self.on_serving(partition)
+
+    def _give_up(self, partition: int) -> None:
+        owned = self._owned.pop(partition, None)
+        if owned is not None:
+            owned.close()
+
+
+class _Assignment(ConsumerRebalanceListener):
+    """What the group has given; the consumer's own thread tells it, and the writer looks between batches."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._current: set[int] = set()
+        self._fresh: set[int] = set()
+
+    def current(self) -> set[int]:
+        """The partitions that are assigned now."""
+        with self._lock:
+            return set(self._current)
+
+    def fresh(self) -> set[int]:
+        """The partitions that were assigned since last asked."""
+        with self._lock:
+            fresh, self._fresh = self._fresh, set()
+            return fresh
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """They may be another writer's from here on."""
+        with self._lock:
+            gone = {tp.partition for tp in revoked}
+            self._current -= gone
+            self._fresh -= gone
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """They are to be taken over."""
+        with self._lock:
+            self._current |= {tp.partition for tp in assigned}
+            self._fresh |= {tp.partition for tp in assigned}

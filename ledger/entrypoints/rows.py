@@ -1,0 +1,132 @@
+"""The commands of a file, one for each line: JSON Lines, or CSV with a header of the same names.
+
+A line that is not well formed comes out as a `BadLine` in its place, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from ledger.domain.commands import Command
+from ledger.entrypoints.forms import CommandReader, decode_object
+from ledger.entrypoints.lines import Broken, Source
+from ledger.errors import Invalid
+
+Format = Literal["auto", "json", "csv"]
+
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+
+
+class BadLine(NamedTuple):
+    """A line that is no command: its number, the id it names if one can be read, and what is wrong."""
+
+    line: int
+    command_id: str | None
+    refusal: Invalid
+
+
+class Row(NamedTuple):
+    """A command and the line that it stands in."""
+
+    line: int
+    command: Command
+
+
+def rows(source: Source, reader: CommandReader, format_: Format = "auto") -> Iterator[Row | BadLine]:
+    """Every line of the file: a command, or what is wrong with it. Blank lines are passed over."""
+    if format_ == "auto":
+        format_ = _by_name(source.name)
+    number = 0
+    empty = True
+    header: list[str] | None = None
+    while True:
+        number += 1
+        try:
+            line = source.next()
+        except Broken as broken:
+            yield BadLine(number, None, Invalid(str(broken)))
+            if broken.ends:
+                return
+            empty = False
+            continue
+        if line is None:
+            break
+        if not line.strip():
+            continue
+        empty = False
+        if format_ == "auto":
+            format_ = _by_content(line)
+        if format_ == "json":
+            try:
+                yield Row(number, reader.from_json(line))
+            except Invalid as refusal:
+                yield BadLine(number, _id_in(line), refusal)
+        elif header is None:
+            try:
+                header = _header(line)
+            except Invalid as refusal:
+                yield BadLine(number, None, refusal)
+                return
+        else:
+            yield _csv_row(number, line, header, reader)
+    if empty:
+        yield BadLine(1, None, Invalid("the file is empty"))
+
+
+def _csv_row(number: int, line: bytes, header: list[str], reader: CommandReader) -> Row | BadLine:
+    given: dict[str, str] = {}
+    try:
+        cells = _cells(line)
+        _must_match(cells, header)
+        given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        return Row(number, reader.from_text(given))
+    except Invalid as refusal:
+        return BadLine(number, given.get("command_id"), refusal)
+
+
+def _header(line: bytes) -> list[str]:
+    names = _cells(line)
+    if "command" not in names:
+        raise Invalid("the header has no column `command`; nothing of the file was read")
+    for name in names:
+        if names.count(name) > 1:
+            raise Invalid(f"the header has the column `{name}` twice; nothing of the file was read")
+    return names
+
+
+def _must_match(cells: list[str], header: list[str]) -> None:
+    if len(cells) != len(header):
+        raise Invalid(f"the row has {len(cells)} cells, and the header {len(header)}")
+
+
+def _cells(line: bytes) -> list[str]:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"not UTF-8 from byte {error.start} on") from None
+    if "\0" in text:
+        raise Invalid("not CSV: the line holds NUL bytes")
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise Invalid(f"not CSV: {error}") from None
+
+
+def _by_name(name: str) -> Format:
+    plain = name.lower().removesuffix(".gz")
+    return next((format_ for ending, format_ in _ENDINGS.items() if plain.endswith(ending)), "auto")
+
+
+def _by_content(line: bytes) -> Format:
+    return "csv" if b"command" in line.strip().split(b",") else "json"
+
+
+def _id_in(line: bytes) -> str | None:
+    """The command id of a line that is no command, where it can be read."""
+    try:
+        found = decode_object(line).get("command_id")
+    except Invalid:
+        return None
+    return found if isinstance(found, str) and found.isprintable() else None

@@ -1,0 +1,67 @@
+"""The text that `*999#`, or `CEK` to 999, answers with (SP23-15, XP25-12): credit, validity, state and use to date."""
+
+from __future__ import annotations
+
+from calendar import month_name
+from datetime import date
+
+from ledger.domain.account import ACTIVE, GRACE, INACTIVE, WAITING
+from ledger.domain.calendar import Zone
+from ledger.domain.money import SEN
+from projections.queries import Enquiry
+
+_KILOBYTE = 1024
+
+
+def enquiry_text(answer: Enquiry, zone: Zone) -> str:
+    """The answer to a customer; days are those of the terms' zone, and a period lasts to the end of the day named."""
+    return " ".join([f"{answer.msisdn}: {_standing(answer, zone)}", *_blocks(answer, zone), _use(answer)])
+
+
+def rupiah(sen: int) -> str:
+    """An amount as it is written in Indonesia: `Rp 10.000`, `Rp 1.272,60`."""
+    whole, cents = divmod(abs(sen), SEN)
+    sign = "-" if sen < 0 else ""
+    fraction = f",{cents:02d}" if cents else ""
+    return f"Rp {sign}{whole:,}".replace(",", ".") + fraction
+
+
+def _standing(answer: Enquiry, zone: Zone) -> str:
+    credit = f"credit {rupiah(answer.credit)}"
+    if answer.reserved:
+        credit += f" (of it {rupiah(answer.reserved)} reserved)"
+    if answer.state == ACTIVE:
+        until = answer.active_until
+        return (
+            f"{credit}, active."
+            if until is None
+            else f"{credit}, active to the end of {_last_day(until, zone)}."
+        )
+    if answer.state == GRACE and answer.grace_until is not None:
+        last = _last_day(answer.grace_until, zone)
+        return f"{credit}, in grace to the end of {last}. Top up to use it."
+    if answer.state == WAITING and answer.waiting_until is not None:
+        last = _last_day(answer.waiting_until, zone)
+        return f"{credit}, out of service. Top up by the end of {last} to keep the number."
+    if answer.state == INACTIVE:
+        return "not active yet. Register to activate it."
+    return f"{answer.state}. {credit[0].upper()}{credit[1:]}."
+
+
+def _blocks(answer: Enquiry, zone: Zone) -> list[str]:
+    return [f"Blocked ({block.scope}) since {_day(zone.day(block.since))}." for block in answer.blocks]
+
+
+def _use(answer: Enquiry) -> str:
+    use = answer.usage
+    data = f"{use.data_bytes // _KILOBYTE:,}".replace(",", ".")
+    return f"Used: {use.voice_seconds} s of calls, {use.sms} SMS, {data} KB of data, {rupiah(use.charged)}."
+
+
+def _last_day(end: int, zone: Zone) -> str:
+    """The day that a period lasts to the end of, or the one in which it ends."""
+    return _day(zone.day(end - 1))
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {month_name[day.month]} {day.year}"

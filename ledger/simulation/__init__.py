@@ -1,0 +1,11 @@
+"""A seeded simulator: the records of a made-up population, as an operator's feeds would have them.
+
+It draws on the terms files for denominations, days and tariffs, and knows nothing of the ledger that takes its files:
+top-ups come in time and late, numbers lapse, cards are lost, records come late, twice or broken.
+"""
+
+from ledger.simulation.cast import LAPSING
+from ledger.simulation.files import simulate, write
+from ledger.simulation.population import CAST, commands, end_of
+
+__all__ = ["CAST", "LAPSING", "commands", "end_of", "simulate", "write"]

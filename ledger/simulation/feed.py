@@ -1,0 +1,58 @@
+"""The feed: commands in the form of files, by the instant at which they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+from ledger.domain.calendar import format_instant, parse_instant
+
+Record = dict[str, Any]
+"""A command as a file has it."""
+
+BEGINNING = parse_instant("2024-07-01T00:00:00+07:00")
+"""When every played population begins: half a year before the terms of 2025."""
+
+_PREFIX = {
+    "IssueStarterPack": "pack",
+    "Activate": "act",
+    "TopUp": "top",
+    "RecordUsage": "cdr",
+    "ChargeCredit": "buy",
+    "TransferCredit": "send",
+}
+
+
+class Feed:
+    """Commands on their way. Their ids are unique in the whole feed."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, int, Record]] = []
+        self._count = 0
+
+    def send(self, at: int, msisdn: str, command: str, **own: object) -> Record:
+        """Sends a command at an instant; fields that are None are left out. Returns the record."""
+        number = self._count + 1
+        record: Record = {
+            "command": command,
+            "command_id": f"{_PREFIX.get(command, 'ops')}-{number:06d}",
+            "at": format_instant(at),
+            "msisdn": msisdn,
+        }
+        record.update((name, value) for name, value in own.items() if value is not None)
+        self._push(at, record)
+        return record
+
+    def again(self, at: int, record: Record, **changed: object) -> None:
+        """Sends a record once more, later, under the same id: a repeat, or with something changed a conflict."""
+        self._push(at, {**record, "at": format_instant(at), **changed})
+
+    def until(self, instant: int) -> Iterator[Record]:
+        """What is sent before an instant, in the order of sending."""
+        while self._waiting and self._waiting[0][0] < instant:
+            yield heappop(self._waiting)[2]
+
+    def _push(self, at: int, record: Record) -> None:
+        self._count += 1
+        heappush(self._waiting, (at, self._count, record))

@@ -1,0 +1,80 @@
+"""A played population as files: the first starter packs as CSV, then a compressed file of JSON Lines for each month."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import TextIOWrapper
+from itertools import chain, groupby
+from pathlib import Path
+
+from ledger.domain.calendar import parse_instant, zone
+from ledger.simulation.faults import lines
+from ledger.simulation.feed import Record
+from ledger.simulation.population import commands
+
+_LOCAL = zone("Asia/Jakarta")
+_PACKS = "00-starter-packs.csv.gz"
+_COLUMNS = ("command", "command_id", "at", "msisdn", "terms", "printed_credit", "valid_until")
+
+
+def simulate(subscribers: int, months: int, seed: int, out: Path) -> list[Path]:
+    """Writes a played population into a folder, which is made where it is missing.
+
+    Returns the files in the order in which they are to be taken in. The same arguments give the same bytes.
+    """
+    return write(commands(subscribers, months, seed), seed, out)
+
+
+def write(records: Iterator[Record], seed: int, out: Path) -> list[Path]:
+    """Writes commands, with the faults of a real feed among them."""
+    out.mkdir(parents=True, exist_ok=True)
+    packs: list[Record] = []
+    rest: Iterator[Record] = iter(())
+    for record in records:
+        if record["command"] != "IssueStarterPack":
+            rest = chain([record], records)
+            break
+        packs.append(record)
+    return [_write_packs(out / _PACKS, packs), *_write_months(rest, seed, out)]
+
+
+def _write_packs(path: Path, packs: list[Record]) -> Path:
+    with _Compressed(path) as file, TextIOWrapper(file, "ascii", newline="") as text:
+        rows = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(packs)
+    return path
+
+
+def _write_months(records: Iterator[Record], seed: int, out: Path) -> Iterator[Path]:
+    by_month = groupby(lines(records, seed), key=lambda pair: _month(pair[0]))
+    for number, (month, of_month) in enumerate(by_month, 1):
+        path = out / f"{number:02d}-{month}.jsonl.gz"
+        with _Compressed(path) as file:
+            for _, written in of_month:
+                file.writelines(line + b"\n" for line in written)
+        yield path
+
+
+def _month(record: Record) -> str:
+    return _LOCAL.local(parse_instant(record["at"])).strftime("%Y-%m")
+
+
+class _Compressed(gzip.GzipFile):
+    """A gzip file that says neither its name nor when it was written."""
+
+    def __init__(self, path: Path) -> None:
+        with ExitStack() as stack:
+            self._raw = stack.enter_context(path.open("wb"))
+            super().__init__(filename="", mode="wb", compresslevel=6, fileobj=self._raw, mtime=0)
+            stack.pop_all()
+
+    def close(self) -> None:
+        """Closes the file beneath too."""
+        try:
+            super().close()
+        finally:
+            self._raw.close()

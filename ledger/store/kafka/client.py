@@ -1,0 +1,121 @@
+"""A client of the log on Kafka: sends commands, and awaits their answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.structs import TopicPartition
+
+from ledger.domain.commands import Command
+from ledger.outcomes import UNKNOWN, Outcome
+from ledger.store.codec import Codec
+from ledger.store.kafka import topics
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.records import ReplyRecords
+from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.registry import schema_ids
+
+_AT_ONCE = 1000
+"""Commands that are sent before the answers of those before are looked at."""
+_UNDER_WAY = 5000
+"""Commands that are under way at most."""
+
+
+class KafkaClient:
+    """`execute` has the shape of `Ledger.execute`. `stated_at`: whether commands say their own time (a played log)."""
+
+    def __init__(self, settings: KafkaSettings, *, stated_at: bool = False, timeout: float = 30.0) -> None:
+        place = topics.ensure(settings, create=False)
+        self.partitions = place.partitions
+        self.timeout = timeout
+        self._settings = settings
+        self._stated_at = stated_at
+        self._codec = Codec()
+        self._ids = schema_ids(settings)
+        self._replies = ReplyRecords(settings.replies, self._ids, self._codec)
+        self._answers: dict[tuple[int, int], Outcome] = {}
+        with reported(f"Kafka at {settings.bootstrap}"):
+            self._producer = KafkaProducer(
+                **settings.arguments(), acks="all", enable_idempotence=True, linger_ms=1, batch_size=256 << 10
+            )
+            self._consumer = KafkaConsumer(
+                **settings.arguments(),
+                isolation_level="read_committed",
+                auto_offset_reset="latest",
+                enable_auto_commit=False,
+                group_id=None,
+            )
+            tps = [TopicPartition(settings.replies, partition) for partition in range(self.partitions)]
+            self._consumer.assign(tps)
+            for tp, end in self._consumer.end_offsets(tps).items():
+                self._consumer.seek(tp, end)
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        self._producer.close(timeout=5)
+        self._consumer.close()
+
+    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The outcome of each command, in order; `unknown` where no answer came in time.
+
+        Raises LogUnreachable, or CommitUncertain where the broker does not take a command.
+        """
+        outcomes: list[Outcome | None] = [None] * len(commands)
+        waiting: dict[tuple[int, int], int] = {}
+        for start in range(0, len(commands), _AT_ONCE):
+            chunk = commands[start : start + _AT_ONCE]
+            for index, place in enumerate(self._send(chunk), start):
+                waiting[place] = index
+            self._settle(waiting, outcomes, _UNDER_WAY)
+        self._settle(waiting, outcomes, 0)
+        return [
+            outcome or self._unknown(command) for command, outcome in zip(commands, outcomes, strict=True)
+        ]
+
+    def _send(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        """The partition and the offset of each command's record."""
+        with reported("sending commands"):
+            futures = []
+            for command in commands:
+                content = self._codec.command_content(command)
+                state = self._codec.command_state(command, content, stated_at=self._stated_at)
+                value = self._ids.to_wire(self._settings.commands, state)
+                partition = partition_of(command.subject, self.partitions)
+                key = command.subject.encode()
+                futures.append(self._producer.send(self._settings.commands, value, key, [], partition))
+            self._producer.flush(self.timeout)
+            sent = [future.get(self.timeout) for future in futures]
+        return [(metadata.partition, metadata.offset) for metadata in sent]
+
+    def _settle(
+        self, waiting: dict[tuple[int, int], int], outcomes: list[Outcome | None], under_way: int
+    ) -> None:
+        """Takes answers in until that many are left, or none came for too long."""
+        deadline = time.monotonic() + self.timeout
+        while True:
+            for place in self._answers.keys() & waiting.keys():
+                outcomes[waiting.pop(place)] = self._answers[place]
+                deadline = time.monotonic() + self.timeout
+            self._answers.clear()
+            if len(waiting) <= under_way or time.monotonic() > deadline:
+                return
+            self._receive()
+
+    def _receive(self) -> None:
+        with reported("awaiting answers"):
+            polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=100, max_records=5000)
+        for tp, records in polled.items():
+            for record in records:
+                reply = self._replies.read(record.value)
+                self._answers[tp.partition, reply.offset] = reply.outcome
+
+    def _unknown(self, command: Command) -> Outcome:
+        message = (
+            f"no answer within {self.timeout:g} s; it may still be decided:"
+            f" send it again with command_id {command.command_id!r}, and its answer comes back"
+        )
+        partition = partition_of(command.subject, self.partitions)
+        return Outcome(command.command_id, UNKNOWN, UNKNOWN, message, (), partition, 0, command.at)

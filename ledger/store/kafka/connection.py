@@ -1,0 +1,152 @@
+"""Where the Kafka log is, how its clients connect, and how their errors are said in the ledger's own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kafka import errors as kafka
+
+from ledger.errors import CommitUncertain, LogUnreachable, SettingsInvalid, WriterFenced
+
+BOOTSTRAP_TIMEOUT_MS = 8000
+"""How long a broker may take to answer at all before that is said to be wrong."""
+
+_FENCED = (kafka.ProducerFencedError, kafka.InvalidProducerEpochError, kafka.TransactionCoordinatorFencedError)
+_TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
+_DENIED = (kafka.SaslAuthenticationFailedError, kafka.AuthorizationError)
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """One log on Kafka. `client` are more arguments of every kafka-python client: SASL, TLS.
+
+    `partitions` is what is asked for (None: as found, and `DEFAULT_PARTITIONS` for a log that is not there yet);
+    `clock` likewise (None: as found, and live for a new log). `mirrors` is this process's own folder.
+    """
+
+    bootstrap: str
+    registry: str
+    mirrors: Path
+    prefix: str = ""
+    partitions: int | None = None
+    clock: str | None = None
+    commit_timeout: float = 15.0
+    transaction_timeout: float = 10.0
+    client: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def events(self) -> str:
+        """The topic that is the truth."""
+        return f"{self.prefix}ledger.events"
+
+    @property
+    def commands(self) -> str:
+        """The topic of what is asked."""
+        return f"{self.prefix}ledger.commands"
+
+    @property
+    def replies(self) -> str:
+        """The topic of the answers, from which the journal is made again."""
+        return f"{self.prefix}ledger.replies"
+
+    @property
+    def dead(self) -> str:
+        """The topic of what could not be taken at all."""
+        return f"{self.prefix}ledger.commands.dead"
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the writers."""
+        return f"{self.prefix}ledger-writers"
+
+    def transactional_id(self, partition: int) -> str:
+        """Names the one writer of a partition; a newer one fences the older."""
+        return f"{self.prefix}ledger-writer-{partition}"
+
+    def mirror(self, partition: int) -> Path:
+        """The mirror of a partition."""
+        return self.mirrors / f"{self.prefix}mirror-{partition}.db"
+
+    def arguments(self) -> dict[str, Any]:
+        """What every kafka-python client is made with."""
+        return {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+            **self.client,
+        }
+
+    def environment(self, partition: int) -> dict[str, str]:
+        """The environment of an `eventsourcing` application that writes one partition."""
+        stated = {
+            "PERSISTENCE_MODULE": "ledger.store.kafka",
+            "ORIGINATOR_ID_TYPE": "text",
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_REGISTRY": self.registry,
+            "KAFKA_MIRRORS": str(self.mirrors),
+            "KAFKA_TOPIC_PREFIX": self.prefix,
+            "KAFKA_PARTITION": str(partition),
+            "KAFKA_COMMIT_TIMEOUT": str(self.commit_timeout),
+            "KAFKA_TRANSACTION_TIMEOUT": str(self.transaction_timeout),
+            "KAFKA_CLIENT": json.dumps(dict(self.client)),
+        }
+        if self.partitions is not None:
+            stated["KAFKA_PARTITIONS"] = str(self.partitions)
+        if self.clock is not None:
+            stated["KAFKA_CLOCK"] = self.clock
+        return stated
+
+
+def settings_from(env: Mapping[str, str]) -> KafkaSettings:
+    """The settings that an application's environment states. Raises SettingsInvalid where one is missing."""
+
+    def required(name: str) -> str:
+        value = env.get(name)
+        if not value:
+            raise SettingsInvalid(f"{name}: is not set")
+        return value
+
+    partitions = env.get("KAFKA_PARTITIONS")
+    return KafkaSettings(
+        bootstrap=required("KAFKA_BOOTSTRAP_SERVERS"),
+        registry=required("KAFKA_REGISTRY"),
+        mirrors=Path(required("KAFKA_MIRRORS")),
+        prefix=env.get("KAFKA_TOPIC_PREFIX") or "",
+        partitions=int(partitions) if partitions else None,
+        clock=env.get("KAFKA_CLOCK") or None,
+        commit_timeout=float(env.get("KAFKA_COMMIT_TIMEOUT") or KafkaSettings.commit_timeout),
+        transaction_timeout=float(env.get("KAFKA_TRANSACTION_TIMEOUT") or KafkaSettings.transaction_timeout),
+        client=json.loads(env.get("KAFKA_CLIENT") or "{}"),
+    )
+
+
+@contextmanager
+def reported(what: str) -> Iterator[None]:
+    """Turns kafka-python's errors into the ledger's own, with what was being done.
+
+    Raises WriterFenced where another writer has taken over, LogUnreachable where no broker answers or it refuses us,
+    else CommitUncertain: then it is not known what the broker has.
+    """
+    try:
+        yield
+    except _FENCED as error:
+        raise WriterFenced(f"{what}: {_TAKEN}") from error
+    except _DENIED as error:
+        raise LogUnreachable(f"{what}: the broker refuses these credentials: {error}") from error
+    except kafka.KafkaConfigurationError as error:
+        raise SettingsInvalid(f"Kafka: {error}") from error
+    except kafka.KafkaConnectionError as error:
+        raise LogUnreachable(f"{what}: no broker answers: {error}") from error
+    except kafka.KafkaTimeoutError as error:
+        if "bootstrap" in str(error):
+            raise LogUnreachable(f"{what}: no broker answers at these addresses") from error
+        raise CommitUncertain(f"{what}: {error}") from error
+    except kafka.KafkaError as error:
+        # What a producer says once it has failed: its own words, and the reason beside them.
+        if any(isinstance(reason, _FENCED) for reason in error.args):
+            raise WriterFenced(f"{what}: {_TAKEN}") from error
+        raise CommitUncertain(f"{what}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,152 @@
+"""Reads the topics into mirrors: the tail of partitions that others write, and all that is missing before a take-over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.errors import OffsetOutOfRangeError
+from kafka.structs import TopicPartition
+
+from ledger.errors import LogDamaged
+from ledger.store.codec import Codec
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.mirror import Arrived, Mirror, Progress
+from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
+from ledger.store.kafka.registry import SchemaIds
+
+_WAIT_MS = 20
+"""How long the broker holds a question back while there is nothing new: others wait behind it."""
+_AT_ONCE = 5000
+"""Records that are written to a mirror at once."""
+
+
+class Follower:
+    """One consumer for any number of mirrors. Only what is committed is seen."""
+
+    def __init__(self, settings: KafkaSettings, ids: SchemaIds) -> None:
+        self._settings = settings
+        self._ids = ids
+        self._codec = Codec()
+        self._replies = ReplyRecords(settings.replies, ids, self._codec)
+        self._mirrors: dict[int, Mirror] = {}
+        self._progress: dict[int, Progress] = {}
+        self._records: dict[int, EventRecords] = {}
+        self._unverified: set[int] = set()
+        with reported(f"Kafka at {settings.bootstrap}"):
+            self._consumer = KafkaConsumer(
+                **settings.arguments(),
+                isolation_level="read_committed",
+                auto_offset_reset="none",
+                enable_auto_commit=False,
+                group_id=None,
+                max_partition_fetch_bytes=4 << 20,
+                fetch_max_wait_ms=_WAIT_MS,
+            )
+
+    def close(self) -> None:
+        """Leaves the broker."""
+        self._consumer.close()
+
+    def follow(self, mirrors: Mapping[int, Mirror]) -> None:
+        """Follows these partitions, each from where its mirror stands, and no others."""
+        self._mirrors = dict(mirrors)
+        self._progress = {partition: mirror.progress for partition, mirror in mirrors.items()}
+        self._unverified = {p for p, progress in self._progress.items() if progress.last_event >= 0}
+        self._records = {p: EventRecords(self._settings.events, p, self._ids) for p in mirrors}
+        with reported("the topics"):
+            self._consumer.assign([tp for p in mirrors for tp in self._topics(p)])
+            for partition, progress in self._progress.items():
+                events, replies = self._topics(partition)
+                # Once more the last event, to see whether the topic is the one that the mirror was made of.
+                start = progress.last_event if partition in self._unverified else progress.events
+                self._consumer.seek(events, start)
+                self._consumer.seek(replies, progress.replies)
+
+    def advance(self, seconds: float) -> int:
+        """Reads what there is, for that long at most; returns how many records that were.
+
+        Raises LogDamaged where a mirror is unlike its topic, CommitUncertain where the broker does not answer.
+        """
+        deadline = time.monotonic() + seconds
+        total = 0
+        while self._mirrors:
+            left = max(deadline - time.monotonic(), 0)
+            with reported("the topics"):
+                try:
+                    wait = min(int(left * 1000), _WAIT_MS)
+                    polled = self._consumer.poll(timeout_ms=wait, max_records=_AT_ONCE)
+                except OffsetOutOfRangeError as error:
+                    raise LogDamaged(f"a mirror is ahead of its topic: {error}") from error
+            found: dict[int, dict[str, list[Any]]] = {}
+            for tp, records in polled.items():
+                found.setdefault(tp.partition, {})[tp.topic] = records
+            for partition, topics in found.items():
+                total += self._take(
+                    partition,
+                    topics.get(self._settings.events, ()),
+                    topics.get(self._settings.replies, ()),
+                )
+            if time.monotonic() >= deadline or not polled:
+                return total
+        return total
+
+    def is_caught_up(self, partition: int) -> bool:
+        """Whether the mirror has all that is committed now. Raises LogDamaged where it has more."""
+        progress = self._progress[partition]
+        events, replies = self._topics(partition)
+        with reported("the topics"):
+            ends = self._consumer.end_offsets([events, replies])
+            at_end = all(self._consumer.position(tp) >= ends[tp] for tp in (events, replies))
+        if ends[events] < progress.events or ends[replies] < progress.replies:
+            raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
+        return at_end and partition not in self._unverified
+
+    def _topics(self, partition: int) -> tuple[TopicPartition, TopicPartition]:
+        return (
+            TopicPartition(self._settings.events, partition),
+            TopicPartition(self._settings.replies, partition),
+        )
+
+    def _take(self, partition: int, events: Sequence[Any], replies: Sequence[Any]) -> int:
+        mirror, made = self._mirrors[partition], self._records[partition]
+        progress = self._progress[partition]
+        if events and partition in self._unverified:
+            self._verify(mirror, made, events[0], progress.last_event)
+            self._unverified.discard(partition)
+            events = events[1:]
+        rows = []
+        dues: dict[str, int | None] = {}
+        for record in events:
+            headers = dict(record.headers)
+            row = made.row(record.value, headers)
+            rows.append(row)
+            due = headers.get(DUE)
+            if due is not None:
+                dues[row[1].partition("#")[0]] = int(due) if due else None
+        entries = []
+        for record in replies:
+            reply = self._replies.read(record.value)
+            progress = progress._replace(commands=max(progress.commands, reply.offset + 1))
+            if reply.entry is not None:
+                entries.append(reply.entry)
+        if self._ids.foreign:
+            mirror.learn(self._ids.foreign)
+            self._codec.learn(self._ids.foreign)
+        if events:
+            progress = progress._replace(events=events[-1].offset + 1, last_event=events[-1].offset)
+        if replies:
+            progress = progress._replace(replies=replies[-1].offset + 1)
+        if events or replies:
+            mirror.apply(Arrived(rows, dues, entries, progress))
+            self._progress[partition] = progress
+        return len(events) + len(replies)
+
+    @staticmethod
+    def _verify(mirror: Mirror, made: EventRecords, record: Any, offset: int) -> None:  # noqa: ANN401
+        """Raises LogDamaged unless the record is the mirror's last event."""
+        row = made.row(record.value, dict(record.headers))
+        if record.offset != offset or (row[0], row[5]) != mirror.last():
+            raise LogDamaged(f"{mirror.datastore.pool.db_name} is not of this topic")

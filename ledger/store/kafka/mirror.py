@@ -1,0 +1,283 @@
+"""A mirror: one partition of the log in a local file, laid out as an embedded log. It is not the truth.
+
+It knows which cluster and which topics it mirrors, and how far; one that is of another topic, ahead of it, or
+damaged is thrown away and made again from the topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import eventsourcing.sqlite as library
+from eventsourcing.persistence import StoredEvent
+
+from ledger.domain.events import EVENT_TYPES
+from ledger.errors import LedgerError, LogDamaged
+from ledger.journal import NO_CHAIN, JournalEntry, event_digest
+from ledger.store.codec import Codec
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.records import Row
+from ledger.store.kafka.topics import Place
+from ledger.store.layout import reported
+from ledger.store.schemas import RecordSchema
+from ledger.store.sqlite import Datastore, Pool, Recorder
+
+_DIGEST_BYTES = 32
+_CREATED = "ledger.log.LogCreated"
+
+
+class Progress(NamedTuple):
+    """The next offset to read of each topic, and the offset of the last event mirrored (-1: none yet)."""
+
+    events: int = 0
+    replies: int = 0
+    commands: int = 0
+    last_event: int = -1
+
+
+class MirrorPool(Pool):
+    """Connections that wait for no disk: what is lost can be read again."""
+
+    def _create_connection(self) -> library.SQLiteConnection:
+        connection = super()._create_connection()
+        connection.cursor().execute("PRAGMA synchronous=OFF")
+        return connection
+
+
+class MirrorDatastore(Datastore):
+    """A datastore on such connections."""
+
+    def __init__(self, db_name: str, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(db_name, **kwargs)
+        self.pool = MirrorPool(db_name=db_name)
+
+
+class Arrived(NamedTuple):
+    """What was read of a partition: rows, when numbers fall due (by number), journal entries, how far it goes."""
+
+    rows: Sequence[Row]
+    dues: dict[str, int | None]
+    entries: Sequence[JournalEntry]
+    progress: Progress
+
+
+class Mirror(Recorder):
+    """A recorder over a mirror, which checks what it loads."""
+
+    def __init__(self, datastore: library.SQLiteDatastore, partition: int) -> None:
+        super().__init__(datastore)
+        self.partition = partition
+        self.codec = Codec()
+        self._learned = 0
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.datastore.close()
+
+    # --- what it is a mirror of ---------------------------------------------------------------------------------------
+
+    def belongs_to(self, place: Place) -> bool:
+        """Whether this mirrors that partition of those topics; a new one does from now on."""
+        stated = {
+            "cluster": place.cluster,
+            "events_topic": place.events,
+            "replies_topic": place.replies,
+            "partition": str(self.partition),
+            "partitions": str(place.partitions),
+        }
+        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("SELECT name, value FROM meta")
+            found = {row[0]: row[1] for row in cursor.fetchall()}
+            if "cluster" not in found:
+                cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", stated.items())
+                return True
+        return all(found.get(name) == value for name, value in stated.items())
+
+    @property
+    def progress(self) -> Progress:
+        """How far the mirror goes."""
+        with self._reading() as cursor:
+            return self.progress_in(cursor)
+
+    @staticmethod
+    def progress_in(cursor: library.SQLiteCursor) -> Progress:
+        """How far the mirror goes, as a transaction sees it."""
+        cursor.execute("SELECT name, value FROM meta WHERE name IN ('next_event','next_reply','next_command','last_event')")
+        found = {row[0]: int(row[1]) for row in cursor.fetchall()}
+        return Progress(*(found.get(name, default) for name, default in zip(_PROGRESS, Progress(), strict=True)))
+
+    @staticmethod
+    def _advance(cursor: library.SQLiteCursor, progress: Progress) -> None:
+        rows = [(name, str(value)) for name, value in zip(_PROGRESS, progress, strict=True)]
+        cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
+
+    def last(self) -> tuple[int, bytes] | None:
+        """The ordinal and the digest of the last event."""
+        with self._reading() as cursor:
+            cursor.execute("SELECT ordinal, digest FROM stored_events ORDER BY ordinal DESC LIMIT 1")
+            row = cursor.fetchone()
+            return None if row is None else (row[0], bytes(row[1]))
+
+    # --- reading the topics -------------------------------------------------------------------------------------------
+
+    def apply(self, arrived: Arrived) -> None:
+        """Writes what was read. Raises LogDamaged where an event's digest is not that of what it says."""
+        fresh: dict[str, tuple[int, bytes]] = {}
+        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+            self._check(cursor, arrived.rows, fresh)
+            cursor.executemany(self.insert_events_statement, arrived.rows)
+            if arrived.entries:
+                cursor.executemany(
+                    "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", arrived.entries
+                )
+                cursor.executemany(
+                    "INSERT INTO numbers VALUES (?,NULL,?) ON CONFLICT (msisdn) DO UPDATE SET chain=excluded.chain",
+                    [(entry.subject, entry.chain) for entry in arrived.entries],
+                )
+            cursor.executemany(
+                "INSERT INTO numbers VALUES (?,?,zeroblob(32)) ON CONFLICT (msisdn)"
+                " DO UPDATE SET due_at=excluded.due_at",
+                arrived.dues.items(),
+            )
+            cursor.executemany("INSERT INTO claims VALUES (?,?,?)", self._claims(arrived.rows))
+            clocks = [(self.codec.record(row[4])["clock"],) for row in arrived.rows if row[3] == _CREATED]
+            cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
+            self._seal(cursor, [row[5] for row in arrived.rows], arrived.entries)
+            self._advance(cursor, arrived.progress)
+        self._digests.update(fresh)
+
+    def _check(
+        self, cursor: library.SQLiteCursor, rows: Sequence[Row], fresh: dict[str, tuple[int, bytes]]
+    ) -> None:
+        ordinal = self._next_ordinal(cursor)
+        for expected, row in enumerate(rows, ordinal):
+            found, name, version, topic, state, digest = row
+            before = self._digest_before(cursor, name, version, fresh)
+            if found != expected or event_digest(before, topic, state) != digest:
+                message = f"the record of {self.partition}:{found} is not the event {self.partition}:{expected}"
+                raise LogDamaged(f"{message} that its digest names")
+            fresh[name] = (version, digest)
+
+    def _claims(self, rows: Iterable[Row]) -> Iterable[tuple[str, str, str]]:
+        for _, account, _, topic, state, _ in rows:
+            event_type = EVENT_TYPES.get(topic)
+            if event_type is not None and event_type.CLAIMS is not None:
+                kind, field = event_type.CLAIMS
+                yield account, kind, self.codec.record(state)[field]
+
+    def learn(self, foreign: Sequence[RecordSchema]) -> None:
+        """Takes in schemas of other releases, and keeps them in the file."""
+        if len(foreign) == self._learned:
+            return
+        self.codec.learn(foreign[self._learned :])
+        self._learned = len(foreign)
+        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+            rows = [(schema.fingerprint, schema.name, schema.text) for schema in foreign]
+            cursor.executemany("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", rows)
+
+    # --- loading, checked ---------------------------------------------------------------------------------------------
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """An account's events. Raises LogDamaged where their chain does not hold."""
+        if desc or limit is not None:
+            return super().select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+        name = originator_id.hex if isinstance(originator_id, UUID) else originator_id
+        with self._reading() as cursor:
+            cursor.execute(
+                "SELECT originator_version, topic, state, digest FROM stored_events"
+                " WHERE originator_id=? AND originator_version>=? AND originator_version<=?"
+                " ORDER BY originator_version",
+                (name, -1 if gt is None else gt, 2**62 if lte is None else lte),
+            )
+            rows = cursor.fetchall()
+        before = NO_CHAIN
+        found = []
+        for version, topic, state, digest in rows:
+            if gt is None or version > gt:
+                if event_digest(before, topic, state) != digest:
+                    message = f"{self.datastore.pool.db_name}: {name}/{version} is not what its digest names"
+                    raise LogDamaged(message)
+                found.append(StoredEvent(originator_id, version, topic, state))
+            before = bytes(digest)
+        return found
+
+    def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
+        """Keeps snapshots, each with a digest of its own."""
+        super().snapshot(
+            [
+                StoredEvent(s.originator_id, s.originator_version, s.topic, _sealed(s.topic, s.state) + s.state)
+                for s in stored_events
+            ]
+        )
+
+
+_M = TypeVar("_M", bound=Mirror)
+
+
+class Snapshots(library.SQLiteAggregateRecorder):
+    """The snapshots of a mirror, checked as they are loaded."""
+
+    def select_events(self, originator_id: UUID | str, **wanted: Any) -> Sequence[StoredEvent]:  # noqa: ANN401
+        """An account's snapshots. Raises LogDamaged where one is not what was kept."""
+        with reported(self.datastore.pool.db_name):
+            kept = super().select_events(originator_id, **wanted)
+        found = []
+        for stored in kept:
+            state = stored.state[_DIGEST_BYTES:]
+            if stored.state[:_DIGEST_BYTES] != _sealed(stored.topic, state):
+                raise LogDamaged(f"{self.datastore.pool.db_name}: the snapshot of {originator_id} is damaged")
+            found.append(StoredEvent(stored.originator_id, stored.originator_version, stored.topic, state))
+        return found
+
+
+_PROGRESS = ("next_event", "next_reply", "next_command", "last_event")
+
+
+def _sealed(topic: str, state: bytes) -> bytes:
+    return sha256(topic.encode() + state).digest()
+
+
+def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:
+    """The mirror of a partition; one that is not of these topics, or cannot be read, gives way to a new one."""
+    settings.mirrors.mkdir(parents=True, exist_ok=True)
+    path = settings.mirror(partition)
+    with suppress(LedgerError):
+        mirror = _opened(path, partition, make)
+        if mirror.belongs_to(place):
+            return mirror
+        mirror.close()
+    remove(path)
+    mirror = _opened(path, partition, make)
+    mirror.belongs_to(place)
+    return mirror
+
+
+def _opened(path: Path, partition: int, make: Callable[..., _M]) -> _M:
+    datastore = MirrorDatastore(str(path), originator_id_type="text")
+    try:
+        mirror = make(datastore, partition)
+        mirror.create_table()
+    except BaseException:
+        datastore.close()
+        raise
+    return mirror
+
+
+def remove(path: Path) -> None:
+    """Throws a mirror away."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").unlink()

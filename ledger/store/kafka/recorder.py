@@ -1,0 +1,210 @@
+"""Writes one partition of the log: one Kafka transaction a batch, checked against the mirror, then mirrored."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import eventsourcing.sqlite as library
+from eventsourcing.persistence import StoredEvent
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.partitioner.default import murmur2
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.errors import NOT_JOURNALED, WriterFenced
+from ledger.journal import JournalEntry, NumberHead
+from ledger.outcomes import REPEATED, Outcome
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.mirror import Mirror, Progress
+from ledger.store.kafka.records import EventRecords, Header, Reply, ReplyRecords, Row
+from ledger.store.kafka.registry import SchemaIds
+
+
+def partition_of(subject: str, partitions: int) -> int:
+    """The partition of a subject: the one that it names (`log@2`), or the standard partitioner's."""
+    name, at, stated = subject.rpartition("@")
+    if at and (name == "log" or name.startswith("terms/")):
+        return int(stated)
+    return int(murmur2(subject.encode()) & 0x7FFFFFFF) % partitions
+
+
+class Received(NamedTuple):
+    """A record of the commands topic. `outcome` is there where it needs no deciding; `dead` says why it cannot be."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    subject: str
+    outcome: Outcome | None
+    dead: str | None = None
+
+
+class Delivery(NamedTuple):
+    """What a transaction answers: records in order, and the group on whose behalf their offset is committed."""
+
+    received: Sequence[Received]
+    group: Any
+
+
+class KafkaRecorder(Mirror):
+    """The recorder of one partition. Whatever fails leaves it useless: make a new one, which reads what there is.
+
+    Without a `delivery` it writes events only, as the one writer of its partition.
+    """
+
+    def __init__(self, datastore: library.SQLiteDatastore, partition: int) -> None:
+        super().__init__(datastore, partition)
+        self.delivery: Delivery | None = None
+        self._producer: KafkaProducer | None = None
+        self._writing = threading.RLock()
+
+    def take_over(self, settings: KafkaSettings, ids: SchemaIds, partitions: int) -> None:
+        """Becomes the partition's writer: whoever was it before can commit nothing from here on.
+
+        Raises LogUnreachable or CommitUncertain.
+        """
+        self._settings = settings
+        self._ids = ids
+        self._partitions = partitions
+        self._events = EventRecords(settings.events, self.partition, ids)
+        self._replies = ReplyRecords(settings.replies, ids, self.codec)
+        with reported(f"partition {self.partition}"):
+            self._producer = KafkaProducer(
+                **settings.arguments(),
+                transactional_id=settings.transactional_id(self.partition),
+                transaction_timeout_ms=int(settings.transaction_timeout * 1000),
+                retry_backoff_ms=1,
+                acks="all",
+                linger_ms=2,
+                batch_size=256 << 10,
+                max_block_ms=int(settings.commit_timeout * 1000),
+            )
+            self._producer.init_transactions()
+
+    def close(self) -> None:
+        """Gives up the partition and closes the mirror; a transaction under way is left to be aborted."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError):
+                producer.close(timeout=1)
+        super().close()
+
+    @property
+    def awaits_answers(self) -> bool:  # type: ignore[override]
+        """Whether commands wait for answers that record nothing: repeats, and what is not well formed."""
+        return self.delivery is not None
+
+    def is_here(self, subject: str) -> bool:
+        """Whether a subject belongs to this partition."""
+        return partition_of(subject, self._partitions) == self.partition
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **others: Any  # noqa: ANN401 - handed on
+    ) -> Sequence[int] | None:
+        """Writes it all in one Kafka transaction, and then to the mirror.
+
+        Raises the library's IntegrityError where a version is there already, WriterFenced where another writer has
+        taken over, and CommitUncertain where only the log can tell what became of it.
+        """
+        if not stored_events and not others:
+            return []
+        with self._writing:
+            return super().insert_events(stored_events, **others)
+
+    def _publish(
+        self,
+        cursor: library.SQLiteCursor,
+        rows: Sequence[Row],
+        journal: Sequence[JournalEntry],
+        heads: Sequence[NumberHead],
+        *,
+        happened: Sequence[Event] = (),
+        outcomes: Sequence[Outcome] = (),
+        forwarded: Sequence[Command] = (),
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """The Kafka transaction, while the mirror's is still open."""
+        producer = self._producer
+        if producer is None:
+            raise WriterFenced(f"partition {self.partition} was given up")
+        progress = self.progress_in(cursor)
+        delivery, settings = self.delivery, self._settings
+        with reported(f"partition {self.partition}"):
+            producer.begin_transaction()
+            sent: Any = None
+            replied: Any = None
+            for key, value, headers in self._events.outgoing(rows, happened, heads):
+                sent = producer.send(settings.events, value, key, headers, self.partition)
+            if delivery is not None:
+                replied = self._answer(producer, delivery, journal, outcomes)
+            for command in forwarded:
+                self._forward(producer, command)
+            self._commit(producer, delivery)
+            if sent is not None:
+                offset = sent.get(0).offset
+                progress = progress._replace(events=offset + 1, last_event=offset)
+            if replied is not None and delivery is not None:
+                next_command = delivery.received[-1].offset + 1
+                progress = progress._replace(replies=replied.get(0).offset + 1, commands=next_command)
+        self._committed(cursor, progress)
+
+    def _committed(self, cursor: library.SQLiteCursor, progress: Progress) -> None:
+        """The moment between the commit and the mirror."""
+        self._advance(cursor, progress)
+
+    def _answer(
+        self,
+        producer: KafkaProducer,
+        delivery: Delivery,
+        journal: Sequence[JournalEntry],
+        outcomes: Sequence[Outcome],
+    ) -> Any:  # noqa: ANN401 - kafka-python's future
+        entries = {(entry.subject, entry.command_id): entry for entry in journal}
+        left = iter(outcomes)
+        future: Any = None
+        for record in delivery.received:
+            outcome = record.outcome or next(left)
+            entry = None
+            if outcome.status != REPEATED and outcome.code not in NOT_JOURNALED and record.dead is None:
+                entry = entries.get((record.subject, outcome.command_id))
+            value = self._replies.value(Reply(outcome, record.subject, record.offset, entry))
+            future = producer.send(self._settings.replies, value, record.key, [], self.partition)
+            if record.dead is not None:
+                self._bury(producer, record)
+        return future
+
+    def _bury(self, producer: KafkaProducer, record: Received) -> None:
+        headers: list[Header] = [
+            ("ledger_reason", (record.dead or "").encode()[:4000]),
+            ("ledger_command_position", b"%d:%d" % (self.partition, record.offset)),
+        ]
+        key = record.key if record.key is not None else b""
+        producer.send(self._settings.dead, record.value, key, headers, self.partition)
+
+    def _forward(self, producer: KafkaProducer, command: Command) -> None:
+        state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
+        value = self._ids.to_wire(self._settings.commands, state)
+        partition = partition_of(command.subject, self._partitions)
+        producer.send(self._settings.commands, value, command.subject.encode(), [], partition)
+
+    def _commit(self, producer: KafkaProducer, delivery: Delivery | None) -> None:
+        """Commits, or raises: kafka-python itself would wait without end."""
+        deadline = time.monotonic() + self._settings.commit_timeout
+        manager, wake = producer._transaction_manager, producer._sender.wakeup  # noqa: SLF001
+        if delivery is not None:
+            tp = TopicPartition(self._settings.commands, self.partition)
+            offsets = {tp: OffsetAndMetadata(delivery.received[-1].offset + 1, "", -1)}
+            self._await(manager.send_offsets_to_transaction(offsets, delivery.group), wake, deadline)
+        self._await(manager.begin_commit(), wake, deadline)
+
+    @staticmethod
+    def _await(result: Any, wake: Callable[[], None], deadline: float) -> None:  # noqa: ANN401
+        wake()
+        if not result.wait(timeout_ms=max(deadline - time.monotonic(), 0) * 1000):
+            raise KafkaTimeoutError("the transaction's end was not confirmed in time")

@@ -1,0 +1,164 @@
+"""Events and answers as Kafka records, and back: the wire format, the headers, and the rows of a mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ledger.domain.calendar import format_instant
+from ledger.domain.events import Event
+from ledger.errors import LogDamaged
+from ledger.journal import JournalEntry, NumberHead
+from ledger.outcomes import EventReference, Outcome
+from ledger.store.codec import Codec
+from ledger.store.kafka.registry import SchemaIds
+
+Header = tuple[str, bytes]
+
+_SPEC = ("ce_specversion", b"1.0")
+_AVRO = ("content-type", b"application/vnd.confluent.avro")
+_BYTES = ("content-type", b"application/octet-stream")
+DUE = "ledger_due"
+"""On a number's last event of a transaction: when it falls due next, in microseconds; empty for never."""
+
+Row = tuple[Any, ...]
+"""(ordinal, originator id, version, type, state, digest), as a log's file has them."""
+
+
+class Outgoing(NamedTuple):
+    """A record to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: list[Header]
+
+
+class EventRecords:
+    """The records of the events topic."""
+
+    def __init__(self, topic: str, partition: int, ids: SchemaIds) -> None:
+        self._topic = topic
+        self._partition = f"{partition}:"
+        self._source = ("ce_source", f"{topic}/{partition}".encode())
+        self._ids = ids
+        self._types: dict[str, Header] = {}
+
+    def outgoing(
+        self, rows: Sequence[Row], happened: Sequence[Event], heads: Sequence[NumberHead]
+    ) -> list[Outgoing]:
+        """The record of each row. `happened` are the events themselves, where the ledger wrote them."""
+        dues = dict(self._dues(rows, heads))
+        records = []
+        for index, (ordinal, account, version, topic, state, digest) in enumerate(rows):
+            value = self._ids.to_wire(self._topic, state)
+            kind = self._types.get(topic)
+            if kind is None:
+                kind = self._types[topic] = ("ce_type", topic.encode())
+            name = account.encode()
+            headers = [
+                _SPEC,
+                ("ce_id", name + b"/%d" % version),
+                self._source,
+                kind,
+                ("ce_subject", name),
+                _BYTES if value is None else _AVRO,
+                ("ledger_position", (self._partition + str(ordinal)).encode()),
+                ("ledger_digest", digest),
+            ]
+            if happened:
+                headers.append(("ce_time", format_instant(happened[index].recorded_at).encode()))
+            due = dues.get(index)
+            if due is not None:
+                headers.append((DUE, due))
+            records.append(Outgoing(name.partition(b"#")[0], state if value is None else value, headers))
+        return records
+
+    @staticmethod
+    def _dues(rows: Sequence[Row], heads: Sequence[NumberHead]) -> Iterable[tuple[int, bytes]]:
+        """The header of each number's last event, by its index."""
+        left = {head.msisdn: head.due_at for head in heads}
+        for index in range(len(rows) - 1, -1, -1):
+            if not left:
+                return
+            number = rows[index][1].partition("#")[0]
+            if number in left:
+                due = left.pop(number)
+                yield index, b"" if due is None else b"%d" % due
+
+    def row(self, value: bytes, headers: Mapping[str, bytes]) -> Row:
+        """The row that a record was made of. Raises LogDamaged where it was not made here."""
+        try:
+            account, _, version = headers["ce_id"].decode().rpartition("/")
+            ordinal = int(headers["ledger_position"].partition(b":")[2])
+            topic, digest = headers["ce_type"].decode(), headers["ledger_digest"]
+            is_avro = headers["content-type"] == _AVRO[1]
+        except (KeyError, ValueError) as error:
+            raise LogDamaged(f"a record of {self._topic} is no event of the ledger: {error!r}") from error
+        state = self._ids.from_wire(value)[1] if is_avro else value
+        return (ordinal, account, int(version), topic, state, digest)
+
+
+class Reply(NamedTuple):
+    """An answer: the outcome, the offset of its command, and the journal's entry where there is one."""
+
+    outcome: Outcome
+    subject: str
+    offset: int
+    entry: JournalEntry | None
+
+
+class ReplyRecords:
+    """The records of the replies topic."""
+
+    def __init__(self, topic: str, ids: SchemaIds, codec: Codec) -> None:
+        self._topic = topic
+        self._ids = ids
+        self._codec = codec
+
+    def value(self, reply: Reply) -> bytes:
+        """The bytes of an answer."""
+        outcome, entry = reply.outcome, reply.entry
+        record = outcome.record()
+        record["subject"] = reply.subject
+        record["command_offset"] = reply.offset
+        if entry is not None:
+            record["command"] = entry.name
+            record["command_digest"] = entry.command_digest
+            record["first_event"] = entry.first_event
+            record["content"] = entry.command
+            record["chain"] = entry.chain
+        value = self._ids.to_wire(self._topic, self._codec.outcome_state(record))
+        assert value is not None
+        return value
+
+    def read(self, value: bytes) -> Reply:
+        """The answer that those bytes hold."""
+        record = self._codec.record(self._ids.from_wire(value)[1])
+        events = tuple([EventReference(**reference) for reference in record["events"]])
+        outcome = Outcome(
+            record["command_id"],
+            record["status"],
+            record["code"],
+            record["message"],
+            events,
+            record["partition"],
+            record["ordinal"],
+            record["at"],
+        )
+        entry = None
+        if record["chain"] is not None:
+            entry = JournalEntry(
+                record["subject"],
+                record["command_id"],
+                record["command"],
+                record["command_digest"],
+                record["content"],
+                record["at"],
+                record["code"],
+                record["message"],
+                record["ordinal"],
+                record["first_event"],
+                len(events),
+                record["chain"],
+            )
+        return Reply(outcome, record["subject"], record["command_offset"], entry)

@@ -1,0 +1,1 @@
+"""The read side: what the log says, in answers. Nothing here writes to a log."""

@@ -1,0 +1,93 @@
+"""The rows that a batch of events brings about, collected by table and written at once.
+
+A table either only gains rows, or says in `info["merge"]` what becomes of a row that is there already: for each column
+behind its key `add`, `max` or `put`. The first two do not depend on the order, nor on the size of batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+Row = tuple[Any, ...]
+
+_MERGES = {"add": "{t}.{c}+excluded.{c}", "put": "excluded.{c}"}
+_LARGEST = {"sqlite": "max({t}.{c},excluded.{c})", "postgresql": "greatest({t}.{c},excluded.{c})"}
+
+
+class Changes:
+    """What is to be written in one transaction."""
+
+    def __init__(self) -> None:
+        self._new: dict[sa.Table, list[Row]] = {}
+        self._merged: dict[sa.Table, dict[Row, Row]] = {}
+
+    def rows(self, table: sa.Table) -> list[Row]:
+        """The rows that a table gains; append to it."""
+        rows = self._new.get(table)
+        if rows is None:
+            rows = self._new[table] = []
+        return rows
+
+    def cells(self, table: sa.Table) -> dict[Row, Row]:
+        """The rows by key that are merged into a table; whoever puts one in merges it with what is there."""
+        cells = self._merged.get(table)
+        if cells is None:
+            cells = self._merged[table] = {}
+        return cells
+
+    def write(self, connection: Connection) -> None:
+        """Writes everything."""
+        for table, rows in self._new.items():
+            write(connection, table, rows)
+        for table, cells in self._merged.items():
+            write(connection, table, [key + values for key, values in cells.items()])
+
+
+def write(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """Writes rows with all the columns of a table, in their order."""
+    if not rows:
+        return
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        _copy(connection, table, rows)
+        return
+    places = ",".join("?" * len(table.columns))
+    statement = f"INSERT INTO {table.name} VALUES ({places}){_on_conflict(table, dialect)}"  # noqa: S608
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def _copy(connection: Connection, table: sa.Table, rows: Collection[Row]) -> None:
+    """By COPY, the fastest way in; where rows are merged, by way of a temporary table."""
+    merged = _on_conflict(table, "postgresql")
+    target = f"new_{table.name}" if merged else table.name
+    if merged:
+        like = f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} (LIKE {table.name}) ON COMMIT DELETE ROWS"
+        connection.exec_driver_sql(like)
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    if merged:
+        keys = ",".join(table.primary_key.columns.keys())
+        connection.exec_driver_sql(
+            f"INSERT INTO {table.name} SELECT * FROM {target} ORDER BY {keys}{merged}"  # noqa: S608 - our own names
+        )
+        connection.exec_driver_sql(f"TRUNCATE {target}")
+
+
+@cache
+def _on_conflict(table: sa.Table, dialect: str) -> str:
+    merges: dict[str, str] | None = table.info.get("merge")
+    if merges is None:
+        return ""
+    keys = ",".join(table.primary_key.columns.keys())
+    changed = ",".join(
+        f"{column}=" + (_LARGEST[dialect] if how == "max" else _MERGES[how]).format(t=table.name, c=column)
+        for column, how in merges.items()
+    )
+    return f" ON CONFLICT ({keys}) DO UPDATE SET {changed}"

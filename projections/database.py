@@ -1,0 +1,152 @@
+"""The database of the projections, by SQLAlchemy Core: PostgreSQL in service, SQLite embedded.
+
+A projection's tables carry the number of their generation. A rebuild makes the next generation beside the live one,
+and the swap is one row: readers look it up in the transaction that they read in, so they never see a gap.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from ledger.errors import DatabaseFull, DatabaseUnreachable, LedgerError, SettingsInvalid
+
+_PATIENCE = 30
+"""Seconds that SQLite waits for another process's transaction."""
+_CONNECT_SECONDS = 5
+_LOCK = 0x50554C53
+"""PostgreSQL's advisory lock under which tables are made."""
+_FULL = frozenset({"53100", "SQLITE_FULL"})
+
+CONTROL = sa.MetaData()
+
+GENERATIONS = sa.Table(
+    "projection_generations",
+    CONTROL,
+    sa.Column("projection", sa.Text, primary_key=True),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+"""The live generation of each projection, and the version of the code's tables that it has."""
+
+POSITIONS = sa.Table(
+    "projection_positions",
+    CONTROL,
+    sa.Column("projection", sa.Text, primary_key=True),
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("ordinal", sa.BigInteger, nullable=False),
+)
+"""The ordinal of the last event that a generation has taken in of a partition."""
+
+
+class Database:
+    """Connections to one database. Raises SettingsInvalid for what is no URL of one."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = _with_driver(make_url(url))
+            self.engine: Engine = sa.create_engine(self.url, **_arguments(self.url))
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise SettingsInvalid(f"PULSA_DATABASE, --database: {error}") from error
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare)
+            event.listen(self.engine, "begin", _begin)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a SQLite file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The URL, its password hidden."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment, and writes nothing."""
+        with self._reported(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is all or nothing."""
+        with self._reported(), self.engine.connect() as connection:
+            connection.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def prepare(self) -> None:
+        """Makes the tables that say where each projection stands."""
+        with self.writing() as connection:
+            self.lock(connection)
+            CONTROL.create_all(connection)
+
+    def lock(self, connection: Connection) -> None:
+        """Waits until no other transaction makes or drops tables."""
+        if not self.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turns what keeps a database from working into the ledger's own errors."""
+        try:
+            yield
+        except DBAPIError as error:
+            kind = _error_of(error)
+            if kind is None:
+                raise
+            raise kind(f"{self.name}: {str(error.orig).strip()}") from error
+
+
+def _error_of(error: DBAPIError) -> type[LedgerError] | None:
+    cause = error.orig
+    sign = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
+    if sign in _FULL:
+        return DatabaseFull
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
+        return DatabaseUnreachable
+    if sign in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
+        return DatabaseUnreachable
+    return None
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return {"connect_args": {"timeout": _PATIENCE, "check_same_thread": False}}
+    if backend == "postgresql":
+        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_SECONDS}}
+    raise SettingsInvalid(f"PULSA_DATABASE, --database: {backend} is neither postgresql nor sqlite")
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says so
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-131072", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,495 @@
+"""The one interface for questions, wherever the answer comes from; and the answers.
+
+Every question takes `as_of` (valid time) and `known_at` (transaction time), instants that both default to now. An
+answer says whether it is final, and the position of the last event that it rests on. What cannot be answered fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from ledger.domain.calendar import day_of_number, format_instant
+from ledger.domain.events import Event
+from ledger.domain.money import format_amount
+from ledger.errors import QueryRefused
+
+
+class UnknownThen(QueryRefused):
+    """Nothing of it is known as of then."""
+
+    code: ClassVar[str] = "unknown-account"
+
+
+class UnknownCommand(QueryRefused):
+    """No decided command of that number has this id."""
+
+    code: ClassVar[str] = "unknown-command"
+
+
+class KnownBeyondNow(QueryRefused):
+    """What will be known later cannot be asked for now."""
+
+    code: ClassVar[str] = "in-the-future"
+
+
+class BeforeTheLog(QueryRefused):
+    """The log begins later."""
+
+    code: ClassVar[str] = "before-the-log"
+
+
+# --- how values are written -----------------------------------------------------------------------------------------
+
+MONEY_FIELDS = frozenset(
+    {"amount", "charge", "credit", "fee", "freed", "not_taken", "price", "printed_credit", "taken"}
+)
+"""Fields of events that hold sen."""
+INSTANT_FIELDS = frozenset(
+    {
+        "active_until",
+        "available_at",
+        "expires_at",
+        "grace_until",
+        "since",
+        "through",
+        "used_at",
+        "waiting_until",
+    }
+)
+"""Fields of events that hold instants."""
+DAY_FIELDS = frozenset({"day"})
+"""Fields of events that hold days, counted since 1970-01-01."""
+
+HEADER = frozenset(
+    {
+        "account",
+        "version",
+        "effective_at",
+        "recorded_at",
+        "terms",
+        "clause",
+        "command_id",
+        "command_digest",
+        "actor",
+        "postings",
+    }
+)
+"""The fields that every event shares."""
+
+
+def own_fields(event: Event) -> dict[str, Any]:
+    """An event's own fields as JSON has them: amounts as decimal strings, instants by RFC 3339, days as dates."""
+    return {name: _written(name, value) for name, value in event.__dict__.items() if name not in HEADER}
+
+
+def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an event
+    if value is None:
+        return None
+    if name in MONEY_FIELDS:
+        return format_amount(value)
+    if name in INSTANT_FIELDS:
+        return format_instant(value)
+    if name in DAY_FIELDS:
+        return day_of_number(value).isoformat()
+    if isinstance(value, list):
+        return [{key: _written(key, own) for key, own in item.items()} for item in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _instant(value: int | None) -> str | None:
+    return None if value is None else format_instant(value)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswer:
+    """A block that stands since an instant."""
+
+    block: str
+    scope: str
+    ground: str
+    since: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        return {
+            "block": self.block,
+            "scope": self.scope,
+            "ground": self.ground,
+            "since": format_instant(self.since),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswer:
+    """An account's granted outgoing use of its whole life; `charged` in sen."""
+
+    voice_seconds: int
+    sms: int
+    data_bytes: int
+    charged: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        return {
+            "voice_seconds": self.voice_seconds,
+            "sms": self.sms,
+            "data_bytes": self.data_bytes,
+            "charged": format_amount(self.charged),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """One account as of an instant, as it was known at another. Amounts in sen; `credit` includes `reserved`.
+
+    The ends of grace and waiting are None as long as the period has not begun.
+    """
+
+    msisdn: str
+    account: str
+    terms: str
+    terms_digest: str
+    state: str
+    credit: int
+    reserved: int
+    available: int
+    active_until: int | None
+    grace_until: int | None
+    waiting_until: int | None
+    blocks: tuple[BlockAnswer, ...]
+    usage: UsageAnswer
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        return {
+            "msisdn": self.msisdn,
+            "account": self.account,
+            "terms": self.terms,
+            "terms_digest": self.terms_digest,
+            "state": self.state,
+            "credit": format_amount(self.credit),
+            "reserved": format_amount(self.reserved),
+            "available": format_amount(self.available),
+            "active_until": _instant(self.active_until),
+            "grace_until": _instant(self.grace_until),
+            "waiting_until": _instant(self.waiting_until),
+            "blocks": [block.to_json() for block in self.blocks],
+            "usage": self.usage.to_json(),
+            "as_of": format_instant(self.as_of),
+            "known_at": format_instant(self.known_at),
+            "final": self.final,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sum in sen of one unit in one ledger account, such as `6288112345678#1/credit` or `operator/breakage`."""
+
+    account: str
+    unit: str
+    amount: int
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        return {
+            "account": self.account,
+            "unit": self.unit,
+            "amount": format_amount(self.amount),
+            "as_of": format_instant(self.as_of),
+            "known_at": format_instant(self.known_at),
+            "final": self.final,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """An event with its position and digest; both None for one that has fallen due and is not recorded yet."""
+
+    position: str | None
+    digest: bytes | None
+    event: Event
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        event = self.event
+        return {
+            "position": self.position,
+            "account": event.account,
+            "version": event.version,
+            "type": event.TOPIC,
+            "effective_at": format_instant(event.effective_at),
+            "recorded_at": None if self.position is None else format_instant(event.recorded_at),
+            "terms": event.terms,
+            "clause": event.clause,
+            "command_id": event.command_id,
+            "actor": event.actor,
+            "digest": None if self.digest is None else self.digest.hex(),
+            "postings": [
+                {**posting, "amount": format_amount(posting["amount"])} for posting in event.postings
+            ],
+            "data": own_fields(event),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """An event of a number, and what its current account holds after it (sen; `credit` includes `reserved`)."""
+
+    line: LogLine
+    credit: int
+    reserved: int
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The line of the log, and the balance after it."""
+        return {
+            **self.line.to_json(),
+            "credit": format_amount(self.credit),
+            "reserved": format_amount(self.reserved),
+            "final": self.final,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeAnswer:
+    """What became of a command: `code` and `message` are None where it was accepted."""
+
+    msisdn: str
+    command_id: str
+    command: str
+    at: int
+    code: str | None
+    message: str | None
+    events: tuple[tuple[str, str, int], ...]
+    position: str
+
+    @property
+    def status(self) -> str:
+        """`accepted` or `refused`."""
+        return "accepted" if self.code is None else "refused"
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as it was first given."""
+        return {
+            "command_id": self.command_id,
+            "status": self.status,
+            "refusal": None if self.code is None else {"code": self.code, "message": self.message},
+            "events": [
+                {"type": kind, "account": account, "version": version}
+                for kind, account, version in self.events
+            ],
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRefusal:
+    """A command that was refused, among the events of its number."""
+
+    outcome: OutcomeAnswer
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome, with the command's name and the instant that it was taken at."""
+        return {
+            **self.outcome.to_json(),
+            "command": self.outcome.command,
+            "at": format_instant(self.outcome.at),
+            "final": self.final,
+        }
+
+
+HistoryLine = HistoryEvent | HistoryRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class InTransit:
+    """Credit that was sent, and has neither arrived nor come back: `amount` in sen, since the instant `sent_at`."""
+
+    transfer: str
+    from_account: str
+    to_msisdn: str
+    amount: int
+    fee: int
+    sent_at: int
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    @property
+    def age(self) -> int:
+        """Microseconds that it has been on its way."""
+        return self.as_of - self.sent_at
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer; the age in seconds."""
+        return {
+            "transfer": self.transfer,
+            "from_account": self.from_account,
+            "to_msisdn": self.to_msisdn,
+            "amount": format_amount(self.amount),
+            "fee": format_amount(self.fee),
+            "sent_at": format_instant(self.sent_at),
+            "age_seconds": self.age // 1_000_000,
+            "as_of": format_instant(self.as_of),
+            "known_at": format_instant(self.known_at),
+            "final": self.final,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """How many accounts are in each state, and how many numbers in each of theirs."""
+
+    accounts: dict[str, int]
+    numbers: dict[str, int]
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        return {
+            "accounts": dict(self.accounts),
+            "numbers": dict(self.numbers),
+            "as_of": format_instant(self.as_of),
+            "known_at": format_instant(self.known_at),
+            "final": self.final,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """The sum in sen of every ledger account per unit: (account, unit, amount), which is zero per unit in all.
+
+    Customers' accounts are summed as `accounts/credit`, `accounts/reserved` and `accounts/in-transit`, or stand one
+    by one where that was asked for.
+    """
+
+    rows: tuple[tuple[str, str, int], ...]
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The sum per unit."""
+        totals: dict[str, int] = {}
+        for _, unit, amount in self.rows:
+            totals[unit] = totals.get(unit, 0) + amount
+        return totals
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        return {
+            "balances": [
+                {"account": account, "unit": unit, "amount": format_amount(amount)}
+                for account, unit, amount in self.rows
+            ],
+            "totals": {unit: format_amount(amount) for unit, amount in self.totals.items()},
+            "as_of": format_instant(self.as_of),
+            "known_at": format_instant(self.known_at),
+            "final": self.final,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a log goes: its last position, its clock (`live` or `played`), and the instant it is closed through."""
+
+    position: str
+    ordinal: int
+    clock: str
+    created_at: int
+    closed_through: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        return {
+            "position": self.position,
+            "clock": self.clock,
+            "created_at": format_instant(self.created_at),
+            "closed_through": _instant(self.closed_through),
+        }
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+
+class Queries(Protocol):
+    """Every question that the ledger answers. Each raises QueryRefused where it cannot.
+
+    What falls due by `as_of` and is not recorded yet is folded in by the rules, so that no answer depends on who
+    looked when. Iterators raise, too, when their first item is asked for.
+    """
+
+    def enquiry(self, subject: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
+        """A number's current account then, or the account named (`<msisdn>#<generation>`)."""
+
+    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
+        """The current account of every number that had one then, in the numbers' order."""
+
+    def balance(
+        self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> list[Balance]:
+        """The balance of a ledger account, one for each unit that it holds."""
+
+    def history(
+        self,
+        subject: str,
+        *,
+        refused: bool = False,
+        as_of: int | None = None,
+        known_at: int | None = None,
+    ) -> Iterator[HistoryLine]:
+        """The events of a number and its accounts, or of the account named, as recorded, with the balance after each.
+
+        What has fallen due and is not recorded yet stands at the end. With `refused`, refused commands stand in
+        between (but uses: those have events of their own).
+        """
+
+    def log(
+        self, start: int = 1, *, subject: str | None = None, types: Collection[str] | None = None
+    ) -> Iterator[LogLine]:
+        """The events from an ordinal on, in order; of one number, account or other subject, or of some types only.
+
+        A type may be named in full, or without its namespace.
+        """
+
+    def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
+        """What became of a command."""
+
+    def transit(self, *, as_of: int | None = None, known_at: int | None = None) -> list[InTransit]:
+        """Credit on its way, longest first."""
+
+    def states(self, *, as_of: int | None = None, known_at: int | None = None) -> States:
+        """How many accounts and numbers are in each state."""
+
+    def trial_balance(
+        self, *, each: bool = False, as_of: int | None = None, known_at: int | None = None
+    ) -> TrialBalance:
+        """Every ledger account's balance; `each` customer's, or all of them summed."""
+
+    def head(self) -> Head:
+        """How far the log goes."""

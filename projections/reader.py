@@ -1,0 +1,115 @@
+"""What the read side asks of a log: decoded events in order, the journal of decisions, and what is closed.
+
+Any log can be read through this; `bootstrap` hands the read side one. Instants are UTC microseconds, ordinals count
+the events of a partition from 1 without gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from ledger.domain.events import Event, LogCreated
+from ledger.domain.terms import TermsBook
+
+
+class Recorded(Protocol):
+    """An event with its place in the log."""
+
+    @property
+    def ordinal(self) -> int:
+        """Its place: the partition's events count from 1 without gaps."""
+
+    @property
+    def digest(self) -> bytes:
+        """What chains it to its account's event before."""
+
+    @property
+    def event(self) -> Event:
+        """What happened."""
+
+
+class Decided(Protocol):
+    """A decided command as the journal has it, and what became of it."""
+
+    @property
+    def command_id(self) -> str:
+        """The command's id, unique per number."""
+
+    @property
+    def name(self) -> str:
+        """The command's name, such as `TopUp`."""
+
+    @property
+    def at(self) -> int:
+        """The instant that it was taken at."""
+
+    @property
+    def code(self) -> str | None:
+        """The refusal's code; None where it was accepted."""
+
+    @property
+    def message(self) -> str | None:
+        """The refusal in a sentence."""
+
+    @property
+    def ordinal(self) -> int:
+        """The log's head once it was done."""
+
+    @property
+    def events(self) -> tuple[tuple[str, str, int], ...]:
+        """Its own events: type, account and version of each."""
+
+
+class LogSnapshot(Protocol):
+    """A log, or one partition of it, as it stood at one moment; whatever is written meanwhile is not seen.
+
+    Every method may raise a LedgerError: LogDamaged where something does not decode, SchemaUnknown where something
+    was written by a later release.
+    """
+
+    @property
+    def partition(self) -> int:
+        """The partition's number."""
+
+    @property
+    def head(self) -> int:
+        """The ordinal of the last event; 0 in an empty log."""
+
+    @property
+    def closed_through(self) -> int | None:
+        """No event recorded from here on has `recorded_at` at or before this instant; None: nothing is closed yet."""
+
+    @property
+    def created(self) -> LogCreated | None:
+        """The first event of the log; None where nothing has been recorded yet."""
+
+    @property
+    def book(self) -> TermsBook:
+        """The terms that the log has published, whenever that was."""
+
+    def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
+        """The events from an ordinal on, in order; with `types` only those (full names such as `ledger.…`)."""
+
+    def events_of(self, msisdn: str) -> Iterator[Recorded]:
+        """The events of a number and of all its accounts, in order."""
+
+    def numbers(self) -> Iterator[str]:
+        """Every number that has events, ascending."""
+
+    def decided(self, subject: str) -> Iterator[Decided]:
+        """What the journal has of a number, in order."""
+
+    def decision(self, subject: str, command_id: str) -> Decided | None:
+        """What the journal has of one command."""
+
+    def recorded_by(self, known_at: int) -> int:
+        """The ordinal of the last event with `recorded_at` at or before an instant; 0 where there is none."""
+
+
+class LogReader(Protocol):
+    """Opens a log for reading. It never writes, nor locks anybody out."""
+
+    def snapshot(self) -> AbstractContextManager[LogSnapshot]:
+        """The log as it stands now. Raises LogMissing, LogUnreadable, LogDamaged or LogFormatUnknown."""

@@ -1,0 +1,41 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ledger.domain.terms import Terms
+from tests.given import Story
+
+
+class Tell(Protocol):
+    """Begins a story on a log of its own, with terms of its own beside those that come with the ledger."""
+
+    def __call__(self, *terms: Terms, clock: str = "played") -> Story: ...
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> Iterator[Tell]:
+    """As many stories as a test needs."""
+    with ExitStack() as open_stories:
+        count = 0
+
+        def begin(*terms: Terms, clock: str = "played") -> Story:
+            nonlocal count
+            count += 1
+            folder = tmp_path / str(count)
+            folder.mkdir()
+            return open_stories.enter_context(closing(Story(folder, *terms, clock=clock)))
+
+        yield begin
+
+
+@pytest.fixture
+def story(tell: Tell) -> Story:
+    """A story with the terms that come with the ledger."""
+    return tell()

@@ -1,0 +1,136 @@
+"""Purchases at a stated price, and corrections by a person that another approves."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.domain import commands as c
+from ledger.domain import events as e
+from ledger.domain.calendar import DAY
+from ledger.domain.money import LARGEST_BALANCE
+from tests.given import MICROSECOND, NUMBER, SP23, START, TELKOMSEL, XP25, Story, at, event, rupiah
+
+NOW = at("2023-07-20T12:00:00+07:00")
+ALL_TERMS = pytest.mark.parametrize("terms", [SP23, XP25, TELKOMSEL])
+
+
+class TestChargeCredit:
+    @pytest.mark.clause("SP23-14", "XP25-10", "XP25-11")
+    @ALL_TERMS
+    def test_a_purchase_is_taken_at_its_stated_price(self, story: Story, terms: str) -> None:
+        story.given_active(terms=terms, credit=rupiah(5000))
+        clause = {SP23: "SP23-13", XP25: "XP25-10", TELKOMSEL: "TS-08"}[terms]
+        story.when(c.ChargeCredit, NOW, amount=rupiah(1200), item="night package").then(
+            event(
+                e.CreditCharged,
+                amount=rupiah(1200),
+                item="night package",
+                clause=clause,
+                postings=[
+                    {"account": "operator/charges", "unit": "PULSA", "amount": rupiah(1200)},
+                    {"account": f"{NUMBER}#1/credit", "unit": "PULSA", "amount": -rupiah(1200)},
+                ],
+            )
+        )
+
+    def test_all_or_nothing_and_credit_may_reach_exactly_zero(self, story: Story) -> None:
+        story.given_active(credit=rupiah(5000))
+        story.when(c.ChargeCredit, NOW, amount=rupiah("5000.01")).refused("insufficient-credit")
+        assert story.credit() == rupiah(5000)
+        story.when(c.ChargeCredit, NOW, amount=rupiah(5000)).then(event(e.CreditCharged))
+        assert story.credit() == 0
+        story.when(c.ChargeCredit, NOW, amount=1).refused("insufficient-credit")
+
+    def test_what_is_reserved_does_not_pay(self, story: Story) -> None:
+        story.given_active(credit=rupiah(5000))
+        story.given(c.ReserveCredit, NOW, amount=rupiah(1), expires_at=NOW + DAY)
+        story.when(c.ChargeCredit, NOW, amount=rupiah(5000)).refused("insufficient-credit")
+        story.when(c.ChargeCredit, NOW, amount=rupiah(4999)).then(event(e.CreditCharged))
+
+    def test_the_state_answers_before_the_credit(self, story: Story) -> None:
+        story.given_active()
+        story.when(c.ChargeCredit, at("2023-08-03T00:00:00+07:00"), amount=1).refused(
+            "grace", event(e.GraceStarted)
+        )
+        story.when(c.ChargeCredit, at("2023-09-02T00:00:00+07:00"), amount=1).refused(
+            "waiting", event(e.WaitingStarted)
+        )
+
+
+class TestAdjustCredit:
+    @pytest.mark.parametrize("amount", [rupiah(300), -rupiah(300), 1, -1])
+    def test_credit_moves_by_the_signed_amount(self, story: Story, amount: int) -> None:
+        story.given_active(credit=rupiah(5000))
+        story.when(c.AdjustCredit, NOW, amount=amount, reason="goodwill", approved_by="staff-2").then(
+            event(
+                e.CreditAdjusted,
+                amount=amount,
+                reason="goodwill",
+                approved_by="staff-2",
+                effective_at=NOW,
+                postings=[
+                    {"account": f"{NUMBER}#1/credit", "unit": "PULSA", "amount": amount},
+                    {"account": "operator/adjustments", "unit": "PULSA", "amount": -amount},
+                ],
+            )
+        )
+        assert story.credit() == rupiah(5000) + amount
+
+    def test_never_below_zero(self, story: Story) -> None:
+        story.given_active(credit=rupiah(5000))
+        story.given(c.ReserveCredit, NOW, amount=rupiah(2000), expires_at=NOW + DAY)
+        story.when(c.AdjustCredit, NOW, amount=-rupiah("3000.01")).refused("insufficient-credit")
+        story.when(c.AdjustCredit, NOW, amount=-rupiah(3000)).then(event(e.CreditAdjusted))
+        assert story.account().available == 0
+
+    def test_nor_beyond_what_can_be_counted(self, story: Story) -> None:
+        story.given_active()
+        story.given(c.AdjustCredit, NOW, amount=LARGEST_BALANCE)
+        story.when(c.AdjustCredit, NOW, amount=1).refused("above-maximum")
+
+    @pytest.mark.parametrize("actor", ["staff-2", "system"])
+    def test_only_with_the_approval_of_another(self, story: Story, actor: str) -> None:
+        story.given_active()
+        story.when(c.AdjustCredit, NOW, amount=1, actor=actor, approved_by=actor).refused("approval-required")
+        story.when(c.AdjustCredit, NOW, amount=1, actor=actor, approved_by="staff-9").then(
+            event(e.CreditAdjusted, actor=actor, approved_by="staff-9")
+        )
+
+    def test_it_may_be_effective_earlier_and_is_recorded_now(self, story: Story) -> None:
+        story.given_active(credit=rupiah(100))
+        story.when(c.AdjustCredit, NOW, amount=rupiah(50), effective_at=NOW - 3 * DAY).then(
+            event(e.CreditAdjusted, effective_at=NOW - 3 * DAY, recorded_at=NOW)
+        )
+        assert story.credit(NOW - 3 * DAY - MICROSECOND) == rupiah(100)
+        assert story.credit(NOW - 3 * DAY) == rupiah(150)
+
+    @pytest.mark.parametrize(
+        ("effective_at", "code"),
+        [
+            (NOW, None),
+            (NOW + MICROSECOND, "in-the-future"),
+            (at(START), None),
+            (at(START) - MICROSECOND, "too-late"),
+        ],
+    )
+    def test_not_in_the_future_and_not_before_the_account_began(
+        self, story: Story, effective_at: int, code: str | None
+    ) -> None:
+        story.given_active()
+        story.when(c.AdjustCredit, NOW, amount=1, effective_at=effective_at)
+        assert story.outcome.code == code
+
+    @pytest.mark.parametrize("moment", ["2023-08-03T00:00:00+07:00", "2023-09-02T00:00:00+07:00"])
+    def test_in_grace_and_waiting_too_and_it_restores_nothing(self, story: Story, moment: str) -> None:
+        story.given_active()
+        story.given(c.AdvanceTime, at(moment))
+        state = story.state()
+        story.when(c.AdjustCredit, at(moment), amount=rupiah(100000)).then(event(e.CreditAdjusted))
+        assert (story.state(), story.credit()) == (state, rupiah(100000))
+
+    def test_the_approval_answers_before_the_time_and_the_time_before_the_credit(self, story: Story) -> None:
+        story.given_active()
+        wrong = {"amount": -1, "effective_at": NOW + 1}
+        story.when(c.AdjustCredit, NOW, approved_by="system", **wrong).refused("approval-required")
+        story.when(c.AdjustCredit, NOW, **wrong).refused("in-the-future")
+        story.when(c.AdjustCredit, NOW, amount=-1).refused("insufficient-credit")

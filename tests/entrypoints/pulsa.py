@@ -1,0 +1,130 @@
+"""`pulsa`, run in this process on a log file of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from ledger.entrypoints.cli import app
+
+NUMBER, OTHER = "6288112345678", "6288187654321"
+START = "2023-07-03T10:00:00+07:00"
+SP23 = "smartfren-prepaid-2023"
+
+
+class Pulsa:
+    """Runs `pulsa` with an environment of its own: a played log in a folder, unless told otherwise."""
+
+    def __init__(self, folder: Path, **environment: str | None) -> None:
+        self.folder = folder
+        self.log = folder / "pulsa.db"
+        self.environment: dict[str, str | None] = {"PULSA_LOG": str(self.log), "PULSA_CLOCK": "played"}
+        self.environment |= environment
+
+    def __call__(self, *arguments: str, feed: bytes | str | None = None, **environment: str | None) -> Result:
+        """The result of a run: exit code, what it printed, and what it complained of."""
+        given = self.environment | environment
+        result = CliRunner(env=given).invoke(app, arguments, input=feed)
+        assert "Traceback" not in result.output
+        return result
+
+    def done(self, *arguments: str, feed: bytes | str | None = None, **environment: str | None) -> str:
+        """What a run printed, that has to end well."""
+        result = self(*arguments, feed=feed, **environment)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def json(self, *arguments: str, **environment: str | None) -> list[dict[str, Any]]:
+        """The lines of JSON of a run that has to end well."""
+        return [json.loads(line) for line in self.done(*arguments, "--json", **environment).splitlines()]
+
+    def complaint(self, *arguments: str, **environment: str | None) -> str:
+        """The one line of a run that cannot do what it is asked, without the name of the program."""
+        result = self(*arguments, **environment)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("pulsa: ")
+        return line.removeprefix("pulsa: ")
+
+    def file(self, name: str, *lines: str | bytes | dict[str, Any], end: bytes = b"\n") -> str:
+        """A file of lines; a record stands as JSON."""
+        path = self.folder / name
+        path.write_bytes(b"".join(as_bytes(line) + end for line in lines))
+        return str(path)
+
+    def active(self, number: str = NUMBER, *, credit: str = "5000") -> None:
+        """An account, active since START."""
+        issue = ("--terms", SP23, "--printed-credit", credit, "--valid-until", "2030-12-31")
+        self.done("issue-starter-pack", number, "--command-id", "issue", *issue, "--now", START)
+        verified = ("--channel", "sms-4444", "--customer", "customer-1", "--registration", "verified")
+        self.done("activate", number, "--command-id", "activate", *verified, "--now", START)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything in the log."""
+        return self.json("log")
+
+
+def as_bytes(line: str | bytes | dict[str, Any]) -> bytes:
+    """A line of a file."""
+    if isinstance(line, dict):
+        return json.dumps(line).encode()
+    return line.encode() if isinstance(line, str) else line
+
+
+def issue(number: str = NUMBER, **own: Any) -> dict[str, Any]:
+    """A starter pack, as a file has it."""
+    return {
+        "command": "IssueStarterPack",
+        "command_id": "issue",
+        "at": START,
+        "msisdn": number,
+        "terms": SP23,
+        "printed_credit": "5000",
+        "valid_until": "2030-12-31",
+    } | own
+
+
+def activate(number: str = NUMBER, **own: Any) -> dict[str, Any]:
+    """An activation, as a file has it."""
+    return {
+        "command": "Activate",
+        "command_id": "activate",
+        "at": START,
+        "msisdn": number,
+        "channel": "sms-4444",
+        "customer": "customer-1",
+        "registration": "verified",
+    } | own
+
+
+def top_up(command_id: str = "top-up", number: str = NUMBER, **own: Any) -> dict[str, Any]:
+    """A top-up, as a file has it."""
+    return {
+        "command": "TopUp",
+        "command_id": command_id,
+        "at": START,
+        "msisdn": number,
+        "credit": "10000",
+        "price": "11000",
+        "channel": "app",
+    } | own
+
+
+def use(command_id: str = "use", number: str = NUMBER, **own: Any) -> dict[str, Any]:
+    """A call of 200 seconds, as a file has it."""
+    return {
+        "command": "RecordUsage",
+        "command_id": command_id,
+        "at": START,
+        "msisdn": number,
+        "service": "voice",
+        "direction": "outgoing",
+        "destination": "off-net",
+        "zone": "zone1",
+        "used_at": START,
+        "quantity": 200,
+    } | own

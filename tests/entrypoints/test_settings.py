@@ -1,0 +1,116 @@
+"""Settings: options before the environment before defaults; each with its source, secrets hidden."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from ledger import settings
+from ledger.settings import Settings, hidden
+from tests.entrypoints.pulsa import NUMBER, START, Pulsa
+
+ALONE = dict.fromkeys(("PULSA_LOG", "PULSA_CLOCK"))
+
+
+def test_each_setting_says_where_it_came_from(pulsa: Pulsa) -> None:
+    bare = Pulsa(pulsa.folder, **ALONE)
+    (shown,) = bare.json("settings", "--clock", "played", PULSA_LOG="ledger.db", PULSA_NOW=START)
+    assert shown == {
+        "log": {"value": "ledger.db", "source": "environment PULSA_LOG"},
+        "clock": {"value": "played", "source": "option --clock"},
+        "kafka": {"value": None, "source": "default"},
+        "registry": {"value": None, "source": "default"},
+        "database": {"value": "sqlite:///ledger.db.views.db", "source": "default"},
+        "terms": {"value": None, "source": "default"},
+        "now": {"value": "2023-07-03T03:00:00Z", "source": "environment PULSA_NOW"},
+    }
+    assert "environment PULSA_LOG" in bare.done("settings", PULSA_LOG="ledger.db")
+    (defaults,) = bare.json("settings", PULSA_LOG="")
+    assert defaults["log"] == {"value": "pulsa.db", "source": "default"}
+
+
+def test_an_option_wins_behind_the_verb_and_before_it(pulsa: Pulsa) -> None:
+    def log(*arguments: str) -> str:
+        value = pulsa.json(*arguments)[0]["log"]["value"]
+        assert isinstance(value, str)
+        return value
+
+    assert log("settings", "--log", "a.db") == "a.db"
+    assert log("--log", "b.db", "settings") == "b.db"
+    assert log("--log", "b.db", "settings", "--log", "a.db") == "a.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+psycopg://pulsa:s3cret@db/ledger", "postgresql+psycopg://pulsa:***@db/ledger"),
+        ("https://user:p@ss/w:rd@registry:8081", "https://user:***@registry:8081"),
+        (
+            "postgresql://db/ledger?user=u&password=s3cret&x=1",
+            "postgresql://db/ledger?user=u&password=***&x=1",
+        ),
+        ("postgresql://db/ledger", "postgresql://db/ledger"),
+        ("sqlite:///ledger.db", "sqlite:///ledger.db"),
+    ],
+)
+def test_secrets_are_hidden(pulsa: Pulsa, text: str, shown: str) -> None:
+    assert hidden(text) == shown
+    assert pulsa.json("settings", PULSA_DATABASE=text)[0]["database"]["value"] == shown
+    assert "s3cret" not in pulsa.done("settings", PULSA_DATABASE=text, PULSA_REGISTRY=text)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PULSA_CLOCK", "fast"), ("PULSA_NOW", "noon"), ("PULSA_NOW", "2023-07-03T10:00:00")],
+)
+def test_a_bad_value_is_one_line_that_names_its_source(pulsa: Pulsa, variable: str, value: str) -> None:
+    complaint = pulsa.complaint("states", **{variable: value})
+    assert complaint.startswith(f"settings-invalid: {variable}: ")
+    assert complaint.endswith(f"(it is '{value}')")
+    option = f"--{variable.removeprefix('PULSA_').lower()}"
+    assert pulsa.complaint("states", option, value).startswith(f"settings-invalid: {option}: ")
+
+
+def test_a_broker_cannot_be_the_log_yet(pulsa: Pulsa) -> None:
+    for verb in (("states",), ("advance-time", NUMBER), ("log", "restore", "x")):
+        assert pulsa.complaint(*verb, PULSA_KAFKA="localhost:9092").startswith(
+            "settings-invalid: PULSA_KAFKA"
+        )
+
+
+def test_settings_are_frozen() -> None:
+    found = settings.read({"log": "a.db"})
+    assert isinstance(found, Settings)
+    with pytest.raises(ValidationError):
+        found.clock = "live"  # type: ignore[misc]
+
+
+def test_a_log_keeps_the_clock_that_it_was_created_with(pulsa: Pulsa) -> None:
+    pulsa.active()
+    complaint = pulsa.complaint("advance-time", NUMBER, "--now", START, PULSA_CLOCK="live")
+    assert complaint.startswith("clock-mismatch: ")
+    pulsa.done("advance-time", NUMBER, "--now", START, PULSA_CLOCK=None)
+
+
+def test_a_folder_of_terms_is_known_beside_those_that_come_with_it(pulsa: Pulsa) -> None:
+    folder = pulsa.folder / "terms"
+    folder.mkdir()
+    known = [terms["terms"] for terms in pulsa.json("terms", "list")]
+    assert "smartfren-prepaid-2023" in known
+    assert pulsa.json("terms", "list", PULSA_TERMS=str(folder)) == pulsa.json("terms", "list")
+    (folder / "bad.toml").write_text('id = "bad"\n')
+    complaint = pulsa.complaint("terms", "list", "--terms-folder", str(folder))
+    assert complaint.startswith(f"terms-invalid: {folder / 'bad.toml'}: ")
+    assert pulsa.complaint("terms", "list", PULSA_TERMS="missing").startswith("terms-invalid: missing: ")
+
+
+def test_terms_are_shown_and_checked(pulsa: Pulsa) -> None:
+    assert '"id": "telkomsel-prepaid"' in pulsa.done("terms", "show", "telkomsel-prepaid")
+    assert pulsa.complaint("terms", "show", "gratis").startswith("terms-missing: ")
+    assert "smartfren-prepaid-2025" in pulsa.done("terms", "list")
+    bad = pulsa.folder / "bad.toml"
+    bad.write_text('id = "bad"\n')
+    checked = pulsa("terms", "check", str(bad))
+    assert checked.exit_code == 1
+    assert len(checked.stderr.splitlines()) > 1
+    assert all(line.startswith(f"pulsa: terms-invalid: {bad}: ") for line in checked.stderr.splitlines())

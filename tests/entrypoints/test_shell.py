@@ -1,0 +1,99 @@
+"""`pulsa` in a shell: one line for every error, a lock that names its holder, pipes that close, completion."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ledger.store.lock import WriterLock
+from tests.entrypoints.pulsa import NUMBER, SP23, START, Pulsa, activate, issue, use
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def in_a_process(pulsa: Pulsa, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A run in a process of its own."""
+    given = os.environ | {name: value for name, value in pulsa.environment.items() if value is not None}
+    given |= {"PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
+    return subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+
+
+def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not_locked_out(
+    pulsa: Pulsa,
+) -> None:
+    pulsa.active()
+    lock = WriterLock(str(pulsa.log))
+    lock.acquire()
+    try:
+        for verb in (("advance-time", NUMBER, "--now", START), ("ingest", "-"), ("advance", "--now", START)):
+            done = in_a_process(pulsa, *verb)
+            assert done.returncode == 2
+            (line,) = done.stderr.splitlines()
+            assert line.startswith("pulsa: log-locked: another process writes to this log: ")
+            assert f"process {os.getpid()} on " in line
+        assert in_a_process(pulsa, "enquiry", NUMBER, "--as-of", START).returncode == 0
+        assert in_a_process(pulsa, "verify").returncode == 0
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"minutes of the meeting\n" * 100, "log-damaged"), (b"SQLite format 3\x00" + bytes(4080), "log-")],
+)
+def test_a_file_that_is_no_log_is_one_line_and_is_left_alone(pulsa: Pulsa, content: bytes, code: str) -> None:
+    pulsa.log.write_bytes(content)
+    for verb in (("states",), ("advance-time", NUMBER, "--now", START), ("log",)):
+        assert pulsa.complaint(*verb).startswith(code)
+    assert pulsa.log.read_bytes() == content
+
+
+def test_a_folder_that_is_not_there_is_named(pulsa: Pulsa) -> None:
+    complaint = pulsa.complaint("advance-time", NUMBER, "--now", START, "--log", "missing/pulsa.db")
+    assert complaint.startswith("log-unreadable: missing/pulsa.db")
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(pulsa: Pulsa) -> None:
+    lines = [issue(), activate(), *(use(f"u-{number}") for number in range(2_000))]
+    pulsa.done("ingest", pulsa.file("feed.jsonl", *lines))
+    command = f"{sys.executable} -m ledger.entrypoints.cli log --json | head -n 1"
+    given = os.environ | {"PULSA_LOG": str(pulsa.log), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, env=given, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_line_break_in_an_argument_stays_in_one_line(pulsa: Pulsa) -> None:
+    pulsa.active()
+    assert pulsa.complaint("balance", "operator/\ncash").startswith("unknown-account: ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_there_for_shells(pulsa: Pulsa, shell: str) -> None:
+    done = in_a_process(pulsa, _PULSA_COMPLETE=f"source_{shell}")
+    assert done.returncode == 0
+    assert "_PULSA_COMPLETE" in done.stdout
+
+
+def test_verbs_and_choices_are_completed(pulsa: Pulsa) -> None:
+    def completed(words: str, count: int) -> list[str]:
+        given = {"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+        return in_a_process(pulsa, **given).stdout.split()
+
+    assert completed("pulsa tra", 1) == ["transit", "transfer-credit"]
+    assert completed("pulsa block --scope s", 3) == ["sms"]
+
+
+def test_help_is_what_it_says_without_a_verb(pulsa: Pulsa) -> None:
+    assert pulsa.done() == pulsa.done("--help")
+    assert "check" in pulsa.done("terms")
+
+
+def test_options_named_as_a_field_of_a_command_do_not_collide(pulsa: Pulsa) -> None:
+    issue_pack = ("issue-starter-pack", NUMBER, "--printed-credit", "0", "--valid-until", "2030-01-01")
+    pulsa.done(*issue_pack, "--terms", SP23, "--terms-folder", str(pulsa.folder), "--now", START)

@@ -1,0 +1,291 @@
+"""Given, when, then: the one helper of the tests of the rules.
+
+A story plays commands on a real log in a file: given these commands at these times, when this command at this time,
+then these events, or this refusal. Whatever it plays, it holds every event against the posting table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ledger.application import Ledger
+from ledger.domain import commands as c
+from ledger.domain import events as e
+from ledger.domain.account import NEVER, Account
+from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
+from ledger.domain.line import Cause, Line, fold
+from ledger.domain.money import parse_amount
+from ledger.domain.terms import Terms, TermsBook
+from ledger.outcomes import Outcome
+from ledger.store.sqlite import Factory
+from ledger.terms import bundled
+from tests.posting_table import check_event
+
+NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
+
+SP23, XP25, TELKOMSEL = "smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"
+BUNDLED = {terms.id: terms for terms in bundled()}
+
+MICROSECOND = 1
+START = "2023-07-03T10:00:00+07:00"
+"""When the accounts of most stories are activated; their first period then ends on 3 August at 00:00."""
+
+
+def at(text: str) -> int:
+    """The instant of a text such as `2023-07-03T00:00:00+07:00`."""
+    return parse_instant(text)
+
+
+def day(text: str) -> int:
+    """The number of a day such as `2023-07-03`."""
+    return day_number(parse_day(text))
+
+
+def rupiah(amount: int | str) -> int:
+    """Sen of an amount of rupiah or credit, such as 5000 or "1272.60"."""
+    return parse_amount(str(amount))
+
+
+def variant(of: str, id_: str = "variant", **rules: object) -> Terms:
+    """Bundled terms with some of their rules replaced, under another id."""
+    values = BUNDLED[of].model_dump(mode="json", by_alias=True)
+    return Terms.model_validate(values | {"id": id_} | rules)
+
+
+_UNSAID: dict[type[c.Command], dict[str, Any]] = {
+    c.IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
+    c.Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},
+    c.TopUp: {"channel": "web"},
+    c.ReverseTopUp: {"reason": "wrong-number", "approved_by": "staff-2"},
+    c.ChargeCredit: {"item": "package"},
+    c.RecordUsage: {
+        "service": "voice",
+        "direction": "outgoing",
+        "destination": "off-net",
+        "zone": "zone1",
+        "quantity": 1,
+    },
+    c.ReserveCredit: {"reservation": "r1"},
+    c.CaptureReservation: {"reservation": "r1"},
+    c.ReleaseReservation: {"reservation": "r1"},
+    c.Block: {"block": "b1", "scope": "all", "ground": "b"},
+    c.Unblock: {"block": "b1"},
+    c.ReplaceCard: {"iccid": "8962-1", "identity_checked": True},
+    c.RequestRightsTransfer: {"request": "q1", "to_customer": "customer-2"},
+    c.DecideRightsTransfer: {"request": "q1", "decision": "approved", "decided_by": "staff-1"},
+    c.TransferCredit: {"to_msisdn": OTHER},
+    c.AdjustCredit: {"reason": "goodwill", "approved_by": "staff-2"},
+    c.ReclaimNumber: {
+        "customer": "customer-1",
+        "terms": SP23,
+        "decision": "approved",
+        "decided_by": "staff-1",
+        "fee_paid": None,
+    },
+    c.Terminate: {"ground": "b"},
+}
+"""What a story does not say of a command, because it does not matter to it."""
+
+
+class Expected(NamedTuple):
+    """An event of which only the fields that matter are stated."""
+
+    type: type[e.Event]
+    fields: dict[str, Any]
+
+
+def event(event_type: type[e.Event], **fields: object) -> Expected:
+    """An expected event."""
+    return Expected(event_type, fields)
+
+
+class Story:
+    """What happens to some numbers on one log, command by command."""
+
+    def __init__(self, folder: Path, *terms: Terms, clock: str = "played") -> None:
+        self.path = folder / "log.db"
+        self.terms = [*BUNDLED.values(), *terms]
+        self.outcome: Outcome
+        self.new: list[e.Event] = []
+        """What the last command brought about, on all accounts and numbers."""
+        self._count = 0
+        create_log(self.path, clock)
+        self.ledger = open_log(self.path, self.terms)
+
+    def close(self) -> None:
+        """Closes the log."""
+        self.ledger.close()
+
+    def reopen(self) -> Story:
+        """Closes the log and opens it again, as another process would find it."""
+        self.close()
+        self.ledger = open_log(self.path, self.terms)
+        return self
+
+    # --- given, when, then ------------------------------------------------------------------------------------------
+
+    def given(self, command: type[c.Command], when: int, **fields: object) -> Story:
+        """A command that is accepted, whatever it does."""
+        self.when(command, when, **fields)
+        assert self.outcome.status == "accepted", f"{command.__name__}: {self.outcome}"
+        return self
+
+    def given_active(
+        self,
+        *,
+        since: str | int = START,
+        terms: str = SP23,
+        credit: int = 0,
+        number: str = NUMBER,
+        customer: str = "customer-1",
+    ) -> Story:
+        """A number activated at an instant, with that much printed credit."""
+        when = at(since) if isinstance(since, str) else since
+        self.given(c.IssueStarterPack, when, msisdn=number, terms=terms, printed_credit=credit)
+        return self.given(c.Activate, when, msisdn=number, customer=customer)
+
+    def when(self, command: type[c.Command], when: int, **fields: object) -> Story:
+        """A command, with what the story says of it; its outcome is judged by what follows."""
+        return self.say(self.command(command, when, **fields))
+
+    def then(self, *expected: Expected) -> Story:
+        """The last command was accepted, and brought about exactly these events, those that fell due included."""
+        assert self.outcome.status == "accepted", self.outcome
+        self._brought_about(expected)
+        return self
+
+    def refused(self, code: str, *expected: Expected) -> Story:
+        """The last command was refused, and exactly these events happened nevertheless: what fell due."""
+        assert (self.outcome.status, self.outcome.code) == ("refused", code), self.outcome
+        self._brought_about(expected)
+        return self
+
+    def _brought_about(self, expected: Iterable[Expected]) -> None:
+        wanted = [(x.type.__name__, x.fields) for x in expected]
+        stated = [fields for _, fields in wanted] + [{}] * len(self.new)
+        seen = [
+            (happened.name, {name: getattr(happened, name) for name in fields})
+            for happened, fields in zip(self.new, stated, strict=False)
+        ]
+        assert seen == wanted
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    def command(self, command: type[c.Command], when: int, **fields: Any) -> c.Command:
+        """The command, with an id of its own unless it has one, and with what the story leaves unsaid."""
+        self._count += 1
+        said = {"command_id": str(self._count), "msisdn": NUMBER, **_UNSAID.get(command, {}), **fields}
+        if command is c.TopUp:
+            said.setdefault("price", said["credit"])
+        if command is c.RecordUsage:
+            said.setdefault("used_at", when)
+        return command(at=when, **said)
+
+    def say(self, command: c.Command) -> Story:
+        """Hands one command to the ledger, and holds what it brings about against what is true of all events."""
+        before = self.ledger.recorder.max_notification_id() or 0
+        (self.outcome,) = self.ledger.execute([command])
+        happened = self.events(after=before)
+        for one in happened:
+            check_event(one)
+            kind = one.command_id.partition("/")[0]
+            assert one.actor == {"due": "clock", "policy": "policy"}.get(kind, command.actor), one
+            assert (one.command_digest is None) == (kind == "due"), one
+            assert one.effective_at <= one.recorded_at, one
+        self.new = [one for one in happened if not one.account.startswith(("log@", "terms/"))]
+        if self.outcome.status != "repeated" and not isinstance(command, c.AdvanceTime | c.CloseThrough):
+            own = [one for one in self.new if one.command_id == command.command_id]
+            named = [(one.TOPIC, one.account, one.version) for one in own]
+            assert [tuple(reference) for reference in self.outcome.events] == named
+        return self
+
+    # --- what is so -------------------------------------------------------------------------------------------------
+
+    def events(self, *, after: int = 0) -> list[e.Event]:
+        """Every event of the log after a position, in its order."""
+        found: list[e.Event] = []
+        for notification in notifications(self.ledger, after=after):
+            decoded: Any = self.ledger.mapper.to_domain_event(notification)
+            found.append(decoded)
+        return found
+
+    def line(self, as_of: int | None = None, *, number: str = NUMBER) -> Line:
+        """A number as its events have made it: all of them, or those up to an instant and what falls due by then."""
+        known = self.of_number(number)
+        if as_of is None:
+            return fold(number, known, self.ledger.book)
+        line = fold(number, [one for one in known if one.effective_at <= as_of], self.ledger.book)
+        line.cause = Cause(as_of, "", None, "clock")
+        line.advance(as_of)
+        return line
+
+    def of_number(self, number: str) -> list[e.Event]:
+        """The events of a number and its accounts."""
+        return [x for x in self.events() if x.account == number or x.account.startswith(f"{number}#")]
+
+    def account(self, as_of: int | None = None, *, number: str = NUMBER) -> Account:
+        """The number's current account."""
+        return self.line(as_of, number=number).current
+
+    def credit(self, as_of: int | None = None, *, number: str = NUMBER) -> int:
+        """All credit of the number's current account, in sen."""
+        return self.account(as_of, number=number).credit
+
+    def state(self, as_of: int | None = None, *, number: str = NUMBER) -> str:
+        """The state of the number's current account."""
+        return self.account(as_of, number=number).state
+
+    def balance(self, ledger_account: str, unit: str = "PULSA") -> int:
+        """What all postings into a ledger account add up to, in sen."""
+        return sum(
+            posting["amount"]
+            for one in self.events()
+            for posting in one.postings
+            if posting["account"] == ledger_account and posting["unit"] == unit
+        )
+
+
+# --- logs -----------------------------------------------------------------------------------------------------------
+
+
+def create_log(path: Path, clock: str = "played") -> None:
+    """Makes an empty log in a file."""
+    factory = Factory({"SQLITE_DBNAME": str(path), "ORIGINATOR_ID_TYPE": "text"})
+    recorder: Any = factory.application_recorder()
+    recorder.set_clock_mode(clock)
+    factory.close()
+
+
+def open_log(path: Path, terms: Iterable[Terms] = BUNDLED.values()) -> Ledger:
+    """A ledger that writes to the log in a file."""
+    return Ledger(TermsBook(terms), {"SQLITE_DBNAME": str(path), "WRITER_LOCK": "y"})
+
+
+@contextmanager
+def ledger_on(path: Path, terms: Iterable[Terms] = BUNDLED.values()) -> Iterator[Ledger]:
+    """A ledger on a log that is made where there is none, closed in the end."""
+    if not path.exists():
+        create_log(path)
+    ledger = open_log(path, terms)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def notifications(ledger: Ledger, *, after: int = 0) -> Iterator[Any]:
+    """The stored events of a log in its order."""
+    while True:
+        found = ledger.recorder.select_notifications(start=after + 1, limit=1000)
+        if not found:
+            return
+        yield from found
+        after = found[-1].id
+
+
+def shown(instant: int) -> str:
+    """An instant for a message of a failed assertion."""
+    return "never" if abs(instant) >= NEVER else format_instant(instant)

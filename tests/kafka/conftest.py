@@ -1,0 +1,33 @@
+"""A log of its own on the real broker for every test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.store.kafka.connection import KafkaSettings
+from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
+
+NewLog = Callable[..., KafkaSettings]
+
+
+@pytest.fixture
+def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F811
+    """Settings of a log that nobody else uses; its topics are not made yet."""
+
+    def settings(**stated: Any) -> KafkaSettings:
+        chosen = {
+            "mirrors": tmp_path / "mirrors",
+            "prefix": f"{secrets.token_hex(4)}.",
+            "partitions": 1,
+            "clock": "played",
+        }
+        return KafkaSettings(
+            kafka_servers.bootstrap_servers, kafka_servers.registry_url, **(chosen | stated)
+        )
+
+    return settings

@@ -1,0 +1,72 @@
+"""A writer as a process of its own, told by its arguments where the log is, and how it is to fail."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import eventsourcing.sqlite as library
+import structlog
+from kafka import KafkaProducer
+
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.errors import LedgerError
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.mirror import Progress
+from ledger.store.kafka.recorder import Delivery, KafkaRecorder
+from tests.given import BUNDLED
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    stated, options = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    dies = options.pop("dies", None)
+    if dies is not None:
+        _die(**dies)
+    settings = KafkaSettings(**(stated | {"mirrors": Path(stated["mirrors"])}))
+    writer = Writer(
+        settings, BUNDLED.values(), on_serving=lambda p: print(f"serving {p}", flush=True), **options
+    )
+    signal.signal(signal.SIGTERM, lambda *_: writer.stop())
+    try:
+        writer.run()
+    except LedgerError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _die(where: str, commits: int) -> None:
+    """The process is killed at its so many-th commit: `before` it, all records sent, or `after` it, none mirrored."""
+    commit, committed = KafkaRecorder._commit, KafkaRecorder._committed
+    left = [commits]
+
+    def before(self: KafkaRecorder, producer: KafkaProducer, delivery: Delivery | None) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            producer.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(self, producer, delivery)
+
+    def after(self: KafkaRecorder, cursor: library.SQLiteCursor, progress: Progress) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        committed(self, cursor, progress)
+
+    if where == "before":
+        KafkaRecorder._commit = before  # type: ignore[method-assign]
+    else:
+        KafkaRecorder._committed = after  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The same commands give each account the same events and digests on Kafka as in a file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ledger.domain.commands import AdvanceTime, Command, TransferCredit
+from ledger.journal import NO_CHAIN
+from ledger.outcomes import Outcome
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.recorder import partition_of
+from tests.given import ledger_on
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import writing
+from tests.kafka.seen import in_chunks, in_file, of_accounts, population, seen, table
+
+
+def embedded(path: Path, commands: list[Command]) -> list[Outcome]:
+    with ledger_on(path) as ledger:
+        return [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
+
+
+def test_one_partition_is_the_file_row_by_row(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log(partitions=1)
+    commands = population(40, 3)
+    file = tmp_path / "log.db"
+    expected = embedded(file, commands)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        outcomes = client.execute(commands)
+    assert outcomes == expected
+    mirror = settings.mirror(0)
+    assert seen(settings).accounts == in_file(file) == in_file(mirror)
+    assert derived(mirror) == derived(file)
+    mirror.unlink()
+    with writing(settings):
+        pass
+    assert in_file(mirror) == in_file(file)
+    assert derived(mirror) == derived(file), "made again"
+
+
+def derived(path: Path) -> list[list[tuple[Any, ...]]]:
+    """The journal, where each number stands (if anything is known of it), and the ids used."""
+    numbers = [row for row in table(path, "numbers", "msisdn") if row[1:] != (None, NO_CHAIN)]
+    return [table(path, "journal", "entry"), numbers, table(path, "claims", "account, kind, id")]
+
+
+def test_several_partitions_with_a_barrier_after_transfers(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log(partitions=3)
+    commands = population(60, 3)
+    file = tmp_path / "log.db"
+    embedded(file, commands)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        for chunk in up_to_transfers(commands):
+            client.execute(chunk)
+            arrive(client, commands[0].at)
+    on_kafka = seen(settings)
+    assert of_accounts(on_kafka.accounts) == of_accounts(in_file(file))
+    assert not [name for name, _ in on_kafka.balances if name.endswith("/in-transit")]
+
+
+def up_to_transfers(commands: Iterable[Command]) -> Iterable[list[Command]]:
+    """The commands in pieces that end with a transfer."""
+    chunk: list[Command] = []
+    for command in commands:
+        chunk.append(command)
+        if isinstance(command, TransferCredit):
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+def arrive(client: KafkaClient, at: int) -> None:
+    """Returns once all that was forwarded has been decided, and what was sent back because of it.
+
+    What a transaction forwards lies before whatever is sent to that partition after its answer.
+    """
+    unseen = (f"6999{number:07}" for number in itertools.count())
+    somewhere = {partition_of(number, client.partitions): number for number in itertools.islice(unseen, 100)}
+    for _ in range(2):
+        client.execute(
+            [AdvanceTime(at=at, command_id="here", msisdn=number) for number in somewhere.values()]
+        )

@@ -1,0 +1,67 @@
+"""Two writers that claim the same partition: the older is fenced, and not one event of it becomes visible."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import InfrastructureFactory, StoredEvent
+
+from ledger.errors import WriterFenced
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import PATIENCE, WriterProcess, started, writing
+from tests.kafka.seen import committed, in_chunks, population, seen
+
+
+def recorder(settings: KafkaSettings) -> Any:
+    factory = InfrastructureFactory.construct(settings.environment(0))  # type: ignore[type-abstract]
+    return factory.application_recorder()
+
+
+def test_nothing_of_a_fenced_recorder_is_seen(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    with closing(recorder(settings)) as older:
+        older.insert_events([StoredEvent("a", 1, "t", b"older")])
+        with closing(recorder(replace(settings, mirrors=tmp_path / "others"))) as newer:
+            with pytest.raises(WriterFenced):
+                older.insert_events([StoredEvent("a", 2, "t", b"too late")])
+            assert older.max_notification_id() == 1
+            newer.insert_events([StoredEvent("a", 2, "t", b"newer")])
+    assert [record.value for record in committed(settings, settings.events)] == [b"older", b"newer"]
+
+
+def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    commands = population(20, 2)
+    with (
+        WriterProcess(settings) as older,
+        started(replace(settings, mirrors=tmp_path / "others"), group="another group") as (_, serving, failed),
+    ):
+        older.await_serving()
+        assert serving.acquire(timeout=PATIENCE)
+        with closing(KafkaClient(settings, stated_at=True)) as client:
+            outcomes = [o for chunk in in_chunks(commands, 100) for o in client.execute(chunk)]
+        code, said = older.ended()
+        assert code == 2
+        assert said.strip().splitlines()[-1].startswith("writer-fenced: partition 0: another writer has taken it over")
+        assert not failed
+    assert {outcome.status for outcome in outcomes} <= {"accepted", "repeated", "refused"}
+    seen(settings)
+
+
+def test_writers_come_and_go_under_load(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log(partitions=4)
+    commands = population(60, 3)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True, timeout=60)) as client:
+        for index, chunk in enumerate(in_chunks(commands, len(commands) // 5)):
+            other = replace(settings, mirrors=tmp_path / f"mirrors-{index}")
+            with started(other) as (_, serving, _failed):
+                assert serving.acquire(timeout=PATIENCE)
+                outcomes = client.execute(chunk)
+                assert "unknown" not in {outcome.status for outcome in outcomes}
+    seen(settings)

@@ -1,0 +1,72 @@
+"""The posting table of the language, written down a second time: what every event moves, from its own fields.
+
+It knows nothing of how the ledger makes its postings, and is held against every event that a test brings about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ledger.domain import events as e
+from ledger.domain.money import imbalance
+
+Moves = dict[tuple[str, str], int]
+"""Sen by ledger account and unit."""
+
+PULSA, IDR = "PULSA", "IDR"
+
+
+def moves_of(event: e.Event) -> Moves:
+    """What the posting table says of an event."""
+    x: Any = event
+    credit, reserved, in_transit = (f"{x.account}/{name}" for name in ("credit", "reserved", "in-transit"))
+    if isinstance(event, e.Activated):
+        return _pulsa({credit: x.credit, "operator/credit-issued": -x.credit})
+    if isinstance(event, e.CreditToppedUp):
+        rupiah = {("operator/cash", IDR): x.price, ("operator/credit-sales", IDR): -x.price}
+        return _pulsa({credit: x.credit, "operator/credit-issued": -x.credit}) | rupiah
+    if isinstance(event, e.TopUpReversed):
+        return _pulsa({credit: -x.taken, "operator/credit-issued": x.taken})
+    if isinstance(event, e.UsageDebited):
+        return _pulsa({credit: -x.charge, "operator/usage": x.charge})
+    if isinstance(event, e.CreditCharged):
+        return _pulsa({credit: -x.amount, "operator/charges": x.amount})
+    if isinstance(event, e.CardReplaced):
+        fees = sum(fee["amount"] for fee in x.fees)
+        return _pulsa({credit: -fees, "operator/fees": fees})
+    if isinstance(event, e.CreditReserved):
+        return _pulsa({credit: -x.amount, reserved: x.amount})
+    if isinstance(event, e.ReservationCaptured):
+        return _pulsa({reserved: -x.amount - x.freed, "operator/usage": x.amount, credit: x.freed})
+    if isinstance(event, e.ReservationReleased):
+        return _pulsa({reserved: -x.amount, credit: x.amount})
+    if isinstance(event, e.CreditForfeited):
+        return _pulsa({credit: -x.amount, "operator/breakage": x.amount})
+    if isinstance(event, e.CreditTransferSent):
+        return _pulsa({credit: -x.amount - x.fee, in_transit: x.amount, "operator/fees": x.fee})
+    if isinstance(event, e.CreditTransferReceived):
+        return _pulsa({f"{x.from_account}/in-transit": -x.amount, credit: x.amount})
+    if isinstance(event, e.CreditTransferReturned):
+        taker = "operator/breakage" if x.to_breakage else credit
+        return _pulsa({in_transit: -x.amount, "operator/fees": -x.fee, taker: x.amount + x.fee})
+    if isinstance(event, e.CreditAdjusted):
+        return _pulsa({credit: x.amount, "operator/adjustments": -x.amount})
+    if isinstance(event, e.NumberReclaimed):
+        return {("operator/cash", IDR): x.fee, ("operator/fees", IDR): -x.fee}
+    return {}
+
+
+def _pulsa(amounts: dict[str, int]) -> Moves:
+    return {(account, PULSA): amount for account, amount in amounts.items()}
+
+
+def check_event(event: e.Event) -> None:
+    """An event's postings balance per unit, and are what the table says; none is of nothing."""
+    assert imbalance(event.postings) == {}, event
+    moved: Counter[tuple[str, str]] = Counter()
+    for posting in event.postings:
+        assert posting["amount"] != 0, event
+        moved[posting["account"], posting["unit"]] += posting["amount"]
+    said = {place: amount for place, amount in moves_of(event).items() if amount}
+    assert dict(moved) == said, event

@@ -1,0 +1,121 @@
+"""Batches of any size, and any command sent twice: the same log, byte for byte."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, nullcontext
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.domain import commands as c
+from ledger.errors import NOT_JOURNALED
+from tests.given import ledger_on
+from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
+from tests.properties.strategies import History, histories
+
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def batched(draw: st.DrawFn) -> tuple[History, list[list[c.Command]]]:
+    """A history, with the closing of its partition in between, and a way to cut it into batches."""
+    history = draw(histories())
+    commands = list[c.Command]()
+    for count, command in enumerate(history.commands):
+        commands.append(command)
+        if draw(st.integers(0, 9)) == 0:
+            through = command.at + draw(st.sampled_from([0, 1, -5_000_000, 86_400_000_000]))
+            commands.append(
+                c.CloseThrough(
+                    at=command.at, command_id=f"close-{count}", actor="clock", msisdn="log@0", through=through
+                )
+            )
+    cuts = draw(st.lists(st.integers(0, len(commands)), max_size=6).map(sorted))
+    batches = [commands[a:b] for a, b in zip([0, *cuts], [*cuts, len(commands)], strict=True)]
+    return History(history.terms, commands), batches
+
+
+@FEW
+@given(batched())
+def test_batches_of_any_size_give_the_same_log_as_one_by_one(
+    case: tuple[History, list[list[c.Command]]],
+) -> None:
+    history, batches = case
+    with log_of(history) as (ledger, path):
+        wanted = one_by_one(ledger, history.commands)
+        written = rows(path, *LOG, *DERIVED)
+    with log_of(history) as (ledger, path):
+        outcomes = [outcome for batch in batches for outcome in ledger.execute(batch)]
+        assert outcomes == wanted
+        assert rows(path, *LOG, *DERIVED) == written
+
+
+@FEW
+@given(histories(), st.booleans(), st.booleans())
+def test_any_command_sent_twice_changes_nothing(history: History, reopened: bool, in_one_batch: bool) -> None:
+    with log_of(history) as (ledger, path):
+        first = one_by_one(ledger, history.commands)
+        written = rows(path, *LOG, *DERIVED, "seals")
+        if reopened:
+            ledger.close()
+        with ledger_on(path, history.terms) if reopened else nullcontext(ledger) as again:
+            if in_one_batch:
+                second = again.execute(history.commands)
+            else:
+                second = one_by_one(again, history.commands)
+        assert rows(path, *LOG, *DERIVED, "seals") == written
+        for before, after in zip(first, second, strict=True):
+            if before.code in NOT_JOURNALED:
+                assert (after.status, after.code) == ("refused", before.code)
+            else:
+                assert after == before.repeated()
+
+
+@FEW
+@given(histories(), st.data())
+def test_each_command_sent_twice_at_once_gives_the_log_of_each_sent_once(
+    history: History, data: st.DataObject
+) -> None:
+    with log_of(history) as (ledger, path):
+        one_by_one(ledger, history.commands)
+        written = rows(path, *LOG, *DERIVED)
+    times = data.draw(
+        st.lists(st.integers(1, 3), min_size=len(history.commands), max_size=len(history.commands))
+    )
+    stuttered = [x for x, n in zip(history.commands, times, strict=True) for _ in range(n)]
+    with log_of(history) as (ledger, path):
+        ledger.execute(stuttered)
+        assert rows(path, *LOG, *DERIVED) == written
+
+
+@FEW
+@given(batched(), st.sampled_from([*LOG, *DERIVED, "seals"]))
+def test_every_batch_whose_write_failed_can_be_sent_again(
+    case: tuple[History, list[list[c.Command]]], table: str
+) -> None:
+    history, batches = case
+    tables = (*LOG, *DERIVED, "seals")
+    with log_of(history) as (ledger, path):
+        wanted = [outcome for batch in batches for outcome in ledger.execute(batch)]
+        written = rows(path, *tables)
+    with log_of(history) as (ledger, path), closing(sqlite3.connect(path, isolation_level=None)) as hand:
+        outcomes = []
+        for batch in batches:
+            before = rows(path, *tables)
+            refuses = (
+                f"CREATE TRIGGER refuses BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+            hand.execute(refuses)
+            try:
+                done = ledger.execute(batch)
+            except Exception as error:
+                assert "refused" in str(error)
+                assert rows(path, *tables) == before
+                hand.execute("DROP TRIGGER refuses")
+                done = ledger.execute(batch)
+            else:
+                hand.execute("DROP TRIGGER refuses")
+            outcomes += done
+        assert outcomes == wanted
+        assert rows(path, *tables) == written

@@ -1,0 +1,38 @@
+"""The demonstration runs from an empty folder, and says loudly what does not hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ledger.demo.screen import Screen
+from ledger.verification import verify
+
+
+def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger.demo", "--subscribers", "25", "--folder", str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count("✓") == 7
+    for shown in ("CreditForfeited", "SP23-20", "XP25-16", "grace", "insufficient-credit", "in all"):
+        assert shown in done.stdout
+    assert str(tmp_path / "demo.db") in done.stdout
+    assert verify(tmp_path / "demo.db").clean
+
+
+def test_what_does_not_hold_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    screen.check("this", holds=True)
+    assert screen.holds
+    screen.check("that", holds=False)
+    screen.check("this again", holds=True)
+    assert not screen.holds
+    assert "✗ that: THIS DOES NOT HOLD" in capsys.readouterr().out

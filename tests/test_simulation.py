@@ -1,0 +1,167 @@
+"""The simulator: the same arguments give the same files, and the files have everything that real feeds have."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from ledger.bootstrap import queries, writer
+from ledger.domain.calendar import parse_instant
+from ledger.domain.commands import COMMANDS
+from ledger.entrypoints.cli import app
+from ledger.entrypoints.forms import CommandReader
+from ledger.entrypoints.ingest import Ingest, Tally
+from ledger.errors import REFUSALS, Invalid
+from ledger.settings import Settings
+from ledger.simulation import CAST, commands, end_of, simulate
+from ledger.simulation.faults import FAULTS
+from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
+from ledger.verification import verify
+
+SUBSCRIBERS, MONTHS, SEED = 60, 14, 7
+
+pytestmark = pytest.mark.xdist_group("simulation")
+
+
+class Played(NamedTuple):
+    """A population, taken in once, and then once more."""
+
+    settings: Settings
+    files: list[Path]
+    tally: Tally
+    again: Tally
+    heads: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder = tmp_path_factory.mktemp("played")
+    settings = Settings(log=folder / "log.db", clock="played")
+    files = simulate(SUBSCRIBERS, MONTHS, SEED, folder / "records")
+    tallies, heads = [], []
+    for _ in range(2):
+        with writer(settings) as ledger:
+            run = Ingest(ledger, CommandReader(played=True, now=None))
+            tallies.append(run.run([str(path) for path in files]))
+            heads.append(ledger.recorder.max_notification_id() or 0)
+    return Played(settings, files, tallies[0], tallies[1], (heads[0], heads[1]))
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    one, two, other = (
+        [(path.name, path.read_bytes()) for path in simulate(40, 3, seed, tmp_path / name)]
+        for name, seed in (("one", 3), ("two", 3), ("other", 4))
+    )
+    assert one == two
+    assert one != other
+    assert [name for name, _ in one] == sorted(name for name, _ in one)
+
+
+def test_no_hash_seed_matters() -> None:
+    digest = (
+        "import hashlib; from ledger.simulation import commands;"
+        "print(hashlib.sha256(repr(list(commands(40, 3, 3))).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", digest],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_commands_are_sorted_by_their_time_and_end_in_time() -> None:
+    at = [parse_instant(command["at"]) for command in commands(SUBSCRIBERS, 3, SEED)]
+    assert at == sorted(at)
+    assert at[-1] < end_of(3)
+
+
+def test_ids_are_unique_but_for_what_is_sent_again() -> None:
+    seen: dict[str, dict[str, object]] = {}
+    conflicts = 0
+    for command in commands(SUBSCRIBERS, MONTHS, SEED):
+        content = {name: value for name, value in command.items() if name != "at"}
+        conflicts += seen.setdefault(command["command_id"], content) != content
+    assert conflicts == 1  # the one of the cast
+
+
+@pytest.mark.parametrize("subscribers", [1, 5, CAST, CAST + 1])
+def test_a_population_may_be_of_any_size(subscribers: int) -> None:
+    assert sum(command["command"] == "IssueStarterPack" for command in commands(subscribers, 1, SEED)) >= 1
+
+
+def test_numbers_are_distinct() -> None:
+    numbers = {msisdn(index, prefix) for index in range(20_000) for prefix in (SMARTFREN, TELKOMSEL, NOBODY)}
+    assert len(numbers) == 60_000
+
+
+def test_every_command_occurs() -> None:
+    said = {command["command"] for command in commands(SUBSCRIBERS, MONTHS, SEED)}
+    assert said == {name for name, command in COMMANDS.items() if not command.INTERNAL}
+
+
+def test_every_refusal_occurs(played: Played) -> None:
+    assert set(played.tally.refused) == set(REFUSALS)
+    assert played.tally.repeated
+    assert played.tally.accepted > 0.8 * played.tally.total
+
+
+def test_the_same_files_again_change_nothing(played: Played) -> None:
+    assert played.heads[0] == played.heads[1]
+    assert played.again.accepted == 0
+    assert set(played.again.refused) <= {"invalid", "idempotency-conflict", "clock-behind"}
+    assert played.again.total == played.tally.total
+
+
+def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
+    balance = queries(played.settings, lambda: end_of(MONTHS)).trial_balance()
+    assert balance.totals == {"PULSA": 0, "IDR": 0}
+    assert all(
+        amount for account, _, amount in balance.rows if account in {"operator/usage", "operator/fees"}
+    )
+    report = verify(played.settings.log)
+    assert report.clean, report.findings
+    assert report.events == played.heads[0]
+
+
+def test_every_state_occurs(played: Played) -> None:
+    states = queries(played.settings, lambda: end_of(MONTHS)).states()
+    assert {"active", "grace", "waiting", "deactivated", "expired", "terminated"} <= set(states.accounts)
+    assert set(states.numbers) == {"assigned", "quarantined", "available"}
+
+
+def test_the_first_starter_packs_are_a_csv_file(played: Played) -> None:
+    first, *months = played.files
+    header, *rows = gzip.decompress(first.read_bytes()).decode().splitlines()
+    assert header.split(",")[0] == "command"
+    assert {row.split(",")[0] for row in rows} == {"IssueStarterPack"}
+    assert len(months) == MONTHS
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_faulty_line_is_invalid(fault: object) -> None:
+    assert callable(fault)
+    record = next(command for command in commands(1, 1, SEED) if command["command"] == "RecordUsage")
+    with pytest.raises(Invalid):
+        CommandReader(played=True, now=None).from_json(fault(record))
+
+
+def test_the_verb_writes_into_an_empty_folder_only(tmp_path: Path) -> None:
+    out = tmp_path / "records"
+    asked = ["simulate", "--subscribers", "5", "--months", "1", "--seed", "2", "--out", str(out)]
+    first, second = CliRunner().invoke(app, asked), CliRunner().invoke(app, asked)
+    assert (first.exit_code, second.exit_code) == (0, 2), (first.output, second.output)
+    assert first.stdout.split() == [str(path) for path in sorted(out.iterdir())]
+    assert "is not empty" in second.stderr
