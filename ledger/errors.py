@@ -348,6 +348,24 @@ class SettingsInvalid(LedgerError):
     code = "settings-invalid"
 
 
+class DatabaseUnreachable(LedgerError):
+    """The projections' database cannot be reached."""
+
+    code = "database-unreachable"
+
+
+class DatabaseFull(LedgerError):
+    """There is no room left for the projections."""
+
+    code = "database-full"
+
+
+class DatabaseFormatUnknown(LedgerError):
+    """The projections' tables are of another release."""
+
+    code = "database-format-unknown"
+
+
 class QueryRefused(LedgerError):
     """The question cannot be answered."""
 

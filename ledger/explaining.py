@@ -77,7 +77,7 @@ class Explanation:
 
     def take(self, ordinal: int, event: e.Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
-        if event.account[0].isdigit():
+        if event.account[:1].isdigit():
             number = event.account.partition("#")[0]
             if event.command_id.startswith("due/"):
                 yield from self._due(ordinal, event, number)
@@ -104,6 +104,8 @@ class Explanation:
             yield f"what had to follow is not there: {command_id}"
         if (entry.code is None) != (entry.message is None):
             yield "it has a refusal's code without a message, or a message without a code"
+        if entry.code is not None and entry.code not in errors.REFUSALS:
+            yield f"no refusal has the code {entry.code}"
         if entry.code is not None and self._count and self._refused != {entry.code}:
             yield f"it was refused with {entry.code}, and yet has events of its own"
         if entry.code is None and self._refused:

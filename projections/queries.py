@@ -40,6 +40,12 @@ class BeforeTheLog(QueryRefused):
     code: ClassVar[str] = "before-the-log"
 
 
+class ProjectionBehind(QueryRefused):
+    """The projections have not taken in the position asked for yet."""
+
+    code: ClassVar[str] = "projection-behind"
+
+
 # --- how values are written -----------------------------------------------------------------------------------------
 
 MONEY_FIELDS = frozenset(

@@ -38,18 +38,17 @@ def test_nothing_of_a_fenced_recorder_is_seen(new_log: NewLog, tmp_path: Path) -
 def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log()
     commands = population(20, 2)
-    with (
-        WriterProcess(settings) as older,
-        started(replace(settings, mirrors=tmp_path / "others"), group="another group") as (_, serving, failed),
-    ):
+    another = replace(settings, mirrors=tmp_path / "others")
+    with WriterProcess(settings) as older:
         older.await_serving()
-        assert serving.acquire(timeout=PATIENCE)
-        with closing(KafkaClient(settings, stated_at=True)) as client:
-            outcomes = [o for chunk in in_chunks(commands, 100) for o in client.execute(chunk)]
-        code, said = older.ended()
-        assert code == 2
-        assert said.strip().splitlines()[-1].startswith("writer-fenced: partition 0: another writer has taken it over")
-        assert not failed
+        with started(another, group="another group") as (_, serving, failed):
+            assert serving.acquire(timeout=PATIENCE)
+            with closing(KafkaClient(settings, stated_at=True)) as client:
+                outcomes = [o for chunk in in_chunks(commands, 100) for o in client.execute(chunk)]
+            code, said = older.ended()
+            assert not failed
+    assert code == 2
+    assert said.strip().splitlines()[-1].startswith("writer-fenced: partition 0: another writer has taken it over")
     assert {outcome.status for outcome in outcomes} <= {"accepted", "repeated", "refused"}
     seen(settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,11 +20,14 @@ from tests.properties.strategies import History
 LOG = ("stored_events", "journal")
 DERIVED = ("numbers", "claims")
 
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A file system in memory, where there is one: some thousand logs are made here."""
+
 
 @contextmanager
 def log_of(history: History) -> Iterator[tuple[Ledger, Path]]:
     """A ledger on an empty log with the history's terms."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "log.db"
         with ledger_on(path, history.terms) as ledger:
             yield ledger, path

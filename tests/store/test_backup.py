@@ -48,11 +48,11 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
     def write() -> None:
         try:
             with ledger_on(path) as ledger:
-                story = at(START)
+                start = at(START)
                 ledger.execute(
                     [
                         c.IssueStarterPack(
-                            at=story,
+                            at=start,
                             command_id="issue",
                             msisdn=NUMBER,
                             terms="smartfren-prepaid-2023",
@@ -60,7 +60,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
                             valid_until=30_000,
                         ),
                         c.Activate(
-                            at=story,
+                            at=start,
                             command_id="activate",
                             msisdn=NUMBER,
                             channel="web",
@@ -75,7 +75,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
                     ledger.execute(
                         [
                             c.TopUp(
-                                at=story + count,
+                                at=start + count,
                                 command_id=f"{count}/{n}",
                                 msisdn=NUMBER,
                                 credit=rupiah(5000),
@@ -99,7 +99,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
         writer.join()
     assert failed == []
     assert [verify(copy.path).findings for copy in copies] == [[]] * 4
-    assert sorted({copy.events for copy in copies}) == [copy.events for copy in copies]
+    assert sorted(copy.events for copy in copies) == [copy.events for copy in copies]
 
 
 def test_a_backup_takes_no_other_file_s_place_unless_told(log: Path, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def another(value: Any, data: st.DataObject) -> Any:
     if isinstance(value, int):
         return value + data.draw(st.sampled_from([-1, 1, 1000, -(2**40)]))
     if value is None:
-        return data.draw(st.sampled_from(["x", 0]))
+        return data.draw(st.sampled_from(["x", "None", 0]))
     place = data.draw(st.integers(0, max(len(value) - 1, 0)))
     return data.draw(
         st.sampled_from([value[:place] + "~" + value[place + 1 :], value + " ", value[1:], value.encode()])
@@ -421,6 +421,7 @@ def _no_entry(_: list[e.Event], entries: list[JournalEntry]) -> None:
             "it was refused with grace, and yet has events of its own",
         ),
         (_entry(code="grace"), "it has a refusal's code without a message"),
+        (_entry(code="None", message="None"), "no refusal has the code None"),
         (_entry(name="ChargeCredit"), "its command cannot be read"),
         (_entry(command_id="other"), "its command is last of 6288112345678"),
     ],

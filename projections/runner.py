@@ -1,0 +1,234 @@
+"""The one loop of all projections: read a batch, fold it, write rows and positions in one transaction.
+
+The database's position counts. It is moved on only from where it was read; whoever comes second on the same batch
+finds it moved, writes nothing, and goes on from there. So several runners do no harm, and share partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from ledger.domain.events import TermsPublished
+from ledger.domain.terms import TermsBook
+from ledger.errors import DatabaseFormatUnknown, LedgerError
+from projections.balances import Balances
+from projections.blocks import Blocks
+from projections.changes import Changes
+from projections.database import GENERATIONS, POSITIONS, Database
+from projections.facts import Facts
+from projections.lifecycles import Lifecycles
+from projections.numbers import Numbers
+from projections.projection import Batch, Projection
+from projections.reader import LogReader, LogSnapshot, Recorded
+from projections.transfers import Transfers
+from projections.usage import Usage
+
+PROJECTIONS: dict[str, type[Projection]] = {
+    kind.name: kind for kind in (Facts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
+}
+"""Every projection by name. `preferences` and `holders` take their place here once customers exist."""
+
+BATCH = 2000
+"""Events that one transaction takes in."""
+
+Progress = Callable[[int, int], None]
+"""Told (the position, the log's head)."""
+
+
+class Overtaken(Exception):  # noqa: N818 - nothing failed: another runner was there first
+    """Another runner has taken in the same events."""
+
+
+class Place(NamedTuple):
+    """Where a projection stands in a partition."""
+
+    projection: str
+    generation: int
+    partition: int
+    ordinal: int
+
+
+class Runner:
+    """Keeps projections up to date with a log, or with the partitions of one that its readers read.
+
+    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, or what keeps the log from being read.
+    """
+
+    def __init__(self, database: Database, readers: Sequence[LogReader], *, size: int = BATCH) -> None:
+        self.database = database
+        self._readers = readers
+        self._size = size
+        self._projections: list[Projection] = []
+        self._book = TermsBook()
+        self._ready = False
+
+    def catch_up(self, progress: Progress | None = None) -> int:
+        """Takes in what the log has; returns how many events that were."""
+        if not self._ready:
+            self._open()
+        return sum(self._catch_up(reader, progress) for reader in self._readers)
+
+    def _open(self) -> None:
+        """Makes what is not there yet, and finds the live generations."""
+        self.database.prepare()
+        with self.database.writing() as connection:
+            self.database.lock(connection)
+            self._projections = [live(connection, kind) for kind in PROJECTIONS.values()]
+            for projection in self._projections:
+                projection.metadata.create_all(connection)
+            for projection in self._projections:
+                if isinstance(projection, Facts):
+                    projection.publish(connection, self._book)
+        self._ready = True
+
+    def _catch_up(self, reader: LogReader, progress: Progress | None) -> int:
+        total = 0
+        with reader.snapshot() as log:
+            positions = self._positions(log.partition)
+            start = min(positions.values())
+            for batch in batches(log, start + 1, self._size):
+                try:
+                    self.fold(log.partition, batch, positions)
+                except Overtaken:
+                    self._ready = False
+                    return total + 1
+                except LedgerError:
+                    self._ready = False
+                    raise
+                total += len(batch)
+                positions = dict.fromkeys(positions, batch[-1].ordinal)
+                if progress is not None:
+                    progress(batch[-1].ordinal, log.head)
+        return total
+
+    def fold(self, partition: int, events: Sequence[Recorded], positions: dict[str, int]) -> None:
+        """Takes in a batch, and moves the positions on from those stated. Raises Overtaken where they are not so."""
+        publish(events, self._book)
+        changes = Changes()
+        with self.database.writing() as connection:
+            for projection in self._projections:
+                move(connection, projection, partition, positions[projection.name], events[-1].ordinal)
+            for projection in self._projections:
+                position = positions[projection.name]
+                own = events
+                if position >= events[0].ordinal:
+                    own = [found for found in events if found.ordinal > position]
+                projection.fold(Batch(partition, own, connection, self._book), changes)
+            changes.write(connection)
+
+    def _positions(self, partition: int) -> dict[str, int]:
+        with self.database.writing() as connection:
+            for projection in self._projections:
+                begin(connection, projection, partition)
+        with self.database.reading() as connection:
+            places = {place.projection: place for place in places_of(connection)[partition]}
+            return {projection.name: places[projection.name].ordinal for projection in self._projections}
+
+
+# --- generations and positions --------------------------------------------------------------------------------------
+
+
+def live(connection: Connection, kind: type[Projection]) -> Projection:
+    """The live generation of a projection, which is its first where there is none yet.
+
+    Raises DatabaseFormatUnknown where its tables are those of another release.
+    """
+    found = connection.execute(
+        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(GENERATIONS.c.projection == kind.name)
+    ).first()
+    if found is None:
+        row = {"projection": kind.name, "generation": 1, "version": kind.version}
+        connection.execute(sa.insert(GENERATIONS).values(row))
+        return kind(1)
+    if found.version != kind.version:
+        raise DatabaseFormatUnknown(
+            f"the tables of {kind.name} are of version {found.version}, and this release has version"
+            f" {kind.version}: `pulsa rebuild {kind.name}` makes them anew"
+        )
+    return kind(found.generation)
+
+
+def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
+    """Sets a generation's first position in a partition, unless it has one."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        make(POSITIONS)
+        .values(
+            projection=projection.name,
+            generation=projection.generation,
+            partition=partition,
+            ordinal=ordinal,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def move(connection: Connection, projection: Projection, partition: int, before: int, after: int) -> None:
+    """Moves a position on from where it was. Raises Overtaken where it is no longer there."""
+    columns = POSITIONS.c
+    moved = connection.execute(
+        sa.update(POSITIONS)
+        .where(
+            columns.projection == projection.name,
+            columns.generation == projection.generation,
+            columns.partition == partition,
+            columns.ordinal == before,
+        )
+        .values(ordinal=max(before, after))
+    )
+    if moved.rowcount != 1:
+        raise Overtaken
+
+
+def places_of(connection: Connection) -> dict[int, list[Place]]:
+    """Where the live generations stand, by partition."""
+    columns, generations = POSITIONS.c, GENERATIONS.c
+    found = connection.execute(
+        sa.select(*(columns[name] for name in Place._fields)).join(
+            GENERATIONS,
+            sa.and_(
+                generations.projection == columns.projection, generations.generation == columns.generation
+            ),
+        )
+    )
+    places: dict[int, list[Place]] = {}
+    for row in found:
+        place = Place(*row)
+        places.setdefault(place.partition, []).append(place)
+    return places
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+def batches(log: LogSnapshot, start: int, size: int) -> Iterator[list[Recorded]]:
+    """The events from an ordinal on; what comes before an event that cannot be read is still handed out."""
+    batch: list[Recorded] = []
+    events = log.events(start)
+    while True:
+        try:
+            found = next(events, None)
+        except LedgerError:
+            if batch:
+                yield batch
+            raise
+        if found is not None:
+            batch.append(found)
+        if batch and (found is None or len(batch) >= size):
+            yield batch
+            batch = []
+        if found is None:
+            return
+
+
+def publish(events: Iterable[Recorded], book: TermsBook) -> None:
+    """Puts the terms that are published among events into a book."""
+    for found in events:
+        event = found.event
+        if isinstance(event, TermsPublished):
+            book.publish(event.content, event.digest)

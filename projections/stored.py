@@ -1,0 +1,286 @@
+"""The questions, answered from the projections in a database.
+
+What the log alone holds (its events one by one, the journal) is asked of the log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+from ledger.domain import money
+from ledger.domain.account import Account
+from ledger.domain.calendar import format_instant
+from ledger.errors import QueryRefused
+from projections.balances import class_of
+from projections.database import Database
+from projections.queries import (
+    Balance,
+    BeforeTheLog,
+    BlockAnswer,
+    Enquiry,
+    Head,
+    HistoryLine,
+    InTransit,
+    KnownBeyondNow,
+    LogLine,
+    OutcomeAnswer,
+    Queries,
+    States,
+    TrialBalance,
+    UnknownThen,
+    UsageAnswer,
+)
+from projections.view import Folded, Moment, Tables, View, postings_of
+
+_SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
+_CUSTOMER_ACCOUNT = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
+OPERATOR_UNITS: dict[str, str] = {
+    money.CASH: money.IDR,
+    money.CREDIT_SALES: money.IDR,
+    **dict.fromkeys(
+        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
+        money.PULSA,
+    ),
+}
+"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
+
+
+class StoredQueries:
+    """The questions of `projections.queries.Queries`; `now` tells the present instant.
+
+    `at_least` names positions (ordinals by partition) that the projections must have reached: so one reads one's own
+    writes. `log` answers for single events and outcomes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], int],
+        *,
+        log: Queries | None = None,
+        at_least: Mapping[int, int] | None = None,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._log = log
+        self._at_least = dict(at_least or {})
+        self._tables = Tables()
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """The projections as they stand now. Raises ProjectionBehind, DatabaseUnreachable."""
+        with self._database.reading() as connection:
+            yield View(connection, self._tables, self._at_least)
+
+    # --- one number ---------------------------------------------------------------------------------------------------
+
+    def enquiry(self, subject: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
+        """A number's current account then, or the account named."""
+        named = _SUBJECT.fullmatch(subject)
+        if named is None:
+            raise UnknownThen(f"{subject}: neither a number nor an account")
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            for folded in view.fold([named[1]], moment):
+                account = folded.line.account if named[2] is None else folded.accounts.get(subject)
+                if account is not None:
+                    return _enquiry(view, folded, account, moment)
+            raise _unknown(subject, moment)
+
+    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
+        """The current account of every number that had one then."""
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            for folded in view.every(moment):
+                if folded.line.account is not None:
+                    yield _enquiry(view, folded, folded.line.account, moment)
+
+    def history(
+        self, subject: str, *, refused: bool = False, as_of: int | None = None, known_at: int | None = None
+    ) -> Iterator[HistoryLine]:
+        """The events of a number, as the log has them."""
+        return self._asked_of_log.history(subject, refused=refused, as_of=as_of, known_at=known_at)
+
+    def log(
+        self, start: int = 1, *, subject: str | None = None, types: Collection[str] | None = None
+    ) -> Iterator[LogLine]:
+        """The events from an ordinal on, as the log has them."""
+        return self._asked_of_log.log(start, subject=subject, types=types)
+
+    def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
+        """What became of a command, as the journal has it."""
+        return self._asked_of_log.outcome(msisdn, command_id)
+
+    @property
+    def _asked_of_log(self) -> Queries:
+        if self._log is None:
+            raise QueryRefused("the projections do not hold single events; ask where the log is at hand")
+        return self._log
+
+    # --- ledger accounts ----------------------------------------------------------------------------------------------
+
+    def balance(
+        self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> list[Balance]:
+        """The balance of a ledger account, one for each unit that it holds."""
+        customer = _CUSTOMER_ACCOUNT.fullmatch(ledger_account)
+        if customer is None and ledger_account not in OPERATOR_UNITS:
+            raise UnknownThen(f"{ledger_account}: no such ledger account")
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            found = view.balances.of(view.connection, ledger_account, moment.as_of, moment.known_at)
+            amounts = {unit: amount for unit, (amount, _) in found.items()}
+            if customer is None:
+                position = self._rests_on(view, moment)
+                due = postings_of(view.due(moment))
+                amounts.setdefault(OPERATOR_UNITS[ledger_account], 0) if not amounts else None
+            else:
+                account, msisdn, part = customer.groups()
+                accounts = view.lifecycles.accounts_of(
+                    view.connection, msisdn, moment.as_of, moment.known_at
+                )
+                if account not in accounts:
+                    raise _unknown(account, moment)
+                partition, last = view.last_of(msisdn, accounts, moment)
+                if part == "in-transit":
+                    last = max([last, *(ordinal for _, ordinal in found.values())])
+                position = f"{partition}:{last}"
+                due = {}
+                if view.lifecycles.is_due(view.connection, msisdn, moment.as_of, moment.known_at):
+                    due = postings_of(view.fold([msisdn], moment))
+                moment = moment._replace(final=view.is_final(moment.known_at, partition))
+            for (name, unit), amount in due.items():
+                if name == ledger_account:
+                    amounts[unit] = amounts.get(unit, 0) + amount
+            if not amounts:
+                amounts[money.PULSA if customer else OPERATOR_UNITS[ledger_account]] = 0
+            return [
+                Balance(ledger_account, unit, amounts[unit], *moment, position) for unit in sorted(amounts)
+            ]
+
+    def trial_balance(
+        self, *, each: bool = False, as_of: int | None = None, known_at: int | None = None
+    ) -> TrialBalance:
+        """Every ledger account's balance; each customer's, or all of them summed."""
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            position = self._rests_on(view, moment)
+            ask = view.balances.everything if each else view.balances.summed
+            total = dict.fromkeys(OPERATOR_UNITS.items(), 0)
+            total.update(ask(view.connection, moment.as_of, moment.known_at))
+            for (name, unit), amount in postings_of(view.due(moment)).items():
+                key = (name if each or name.startswith("operator/") else class_of(name), unit)
+                total[key] = total.get(key, 0) + amount
+            rows = tuple((name, unit, total[name, unit]) for name, unit in sorted(total))
+            return TrialBalance(rows, *moment, position=position)
+
+    # --- all of them --------------------------------------------------------------------------------------------------
+
+    def states(self, *, as_of: int | None = None, known_at: int | None = None) -> States:
+        """How many accounts and numbers are in each state."""
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            position = self._rests_on(view, moment)
+            counts = view.lifecycles.counted(view.connection, moment.as_of, moment.known_at)
+
+            def add(kind: str, state: str, count: int) -> None:
+                counts[kind, state] = counts.get((kind, state), 0) + count
+
+            for folded in view.due(moment):
+                for state in folded.before[0]:
+                    add("accounts", state, -1)
+                for account in folded.accounts.values():
+                    add("accounts", account.state, 1)
+                add("numbers", folded.before[1], -1)
+                add("numbers", folded.line.number_state, 1)
+            kinds: dict[str, dict[str, int]] = {"accounts": {}, "numbers": {}}
+            for (kind, state), count in counts.items():
+                if count:
+                    kinds[kind][state] = count
+            return States(kinds["accounts"], kinds["numbers"], *moment, position=position)
+
+    def transit(self, *, as_of: int | None = None, known_at: int | None = None) -> list[InTransit]:
+        """Credit on its way, longest first."""
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            position = self._rests_on(view, moment)
+            return [
+                InTransit(
+                    sent.transfer,
+                    sent.account,
+                    sent.to_msisdn,
+                    sent.amount,
+                    sent.fee,
+                    sent.effective_at,
+                    *moment,
+                    position=position,
+                )
+                for sent in view.transfers.under_way(view.connection, moment.as_of, moment.known_at)
+            ]
+
+    def head(self) -> Head:
+        """How far the projections go, which may be less than the log."""
+        with self.view() as view:
+            if not view.partitions:
+                raise BeforeTheLog("nothing has been recorded yet")
+            facts = list(view.partitions.values())
+            ordinals = [view.positions[fact.partition] for fact in facts]
+            closed = [fact.closed_through for fact in facts]
+            return Head(
+                position=_position(dict(sorted(view.positions.items()))),
+                ordinal=sum(ordinals),
+                clock=facts[0].clock,
+                created_at=min(fact.created_at for fact in facts),
+                closed_through=None if None in closed else min(through for through in closed if through is not None),
+            )
+
+    # --- moments ------------------------------------------------------------------------------------------------------
+
+    def moment(self, view: View, as_of: int | None, known_at: int | None) -> Moment:
+        """The instants asked about. Raises KnownBeyondNow."""
+        now = self._now()
+        known_at = now if known_at is None else known_at
+        if known_at > now:
+            raise KnownBeyondNow(f"it is {format_instant(now)}")
+        return Moment(now if as_of is None else as_of, known_at, view.is_final(known_at))
+
+    def _rests_on(self, view: View, moment: Moment) -> str:
+        found = view.facts.recorded_by(view.connection, moment.known_at)
+        if not found:
+            raise BeforeTheLog(f"nothing was recorded by {format_instant(moment.known_at)}")
+        return _position(found)
+
+
+def _enquiry(view: View, folded: Folded, account: Account, moment: Moment) -> Enquiry:
+    usage = account.usage
+    partition, ordinal = folded.position
+    return Enquiry(
+        msisdn=folded.line.msisdn,
+        account=account.id,
+        terms=account.terms,
+        terms_digest=folded.line.book.digest(account.terms),
+        state=account.state,
+        credit=account.credit,
+        reserved=account.reserved,
+        available=account.available,
+        active_until=account.active_until,
+        grace_until=account.grace_until,
+        waiting_until=account.waiting_until,
+        blocks=tuple(BlockAnswer(b.block, b.scope, b.ground, b.since) for b in account.blocks.values()),
+        usage=UsageAnswer(usage.voice, usage.sms, usage.data, usage.charged),
+        as_of=moment.as_of,
+        known_at=moment.known_at,
+        final=view.is_final(moment.known_at, partition),
+        position=f"{partition}:{ordinal}",
+    )
+
+
+def _position(ordinals: Mapping[int, int]) -> str:
+    return ",".join(f"{partition}:{ordinal}" for partition, ordinal in sorted(ordinals.items()))
+
+
+def _unknown(subject: str, moment: Moment) -> UnknownThen:
+    then = f"as of {format_instant(moment.as_of)}, known at {format_instant(moment.known_at)}"
+    return UnknownThen(f"{subject} is not known {then}")

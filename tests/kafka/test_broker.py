@@ -1,0 +1,74 @@
+"""A broker that stops answering for a while, or is stopped and started again, while commands are decided."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.local.kafka import LocalKafka
+from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.asking import Asking
+from tests.kafka.running import PATIENCE, writing
+from tests.kafka.seen import committed
+from tests.servers import KafkaServers
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    with LocalKafka(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) -> KafkaSettings:
+    return KafkaSettings(
+        broker.bootstrap_servers,
+        kafka_servers.registry_url,
+        tmp_path / "mirrors",
+        prefix=f"{secrets.token_hex(4)}.",
+        partitions=1,
+        clock="played",
+        commit_timeout=1,
+    )
+
+
+def await_answers(settings: KafkaSettings, count: int) -> None:
+    """Returns once that many commands have been answered."""
+    deadline = time.monotonic() + PATIENCE
+    while sum(1 for _ in committed(settings, settings.replies)) < count:
+        assert time.monotonic() < deadline
+
+
+def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tmp_path: Path) -> None:
+    process = broker._process
+    assert process is not None
+    with writing(settings, batch=20) as writer:
+        asking = Asking(settings, 60, 6, tmp_path)
+        for answers in (100, 1000, 2000):
+            await_answers(settings, answers)
+            process.send_signal(signal.SIGSTOP)
+            deadline = time.monotonic() + PATIENCE
+            while writer.serving:
+                assert time.monotonic() < deadline, "the writer goes on as if nothing had happened"
+                time.sleep(0.01)
+            process.send_signal(signal.SIGCONT)
+        asking.check()
+
+
+def test_a_broker_stopped_and_started_under_load(
+    settings: KafkaSettings, broker: LocalKafka, tmp_path: Path
+) -> None:
+    with writing(settings, batch=20):
+        asking = Asking(settings, 60, 6, tmp_path)
+        await_answers(settings, 300)
+        broker.stop()
+        broker.start()
+        await_answers(settings, 1500)
+        broker.kill()
+        broker.start()
+        asking.check()

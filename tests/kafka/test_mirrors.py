@@ -1,0 +1,110 @@
+"""A mirror is not the truth: deleted, damaged, or of another topic, it is made again, and every answer stays."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import writing
+from tests.kafka.seen import in_file, population, seen
+
+
+def deleted(mirror: Path) -> None:
+    mirror.unlink()
+
+
+def truncated(mirror: Path) -> None:
+    with mirror.open("r+b") as file:
+        file.truncate(mirror.stat().st_size // 2)
+
+
+def overwritten(mirror: Path) -> None:
+    with mirror.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 16384)
+
+
+def no_database(mirror: Path) -> None:
+    mirror.write_bytes(b"not a database" * 1000)
+
+
+def changed(mirror: Path) -> None:
+    """Somebody gave every account a richer past."""
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute("UPDATE stored_events SET state = state || x'00' WHERE topic LIKE 'ledger.prepaid.%'")
+        connection.execute("DELETE FROM stored_snapshots")
+        connection.commit()
+
+
+def snapshots_changed(mirror: Path) -> None:
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute("UPDATE stored_snapshots SET state = state || x'00'")
+        connection.commit()
+
+
+def behind(mirror: Path) -> None:
+    """As if the last of it had never been written."""
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute("DELETE FROM stored_events WHERE ordinal > 100")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    "harm", [deleted, truncated, overwritten, no_database, changed, snapshots_changed, behind]
+)
+def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path], None]) -> None:
+    settings = new_log()
+    commands = population(20, 8)
+    half = len(commands) // 2
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        first = client.execute(commands[:half])
+    harm(settings.mirror(0))
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        again = client.execute(commands[:half])
+        client.execute(commands[half:])
+    assert [(o.code, o.events) for o in again if o.status == "repeated"] == [
+        (o.code, o.events)
+        for o, repeat in zip(first, again, strict=True)
+        if repeat.status == "repeated"
+    ]
+    assert seen(settings).accounts == in_file(settings.mirror(0))
+
+
+def test_a_mirror_of_another_topic(new_log: NewLog) -> None:
+    settings, other = new_log(), new_log()
+    commands = population(20, 2)
+    for log, some in ((settings, commands[:200]), (other, commands[200:400])):
+        with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+            client.execute(some)
+    shutil.copy(settings.mirror(0), other.mirror(0))
+    with writing(other):
+        pass
+    assert seen(other).accounts == in_file(other.mirror(0)) != in_file(settings.mirror(0))
+
+
+def test_a_mirror_of_topics_that_were_made_again(new_log: NewLog) -> None:
+    settings = new_log()
+    commands = population(20, 2)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute(commands[:200])
+    delete_topics(settings)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute(commands[:50])
+    assert seen(settings).accounts == in_file(settings.mirror(0))
+
+
+def delete_topics(settings: KafkaSettings) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin.delete_topics([settings.events, settings.commands, settings.replies, settings.dead])
+    while set(admin.list_topics()) & {settings.events, settings.dead}:
+        pass
+    admin.close()
