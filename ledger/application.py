@@ -51,13 +51,18 @@ class Ledger(Application[str]):
         self.book = terms
         self.ledger_recorder = cast("LedgerRecorder", self.recorder)
         self.codec = cast("LedgerMapper", self.mapper).codec
+        self.codec.learn(self.ledger_recorder.foreign_schemas())
         self.partition = self.ledger_recorder.partition
         self.subject = f"log@{self.partition}"
         """What the events of the whole partition are about."""
         self._stated_at = self.ledger_recorder.clock_mode() == "played"
         self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
         self._batch = Batch({}, 0)
-        self._recall()
+        try:
+            self._recall()
+        except BaseException:
+            self.close()
+            raise
 
     def _recall(self) -> None:
         """Reads what the whole partition has in common: its head, what is closed, and the terms published."""
@@ -71,6 +76,16 @@ class Ledger(Application[str]):
         self.book.published.clear()
         for content, digest in self.ledger_recorder.published_terms():
             self.book.publish(content, digest)
+
+    @property
+    def played(self) -> bool:
+        """Whether commands state their own time."""
+        return self._stated_at
+
+    @property
+    def position(self) -> str:
+        """The position of the last event."""
+        return f"{self.partition}:{self._ordinal}"
 
     # --- the one way in -----------------------------------------------------------------------------------------------
 
@@ -202,7 +217,9 @@ class Ledger(Application[str]):
         Here it is not journaled, for it follows from its cause.
         """
         if self.ledger_recorder.is_here(command.subject):
-            self._follow(command, self.codec.command_digest(command, self.codec.command_content(command)), batch)
+            self._follow(
+                command, self.codec.command_digest(command, self.codec.command_content(command)), batch
+            )
         else:
             batch.forwarded.append(command)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ledger import terms, verification
 from ledger.application import Ledger
+from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
+from ledger.outcomes import Outcome
 from ledger.settings import Settings
 from ledger.store import backup
 from ledger.store.backup import Copy
@@ -18,7 +20,19 @@ from ledger.store.reading import SqliteReader
 from ledger.store.sqlite import Factory, Recorder
 from ledger.verification import Progress, Report
 from projections.direct import DirectQueries
-from projections.queries import Queries
+from projections.partitions import PartitionedQueries, Partitions
+from projections.queries import ProjectionBehind, Queries
+
+if TYPE_CHECKING:
+    from ledger.connecting import Followed
+
+_open = ExitStack()
+"""What questions to a log on Kafka keep open."""
+
+
+def close() -> None:
+    """Closes what questions have kept open."""
+    _open.close()
 
 
 def known_terms(settings: Settings) -> list[Terms]:
@@ -44,9 +58,32 @@ def writer(settings: Settings) -> Iterator[Ledger]:
         ledger.close()
 
 
-def is_played(ledger: Ledger) -> bool:
-    """Whether commands state their own time."""
-    return ledger.ledger_recorder.clock_mode() == "played"
+class Taker(Protocol):
+    """Takes commands, and answers each: the ledger over a log in a file, or a client of the writers on Kafka."""
+
+    @property
+    def played(self) -> bool:
+        """Whether commands state their own time."""
+
+    @property
+    def position(self) -> str:
+        """The position of the last event, as far as it is known."""
+
+    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The outcome of each command, in order."""
+
+
+@contextmanager
+def taker(settings: Settings) -> Iterator[Taker]:
+    """Takes commands for the log that is set. Raises like `writer`, or what keeps Kafka from being reached."""
+    if settings.kafka is None:
+        with writer(settings) as ledger:
+            yield ledger
+        return
+    from ledger.connecting import client  # embedded logs need none of it
+
+    with client(settings) as connected:
+        yield connected
 
 
 def reader(settings: Settings) -> SqliteReader:
@@ -57,9 +94,54 @@ def reader(settings: Settings) -> SqliteReader:
     return SqliteReader(settings.log)
 
 
-def queries(settings: Settings, now: Callable[[], int]) -> Queries:
-    """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing."""
-    return DirectQueries(reader(settings), now)
+def queries(
+    settings: Settings, now: Callable[[], int], *, at_least: Mapping[int, int] | None = None
+) -> Queries:
+    """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
+
+    Where a database is set, the projections in it answer, once they have taken in the positions `at_least` (ordinals
+    by partition). On Kafka it keeps mirrors open until `close`.
+    """
+    if settings.database is not None:
+        from projections.database import Database  # logs that answer themselves need none of it
+        from projections.stored import StoredQueries
+
+        database = Database(settings.database)
+        _open.callback(database.close)
+        return StoredQueries(database, now, log=lambda: _of_log(settings, now), at_least=at_least)
+    found = _of_log(settings, now)
+    if at_least:
+        reached = dict(positions_of(found.head().position))
+        for partition, ordinal in at_least.items():
+            if reached.get(partition, 0) < ordinal:
+                behind = (
+                    f"the log is at {partition}:{reached.get(partition, 0)}, not yet at {partition}:{ordinal}"
+                )
+                raise ProjectionBehind(behind)
+    return found
+
+
+def positions_of(text: str) -> Iterator[tuple[int, int]]:
+    """The (partition, ordinal) pairs of a position such as `0:120` or `0:120,1:98`. Raises ValueError."""
+    for part in text.split(","):
+        partition, _, ordinal = part.partition(":")
+        yield int(partition), int(ordinal)
+
+
+def _of_log(settings: Settings, now: Callable[[], int]) -> Queries:
+    if settings.kafka is None:
+        return DirectQueries(reader(settings), now)
+    mirrors = _mirrors(settings)
+    readers = mirrors.readers()
+    if len(readers) == 1:
+        return DirectQueries(readers[0], now)
+    return PartitionedQueries(Partitions(readers, mirrors.partition_of), now)
+
+
+def _mirrors(settings: Settings) -> Followed:
+    from ledger.connecting import followed  # embedded logs need none of it
+
+    return _open.enter_context(followed(settings))
 
 
 def verify(settings: Settings, progress: Progress | None = None) -> Report:
@@ -108,4 +190,6 @@ def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
 
 def _must_be_embedded(settings: Settings) -> None:
     if settings.kafka is not None:
-        raise SettingsInvalid("PULSA_KAFKA: this release keeps its log in a file only; leave it unset")
+        raise SettingsInvalid(
+            "PULSA_KAFKA: this is for a log in a file; leave it unset, or say `pulsa log copy`"
+        )

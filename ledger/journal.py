@@ -71,6 +71,9 @@ class Snapshot:
 class CommandCodec(Protocol):
     """The Avro form of commands and outcomes."""
 
+    def learn(self, schemas: Iterable[Any]) -> None:
+        """Takes in schemas of other releases, so that what they wrote can be read."""
+
     def command_content(self, command: Command) -> bytes:
         """The body of a command without its `at`."""
 
@@ -128,6 +131,9 @@ class LedgerRecorder(Protocol):
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
+
+    def foreign_schemas(self) -> Sequence[Any]:
+        """The schemas that the log holds from other releases: what a codec has to learn to read it."""
 
     def published_terms(self) -> list[tuple[str, str]]:
         """The content and the digest of every terms that the partition has published."""

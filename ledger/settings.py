@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.domain.calendar import format_instant, parse_instant
@@ -21,6 +21,8 @@ _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 Clock = Literal["live", "played"]
+Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 def _instant(value: object) -> object:
@@ -28,7 +30,7 @@ def _instant(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. `now` is an instant in UTC microseconds."""
+    """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", validate_default=False
@@ -41,6 +43,22 @@ class Settings(BaseSettings):
     database: str | None = None
     terms: Path | None = None
     now: Annotated[int | None, BeforeValidator(_instant)] = None
+    kafka_prefix: str = ""
+    kafka_partitions: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    kafka_security: Security = "PLAINTEXT"
+    kafka_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_user: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca: Path | None = None
+    kafka_certificate: Path | None = None
+    kafka_key: Path | None = None
+    mirrors: Path | None = None
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+
+    @property
+    def mirrors_folder(self) -> Path:
+        """Where this machine's mirrors of a log on Kafka are kept: by default beside where a log's file would be."""
+        return self.mirrors or self.log.with_name(f"{self.log.name}.mirrors")
 
     @property
     def clock_is_stated(self) -> bool:

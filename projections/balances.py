@@ -37,9 +37,7 @@ class Balances(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        self.sums = Sums(
-            self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",)
-        )
+        self.sums = Sums(self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",))
 
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every posting."""

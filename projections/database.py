@@ -98,6 +98,25 @@ class Database:
         if not self.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
+    def lock_readers_out(self, connection: Connection) -> None:
+        """Waits a little until nobody reads what was live before. Raises DatabaseUnreachable where somebody does."""
+        if not self.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL lock_timeout='2s'")
+            connection.exec_driver_sql(f"LOCK TABLE {GENERATIONS.name} IN ACCESS EXCLUSIVE MODE")
+
+    def hold(self, connection: Connection) -> None:
+        """Keeps the tables that are live now for as long as a reader's transaction lasts; its first statement.
+
+        It sees the moment after this one: a lock takes no snapshot, and a query would.
+        """
+        if not self.is_sqlite:
+            connection.exec_driver_sql(f"LOCK TABLE {GENERATIONS.name} IN ACCESS SHARE MODE")
+
+    def is_prepared(self) -> bool:
+        """Whether anything has been projected into it."""
+        with self._reported(), self.engine.connect() as connection:
+            return sa.inspect(connection).has_table(GENERATIONS.name)
+
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()

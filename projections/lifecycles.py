@@ -131,7 +131,17 @@ class Lifecycles(Projection):
         for count, (subject, before, after) in enumerate(transitions):
             digest = None if event.terms is None else book.digest(event.terms)
             changes.rows(self.states).append(
-                (subject, partition, ordinal, after, *instants, event.TOPIC, event.clause, event.terms, digest)
+                (
+                    subject,
+                    partition,
+                    ordinal,
+                    after,
+                    *instants,
+                    event.TOPIC,
+                    event.clause,
+                    event.terms,
+                    digest,
+                )
             )
             kind = "numbers" if subject == number else "accounts"
             self.counts.add(changes, (partition, ordinal, 2 * count), instants, (kind, after), (1,))
@@ -161,9 +171,7 @@ class Lifecycles(Projection):
         events = self.events.c
         statement = (
             sa.select(events.msisdn, events.partition, events.ordinal, events.type, events.body)
-            .where(
-                events.msisdn.in_(numbers), events.effective_at <= as_of, events.recorded_at <= known_at
-            )
+            .where(events.msisdn.in_(numbers), events.effective_at <= as_of, events.recorded_at <= known_at)
             .order_by(events.msisdn, events.ordinal)
         )
         for msisdn, partition, ordinal, topic, body in connection.execute(statement):
@@ -176,9 +184,7 @@ class Lifecycles(Projection):
         events = self.events.c
         found = (
             sa.select(events.partition, events.ordinal)
-            .where(
-                events.msisdn == msisdn, events.effective_at <= as_of, events.recorded_at <= known_at
-            )
+            .where(events.msisdn == msisdn, events.effective_at <= as_of, events.recorded_at <= known_at)
             .order_by(events.partition.desc(), events.ordinal.desc())
         )
         row = connection.execute(found.limit(1)).first()
@@ -188,7 +194,10 @@ class Lifecycles(Projection):
         """Numbers that have events, ascending."""
         events = self.events.c
         found = (
-            sa.select(events.msisdn).where(events.msisdn > after).group_by(events.msisdn).order_by(events.msisdn)
+            sa.select(events.msisdn)
+            .where(events.msisdn > after)
+            .group_by(events.msisdn)
+            .order_by(events.msisdn)
         )
         return list(connection.execute(found.limit(limit)).scalars())
 
@@ -215,11 +224,15 @@ class Lifecycles(Projection):
     def accounts_of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[str]:
         """The accounts of a number that had begun."""
         states = self.states.c
-        found = sa.select(states.subject.distinct()).where(
-            states.subject >= f"{msisdn}#",
-            states.subject < f"{msisdn}$",
-            states.effective_at <= as_of,
-            states.recorded_at <= known_at,
+        found = (
+            sa.select(states.subject)
+            .distinct()
+            .where(
+                states.subject >= f"{msisdn}#",
+                states.subject < f"{msisdn}$",
+                states.effective_at <= as_of,
+                states.recorded_at <= known_at,
+            )
         )
         return list(connection.execute(found).scalars())
 

@@ -12,7 +12,8 @@ from ledger.domain.line import Line
 from ledger.domain.terms import TermsBook
 
 TIMELESS = frozenset(
-    kind.TOPIC for kind in (e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.CreditCharged, e.CreditAdjusted)
+    kind.TOPIC
+    for kind in (e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.CreditCharged, e.CreditAdjusted)
 )
 """Events that move money and count use, and change nothing else: of these no more than the sums is needed."""
 
@@ -42,7 +43,7 @@ class Tracked:
         self.due = Due(-NEVER, NEVER)
 
     def take(self, event: e.Event) -> tuple[list[Transition], list[tuple[Due, int]]]:
-        """Takes an event; the transitions that it is, and the dues to write: each with the instant it is known until."""
+        """Takes an event; its transitions, and the dues to write with the instant that each is known until."""
         line = self.line
         before, of_number = line.account, line.number_state
         had_account = before is not None
@@ -56,9 +57,7 @@ class Tracked:
             elif account.state != state:
                 changed.append(Transition(account.id, state, account.state))
             if not had_account or line.number_state != of_number:
-                changed.append(
-                    Transition(line.msisdn, of_number if had_account else None, line.number_state)
-                )
+                changed.append(Transition(line.msisdn, of_number if had_account else None, line.number_state))
         return changed, self._dues(event.recorded_at)
 
     def _dues(self, recorded_at: int) -> list[tuple[Due, int]]:

@@ -65,7 +65,15 @@ class Numbers(Projection):
                 state, holder = AVAILABLE, event.customer
             else:
                 continue
-            row = (event.msisdn, batch.partition, found.ordinal, event.generation, state, holder, available_at)
+            row = (
+                event.msisdn,
+                batch.partition,
+                found.ordinal,
+                event.generation,
+                state,
+                holder,
+                available_at,
+            )
             changes.rows(self.states).append((*row, event.effective_at, event.recorded_at))
 
     def of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[NumberState]:

@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 """Told (the position, the log's head)."""
 
 
-class Overtaken(Exception):  # noqa: N818 - nothing failed: another runner was there first
+class Overtaken(Exception):
     """Another runner has taken in the same events."""
 
 
@@ -139,7 +139,9 @@ def live(connection: Connection, kind: type[Projection]) -> Projection:
     Raises DatabaseFormatUnknown where its tables are those of another release.
     """
     found = connection.execute(
-        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(GENERATIONS.c.projection == kind.name)
+        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(
+            GENERATIONS.c.projection == kind.name
+        )
     ).first()
     if found is None:
         row = {"projection": kind.name, "generation": 1, "version": kind.version}

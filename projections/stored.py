@@ -26,6 +26,7 @@ from projections.queries import (
     KnownBeyondNow,
     LogLine,
     OutcomeAnswer,
+    ProjectionBehind,
     Queries,
     States,
     TrialBalance,
@@ -59,19 +60,26 @@ class StoredQueries:
         database: Database,
         now: Callable[[], int],
         *,
-        log: Queries | None = None,
+        log: Callable[[], Queries] | None = None,
         at_least: Mapping[int, int] | None = None,
     ) -> None:
         self._database = database
         self._now = now
-        self._log = log
+        self._open_log = log
+        self._log: Queries | None = None
         self._at_least = dict(at_least or {})
         self._tables = Tables()
+        self._prepared = False
 
     @contextmanager
     def view(self) -> Iterator[View]:
         """The projections as they stand now. Raises ProjectionBehind, DatabaseUnreachable."""
+        if not self._prepared:
+            self._prepared = self._database.is_prepared()
+            if not self._prepared:
+                raise ProjectionBehind(f"nothing has been projected into {self._database.name} yet")
         with self._database.reading() as connection:
+            self._database.hold(connection)
             yield View(connection, self._tables, self._at_least)
 
     # --- one number ---------------------------------------------------------------------------------------------------
@@ -116,7 +124,9 @@ class StoredQueries:
     @property
     def _asked_of_log(self) -> Queries:
         if self._log is None:
-            raise QueryRefused("the projections do not hold single events; ask where the log is at hand")
+            if self._open_log is None:
+                raise QueryRefused("the projections do not hold single events; ask where the log is at hand")
+            self._log = self._open_log()
         return self._log
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
@@ -135,12 +145,9 @@ class StoredQueries:
             if customer is None:
                 position = self._rests_on(view, moment)
                 due = postings_of(view.due(moment))
-                amounts.setdefault(OPERATOR_UNITS[ledger_account], 0) if not amounts else None
             else:
                 account, msisdn, part = customer.groups()
-                accounts = view.lifecycles.accounts_of(
-                    view.connection, msisdn, moment.as_of, moment.known_at
-                )
+                accounts = view.lifecycles.accounts_of(view.connection, msisdn, moment.as_of, moment.known_at)
                 if account not in accounts:
                     raise _unknown(account, moment)
                 partition, last = view.last_of(msisdn, accounts, moment)
@@ -233,7 +240,9 @@ class StoredQueries:
                 ordinal=sum(ordinals),
                 clock=facts[0].clock,
                 created_at=min(fact.created_at for fact in facts),
-                closed_through=None if None in closed else min(through for through in closed if through is not None),
+                closed_through=None
+                if None in closed
+                else min(through for through in closed if through is not None),
             )
 
     # --- moments ------------------------------------------------------------------------------------------------------
@@ -250,7 +259,7 @@ class StoredQueries:
         found = view.facts.recorded_by(view.connection, moment.known_at)
         if not found:
             raise BeforeTheLog(f"nothing was recorded by {format_instant(moment.known_at)}")
-        return _position(found)
+        return _position({**dict.fromkeys(view.positions, 0), **found})
 
 
 def _enquiry(view: View, folded: Folded, account: Account, moment: Moment) -> Enquiry:

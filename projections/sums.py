@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
 from projections.changes import Changes
@@ -22,7 +22,7 @@ class Sums:
     `keys` name what is summed apart, `values` what is summed; `extra` columns stand in the entries only.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of two tables
         self,
         metadata: sa.MetaData,
         name: str,
@@ -62,7 +62,7 @@ class Sums:
         )
         self._statements: dict[Any, sa.Select[Any]] = {}
 
-    def add(
+    def add(  # noqa: PLR0913 - the columns of an entry
         self,
         changes: Changes,
         place: tuple[int, int, int],
@@ -106,7 +106,7 @@ class Sums:
         *,
         by: Sequence[str] = (),
         **only: str | list[str],
-    ) -> Sequence[Row[Any]]:
+    ) -> list[tuple[Any, ...]]:
         """Rows of (`by`…, the sum of each value, the ordinal of the last entry); no row where there is no entry.
 
         `only` restricts keys: to a value, to several (a list), or to a range (`<key>_from`, `<key>_before`).
@@ -117,13 +117,13 @@ class Sums:
             statement = self._statements[shape] = self._statement(*shape)
         moment = {"t": as_of, "k": known_at, "t_day": as_of // DAY, "k_day": known_at // DAY}
         found = connection.execute(statement, {**moment, **only}).all()
-        return [row for row in found if row[-1] is not None]
+        return [tuple(row) for row in found if row[-1] is not None]
 
-    def _statement(
-        self, by: tuple[str, ...], only: tuple[tuple[str, bool], ...]
-    ) -> sa.Select[Any]:
+    def _statement(self, by: tuple[str, ...], only: tuple[tuple[str, bool], ...]) -> sa.Select[Any]:
         days, entries = self.days.c, self.entries.c
-        t, k, t_day, k_day = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k", "t_day", "k_day"))
+        t, k, t_day, k_day = (
+            sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k", "t_day", "k_day")
+        )
         whole = (
             sa.select(*(days[name] for name in (*by, *self.values)), days.last.label("last"))
             .where(days.effective_day < t_day, days.recorded_day < k_day)
@@ -136,7 +136,10 @@ class Sums:
             .where(*_only(entries, only))
         )
         joined = sa.and_(
-            *(days[name] == entries[name] for name in (*self.keys, "effective_day", "recorded_day", "partition"))
+            *(
+                days[name] == entries[name]
+                for name in (*self.keys, "effective_day", "recorded_day", "partition")
+            )
         )
         day_effective = (
             sa.select(*single)
@@ -153,7 +156,7 @@ class Sums:
 def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401 - of a table
     conditions: list[sa.ColumnElement[bool]] = []
     for name, several in only:
-        value = sa.bindparam(name, expanding=several)
+        value: sa.BindParameter[Any] = sa.bindparam(name, expanding=several)
         if name.endswith("_from"):
             conditions.append(columns[name.removesuffix("_from")] >= value)
         elif name.endswith("_before"):

@@ -93,9 +93,7 @@ class Usage(Projection):
             for account, service, _, _, granted, charged, last in rows
         }
 
-    def by_day(
-        self, connection: Connection, account: str, as_of: int, known_at: int
-    ) -> list[DayOfUse]:
+    def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
         """An account's use by service and local day."""
         entries, days = self.sums.entries.c, self.sums.days.c
         sums = [sa.func.sum(entries[name]) for name in self.sums.values]

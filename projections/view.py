@@ -119,11 +119,15 @@ class View:
                     self.positions[partition] = min(known, ordinal)
         missing = sorted(PROJECTIONS.keys() - generations)
         if missing:
-            raise ProjectionBehind(f"{', '.join(missing)}: not made yet by this release; `pulsa project` does")
+            raise ProjectionBehind(
+                f"{', '.join(missing)}: not made yet by this release; `pulsa project` does"
+            )
         for partition, ordinal in at_least.items():
             reached = self.positions.get(partition, 0)
             if reached < ordinal:
-                raise ProjectionBehind(f"the projections are at {partition}:{reached}, not yet at {partition}:{ordinal}")
+                raise ProjectionBehind(
+                    f"the projections are at {partition}:{reached}, not yet at {partition}:{ordinal}"
+                )
         if unequal is not None:
             raise ProjectionBehind(f"{unequal} is not at the position of the others yet")
         return generations

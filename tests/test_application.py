@@ -315,6 +315,20 @@ class TestClosing:
         ]
         assert story.state() == "active"
 
+    @pytest.mark.parametrize("batched", [False, True])
+    def test_many_fall_due_in_one_order_however_they_were_sent(self, story: Story, batched: bool) -> None:
+        numbers = [f"62881{n * 7919 % 100_003:08d}" for n in range(40)]
+        days = {number: 19541 + index % 5 for index, number in enumerate(numbers)}
+        commands = [
+            story.command(c.IssueStarterPack, at(START), msisdn=number, valid_until=days[number])
+            for number in numbers
+        ]
+        commands.append(story.command(c.CloseThrough, GRACE, msisdn=LOG, through=GRACE))
+        for batch in [commands] if batched else [[command] for command in commands]:
+            story.ledger.execute(batch)
+        expired = [x.account for x in story.events() if isinstance(x, e.StarterPackExpired)]
+        assert expired == [f"{number}#1" for number in sorted(numbers, key=lambda n: (days[n], n))]
+
     def test_repeats_of_it_are_recognised_after_the_log_was_opened_anew(self, story: Story) -> None:
         story.given_active()
         self.close(story, NOW, command_id="close-1")

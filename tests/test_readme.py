@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ledger.terms import load
+
 _ROOT = Path(__file__).resolve().parents[1]
 _README = (_ROOT / "README.md").read_text("utf-8")
 
@@ -49,3 +51,12 @@ def test_links_lead_somewhere() -> None:
 def test_the_test_command_of_ci_is_the_readmes() -> None:
     assert "make test" in _README
     assert "make test" in (_ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_smallest_terms_of_the_documentation_are_valid(tmp_path: Path) -> None:
+    page = (_ROOT / "docs" / "write-terms.md").read_text("utf-8")
+    toml = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert toml is not None
+    path = tmp_path / "my-terms-2024.toml"
+    path.write_text(toml[1], "utf-8")
+    assert load(path).id == "my-terms-2024"

@@ -14,10 +14,7 @@ _RUNBOOK = Path(__file__).resolve().parents[1] / "docs" / "runbook"
 def _codes(cls: type[LedgerError]) -> list[str]:
     """Every code below a class, but those of questions: they say what to ask instead."""
     return [
-        code
-        for sub in cls.__subclasses__()
-        if sub is not QueryRefused
-        for code in (sub.code, *_codes(sub))
+        code for sub in cls.__subclasses__() if sub is not QueryRefused for code in (sub.code, *_codes(sub))
     ]
 
 

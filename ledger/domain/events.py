@@ -66,6 +66,13 @@ def make(event_type: type[Event], record: dict[str, Any]) -> Event:
     return event
 
 
+class UnknownEvent(Event):
+    """An event of a type that a later release has brought: its header, its postings, and whatever else it holds.
+
+    `TOPIC` is its own.
+    """
+
+
 EVENT_TYPES: dict[str, type[Event]] = {}
 """Every event class by its stable type name."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
-from ledger.application import CLOCK_TOLERANCE, Ledger
+from ledger.application import CLOCK_TOLERANCE
 from ledger.domain.calendar import format_instant
-from ledger.domain.commands import AdvanceTime, CloseThrough
+from ledger.domain.commands import AdvanceTime, CloseThrough, Command
 from ledger.errors import LedgerError
+from ledger.outcomes import Outcome
 
 ACTOR = "clock"
 BATCH = 1000
@@ -18,6 +20,24 @@ class ClockRefused(LedgerError):
     """The ledger did not take the clock's word."""
 
     code = "clock-refused"
+
+
+class Clocked(Protocol):
+    """One partition as the clock sees it: the ledger over a file, or a partition on Kafka."""
+
+    @property
+    def subject(self) -> str:
+        """What the events of the whole partition are about."""
+
+    @property
+    def closed_through(self) -> int:
+        """The instant through which it is closed."""
+
+    def due(self, until: int, limit: int) -> list[str]:
+        """Numbers that something falls due for at or before an instant, earliest first."""
+
+    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The outcome of each command."""
 
 
 class Tick(NamedTuple):
@@ -36,7 +56,7 @@ class Tick(NamedTuple):
         }
 
 
-def advance(ledger: Ledger, now: int) -> Tick:
+def advance(ledger: Clocked, now: int) -> Tick:
     """Advances every number that is due by `now` less the clock tolerance, and closes the partition through then.
 
     Raises ClockRefused where the ledger refuses.

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.application import Ledger
+from ledger.bootstrap import Taker
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.lines import Source, opened
 from ledger.entrypoints.rows import BadLine, Format, Row, rows
 from ledger.errors import Invalid
-from ledger.outcomes import ACCEPTED, REFUSED, REPEATED, Outcome
+from ledger.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
 
 BATCH = 1000
 """Commands that are written at once."""
+BATCH_ON_KAFKA = 20_000
+"""Commands that are sent before the next are read: a client keeps thousands of them under way."""
 
 Record = Callable[[dict[str, Any]], None]
 """Takes the JSON form of each outcome."""
@@ -27,12 +29,13 @@ class Tally:
 
     accepted: int = 0
     repeated: int = 0
+    unknown: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
         """Lines with an outcome."""
-        return self.accepted + self.repeated + self.refused.total()
+        return self.accepted + self.repeated + self.unknown + self.refused.total()
 
     @property
     def invalid(self) -> int:
@@ -45,6 +48,8 @@ class Tally:
             self.accepted += 1
         elif outcome.status == REPEATED:
             self.repeated += 1
+        elif outcome.status == UNKNOWN:
+            self.unknown += 1
         else:
             self.refused[outcome.code or ""] += 1
 
@@ -65,9 +70,10 @@ class Ingest:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Taker,
         reader: CommandReader,
         *,
+        batch: int = BATCH,
         record: Record | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[Source, Tally], None] = lambda _, __: None,
@@ -79,10 +85,11 @@ class Ingest:
         """Whether a batch is being written."""
         self._ledger = ledger
         self._reader = reader
+        self._batch = batch
         self._record = record
         self._faulty = faulty
         self._progress = progress
-        self._position = f"{ledger.partition}:{ledger.ledger_recorder.max_notification_id() or 0}"
+        self._position = ledger.position
 
     def run(self, files: Iterable[str], format_: Format = "auto") -> Tally:
         """Takes the files in one after the other. Raises OSError or LedgerError; what was written before stays."""
@@ -91,7 +98,7 @@ class Ingest:
                 batch: list[Row | BadLine] = []
                 for row in rows(source, self._reader, format_):
                     batch.append(row)
-                    if len(batch) == BATCH:
+                    if len(batch) == self._batch:
                         self._take(source, batch)
                         batch = []
                 self._take(source, batch)

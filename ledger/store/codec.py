@@ -21,7 +21,7 @@ from ledger.domain.events import EVENT_TYPES, Event, make
 from ledger.domain.number import Number
 from ledger.errors import SchemaUnknown
 from ledger.journal import Snapshot
-from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
 _SNAPSHOTS: dict[str, type[Account | Number]] = {
@@ -42,7 +42,7 @@ class Codec:
         outcome = load("replies")[_OUTCOME]
         self._outcome = (outcome.fingerprint, outcome.parsed)
         self._by_fingerprint: dict[bytes, RecordSchema] = {}
-        for kind in ("events", "commands", "replies"):
+        for kind in KINDS:
             self.learn(load(kind).values())
 
     def learn(self, schemas: Iterable[RecordSchema]) -> None:

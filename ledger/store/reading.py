@@ -16,9 +16,25 @@ from typing import Any, NamedTuple, cast
 from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
 
-from ledger.domain.events import ClosedThrough, Event, LogCreated, TermsPublished
+from ledger.domain.events import (
+    EVENT_TYPES,
+    ClosedThrough,
+    Event,
+    LogCreated,
+    TermsPublished,
+    UnknownEvent,
+    make,
+)
 from ledger.domain.terms import TermsBook
-from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
+from ledger.errors import (
+    LedgerError,
+    LogDamaged,
+    LogFormatUnknown,
+    LogMissing,
+    LogUnreadable,
+    SchemaUnknown,
+    TermsInvalid,
+)
 from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
 from ledger.store.layout import check_format, reported
@@ -116,9 +132,11 @@ def _written_ahead(path: Path) -> bool:
 class SqliteReader:
     """Reads one embedded log; each snapshot has a connection of its own, so it may be used from any thread."""
 
-    def __init__(self, path: str | Path, partition: int = PARTITION) -> None:
+    def __init__(self, path: str | Path, partition: int = PARTITION, *, unknown_types: bool = False) -> None:
         self.path = Path(path)
         self.partition = partition
+        self.unknown_types = unknown_types
+        """Whether events of later releases' types are read too, as `UnknownEvent`."""
         kinds = [load(kind).values() for kind in ("events", "commands", "replies")]
         self._learned = {schema.fingerprint for schemas in kinds for schema in schemas}
         self.codec = Codec()
@@ -301,8 +319,20 @@ class SqliteSnapshot:
         """The event of a row. Raises SchemaUnknown, or LogDamaged where it does not decode."""
         try:
             return self._reader.codec.event(topic, state)
+        except SchemaUnknown as error:
+            if self._reader.unknown_types and topic not in EVENT_TYPES:
+                return self._unknown(ordinal, topic, state)
+            message = f"{self.path}: the event at {self.partition}:{ordinal} is of {error}"
+            raise SchemaUnknown(message) from error
         except LedgerError:
             raise
+        except Exception as error:
+            message = f"{self.path}: the event at {self.partition}:{ordinal} cannot be read: {error}"
+            raise LogDamaged(message) from error
+
+    def _unknown(self, ordinal: int, topic: str, state: bytes) -> Event:
+        try:
+            return make(UnknownEvent, {**self._reader.codec.record(state), "TOPIC": topic})
         except Exception as error:
             message = f"{self.path}: the event at {self.partition}:{ordinal} cannot be read: {error}"
             raise LogDamaged(message) from error

@@ -12,6 +12,9 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 Schema = dict[str, Any]
 
+KINDS = ("events", "commands", "replies")
+"""The folders of `schemas/` that hold what is in force."""
+
 FINGERPRINT_BYTES = 8
 """Length of a schema fingerprint: CRC-64-AVRO of the parsing canonical form (Avro specification)."""
 

@@ -19,6 +19,7 @@ from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.layout import CREATE, PRAGMAS, prepare, reported
 from ledger.store.lock import WriterLock
+from ledger.store.schemas import KINDS, RecordSchema, load
 
 _REMEMBERED_DIGESTS = 200_000
 
@@ -236,9 +237,17 @@ class Recorder(library.SQLiteApplicationRecorder):
             )
             return [row[0] for row in cursor.fetchall()]
 
+    def foreign_schemas(self) -> list[RecordSchema]:
+        """The schemas that the file holds from other releases."""
+        own = {schema.fingerprint for kind in KINDS for schema in load(kind).values()}
+        with self._reading() as cursor:
+            cursor.execute("SELECT fingerprint, schema FROM schemas")
+            return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]
+
     def published_terms(self) -> list[tuple[str, str]]:
         """The content and the digest of every terms that the log has published."""
         codec = Codec()
+        codec.learn(self.foreign_schemas())
         with self._reading() as cursor:
             cursor.execute(
                 "SELECT state FROM stored_events WHERE originator_id>='terms/' AND originator_id<'terms0'"

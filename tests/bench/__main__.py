@@ -16,7 +16,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 5_000 if quick else 50_000),
     "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 200 if quick else 2_000),
     "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 5_000 if quick else 200_000),
-    "histories": lambda folder, quick: writing.histories(folder, 1 if quick else 3, 1_000 if quick else 100_000),
+    "histories": lambda folder, quick: writing.histories(
+        folder, 1 if quick else 3, 1_000 if quick else 100_000
+    ),
     "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 5_000 if quick else 100_000),
     "memory": lambda folder, quick: writing.memory(
         folder, 20_000 if quick else 1_000_000, 2_000 if quick else 100_000

@@ -39,7 +39,12 @@ def opening(subscribers: range) -> list[c.Command]:
         msisdn = number(index)
         made += [
             c.IssueStarterPack(
-                at=BEGIN, command_id="pack", msisdn=msisdn, terms=TERMS, printed_credit=0, valid_until=last_day
+                at=BEGIN,
+                command_id="pack",
+                msisdn=msisdn,
+                terms=TERMS,
+                printed_credit=0,
+                valid_until=last_day,
             ),
             c.Activate(
                 at=BEGIN,

@@ -58,7 +58,9 @@ def machine() -> str:
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
-    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    memory = next(
+        (int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0
+    )
     return (
         f"{os.cpu_count()} cores ({model}), {memory // 2**20} GiB, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}"

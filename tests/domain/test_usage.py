@@ -367,6 +367,18 @@ class TestLateUse:
         story.given(c.RecordUsage, CALL + 10 * DAY, used_at=CALL - MICROSECOND)
         story.when(c.RecordUsage, CALL + 10 * DAY, used_at=CALL).then(event(e.UsageDebited))
 
+    @pytest.mark.parametrize("noticed", [None, GRACE, GRACE + DAY])
+    def test_when_a_boundary_was_noticed_does_not_decide_how_late_it_may_come(
+        self, tell: Tell, noticed: int | None
+    ) -> None:
+        hasty = variant(SP23, "hasty", late_usage_days=1)
+        story = tell(hasty)
+        story.given_active(terms=hasty.id, credit=rupiah(50000))
+        if noticed is not None:
+            story.given(c.AdvanceTime, noticed)
+        story.given(c.MigrateTerms, GRACE + 3 * DAY, terms=SP23)
+        story.when(c.RecordUsage, GRACE + 3 * DAY, used_at=GRACE - MICROSECOND).then(event(e.UsageDebited))
+
     def test_it_never_takes_credit_below_zero_now(self, story: Story) -> None:
         story.given_active(credit=rupiah(1000))
         story.given(c.ChargeCredit, CALL + DAY, amount=rupiah(1000))

@@ -122,5 +122,3 @@ def in_chunks(items: Sequence[Command], size: int) -> Iterator[Sequence[Command]
     """The items, some at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-

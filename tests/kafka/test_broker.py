@@ -6,6 +6,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,6 @@ def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) ->
         prefix=f"{secrets.token_hex(4)}.",
         partitions=1,
         clock="played",
-        commit_timeout=1,
     )
 
 
@@ -45,6 +45,7 @@ def await_answers(settings: KafkaSettings, count: int) -> None:
 
 
 def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tmp_path: Path) -> None:
+    settings = replace(settings, commit_timeout=1)
     process = broker._process
     assert process is not None
     with writing(settings, batch=20) as writer:

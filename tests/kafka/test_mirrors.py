@@ -40,14 +40,17 @@ def no_database(mirror: Path) -> None:
 def changed(mirror: Path) -> None:
     """Somebody gave every account a richer past."""
     with closing(sqlite3.connect(mirror)) as connection:
-        connection.execute("UPDATE stored_events SET state = state || x'00' WHERE topic LIKE 'ledger.prepaid.%'")
+        connection.execute(
+            "UPDATE stored_events SET state = CAST(state || x'00' AS BLOB)"
+            " WHERE topic LIKE 'ledger.prepaid.%'"
+        )
         connection.execute("DELETE FROM stored_snapshots")
         connection.commit()
 
 
 def snapshots_changed(mirror: Path) -> None:
     with closing(sqlite3.connect(mirror)) as connection:
-        connection.execute("UPDATE stored_snapshots SET state = state || x'00'")
+        connection.execute("UPDATE stored_snapshots SET state = CAST(state || x'00' AS BLOB)")
         connection.commit()
 
 
@@ -72,9 +75,7 @@ def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path]
         again = client.execute(commands[:half])
         client.execute(commands[half:])
     assert [(o.code, o.events) for o in again if o.status == "repeated"] == [
-        (o.code, o.events)
-        for o, repeat in zip(first, again, strict=True)
-        if repeat.status == "repeated"
+        (o.code, o.events) for o, repeat in zip(first, again, strict=True) if repeat.status == "repeated"
     ]
     assert seen(settings).accounts == in_file(settings.mirror(0))
 

@@ -48,7 +48,11 @@ def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: P
             code, said = older.ended()
             assert not failed
     assert code == 2
-    assert said.strip().splitlines()[-1].startswith("writer-fenced: partition 0: another writer has taken it over")
+    assert (
+        said.strip()
+        .splitlines()[-1]
+        .startswith("writer-fenced: partition 0: another writer has taken it over")
+    )
     assert {outcome.status for outcome in outcomes} <= {"accepted", "repeated", "refused"}
     seen(settings)
 

@@ -101,7 +101,7 @@ def asked(question: Any, *about: Any, **then: Any) -> Any:
     return [one.to_json() for one in answer] if isinstance(answer, list) else answer.to_json()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps(), st.lists(st.tuples(instants, instants), min_size=3, max_size=6))
 def test_answers_equal_those_of_a_naive_reference(history: list[Step], pairs: list[tuple[int, int]]) -> None:
     with a_path() as path:
@@ -208,7 +208,7 @@ def test_no_answer_depends_on_who_looked_when(
                 assert _timeless(answers[0]) == _timeless(answers[1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps(), steps(20), st.integers(1, 100 * DAY), st.data())
 def test_a_final_answer_never_changes_whatever_is_recorded_afterwards(
     history: list[Step], more: list[Step], after: int, data: st.DataObject

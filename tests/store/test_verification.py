@@ -105,7 +105,7 @@ def test_a_log_with_every_event_there_is_is_clean(original: Path) -> None:
     assert report.to_json()["clean"] is True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps(40), st.integers(1, 9), st.booleans())
 def test_whatever_the_ledger_writes_is_clean(history: list[Step], size: int, closed: bool) -> None:
     happened = commands(history)
@@ -135,7 +135,7 @@ def test_progress_is_told_to_the_end(original: Path) -> None:
 # --- something was changed ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED + DERIVED))
@@ -155,7 +155,7 @@ def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> No
             assert not verify(path).clean, (table, names[column], row[column], value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from((*CHAINED, *DERIVED[:2], "schemas")))
@@ -172,7 +172,7 @@ def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None
         assert not verify(path).clean
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_swapped_rows_are_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED))
@@ -283,7 +283,7 @@ def content(path: Path) -> list[Any] | None:
         return None
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_every_changed_byte_of_the_file_is_found_unless_it_changes_nothing(
     original: Path, data: st.DataObject

@@ -10,7 +10,9 @@ from ledger.entrypoints.cli.files import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
 from ledger.entrypoints.cli.logs import add_log
 from ledger.entrypoints.cli.options import remember_options
+from ledger.entrypoints.cli.projecting import add_projecting
 from ledger.entrypoints.cli.questions import add_questions
+from ledger.entrypoints.cli.serving import add_serving
 from ledger.entrypoints.cli.shell import OneLineGroup
 from ledger.entrypoints.cli.simulating import add_simulation
 from ledger.entrypoints.cli.ticking import add_ticking
@@ -34,7 +36,17 @@ def root(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
-for add in (add_files, add_simulation, add_questions, add_log, add_ticking, add_keeping, add_verbs):
+for add in (
+    add_files,
+    add_simulation,
+    add_questions,
+    add_log,
+    add_ticking,
+    add_serving,
+    add_keeping,
+    add_projecting,
+    add_verbs,
+):
     add(app)
 
 

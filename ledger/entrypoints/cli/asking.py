@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 import typer
 
+from ledger.bootstrap import positions_of
 from ledger.domain.calendar import format_instant, parse_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.fields import read_msisdn
@@ -36,6 +37,13 @@ def _instant(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is {error}") from None
 
 
+def _position(text: str) -> dict[int, int]:
+    try:
+        return dict(positions_of(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no position such as 0:120") from None
+
+
 def _subject(text: str) -> str:
     number, mark, generation = text.partition("#")
     try:
@@ -61,6 +69,16 @@ KnownAt = Annotated[
         metavar="INSTANT",
         parser=_instant,
         help="As it was known then (default: now).",
+        show_default=False,
+    ),
+]
+AtLeast = Annotated[
+    dict[int, int] | None,
+    typer.Option(
+        "--at-least",
+        metavar="POSITION",
+        parser=_position,
+        help="Only once that position is taken in, as a command's outcome says it.",
         show_default=False,
     ),
 ]

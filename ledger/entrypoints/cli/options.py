@@ -10,9 +10,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from ledger import bootstrap
 from ledger import settings as configuration
-from ledger.application import Ledger
-from ledger.bootstrap import is_played
+from ledger.bootstrap import Taker
 from ledger.entrypoints.forms import CommandReader
 from ledger.errors import SettingsInvalid
 from ledger.settings import Settings, option_of
@@ -44,9 +44,11 @@ _OPTIONS: dict[str, Any] = {
         hidden=True,
         metavar="URL",
     ),
-    "kafka": _option(option_of("kafka"), "Bootstrap servers (PULSA_KAFKA).", hidden=True),
+    "kafka": _option(
+        option_of("kafka"), "Bootstrap servers (PULSA_KAFKA): Kafka is the log.", metavar="HOST:PORT"
+    ),
     "registry": _option(
-        option_of("registry"), "Schema registry (PULSA_REGISTRY).", hidden=True, metavar="URL"
+        option_of("registry"), "Schema registry of that log (PULSA_REGISTRY).", metavar="URL"
     ),
 }
 
@@ -63,10 +65,10 @@ def now_of(settings: Settings) -> int:
     return wall_clock() if settings.now is None else settings.now
 
 
-def reader_for(ledger: Ledger, settings: Settings) -> CommandReader:
+def reader_for(ledger: Taker, settings: Settings) -> CommandReader:
     """Reads commands for a log, dated as its clock demands. Raises SettingsInvalid."""
     now = settings.now
-    if is_played(ledger):
+    if ledger.played:
         return CommandReader(played=True, now=None if now is None else lambda: now)
     if now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
@@ -89,7 +91,10 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
             given["options"] = options
         if "ctx" in own.parameters:
             given["ctx"] = ctx
-        return command(configuration.read(options), **given)
+        try:
+            return command(configuration.read(options), **given)
+        finally:
+            bootstrap.close()
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *_parameters()]

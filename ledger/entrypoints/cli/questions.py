@@ -10,7 +10,7 @@ from ledger.bootstrap import known_terms, queries
 from ledger.domain.calendar import Zone, format_instant, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import AsOf, KnownAt, Number, Numbers, each, final_or_not
+from ledger.entrypoints.cli.asking import AsOf, AtLeast, KnownAt, Number, Numbers, each, final_or_not
 from ledger.entrypoints.cli.options import now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.ussd import enquiry_text
@@ -31,9 +31,9 @@ LedgerAccounts = Annotated[
 Each = Annotated[bool, typer.Option("--each", help="Every customer's account by itself.")]
 
 
-def _queries(settings: Settings) -> Queries:
+def _queries(settings: Settings, at_least: dict[int, int] | None = None) -> Queries:
     now = now_of(settings)
-    return queries(settings, lambda: now)
+    return queries(settings, lambda: now, at_least=at_least)
 
 
 def enquiry(
@@ -42,12 +42,13 @@ def enquiry(
     all_: All = False,
     as_of: AsOf = None,
     known_at: KnownAt = None,
+    at_least: AtLeast = None,
     as_json: AsJson = False,
 ) -> int:
     """Credit, validity, state and use of numbers; without --json in the words that *999# answers with."""
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
-    asked = _queries(settings)
+    asked = _queries(settings, at_least)
     zones: dict[str, Zone] = {} if as_json else {terms.id: terms.zone for terms in known_terms(settings)}
 
     def answer(found: Enquiry) -> None:
@@ -63,9 +64,15 @@ def enquiry(
     return each(msisdn or [], lambda subject: answer(asked.enquiry(subject, as_of=as_of, known_at=known_at)))
 
 
-def outcome(settings: Settings, msisdn: Number, command_id: CommandId, as_json: AsJson = False) -> int:
+def outcome(
+    settings: Settings,
+    msisdn: Number,
+    command_id: CommandId,
+    at_least: AtLeast = None,
+    as_json: AsJson = False,
+) -> int:
     """What became of a command."""
-    found = _queries(settings).outcome(msisdn, command_id)
+    found = _queries(settings, at_least).outcome(msisdn, command_id)
     if as_json:
         say_json(found.to_json())
     else:
@@ -94,10 +101,11 @@ def history(
     refused: Refused = False,
     as_of: AsOf = None,
     known_at: KnownAt = None,
+    at_least: AtLeast = None,
     as_json: AsJson = False,
 ) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    for line in _queries(settings).history(msisdn, refused=refused, as_of=as_of, known_at=known_at):
+    for line in _queries(settings, at_least).history(msisdn, refused=refused, as_of=as_of, known_at=known_at):
         if as_json:
             say_json(line.to_json())
         else:
@@ -126,10 +134,11 @@ def balance(
     ledger_account: LedgerAccounts,
     as_of: AsOf = None,
     known_at: KnownAt = None,
+    at_least: AtLeast = None,
     as_json: AsJson = False,
 ) -> int:
     """The balance of ledger accounts, a line for each unit."""
-    asked = _queries(settings)
+    asked = _queries(settings, at_least)
 
     def answer(name: str) -> None:
         for found in asked.balance(name, as_of=as_of, known_at=known_at):
@@ -141,9 +150,15 @@ def balance(
     return each(ledger_account, answer)
 
 
-def transit(settings: Settings, as_of: AsOf = None, known_at: KnownAt = None, as_json: AsJson = False) -> int:
+def transit(
+    settings: Settings,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    at_least: AtLeast = None,
+    as_json: AsJson = False,
+) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
-    found = _queries(settings).transit(as_of=as_of, known_at=known_at)
+    found = _queries(settings, at_least).transit(as_of=as_of, known_at=known_at)
     if as_json:
         for one in found:
             say_json(one.to_json())
@@ -165,9 +180,15 @@ def transit(settings: Settings, as_of: AsOf = None, known_at: KnownAt = None, as
     return shell.DONE
 
 
-def states(settings: Settings, as_of: AsOf = None, known_at: KnownAt = None, as_json: AsJson = False) -> int:
+def states(
+    settings: Settings,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    at_least: AtLeast = None,
+    as_json: AsJson = False,
+) -> int:
     """How many accounts, and how many numbers, are in each state."""
-    found = _queries(settings).states(as_of=as_of, known_at=known_at)
+    found = _queries(settings, at_least).states(as_of=as_of, known_at=known_at)
     if as_json:
         say_json(found.to_json())
         return shell.DONE
@@ -183,10 +204,11 @@ def trial_balance(
     each_: Each = False,
     as_of: AsOf = None,
     known_at: KnownAt = None,
+    at_least: AtLeast = None,
     as_json: AsJson = False,
 ) -> int:
     """The balance of every ledger account; each unit sums to zero."""
-    found = _queries(settings).trial_balance(each=each_, as_of=as_of, known_at=known_at)
+    found = _queries(settings, at_least).trial_balance(each=each_, as_of=as_of, known_at=known_at)
     if as_json:
         say_json(found.to_json())
         return shell.DONE

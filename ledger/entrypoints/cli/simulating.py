@@ -10,7 +10,6 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import say
 from ledger.errors import SettingsInvalid
-from ledger.simulation import simulate
 
 Subscribers = Annotated[int, typer.Option("--subscribers", metavar="N", min=1, help="How many.")]
 Months = Annotated[
@@ -26,6 +25,8 @@ def simulate_(subscribers: Subscribers, months: Months, out: Out, seed: Seed = 1
     """Write the records of a made-up population, for a played log, in the order in which they are to be ingested."""
     if out.is_dir() and any(out.iterdir()):
         raise SettingsInvalid(f"--out: {out} is not empty")
+    from ledger.simulation import simulate  # nothing else has a use for it
+
     for path in simulate(subscribers, months, seed, out):
         say(str(path))
     return shell.DONE

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.bootstrap import is_played, writer
+from ledger.bootstrap import writer
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, with_settings
@@ -50,22 +50,33 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
     return shell.DONE
 
 
-def _tick(settings: Settings) -> Tick:
-    """Opens the log for one tick only, so that others can write between two."""
+def _tick(settings: Settings) -> list[Tick]:
+    """A tick of each partition. Opens the log for one tick only, so that others can write between two."""
+    if settings.kafka is not None:
+        from ledger.entrypoints.kafka.clock import kafka_clock
+
+        with kafka_clock(settings) as clock:
+            _check_now(settings, played=clock.played)
+            return clock.tick(now_of(settings))
     with writer(settings) as ledger:
-        played, now = is_played(ledger), settings.now
-        if played and now is None:
-            raise SettingsInvalid("PULSA_NOW, --now: a played log's time has to be stated")
-        if not played and now is not None:
-            raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
-        return advance(ledger, now_of(settings))
+        _check_now(settings, played=ledger.played)
+        return [advance(ledger, now_of(settings))]
 
 
-def _say(tick: Tick, *, as_json: bool) -> None:
-    if as_json:
-        say_json(tick.to_json())
-    else:
-        say(f"{counted(tick.due, 'number')} due, closed through {format_instant(tick.closed_through)}")
+def _check_now(settings: Settings, *, played: bool) -> None:
+    if played and settings.now is None:
+        raise SettingsInvalid("PULSA_NOW, --now: a played log's time has to be stated")
+    if not played and settings.now is not None:
+        raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
+
+
+def _say(ticks: list[Tick], *, as_json: bool) -> None:
+    for tick in ticks:
+        if as_json:
+            say_json(tick.to_json())
+            continue
+        place = f"partition {tick.position.partition(':')[0]}: " if len(ticks) > 1 else ""
+        say(f"{place}{counted(tick.due, 'number')} due, closed through {format_instant(tick.closed_through)}")
 
 
 @contextmanager

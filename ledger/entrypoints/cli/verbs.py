@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import typer
 
-from ledger.bootstrap import writer
+from ledger.bootstrap import taker
 from ledger.domain.commands import Command
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, signed, with_settings
 from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
 from ledger.entrypoints.forms import command_schemas, may_lack
 from ledger.errors import Invalid
-from ledger.outcomes import REFUSED, Outcome
+from ledger.outcomes import REFUSED, UNKNOWN, Outcome
 from ledger.settings import Settings
 
 _PANEL = "Commands"
@@ -66,6 +66,8 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
             say_json(outcome.to_json())
         else:
             say_outcome(outcome)
+        if outcome.status == UNKNOWN:
+            return shell.FAILED
         return shell.DONE if outcome.code is None else shell.REFUSED
 
     kinds = inspect.Parameter
@@ -104,11 +106,11 @@ def _parameter(field: dict[str, Any]) -> inspect.Parameter:
 
 
 def _execute(settings: Settings, given: dict[str, str]) -> Outcome:
-    with writer(settings) as ledger:
+    with taker(settings) as ledger:
         try:
             command: Command = reader_for(ledger, settings).from_text(given)
         except Invalid as refusal:
-            head = ledger.ledger_recorder.max_notification_id() or 0
+            partition, _, head = ledger.position.partition(":")
             id_ = given["command_id"]
-            return Outcome(id_, REFUSED, refusal.code, refusal.message, (), ledger.partition, head, 0)
+            return Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
         return ledger.execute([command])[0]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ledger.application import Ledger
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.entrypoints.kafka.intake import Intake
 from ledger.errors import CommandDefect
+from ledger.outcomes import Outcome
 from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder, Received
 from ledger.store.kafka.registry import SchemaIds
+
+
+class Served(NamedTuple):
+    """What became of a poll's records: an outcome for each, and those that went to the dead topic."""
+
+    outcomes: Sequence[Outcome]
+    dead: Sequence[Received]
 
 
 class OwnedPartition:
@@ -34,8 +42,8 @@ class OwnedPartition:
         """The offset to go on from: after the last command that was answered."""
         return self.recorder.progress.commands
 
-    def serve(self, records: Sequence[Any], group: Any) -> int:  # noqa: ANN401 - kafka-python's
-        """Decides a poll's records in one transaction; returns how many went to the dead topic.
+    def serve(self, records: Sequence[Any], group: Any) -> Served:  # noqa: ANN401 - kafka-python's
+        """Decides a poll's records in one transaction.
 
         Raises WriterFenced, CommitUncertain, PolicyRefused or LogDamaged; then the partition is of no use any more.
         """
@@ -46,13 +54,17 @@ class OwnedPartition:
             commands = [command for _, command in taken if command is not None]
             self.recorder.delivery = Delivery(received, group)
             try:
-                self.ledger.execute(commands)
+                decided = self.ledger.execute(commands)
             except CommandDefect as defect:
                 taken = self._without(taken, cast("Command", defect.command), str(defect), head)
                 continue
             finally:
                 self.recorder.delivery = None
-            return sum(one.dead is not None for one in received)
+            answered = iter(decided)
+            return Served(
+                [one.outcome or next(answered) for one in received],
+                [one for one in received if one.dead is not None],
+            )
 
     def _without(
         self, taken: list[tuple[Received, Command | None]], faulty: Command, reason: str, head: int

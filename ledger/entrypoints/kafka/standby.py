@@ -7,7 +7,6 @@ from collections.abc import Collection
 
 import structlog
 
-from ledger.errors import LogDamaged
 from ledger.store.kafka import mirror
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
@@ -53,7 +52,10 @@ class Standby:
             self._mirrors.pop(partition).close()
         for partition in set(partitions) - set(self._mirrors):
             self._mirrors[partition] = mirror.opened(self._settings, self._place, partition, Mirror)
-        self._follow()
+        try:
+            self._follow()
+        except mirror.UNUSABLE as error:
+            self._start_over(str(error))
 
     def release(self, partition: int) -> None:
         """Lets go of one mirror, which its recorder is to open."""
@@ -67,7 +69,7 @@ class Standby:
         self._looked = now
         try:
             self._follower.advance(_CATCHING_UP if wanted else _SLICE)
-        except LogDamaged as error:
+        except mirror.UNUSABLE as error:
             self._start_over(str(error))
 
     def is_caught_up(self, partition: int) -> bool:
@@ -76,7 +78,7 @@ class Standby:
             return False
         try:
             return self._follower.is_caught_up(partition)
-        except LogDamaged as error:
+        except mirror.UNUSABLE as error:
             self._start_over(str(error))
             return False
 

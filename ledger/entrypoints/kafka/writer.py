@@ -17,7 +17,8 @@ from kafka.structs import TopicPartition
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
-from ledger.errors import CommitUncertain, LogDamaged, LogUnreachable, RegistryUnreachable
+from ledger.entrypoints.kafka.watching import Watch
+from ledger.errors import CommitUncertain, LedgerError, LogUnreachable, RegistryUnreachable, WriterFenced
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
@@ -47,6 +48,7 @@ class Writer:
         instance: str | None = None,
         group: str | None = None,
         on_serving: Callable[[int], None] = lambda _: None,
+        watch: Watch | None = None,
     ) -> None:
         self.settings = settings
         self.batch = batch
@@ -55,11 +57,13 @@ class Writer:
         """A name that this writer keeps from one start to the next: then the group need not wait for its old self."""
         self.group = group or settings.group
         self.on_serving = on_serving
+        self.watch = watch or Watch()
         self._terms = list(terms)
         self._stopped = threading.Event()
         self._assignment = _Assignment()
         self._owned: dict[int, OwnedPartition] = {}
-        self._opening: set[int] = set()
+        self._opening: dict[int, float] = {}
+        """Partitions that are being taken over, and since when."""
 
     def stop(self) -> None:
         """Finishes the batch at hand, commits it and leaves the group."""
@@ -121,27 +125,34 @@ class Writer:
             owned = self._owned.get(tp.partition)
             if owned is not None:
                 self._serve(owned, records)
+        self._tell_what_waits()
         self._standby.advance(wanted=self._opening)
         for partition in sorted(self._opening):
             if self._standby.is_caught_up(partition):
                 self._take_over(partition)
 
+    def _tell_what_waits(self) -> None:
+        for partition in self._owned:
+            tp = TopicPartition(self.settings.commands, partition)
+            end = self._consumer.highwater(tp)
+            if end is not None:
+                self.watch.behind(partition, max(end - self._consumer.position(tp), 0))
+
     def _serve(self, owned: OwnedPartition, records: Sequence[Any]) -> None:
         started = time.monotonic()
         try:
-            dead = owned.serve(records, self._consumer.group_metadata())
-        except (*_PASSING, LogDamaged) as error:
+            served = owned.serve(records, self._consumer.group_metadata())
+        except WriterFenced:
+            self.watch.fenced(owned.partition)
+            raise
+        except (*_PASSING, *mirror.UNUSABLE) as error:
             # Whether it was recorded only the log can tell: begin again as on assignment.
             _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
             self._give_up(owned.partition)
-            if isinstance(error, LogDamaged):
-                mirror.remove(self.settings.mirror(owned.partition))
+            self._discard(owned.partition, error)
             self._open(owned.partition)
             return
-        took = round(time.monotonic() - started, 4)
-        _log.debug("batch", partition=owned.partition, commands=len(records), dead=dead, seconds=took)
-        if dead:
-            _log.error("dead commands", partition=owned.partition, commands=dead)
+        self.watch.served(owned.partition, served.outcomes, served.dead, time.monotonic() - started)
 
     # --- partitions come and go ---------------------------------------------------------------------------------------
 
@@ -150,7 +161,9 @@ class Writer:
         assigned = self._assignment.current()
         for partition in set(self._owned) - assigned:
             self._give_up(partition)
-        self._opening &= assigned
+        self._opening = {
+            partition: since for partition, since in self._opening.items() if partition in assigned
+        }
         for partition in self._assignment.fresh():
             if partition in assigned:
                 self._give_up(partition)
@@ -159,23 +172,29 @@ class Writer:
 
     def _open(self, partition: int) -> None:
         self._consumer.pause(TopicPartition(self.settings.commands, partition))
-        self._opening.add(partition)
+        self._opening.setdefault(partition, time.monotonic())
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
     def _take_over(self, partition: int) -> None:
         self._standby.release(partition)
         try:
             owned = OwnedPartition(self.settings, self._ids, self._terms, partition, self._place.partitions)
-        except _PASSING as error:
-            _log.warning("taking over failed", partition=partition, reason=str(error))
+        except (*_PASSING, *mirror.UNUSABLE) as error:
+            _log.warning("taking over failed", partition=partition, code=error.code, reason=str(error))
+            self._discard(partition, error)
             return
-        self._opening.discard(partition)
+        self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
         self._owned[partition] = owned
         tp = TopicPartition(self.settings.commands, partition)
         self._consumer.seek(tp, owned.next_command)
         self._consumer.resume(tp)
         _log.info("serving", partition=partition, next_command=owned.next_command)
         self.on_serving(partition)
+
+    def _discard(self, partition: int, error: LedgerError) -> None:
+        """Throws the mirror away, if that is what was wrong."""
+        if isinstance(error, mirror.UNUSABLE):
+            mirror.remove(self.settings.mirror(partition))
 
     def _give_up(self, partition: int) -> None:
         owned = self._owned.pop(partition, None)

@@ -13,10 +13,18 @@ from kafka import errors as kafka
 
 from ledger.errors import CommitUncertain, LogUnreachable, SettingsInvalid, WriterFenced
 
-BOOTSTRAP_TIMEOUT_MS = 8000
+BOOTSTRAP_TIMEOUT_MS = 6000
 """How long a broker may take to answer at all before that is said to be wrong."""
+RECONNECT_AFTER_MS = 1000
+"""How long a client that lost its broker waits at most before it tries again."""
+QUESTION_TIMEOUT_MS = 5000
+"""How long a question about offsets may take before it is given up, to be asked again."""
 
-_FENCED = (kafka.ProducerFencedError, kafka.InvalidProducerEpochError, kafka.TransactionCoordinatorFencedError)
+_FENCED = (
+    kafka.ProducerFencedError,
+    kafka.InvalidProducerEpochError,
+    kafka.TransactionCoordinatorFencedError,
+)
 _TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
 _DENIED = (kafka.SaslAuthenticationFailedError, kafka.AuthorizationError)
 
@@ -77,6 +85,7 @@ class KafkaSettings:
         return {
             "bootstrap_servers": self.bootstrap.split(","),
             "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+            "reconnect_backoff_max_ms": RECONNECT_AFTER_MS,
             **self.client,
         }
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 
-from ledger.errors import ClockMismatch, LogDamaged
+from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
 from ledger.store.kafka.follower import Follower
@@ -63,7 +63,7 @@ def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition:
     try:
         recorder.take_over(settings, ids, place.partitions)
         _catch_up(recorder, settings, ids)
-    except LogDamaged:
+    except mirror.UNUSABLE:
         recorder.close()
         mirror.remove(settings.mirror(partition))
         recorder = mirror.opened(settings, place, partition, KafkaRecorder)
@@ -94,4 +94,6 @@ def _settle_clock(recorder: KafkaRecorder, settings: KafkaSettings) -> None:
     recorder.set_clock_mode(settings.clock or "live")
     mode = recorder.clock_mode()
     if settings.clock is not None and mode != settings.clock:
-        raise ClockMismatch(f"partition {recorder.partition} was created {mode}; {settings.clock} was asked for")
+        raise ClockMismatch(
+            f"partition {recorder.partition} was created {mode}; {settings.clock} was asked for"
+        )

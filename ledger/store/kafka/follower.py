@@ -12,7 +12,7 @@ from kafka.structs import TopicPartition
 
 from ledger.errors import LogDamaged
 from ledger.store.codec import Codec
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.mirror import Arrived, Mirror, Progress
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
 from ledger.store.kafka.registry import SchemaIds
@@ -98,7 +98,7 @@ class Follower:
         progress = self._progress[partition]
         events, replies = self._topics(partition)
         with reported("the topics"):
-            ends = self._consumer.end_offsets([events, replies])
+            ends = self._consumer.end_offsets([events, replies], timeout_ms=QUESTION_TIMEOUT_MS)
             at_end = all(self._consumer.position(tp) >= ends[tp] for tp in (events, replies))
         if ends[events] < progress.events or ends[replies] < progress.replies:
             raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")

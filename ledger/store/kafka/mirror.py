@@ -17,7 +17,7 @@ import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
 from ledger.domain.events import EVENT_TYPES
-from ledger.errors import LedgerError, LogDamaged
+from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogUnreadable
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
@@ -27,6 +27,8 @@ from ledger.store.layout import reported
 from ledger.store.schemas import RecordSchema
 from ledger.store.sqlite import Datastore, Pool, Recorder
 
+UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
+"""What is wrong with a mirror that is to be made again."""
 _DIGEST_BYTES = 32
 _CREATED = "ledger.log.LogCreated"
 
@@ -107,9 +109,13 @@ class Mirror(Recorder):
     @staticmethod
     def progress_in(cursor: library.SQLiteCursor) -> Progress:
         """How far the mirror goes, as a transaction sees it."""
-        cursor.execute("SELECT name, value FROM meta WHERE name IN ('next_event','next_reply','next_command','last_event')")
+        cursor.execute(
+            "SELECT name, value FROM meta WHERE name IN ('next_event','next_reply','next_command','last_event')"
+        )
         found = {row[0]: int(row[1]) for row in cursor.fetchall()}
-        return Progress(*(found.get(name, default) for name, default in zip(_PROGRESS, Progress(), strict=True)))
+        return Progress(
+            *(found.get(name, default) for name, default in zip(_PROGRESS, Progress(), strict=True))
+        )
 
     @staticmethod
     def _advance(cursor: library.SQLiteCursor, progress: Progress) -> None:
@@ -159,7 +165,9 @@ class Mirror(Recorder):
             found, name, version, topic, state, digest = row
             before = self._digest_before(cursor, name, version, fresh)
             if found != expected or event_digest(before, topic, state) != digest:
-                message = f"the record of {self.partition}:{found} is not the event {self.partition}:{expected}"
+                message = (
+                    f"the record of {self.partition}:{found} is not the event {self.partition}:{expected}"
+                )
                 raise LogDamaged(f"{message} that its digest names")
             fresh[name] = (version, digest)
 
@@ -193,7 +201,8 @@ class Mirror(Recorder):
     ) -> Sequence[StoredEvent]:
         """An account's events. Raises LogDamaged where their chain does not hold."""
         if desc or limit is not None:
-            return super().select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+            with reported(self.datastore.pool.db_name):
+                return super().select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
         name = originator_id.hex if isinstance(originator_id, UUID) else originator_id
         with self._reading() as cursor:
             cursor.execute(
@@ -214,11 +223,18 @@ class Mirror(Recorder):
             before = bytes(digest)
         return found
 
+    def max_notification_id(self) -> int:
+        """The ordinal of the last event."""
+        with reported(self.datastore.pool.db_name):
+            return super().max_notification_id()
+
     def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
         """Keeps snapshots, each with a digest of its own."""
         super().snapshot(
             [
-                StoredEvent(s.originator_id, s.originator_version, s.topic, _sealed(s.topic, s.state) + s.state)
+                StoredEvent(
+                    s.originator_id, s.originator_version, s.topic, _sealed(s.topic, s.state) + s.state
+                )
                 for s in stored_events
             ]
         )

@@ -105,7 +105,9 @@ class KafkaRecorder(Mirror):
         return partition_of(subject, self._partitions) == self.partition
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], **others: Any  # noqa: ANN401 - handed on
+        self,
+        stored_events: Sequence[StoredEvent],
+        **others: Any,  # noqa: ANN401 - handed on
     ) -> Sequence[int] | None:
         """Writes it all in one Kafka transaction, and then to the mirror.
 

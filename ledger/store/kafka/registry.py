@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,13 @@ from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 _TIMEOUT = 8.0
 _TYPE = "application/vnd.schemaregistry.v1+json"
 _NOT_FOUND = 404
+_CONFLICT = 409
 _MAGIC = b"\0"
 _PREFIX_BYTES = 5
+
+
+class RegistryConflict(RegistryRefused):
+    """The setting is there already."""
 
 
 class Registry:
@@ -35,7 +41,8 @@ class Registry:
         body = {"schema": schema.text}
         known = self._call("POST", f"/subjects/{name}", body, missing_is_none=True)
         if known is None:
-            self._call("PUT", f"/config/{name}", {"compatibility": "FULL_TRANSITIVE"})
+            with suppress(RegistryConflict):  # another process starts at the same moment, and says the same
+                self._call("PUT", f"/config/{name}", {"compatibility": "FULL_TRANSITIVE"})
             known = self._call("POST", f"/subjects/{name}/versions", body)
         return int(known["id"])
 
@@ -61,7 +68,8 @@ class Registry:
                 if missing_is_none and error.code == _NOT_FOUND:
                     return None
                 message = error.read(500).decode("utf-8", "replace")
-            raise RegistryRefused(f"{method} {self.url}{path}: {error.code} {message}") from error
+            refused = RegistryConflict if error.code == _CONFLICT and method == "PUT" else RegistryRefused
+            raise refused(f"{method} {self.url}{path}: {error.code} {message}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise RegistryUnreachable(f"{self.url}: {error}") from error
 

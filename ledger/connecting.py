@@ -1,0 +1,256 @@
+"""The log on Kafka as the settings say: commands go to its writers, questions are answered from mirrors of it.
+
+Each process has mirrors of its own, in the first folder that no other process is using.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+
+from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
+from ledger.settings import Settings
+from ledger.store.codec import Codec
+from ledger.store.kafka import mirror, topics
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.follower import Follower
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.registry import schema_ids
+from ledger.store.lock import WriterLock
+from ledger.store.reading import SqliteReader, SqliteSnapshot
+
+_SLICE = 0.2
+"""Seconds that mirrors read on before progress is told."""
+
+Progress = Callable[[int, int], None]
+"""Told how many records are read, of how many."""
+
+
+def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
+    """Where the log is and how to connect, with mirrors in a folder of this process's own. Raises SettingsInvalid."""
+    if settings.kafka is None:
+        raise SettingsInvalid("PULSA_KAFKA: is not set; it names the brokers of a log on Kafka")
+    if settings.registry is None:
+        raise SettingsInvalid("PULSA_REGISTRY: is not set; a log on Kafka needs its schema registry")
+    for name in ("kafka_ca", "kafka_certificate", "kafka_key"):
+        path = getattr(settings, name)
+        if path is not None and not path.is_file():
+            raise SettingsInvalid(f"PULSA_{name.upper()}: there is no file {path}")
+    return KafkaSettings(
+        settings.kafka,
+        settings.registry,
+        mirrors,
+        prefix=settings.kafka_prefix,
+        partitions=settings.kafka_partitions,
+        clock=settings.clock if settings.clock_is_stated else None,
+        client=_client_arguments(settings),
+    )
+
+
+def _client_arguments(settings: Settings) -> dict[str, Any]:
+    """What kafka-python's clients are told of TLS and passwords."""
+    security = settings.kafka_security
+    arguments: dict[str, Any] = {}
+    if security != "PLAINTEXT":
+        arguments["security_protocol"] = security
+    if security.startswith("SASL_"):
+        if settings.kafka_user is None or settings.kafka_password is None:
+            raise SettingsInvalid(f"PULSA_KAFKA_USER, PULSA_KAFKA_PASSWORD: {security} needs both")
+        arguments["sasl_mechanism"] = settings.kafka_mechanism
+        arguments["sasl_plain_username"] = settings.kafka_user
+        arguments["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    elif settings.kafka_user is not None:
+        raise SettingsInvalid(f"PULSA_KAFKA_USER: {security} knows no users; set PULSA_KAFKA_SECURITY")
+    if security.endswith("SSL"):
+        files = (
+            ("ssl_cafile", settings.kafka_ca),
+            ("ssl_certfile", settings.kafka_certificate),
+            ("ssl_keyfile", settings.kafka_key),
+        )
+        arguments |= {name: str(path) for name, path in files if path is not None}
+    return arguments
+
+
+@contextmanager
+def own_mirrors(settings: Settings, kind: str) -> Iterator[KafkaSettings]:
+    """The settings with the first folder of a kind (`writer`, `reader`) that no other process is using."""
+    folder = settings.mirrors_folder
+    kafka_settings(settings, folder)  # what is wrong with the settings is said before anything is made
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count():
+        place = folder / f"{kind}-{number}"
+        lock = WriterLock(str(place))
+        try:
+            lock.acquire()
+        except LogLocked:
+            continue
+        try:
+            with _hinting(settings):
+                yield kafka_settings(settings, place)
+        finally:
+            lock.release()
+        return
+
+
+@contextmanager
+def _hinting(settings: Settings) -> Iterator[None]:
+    """Says by which protocol no broker answers: one that speaks another answers nothing at all."""
+    try:
+        yield
+    except LogUnreachable as error:
+        if "no broker answers" not in str(error):
+            raise
+        raise LogUnreachable(f"{error} by {settings.kafka_security} (PULSA_KAFKA_SECURITY)") from error
+
+
+class Client(KafkaClient):
+    """Sends commands to the writers, and awaits their answers."""
+
+    position = "0:0"
+    """Stands where a command was refused before it was sent."""
+
+    @property
+    def played(self) -> bool:
+        """Whether commands state their own time."""
+        return self._stated_at
+
+
+@contextmanager
+def client(settings: Settings) -> Iterator[Client]:
+    """A client of the log that is set. Raises LogUnreachable, LogMissing, ClockMismatch or SettingsInvalid."""
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with _hinting(settings):
+        connected = Client(log, stated_at=is_played(settings, log), timeout=settings.timeout)
+    with closing(connected):
+        yield connected
+
+
+def is_played(settings: Settings, log: KafkaSettings) -> bool:
+    """Whether the log is played: as it says itself, or as is set while nothing is recorded yet."""
+    clock = clock_of(log)
+    if clock is not None and settings.clock_is_stated and clock != settings.clock:
+        raise ClockMismatch(f"the log was created {clock}, and {settings.clock} was asked for")
+    return (clock or settings.clock) == "played"
+
+
+def clock_of(log: KafkaSettings) -> str | None:
+    """`live` or `played`, as the first event of any partition says; None where nothing is recorded yet."""
+    place, ids, codec = topics.ensure(log, create=False), schema_ids(log), Codec()
+    with reported(f"Kafka at {log.bootstrap}"):
+        consumer = KafkaConsumer(
+            **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+        )
+        with closing(consumer):
+            every = [TopicPartition(log.events, partition) for partition in range(place.partitions)]
+            consumer.assign(every)
+            ends = consumer.end_offsets(every)
+            for tp in every:
+                consumer.assign([tp])
+                consumer.seek(tp, 0)
+                while consumer.position(tp) < ends[tp]:
+                    for record in consumer.poll(timeout_ms=200, max_records=1).get(tp, ()):
+                        schema, state = ids.from_wire(record.value)
+                        codec.learn([schema])
+                        return str(codec.record(state)["clock"])
+    return None
+
+
+class Followed:
+    """Mirrors of every partition, which read on whenever they are asked."""
+
+    def __init__(self, log: KafkaSettings) -> None:
+        self.settings = log
+        self._place = topics.ensure(log, create=False)
+        self._ids = schema_ids(log)
+        self._lock = threading.RLock()
+        self._follower: Follower | None = None
+        self.mirrors: dict[int, Mirror] = {}
+        self._open()
+
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return self._place.partitions
+
+    def partition_of(self, subject: str) -> int:
+        """The partition of a subject."""
+        return partition_of(subject, self.partitions)
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Reads all that is committed now. A mirror that is unlike its topic is made again."""
+        with self._lock:
+            try:
+                self._catch_up(progress)
+            except LogDamaged:
+                self.close()
+                for partition in range(self.partitions):
+                    mirror.remove(self.settings.mirror(partition))
+                self._open()
+                self._catch_up(progress)
+
+    def close(self) -> None:
+        """Closes files and connections."""
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+        for kept in self.mirrors.values():
+            kept.close()
+        self.mirrors.clear()
+
+    def readers(self) -> list[MirrorReader]:
+        """A reader of each partition, up to date whenever it is asked."""
+        return [MirrorReader(self, partition) for partition in range(self.partitions)]
+
+    def _open(self) -> None:
+        log, place = self.settings, self._place
+        self.mirrors = {p: mirror.opened(log, place, p, Mirror) for p in range(self.partitions)}
+        self._follower = Follower(log, self._ids)
+        self._follower.follow(self.mirrors)
+
+    def _catch_up(self, progress: Progress | None) -> None:
+        follower = self._follower
+        if follower is None:
+            raise LogDamaged("the mirrors are closed")
+        done = 0
+        waiting = set(self.mirrors)
+        while waiting := {partition for partition in waiting if not follower.is_caught_up(partition)}:
+            done += follower.advance(_SLICE)
+            if progress is not None:
+                progress(done, 0)
+
+
+class MirrorReader:
+    """Reads the mirror of one partition, after it has read all that is committed."""
+
+    def __init__(self, followed: Followed, partition: int) -> None:
+        self.partition = partition
+        self._followed = followed
+        self._reader = SqliteReader(followed.settings.mirror(partition), partition)
+
+    @property
+    def path(self) -> Path:
+        """The mirror's file."""
+        return self._reader.path
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """The partition as it stands now."""
+        self._followed.catch_up()
+        with self._reader.snapshot() as log:
+            yield log
+
+
+@contextmanager
+def followed(settings: Settings) -> Iterator[Followed]:
+    """Mirrors of the log that is set, for questions. Raises LogUnreachable, LogMissing or SettingsInvalid."""
+    with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+        yield mirrors

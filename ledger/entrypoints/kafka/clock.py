@@ -1,0 +1,82 @@
+"""The clock of a log on Kafka: it knows from mirrors what is due, and sends commands like anybody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from ledger.connecting import Client, Followed, client, followed
+from ledger.domain.account import NEVER
+from ledger.domain.commands import Command
+from ledger.entrypoints.clock import Tick, advance
+from ledger.errors import LedgerError
+from ledger.outcomes import Outcome
+from ledger.settings import Settings
+
+_log = structlog.get_logger()
+
+
+class Partition:
+    """One partition as the clock sees it."""
+
+    def __init__(self, mirrors: Followed, sender: Client, partition: int) -> None:
+        self.subject = f"log@{partition}"
+        self._mirrors = mirrors
+        self._sender = sender
+        self._partition = partition
+        self._reader = mirrors.readers()[partition]
+
+    @property
+    def closed_through(self) -> int:
+        """The instant through which it is closed."""
+        with self._reader.snapshot() as log:
+            closed = log.closed_through
+            return -NEVER if closed is None else closed
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been recorded yet."""
+        with self._reader.snapshot() as log:
+            return log.head == 0
+
+    def due(self, until: int, limit: int) -> list[str]:
+        """Numbers that something falls due for at or before an instant, earliest first."""
+        self._mirrors.catch_up()
+        return self._mirrors.mirrors[self._partition].due(until, limit)
+
+    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The outcome of each command."""
+        return self._sender.execute(commands)
+
+
+class KafkaClock:
+    """Advances and closes every partition."""
+
+    def __init__(self, mirrors: Followed, sender: Client) -> None:
+        self.played = sender.played
+        self._partitions = [Partition(mirrors, sender, number) for number in range(mirrors.partitions)]
+
+    def tick(self, now: int) -> list[Tick]:
+        """Closes each partition through `now` less the clock tolerance. Raises ClockRefused, or what Kafka raises."""
+        return [advance(partition, now) for partition in self._partitions]
+
+    def run(self, every: float, now: Callable[[], int], stopped: threading.Event) -> None:
+        """Ticks until stopped; what keeps one tick from being taken is logged, and the next comes all the same."""
+        while not stopped.is_set():
+            try:
+                ticks = self.tick(now())
+                due = sum(tick.due for tick in ticks)
+                _log.info("tick", due=due, positions=[tick.position for tick in ticks])
+            except LedgerError as error:
+                _log.warning("tick not taken", code=error.code, reason=str(error))
+            stopped.wait(every)
+
+
+@contextmanager
+def kafka_clock(settings: Settings) -> Iterator[KafkaClock]:
+    """The clock of the log that is set. Raises LogUnreachable, LogMissing or SettingsInvalid."""
+    with followed(settings) as mirrors, client(settings) as sender:
+        yield KafkaClock(mirrors, sender)

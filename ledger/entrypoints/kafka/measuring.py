@@ -1,0 +1,66 @@
+"""A writer that is watched by Prometheus: its figures, and the port that answers with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from ledger.entrypoints.kafka.watching import Watch
+from ledger.errors import SettingsInvalid
+from ledger.metrics import MirrorMetrics, WriterMetrics
+from ledger.outcomes import Outcome
+from ledger.store.kafka import topics
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.recorder import Received
+
+
+class Measured(Watch):
+    """Counts, besides writing the log."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._metrics = WriterMetrics(registry)
+
+    def served(
+        self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float
+    ) -> None:
+        """A batch was decided and committed in that time."""
+        super().served(partition, outcomes, dead, seconds)
+        self._metrics.served(partition, outcomes, dead, seconds)
+
+    def behind(self, partition: int, commands: int) -> None:
+        """So many commands wait behind those that were decided last."""
+        self._metrics.behind(partition, commands)
+
+    def taken_over(self, partition: int, seconds: float) -> None:
+        """A partition is served from here on."""
+        self._metrics.taken_over(partition, seconds)
+
+    def given_up(self, partition: int, code: str) -> None:
+        """A partition is to be taken over again."""
+        self._metrics.given_up(partition, code)
+
+    def fenced(self, partition: int) -> None:
+        """Another writer has taken a partition over."""
+        self._metrics.fenced(partition)
+
+
+@contextmanager
+def answering(
+    address: str, registry: CollectorRegistry, log: KafkaSettings, now: Callable[[], int]
+) -> Iterator[None]:
+    """Answers Prometheus at `host:port` meanwhile. Raises SettingsInvalid, or OSError where the port is taken."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingsInvalid(f"--metrics: not HOST:PORT (it is {address!r})")
+    place = topics.ensure(log)
+    mirrors = {partition: log.mirror(partition) for partition in range(place.partitions)}
+    registry.register(MirrorMetrics(mirrors, now))
+    server, thread = start_http_server(int(port), host, registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,216 @@
+"""Rebuilding projections: new tables beside the live ones, and one row changed to swap them.
+
+Readers look up the live generation in the transaction that they read in, so they never see a gap. A live runner goes
+on meanwhile; what it has taken in since is taken in here before the swap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import ClassVar, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain.terms import TermsBook
+from ledger.errors import DatabaseUnreachable, QueryRefused
+from projections.changes import Changes
+from projections.database import GENERATIONS, POSITIONS, Database
+from projections.projection import Batch, Projection
+from projections.reader import LogReader, Recorded
+from projections.runner import PROJECTIONS, Progress, batches, begin, places_of, publish
+
+BATCH = 20_000
+"""Events that are folded at once."""
+
+
+class UnknownProjection(QueryRefused):
+    """There is no projection of this name."""
+
+    code: ClassVar[str] = "unknown-projection"
+
+
+class Checked(NamedTuple):
+    """A table of which live and rebuilt rows were compared: how many rows, and how many of each differ."""
+
+    table: str
+    rows: int
+    only_live: int
+    only_rebuilt: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two are equal to the last cell."""
+        return self.only_live == self.only_rebuilt == 0
+
+
+class Rebuild:
+    """Makes the next generation of some projections (of all, where none is named) from the log's first event on."""
+
+    def __init__(
+        self,
+        database: Database,
+        readers: Sequence[LogReader],
+        names: Collection[str] = (),
+        *,
+        size: int = BATCH,
+    ) -> None:
+        unknown = sorted(set(names) - PROJECTIONS.keys())
+        if unknown:
+            raise UnknownProjection(
+                f"no projection is named {unknown[0]}; there are {', '.join(PROJECTIONS)}"
+            )
+        self._database = database
+        self._readers = readers
+        self._kinds = [PROJECTIONS[name] for name in PROJECTIONS if name in names or not names]
+        self._size = size
+        self._book = TermsBook()
+        self._made: list[Projection] = []
+
+    def swap(self, progress: Progress | None = None) -> int:
+        """Rebuilds, and puts what was rebuilt in the place of what was live; returns the number of events."""
+        total = self._make(progress)
+        with self._database.writing() as connection:
+            self._database.lock(connection)
+            self._follow(connection)
+            before = self._live(connection)
+            for made in self._made:
+                _put_live(connection, made)
+        self._drop([(made, before[made.name]) for made in self._made if made.name in before])
+        return total
+
+    def check(self, progress: Progress | None = None) -> list[Checked]:
+        """Rebuilds, compares every row with the live ones at the same position, and swaps nothing."""
+        self._make(progress)
+        try:
+            with self._database.writing() as connection:
+                self._database.lock(connection)
+                self._follow(connection)
+                before = self._live(connection)
+                return [
+                    checked
+                    for made in self._made
+                    if made.name in before
+                    for checked in _compared(connection, type(made)(before[made.name]), made)
+                ]
+        finally:
+            self._drop([(made, made.generation) for made in self._made])
+
+    # --- making -------------------------------------------------------------------------------------------------------
+
+    def _make(self, progress: Progress | None) -> int:
+        self._database.prepare()
+        with self._database.writing() as connection:
+            self._database.lock(connection)
+            live = self._live(connection)
+            self._made = [kind(live.get(kind.name, 0) + 1) for kind in self._kinds]
+            for made in self._made:
+                if made.generation > 2:  # noqa: PLR2004 - what a reader was still using when it was replaced
+                    type(made)(made.generation - 2).metadata.drop_all(connection)
+                made.metadata.drop_all(connection)  # of a rebuild that did not come to its end
+                made.metadata.create_all(connection)
+                connection.execute(sa.delete(POSITIONS).where(_own(made)))
+        with self._database.reading() as connection:
+            reached = _positions(connection)
+        total = 0
+        for reader in self._readers:
+            with reader.snapshot() as log:
+                last, end = 0, reached.get(log.partition) or log.head
+                for batch in batches(log, 1, self._size):
+                    events = _through(batch, end)
+                    if not events:
+                        break
+                    with self._database.writing() as connection:
+                        self._fold(connection, log.partition, events)
+                    last = events[-1].ordinal
+                    total += len(events)
+                    if progress is not None:
+                        progress(last, log.head)
+                with self._database.writing() as connection:
+                    for made in self._made:
+                        begin(connection, made, log.partition, last)
+        return total
+
+    def _fold(self, connection: Connection, partition: int, events: Sequence[Recorded]) -> None:
+        publish(events, self._book)
+        changes = Changes()
+        for made in self._made:
+            made.fold(Batch(partition, events, connection, self._book), changes)
+        changes.write(connection)
+
+    def _follow(self, connection: Connection) -> None:
+        """Takes in what the live generations have taken in meanwhile, and keeps them from going on."""
+        if not self._database.is_sqlite:
+            connection.execute(sa.select(POSITIONS).with_for_update())
+        reached = _reached(connection, self._made)
+        live = _positions(connection)
+        for reader in self._readers:
+            with reader.snapshot() as log:
+                start, end = reached.get(log.partition, 0), live.get(log.partition, 0)
+                for batch in batches(log, start + 1, self._size):
+                    events = _through(batch, end)
+                    if not events:
+                        break
+                    self._fold(connection, log.partition, events)
+                    for made in self._made:
+                        connection.execute(
+                            sa.update(POSITIONS)
+                            .where(_own(made), POSITIONS.c.partition == log.partition)
+                            .values(ordinal=events[-1].ordinal)
+                        )
+
+    def _live(self, connection: Connection) -> dict[str, int]:
+        return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+
+    def _drop(self, old: Sequence[tuple[Projection, int]]) -> None:
+        """Drops what nobody reads any more; what somebody still reads, the next rebuild drops."""
+        gone = [type(made)(generation) for made, generation in old]
+        with self._database.writing() as connection:
+            for projection in gone:
+                connection.execute(sa.delete(POSITIONS).where(_own(projection)))
+        with suppress(DatabaseUnreachable), self._database.writing() as connection:
+            self._database.lock(connection)
+            self._database.lock_readers_out(connection)
+            for projection in gone:
+                projection.metadata.drop_all(connection)
+
+
+def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:
+    return [found for found in events if found.ordinal <= end]
+
+
+def _positions(connection: Connection) -> dict[int, int]:
+    """The position of the live generations by partition."""
+    places = places_of(connection)
+    return {partition: max(place.ordinal for place in found) for partition, found in places.items()}
+
+
+def _own(made: Projection) -> sa.ColumnElement[bool]:
+    columns = POSITIONS.c
+    return sa.and_(columns.projection == made.name, columns.generation == made.generation)
+
+
+def _reached(connection: Connection, made: Sequence[Projection]) -> dict[int, int]:
+    found = sa.select(POSITIONS.c.partition, POSITIONS.c.ordinal).where(_own(made[0]))
+    return {row[0]: row[1] for row in connection.execute(found)}
+
+
+def _put_live(connection: Connection, made: Projection) -> None:
+    row = {"generation": made.generation, "version": made.version}
+    which = GENERATIONS.c.projection == made.name
+    if connection.execute(sa.update(GENERATIONS).where(which).values(row)).rowcount == 0:
+        connection.execute(sa.insert(GENERATIONS).values(projection=made.name, **row))
+
+
+def _compared(connection: Connection, live: Projection, made: Projection) -> list[Checked]:
+    found = []
+    for old, new in zip(live.metadata.sorted_tables, made.metadata.sorted_tables, strict=True):
+        one, other = (sa.select(*table.columns) for table in (old, new))
+        rows = connection.execute(sa.select(sa.func.count()).select_from(old)).scalar_one()
+        differing = []
+        for left, right in ((one, other), (other, one)):
+            rest = sa.except_(left, right).subquery()
+            differing.append(connection.execute(sa.select(sa.func.count()).select_from(rest)).scalar_one())
+        found.append(Checked(old.name.rpartition("_")[0], rows, *differing))
+    return found

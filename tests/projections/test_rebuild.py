@@ -1,0 +1,105 @@
+"""Rebuilding: equal to the live rows to the last cell, beside them, and never a gap for a reader."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+
+from ledger.store.reading import SqliteReader
+from projections.balances import Balances
+from projections.database import GENERATIONS
+from projections.rebuild import Rebuild, UnknownProjection
+from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
+from tests.projections.stored import contents, database, projected
+from tests.projections.test_stored import everything
+from tests.servers import postgres_url, run_directory  # noqa: F401
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps())
+def test_rebuilt_rows_equal_live_ones_to_the_last_cell(history: list[Step]) -> None:
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log.db"
+        play(log, commands(history))
+        with database(Path(folder) / "views.db") as opened:
+            projected(opened, log, size=5)
+            checked = Rebuild(opened, [SqliteReader(log)]).check()
+            assert checked
+            assert all(one.equal for one in checked)
+            before = contents(opened)
+            Rebuild(opened, [SqliteReader(log)]).swap()
+            assert contents(opened) == before
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_live_goes_on_after_a_rebuild(kind: str, tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
+        ask = projected(opened, log)
+        more = commands([(1, 0, "use", 2, 0)] * 30, since=BEGIN + 10**15, first=9000)
+        play(log, more[:10])
+        Rebuild(opened, [SqliteReader(log)]).swap()
+        Rebuild(opened, [SqliteReader(log)], ["balances", "usage"]).swap()
+        play(log, more[10:])
+        projected(opened, log)
+        with database(tmp_path / "whole.db") as whole:
+            fresh = projected(whole, log)
+            assert contents(opened) == contents(whole)
+            then = (BEGIN + 10**15, BEGIN + 10**15 + 10)
+            assert everything(ask, *then) == everything(fresh, *then)
+
+
+def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db") as opened:
+        projected(opened, log)
+        days = Balances(1).sums.days
+        with opened.writing() as connection:
+            some = sa.select(days.c.effective_day).limit(1).scalar_subquery()
+            connection.execute(
+                sa.update(days)
+                .where(days.c.account == "operator/usage", days.c.effective_day >= some)
+                .values(amount=days.c.amount + 1)
+            )
+        found = {c.table: c for c in Rebuild(opened, [SqliteReader(log)]).check() if not c.equal}
+        assert set(found) == {"balances_days"}
+        with opened.reading() as connection:
+            assert set(connection.execute(sa.select(GENERATIONS.c.generation)).scalars()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
+        ask = projected(opened, log)
+        expected = ask.trial_balance().rows
+        done = threading.Event()
+        answers: list[object] = []
+
+        def read() -> None:
+            while not done.is_set():
+                try:
+                    answers.append(ask.trial_balance().rows)
+                    answers.append(ask.enquiry(NUMBERS[0]).state and expected)
+                except Exception as error:  # noqa: BLE001 - reported by the test
+                    answers.append(error)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for _ in range(4):
+            Rebuild(opened, [SqliteReader(log)]).swap()
+        done.set()
+        reader.join()
+        assert answers
+        assert [answer for answer in answers if answer != expected] == []
+
+
+def test_a_name_that_is_no_projection_is_refused(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db") as opened, pytest.raises(UnknownProjection):
+        Rebuild(opened, [SqliteReader(log)], ["nonsense"])

@@ -1,0 +1,246 @@
+"""The runner: whatever kills it, cuts it off or runs beside it, rows and positions belong together."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from ledger.domain.calendar import SECOND
+from ledger.errors import (
+    DatabaseFormatUnknown,
+    DatabaseFull,
+    DatabaseUnreachable,
+    LogDamaged,
+    SettingsInvalid,
+)
+from ledger.local.postgres import LocalPostgres
+from ledger.store.reading import SqliteReader
+from projections.database import GENERATIONS, Database
+from projections.health import status
+from projections.runner import Runner
+from projections.stored import StoredQueries
+from tests.bench import population as p
+from tests.given import ledger_on
+from tests.projections.histories import a_log, commands, play
+from tests.projections.stored import NOW, contents, database, projected
+from tests.servers import postgres_url, run_directory  # noqa: F401
+
+KILLS = 20
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__])
+
+
+def _project(url: str, log: str, size: int) -> None:
+    """What a runner does, in a process of its own."""
+    Runner(Database(url), [SqliteReader(log)], size=size).catch_up()
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log that takes a second or so to project."""
+    path = tmp_path_factory.mktemp("long") / "log.db"
+    with ledger_on(path) as ledger:
+        p.open_accounts(ledger, 40)
+        p.execute(ledger, [p.usage(index, 40) for index in range(6000)])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_killed_at_random_moments_it_ends_as_one_that_was_not(
+    kind: str,
+    tmp_path: Path,
+    postgres_url: str,
+    long_log: Path,  # noqa: F811
+) -> None:
+    where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    with database(tmp_path / "whole.db") as whole, database(where) as opened:
+        projected(whole, long_log)
+        moments = random.Random(20230703)
+        url = opened.url.render_as_string(hide_password=False)
+        killed = 0
+        for _ in range(KILLS):
+            process = _CONTEXT.Process(target=_project, args=(url, str(long_log), 50))
+            process.start()
+            process.join(timeout=moments.uniform(0.05, 0.6))
+            killed += process.is_alive()
+            process.kill()
+            process.join()
+        assert killed
+        projected(opened, long_log)
+        assert contents(opened) == contents(whole)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_runners_on_the_same_projections_do_no_harm(
+    kind: str,
+    tmp_path: Path,
+    postgres_url: str,
+    long_log: Path,  # noqa: F811
+) -> None:
+    where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    with database(tmp_path / "whole.db") as whole, database(where) as opened:
+        projected(whole, long_log)
+        url = opened.url.render_as_string(hide_password=False)
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            own = Database(url)
+            try:
+                runner = Runner(own, [SqliteReader(long_log)], size=60)
+                while runner.catch_up():
+                    pass
+            except BaseException as error:  # noqa: BLE001 - reported by the test
+                failed.append(error)
+            finally:
+                own.close()
+
+        runners = [threading.Thread(target=run) for _ in range(2)]
+        for runner in runners:
+            runner.start()
+        for runner in runners:
+            runner.join()
+        assert failed == []
+        assert contents(opened) == contents(whole)
+
+
+def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
+    tmp_path: Path, small_disk: Path, long_log: Path
+) -> None:
+    with database(small_disk / "views.db") as opened:
+        with pytest.raises(DatabaseFull):
+            projected(opened, long_log, size=200)
+        (small_disk / "ballast").unlink()
+        projected(opened, long_log)
+        with database(tmp_path / "whole.db") as whole:
+            projected(whole, long_log)
+            assert contents(opened) == contents(whole)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with little room, most of it taken by a file that can be removed."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system of its own can be mounted here (that takes root)")
+    (folder / "ballast").write_bytes(bytes(62 * 2**20))
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_afterwards(
+    tmp_path: Path, long_log: Path
+) -> None:
+    with LocalPostgres() as server, database(tmp_path / "whole.db") as whole:
+        opened = Database(server.url)
+        runner = Runner(opened, [SqliteReader(long_log)], size=500)
+        done: list[int] = []
+
+        def cut(position: int, _: int) -> None:
+            done.append(position)
+            if len(done) == 3:
+                server.kill()
+
+        with pytest.raises(DatabaseUnreachable):
+            runner.catch_up(cut)
+        with pytest.raises(DatabaseUnreachable):
+            runner.catch_up()
+        server.start()
+        assert runner.catch_up() > 0
+        projected(whole, long_log)
+        assert contents(opened) == contents(whole)
+        opened.close()
+
+
+def test_a_connection_cut_in_mid_batch_undoes_the_batch(
+    tmp_path: Path, postgres_url: str, long_log: Path
+) -> None:  # noqa: F811
+    with database(postgres_url) as opened, database(tmp_path / "whole.db") as whole:
+        runner = Runner(opened, [SqliteReader(long_log)], size=500)
+        cut: list[int] = []
+
+        def after(position: int, _: int) -> None:
+            if len(cut) < 2:
+                cut.append(position)
+                with psycopg.connect(postgres_url, autocommit=True) as admin:
+                    admin.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+                    )
+
+        taken = 0
+        for _ in range(4):
+            try:
+                taken += runner.catch_up(after)
+            except DatabaseUnreachable:
+                continue
+        projected(whole, long_log)
+        assert cut
+        assert contents(opened) == contents(whole)
+
+
+def test_tables_of_an_older_release_stop_it_and_every_question(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db") as opened:
+        ask = projected(opened, log)
+        with opened.writing() as connection:
+            connection.execute(sa.update(GENERATIONS).values(version=0))
+        with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
+            projected(opened, log)
+        with pytest.raises(Exception, match="not made yet by this release"):
+            ask.states()
+
+
+def test_an_event_that_does_not_decode_stops_it_at_its_position(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    with sqlite3.connect(log) as connection:
+        connection.execute("UPDATE stored_events SET state=substr(state,1,9) WHERE ordinal=77")
+    with database(tmp_path / "views.db") as opened:
+        with pytest.raises(LogDamaged, match="0:77"):
+            projected(opened, log)
+        assert {lag.position for lag in status(opened, [SqliteReader(log)]).lags} == {76}
+
+
+def test_a_type_of_a_later_release_is_counted_and_its_postings_count(tmp_path: Path) -> None:
+    log = tmp_path / "log.db"
+    play(log, commands([(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0), (1, 0, "charge", 0, 0)]))
+    with sqlite3.connect(log) as connection:
+        renamed = "UPDATE stored_events SET topic='ledger.prepaid.Gifted' WHERE topic LIKE '%CreditCharged'"
+        assert connection.execute(renamed).rowcount == 1
+    with database(tmp_path / "views.db") as opened:
+        reader = SqliteReader(log, unknown_types=True)
+        Runner(opened, [reader]).catch_up()
+        ask = StoredQueries(opened, lambda: NOW)
+        (charges,) = ask.balance("operator/charges")
+        assert charges.amount == 100_000
+        assert status(opened, [reader]).unknown_types == {"ledger.prepaid.Gifted": 1}
+
+
+def test_what_is_no_database_is_a_setting_that_is_not_valid() -> None:
+    for url in ("nonsense", "mysql://localhost/views", ""):
+        with pytest.raises(SettingsInvalid):
+            Database(url)
+
+
+def test_lag_is_told_in_events_and_seconds(tmp_path: Path) -> None:
+    log = tmp_path / "log.db"
+    happened = commands([(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0), (90 * SECOND, 0, "charge", 0, 0)])
+    play(log, happened[:2])
+    with database(tmp_path / "views.db") as opened:
+        projected(opened, log)
+        play(log, happened[2:])
+        found: Any = status(opened, [SqliteReader(log)])
+        assert {(lag.events, lag.seconds) for lag in found.lags} == {(1, 90.0)}

@@ -1,0 +1,282 @@
+"""The bytes of the log: round trips, equal to what independent writers make, the same for ever."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
+from typing import Any
+
+import avro.io
+import avro.schema
+import fastavro
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.domain import commands as c
+from ledger.domain import events as e
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.events import EVENT_TYPES, make
+from ledger.errors import SchemaUnknown
+from ledger.journal import NO_CHAIN, event_digest
+from ledger.store.codec import Codec
+from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
+from tests.given import NUMBER, Story, at, event, rupiah
+
+CODEC = Codec()
+FEW = settings(max_examples=25, deadline=None)
+LONGS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 63, 64, -64, -65, 8191, 8192])
+INTS = st.integers(-(2**31), 2**31 - 1)
+
+
+def values(avro_type: Any) -> st.SearchStrategy[Any]:
+    """Any value of an Avro type."""
+    if isinstance(avro_type, list):
+        return st.one_of(*[values(branch) for branch in avro_type])
+    if isinstance(avro_type, dict):
+        match avro_type["type"]:
+            case "array":
+                return st.lists(values(avro_type["items"]), max_size=3)
+            case "record":
+                return st.fixed_dictionaries({f["name"]: values(f["type"]) for f in avro_type["fields"]})
+            case plain:
+                return values(plain)
+    simple: dict[str, st.SearchStrategy[Any]] = {
+        "null": st.none(),
+        "string": st.text(max_size=20),
+        "bytes": st.binary(max_size=40),
+        "boolean": st.booleans(),
+        "long": LONGS,
+        "int": INTS,
+    }
+    return simple[avro_type]
+
+
+def record_of(schema: RecordSchema) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in schema.fields})
+
+
+def by_fastavro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
+    """The body as fastavro writes it by the schema's own text."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(schema.text)), record)
+    return out.getvalue()
+
+
+def by_avro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
+    """The body as Apache's own library writes it; to it instants and days are the numbers they are."""
+    text = schema.text.replace('"logicalType":"timestamp-micros"', '"x":1').replace(
+        '"logicalType":"date"', '"x":1'
+    )
+    out = io.BytesIO()
+    writer: Any = avro.io.DatumWriter(avro.schema.parse(text))
+    encoder: Any = avro.io.BinaryEncoder
+    writer.write(record, encoder(out))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+@FEW
+@given(data=st.data())
+def test_an_event_is_written_as_others_write_it_and_read_back(name: str, data: st.DataObject) -> None:
+    schema = load("events")[name]
+    record = data.draw(record_of(schema))
+    before = make(EVENT_TYPES[name], dict(record))
+    state = CODEC.event_state(before)
+    assert state[:FINGERPRINT_BYTES] == schema.fingerprint
+    assert state[FINGERPRINT_BYTES:] == by_fastavro(schema, record) == by_avro(schema, record)
+    after = CODEC.event(name, state)
+    assert type(after) is EVENT_TYPES[name]
+    assert after.__dict__ == record
+    assert CODEC.record(state) == record
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+@FEW
+@given(data=st.data())
+def test_a_command_is_written_as_others_write_it_and_read_back(name: str, data: st.DataObject) -> None:
+    schema = load("commands")[f"ledger.command.{name}"]
+    record = data.draw(record_of(schema)) | {"at": data.draw(LONGS)}
+    command = COMMANDS[name](**record)
+    content = CODEC.command_content(command)
+    stated = CODEC.command_state(command, content, stated_at=True)
+    unstated = CODEC.command_state(command, content, stated_at=False)
+    for state, written in ((stated, record), (unstated, record | {"at": None})):
+        assert state[:FINGERPRINT_BYTES] == schema.fingerprint
+        assert state[FINGERPRINT_BYTES:] == by_fastavro(schema, written) == by_avro(schema, written)
+    assert CODEC.command(name, stated, 17) == command
+    assert CODEC.command(name, unstated, 17) == msgspec.structs.replace(command, at=17)
+
+
+@FEW
+@given(record_of(load("replies")["ledger.reply.Outcome"]))
+def test_a_reply_is_written_as_others_write_it_and_read_back(record: dict[str, Any]) -> None:
+    schema = load("replies")["ledger.reply.Outcome"]
+    state = CODEC.outcome_state(record)
+    assert state[FINGERPRINT_BYTES:] == by_fastavro(schema, record) == by_avro(schema, record)
+    assert CODEC.record(state) == record
+
+
+@FEW
+@given(data=st.data(), name=st.sampled_from(sorted(COMMANDS)))
+def test_a_commands_digest_names_its_content_and_not_its_time(data: st.DataObject, name: str) -> None:
+    schema = load("commands")[f"ledger.command.{name}"]
+    command = COMMANDS[name](**data.draw(record_of(schema)) | {"at": 0})
+    later = msgspec.structs.replace(command, at=data.draw(LONGS))
+    other = msgspec.structs.replace(command, actor=command.actor + "x")
+    digests = [CODEC.command_digest(x, CODEC.command_content(x)) for x in (command, later, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_two_commands_of_the_same_content_have_different_digests() -> None:
+    said: dict[str, Any] = {"at": 0, "command_id": "1", "msisdn": NUMBER, "reservation": "r1"}
+    block = c.Unblock(at=0, command_id="1", msisdn=NUMBER, block="r1")
+    release = c.ReleaseReservation(**said)
+    assert CODEC.command_content(block) == CODEC.command_content(release)
+    assert digest_of(block) != digest_of(release)
+
+
+def digest_of(command: Command) -> str:
+    return CODEC.command_digest(command, CODEC.command_content(command)).hex()
+
+
+# --- the same for ever ------------------------------------------------------------------------------------------------
+
+TOP_UP = c.TopUp(
+    at=1_689_829_200_000_000,
+    command_id="t1",
+    actor="shop-7",
+    msisdn=NUMBER,
+    credit=1_000_000,
+    price=1_100_000,
+    channel="web",
+)
+TOPPED_UP = e.CreditToppedUp(
+    account=f"{NUMBER}#1",
+    version=3,
+    effective_at=1_689_829_200_000_000,
+    recorded_at=1_689_829_200_000_000,
+    terms="smartfren-prepaid-2023",
+    clause="SP23-16",
+    command_id="t1",
+    command_digest=bytes(range(32)),
+    actor="shop-7",
+    postings=[
+        {"account": f"{NUMBER}#1/credit", "unit": "PULSA", "amount": 1_000_000},
+        {"account": "operator/credit-issued", "unit": "PULSA", "amount": -1_000_000},
+    ],
+    credit=1_000_000,
+    price=1_100_000,
+    channel="web",
+    days=15,
+    extension="longest",
+    cap_days=None,
+    active_until=1_691_427_600_000_000,
+)
+
+
+def test_the_bytes_of_an_event_are_the_same_for_ever() -> None:
+    state = CODEC.event_state(TOPPED_UP)
+    assert state.hex() == GOLDEN_EVENT
+    assert event_digest(NO_CHAIN, TOPPED_UP.TOPIC, state).hex() == GOLDEN_EVENT_DIGEST
+    assert event_digest(b"\1" * 32, TOPPED_UP.TOPIC, state).hex() == GOLDEN_CHAINED_DIGEST
+
+
+def test_the_digest_of_an_event_is_what_the_design_says() -> None:
+    state = CODEC.event_state(TOPPED_UP)
+    parts = [NO_CHAIN, b"ledger.prepaid.CreditToppedUp", state[:FINGERPRINT_BYTES], state[FINGERPRINT_BYTES:]]
+    assert event_digest(NO_CHAIN, TOPPED_UP.TOPIC, state) == sha256(b"".join(parts)).digest()
+
+
+def test_the_digest_of_a_command_is_the_same_for_ever() -> None:
+    assert digest_of(TOP_UP) == GOLDEN_COMMAND_DIGEST
+
+
+# --- other releases ---------------------------------------------------------------------------------------------------
+
+
+def of_another_release(name: str, *, more: bool = True) -> RecordSchema:
+    """A schema that the released one is compatible with both ways: it has a field more, which has a default."""
+    schema = json.loads(load("events")[name].text)
+    if more:
+        schema["fields"].append({"name": "wish", "type": ["null", "string"], "default": None})
+    return RecordSchema(json.dumps(schema))
+
+
+def test_an_event_of_another_release_is_read_by_the_schema_it_was_written_with() -> None:
+    other = of_another_release(e.CreditToppedUp.TOPIC)
+    record = TOPPED_UP.__dict__ | {"wish": "longer"}
+    state = other.fingerprint + by_fastavro(other, record)
+    codec = Codec()
+    with pytest.raises(SchemaUnknown):
+        codec.event(TOPPED_UP.TOPIC, state)
+    codec.learn([other])
+    assert codec.event(TOPPED_UP.TOPIC, state) == TOPPED_UP
+    assert codec.record(state) == record
+
+
+def test_a_field_that_the_writer_did_not_know_has_its_default() -> None:
+    """Read by a later release, whose schema has a field more."""
+    later = of_another_release(e.CreditToppedUp.TOPIC)
+    body = io.BytesIO(CODEC.event_state(TOPPED_UP)[FINGERPRINT_BYTES:])
+    read = fastavro.schemaless_reader(body, load("events")[TOPPED_UP.TOPIC].parsed, later.parsed)
+    assert read == TOPPED_UP.__dict__ | {"wish": None}
+
+
+@pytest.mark.parametrize("topic", ["ledger.prepaid.NeverHeardOf", "Path.to.Class"])
+def test_a_type_that_this_release_does_not_know_is_said_to_be_unknown(topic: str) -> None:
+    with pytest.raises(SchemaUnknown):
+        CODEC.event(topic, CODEC.event_state(TOPPED_UP))
+
+
+def test_a_log_with_events_of_another_release_is_written_on(story: Story) -> None:
+    """The log's file holds the schemas that its events were written with."""
+    story.given_active(credit=rupiah(9000))
+    story.given(c.TopUp, at("2023-07-20T12:00:00+07:00"), credit=rupiah(5000))
+    story.close()
+    rewrite(story, e.Activated.TOPIC, keep_schema=True)
+    story.reopen()
+    assert story.credit() == rupiah(14000)
+    story.when(c.ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=rupiah(14000)).then(
+        event(e.CreditCharged, version=4)
+    )
+
+
+def test_without_their_schema_the_log_says_which_is_missing(story: Story) -> None:
+    story.given_active(credit=rupiah(9000))
+    story.close()
+    mark = rewrite(story, e.Activated.TOPIC, keep_schema=False)
+    story.reopen()
+    with pytest.raises(SchemaUnknown, match=mark.hex()):
+        story.when(c.ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=1)
+
+
+def rewrite(story: Story, topic: str, *, keep_schema: bool) -> bytes:
+    """Makes the log's one event of a type one that another release wrote; returns that schema's fingerprint."""
+    other = of_another_release(topic)
+    with closing(sqlite3.connect(story.path)) as connection:
+        ((state,),) = connection.execute("SELECT state FROM stored_events WHERE topic=?", (topic,))
+        record = CODEC.record(state) | {"wish": "more"}
+        state = other.fingerprint + by_fastavro(other, record)
+        connection.execute("UPDATE stored_events SET state=? WHERE topic=?", (state, topic))
+        if keep_schema:
+            row = (other.fingerprint, other.name, other.text)
+            connection.execute("INSERT INTO schemas VALUES (?,?,?)", row)
+        connection.commit()
+    return other.fingerprint
+
+
+GOLDEN_EVENT = (
+    "75ae5e5ddf6ad1e91e3632383831313233343536373823310680d093d380b9800680d093d380b98006022c736d617274"
+    "6672656e2d707265706169642d32303233020e535032332d31360474310240000102030405060708090a0b0c0d0e0f10"
+    "1112131415161718191a1b1c1d1e1f0c73686f702d37042c3632383831313233343536373823312f6372656469740a50"
+    "554c534180897a2c6f70657261746f722f6372656469742d6973737565640a50554c5341ff887a0080897ac0a3860106"
+    "776562021e020e6c6f6e676573740002809097d485968106"
+)
+GOLDEN_EVENT_DIGEST = "7384bcc9ca60678ca56255c9164f8f9bb4cf23e9bf3ba42bb49e514b0dae5b17"
+GOLDEN_CHAINED_DIGEST = "1122d48ebcd4c3a447b90ea143e6921b99b4a6dd314c38b77d5ecc55e4e0b133"
+GOLDEN_COMMAND_DIGEST = "1e78e1a73f8940a55a83680401952738946234433d03efde6eaf0ba4591ae915"

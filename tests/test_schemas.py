@@ -1,0 +1,345 @@
+"""The schemas are the source of truth: classes equal them, and they fit every version that was ever released."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from typing import Any
+
+import msgspec
+import pytest
+
+from ledger.domain.commands import COMMANDS, DESTINATIONS, DIRECTIONS, SCOPES, SERVICES, Command
+from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.money import Posting
+from ledger.outcomes import EventReference, Outcome
+from ledger.store.schemas import fingerprint_of
+from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
+
+FILES = files(SCHEMAS)
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+EACH = pytest.mark.parametrize("name", sorted(FILES))
+
+HEADER = [field.name for field in dataclasses.fields(Event)]
+INSTANTS = ("_at", "_until", "since", "through", "at")
+FORMS = {
+    "id": "string",
+    "text": "string",
+    "msisdn": "string",
+    "choice": "string",
+    "amount": "long",
+    "amount-or-zero": "long",
+    "signed-amount": "long",
+    "fee": "long",
+    "count": ("int", "long"),
+    "flag": "boolean",
+    "instant": "timestamp-micros",
+    "day": "date",
+}
+"""How a form of a command's field is kept."""
+
+
+def schema_of(kind: str, name: str) -> Schema:
+    found: Schema = json.loads(TEXTS[f"{kind}/{name}"])
+    return found
+
+
+def shape(declared: Any) -> Any:
+    """A Python annotation as the Avro type that has to stand for it."""
+    if isinstance(declared, types.UnionType):
+        some, none = typing.get_args(declared)
+        assert none is types.NoneType
+        return ["null", shape(some)]
+    if typing.get_origin(declared) in (list, tuple):
+        return {"array": shape(typing.get_args(declared)[0])}
+    if declared in (Posting, EventReference) or typing.get_origin(declared) is dict:
+        return "record"
+    return {int: "integer", str: "string", bool: "boolean", bytes: "bytes"}[declared]
+
+
+def kept(avro_type: Any) -> Any:
+    """An Avro type in the same words: `int` and `long` are both integers."""
+    if isinstance(avro_type, list):
+        return [kept(branch) for branch in avro_type]
+    if isinstance(avro_type, dict):
+        if avro_type["type"] == "array":
+            return {"array": kept(avro_type["items"])}
+        avro_type = avro_type["type"]
+    return "integer" if avro_type in ("int", "long") else avro_type
+
+
+def fields(schema: Schema) -> list[tuple[str, Any]]:
+    return [(field["name"], kept(field["type"])) for field in schema["fields"]]
+
+
+def logical(avro_type: Any) -> str | None:
+    """The logical type, of the branch that is not null in a union."""
+    if isinstance(avro_type, list):
+        avro_type = next(branch for branch in avro_type if branch != "null")
+    return avro_type.get("logicalType") if isinstance(avro_type, dict) else None
+
+
+class TestEvents:
+    def test_every_event_type_has_a_schema_and_every_schema_an_event_type(self) -> None:
+        assert sorted(EVENT_TYPES) == sorted(
+            n.removeprefix("events/") for n in TEXTS if n.startswith("events/")
+        )
+
+    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+    def test_its_fields_are_those_of_the_class_in_order_and_type(self, name: str) -> None:
+        cls = EVENT_TYPES[name]
+        hints = typing.get_type_hints(cls)
+        declared = [(field.name, shape(hints[field.name])) for field in dataclasses.fields(cls)]
+        assert fields(schema_of("events", name)) == declared
+
+    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+    def test_it_begins_with_the_header_that_all_share(self, name: str) -> None:
+        first = schema_of("events", min(EVENT_TYPES))["fields"][: len(HEADER)]
+        assert [field["name"] for field in first] == HEADER
+        assert schema_of("events", name)["fields"][: len(HEADER)] == first
+
+    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+    def test_its_class_says_what_its_schema_says(self, name: str) -> None:
+        assert schema_of("events", name)["doc"] == " ".join((EVENT_TYPES[name].__doc__ or "").split())
+
+    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+    def test_a_claimed_id_is_one_of_its_fields(self, name: str) -> None:
+        claims = EVENT_TYPES[name].CLAIMS
+        assert claims is None or claims[1] in [field for field, _ in fields(schema_of("events", name))]
+
+
+class TestCommands:
+    def test_every_command_has_a_schema_and_every_schema_a_command(self) -> None:
+        assert sorted(f"commands/ledger.command.{name}" for name in COMMANDS) == sorted(
+            name for name in TEXTS if name.startswith("commands/")
+        )
+
+    @pytest.mark.parametrize("name", sorted(COMMANDS))
+    def test_its_fields_are_those_of_the_class_in_order_and_type(self, name: str) -> None:
+        hints = typing.get_type_hints(COMMANDS[name])
+        declared = [(f.name, shape(hints[f.name])) for f in msgspec.structs.fields(COMMANDS[name])]
+        in_schema = fields(schema_of("commands", f"ledger.command.{name}"))
+        assert in_schema[0] == ("at", ["null", "integer"]), "stated on a played log only"
+        assert [("at", "integer"), *in_schema[1:]] == declared
+
+    @pytest.mark.parametrize("name", sorted(COMMANDS))
+    def test_what_may_be_left_out_is_what_has_a_default(self, name: str) -> None:
+        schema = schema_of("commands", f"ledger.command.{name}")
+        in_schema = {f["name"]: f["default"] for f in schema["fields"] if "default" in f}
+        declared = {
+            f.name: f.default
+            for f in msgspec.structs.fields(COMMANDS[name])
+            if f.default is not msgspec.NODEFAULT
+        }
+        assert in_schema == declared
+        assert schema.get("internal", False) == COMMANDS[name].INTERNAL
+
+    @pytest.mark.parametrize("name", sorted(COMMANDS))
+    def test_every_field_says_how_it_is_written_and_is_kept_as_that(self, name: str) -> None:
+        for field in schema_of("commands", f"ledger.command.{name}")["fields"]:
+            branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
+            plain = branches[-1]
+            assert (logical(plain) or plain) in FORMS[field["form"]], field
+            assert ("choices" in field) == (field["form"] == "choice")
+
+    def test_choices_are_those_of_the_language(self) -> None:
+        choices = {
+            f"{name}.{field['name']}": field["choices"]
+            for name in COMMANDS
+            for field in schema_of("commands", f"ledger.command.{name}")["fields"]
+            if "choices" in field
+        }
+        assert choices == {
+            "Activate.registration": ["verified", "failed"],
+            "Block.scope": list(SCOPES),
+            "DecideRightsTransfer.decision": ["approved", "refused"],
+            "ReclaimNumber.decision": ["approved", "refused"],
+            "RecordUsage.service": list(SERVICES),
+            "RecordUsage.direction": list(DIRECTIONS),
+            "RecordUsage.destination": list(DESTINATIONS),
+            "ReserveCredit.service": list(SERVICES),
+        }
+
+    def test_every_command_begins_alike(self) -> None:
+        common = [field.name for field in msgspec.structs.fields(Command)]
+        assert common == ["at", "command_id", "actor", "msisdn"]
+        for name in COMMANDS:
+            assert [n for n, _ in fields(schema_of("commands", f"ledger.command.{name}"))][:4] == common
+
+
+def test_a_reply_begins_with_the_fields_of_an_outcome_and_all_others_have_a_default() -> None:
+    hints = typing.get_type_hints(Outcome)
+    declared = [(name, shape(hints[name])) for name in Outcome._fields]
+    reply = schema_of("replies", "ledger.reply.Outcome")
+    assert fields(reply)[: len(declared)] == declared
+    assert all("default" in field for field in reply["fields"][len(declared) :])
+
+
+class TestForm:
+    @EACH
+    def test_the_file_is_named_as_the_type_and_both_libraries_take_it(self, name: str) -> None:
+        schema = json.loads(TEXTS[name])
+        assert name.partition("/")[2] == f"{schema['namespace']}.{schema['name']}"
+        record: Any = parsed(TEXTS[name])
+        assert record.fullname == f"{schema['namespace']}.{schema['name']}"
+
+    @EACH
+    def test_there_is_no_float_no_enum_no_map_and_no_name_twice(self, name: str) -> None:
+        text = TEXTS[name]
+        for unwanted in ('"float"', '"double"', '"enum"', '"map"', '"fixed"', '"decimal"'):
+            assert unwanted not in text
+        names = [field["name"] for field in json.loads(text)["fields"]]
+        assert len(names) == len(set(names))
+
+    @EACH
+    def test_instants_and_days_are_marked_and_nothing_else_is(self, name: str) -> None:
+        for field in json.loads(TEXTS[name])["fields"]:
+            instant = field["name"] == "at" or field["name"].endswith(INSTANTS[:-1])
+            day = field["name"] in ("day", "valid_until")
+            expected = "date" if day else "timestamp-micros" if instant else None
+            assert logical(field["type"]) == expected, field["name"]
+
+    @EACH
+    def test_what_may_be_absent_is_null_first(self, name: str) -> None:
+        for field in json.loads(TEXTS[name])["fields"]:
+            if isinstance(field["type"], list):
+                assert field["type"][0] == "null"
+                assert len(field["type"]) == 2
+
+    @EACH
+    def test_everything_is_said_in_words(self, name: str) -> None:
+        schema = json.loads(TEXTS[name])
+        assert schema["doc"]
+        assert [field["name"] for field in schema["fields"] if not field.get("doc")] == []
+
+    def test_fingerprints_are_all_different(self) -> None:
+        marks = [fingerprint_of(json.loads(text)) for text in TEXTS.values()]
+        assert len(set(marks)) == len(marks)
+
+
+class TestReleased:
+    def test_there_is_a_release_of_every_kind(self) -> None:
+        assert [folder.name for folder in releases()] == [str(n + 1) for n in range(len(releases()))]
+        assert {name.partition("/")[0] for folder in releases() for name in files(folder)} == set(KINDS)
+
+    @pytest.mark.parametrize("release", releases(), ids=lambda folder: f"release-{folder.name}")
+    def test_what_was_released_is_still_there_and_fits_both_ways(self, release: Any) -> None:
+        for name, path in files(release).items():
+            assert name in TEXTS, f"{name} was released and is gone: a log may hold it"
+            assert faults(TEXTS[name], path.read_text(encoding="utf-8")) == [], name
+
+    def test_releases_fit_one_another(self) -> None:
+        for older in releases():
+            for newer in releases():
+                theirs = files(newer)
+                for name, path in files(older).items():
+                    if name in theirs:
+                        assert faults(theirs[name].read_text("utf-8"), path.read_text("utf-8")) == []
+
+
+BEFORE: Schema = {
+    "type": "record",
+    "name": "Some",
+    "namespace": "ledger.test",
+    "fields": [
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "amount", "type": "long"},
+        {"name": "note", "type": ["null", "string"], "default": None},
+        {
+            "name": "lines",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Line",
+                    "fields": [{"name": "day", "type": {"type": "int", "logicalType": "date"}}],
+                },
+            },
+        },
+    ],
+}
+
+
+def changed(change: str) -> str:
+    """The schema above after a change."""
+    schema: Schema = json.loads(json.dumps(BEFORE))
+    by_name = {field["name"]: field for field in schema["fields"]}
+    line = by_name["lines"]["type"]["items"]["fields"]
+    match change:
+        case "nothing":
+            pass
+        case "a field with a default":
+            schema["fields"].append({"name": "more", "type": ["null", "long"], "default": None})
+        case "a doc and a form":
+            by_name["amount"] |= {"doc": "Sen.", "form": "amount"}
+        case "a field in a line with a default":
+            line.append({"name": "more", "type": "long", "default": 0})
+        case "a field without default":
+            schema["fields"].append({"name": "more", "type": "long"})
+        case "a field removed":
+            schema["fields"].remove(by_name["amount"])
+        case "a field renamed":
+            by_name["amount"]["name"] = "sum"
+        case "long to string":
+            by_name["amount"]["type"] = "string"
+        case "long to int":
+            by_name["amount"]["type"] = "int"
+        case "a union gains a branch":
+            by_name["note"]["type"].append("long")
+        case "optional":
+            by_name["amount"]["type"] = ["null", "long"]
+        case "millis for micros":
+            by_name["at"]["type"]["logicalType"] = "timestamp-millis"
+        case "an instant becomes a number":
+            by_name["at"]["type"] = "long"
+        case "a day becomes a number":
+            line[0]["type"] = "int"
+        case "another namespace":
+            schema["namespace"] = "ledger.other"
+        case "another name":
+            schema["name"] = "Other"
+        case _:
+            raise ValueError(change)
+    return json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    "change", ["nothing", "a field with a default", "a doc and a form", "a field in a line with a default"]
+)
+def test_what_is_compatible_is_found_so(change: str) -> None:
+    assert faults(changed(change), json.dumps(BEFORE)) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "a field without default",
+        "a field removed",
+        "a field renamed",
+        "long to string",
+        "long to int",
+        "a union gains a branch",
+        "optional",
+        "millis for micros",
+        "an instant becomes a number",
+        "a day becomes a number",
+        "another namespace",
+        "another name",
+    ],
+)
+def test_what_is_not_compatible_is_found_so(change: str) -> None:
+    assert faults(changed(change), json.dumps(BEFORE)) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"record","name":"A","fields":[{"name":"x","type":"long","default":"one"}]}',
+        '{"type":"record","name":"A","fields":[{"name":"x","type":"long"},{"name":"x","type":"long"}]}',
+    ],
+)
+def test_what_only_one_library_refuses_is_refused(text: str) -> None:
+    with pytest.raises(Exception, match=r"(?i)default|in use|exists|duplicate"):
+        parsed(text)
