@@ -20,7 +20,7 @@ demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
 test: check ## all checks, then all tests (ARGS="-k grace" for some of them)
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check
@@ -38,6 +38,7 @@ bench: setup ## measure: commands, events, rebuilds per second
 lock: $(VENV)/packages ## bring the lock files into line with pyproject.toml
 	$(LOCK) $(UPGRADE) pyproject.toml --extra local --group dev --output-file requirements.lock
 	$(LOCK) $(UPGRADE) --group bootstrap --output-file requirements-bootstrap.lock
+	$(LOCK) --constraint requirements.lock pyproject.toml --output-file docker/requirements.lock
 
 upgrade: UPGRADE := --upgrade
 upgrade: lock ## the same, with the newest versions

@@ -146,6 +146,10 @@ def _mirrors(settings: Settings) -> Followed:
 
 def verify(settings: Settings, progress: Progress | None = None) -> Report:
     """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+    if settings.kafka is not None:
+        from ledger.connecting import verified  # embedded logs need none of it
+
+        return verified(settings, progress)
     return verification.verify(reader(settings).path, progress)
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -27,6 +28,7 @@ from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.verification import Finding, Report, verify
 
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""
@@ -254,3 +256,28 @@ def followed(settings: Settings) -> Iterator[Followed]:
     """Mirrors of the log that is set, for questions. Raises LogUnreachable, LogMissing or SettingsInvalid."""
     with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
         yield mirrors
+
+
+def verified(settings: Settings, progress: Progress | None = None) -> Report:
+    """Reads the topics from their beginning into fresh mirrors, and verifies every partition."""
+    with TemporaryDirectory(prefix="pulsa-verify-") as folder, _hinting(settings):
+        log = kafka_settings(settings, Path(folder))
+        with closing(Followed(log)) as mirrors:
+            mirrors.catch_up(progress)
+            reports = [
+                verify(
+                    log.mirror(number),
+                    progress,
+                    partition=number,
+                    is_here=lambda subject, here=number: mirrors.partition_of(subject) == here,  # type: ignore[misc]
+                )
+                for number in range(mirrors.partitions)
+            ]
+    whole = Report(f"{log.bootstrap} {log.events}", closed_through=reports[0].closed_through)
+    for report in reports:
+        whole.join(report)
+    if len(reports) == 1:
+        whole.seal = reports[0].seal
+    for command_id in sorted(whole.arrived - whole.forwarded):
+        whole.add(Finding("no partition holds its cause", "journal", account=command_id))
+    return whole

@@ -5,7 +5,7 @@ Between one entry's position and the next lie the events of that next entry's co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ledger import errors, policies
@@ -18,6 +18,7 @@ from ledger.store.schemas import FINGERPRINT_BYTES
 _CLOCK = "clock"
 _OWN_ARE_DUE = "AdvanceTime"
 _CLOSING = "CloseThrough"
+_POLICY = "policy/"
 
 
 class Entry(NamedTuple):
@@ -63,7 +64,7 @@ def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
 class Explanation:
     """An entry, and the events that came with it, one after the other."""
 
-    def __init__(self, entry: Entry, codec: Codec) -> None:
+    def __init__(self, entry: Entry, codec: Codec, is_here: Callable[[str], bool] = lambda _: True) -> None:
         self.entry = entry
         self.unreadable = False
         """Whether one of the events cannot be read: then they cannot be told apart."""
@@ -74,6 +75,11 @@ class Explanation:
         self._numbers = {entry.subject}
         self._expected: dict[str, Command] = {}
         self._refused: set[str] = set()
+        self.forwarded: set[str] = set()
+        """What had to follow in another partition, by command_id."""
+        self._is_here = is_here
+        if entry.command_id.startswith(_POLICY) and entry.code in errors.REFUSALS:
+            self._expect_return(entry)
 
     def take(self, ordinal: int, event: e.Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
@@ -81,7 +87,7 @@ class Explanation:
             number = event.account.partition("#")[0]
             if event.command_id.startswith("due/"):
                 yield from self._due(ordinal, event, number)
-            elif event.command_id.startswith("policy/"):
+            elif event.command_id.startswith(_POLICY) and event.command_id != self.entry.command_id:
                 yield from self._policy(event)
             else:
                 yield from self._own(ordinal, event, number)
@@ -169,6 +175,18 @@ class Explanation:
                 return following
         return None
 
+    def _expect_return(self, entry: Entry) -> None:
+        """What follows from a policy's command that came from another partition, and was refused here."""
+        try:
+            command = self._codec.command(entry.name, entry.command, entry.at)
+        except Exception:  # noqa: BLE001 - whatever damaged bytes do; the entry's own check tells
+            return
+        for following in policies.after_refusal(command, errors.REFUSALS[entry.code or ""]()):
+            self._expect(following)
+
     def _expect(self, command: Command) -> None:
+        if not self._is_here(command.subject):
+            self.forwarded.add(command.command_id)
+            return
         self._expected[command.command_id] = command
         self._numbers.add(command.msisdn)

@@ -100,7 +100,7 @@ class LedgerRecorder(Protocol):
     def is_here(self, subject: str) -> bool:
         """Whether a subject belongs to this log, or to this partition of it."""
 
-    def insert_events(
+    def insert_events(  # noqa: PLR0913 - a transaction has that many parts
         self,
         stored_events: Sequence[StoredEvent],
         *,

@@ -84,11 +84,28 @@ class Report:
     closed_through: int | None = None
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
+    forwarded: set[str] = field(default_factory=set)
+    """Commands that had to follow in another partition, and"""
+    arrived: set[str] = field(default_factory=set)
+    """those that came from one."""
 
     @property
     def clean(self) -> bool:
         """Whether nothing is wrong."""
         return self.found == 0
+
+    def join(self, other: Report) -> None:
+        """Takes in the report of another partition; its seal is told by itself."""
+        self.events += other.events
+        self.entries += other.entries
+        self.numbers += other.numbers
+        self.seals += other.seals
+        closed = (self.closed_through, other.closed_through)
+        self.closed_through = None if None in closed else min(filter(None, closed))
+        self.forwarded |= other.forwarded
+        self.arrived |= other.arrived
+        self.found += other.found
+        self.findings = [*self.findings, *other.findings][:MOST_FINDINGS]
 
     def add(self, finding: Finding) -> None:
         """Counts a finding, and keeps it unless there are too many."""
@@ -113,8 +130,16 @@ class Report:
         }
 
 
-def verify(path: str | Path, progress: Progress | None = None) -> Report:
+def verify(
+    path: str | Path,
+    progress: Progress | None = None,
+    *,
+    partition: int = PARTITION,
+    is_here: Callable[[str], bool] = lambda _: True,
+) -> Report:
     """Checks a log from the first event to the last, beside a writer if there is one.
+
+    Of a log of several partitions it checks one; `is_here` tells which subjects belong to it.
 
     Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
     LogDamaged where the file cannot even be opened.
@@ -127,7 +152,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Report:
             check_format(cast("SQLiteCursor", connection.cursor()))
         report = Report(str(path))
         try:
-            _Verification(connection, report).run(progress)
+            _Verification(connection, report, partition, is_here).run(progress)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             report.add(Finding(f"SQLite cannot read on: {error}", "file"))
         return report
@@ -138,9 +163,13 @@ def verify(path: str | Path, progress: Progress | None = None) -> Report:
 class _Verification:
     """One pass over one log."""
 
-    def __init__(self, connection: sqlite3.Connection, report: Report) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, report: Report, partition: int, is_here: Callable[[str], bool]
+    ) -> None:
         self.connection = connection
         self.report = report
+        self.partition = partition
+        self.is_here = is_here
         self.codec = Codec()
         self.book = TermsBook()
         self.lines: dict[str, Line] = {}
@@ -168,12 +197,15 @@ class _Verification:
             entry = self._entry(row)
             if entry is None:
                 continue
-            explanation = Explanation(entry, self.codec)
+            explanation = Explanation(entry, self.codec, self.is_here)
             while waiting is not None and waiting[0] <= entry.ordinal:
                 self._event(waiting, explanation)
                 waiting = next(events, None)
             for what in explanation.faults():
                 self._find(what, "journal", entry=entry)
+            self.report.forwarded |= explanation.forwarded
+            if entry.command_id.startswith("policy/"):
+                self.report.arrived.add(entry.command_id)
             self.seals.entry(entry.chain)
         while waiting is not None:
             self._event(waiting, None)
@@ -237,7 +269,7 @@ class _Verification:
         report = self.report
 
         def find(what: str) -> None:
-            report.add(Finding(what, "stored_events", f"{PARTITION}:{ordinal}", id_, version))
+            report.add(Finding(what, "stored_events", f"{self.partition}:{ordinal}", id_, version))
 
         report.events += 1
         if ordinal != report.events:

@@ -86,6 +86,11 @@ class Facts(Projection):
             info={"merge": {"last": "max"}},
         )
 
+        created, closed = self.created.c, self.closed.c
+        through = sa.select(closed.through).where(closed.partition == created.partition)
+        last = through.order_by(closed.ordinal.desc()).limit(1).scalar_subquery()
+        self._partitions = sa.select(created.partition, created.recorded_at, created.clock, last)
+
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every event's instant and type."""
         partition = batch.partition
@@ -108,12 +113,7 @@ class Facts(Projection):
 
     def partitions(self, connection: Connection) -> dict[int, Fact]:
         """What is so of each partition that has begun."""
-        created, closed = self.created.c, self.closed.c
-        through = sa.select(sa.func.max(closed.through)).where(closed.partition == created.partition)
-        found = connection.execute(
-            sa.select(created.partition, created.recorded_at, created.clock, through.scalar_subquery())
-        )
-        return {row[0]: Fact(*row) for row in found}
+        return {row[0]: Fact(*row) for row in connection.execute(self._partitions)}
 
     def recorded_by(self, connection: Connection, known_at: int) -> dict[int, int]:
         """For each partition the ordinal of the last event recorded at or before an instant, where there is one."""

@@ -91,6 +91,30 @@ class Lifecycles(Projection):
             self.metadata, "lifecycles_counts", generation, keys=("kind", "state"), values=("count",)
         )
         self._lines: dict[str, Tracked] = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Statements that are made once, for they are asked most."""
+        events, states, dues = self.events.c, self.states.c, self.dues.c
+        t, k = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k"))
+        number = sa.bindparam("number", type_=sa.Text)
+        self._last = (
+            sa.select(events.partition, events.ordinal)
+            .where(events.msisdn == number, events.effective_at <= t, events.recorded_at <= k)
+            .order_by(events.partition.desc(), events.ordinal.desc())
+            .limit(1)
+        )
+        self._accounts = (
+            sa.select(states.subject)
+            .distinct()
+            .where(states.subject >= sa.bindparam("low"), states.subject < sa.bindparam("high"))
+            .where(states.effective_at <= t, states.recorded_at <= k)
+        )
+        self._due = (
+            sa.select(dues.due_at)
+            .where(dues.msisdn == number, dues.until > k, dues.since <= k, dues.due_at <= t)
+            .limit(1)
+        )
 
     def forget(self) -> None:
         """Drops the folded numbers."""
@@ -181,13 +205,7 @@ class Lifecycles(Projection):
         self, connection: Connection, msisdn: str, as_of: int, known_at: int
     ) -> tuple[int, int] | None:
         """The partition of a number, and the ordinal of the last of its events that were known; None without one."""
-        events = self.events.c
-        found = (
-            sa.select(events.partition, events.ordinal)
-            .where(events.msisdn == msisdn, events.effective_at <= as_of, events.recorded_at <= known_at)
-            .order_by(events.partition.desc(), events.ordinal.desc())
-        )
-        row = connection.execute(found.limit(1)).first()
+        row = connection.execute(self._last, {"number": msisdn, "t": as_of, "k": known_at}).first()
         return None if row is None else (row[0], row[1])
 
     def numbers(self, connection: Connection, after: str, limit: int) -> list[str]:
@@ -215,26 +233,13 @@ class Lifecycles(Projection):
 
     def is_due(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> bool:
         """Whether something falls due for that number."""
-        dues = self.dues.c
-        found = sa.select(dues.due_at).where(
-            dues.msisdn == msisdn, dues.until > known_at, dues.since <= known_at, dues.due_at <= as_of
-        )
-        return connection.execute(found.limit(1)).first() is not None
+        values = {"number": msisdn, "t": as_of, "k": known_at}
+        return connection.execute(self._due, values).first() is not None
 
     def accounts_of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[str]:
         """The accounts of a number that had begun."""
-        states = self.states.c
-        found = (
-            sa.select(states.subject)
-            .distinct()
-            .where(
-                states.subject >= f"{msisdn}#",
-                states.subject < f"{msisdn}$",
-                states.effective_at <= as_of,
-                states.recorded_at <= known_at,
-            )
-        )
-        return list(connection.execute(found).scalars())
+        values = {"low": f"{msisdn}#", "high": f"{msisdn}$", "t": as_of, "k": known_at}
+        return list(connection.execute(self._accounts, values).scalars())
 
     def states_of(self, connection: Connection, subject: str, as_of: int, known_at: int) -> list[State]:
         """The states that an account (or a number) had entered, in order."""

@@ -140,19 +140,17 @@ class StoredQueries:
             raise UnknownThen(f"{ledger_account}: no such ledger account")
         with self.view() as view:
             moment = self.moment(view, as_of, known_at)
-            found = view.balances.of(view.connection, ledger_account, moment.as_of, moment.known_at)
-            amounts = {unit: amount for unit, (amount, _) in found.items()}
             if customer is None:
+                found = view.balances.of(view.connection, ledger_account, moment.as_of, moment.known_at)
+                amounts = {unit: amount for unit, (amount, _) in found.items()}
                 position = self._rests_on(view, moment)
                 due = postings_of(view.due(moment))
             else:
-                account, msisdn, part = customer.groups()
+                account, msisdn, _ = customer.groups()
                 accounts = view.lifecycles.accounts_of(view.connection, msisdn, moment.as_of, moment.known_at)
                 if account not in accounts:
                     raise _unknown(account, moment)
-                partition, last = view.last_of(msisdn, accounts, moment)
-                if part == "in-transit":
-                    last = max([last, *(ordinal for _, ordinal in found.values())])
+                amounts, (partition, last) = view.balance_of(msisdn, accounts, ledger_account, moment)
                 position = f"{partition}:{last}"
                 due = {}
                 if view.lifecycles.is_due(view.connection, msisdn, moment.as_of, moment.known_at):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -27,6 +27,16 @@ from projections.usage import Usage
 _P = TypeVar("_P", bound=Projection)
 _AT_ONCE = 200
 """Numbers that are folded at once."""
+
+
+def _places() -> sa.Select[Any]:
+    p, g = POSITIONS.c, GENERATIONS.c
+    both = sa.and_(g.projection == p.projection, g.generation == p.generation)
+    columns = (g.projection, g.generation, g.version, p.partition, p.ordinal)
+    return sa.select(*columns).join_from(GENERATIONS, POSITIONS, both, isouter=True)
+
+
+_PLACES = _places()
 
 
 class Moment(NamedTuple):
@@ -101,15 +111,10 @@ class View:
 
     def _check(self, at_least: dict[int, int]) -> dict[str, int]:
         """The live generations, if all have taken in as much, and as much as is asked for."""
-        p, g = POSITIONS.c, GENERATIONS.c
-        both = sa.and_(g.projection == p.projection, g.generation == p.generation)
-        found = sa.select(g.projection, g.generation, g.version, p.partition, p.ordinal).join_from(
-            GENERATIONS, POSITIONS, both, isouter=True
-        )
         generations: dict[str, int] = {}
         self.positions: dict[int, int] = {}
         unequal = None
-        for name, generation, version, partition, ordinal in self.connection.execute(found):
+        for name, generation, version, partition, ordinal in self.connection.execute(_PLACES):
             if name in PROJECTIONS and version == PROJECTIONS[name].version:
                 generations[name] = generation
             if partition is not None:
@@ -194,17 +199,23 @@ class View:
             line.advance(as_of)
             yield Folded(line, line.collect(), (partition, last), before)
 
-    def last_of(self, msisdn: str, accounts: list[str], moment: Moment) -> tuple[int, int]:
-        """The position of the last event of a number that was known."""
+    def balance_of(
+        self, msisdn: str, accounts: list[str], name: str, moment: Moment
+    ) -> tuple[dict[str, int], tuple[int, int]]:
+        """The sums by unit of a customer's ledger account, and the position of the number's last event known."""
         as_of, known_at, _ = moment
         found = self.lifecycles.last_of(self.connection, msisdn, as_of, known_at)
         if found is None:
             raise LookupError(msisdn)
         partition, last = found
         names = [f"{id_}/{part}" for id_ in accounts for part in ("credit", "reserved")]
-        sums = self.balances.sums.at(self.connection, as_of, known_at, account=names)
+        if name not in names:
+            names.append(name)
+        by = ("account", "unit")
+        sums = self.balances.sums.at(self.connection, as_of, known_at, by=by, account=names)
         used = self.usage.sums.at(self.connection, as_of, known_at, account=accounts)
-        return partition, max([last, *(row[-1] for row in (*sums, *used))])
+        last = max([last, *(row[-1] for row in (*sums, *used))])
+        return {unit: int(amount) for account, unit, amount, _ in sums if account == name}, (partition, last)
 
 
 def accounts_of(line: Line) -> dict[str, Account]:

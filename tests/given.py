@@ -1,4 +1,4 @@
-"""Given, when, then: the one helper of the tests of the rules.
+"""Given, when, then: how the tests of the rules are written.
 
 A story plays commands on a real log in a file: given these commands at these times, when this command at this time,
 then these events, or this refusal. Whatever it plays, it holds every event against the posting table.

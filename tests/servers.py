@@ -9,6 +9,7 @@ Each is the first of these that applies:
 
 import contextlib
 import fcntl
+import importlib
 import importlib.util
 import os
 import secrets
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -154,8 +156,7 @@ def _uses_docker(image: str) -> bool:
         raise pytest.UsageError(f"PULSA_TEST_SERVERS is 'docker', 'local' or not set, not {wanted!r}")
     if wanted == "local" or (not wanted and importlib.util.find_spec("testcontainers") is None):
         return False
-    import docker
-
+    docker: Any = importlib.import_module("docker")  # by name: the project has a folder of that name
     try:
         engine = docker.from_env(timeout=_ENGINE_TIMEOUT)
         has_image, has_reaper = (bool(engine.images.list(name=name)) for name in (image, _REAPER_IMAGE))

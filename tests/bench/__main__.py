@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import reading, writing
+from tests.bench import projecting, reading, writing
 from tests.bench.report import Figure, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
@@ -22,6 +22,19 @@ BENCHMARKS: dict[str, Benchmark] = {
     "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 5_000 if quick else 100_000),
     "memory": lambda folder, quick: writing.memory(
         folder, 20_000 if quick else 1_000_000, 2_000 if quick else 100_000
+    ),
+    "rebuild": lambda folder, quick: projecting.rebuild(
+        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+    ),
+    "live": lambda folder, quick: projecting.live(folder, 1 if quick else 3, 5_000 if quick else 100_000),
+    "questions": lambda folder, quick: projecting.questions(
+        folder, 50_000 if quick else 10_000_000, 5_000 if quick else 100_000
+    ),
+    "replay": lambda folder, quick: projecting.replaying(
+        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+    ),
+    "rebuild-memory": lambda folder, quick: projecting.memory(
+        folder, (5_000, 20_000) if quick else (250_000, 1_000_000)
     ),
 }
 

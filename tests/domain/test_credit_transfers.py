@@ -10,6 +10,7 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.line import Cause, Line
+from ledger.domain.money import LARGEST_BALANCE
 from ledger.domain.prepaid import decide
 from ledger.domain.terms import TermsBook
 from tests.conftest import Tell
@@ -298,6 +299,11 @@ def inactive_recipient(story: Story) -> None:
     story.given(c.IssueStarterPack, NOW - DAY, msisdn=OTHER)
 
 
+def full_recipient(story: Story) -> None:
+    recipient(story)
+    story.given(c.AdjustCredit, NOW - 1, msisdn=OTHER, amount=LARGEST_BALANCE)
+
+
 def no_recipient(story: Story) -> None:
     """The number was never issued."""
 
@@ -311,6 +317,7 @@ class TestReturned:
             (terminated_recipient, "terminated"),
             (expired_recipient, "expired"),
             (inactive_recipient, "not-active"),
+            (full_recipient, "above-maximum"),
             (no_recipient, "unknown-account"),
         ],
     )

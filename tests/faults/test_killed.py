@@ -50,7 +50,7 @@ def _acknowledged(outcomes: Path) -> dict[str, Any]:
 
 def _content(log: Path, table: str) -> list[Any]:
     with sqlite3.connect(f"file:{log}?mode=ro", uri=True) as connection:
-        return connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()  # noqa: S608
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
 
 
 def test_an_ingest_killed_fifty_times_ends_as_one_that_was_not(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F81
     """Settings of a log that nobody else uses; its topics are not made yet."""
 
     def settings(**stated: Any) -> KafkaSettings:
-        chosen = {
+        chosen: dict[str, Any] = {
             "mirrors": tmp_path / "mirrors",
             "prefix": f"{secrets.token_hex(4)}.",
             "partitions": 1,

@@ -32,16 +32,19 @@ def main() -> int:
     if dies is not None:
         _die(**dies)
     settings = KafkaSettings(**(stated | {"mirrors": Path(stated["mirrors"])}))
-    writer = Writer(
-        settings, BUNDLED.values(), on_serving=lambda p: print(f"serving {p}", flush=True), **options
-    )
+    writer = Writer(settings, BUNDLED.values(), on_serving=tell, **options)
     signal.signal(signal.SIGTERM, lambda *_: writer.stop())
     try:
         writer.run()
     except LedgerError as error:
-        print(f"{error.code}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{error.code}: {error}\n")
         return error.exit_code
     return 0
+
+
+def tell(partition: int) -> None:
+    sys.stdout.write(f"serving {partition}\n")
+    sys.stdout.flush()
 
 
 def _die(where: str, commits: int) -> None:

@@ -47,7 +47,7 @@ def started(
     def run() -> None:
         try:
             writer.run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the test raises it
             failed.append(error)
         finally:
             serving.release()

@@ -14,8 +14,8 @@ from ledger.domain.commands import Command
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
@@ -26,7 +26,8 @@ T = at(START)
 
 
 def command(kind: type[Command] = c.AdvanceTime, **fields: Any) -> Command:
-    return kind(**({"at": T, "command_id": "1", "msisdn": NUMBER} | fields))
+    said: dict[str, Any] = {"at": T, "command_id": "1", "msisdn": NUMBER}
+    return kind(**(said | fields))
 
 
 def wire(settings: KafkaSettings, asked: Command, *, stated_at: bool = True) -> bytes:
@@ -82,7 +83,7 @@ def test_what_does_not_decode_goes_to_the_dead_topic(new_log: NewLog) -> None:
     dead = list(committed(settings, settings.dead))
     assert [record.value for record in dead][:3] == [b"not avro", None, b""]
     assert all(dict(record.headers)["ledger_reason"] for record in dead)
-    assert [dict(record.headers)["ledger_command_position"] for record in dead][0] == b"0:0"
+    assert dict(dead[0].headers)["ledger_command_position"] == b"0:0"
 
 
 def test_a_key_that_is_not_the_subject_and_a_partition_that_is_not_the_keys(new_log: NewLog) -> None:

@@ -19,7 +19,7 @@ from tests.kafka.seen import committed, in_chunks, population, seen
 
 
 def recorder(settings: KafkaSettings) -> Any:
-    factory = InfrastructureFactory.construct(settings.environment(0))  # type: ignore[type-abstract]
+    factory = InfrastructureFactory.construct(settings.environment(0))
     return factory.application_recorder()
 
 

@@ -17,7 +17,6 @@ from projections.rebuild import Rebuild, UnknownProjection
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database, projected
 from tests.projections.test_stored import everything
-from tests.servers import postgres_url, run_directory  # noqa: F401
 
 
 @settings(max_examples=25, deadline=None)
@@ -37,7 +36,7 @@ def test_rebuilt_rows_equal_live_ones_to_the_last_cell(history: list[Step]) -> N
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_live_goes_on_after_a_rebuild(kind: str, tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+def test_live_goes_on_after_a_rebuild(kind: str, tmp_path: Path, postgres_url: str) -> None:
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
         ask = projected(opened, log)
@@ -73,7 +72,7 @@ def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, postgres_url: str) -> None:
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
         ask = projected(opened, log)

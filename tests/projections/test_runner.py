@@ -33,7 +33,6 @@ from tests.bench import population as p
 from tests.given import ledger_on
 from tests.projections.histories import a_log, commands, play
 from tests.projections.stored import NOW, contents, database, projected
-from tests.servers import postgres_url, run_directory  # noqa: F401
 
 KILLS = 20
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -60,7 +59,7 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
     kind: str,
     tmp_path: Path,
     postgres_url: str,
-    long_log: Path,  # noqa: F811
+    long_log: Path,
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(tmp_path / "whole.db") as whole, database(where) as opened:
@@ -85,7 +84,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
     kind: str,
     tmp_path: Path,
     postgres_url: str,
-    long_log: Path,  # noqa: F811
+    long_log: Path,
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(tmp_path / "whole.db") as whole, database(where) as opened:
@@ -167,7 +166,7 @@ def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_aft
 
 def test_a_connection_cut_in_mid_batch_undoes_the_batch(
     tmp_path: Path, postgres_url: str, long_log: Path
-) -> None:  # noqa: F811
+) -> None:
     with database(postgres_url) as opened, database(tmp_path / "whole.db") as whole:
         runner = Runner(opened, [SqliteReader(long_log)], size=500)
         cut: list[int] = []

@@ -27,7 +27,6 @@ from tests.projections.histories import (
     steps,
 )
 from tests.projections.stored import contents, database, direct, projected
-from tests.servers import postgres_url, run_directory  # noqa: F401
 
 OPERATOR = (
     "operator/cash",
@@ -109,7 +108,7 @@ def test_answers_from_sqlite_equal_those_of_the_log(
 @settings(max_examples=15, deadline=None)
 @given(history=steps(), close_after=st.integers(0, 30 * DAY), moments=pairs)
 def test_answers_from_postgresql_equal_those_of_the_log(
-    postgres_url: str,  # noqa: F811
+    postgres_url: str,
     history: list[Step],
     close_after: int,
     moments: list[tuple[int, int]],
@@ -139,7 +138,7 @@ def test_batches_of_any_size_give_the_same_rows(history: list[Step], sizes: list
         assert all(found == rows[0] for found in rows[1:])
 
 
-def test_both_databases_hold_the_same_rows(tmp_path: Path, postgres_url: str) -> None:  # noqa: F811
+def test_both_databases_hold_the_same_rows(tmp_path: Path, postgres_url: str) -> None:
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as embedded, database(postgres_url) as served:
         projected(embedded, log, size=100)

@@ -6,14 +6,17 @@ import sqlite3
 from contextlib import closing, nullcontext
 from functools import partial
 
+import pytest
 from eventsourcing.persistence import PersistenceError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ledger.application
 from ledger.application import Ledger
 from ledger.domain import commands as c
 from ledger.errors import NOT_JOURNALED
 from ledger.outcomes import Outcome
+from ledger.verification import verify
 from tests.given import ledger_on
 from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
 from tests.properties.strategies import History, histories
@@ -46,24 +49,36 @@ def test_batches_of_any_size_give_the_same_log_as_one_by_one(
     case: tuple[History, list[list[c.Command]]],
 ) -> None:
     history, batches = case
-    with log_of(history) as (ledger, path):
-        wanted = one_by_one(ledger, history.commands)
+    with log_of(history) as (ledger_, path):
+        wanted = one_by_one(ledger_, history.commands)
         written = rows(path, *LOG, *DERIVED)
-    with log_of(history) as (ledger, path):
-        outcomes = [outcome for batch in batches for outcome in ledger.execute(batch)]
+    with log_of(history) as (ledger_, path):
+        outcomes = [outcome for batch in batches for outcome in ledger_.execute(batch)]
         assert outcomes == wanted
         assert rows(path, *LOG, *DERIVED) == written
 
 
 @FEW
+@given(batched())
+def test_what_any_history_leaves_behind_verifies(case: tuple[History, list[list[c.Command]]]) -> None:
+    history, batches = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.application, "SNAPSHOT_EVERY", 4)
+        with log_of(history) as (ledger_, path):
+            for batch in batches:
+                ledger_.execute(batch)
+            assert [str(finding) for finding in verify(path).findings] == []
+
+
+@FEW
 @given(histories(), st.booleans(), st.booleans())
 def test_any_command_sent_twice_changes_nothing(history: History, reopened: bool, in_one_batch: bool) -> None:
-    with log_of(history) as (ledger, path):
-        first = one_by_one(ledger, history.commands)
+    with log_of(history) as (ledger_, path):
+        first = one_by_one(ledger_, history.commands)
         written = rows(path, *LOG, *DERIVED, "seals")
         if reopened:
-            ledger.close()
-        with ledger_on(path, history.terms) if reopened else nullcontext(ledger) as again:
+            ledger_.close()
+        with ledger_on(path, history.terms) if reopened else nullcontext(ledger_) as again:
             send = again.execute if in_one_batch else partial(one_by_one, again)
             second = send(history.commands)
         assert rows(path, *LOG, *DERIVED, "seals") == written
@@ -79,15 +94,15 @@ def test_any_command_sent_twice_changes_nothing(history: History, reopened: bool
 def test_each_command_sent_twice_at_once_gives_the_log_of_each_sent_once(
     history: History, data: st.DataObject
 ) -> None:
-    with log_of(history) as (ledger, path):
-        one_by_one(ledger, history.commands)
+    with log_of(history) as (ledger_, path):
+        one_by_one(ledger_, history.commands)
         written = rows(path, *LOG, *DERIVED)
     times = data.draw(
         st.lists(st.integers(1, 3), min_size=len(history.commands), max_size=len(history.commands))
     )
     stuttered = [x for x, n in zip(history.commands, times, strict=True) for _ in range(n)]
-    with log_of(history) as (ledger, path):
-        ledger.execute(stuttered)
+    with log_of(history) as (ledger_, path):
+        ledger_.execute(stuttered)
         assert rows(path, *LOG, *DERIVED) == written
 
 
@@ -98,29 +113,29 @@ def test_every_batch_whose_write_failed_can_be_sent_again(
 ) -> None:
     history, batches = case
     tables = (*LOG, *DERIVED, "seals")
-    with log_of(history) as (ledger, path):
-        wanted = [outcome for batch in batches for outcome in ledger.execute(batch)]
+    with log_of(history) as (ledger_, path):
+        wanted = [outcome for batch in batches for outcome in ledger_.execute(batch)]
         written = rows(path, *tables)
-    with log_of(history) as (ledger, path), closing(sqlite3.connect(path, isolation_level=None)) as hand:
+    with log_of(history) as (ledger_, path), closing(sqlite3.connect(path, isolation_level=None)) as hand:
         outcomes = []
         for batch in batches:
             before = rows(path, *tables)
             hand.execute(
                 f"CREATE TRIGGER refuses BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
             )
-            done = _unless_refused(ledger, batch)
+            done = _unless_refused(ledger_, batch)
             hand.execute("DROP TRIGGER refuses")
             if done is None:
                 assert rows(path, *tables) == before
-                done = ledger.execute(batch)
+                done = ledger_.execute(batch)
             outcomes += done
         assert outcomes == wanted
         assert rows(path, *tables) == written
 
 
-def _unless_refused(ledger: Ledger, batch: list[c.Command]) -> list[Outcome] | None:
+def _unless_refused(ledger_: Ledger, batch: list[c.Command]) -> list[Outcome] | None:
     try:
-        return ledger.execute(batch)
+        return ledger_.execute(batch)
     except PersistenceError as error:
         if "refused" not in str(error):
             raise

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from ledger.entrypoints.cli.auditing import add_auditing
 from ledger.entrypoints.cli.files import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
 from ledger.entrypoints.cli.logs import add_log
@@ -45,6 +46,7 @@ for add in (
     add_serving,
     add_keeping,
     add_projecting,
+    add_auditing,
     add_verbs,
 ):
     add(app)

@@ -17,6 +17,7 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.asking import Since
+from ledger.entrypoints.cli.copying import log_copy
 from ledger.entrypoints.cli.options import Options, now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.settings import Settings
@@ -171,4 +172,5 @@ def add_log(app: typer.Typer) -> None:
     group.callback()(with_settings(log))
     group.command("backup")(with_settings(log_backup))
     group.command("restore")(with_settings(log_restore))
+    group.command("copy")(with_settings(log_copy))
     app.add_typer(group, name="log", rich_help_panel="Log")

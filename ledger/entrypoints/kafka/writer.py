@@ -31,6 +31,8 @@ _PAUSE = 0.5
 """Seconds before it is tried again, where a broker or the registry did not answer."""
 _PASSING = (CommitUncertain, LogUnreachable, RegistryUnreachable)
 """What may be well again by itself, once a writer is at work."""
+_METADATA_AGE_MS = 3000
+"""A member that joins before it has heard of a new topic is given nothing until it looks again."""
 _BEHIND = 0.02
 """Seconds that a poll waits while there is something to catch up."""
 
@@ -105,6 +107,7 @@ class Writer:
             heartbeat_interval_ms=int(self.session_timeout * 300),
             fetch_max_wait_ms=int(_IDLE * 1000),
             max_partition_fetch_bytes=1 << 20,
+            metadata_max_age_ms=_METADATA_AGE_MS,
         )
         consumer.subscribe([self.settings.commands], listener=self._assignment)
         return consumer

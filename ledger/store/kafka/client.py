@@ -14,8 +14,8 @@ from ledger.outcomes import UNKNOWN, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 
 _AT_ONCE = 1000
@@ -67,8 +67,7 @@ class KafkaClient:
         waiting: dict[tuple[int, int], int] = {}
         for start in range(0, len(commands), _AT_ONCE):
             chunk = commands[start : start + _AT_ONCE]
-            for index, place in enumerate(self._send(chunk), start):
-                waiting[place] = index
+            waiting |= {place: index for index, place in enumerate(self._send(chunk), start)}
             self._settle(waiting, outcomes, _UNDER_WAY)
         self._settle(waiting, outcomes, 0)
         return [

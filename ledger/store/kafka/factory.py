@@ -18,7 +18,7 @@ from ledger.store.kafka.topics import Place
 
 
 class Factory(InfrastructureFactory[Any]):
-    """The recorders of the partition KAFKA_PARTITION (0). Making the application's recorder takes the partition over."""
+    """The recorders of the partition KAFKA_PARTITION (0); making the application's takes the partition over."""
 
     def __init__(self, env: Any) -> None:  # noqa: ANN401 - the library's mapping or Environment
         super().__init__(env)

@@ -1,4 +1,4 @@
-"""Reads the topics into mirrors: the tail of partitions that others write, and all that is missing before a take-over."""
+"""Reads the topics into mirrors: the tail of what others write, and all that is missing before a take-over."""
 
 from __future__ import annotations
 

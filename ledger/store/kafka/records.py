@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.errors import LogDamaged
+from ledger.errors import LogDamaged, SchemaUnknown
 from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import EventReference, Outcome
 from ledger.store.codec import Codec
@@ -128,7 +128,8 @@ class ReplyRecords:
             record["content"] = entry.command
             record["chain"] = entry.chain
         value = self._ids.to_wire(self._topic, self._codec.outcome_state(record))
-        assert value is not None
+        if value is None:
+            raise SchemaUnknown("the schema of answers is not registered")
         return value
 
     def read(self, value: bytes) -> Reply:

@@ -1,0 +1,127 @@
+"""`pulsa log copy`: from one store to another, gone on with where it was stopped, verified at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
+from ledger.errors import LogMissing, SettingsInvalid
+from ledger.settings import Settings
+from ledger.store.copying import Copied, FileTarget, Source, Target, copy
+
+_FORMS = "kafka, a FILE, a FOLDER of partition-0.db, partition-1.db, …"
+_PARTITION = re.compile(r"partition-([0-9]+)\.db")
+
+From = Annotated[
+    str, typer.Option("--from", metavar="LOG", help=f"What is copied: {_FORMS}.", show_default=False)
+]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="LOG",
+        help=f"Where it goes: {_FORMS}, parquet:FOLDER or avro:FOLDER.",
+        show_default=False,
+    ),
+]
+
+
+def log_copy(settings: Settings, from_: From, to: To, as_json: AsJson = False) -> int:
+    """Copy a log, journal included, to another store; go on where a copy was stopped; verify all of it."""
+    with ExitStack() as stack, counting("copying") as progress:
+        sources = stack.enter_context(_sources(settings, from_))
+        for source in sources:
+            with _target(settings, to, source, len(sources)) as target:
+                _say(copy(source, target, progress), as_json=as_json)
+    return shell.DONE
+
+
+def _say(copied: Copied, *, as_json: bool) -> None:
+    extent, before = copied.extent, copied.before
+    if as_json:
+        say_json(
+            {
+                "partition": copied.partition,
+                "events": extent.events,
+                "entries": extent.entries,
+                "events_before": before.events,
+                "entries_before": before.entries,
+                "event_digest": extent.event_digest.hex(),
+                "entry_digest": extent.entry_digest.hex(),
+            }
+        )
+        return
+    there = f" ({before.events:,} events of them were there)" if before.events else ""
+    read = f"{counted(extent.events, 'event')}, {counted(extent.entries, 'journal entry')}"
+    say(f"partition {copied.partition}: {read}{there}, verified: {extent.event_digest.hex()[:12]}")
+
+
+@contextmanager
+def _sources(settings: Settings, place: str) -> Iterator[list[Source]]:
+    with ExitStack() as stack:
+        if place == "kafka":
+            from ledger.connecting import followed
+
+            mirrors = stack.enter_context(followed(settings))
+            mirrors.catch_up()
+            files = {reader.partition: reader.path for reader in mirrors.readers()}
+        else:
+            files = _files(Path(place))
+        yield [stack.enter_context(closing(Source(path, number))) for number, path in sorted(files.items())]
+
+
+def _files(place: Path) -> dict[int, Path]:
+    """The file of each partition. Raises LogMissing."""
+    if not place.is_dir():
+        return {0: place}
+    found = {int(named[1]): path for path in place.iterdir() if (named := _PARTITION.fullmatch(path.name))}
+    if not found or set(found) != set(range(len(found))):
+        raise LogMissing(f"{place}: this folder does not hold partition-0.db and all that follow it")
+    return found
+
+
+@contextmanager
+def _target(settings: Settings, place: str, source: Source, partitions: int) -> Iterator[Target]:
+    form, colon, folder = place.partition(":")
+    if colon and form in ("parquet", "avro"):
+        from ledger.store.copying_files import AvroContainer, FolderTarget, Format, Parquet
+
+        make: Callable[[Source], Format] = Parquet if form == "parquet" else AvroContainer
+        yield FolderTarget(Path(folder), source, make)
+    elif place == "kafka":
+        with _kafka_target(settings, source, partitions) as target:
+            yield target
+    else:
+        path = Path(place)
+        if partitions > 1:
+            path.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            path /= f"partition-{source.partition}.db"
+        if path.exists() and path.samefile(source.path):
+            raise SettingsInvalid(f"--to: {path} is what is copied")
+        with closing(FileTarget(path, source)) as target:
+            yield target
+
+
+@contextmanager
+def _kafka_target(settings: Settings, source: Source, partitions: int) -> Iterator[Target]:
+    from dataclasses import replace
+
+    from ledger.connecting import kafka_settings
+    from ledger.store.copying_kafka import KafkaTarget
+
+    # What verifies the copy must have read all of it from the topics themselves.
+    with TemporaryDirectory(prefix="pulsa-copy-") as mirrors:
+        log = kafka_settings(settings, Path(mirrors))
+        if log.partitions is None:
+            log = replace(log, partitions=partitions)
+        with closing(KafkaTarget(log, source, partitions)) as target:
+            yield target

@@ -1,0 +1,159 @@
+"""The log on Kafka as the target of a copy: each chunk is a transaction of commands, events and answers."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
+
+from ledger.errors import LogDamaged
+from ledger.journal import NO_CHAIN, NumberHead
+from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.store.codec import Codec
+from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
+from ledger.store.kafka import mirror, topics
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.follower import Follower
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords
+from ledger.store.kafka.registry import schema_ids
+
+_TRANSACTION_SECONDS = 120
+_SLICE = 0.5
+
+
+class KafkaTarget:
+    """One partition of the topics. Whoever writes it is fenced; `settings.mirrors` must be a folder of its own."""
+
+    def __init__(self, settings: KafkaSettings, source: Source, partitions: int) -> None:
+        self._source, self._partition = source, source.partition
+        place = topics.ensure(settings)
+        if place.partitions != partitions:
+            raise CopyRefused(
+                f"a copy keeps positions: {partitions} partitions do not go into {place.partitions}"
+            )
+        self._settings = settings
+        self._ids = schema_ids(settings)
+        self._codec = Codec()
+        self._codec.learn(source.schemas)
+        self._events = EventRecords(settings.events, self._partition, self._ids)
+        self._replies = ReplyRecords(settings.replies, self._ids, self._codec)
+        self._dues: dict[str, int | None] = dict(source.rows("SELECT msisdn, due_at FROM numbers"))
+        self._last = dict(
+            source.rows(
+                "SELECT substr(originator_id, 1, instr(originator_id || '#', '#') - 1) AS number, max(ordinal)"
+                " FROM stored_events GROUP BY number"
+            )
+        )
+        with reported(f"partition {self._partition}"):
+            self._producer = KafkaProducer(
+                **settings.arguments(),
+                transactional_id=settings.transactional_id(self._partition),
+                transaction_timeout_ms=_TRANSACTION_SECONDS * 1000,
+                retry_backoff_ms=1,
+                acks="all",
+                linger_ms=5,
+                batch_size=256 << 10,
+            )
+            self._producer.init_transactions()
+        self._mirror = mirror.opened(settings, place, self._partition, Mirror)
+        self._follower = Follower(settings, self._ids)
+        self._follower.follow({self._partition: self._mirror})
+        self._must_await_nothing()
+
+    def extent(self) -> Extent:
+        """Reads the topics, and checks what they hold."""
+        self._catch_up()
+        with closing(Source(self._settings.mirror(self._partition), self._partition)) as there:
+            return there.extent()
+
+    def write(self, chunk: Chunk) -> None:
+        """One transaction: commands first, whose offsets the answers name. Raises WriterFenced, CommitUncertain."""
+        settings, producer, partition = self._settings, self._producer, self._partition
+        happened = [self._codec.event(row[3], row[4]) for row in chunk.rows]
+        records = self._events.outgoing(chunk.rows, happened, self._heads(chunk.rows))
+        by_ordinal = {row[0]: row for row in chunk.rows}
+        commands = [self._wire(settings.commands, entry.command) for entry in chunk.entries]
+        with reported(f"partition {partition}"):
+            producer.begin_transaction()
+            asked = [
+                producer.send(settings.commands, value, entry.subject.encode(), [], partition)
+                for value, entry in zip(commands, chunk.entries, strict=True)
+            ]
+            for key, value, headers in records:
+                producer.send(settings.events, value, key, headers, partition)
+            producer.flush()
+            for future, entry in zip(asked, chunk.entries, strict=True):
+                own = range(entry.first_event, entry.first_event + entry.event_count)
+                references = tuple(_reference(by_ordinal[ordinal]) for ordinal in own)
+                outcome = Outcome(
+                    entry.command_id,
+                    ACCEPTED if entry.code is None else REFUSED,
+                    entry.code,
+                    entry.message,
+                    references,
+                    partition,
+                    entry.ordinal,
+                    entry.at,
+                )
+                value = self._replies.value(Reply(outcome, entry.subject, future.get(0).offset, entry))
+                producer.send(settings.replies, value, entry.subject.encode(), [], partition)
+            producer.commit_transaction()
+
+    def finish(self) -> None:
+        """Nothing is left to do: what a writer derives, it derives itself."""
+
+    def close(self) -> None:
+        """Leaves the broker; a transaction under way is aborted by it."""
+        with suppress(KafkaError):
+            self._producer.close(timeout=5)
+        self._follower.close()
+        self._mirror.close()
+
+    def _wire(self, topic: str, state: bytes) -> bytes:
+        value = self._ids.to_wire(topic, state)
+        if value is None:
+            raise CopyRefused("the log holds commands that were written by the schemas of another release")
+        return value
+
+    def _heads(self, rows: Any) -> list[NumberHead]:  # noqa: ANN401 - rows
+        """When the numbers whose last event is among these fall due next."""
+        numbers = {row[1].partition("#")[0]: row[0] for row in rows}
+        return [
+            NumberHead(number, self._dues.get(number), NO_CHAIN)
+            for number, ordinal in numbers.items()
+            if self._last.get(number) == ordinal
+        ]
+
+    def _catch_up(self) -> None:
+        try:
+            while not self._follower.is_caught_up(self._partition):
+                self._follower.advance(_SLICE)
+        except LogDamaged as error:
+            raise CopyRefused(f"what is in the topics is no log: {error}") from error
+
+    def _must_await_nothing(self) -> None:
+        """Commands that wait for an answer would never get one: the copy's own come behind them."""
+        self._catch_up()
+        tp = TopicPartition(self._settings.commands, self._partition)
+        with reported("the commands"):
+            consumer = KafkaConsumer(
+                **self._settings.arguments(),
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                group_id=None,
+            )
+            with closing(consumer):
+                consumer.assign([tp])
+                consumer.seek(tp, self._mirror.progress.commands)
+                end = consumer.end_offsets([tp])[tp]
+                while consumer.position(tp) < end:
+                    if consumer.poll(timeout_ms=200, max_records=1):
+                        raise CopyRefused(f"partition {self._partition} has commands that await an answer")
+
+
+def _reference(row: Row) -> EventReference:
+    return EventReference(row[3], row[1], row[2])

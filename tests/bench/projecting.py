@@ -1,0 +1,232 @@
+"""How fast the read side is: rebuilding, projecting live, asking, replaying."""
+
+from __future__ import annotations
+
+import random
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from eventsourcing.application import Application
+
+from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.local.postgres import LocalPostgres
+from ledger.replaying import replay
+from ledger.store.codec import Codec
+from ledger.store.reading import SqliteReader
+from ledger.terms import bundled
+from projections.balances import Balances
+from projections.changes import Changes
+from projections.database import Database
+from projections.rebuild import Rebuild
+from projections.runner import Runner
+from projections.stored import StoredQueries
+from tests.bench import population as p
+from tests.bench.report import Figure, paired
+from tests.bench.writing import PlainAccount
+
+_SUBSCRIBERS = 1000
+_QUESTIONS = 400
+
+
+def _log(folder: Path, count: int) -> Path:
+    """A log of so many uses."""
+    path = folder / f"read-{count}.db"
+    if not path.exists():
+        with p.new_ledger(folder, path.stem) as ledger:
+            p.open_accounts(ledger, _SUBSCRIBERS)
+            for first in range(0, count, p.BATCH):
+                uses = range(first, min(first + p.BATCH, count))
+                p.execute(ledger, [p.usage(index, _SUBSCRIBERS) for index in uses])
+    return path
+
+
+def _plain_log(folder: Path, count: int) -> Any:
+    """A log of as many events, written by a plain application of the library."""
+    env = {
+        "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+        "SQLITE_DBNAME": str(folder / f"plain-{count}.db"),
+    }
+    app: Any = Application(env)
+    if (app.recorder.max_notification_id() or 0) >= count:
+        return app
+    accounts = [PlainAccount(p.number(i), 10**13) for i in range(_SUBSCRIBERS)]
+    for first in range(0, count, p.BATCH):
+        for index in range(first, first + p.BATCH):
+            accounts[index * 7919 % _SUBSCRIBERS].debit(909, f"use-{index}", index)
+        app.save(*accounts)
+    return app
+
+
+def rebuild(folder: Path, runs: int, count: int) -> list[Figure]:
+    """Balances and lifecycles from the log, against decoding as many events of the library's own, one by one."""
+    log, app = _log(folder, count), _plain_log(folder, count)
+
+    def ours() -> float:
+        database = Database(f"sqlite:///{folder}/rebuilt-{time.monotonic_ns()}.db")
+        begin = time.perf_counter()
+        events = Rebuild(database, [SqliteReader(log)], ["balances", "lifecycles"]).swap()
+        seconds = time.perf_counter() - begin
+        database.close()
+        return events / seconds
+
+    def theirs() -> float:
+        begin = time.perf_counter()
+        start = events = 0
+        while found := app.recorder.select_notifications(start=start + 1, limit=1000):
+            for notification in found:
+                app.mapper.to_domain_event(notification)
+            start, events = found[-1].id, events + len(found)
+        return events / (time.perf_counter() - begin)
+
+    what = "rebuild of balances and lifecycles from the embedded log"
+    baseline = "a plain eventsourcing application's log of as many events, decoded one by one"
+    return [paired(what, "events/s", ours, baseline, theirs, runs=runs, at_least="2")]
+
+
+def live(folder: Path, runs: int, count: int) -> list[Figure]:
+    """Every projection kept up in PostgreSQL, against decoding the same events with fastavro."""
+    log = _log(folder, count)
+
+    def theirs() -> float:
+        codec = Codec()
+        begin = time.perf_counter()
+        with SqliteReader(log).snapshot() as snapshot:
+            rows = snapshot.connection.execute("SELECT topic, state FROM stored_events ORDER BY ordinal")
+            events = sum(1 for topic, state in rows if codec.event(topic, state))
+        return events / (time.perf_counter() - begin)
+
+    with LocalPostgres() as server:
+        admin = Database(server.url)
+
+        def ours() -> float:
+            schema = f"run_{time.monotonic_ns()}"
+            with admin.writing() as connection:
+                connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            database = Database(f"{server.url}?options=-csearch_path%3D{schema}")
+            begin = time.perf_counter()
+            events = Runner(database, [SqliteReader(log)]).catch_up()
+            seconds = time.perf_counter() - begin
+            database.close()
+            return events / seconds
+
+        what = "live projecting into PostgreSQL, all projections"
+        baseline = "the same events decoded by fastavro alone"
+        figures = [paired(what, "events/s", ours, baseline, theirs, runs=runs, at_least="report")]
+        admin.close()
+    return figures
+
+
+def questions(folder: Path, movements: int, of_one: int) -> list[Figure]:
+    """`balance(as_of, known_at)` of an account with a long history, against a plain sum over an index."""
+    log = folder / "asked.db"
+    with p.new_ledger(folder, "asked") as ledger:
+        p.open_accounts(ledger, 1)
+    file = folder / "asked.views.db"
+    database = Database(f"sqlite:///{file}")
+    Runner(database, [SqliteReader(log)]).catch_up()
+    name = f"{p.number(0)}#1/credit"
+    plain = sqlite3.connect(folder / "asked.plain.db", isolation_level=None)
+    plain.execute("CREATE TABLE movements (account TEXT, effective_at INT, recorded_at INT, amount INT)")
+    _fill(database, plain, name, movements, of_one)
+    plain.execute("CREATE INDEX by_account ON movements (account, effective_at)")
+    chance = random.Random(20230703)
+    span = 500 * DAY
+    ask = StoredQueries(database, lambda: p.BEGIN + 10 * span)
+    statement = "SELECT sum(amount) FROM movements WHERE account=? AND effective_at<=? AND recorded_at<=?"
+    ours, theirs = [], []
+    for _ in range(_QUESTIONS):
+        known_at = p.BEGIN + DAY + chance.randrange(span)
+        as_of = min(p.BEGIN + DAY + chance.randrange(span), known_at + DAY)
+        begin = time.perf_counter()
+        (answer,) = ask.balance(name, as_of=as_of, known_at=known_at)
+        middle = time.perf_counter()
+        (summed,) = plain.execute(statement, (name, as_of, known_at)).fetchone()
+        theirs.append(time.perf_counter() - middle)
+        ours.append(middle - begin)
+        if answer.amount != 10**13 + (summed or 0):
+            raise AssertionError((answer, summed))
+    plain.close()
+    database.close()
+    what = f"balance(as_of, known_at), {of_one:,} movements of {movements:,}"
+    baseline = "a plain sum over an index"
+    middle_ours, middle_theirs = statistics.median(ours), statistics.median(theirs)
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    p99 = [statistics.quantiles(times, n=100)[98] * 1000 for times in (ours, theirs)]
+    return [
+        Figure(what, "ms", middle_ours * 1000, baseline, middle_theirs * 1000, ratio, "20"),
+        Figure("the same, p99", "ms", p99[0], baseline, p99[1], p99[1] / p99[0], "under 5 ms"),
+    ]
+
+
+def _fill(database: Database, plain: sqlite3.Connection, name: str, movements: int, of_one: int) -> None:
+    """Movements over 500 days, each up to two days late: some of one account, the rest of many others."""
+    chance = random.Random(1)
+    sums = Balances(1).sums
+    every = movements // of_one
+    changes, rows = Changes(), []
+    for index in range(movements):
+        account = name if index % every == 0 else f"62882{chance.randrange(movements // 100):08d}#1/credit"
+        recorded = p.BEGIN + DAY + index * 500 * DAY // movements
+        effective = recorded - chance.choice((0, 0, 0, 1000, DAY // 3, 2 * DAY))
+        sums.add(changes, (0, 1000 + index, 0), (effective, recorded), (account, "PULSA"), (-1,))
+        rows.append((account, effective, recorded, -1))
+        if len(rows) == 100_000 or index == movements - 1:
+            with database.writing() as connection:
+                changes.write(connection)
+            plain.execute("BEGIN")
+            plain.executemany("INSERT INTO movements VALUES (?,?,?,?)", rows)
+            plain.execute("COMMIT")
+            changes, rows = Changes(), []
+
+
+def replaying(folder: Path, runs: int, count: int) -> list[Figure]:
+    """The audit replay of journaled commands, against executing them."""
+    log = _log(folder, count)
+    terms = bundled()
+
+    def ours() -> float:
+        begin = time.perf_counter()
+        found = replay(SqliteReader(log), terms)
+        if not found.empty:
+            raise AssertionError(found)
+        return found.commands / (time.perf_counter() - begin)
+
+    def theirs() -> float:
+        with p.new_ledger(folder, f"executed-{time.monotonic_ns()}") as ledger:
+            commands: list[Command] = p.opening(range(_SUBSCRIBERS))
+            commands += [p.usage(index, _SUBSCRIBERS) for index in range(count)]
+            begin = time.perf_counter()
+            p.execute(ledger, commands)
+            return len(commands) / (time.perf_counter() - begin)
+
+    what = "audit replay, compared with the log"
+    return [paired(what, "commands/s", ours, "Ledger.execute of the same", theirs, runs=runs, at_least="0.8")]
+
+
+def memory(folder: Path, counts: tuple[int, int]) -> list[Figure]:
+    """The largest size of a process that rebuilds everything, from a log and from one several times as long."""
+    sizes = []
+    for count in counts:
+        arguments = [
+            sys.executable,
+            "-m",
+            __name__,
+            str(_log(folder, count)),
+            str(folder / f"size-{count}.db"),
+        ]
+        done = subprocess.run(arguments, check=True, capture_output=True, text=True)
+        sizes.append(int(done.stdout) / 1024)
+    what = f"memory of a rebuild of {counts[1]:,} events"
+    return [Figure(what, "MiB", sizes[1], f"of {counts[0]:,} events", sizes[0], sizes[1] / sizes[0], "flat")]
+
+
+if __name__ == "__main__":
+    Rebuild(Database(f"sqlite:///{sys.argv[2]}"), [SqliteReader(sys.argv[1])]).swap()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -1,0 +1,117 @@
+"""Kafka with SASL_SSL and ACLs, as `docs/kafka.md` grants them: writers write, those who ask do not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+)
+
+from ledger.local.kafka import LocalKafka
+from ledger.store.kafka.connection import KafkaSettings
+from tests.entrypoints.kafka import Running, on_kafka
+from tests.entrypoints.pulsa import NUMBER, START, Pulsa
+from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
+
+O = ACLOperation  # noqa: E741
+DESCRIBED = [O.DESCRIBE, O.DESCRIBE_CONFIGS]
+GRANTED = {
+    "writer": [
+        (ResourceType.TOPIC, "ledger.", [O.READ, O.WRITE, O.CREATE, *DESCRIBED]),
+        (ResourceType.GROUP, "ledger-writers", [O.READ]),
+        (ResourceType.TRANSACTIONAL_ID, "ledger-writer-", [O.WRITE, O.DESCRIBE]),
+        (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
+    ],
+    "sender": [
+        (ResourceType.TOPIC, "ledger.commands", [O.WRITE, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.replies", [O.READ, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.events", [O.READ, *DESCRIBED]),
+        (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
+    ],
+    "asker": [
+        (ResourceType.TOPIC, "ledger.commands", DESCRIBED),
+        (ResourceType.TOPIC, "ledger.replies", [O.READ, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.events", [O.READ, *DESCRIBED]),
+        (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[LocalKafka]:
+    with LocalKafka(users={name: f"{name}-secret" for name in GRANTED}) as running:
+        admin = KafkaAdminClient(**running.client())
+        for name, grants in GRANTED.items():
+            for kind, resource, operations in grants:
+                exact = kind is ResourceType.CLUSTER
+                pattern = ACLResourcePatternType.LITERAL if exact else ACLResourcePatternType.PREFIXED
+                where = ResourcePattern(kind, resource, pattern)
+                allow = ACLPermissionType.ALLOW
+                admin.create_acls(
+                    [ACL(f"User:{name}", "*", operation, allow, where) for operation in operations]
+                )
+        admin.close()
+        yield running
+
+
+@pytest.fixture
+def log(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) -> KafkaSettings:  # noqa: F811
+    return KafkaSettings(
+        broker.bootstrap_servers, kafka_servers.registry_url, tmp_path, partitions=2, clock="played"
+    )
+
+
+def as_user(log: KafkaSettings, broker: LocalKafka, name: str, password: str | None = None) -> Pulsa:
+    return on_kafka(
+        log.mirrors,
+        log,
+        PULSA_KAFKA_SECURITY="SASL_SSL",
+        PULSA_KAFKA_MECHANISM="PLAIN",
+        PULSA_KAFKA_USER=name,
+        PULSA_KAFKA_PASSWORD=password or f"{name}-secret",
+        PULSA_KAFKA_CA=str(broker.client()["ssl_cafile"]),
+        PULSA_MIRRORS=str(log.mirrors / name),
+    )
+
+
+def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka) -> None:
+    writer, sender, asker = (as_user(log, broker, name) for name in ("writer", "sender", "asker"))
+    with Running("writer", **writer.environment) as running:
+        for _ in range(2):
+            running.logged('"serving"')
+        sender.active()
+        assert asker.json("enquiry", NUMBER, "--now", START)[0]["credit"] == "5000"
+        assert asker.json("verify")[0]["clean"]
+        refused = asker("advance-time", NUMBER, "--now", START)
+        assert refused.exit_code == 2
+        assert len(refused.stderr.splitlines()) == 1
+        assert running.stop()[0] == 0
+
+
+@pytest.mark.parametrize("verb", [("states",), ("writer",)])
+def test_wrong_credentials_are_one_line_within_ten_seconds(
+    log: KafkaSettings, broker: LocalKafka, verb: tuple[str, ...]
+) -> None:
+    began = time.monotonic()
+    complaint = as_user(log, broker, "writer", "wrong").complaint(*verb)
+    assert time.monotonic() - began < 10
+    assert complaint.startswith("log-unreachable: ")
+
+
+def test_the_wrong_protocol_is_one_line_within_ten_seconds(log: KafkaSettings) -> None:
+    began = time.monotonic()
+    complaint = on_kafka(log.mirrors, replace(log)).complaint("states")
+    assert time.monotonic() - began < 10
+    assert complaint.startswith("log-unreachable: ")
+    assert "PLAINTEXT" in complaint

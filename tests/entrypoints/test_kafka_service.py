@@ -1,0 +1,66 @@
+"""The verbs that run until they are stopped, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+
+from tests.entrypoints.kafka import Running, on_kafka
+from tests.entrypoints.pulsa import NUMBER, SP23
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_pulsa_kafka_says_where_it_is_and_ends_with_ctrl_c() -> None:
+    with Running("kafka") as servers:
+        stated = dict(servers.line().strip().split("=", 1) for _ in range(2))
+        assert set(stated) == {"PULSA_KAFKA", "PULSA_REGISTRY"}
+        admin = KafkaAdminClient(bootstrap_servers=stated["PULSA_KAFKA"])
+        assert admin.list_topics() == []
+        admin.close()
+        with urllib.request.urlopen(f"{stated['PULSA_REGISTRY']}/subjects") as answer:
+            assert json.load(answer) == []
+        assert servers.stop(signal.SIGINT)[0] == 0
+
+
+def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log(partitions=2, clock="live")
+    pulsa = on_kafka(tmp_path, log)
+    port = free_port()
+    environment = pulsa.environment | {"PULSA_MIRRORS": str(tmp_path / "serving")}
+    options = ("--every", "0.2", "--metrics", f"127.0.0.1:{port}", "--log-level", "debug")
+    with Running("serve", *options, **environment) as service:
+        logged = [service.logged('"serving"') for _ in range(2)]
+        issue = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
+        pulsa.done("issue-starter-pack", NUMBER, "--command-id", "pack-1", *issue)
+        person = ("--channel", "sms-4444", "--customer", "customer-17", "--registration", "verified")
+        pulsa.done("activate", NUMBER, "--command-id", "act-1", *person)
+        logged.append(service.logged('"act-1"'))
+        logged.append(service.logged('"tick"'))
+        assert pulsa.json("enquiry", NUMBER)[0]["credit"] == "5000"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            figures = answer.read().decode()
+        code, rest = service.stop()
+    assert code == 0, rest
+    assert 'status="accepted"' in figures
+    assert 'ledger_transit_transfers{age="older"} 0.0' in figures
+    for name in ("ledger_batch_commands_count", "ledger_transaction_seconds_count", "ledger_commands_waiting",
+                 "ledger_take_over_seconds_count", "ledger_dead_commands_total", "ledger_writer_fenced_total",
+                 "ledger_mirror_position", "ledger_closed_through_seconds"):  # fmt: skip
+        assert f"\n{name}" in figures, name
+    everything = "".join(logged) + rest
+    assert NUMBER not in everything
+    assert "customer-17" not in everything
+    for line in everything.splitlines():
+        assert {"event", "level", "timestamp"} <= json.loads(line).keys()

@@ -1,0 +1,134 @@
+"""Every verb over Kafka: commands by the topic, questions by mirrors, the same answers as of a log in a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ledger.simulation import commands
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.running import writing
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+LATER = "2025-01-01T00:00:00Z"
+TOP_UP = ("--credit", "10000", "--price", "11000", "--channel", "app", "--now", START)
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_a_population_gives_the_answers_that_a_file_gives(
+    new_log: NewLog,  # noqa: F811
+    pulsa: Pulsa,
+    partitions: int,
+) -> None:
+    log = new_log(partitions=partitions)
+    over = on_kafka(pulsa.folder, log)
+    lines = [record for record in commands(20, 2, 1) if record["command"] != "TransferCredit"]
+    file = pulsa.file("commands.jsonl", *(msgspec.json.encode(line) for line in lines))
+    with writing(log):
+        summaries = [each.json("ingest", file)[0] for each in (over, pulsa)]
+        for name in ("seconds", "commands_per_second"):
+            for summary in summaries:
+                del summary[name]
+        assert summaries[0] == summaries[1]
+        for question in (("trial-balance",), ("states",), ("transit",), ("enquiry", "--all")):
+            answers = [without_position(each.json(*question, "--now", LATER)) for each in (over, pulsa)]
+            assert answers[0] == answers[1], question
+        digests = [sorted(line["digest"] for line in numbers(each)) for each in (over, pulsa)]
+        assert digests[0] == digests[1]
+        ticks = over.json("advance", "--now", LATER)
+        assert [tick["position"].partition(":")[0] for tick in ticks] == [str(p) for p in range(partitions)]
+        assert over.json("trial-balance", "--now", LATER, "--known-at", "2024-12-31T00:00:00Z")[0]["final"]
+        assert over.json("verify")[0]["clean"]
+
+
+def numbers(pulsa: Pulsa) -> list[dict[str, Any]]:
+    return [line for line in pulsa.json("log") if line["account"][:1].isdigit()]
+
+
+def without_position(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in answer.items() if name != "position"} for answer in answers]
+
+
+def test_a_transfer_to_another_partition_arrives(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log(partitions=4)
+    pulsa = on_kafka(tmp_path, log)
+    with writing(log):
+        for number in (NUMBER, OTHER):
+            pulsa.active(number, credit="50000")
+        send = ("--to-msisdn", OTHER, "--amount", "10000", "--command-id", "send")
+        (sent,) = pulsa.json("transfer-credit", NUMBER, *send, "--now", START)
+        assert sent["status"] == "accepted", sent
+        pulsa.done("advance-time", OTHER, "--now", START)
+        (found,) = pulsa.json("enquiry", OTHER, "--now", START)
+        assert found["credit"] == "60000"
+        assert found["position"].partition(":")[0] != sent["position"].partition(":")[0]
+        assert pulsa.json("transit", "--now", START) == []
+        assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", START)[0]["amount"] == "0"
+        assert pulsa.json("outcome", NUMBER, "send")[0]["status"] == "accepted"
+        assert pulsa.json("verify")[0]["clean"]
+
+
+def test_a_command_that_is_not_answered_can_be_asked_again(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log()
+    pulsa = on_kafka(tmp_path, log)
+    with writing(log):
+        pulsa.active()
+    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT="0.5")
+    result = hasty("top-up", NUMBER, *TOP_UP, "--command-id", "again", "--json")
+    assert result.exit_code == 2
+    outcome = json.loads(result.stdout)
+    assert outcome["status"] == "unknown"
+    assert "send it again with command_id 'again'" in outcome["refusal"]["message"]
+    with writing(log):
+        (again,) = pulsa.json("top-up", NUMBER, *TOP_UP, "--command-id", "again")
+        assert again["status"] == "repeated"
+        assert pulsa.json("enquiry", NUMBER, "--now", START)[0]["credit"] == "15000"
+
+
+def test_files_that_are_not_answered_say_so(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log()
+    with writing(log):
+        on_kafka(tmp_path, log).active()
+    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT="0.5")
+    file = hasty.file(
+        "one.jsonl", {"command": "AdvanceTime", "command_id": "a", "at": START, "msisdn": NUMBER}
+    )
+    result = hasty("ingest", file, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["unknown"] == 1
+    assert "pulsa: unknown: 1 command not answered in time" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [("states",), ("advance-time", NUMBER, "--now", START), ("writer",)])
+def test_a_broker_that_is_not_there_is_one_line_within_ten_seconds(
+    pulsa: Pulsa, verb: tuple[str, ...]
+) -> None:
+    began = time.monotonic()
+    complaint = pulsa.complaint(*verb, PULSA_KAFKA="127.0.0.1:1", PULSA_REGISTRY="http://127.0.0.1:1")
+    assert time.monotonic() - began < 10
+    assert complaint.startswith("log-unreachable: Kafka at 127.0.0.1:1: no broker answers")
+
+
+def test_settings_that_cannot_be_are_one_line(pulsa: Pulsa) -> None:
+    broker = {"PULSA_KAFKA": "127.0.0.1:1", "PULSA_REGISTRY": "http://127.0.0.1:1"}
+    for wrong, named in (
+        ({"PULSA_KAFKA_SECURITY": "TLS"}, "PULSA_KAFKA_SECURITY"),
+        ({"PULSA_KAFKA_SECURITY": "SASL_SSL"}, "PULSA_KAFKA_USER, PULSA_KAFKA_PASSWORD"),
+        ({"PULSA_KAFKA_USER": "somebody"}, "PULSA_KAFKA_USER"),
+        ({"PULSA_KAFKA_SECURITY": "SSL", "PULSA_KAFKA_CA": "/nowhere.pem"}, "PULSA_KAFKA_CA"),
+        ({"PULSA_REGISTRY": None}, "PULSA_REGISTRY"),
+    ):
+        complaint = pulsa.complaint("states", **(broker | wrong))
+        assert complaint.startswith(f"settings-invalid: {named}: "), complaint
+
+
+def test_a_log_that_no_writer_has_made_is_missing(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    complaint = on_kafka(tmp_path, new_log()).complaint("states")
+    assert complaint.startswith("log-missing: ")

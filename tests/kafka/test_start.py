@@ -1,0 +1,128 @@
+"""What a writer finds when it starts: wrong topics, no registry, no broker, a group whose offsets have expired."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+
+from ledger.domain.commands import AdvanceTime
+from ledger.errors import (
+    ClockMismatch,
+    LogMissing,
+    LogUnreachable,
+    RegistryUnreachable,
+    SettingsInvalid,
+    TopicMismatch,
+)
+from ledger.local.process import free_port
+from ledger.local.registry import LocalRegistry
+from ledger.store.kafka import topics
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from tests.given import NUMBER, START, at
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import started, writing
+from tests.kafka.seen import in_chunks, population, seen
+
+TEN_SECONDS = 10.0
+
+
+def create(settings: KafkaSettings, partitions: int, configs: dict[str, str], *names: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    new = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+    admin.create_topics(dict.fromkeys(names, new), wait_for_metadata=True)
+    admin.close()
+
+
+GOOD = {"retention.ms": "-1", "retention.bytes": "-1", "message.timestamp.type": "LogAppendTime"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"retention.ms": "604800000"}, "retention.ms=604800000; this log needs retention.ms=-1"),
+        ({"message.timestamp.type": "CreateTime"}, "message.timestamp.type=CreateTime"),
+        ({"cleanup.policy": "compact"}, "cleanup.policy=compact"),
+    ],
+)
+def test_a_topic_set_up_otherwise(new_log: NewLog, wrong: dict[str, str], said: str) -> None:
+    settings = new_log(partitions=2)
+    create(settings, 2, GOOD | wrong, settings.replies)
+    with pytest.raises(TopicMismatch, match=said):
+        topics.ensure(settings)
+
+
+def test_a_topic_with_another_number_of_partitions(new_log: NewLog) -> None:
+    settings = new_log(partitions=2)
+    create(settings, 3, GOOD, settings.commands)
+    with pytest.raises(TopicMismatch, match=r"ledger.commands has 3 partitions; this log has 2"):
+        topics.ensure(settings)
+
+
+def test_topics_that_are_not_there_yet(new_log: NewLog) -> None:
+    with pytest.raises(LogMissing, match="a writer creates it"):
+        KafkaClient(new_log())
+
+
+def test_no_registry(new_log: NewLog) -> None:
+    settings = replace(new_log(), registry=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(RegistryUnreachable, match=r"127\.0\.0\.1"), started(settings) as (_, ended, _failed):
+        assert ended.acquire(timeout=TEN_SECONDS)
+
+
+def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> None:
+    with LocalRegistry(tmp_path / "registry") as registry:
+        settings = replace(new_log(partitions=2), registry=registry.url)
+        commands = population(20, 2)
+        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+            client.execute(commands[:100])
+            registry.kill()
+            client.execute(commands[100:])
+            with started(replace(settings, mirrors=tmp_path / "others")) as (_, serving, _failed):
+                assert serving.acquire(timeout=60)
+                assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
+    seen(settings)
+
+
+def test_no_broker(new_log: NewLog) -> None:
+    settings = replace(new_log(), bootstrap=f"127.0.0.1:{free_port()}")
+    began = time.monotonic()
+    with pytest.raises(LogUnreachable, match="no broker answers"):
+        topics.ensure(settings)
+    assert time.monotonic() - began < TEN_SECONDS
+
+
+def test_settings_that_kafka_does_not_know(new_log: NewLog) -> None:
+    with pytest.raises(SettingsInvalid, match="no_such_setting"):
+        topics.ensure(replace(new_log(), client={"no_such_setting": 1}))
+
+
+def test_the_other_clock(new_log: NewLog) -> None:
+    settings = new_log()
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
+    with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
+        assert ended.acquire(timeout=60)
+
+
+def test_a_group_whose_offsets_have_expired(new_log: NewLog) -> None:
+    settings = new_log()
+    commands = population(20, 2)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        first = client.execute(commands)
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin.delete_groups([settings.group])
+    admin.close()
+    events = seen(settings).events
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        again = [outcome for chunk in in_chunks(commands, 100) for outcome in client.execute(chunk)]
+    assert seen(settings).events == events
+    assert [o.code for o in again] == [o.code for o in first]
+    assert {o.status for o in again if o.code not in ("invalid", "idempotency-conflict", "clock-behind")} == {
+        "repeated"
+    }
