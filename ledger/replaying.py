@@ -39,7 +39,7 @@ class ReplayBook(TermsBook):
         self._digests[terms.id] = terms.digest
 
 
-def replay(
+def replay(  # noqa: PLR0913 - what is decided again, under which terms, and from when to when
     reader: SqliteReader,
     known: Sequence[Terms],
     *,
