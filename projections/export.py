@@ -147,7 +147,7 @@ def as_parquet(logs: Iterable[LogSnapshot], path: Path) -> int:
 
 
 def _table(pa: Any, schema: Any, rows: list[Posted]) -> Any:  # noqa: ANN401 - pyarrow has no types
-    columns = list(zip(*rows, strict=True)) or [[] for _ in schema]
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [() for _ in schema]
     return pa.Table.from_arrays(
         [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)],
         schema=schema,

@@ -87,7 +87,7 @@ def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
             one.terms,
             one.recorded,
         )
-        for one, later in zip(starts, [*starts[1:], None], strict=True)
+        for one, later in zip(starts, [*starts, None][1:], strict=True)
         if not generation or one.account == subject
     ]
     if not spans:

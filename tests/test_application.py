@@ -168,9 +168,10 @@ class TestNotJournaled:
         story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
         story.given_active(since=NOW)
         story.when(c.ChargeCredit, NOW, amount=1, command_id="c1")
-        assert [
-            row for row in journal(story) if row[2] is not None
-        ] == [(NUMBER, "t1", "unknown-account"), (NUMBER, "c1", "insufficient-credit")]
+        assert [row for row in journal(story) if row[2] is not None] == [
+            (NUMBER, "t1", "unknown-account"),
+            (NUMBER, "c1", "insufficient-credit"),
+        ]
 
 
 class TestClock:

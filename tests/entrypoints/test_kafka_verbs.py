@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from ledger.simulation import commands
 from tests.entrypoints.kafka import on_kafka
@@ -18,7 +21,17 @@ from tests.kafka.running import writing
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 LATER = "2025-01-01T00:00:00Z"
+MONTH_LATER = "2023-08-10T10:00:00+07:00"
+LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
 TOP_UP = ("--credit", "10000", "--price", "11000", "--channel", "app", "--now", START)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The writer beside the test says nothing where `pulsa` prints its answers."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -62,16 +75,17 @@ def test_a_transfer_to_another_partition_arrives(new_log: NewLog, tmp_path: Path
     with writing(log):
         for number in (NUMBER, OTHER):
             pulsa.active(number, credit="50000")
+            pulsa.done("top-up", number, "--command-id", "long", *LONG)
         send = ("--to-msisdn", OTHER, "--amount", "10000", "--command-id", "send")
-        (sent,) = pulsa.json("transfer-credit", NUMBER, *send, "--now", START)
+        (sent,) = pulsa.json("transfer-credit", NUMBER, *send, "--now", MONTH_LATER)
         assert sent["status"] == "accepted", sent
-        pulsa.done("advance-time", OTHER, "--now", START)
-        (found,) = pulsa.json("enquiry", OTHER, "--now", START)
-        assert found["credit"] == "60000"
+        pulsa.done("advance-time", OTHER, "--now", MONTH_LATER)
+        (found,) = pulsa.json("enquiry", OTHER, "--now", MONTH_LATER)
+        assert found["credit"] == "160000"
         assert found["position"].partition(":")[0] != sent["position"].partition(":")[0]
-        assert pulsa.json("transit", "--now", START) == []
-        assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", START)[0]["amount"] == "0"
-        assert pulsa.json("outcome", NUMBER, "send")[0]["status"] == "accepted"
+        assert pulsa.json("transit", "--now", MONTH_LATER) == []
+        assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", MONTH_LATER)[0]["amount"] == "0"
+        assert pulsa.json("outcome", NUMBER, "send", "--now", MONTH_LATER)[0]["status"] == "accepted"
         assert pulsa.json("verify")[0]["clean"]
 
 

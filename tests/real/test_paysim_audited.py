@@ -1,0 +1,40 @@
+"""The mobile-money records once more: replayed without a difference, and rebuilt as they were projected."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from ledger.replaying import replay as replay_log
+from ledger.store.reading import SqliteReader
+from ledger.terms import load
+from projections.rebuild import Rebuild
+from tests.projections.stored import database, direct, projected
+from tests.real import paysim
+from tests.real.replay import TERMS, replay
+from tests.shared import shared_file
+
+ROWS = 20_000
+"""Rows that are taken: what comes after them is of the same kinds."""
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    steps = islice(paysim.steps(shared_file("data/paysim/paysim-100k.csv.gz")), 2 * ROWS)
+    return replay(steps, terms=paysim.TERMS, folder=tmp_path_factory.mktemp("audited")).log
+
+
+def test_the_commands_decided_again_give_the_same_events(log: Path) -> None:
+    found = replay_log(SqliteReader(log), [load(TERMS / f"{paysim.TERMS}.toml")])
+    assert found.commands > ROWS
+    assert found.empty
+
+
+def test_rebuilt_rows_equal_live_ones_and_answers_those_of_the_log(log: Path, tmp_path: Path) -> None:
+    with database(tmp_path / "views.db") as opened:
+        stored = projected(opened, log)
+        assert all(one.equal for one in Rebuild(opened, [SqliteReader(log)]).check())
+        assert stored.trial_balance(each=True) == direct(log).trial_balance(each=True)
+        assert stored.states() == direct(log).states()

@@ -1,0 +1,152 @@
+"""Copies: byte for byte, gone on with where they were stopped, and proved; never over another log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from fastavro import reader
+
+from ledger.errors import LogDamaged
+from ledger.store.copying import CopyRefused, Extent, FileTarget, Source, Target, copy
+from ledger.store.copying_files import AvroContainer, FolderTarget, Parquet
+from ledger.store.copying_kafka import KafkaTarget
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.verification import verify
+from tests.given import ledger_on
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.running import writing
+from tests.kafka.seen import in_chunks, in_file, population, seen, table
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with a population in it."""
+    path = tmp_path_factory.mktemp("log") / "log.db"
+    with ledger_on(path) as ledger:
+        for chunk in in_chunks(population(30, 2), 500):
+            ledger.execute(chunk)
+    return path
+
+
+@pytest.fixture
+def source(path: Path) -> Iterator[Source]:
+    with closing(Source(path)) as opened:
+        yield opened
+
+
+def stopped_halfway(source: Source, target: Target, size: int = 300) -> Extent:
+    """What a copy has written that was ended after its third chunk."""
+    chunks = source.chunks(target.extent(), size)
+    for _ in range(3):
+        target.write(next(chunks))
+    return target.extent()
+
+
+def test_a_file_is_copied_with_all_that_is_derived(source: Source, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "copy.db"
+    with closing(FileTarget(other, source)) as target:
+        begun = stopped_halfway(source, target)
+    with closing(FileTarget(other, source)) as target:
+        copied = copy(source, target)
+    assert copied.before == begun
+    assert copied.extent == source.extent()
+    for name, order in (
+        ("stored_events", "ordinal"),
+        ("journal", "entry"),
+        ("numbers", "msisdn"),
+        ("claims", "account, kind, id"),
+    ):
+        assert table(other, name, order) == table(path, name, order), name
+    assert verify(other).clean
+
+
+@pytest.mark.parametrize("form", [Parquet, AvroContainer])
+def test_files_that_any_tool_reads_prove_themselves(
+    source: Source, tmp_path: Path, form: type[Parquet] | type[AvroContainer]
+) -> None:
+    begun = stopped_halfway(source, FolderTarget(tmp_path, source, form))
+    copied = copy(source, FolderTarget(tmp_path, source, form))
+    assert copied.before == begun
+    assert copied.extent == source.extent()
+    files = sorted((tmp_path / "events").iterdir())
+    assert len(files) >= 4
+    files[1].rename(tmp_path / "gone")
+    with pytest.raises(LogDamaged, match="missing"):
+        FolderTarget(tmp_path, source, form).extent()
+
+
+def test_an_avro_container_says_what_each_event_is(source: Source, tmp_path: Path) -> None:
+    copy(source, FolderTarget(tmp_path, source, AvroContainer))
+    with sorted((tmp_path / "events").iterdir())[0].open("rb") as file:
+        first = next(iter(reader(file, return_record_name=True)))
+    assert isinstance(first, dict)
+    assert first["event"][0] == "ledger.log.LogCreated"
+    assert first["event"][1]["clock"] == "played"
+    schemas = [json.loads(file.read_text()) for file in (tmp_path / "schemas").iterdir()]
+    assert "CreditToppedUp" in {schema["name"] for schema in schemas}
+
+
+def kafka_target(log: KafkaSettings, source: Source, mirrors: Path) -> KafkaTarget:
+    from dataclasses import replace
+
+    return KafkaTarget(replace(log, mirrors=mirrors), source, 1)
+
+
+def test_to_kafka_and_a_writer_goes_on(
+    source: Source,
+    path: Path,
+    new_log: NewLog,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    from ledger.store.kafka.client import KafkaClient
+
+    log = new_log()
+    with closing(kafka_target(log, source, tmp_path / "a")) as target:
+        begun = stopped_halfway(source, target)
+    with closing(kafka_target(log, source, tmp_path / "b")) as target:
+        copied = copy(source, target)
+    assert copied.before == begun
+    assert copied.extent == source.extent()
+    assert seen(log).accounts == in_file(path)
+    commands = population(30, 2)
+    with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+        again = client.execute(commands[:200])
+        assert {outcome.status for outcome in again} <= {"repeated", "refused"}
+        assert [outcome.code for outcome in again if outcome.status == "refused"] == [
+            outcome.code
+            for outcome in again
+            if outcome.code in ("invalid", "clock-behind", "idempotency-conflict")
+        ]
+    assert table(log.mirror(0), "claims", "account, kind, id") == table(path, "claims", "account, kind, id")
+    assert verify(log.mirror(0)).clean
+    with (
+        closing(Source(log.mirror(0))) as back,
+        closing(FileTarget(tmp_path / "back.db", back)) as target_file,
+    ):
+        copy(back, target_file)
+    assert in_file(tmp_path / "back.db") == in_file(path)
+
+
+def test_commands_that_wait_are_not_passed_over(source: Source, new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    from ledger.store.kafka.client import KafkaClient
+
+    log = new_log()
+    with writing(log):
+        pass
+    with closing(KafkaClient(log, stated_at=True, timeout=0.2)) as client:
+        client.execute(population(30, 2)[:1])
+    with pytest.raises(CopyRefused, match="await an answer"):
+        kafka_target(log, source, tmp_path / "m")
+
+
+def test_another_log_is_never_gone_on_with(source: Source, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with ledger_on(other) as ledger:
+        ledger.execute(population(30, 2, seed=2)[:300])
+    with closing(FileTarget(other, source)) as target, pytest.raises(CopyRefused, match="not the beginning"):
+        copy(source, target)
