@@ -67,14 +67,14 @@ def test_a_file_is_copied_with_all_that_is_derived(source: Source, path: Path, t
 
 @pytest.mark.parametrize("form", [Parquet, AvroContainer])
 def test_files_that_any_tool_reads_prove_themselves(
-    source: Source, tmp_path: Path, form: type[Parquet] | type[AvroContainer]
+    source: Source, tmp_path: Path, form: type[Parquet | AvroContainer]
 ) -> None:
     begun = stopped_halfway(source, FolderTarget(tmp_path, source, form))
     copied = copy(source, FolderTarget(tmp_path, source, form))
     assert copied.before == begun
     assert copied.extent == source.extent()
     files = sorted((tmp_path / "events").iterdir())
-    assert len(files) >= 4
+    assert len(files) >= 3
     files[1].rename(tmp_path / "gone")
     with pytest.raises(LogDamaged, match="missing"):
         FolderTarget(tmp_path, source, form).extent()
@@ -82,7 +82,7 @@ def test_files_that_any_tool_reads_prove_themselves(
 
 def test_an_avro_container_says_what_each_event_is(source: Source, tmp_path: Path) -> None:
     copy(source, FolderTarget(tmp_path, source, AvroContainer))
-    with sorted((tmp_path / "events").iterdir())[0].open("rb") as file:
+    with min((tmp_path / "events").iterdir()).open("rb") as file:
         first = next(iter(reader(file, return_record_name=True)))
     assert isinstance(first, dict)
     assert first["event"][0] == "ledger.log.LogCreated"

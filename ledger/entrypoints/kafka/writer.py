@@ -29,8 +29,6 @@ _IDLE = 0.1
 """Seconds that a poll waits for commands."""
 _PAUSE = 0.5
 """Seconds before it is tried again, where a broker or the registry did not answer."""
-_METADATA_MS = 5000
-"""How old metadata gets: a group whose leader does not know the topic yet assigns nothing until then."""
 _PASSING = (CommitUncertain, LogUnreachable, RegistryUnreachable)
 """What may be well again by itself, once a writer is at work."""
 _METADATA_AGE_MS = 3000

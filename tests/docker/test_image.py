@@ -1,0 +1,85 @@
+"""The image and the compose file, as far as the machine allows: each test says what is missing where it is skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+_ROOT = Path(__file__).resolve().parents[2]
+_IMAGE = "pulsa-ledger"
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    if shutil.which("docker") is None or docker("info").returncode:
+        pytest.skip("no Docker engine answers")
+    if docker("image", "inspect", _IMAGE).returncode:
+        pytest.skip("the image is not built: docker build --file docker/Dockerfile --tag pulsa-ledger .")
+    return _IMAGE
+
+
+@pytest.fixture
+def container(image: str, new_log: NewLog) -> Iterator[str]:  # noqa: F811
+    """A writer on a log of its own."""
+    log = new_log()
+    settings = {
+        "PULSA_KAFKA": log.bootstrap,
+        "PULSA_REGISTRY": log.registry,
+        "PULSA_KAFKA_PREFIX": log.prefix,
+        "PULSA_KAFKA_PARTITIONS": "1",
+    }
+    stated = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    fast = ("--health-interval", "1s", "--network", "host")
+    command = ("writer", "--metrics", "127.0.0.1:9464")
+    started = docker("run", "--detach", *fast, *stated, image, *command)
+    assert started.returncode == 0, started.stderr
+    yield started.stdout.strip()
+    docker("rm", "--force", "--volumes", started.stdout.strip())
+
+
+def test_the_image_runs_as_nobody_and_says_its_settings(image: str) -> None:
+    assert docker("run", "--rm", "--entrypoint", "id", image, "-u").stdout.strip() == "10001"
+    shown = json.loads(docker("run", "--rm", "--network", "none", image, "settings", "--json").stdout)
+    assert shown["mirrors"]["value"] == "/var/lib/pulsa/mirrors"
+
+
+def test_a_writer_gets_healthy_and_ends_in_order(container: str) -> None:
+    health = ""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and health != "unhealthy":
+        health = docker("inspect", "--format", "{{.State.Health.Status}}", container).stdout.strip()
+        if health == "healthy":
+            break
+    assert health == "healthy", docker("logs", container).stderr
+    docker("stop", "--time", "30", container)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip() == "0"
+
+
+def test_the_compose_file_is_accepted() -> None:
+    compose = shutil.which("docker-compose")
+    if compose is None:
+        pytest.skip("docker-compose is not installed")
+    file = str(_ROOT / "docker" / "compose.yaml")
+    done = subprocess.run(
+        [compose, "--file", file, "config", "--services"],
+        env=os.environ | {"POSTGRES_PASSWORD": "any"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"kafka", "registry", "postgres", "writer-1", "writer-2", "clock"}
