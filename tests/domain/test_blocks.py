@@ -241,6 +241,11 @@ class TestGrounds:
         story.when(command, NOW, ground=ground, since=long_ago)
         assert getattr(story.new[0], "since", None) == long_ago
 
+    @pytest.mark.clause("TS-13")
+    def test_where_it_need_not_have_lasted_it_may_begin_at_this_instant(self, story: Story) -> None:
+        story.given_active(terms=TELKOMSEL)
+        story.when(c.Block, NOW, ground="g", since=NOW).then(event(e.Blocked, since=NOW))
+
     @pytest.mark.clause("SP23-24", "XP25-18")
     @SMARTFREN
     @pytest.mark.parametrize(

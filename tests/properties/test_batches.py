@@ -18,10 +18,10 @@ from ledger.errors import NOT_JOURNALED
 from ledger.outcomes import Outcome
 from ledger.verification import verify
 from tests.given import ledger_on
-from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
+from tests.properties.running import DERIVED, EXAMPLES, LOG, log_of, one_by_one, rows
 from tests.properties.strategies import History, histories
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 
 from ledger.domain.money import imbalance
 from tests.posting_table import check_event
-from tests.properties.running import events_of, log_of
+from tests.properties.running import EXAMPLES, events_of, log_of
 from tests.properties.strategies import History, histories
 
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW

@@ -12,10 +12,10 @@ import ledger.application
 import ledger.lines
 from ledger.domain.line import Line, fold
 from tests.given import ledger_on
-from tests.properties.running import DERIVED, LOG, events_of, log_of, one_by_one, rows
+from tests.properties.running import DERIVED, EXAMPLES, LOG, events_of, log_of, one_by_one, rows
 from tests.properties.strategies import NUMBERS, STRANGER, History, histories
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def shape(line: Line) -> dict[str, Any]:

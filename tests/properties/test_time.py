@@ -13,10 +13,10 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.outcomes import Outcome
-from tests.properties.running import events_of, log_of, one_by_one
+from tests.properties.running import EXAMPLES, events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories
 
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TICKS = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([*NUMBERS, "all", "all"])), max_size=4)
 
