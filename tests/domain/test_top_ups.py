@@ -245,6 +245,20 @@ def test_without_denominations_any_amount_will_do_and_credit_has_no_end(tell: Te
     assert story.state() == "active"
 
 
+@pytest.mark.parametrize(("early", "until"), [(MICROSECOND, END), (0, None)])
+def test_credit_without_validity_leaves_a_running_period_as_it_is_and_begins_one_without_end(
+    tell: Tell, early: int, until: int | None
+) -> None:
+    half = variant(SP23, top_up={})
+    story = tell(half)
+    story.given_active(terms=half.id)
+    story.given(c.AdvanceTime, END - early)
+    story.when(c.TopUp, END - early, credit=rupiah(1)).then(
+        event(e.CreditToppedUp, days=None, active_until=until)
+    )
+    assert story.state() == "active"
+
+
 def test_credit_that_could_not_be_counted_any_more_is_not_sold(story: Story) -> None:
     story.given_active()
     story.given(c.TopUp, BOUGHT, credit=LARGEST_BALANCE)

@@ -12,7 +12,8 @@ from fastavro import reader
 
 from ledger.errors import LogDamaged
 from ledger.store.copying import CopyRefused, Extent, FileTarget, Source, Target, copy
-from ledger.store.copying_files import AvroContainer, FolderTarget, Parquet
+from ledger.store.copying_avro import AvroContainer
+from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.copying_kafka import KafkaTarget
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.verification import verify

@@ -92,7 +92,8 @@ def _files(place: Path) -> dict[int, Path]:
 def _target(settings: Settings, place: str, source: Source, partitions: int) -> Iterator[Target]:
     form, colon, folder = place.partition(":")
     if colon and form in ("parquet", "avro"):
-        from ledger.store.copying_files import AvroContainer, FolderTarget, Format, Parquet
+        from ledger.store.copying_avro import AvroContainer
+        from ledger.store.copying_files import FolderTarget, Format, Parquet
 
         make: Callable[[Source], Format] = Parquet if form == "parquet" else AvroContainer
         yield FolderTarget(Path(folder), source, make)

@@ -14,6 +14,7 @@ from ledger.outcomes import Outcome
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import Received
+from ledger.store.kafka.registry import schema_ids
 
 
 class Measured(Watch):
@@ -55,6 +56,7 @@ def answering(
     if not host or not port.isdecimal():
         raise SettingsInvalid(f"--metrics: not HOST:PORT (it is {address!r})")
     place = topics.ensure(log)
+    schema_ids(log)  # whoever asks whether this writer is well shall not hear before its registry answers
     mirrors = {partition: log.mirror(partition) for partition in range(place.partitions)}
     registry.register(MirrorMetrics(mirrors, now))
     server, thread = start_http_server(int(port), host, registry)
