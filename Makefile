@@ -11,16 +11,19 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench lock upgrade clean
+.PHONY: help setup demo test test-kafka check format bench lock upgrade clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
 test: check ## all checks, then all tests (ARGS="-k grace" for some of them)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not kafka" $(ARGS)
+
+test-kafka: setup ## the tests that need a broker: they start one, and take their time
+	$(BIN)/pytest -n 1 -m kafka $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check

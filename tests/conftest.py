@@ -13,6 +13,9 @@ from ledger.domain.terms import Terms
 from tests.given import Story
 
 
+_TESTS = Path(__file__).parent
+
+
 class Tell(Protocol):
     """Begins a story on a log of its own, with terms of its own beside those that come with the ledger."""
 
@@ -39,3 +42,12 @@ def tell(tmp_path: Path) -> Iterator[Tell]:
 def story(tell: Tell) -> Story:
     """A story with the terms that come with the ledger."""
     return tell()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a broker: `make test` leaves it to `make test-kafka`."""
+    for item in items:
+        needs_broker = "kafka_servers" in getattr(item, "fixturenames", ())
+        if needs_broker or {"kafka", "local", "docker"} & set(item.path.relative_to(_TESTS).parts):
+            item.add_marker("kafka")
