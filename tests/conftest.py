@@ -12,7 +12,6 @@ import pytest
 from ledger.domain.terms import Terms
 from tests.given import Story
 
-
 _TESTS = Path(__file__).parent
 
 
