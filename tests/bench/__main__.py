@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import projecting, reading, writing
-from tests.bench.report import Figure, show
+from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
 
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="small and once: whether they run, not how fast")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
+    parser.add_argument("--markdown", type=Path, help="where the table goes as Markdown")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
@@ -55,6 +56,8 @@ def main() -> None:
             print(f"{name} …", flush=True)
             figures += BENCHMARKS[name](Path(folder), arguments.quick)
     show(figures, arguments.json)
+    if arguments.markdown is not None:
+        arguments.markdown.write_text(markdown(figures), "utf-8")
 
 
 if __name__ == "__main__":

@@ -103,5 +103,20 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
         path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
+def markdown(figures: Sequence[Figure]) -> str:
+    """The same as a table of a document."""
+    rows = [
+        "| what | here | unit | baseline in the same run | baseline | ratio | at least |",
+        "|---|---:|---|---|---:|---:|---:|",
+    ]
+    for f in figures:
+        baseline = "" if f.baseline is None else _number(f.baseline)
+        ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
+        rows.append(
+            f"| {f.what} | {_number(f.value)} | {f.unit} | {f.baseline_name} | {baseline} | {ratio} | {f.at_least} |"
+        )
+    return f"{machine()}\n\n" + "\n".join(rows) + "\n"
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"

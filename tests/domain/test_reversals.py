@@ -130,11 +130,14 @@ def test_it_can_be_reversed_for_thirty_times_24_hours(story: Story, late: int) -
 def test_it_comes_too_late_also_when_many_top_ups_followed(story: Story) -> None:
     story.given_active()
     story.given(c.TopUp, BOUGHT, credit=rupiah(1000000), command_id="t1")
+    end = story.account().active_until
     for count in range(40):
         story.given(c.TopUp, BOUGHT + 31 * DAY + count, credit=rupiah(5000), command_id=f"m{count}")
     story.when(c.ReverseTopUp, BOUGHT + 31 * DAY + 40, reverses="t1").refused("too-late")
     story.when(c.ReverseTopUp, BOUGHT + 31 * DAY + 40, reverses="t9").refused("unknown-top-up")
-    story.when(c.ReverseTopUp, BOUGHT + 31 * DAY + 40, reverses="m0").then(event(e.TopUpReversed))
+    story.when(c.ReverseTopUp, BOUGHT + 31 * DAY + 40, reverses="m0").then(
+        event(e.TopUpReversed, active_until=end)
+    )
 
 
 class TestValidity:

@@ -243,14 +243,15 @@ class TestDailyCap:
             event(e.UsageDebited, day=day("2023-07-21"), charge=rupiah("14997.98"))
         )
 
-    def test_it_is_remembered_for_as_long_as_use_may_come_late(self, story: Story) -> None:
+    @pytest.mark.parametrize("used_at", ["2023-07-20T00:00:00+07:00", "2023-07-20T23:59:59.999999+07:00"])
+    def test_it_is_remembered_for_as_long_as_use_may_come_late(self, story: Story, used_at: str) -> None:
         story.given_active(credit=rupiah(1000000))
-        story.given(c.TopUp, CALL, credit=rupiah(1000000))
-        story.given(c.RecordUsage, CALL, service="data", quantity=10**12)
-        for number in range(200):
-            used_at = CALL + number * DAY // 8 + DAY
-            story.given(c.RecordUsage, used_at, service="data", zone=f"zone{1 + number % 2}", quantity=1024)
-        story.when(c.RecordUsage, CALL + 30 * DAY, used_at=CALL, service="data").then(
+        story.given(c.TopUp, at(START), credit=rupiah(1000000))
+        story.given(c.RecordUsage, at(used_at), service="data", quantity=10**12)
+        latest = at(used_at) + 30 * DAY
+        for number in range(150):
+            story.given(c.RecordUsage, latest, zone=f"place-{number}")
+        story.when(c.RecordUsage, latest, used_at=at(used_at), service="data").then(
             event(e.UsageRecorded, day=day("2023-07-20"))
         )
 
