@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -38,7 +39,10 @@ class OnAFile:
     @pytest.fixture(autouse=True)
     def a_folder(self, tmp_path: Path) -> Iterator[None]:
         self.folder, self.factories = tmp_path, []
+        before = set(threading.enumerate())
         yield
+        for thread in set(threading.enumerate()) - before:
+            thread.join(30)  # the library tells its readers to stop, and does not wait until they have
         for factory in self.factories:
             factory.close()
 
