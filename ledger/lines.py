@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from eventsourcing.application import AggregateNotFoundError, Repository
 
-from ledger.domain.account import Account
+from ledger.domain.account import NEVER, Account
 from ledger.domain.line import Claimed, Line
 from ledger.domain.number import Number
 from ledger.domain.terms import TermsBook
@@ -73,7 +73,14 @@ class Lines:
         if account is None and generation:
             account = self._state(Account, f"{msisdn}#{generation}")
         line = Line(msisdn, self._book, number=number, account=account, claimed=self._claimed)
+        for former in range(1, generation + 1):  # money may have come back to one since
+            line.recorded_at = max(line.recorded_at, self._recorded_at(f"{msisdn}#{former}"))
         return Held(line, self._recorder.chain_of(msisdn))
+
+    def _recorded_at(self, account_id: str) -> int:
+        """When something was recorded last for an account."""
+        events: Iterable[Any] = self._repository.event_store.get(account_id, desc=True, limit=1)
+        return max((event.recorded_at for event in events), default=-NEVER)
 
     def _state(self, kind: type[_State], id_: str) -> _State | None:
         """The state from its latest snapshot and the events since; None where there are none."""

@@ -203,6 +203,35 @@ class TestClock:
         story.when(c.ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
         story.reopen().when(c.ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
 
+    @pytest.mark.parametrize("is_opened_anew", [False, True])
+    def test_events_of_a_former_account_count_too(self, story: Story, is_opened_anew: bool) -> None:
+        story.given_active(since=NOW - 40 * DAY)
+        story.given(c.TopUp, NOW - 20 * DAY, credit=rupiah(100000))
+        story.given(c.TransferCredit, NOW - DAY, to_msisdn=OTHER, amount=rupiah(20000), command_id="t")
+        story.given(c.Terminate, NOW - 2)
+        story.given(c.ReclaimNumber, NOW - 1)
+        came_back = c.ReturnCreditTransfer(
+            at=NOW,
+            command_id="policy/t/return",
+            actor="policy",
+            msisdn=NUMBER,
+            transfer=f"{NUMBER}#1/t",
+            account=f"{NUMBER}#1",
+            to_msisdn=OTHER,
+            amount=rupiah(20000),
+            fee=0,
+            refusal="waiting",
+        )
+        (outcome,) = story.ledger.execute([came_back])
+        assert [reference.account for reference in outcome.events] == [f"{NUMBER}#1"]
+        if is_opened_anew:
+            story.reopen()
+        late = NOW - TOLERANCE - MICROSECOND
+        story.when(c.Activate, late, customer="customer-1").refused("clock-behind")
+        story.when(c.Activate, NOW - TOLERANCE, customer="customer-1").then(
+            event(e.Activated, account=f"{NUMBER}#2", recorded_at=NOW)
+        )
+
     def test_each_number_has_a_time_of_its_own(self, story: Story) -> None:
         story.given_active(since=NOW)
         story.given_active(since=NOW - 100 * DAY, number=OTHER)

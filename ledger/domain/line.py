@@ -42,7 +42,18 @@ _TIMELESS = frozenset({e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.Credit
 class Line:
     """A number and its current account, as their events have made them."""
 
-    __slots__ = ("_due_at", "account", "book", "cause", "claimed", "events", "former", "msisdn", "number")
+    __slots__ = (
+        "_due_at",
+        "account",
+        "book",
+        "cause",
+        "claimed",
+        "events",
+        "former",
+        "msisdn",
+        "number",
+        "recorded_at",
+    )
 
     def __init__(
         self,
@@ -60,20 +71,15 @@ class Line:
         self.former: dict[str, Account] = {}
         """Earlier accounts of the number, where they are needed: money may still come back to one."""
         self.claimed = claimed
+        states = [state for state in (self.number, account) if state is not None]
+        self.recorded_at = max(state.recorded_at for state in states)
+        """The latest instant at which something was recorded for the number or any of its accounts."""
         self._due_at: int | None = None
         self.events: list[e.Event] = []
         """What was emitted and not collected yet."""
         self.cause = Cause(-NEVER, "", None, "")
 
     # --- time -------------------------------------------------------------------------------------------------------
-
-    @property
-    def recorded_at(self) -> int:
-        """The latest instant at which something was recorded for the number or its account."""
-        account = self.account
-        if account is None:
-            return self.number.recorded_at
-        return max(account.recorded_at, self.number.recorded_at)
 
     @property
     def due_at(self) -> int:
@@ -199,6 +205,7 @@ class Line:
         """Applies an event that the log holds."""
         if type(event) not in _TIMELESS:
             self._due_at = None
+        self.recorded_at = max(self.recorded_at, event.recorded_at)
         if event.account == self.msisdn:
             self.number.apply(event)
             return

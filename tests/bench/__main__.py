@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import projecting, reading, writing
+from ledger import bootstrap
+from tests.bench import kafka, projecting, reading, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
@@ -23,6 +24,15 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": lambda folder, quick: writing.memory(
         folder, 20_000 if quick else 1_000_000, 2_000 if quick else 100_000
     ),
+    "kafka": lambda folder, quick: kafka.commands(folder, 1 if quick else 3, 2_000 if quick else 100_000),
+    "kafka-latency": lambda folder, quick: kafka.latency(folder, 200 if quick else 1_000),
+    "kafka-writers": lambda folder, quick: kafka.two_writers(
+        folder, 1 if quick else 3, 2_000 if quick else 100_000
+    ),
+    "kafka-mirror": lambda folder, quick: kafka.mirrors(
+        folder, 1 if quick else 3, 2_000 if quick else 100_000
+    ),
+    "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 2_000 if quick else 1_000_000),
     "rebuild": lambda folder, quick: projecting.rebuild(
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
     ),
@@ -47,6 +57,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument("--markdown", type=Path, help="where the table goes as Markdown")
     arguments = parser.parse_args()
+    bootstrap.collect_rarely()  # as `pulsa` does, and the baselines likewise
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from ledger import bootstrap
 from ledger.entrypoints.cli.auditing import add_auditing
 from ledger.entrypoints.cli.files import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
@@ -54,6 +55,7 @@ for add in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `pulsa`; ends the process with its exit code."""
+    bootstrap.collect_rarely()
     app(arguments, prog_name="pulsa")
 
 
