@@ -161,16 +161,15 @@ class Writer:
 
     def _reassign(self) -> None:
         """Gives up what was taken away, and begins to take over what was given."""
-        assigned = self._assignment.current()
+        assigned, fresh = self._assignment.taken()
         for partition in set(self._owned) - assigned:
             self._give_up(partition)
         self._opening = {
             partition: since for partition, since in self._opening.items() if partition in assigned
         }
-        for partition in self._assignment.fresh():
-            if partition in assigned:
-                self._give_up(partition)
-                self._open(partition)
+        for partition in fresh:
+            self._give_up(partition)
+            self._open(partition)
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
     def _open(self, partition: int) -> None:
@@ -213,16 +212,11 @@ class _Assignment(ConsumerRebalanceListener):
         self._current: set[int] = set()
         self._fresh: set[int] = set()
 
-    def current(self) -> set[int]:
-        """The partitions that are assigned now."""
-        with self._lock:
-            return set(self._current)
-
-    def fresh(self) -> set[int]:
-        """The partitions that were assigned since last asked."""
+    def taken(self) -> tuple[set[int], set[int]]:
+        """The partitions that are assigned now, and those of them that were assigned since last asked."""
         with self._lock:
             fresh, self._fresh = self._fresh, set()
-            return fresh
+            return set(self._current), fresh
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """They may be another writer's from here on."""
