@@ -208,9 +208,11 @@ class Followed:
             kept.close()
         self.mirrors.clear()
 
-    def readers(self) -> list[MirrorReader]:
-        """A reader of each partition, up to date whenever it is asked."""
-        return [MirrorReader(self, partition) for partition in range(self.partitions)]
+    def readers(self, *, unknown_types: bool = False) -> list[MirrorReader]:
+        """A reader of each partition, up to date whenever it is asked; of later releases' events too, if so wanted."""
+        return [
+            MirrorReader(self, partition, unknown_types=unknown_types) for partition in range(self.partitions)
+        ]
 
     def _open(self) -> None:
         log, place = self.settings, self._place
@@ -233,10 +235,11 @@ class Followed:
 class MirrorReader:
     """Reads the mirror of one partition, after it has read all that is committed."""
 
-    def __init__(self, followed: Followed, partition: int) -> None:
+    def __init__(self, followed: Followed, partition: int, *, unknown_types: bool = False) -> None:
         self.partition = partition
         self._followed = followed
-        self._reader = SqliteReader(followed.settings.mirror(partition), partition)
+        file = followed.settings.mirror(partition)
+        self._reader = SqliteReader(file, partition, unknown_types=unknown_types)
 
     @property
     def path(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 import structlog
 
 from ledger.simulation import commands
-from tests.entrypoints.kafka import on_kafka
+from ledger.store.kafka.recorder import partition_of
+from tests.entrypoints.kafka import Running, on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
@@ -146,3 +148,24 @@ def test_settings_that_cannot_be_are_one_line(pulsa: Pulsa) -> None:
 def test_a_log_that_no_writer_has_made_is_missing(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
     complaint = on_kafka(tmp_path, new_log()).complaint("states")
     assert complaint.startswith("log-missing: ")
+
+
+def test_every_partition_of_the_log_is_followed(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log(partitions=3)
+    pulsa = on_kafka(tmp_path, log)
+    by_partition = {
+        partition_of(number, 3): number for number in map(str, range(6288110000000, 6288110000050))
+    }
+    first, *others = by_partition.values()
+    with writing(log):
+        pulsa.active(first)
+        apart = {"PULSA_MIRRORS": str(tmp_path / "following")}
+        with Running("log", "--follow", "--json", **(pulsa.environment | apart)) as following:
+            begun = [json.loads(following.line()) for _ in pulsa.events()]
+            for number in others:
+                pulsa.active(number)
+            written = pulsa.events()
+            seen = begun + [json.loads(following.line()) for _ in range(len(begun), len(written))]
+            assert following.stop(signal.SIGINT) == (0, "")
+    assert len({event["position"].partition(":")[0] for event in written}) == len(by_partition)
+    assert sorted(event["position"] for event in seen) == sorted(event["position"] for event in written)

@@ -79,12 +79,12 @@ def log(
         return None
     asked = queries(settings, lambda: now_of(settings))
     wanted = _Wanted(account, type_ or None, since)
-    head = _head(asked)
+    heads = _heads(asked)
     for line in _last(wanted.lines(asked, 1), lines):
         _say(line, as_json=as_json)
     if follow:
         with suppress(KeyboardInterrupt):
-            _follow(asked, wanted, head, as_json=as_json)
+            _follow(asked, wanted, heads, as_json=as_json)
     return shell.DONE
 
 
@@ -92,28 +92,32 @@ def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
     return lines if count is None else deque(lines, maxlen=count)
 
 
-def _follow(asked: Queries, wanted: _Wanted, done: int, *, as_json: bool) -> None:
+def _follow(asked: Queries, wanted: _Wanted, done: dict[int, int], *, as_json: bool) -> None:
     while True:
         sys.stdout.flush()
         time.sleep(_FOLLOW_SECONDS)
-        head = _head(asked)
-        if head > done:
-            for line in wanted.lines(asked, done + 1):
-                if _ordinal(line) > head:
-                    break
+        heads = _heads(asked)
+        if heads == done:
+            continue
+        for line in wanted.lines(asked, min(done.get(partition, 0) for partition in heads) + 1):
+            partition, ordinal = _place(line.position or "0:0")
+            if done.get(partition, 0) < ordinal <= heads[partition]:
                 _say(line, as_json=as_json)
-            done = head
+        done = heads
 
 
-def _head(asked: Queries) -> int:
+def _heads(asked: Queries) -> dict[int, int]:
+    """The last ordinal of each partition."""
     try:
-        return asked.head().ordinal
+        position = asked.head().position
     except BeforeTheLog:
-        return 0
+        return {}
+    return dict(map(_place, position.split(",")))
 
 
-def _ordinal(line: LogLine) -> int:
-    return int((line.position or "0:0").partition(":")[2])
+def _place(position: str) -> tuple[int, int]:
+    partition, _, ordinal = position.partition(":")
+    return int(partition), int(ordinal)
 
 
 def _say(line: LogLine, *, as_json: bool) -> None:

@@ -113,6 +113,9 @@ class Writer:
             max_partition_fetch_bytes=1 << 20,
             metadata_max_age_ms=_METADATA_AGE_MS,
         )
+        # Whoever assigns partitions of a topic that it has not heard of assigns none, and may never look again.
+        while not consumer.partitions_for_topic(self.settings.commands) and not self._stopped.is_set():
+            self._stopped.wait(_IDLE)
         consumer.subscribe([self.settings.commands], listener=self._assignment)
         return consumer
 
