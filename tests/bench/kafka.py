@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
@@ -103,7 +103,7 @@ class _Process:
         self._process.send_signal(number)
         self._process.communicate()
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -242,10 +242,7 @@ def _served(log: KafkaSettings, uses: Sequence[Command], writers: int) -> float:
                 writer.said("serving")
         begin = time.monotonic()
         backlog.commit_transaction()
-        if writers == 1:
-            end = float(started[0].said("done")[1])
-        else:
-            end = _all_answered(log, len(uses))
+        end = float(started[0].said("done")[1]) if writers == 1 else _all_answered(log, len(uses))
         for writer in started:
             writer.end()
     return len(uses) / (end - begin)
