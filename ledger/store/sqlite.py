@@ -81,6 +81,7 @@ class Recorder(library.SQLiteApplicationRecorder):
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
             first = self._next_ordinal(cursor)
             rows = list(self._rows(cursor, first, stored_events, fresh))
+            self._send(rows, journal, heads, **others)
             if rows:
                 cursor.executemany(self.insert_events_statement, rows)
             if journal:
@@ -95,21 +96,23 @@ class Recorder(library.SQLiteApplicationRecorder):
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
             if rows or journal:
                 self._seal(cursor, [row[5] for row in rows], journal)
-            self._publish(cursor, rows, journal, heads, **others)
+            self._settle(cursor)
         if len(self._digests) > _REMEMBERED_DIGESTS:
             self._digests.clear()
         self._digests.update(fresh)
         return list(range(first, first + len(rows)))
 
-    def _publish(
+    def _send(
         self,
-        cursor: library.SQLiteCursor,
         rows: Sequence[tuple[Any, ...]],
         journal: Sequence[JournalEntry],
         heads: Sequence[NumberHead],
         **others: Any,  # noqa: ANN401 - what else the ledger hands over
     ) -> None:
-        """What a log that is kept elsewhere too does before this file's transaction ends; here nothing."""
+        """What a log that is kept elsewhere too sends there before it is written to this file; here nothing."""
+
+    def _settle(self, cursor: library.SQLiteCursor) -> None:
+        """What such a log awaits before this file's transaction ends; here nothing."""
 
     def is_here(self, subject: str) -> bool:
         """Whether a subject belongs to this log: every one does."""

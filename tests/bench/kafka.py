@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-import os
+import logging
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import structlog
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from ledger import bootstrap
 from ledger.domain.commands import Command
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import Writer
@@ -37,6 +43,9 @@ from tests.servers import kafka_address, registry_address
 
 _SUBSCRIBERS = 1000
 _SESSION_SECONDS = 10
+_PATIENCE = 120
+_LOOK = 0.02
+"""Seconds between two looks at whether something is done."""
 _PRODUCER = {"acks": "all", "enable_idempotence": True, "linger_ms": 2, "batch_size": 256 << 10}
 
 
@@ -54,54 +63,71 @@ class Servers(NamedTuple):
         )
 
 
-@contextmanager
-def servers() -> Iterator[Servers]:
-    """A broker and a registry of one run."""
-    with kafka_address() as bootstrap, registry_address() as registry:
-        yield Servers(bootstrap, registry)
+_running = ExitStack()
+atexit.register(_running.close)
+
+
+@cache
+def _servers() -> Servers:
+    """A broker and a registry, until this process ends."""
+    return Servers(_running.enter_context(kafka_address()), _running.enter_context(registry_address()))
 
 
 # --- a writer as a process -------------------------------------------------------------------------------------------
 
 
-class _Counting(Watch):
-    """Says when the first batch was begun and when the last was committed."""
+class _Strict(Watch):
+    """Ends the writer where a command of a benchmark is not accepted."""
 
-    def __init__(self, commands: int) -> None:
-        self._left = commands
-        self._begun: float | None = None
-
-    def served(self, _: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float) -> None:
-        now = time.monotonic()
-        self._begun = self._begun or now - seconds
-        self._left -= len(outcomes)
+    def served(
+        self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float
+    ) -> None:
         if dead or any(outcome.status != "accepted" for outcome in outcomes):
             raise AssertionError(outcomes)
-        if self._left <= 0:
-            print(f"done {self._begun} {now}", flush=True)
+
+
+def _await(happened: Callable[[], bool]) -> None:
+    """Returns once it has happened. Raises TimeoutError where it does not."""
+    deadline = time.monotonic() + _PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError(happened)
+        time.sleep(_LOOK)
 
 
 class _Process:
-    """A writer that serves until it is ended."""
+    """A writer that serves until it is ended. `serving` has the instant at which it began to, by partition."""
 
-    def __init__(self, log: KafkaSettings, commands: int, mirrors: str = "") -> None:
-        stated = asdict(log) | {"mirrors": f"{log.mirrors}{mirrors}"}
-        arguments = [sys.executable, "-m", __name__, json.dumps(stated), str(commands)]
+    def __init__(self, log: KafkaSettings, name: str = "") -> None:
+        self.log = replace(log, mirrors=log.mirrors / name)
+        self.serving: dict[int, float] = {}
+        stated = asdict(self.log) | {"mirrors": str(self.log.mirrors)}
+        arguments = [sys.executable, "-m", __name__, json.dumps(stated)]
         self._process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    def said(self, what: str) -> list[str]:
-        """Awaits a line that begins so; returns the rest of it."""
+    def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            word, *rest = line.split()
-            if word == what:
-                return rest
-        raise AssertionError(f"the writer ended before it was {what}")
+            partition, instant = line.split()
+            self.serving[int(partition)] = float(instant)
+
+    def has_mirrored(self, events: int) -> bool:
+        """Whether its mirror of the first partition has so many events."""
+        file = self.log.mirror(0)
+        if not file.exists():
+            return False
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            try:
+                (last,) = connection.execute("SELECT max(ordinal) FROM stored_events").fetchone()
+            except sqlite3.OperationalError:  # it is being made
+                return False
+            return (last or 0) >= events
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Ends the process."""
         self._process.send_signal(number)
-        self._process.communicate()
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -111,19 +137,23 @@ class _Process:
             self.end(signal.SIGKILL)
 
 
-def _write(stated: str, commands: str) -> None:
+def _write(stated: str) -> None:
     settings = json.loads(stated)
     log = KafkaSettings(**(settings | {"mirrors": Path(settings["mirrors"])}))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
     def tell(partition: int) -> None:
-        print("serving", partition, time.monotonic(), flush=True)
+        print(partition, time.monotonic(), flush=True)
 
     writer = Writer(
         log,
         bundled(),
         on_serving=tell,
         session_timeout=_SESSION_SECONDS,
-        watch=_Counting(int(commands)),
+        watch=_Strict(),
     )
     signal.signal(signal.SIGTERM, lambda *_: writer.stop())
     writer.run()
@@ -135,9 +165,8 @@ def _write(stated: str, commands: str) -> None:
 def _open_accounts(log: KafkaSettings) -> None:
     """Every account is opened by a writer, which leaves again."""
     topics.ensure(log)
-    with _Process(log, 0) as writer:
-        for _ in range(log.partitions or 1):
-            writer.said("serving")
+    with _Process(log) as writer:
+        _await(lambda: len(writer.serving) == log.partitions)
         client = KafkaClient(log, stated_at=True)
         outcomes = client.execute(p.opening(range(_SUBSCRIBERS)))
         client.close()
@@ -174,13 +203,6 @@ def _uses(count: int, first: int = 0) -> list[Command]:
     return [p.usage(index, _SUBSCRIBERS) for index in range(first, first + count)]
 
 
-def _share(commands: Sequence[Command], partitions: int) -> list[int]:
-    shares = [0] * partitions
-    for command in commands:
-        shares[partition_of(command.subject, partitions)] += 1
-    return shares
-
-
 def _records(log: KafkaSettings, topic: str, partition: int = 0) -> list[Any]:
     """Every committed record of a partition."""
     consumer = _consumer(log)
@@ -212,12 +234,12 @@ def _consumer(log: KafkaSettings) -> Any:
 def commands(folder: Path, runs: int, count: int) -> list[Figure]:
     """A backlog decided by one writer, against a producer that writes the same bytes."""
     pairs = []
-    with servers() as at:
-        for _ in range(runs):
-            log = at.log(folder)
-            _open_accounts(log)
-            ours = _served(log, _uses(count), 1)
-            pairs.append((ours, _produced(log, at.log(folder), count)))
+    at = _servers()
+    for _ in range(runs):
+        log = at.log(folder)
+        _open_accounts(log)
+        ours = _served(log, _uses(count), 1)
+        pairs.append((ours, _produced(log, at.log(folder), count)))
     return [
         Figure(
             f"commands to committed events and answers, one writer, backlog of {count:,}",
@@ -233,32 +255,27 @@ def commands(folder: Path, runs: int, count: int) -> list[Figure]:
 
 def _served(log: KafkaSettings, uses: Sequence[Command], writers: int) -> float:
     """Commands a second, from when the backlog is there until the last is committed."""
-    shares = _share(uses, log.partitions or 1)
     with _backlog(log, uses) as backlog, ExitStack() as stack:
-        each = [sum(shares)] if writers == 1 else [1 << 60] * writers
-        started = [stack.enter_context(_Process(log, n, f"-{index}")) for index, n in enumerate(each)]
-        for writer in started:
-            for _ in range((log.partitions or 1) // writers):
-                writer.said("serving")
+        started = [stack.enter_context(_Process(log, str(index))) for index in range(writers)]
+        share = (log.partitions or 1) // writers
+        _await(lambda: all(len(writer.serving) >= share for writer in started))
         begin = time.monotonic()
         backlog.commit_transaction()
-        end = float(started[0].said("done")[1]) if writers == 1 else _all_answered(log, len(uses))
+        _await_answers(log)
+        end = time.monotonic()
         for writer in started:
             writer.end()
     return len(uses) / (end - begin)
 
 
-def _all_answered(log: KafkaSettings, count: int) -> float:
-    """When the group has committed everything."""
+def _await_answers(log: KafkaSettings) -> None:
+    """Returns once the group has committed everything."""
     consumer = KafkaConsumer(bootstrap_servers=log.bootstrap, group_id=log.group, enable_auto_commit=False)
     tps = [TopicPartition(log.commands, partition) for partition in range(log.partitions or 1)]
     ends = consumer.end_offsets(tps)
-    while True:
-        # The last record of each partition is the marker of the backlog's commit.
-        if all((consumer.committed(tp) or 0) >= ends[tp] - 1 for tp in tps):
-            consumer.close(autocommit=False)
-            return time.monotonic()
-        time.sleep(0.02)
+    # The last record of each partition is the marker of the backlog's commit.
+    _await(lambda: all((consumer.committed(tp) or 0) >= ends[tp] - 1 for tp in tps))
+    consumer.close(autocommit=False)
 
 
 def _produced(log: KafkaSettings, again: KafkaSettings, count: int) -> float:
@@ -283,34 +300,34 @@ def _produced(log: KafkaSettings, again: KafkaSettings, count: int) -> float:
 
 def latency(folder: Path, count: int) -> list[Figure]:
     """From sending a command to its answer on an idle system, against a transaction of one record."""
-    with servers() as at:
-        log, plain = at.log(folder), at.log(folder)
-        topics.ensure(plain)
-        _open_accounts(log)
-        ours, theirs = [], []
-        producer = KafkaProducer(
-            bootstrap_servers=log.bootstrap, transactional_id=f"{plain.prefix}plain", acks="all"
-        )
-        producer.init_transactions()
-        with _Process(log, 1 << 60) as writer:
-            writer.said("serving")
-            client = KafkaClient(log, stated_at=True)
-            for index, command in enumerate(_uses(count + 50)):
-                begin = time.perf_counter()
-                (outcome,) = client.execute([command])
-                middle = time.perf_counter()
-                producer.begin_transaction()
-                producer.send(plain.events, b"x" * 300, b"key", [], 0)
-                producer.commit_transaction()
-                end = time.perf_counter()
-                if outcome.status != "accepted":
-                    raise AssertionError(outcome)
-                if index >= 50:
-                    ours.append((middle - begin) * 1e3)
-                    theirs.append((end - middle) * 1e3)
-            client.close()
-            producer.close()
-            writer.end()
+    at = _servers()
+    log, plain = at.log(folder), at.log(folder)
+    topics.ensure(plain)
+    _open_accounts(log)
+    ours, theirs = [], []
+    producer = KafkaProducer(
+        bootstrap_servers=log.bootstrap, transactional_id=f"{plain.prefix}plain", acks="all"
+    )
+    producer.init_transactions()
+    with _Process(log) as writer:
+        _await(lambda: bool(writer.serving))
+        client = KafkaClient(log, stated_at=True)
+        for index, command in enumerate(_uses(count + 50)):
+            begin = time.perf_counter()
+            (outcome,) = client.execute([command])
+            middle = time.perf_counter()
+            producer.begin_transaction()
+            producer.send(plain.events, b"x" * 300, b"key", [], 0)
+            producer.commit_transaction()
+            end = time.perf_counter()
+            if outcome.status != "accepted":
+                raise AssertionError(outcome)
+            if index >= 50:
+                ours.append((middle - begin) * 1e3)
+                theirs.append((end - middle) * 1e3)
+        client.close()
+        producer.close()
+        writer.end()
     figures = []
     for name, rank, limit in (("p50", 50, "ratio >= 0.25"), ("p99", 99, "under 60 ms")):
         mine, other = (statistics.quantiles(times, n=100)[rank - 1] for times in (ours, theirs))
@@ -331,14 +348,14 @@ def latency(folder: Path, count: int) -> list[Figure]:
 def two_writers(folder: Path, runs: int, count: int) -> list[Figure]:
     """Two writers on two partitions, against one on both."""
     pairs = []
-    with servers() as at:
-        for _ in range(runs):
-            rates = []
-            for writers in (2, 1):
-                log = at.log(folder, 2)
-                _open_accounts(log)
-                rates.append(_served(log, _uses(count), writers))
-            pairs.append(rates)
+    at = _servers()
+    for _ in range(runs):
+        rates = []
+        for writers in (2, 1):
+            log = at.log(folder, 2)
+            _open_accounts(log)
+            rates.append(_served(log, _uses(count), writers))
+        pairs.append(rates)
     return [
         Figure(
             "two writers, two partitions",
@@ -354,12 +371,12 @@ def two_writers(folder: Path, runs: int, count: int) -> list[Figure]:
 
 def mirrors(folder: Path, runs: int, count: int) -> list[Figure]:
     """A mirror made again from the topics, against a consumer that only reads them."""
-    with servers() as at:
-        log = at.log(folder)
-        _open_accounts(log)
-        _served(log, _uses(count), 1)
-        place, ids = topics.ensure(log), schema_ids(log)
-        pairs = [(_mirrored(log, place, ids), _consumed(log)) for _ in range(runs)]
+    at = _servers()
+    log = at.log(folder)
+    _open_accounts(log)
+    _served(log, _uses(count), 1)
+    place, ids = topics.ensure(log), schema_ids(log)
+    pairs = [(_mirrored(log, place, ids), _consumed(log)) for _ in range(runs)]
     return [
         Figure(
             "a mirror made again, events and answers",
@@ -406,24 +423,27 @@ def _consumed(log: KafkaSettings) -> float:
 
 def take_over(folder: Path, events: int) -> list[Figure]:
     """From a writer's sudden death until the other serves its partition, both mirrors being there."""
-    with servers() as at:
-        log = at.log(folder)
-        _open_accounts(log)
-        step = 100_000
-        for first in range(0, events, step):
-            _served(log, _uses(min(step, events - first), first), 1)
-        with _Process(log, 1 << 60, "-0") as first_writer, _Process(log, 1 << 60, "-1") as second:
-            first_writer.said("serving")
-            _await_standby(Path(f"{log.mirrors}-1") / log.mirror(0).name, events)
-            begin = time.monotonic()
-            first_writer.end(signal.SIGKILL)
-            served_at = float(second.said("serving")[1])
-            second.end()
+    at = _servers()
+    log = at.log(folder)
+    _open_accounts(log)
+    step = 100_000
+    for first in range(0, events, step):
+        _served(log, _uses(min(step, events - first), first), 1)
+    with _Process(log, "one") as one, _Process(log, "other") as other:
+        both = (one, other)
+        _await(lambda: all(writer.has_mirrored(events) for writer in both))
+        _await(lambda: bool(one.serving or other.serving))
+        serving, standby = sorted(both, key=lambda writer: -writer.serving.get(0, 0))
+        begin = time.monotonic()
+        serving.end(signal.SIGKILL)
+        _await(lambda: standby.serving.get(0, 0) > begin)
+        seconds = standby.serving[0] - begin
+        standby.end()
     return [
         Figure(
             f"take-over after a writer's death, {events:,} events",
             "s",
-            served_at - begin,
+            seconds,
             "session time-out",
             _SESSION_SECONDS,
             at_least=f"{_SESSION_SECONDS} + 3 at most",
@@ -431,19 +451,6 @@ def take_over(folder: Path, events: int) -> list[Figure]:
     ]
 
 
-def _await_standby(file: Path, events: int) -> None:
-    """Returns once a standby mirror has so many events."""
-    import sqlite3
-
-    while True:
-        time.sleep(0.5)
-        if not file.exists():
-            continue
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-            if (connection.execute("SELECT max(ordinal) FROM stored_events").fetchone()[0] or 0) >= events:
-                return
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    bootstrap.collect_rarely()
     _write(*sys.argv[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ledger.application import Ledger
@@ -42,8 +42,13 @@ class OwnedPartition:
         """The offset to go on from: after the last command that was answered."""
         return self.recorder.progress.commands
 
-    def serve(self, records: Sequence[Any], group: Any) -> Served:  # noqa: ANN401 - kafka-python's
-        """Decides a poll's records in one transaction.
+    def serve(
+        self,
+        records: Sequence[Any],
+        group: Any,  # noqa: ANN401 - kafka-python's
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Served:
+        """Decides a poll's records in one transaction; `meanwhile` is called while the broker commits it.
 
         Raises WriterFenced, CommitUncertain, PolicyRefused or LogDamaged; then the partition is of no use any more.
         """
@@ -52,7 +57,7 @@ class OwnedPartition:
         while True:
             received = [one for one, _ in taken]
             commands = [command for _, command in taken if command is not None]
-            self.recorder.delivery = Delivery(received, group)
+            self.recorder.delivery = Delivery(received, group, meanwhile)
             try:
                 decided = self.ledger.execute(commands)
             except CommandDefect as defect:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.terms import Terms
@@ -45,7 +47,7 @@ class Writer:
         settings: KafkaSettings,
         terms: Iterable[Terms],
         *,
-        batch: int = 2000,
+        batch: int = 4000,
         session_timeout: float = 10.0,
         instance: str | None = None,
         group: str | None = None,
@@ -66,6 +68,8 @@ class Writer:
         self._owned: dict[int, OwnedPartition] = {}
         self._opening: dict[int, float] = {}
         """Partitions that are being taken over, and since when."""
+        self._ahead: dict[TopicPartition, Sequence[Any]] = {}
+        """Records that were polled, and are to be decided next."""
 
     def stop(self) -> None:
         """Finishes the batch at hand, commits it and leaves the group."""
@@ -120,19 +124,34 @@ class Writer:
             self._consumer.close(autocommit=False)
 
     def _round(self) -> None:
-        wait = _BEHIND if self._opening else _IDLE
-        with reported("the consumer group"):
-            polled = self._consumer.poll(timeout_ms=int(wait * 1000))
+        polled, self._ahead = self._ahead or self._polled(), {}
         self._reassign()
-        for tp, records in polled.items():
-            owned = self._owned.get(tp.partition)
-            if owned is not None:
-                self._serve(owned, records)
         self._tell_what_waits()
+        mine = [
+            (self._owned[tp.partition], records)
+            for tp, records in polled.items()
+            if tp.partition in self._owned
+        ]
+        for count, (owned, records) in enumerate(mine, 1):
+            # The group may give partitions away whenever it is polled: not while records of another one wait.
+            self._serve(owned, records, self._look_ahead if count == len(mine) else _nothing)
         self._standby.advance(wanted=self._opening)
         for partition in sorted(self._opening):
             if self._standby.is_caught_up(partition):
                 self._take_over(partition)
+
+    def _polled(self) -> dict[TopicPartition, Sequence[Any]]:
+        wait = _BEHIND if self._opening else _IDLE
+        with reported("the consumer group"):
+            return cast(
+                "dict[TopicPartition, Sequence[Any]]", self._consumer.poll(timeout_ms=int(wait * 1000))
+            )
+
+    def _look_ahead(self) -> None:
+        """Fetches what comes next, while the broker is at work on what was decided last."""
+        if not self._opening:
+            with suppress(KafkaError):  # the next poll says so too
+                self._ahead = self._consumer.poll(timeout_ms=0)
 
     def _tell_what_waits(self) -> None:
         for partition in self._owned:
@@ -141,10 +160,10 @@ class Writer:
             if end is not None:
                 self.watch.behind(partition, max(end - self._consumer.position(tp), 0))
 
-    def _serve(self, owned: OwnedPartition, records: Sequence[Any]) -> None:
+    def _serve(self, owned: OwnedPartition, records: Sequence[Any], meanwhile: Callable[[], None]) -> None:
         started = time.monotonic()
         try:
-            served = owned.serve(records, self._consumer.group_metadata())
+            served = owned.serve(records, self._consumer.group_metadata(), meanwhile)
         except WriterFenced:
             self.watch.fenced(owned.partition)
             raise
@@ -153,7 +172,8 @@ class Writer:
             _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
             self._give_up(owned.partition)
             self._discard(owned.partition, error)
-            self._open(owned.partition)
+            if TopicPartition(self.settings.commands, owned.partition) in self._consumer.assignment():
+                self._open(owned.partition)
             return
         self.watch.served(owned.partition, served.outcomes, served.dead, time.monotonic() - started)
 
@@ -161,16 +181,15 @@ class Writer:
 
     def _reassign(self) -> None:
         """Gives up what was taken away, and begins to take over what was given."""
-        assigned = self._assignment.current()
+        assigned, fresh = self._assignment.taken()
         for partition in set(self._owned) - assigned:
             self._give_up(partition)
         self._opening = {
             partition: since for partition, since in self._opening.items() if partition in assigned
         }
-        for partition in self._assignment.fresh():
-            if partition in assigned:
-                self._give_up(partition)
-                self._open(partition)
+        for partition in fresh:
+            self._give_up(partition)
+            self._open(partition)
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
     def _open(self, partition: int) -> None:
@@ -201,8 +220,13 @@ class Writer:
 
     def _give_up(self, partition: int) -> None:
         owned = self._owned.pop(partition, None)
+        self._ahead.pop(TopicPartition(self.settings.commands, partition), None)
         if owned is not None:
             owned.close()
+
+
+def _nothing() -> None:
+    """There is something else to do meanwhile."""
 
 
 class _Assignment(ConsumerRebalanceListener):
@@ -213,16 +237,11 @@ class _Assignment(ConsumerRebalanceListener):
         self._current: set[int] = set()
         self._fresh: set[int] = set()
 
-    def current(self) -> set[int]:
-        """The partitions that are assigned now."""
-        with self._lock:
-            return set(self._current)
-
-    def fresh(self) -> set[int]:
-        """The partitions that were assigned since last asked."""
+    def taken(self) -> tuple[set[int], set[int]]:
+        """The partitions that are assigned now, and those of them that were assigned since last asked."""
         with self._lock:
             fresh, self._fresh = self._fresh, set()
-            return fresh
+            return set(self._current), fresh
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """They may be another writer's from here on."""

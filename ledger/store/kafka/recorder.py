@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import eventsourcing.sqlite as library
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import IntegrityError, StoredEvent
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
@@ -21,13 +21,11 @@ from ledger.domain.events import Event
 from ledger.errors import NOT_JOURNALED, WriterFenced
 from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
+from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.mirror import Mirror, Progress
 from ledger.store.kafka.records import EventRecords, Header, Outgoing, Reply, ReplyRecords, Row
 from ledger.store.kafka.registry import SchemaIds
-
-_LARGE = 500_000
-"""Bytes of a record that kafka-python is asked about first."""
 
 
 @lru_cache(maxsize=200_000)
@@ -55,6 +53,8 @@ class Delivery(NamedTuple):
 
     received: Sequence[Received]
     group: Any
+    meanwhile: Callable[[], None] = lambda: None
+    """Called while the broker commits."""
 
 
 class KafkaRecorder(Mirror):
@@ -67,6 +67,8 @@ class KafkaRecorder(Mirror):
         super().__init__(datastore, partition)
         self.delivery: Delivery | None = None
         self._producer: KafkaProducer | None = None
+        self._sent: Appended | None = None
+        self._answered: Appended | None = None
         self._writing = threading.RLock()
 
     def take_over(self, settings: KafkaSettings, ids: SchemaIds, partitions: int) -> None:
@@ -124,11 +126,14 @@ class KafkaRecorder(Mirror):
         if not stored_events and not others:
             return []
         with self._writing:
-            return super().insert_events(stored_events, **others)
+            try:
+                return super().insert_events(stored_events, **others)
+            except IntegrityError:
+                self._abort()
+                raise
 
-    def _publish(  # noqa: PLR0913 - a transaction has that many parts
+    def _send(  # noqa: PLR0913 - a transaction has that many parts
         self,
-        cursor: library.SQLiteCursor,
         rows: Sequence[Row],
         journal: Sequence[JournalEntry],
         heads: Sequence[NumberHead],
@@ -138,40 +143,54 @@ class KafkaRecorder(Mirror):
         forwarded: Sequence[Command] = (),
         **_: Any,  # noqa: ANN401
     ) -> None:
-        """The Kafka transaction, while the mirror's is still open."""
+        """Begins the Kafka transaction: the broker takes the records in while they are written to the mirror."""
         producer = self._producer
         if producer is None:
             raise WriterFenced(f"partition {self.partition} was given up")
-        progress = self.progress_in(cursor)
         delivery, settings = self.delivery, self._settings
         with reported(f"partition {self.partition}"):
             producer.begin_transaction()
-            replied: Any = None
-            sent = self._send(producer, settings.events, self._events.outgoing(rows, happened, heads))
+            events = self._events.outgoing(rows, happened, heads)
+            self._sent = append(producer, TopicPartition(settings.events, self.partition), events)
             if delivery is not None:
-                replied = self._answer(producer, delivery, journal, outcomes)
+                answers = self._answers(producer, delivery, journal, outcomes)
+                self._answered = append(producer, TopicPartition(settings.replies, self.partition), answers)
             for command in forwarded:
                 self._forward(producer, command)
+
+    def _settle(self, cursor: library.SQLiteCursor) -> None:
+        """Commits the Kafka transaction, while the mirror's is still open."""
+        producer = cast("KafkaProducer", self._producer)
+        progress, delivery = self.progress_in(cursor), self.delivery
+        with reported(f"partition {self.partition}"):
             self._commit(producer, delivery)
-            if sent is not None:
-                offset = sent.get(0).offset
+            if self._sent is not None:
+                offset = self._sent.offset(0)
                 progress = progress._replace(events=offset + 1, last_event=offset)
-            if replied is not None and delivery is not None:
+            if self._answered is not None and delivery is not None:
                 next_command = delivery.received[-1].offset + 1
-                progress = progress._replace(replies=replied.get(0).offset + 1, commands=next_command)
+                progress = progress._replace(replies=self._answered.offset(0) + 1, commands=next_command)
+        self._sent = self._answered = None
         self._committed(cursor, progress)
+
+    def _abort(self) -> None:
+        """Ends a transaction of which nothing is to be seen."""
+        manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
+        with reported(f"partition {self.partition}"):
+            self._await(manager.begin_abort(), time.monotonic() + self._settings.commit_timeout)
+        self._sent = self._answered = None
 
     def _committed(self, cursor: library.SQLiteCursor, progress: Progress) -> None:
         """The moment between the commit and the mirror."""
         self._advance(cursor, progress)
 
-    def _answer(
+    def _answers(
         self,
         producer: KafkaProducer,
         delivery: Delivery,
         journal: Sequence[JournalEntry],
         outcomes: Sequence[Outcome],
-    ) -> Any:  # noqa: ANN401 - kafka-python's future
+    ) -> list[Outgoing]:
         entries = {(entry.subject, entry.command_id): entry for entry in journal}
         left = iter(outcomes)
         answers = []
@@ -184,32 +203,7 @@ class KafkaRecorder(Mirror):
             answers.append(Outgoing(record.key or b"", value, []))
             if record.dead is not None:
                 self._bury(producer, record)
-        return self._send(producer, self._settings.replies, answers)
-
-    def _send(self, producer: KafkaProducer, topic: str, records: Sequence[Outgoing]) -> Any:  # noqa: ANN401
-        """Sends records to this partition of a topic; returns the future of the last one.
-
-        What KafkaProducer.send does again for each record (checks of types, sizes, metadata and state) is done once
-        for all: it took more time than everything that the ledger does.
-        """
-        future: Any = None
-        if not records:
-            return future
-        tp = TopicPartition(topic, self.partition)
-        manager: Any = producer._transaction_manager  # noqa: SLF001
-        accumulator: Any = producer._accumulator  # noqa: SLF001
-        wake: Callable[[], None] = producer._sender.wakeup  # noqa: SLF001
-        manager.maybe_add_partition_to_transaction(tp)
-        append = accumulator.append
-        now = time.monotonic()
-        for key, value, headers in records:
-            if len(value) > _LARGE:  # may be too large: kafka-python says so
-                future = producer.send(topic, value, key, headers, self.partition)
-                continue
-            future, is_full, is_new, _ = append(tp, None, key, value, headers, now)
-            if is_full or is_new:
-                wake()
-        return future
+        return answers
 
     def _bury(self, producer: KafkaProducer, record: Received) -> None:
         headers: list[Header] = [
@@ -229,15 +223,20 @@ class KafkaRecorder(Mirror):
         """Commits, or raises: kafka-python itself would wait without end."""
         deadline = time.monotonic() + self._settings.commit_timeout
         manager: Any = producer._transaction_manager  # noqa: SLF001
-        wake: Callable[[], None] = producer._sender.wakeup  # noqa: SLF001
         if delivery is not None:
             tp = TopicPartition(self._settings.commands, self.partition)
             offsets = {tp: OffsetAndMetadata(delivery.received[-1].offset + 1, "", -1)}
-            self._await(manager.send_offsets_to_transaction(offsets, delivery.group), wake, deadline)
-        self._await(manager.begin_commit(), wake, deadline)
+            self._await(manager.send_offsets_to_transaction(offsets, delivery.group), deadline)
+        result = manager.begin_commit()
+        if delivery is not None:
+            self._wake()
+            delivery.meanwhile()
+        self._await(result, deadline)
 
-    @staticmethod
-    def _await(result: Any, wake: Callable[[], None], deadline: float) -> None:  # noqa: ANN401
-        wake()
+    def _await(self, result: Any, deadline: float) -> None:  # noqa: ANN401 - kafka-python's
+        self._wake()
         if not result.wait(timeout_ms=max(deadline - time.monotonic(), 0) * 1000):
             raise KafkaTimeoutError("the transaction's end was not confirmed in time")
+
+    def _wake(self) -> None:
+        cast("KafkaProducer", self._producer)._sender.wakeup()  # noqa: SLF001
