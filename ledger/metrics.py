@@ -1,9 +1,14 @@
-"""What a writer counts, for Prometheus: commands, batches, what waits, take-overs, and credit in transit by its age."""
+"""What is counted for Prometheus.
+
+Of a writer: commands, batches, what waits, take-overs, and credit in transit by its age. Of projections: how far they
+are behind the log, and what went wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -11,9 +16,12 @@ from prometheus_client.registry import Collector
 
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
-from ledger.errors import LedgerError
+from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.outcomes import Outcome
 from ledger.store.reading import SqliteReader
+
+if TYPE_CHECKING:
+    from projections.health import Status
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _COMMANDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -188,5 +196,64 @@ class MirrorMetrics(Collector):
             ),
             GaugeMetricFamily(
                 "ledger_transit_credit", "Their credit, in units of credit; by age.", labels=age
+            ),
+        )
+
+
+class ProjectionMetrics(Collector):
+    """How far projections are, and what kept them from going on. `ask` tells how they are, from any thread."""
+
+    def __init__(self, registry: CollectorRegistry, ask: Callable[[], Status]) -> None:
+        self._ask = ask
+        self._errors = Counter(
+            "ledger_projection_errors",
+            "Batches that were not taken in, by the error's code; what was begun is undone.",
+            ["code"],
+            registry=registry,
+        )
+        self._errors.labels(DatabaseUnreachable.code)  # what never was cannot rise
+        registry.register(self)
+
+    def failed(self, error: LedgerError) -> None:
+        """A batch was not taken in."""
+        self._errors.labels(error.code).inc()
+
+    def describe(self) -> Iterable[Metric]:
+        """The names, without asking."""
+        return self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures as they are now; none of them while log or database do not answer."""
+        families = position, events, seconds, unknown = self._families()
+        try:
+            found = self._ask()
+        except LedgerError:
+            return
+        for lag in found.lags:
+            labels = [lag.projection, str(lag.partition)]
+            position.add_metric(labels, lag.position)
+            events.add_metric(labels, lag.events)
+            seconds.add_metric(labels, lag.seconds)
+        for name, count in found.unknown_types.items():
+            unknown.add_metric([name], count)
+        yield from families
+
+    @staticmethod
+    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        place = ["projection", "partition"]
+        return (
+            GaugeMetricFamily("ledger_projection_position", "The last event taken in.", labels=place),
+            GaugeMetricFamily(
+                "ledger_projection_lag_events", "Events of the log that are not taken in.", labels=place
+            ),
+            GaugeMetricFamily(
+                "ledger_projection_lag_seconds",
+                "From the last event taken in to the log's last one.",
+                labels=place,
+            ),
+            GaugeMetricFamily(
+                "ledger_projection_unknown_events",
+                "Events of types that this release does not know; only their postings count.",
+                labels=["type"],
             ),
         )

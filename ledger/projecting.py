@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
 
 from ledger import bootstrap
 from ledger.settings import Settings
 from ledger.store.reading import SqliteReader
 from projections.database import Database
+from projections.health import Status, status
 from projections.queries import Queries
-from projections.reader import LogReader
+from projections.reader import BulkReader
 from projections.rebuild import Rebuild
 from projections.runner import Runner
 from projections.stored import StoredQueries
 
 
+class FileReader(BulkReader, Protocol):
+    """Reads a partition that is kept, or mirrored, in a file."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def partition(self) -> int:
+        """The partition's number."""
+
+
 @contextmanager
-def readers(settings: Settings) -> Iterator[Sequence[LogReader]]:
+def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
     """A reader of each partition of the log, or of the log in a file. Raises LogMissing, LogUnreachable."""
     if settings.kafka is None:
         own = bootstrap.reader(settings)
@@ -40,17 +55,26 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def runner(settings: Settings) -> Iterator[Runner]:
-    """Keeps the projections up to date with the log."""
+def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
+    """Keeps the projections up to date with the log; and what tells from any thread how far they are behind it.
+
+    The log is there as far as this process has read it.
+    """
     with readers(settings) as logs, database(settings) as opened:
-        yield Runner(opened, logs)
+        files = [SqliteReader(log.path, log.partition, unknown_types=True) for log in logs]
+        yield Runner(opened, logs), lambda: status(opened, files)
 
 
 @contextmanager
-def rebuild(settings: Settings, names: Sequence[str]) -> Iterator[Rebuild]:
-    """Makes projections anew from the log."""
+def rebuild(settings: Settings, names: Sequence[str], archive: Path | None = None) -> Iterator[Rebuild]:
+    """Makes projections anew from the log, or from an archive of it in Parquet as far as that goes."""
     with readers(settings) as logs, database(settings) as opened:
-        yield Rebuild(opened, logs, names)
+        if archive is None:
+            yield Rebuild(opened, logs, names)
+            return
+        from ledger.store.archive import archives  # slow to import
+
+        yield Rebuild(opened, logs, names, archives=archives(archive))
 
 
 @contextmanager

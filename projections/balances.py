@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
 from projections.changes import Changes
-from projections.projection import Batch, Projection
+from projections.projection import Batch, Projection, Rows
+from projections.reader import Columns
 from projections.sums import Sums
 
 OPERATOR = "operator/"
@@ -34,6 +35,7 @@ class Balances(Projection):
     """The postings of every event, whatever its type."""
 
     name = "balances"
+    one_by_one = frozenset[str]()
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -73,6 +75,19 @@ class Balances(Projection):
                     key = (class_of(account), unit, effective_day, recorded_day, partition)
                     before = cells.get(key)
                     cells[key] = (amount if before is None else before[0] + amount, ordinal)
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """Columns give everything."""
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """Every posting."""
+        from projections import columnar  # slow to import
+
+        for table, rows in self.sums.fold_columns(partition, columnar.postings(columns.common)):
+            yield table, rows
+            if table is self.sums.days:
+                customers = columnar.reworded(rows, "account", _customers_class)
+                yield table, columnar.merged(customers, table)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -172,6 +187,10 @@ def _by_class(single: sa.Select[Any]) -> sa.Select[Any]:
     )
     amount = sa.cast(sa.func.sum(found.c.amount), sa.BigInteger)
     return sa.select(name, found.c.unit, amount).group_by(name, found.c.unit)
+
+
+def _customers_class(account: str) -> str | None:
+    return None if account[0] == "o" else class_of(account)
 
 
 def class_of(account: str) -> str:

@@ -30,6 +30,7 @@ class Blocks(Projection):
     """Blocks as they were set, and as they were lifted."""
 
     name = "blocks"
+    one_by_one = frozenset(kind.TOPIC for kind in (e.Blocked, e.Unblocked))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)

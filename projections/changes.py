@@ -6,12 +6,16 @@ behind its key `add`, `max` or `put`. The first two do not depend on the order, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    import psycopg
 
 Row = tuple[Any, ...]
 
@@ -57,21 +61,27 @@ def write(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
         _copy(connection, table, rows)
         return
     places = ",".join("?" * len(table.columns))
-    statement = f"INSERT INTO {table.name} VALUES ({places}){_on_conflict(table, dialect)}"  # noqa: S608
+    statement = f"INSERT INTO {table.name} VALUES ({places}){on_conflict(table, dialect)}"  # noqa: S608
     connection.exec_driver_sql(statement, list(rows))
 
 
 def _copy(connection: Connection, table: sa.Table, rows: Collection[Row]) -> None:
-    """By COPY, the fastest way in; where rows are merged, by way of a temporary table."""
-    merged = _on_conflict(table, "postgresql")
+    with copying(connection, table) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+@contextmanager
+def copying(connection: Connection, table: sa.Table, form: str = "text") -> Iterator[psycopg.Copy]:
+    """PostgreSQL's COPY, the fastest way in; where rows are merged, by way of a temporary table."""
+    merged = on_conflict(table, "postgresql")
     target = f"new_{table.name}" if merged else table.name
     if merged:
         like = f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} (LIKE {table.name}) ON COMMIT DELETE ROWS"
         connection.exec_driver_sql(like)
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN (FORMAT {form})") as copy:
+        yield copy
     if merged:
         keys = ",".join(table.primary_key.columns.keys())
         connection.exec_driver_sql(
@@ -81,7 +91,8 @@ def _copy(connection: Connection, table: sa.Table, rows: Collection[Row]) -> Non
 
 
 @cache
-def _on_conflict(table: sa.Table, dialect: str) -> str:
+def on_conflict(table: sa.Table, dialect: str) -> str:
+    """What an INSERT ends with, where rows are merged with those that are there."""
     merges: dict[str, str] | None = table.info.get("merge")
     if merges is None:
         return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,7 +114,9 @@ class Database:
             connection.exec_driver_sql(f"LOCK TABLE {GENERATIONS.name} IN ACCESS SHARE MODE")
 
     def is_prepared(self) -> bool:
-        """Whether anything has been projected into it."""
+        """Whether anything has been projected into it. A file that is not there is not made."""
+        if self.is_sqlite and self.url.database is not None and not Path(self.url.database).exists():
+            return False
         with self._reported(), self.engine.connect() as connection:
             return sa.inspect(connection).has_table(GENERATIONS.name)
 
@@ -161,7 +164,13 @@ def _arguments(url: URL) -> dict[str, Any]:
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says so
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-131072", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "wal_autocheckpoint=16000",
+        "cache_size=-131072",
+        "temp_store=MEMORY",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -6,7 +6,6 @@ the numbers one by one.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from heapq import merge
@@ -20,6 +19,9 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.line import Cause, Line
 from ledger.errors import QueryRefused
 from projections.queries import (
+    CUSTOMER_ACCOUNT,
+    OPERATOR_UNITS,
+    SUBJECT,
     Balance,
     BeforeTheLog,
     BlockAnswer,
@@ -39,21 +41,6 @@ from projections.queries import (
     UsageAnswer,
 )
 from projections.reader import Decided, LogReader, LogSnapshot
-
-_SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
-_CUSTOMER_ACCOUNT = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
-
-_OPERATOR_UNITS: dict[str, str] = {
-    money.CASH: money.IDR,
-    money.CREDIT_SALES: money.IDR,
-    money.CREDIT_ISSUED: money.PULSA,
-    money.USAGE: money.PULSA,
-    money.CHARGES: money.PULSA,
-    money.FEES: money.PULSA,
-    money.BREAKAGE: money.PULSA,
-    money.ADJUSTMENTS: money.PULSA,
-}
-"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
 
 _TRANSIT = tuple(
     kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
@@ -94,7 +81,7 @@ class DirectQueries:
 
     def enquiry(self, subject: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
         """A number's current account then, or the account named."""
-        named = _SUBJECT.fullmatch(subject)
+        named = SUBJECT.fullmatch(subject)
         if named is None:
             raise UnknownThen(f"{subject}: neither a number nor an account")
         with self._reader.snapshot() as log:
@@ -145,7 +132,7 @@ class DirectQueries:
         known_at: int | None = None,
     ) -> Iterator[HistoryLine]:
         """The events of a number, or of one account, in the order of recording, each with the balance after it."""
-        named = _SUBJECT.fullmatch(subject)
+        named = SUBJECT.fullmatch(subject)
         if named is None:
             raise UnknownThen(f"{subject}: neither a number nor an account")
         with self._reader.snapshot() as log:
@@ -203,8 +190,8 @@ class DirectQueries:
         self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None
     ) -> list[Balance]:
         """The balance of a ledger account, one for each unit that it holds."""
-        customer = _CUSTOMER_ACCOUNT.fullmatch(ledger_account)
-        if customer is None and ledger_account not in _OPERATOR_UNITS:
+        customer = CUSTOMER_ACCOUNT.fullmatch(ledger_account)
+        if customer is None and ledger_account not in OPERATOR_UNITS:
             raise UnknownThen(f"{ledger_account}: no such ledger account")
         with self._reader.snapshot() as log:
             moment = self._moment(log, as_of, known_at)
@@ -217,7 +204,7 @@ class DirectQueries:
                     ordinal = max(ordinal, self._arrived(log, account, msisdn, moment, sums))
             units = sorted({unit for name, unit in sums if name == ledger_account})
             if not units:
-                units = [money.PULSA if customer else _OPERATOR_UNITS[ledger_account]]
+                units = [money.PULSA if customer else OPERATOR_UNITS[ledger_account]]
             return [
                 Balance(
                     account=ledger_account,
@@ -269,7 +256,7 @@ class DirectQueries:
         with self._reader.snapshot() as log:
             moment = self._moment(log, as_of, known_at)
             ordinal = self._rests_on(log, moment)
-            total: Sums = Counter(dict.fromkeys(_OPERATOR_UNITS.items(), 0))
+            total: Sums = Counter(dict.fromkeys(OPERATOR_UNITS.items(), 0))
             of_one: Sums = total if each else Counter()
             for _ in self._folds(log, moment, of_one):
                 if not each:
@@ -332,7 +319,7 @@ class DirectQueries:
         """The events from an ordinal on, in order; of one subject, or of some types only."""
         topics = None if types is None else {_topic(name) for name in types}
         with self._reader.snapshot() as log:
-            if subject is not None and _SUBJECT.fullmatch(subject):
+            if subject is not None and SUBJECT.fullmatch(subject):
                 events = log.events_of(subject.partition("#")[0])
             else:
                 events = log.events(start, types=topics)
@@ -438,7 +425,7 @@ def _add(sums: Sums, event: e.Event) -> None:
 
 
 def _summed(ledger_account: str) -> str:
-    if ledger_account in _OPERATOR_UNITS or ledger_account.startswith("operator/"):
+    if ledger_account in OPERATOR_UNITS or ledger_account.startswith("operator/"):
         return ledger_account
     return "accounts/" + ledger_account.rpartition("/")[2]
 

@@ -1,5 +1,7 @@
 """The movements of a log for other programs: an hledger journal, Parquet, CSV. Every posting is in it once.
 
+What fell due and is not recorded yet is not in it; the clock records it.
+
 Ledger accounts are a tree: `customers:<msisdn>:<generation>:credit`, `operator:breakage`; units are commodities. A
 movement's day is that of its effective instant in UTC.
 """

@@ -5,6 +5,7 @@ An answer needs it to say whether it is final, on which position it rests, and u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +15,9 @@ from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
-from projections.projection import Batch, Projection
+from projections.prepared import Prepared
+from projections.projection import Batch, Projection, Rows
+from projections.reader import Columns
 
 
 class Fact(NamedTuple):
@@ -30,6 +33,7 @@ class Facts(Projection):
     """The partitions, and their terms."""
 
     name = "facts"
+    one_by_one = frozenset(kind.TOPIC for kind in (e.LogCreated, e.ClosedThrough, e.TermsPublished))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -89,7 +93,7 @@ class Facts(Projection):
         created, closed = self.created.c, self.closed.c
         through = sa.select(closed.through).where(closed.partition == created.partition)
         last = through.order_by(closed.ordinal.desc()).limit(1).scalar_subquery()
-        self._partitions = sa.select(created.partition, created.recorded_at, created.clock, last)
+        self._partitions = Prepared(sa.select(created.partition, created.recorded_at, created.clock, last))
 
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every event's instant and type."""
@@ -101,6 +105,13 @@ class Facts(Projection):
             days[partition, at // DAY] = (ordinal,)
             key = (partition, event.TOPIC)
             types[key] = (types.get(key, (0,))[0] + 1, ordinal)
+        self.fold_rest(batch, changes)
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """Takes in what the log says of itself."""
+        partition = batch.partition
+        for ordinal, event in ((found.ordinal, found.event) for found in batch.events):
+            at = event.recorded_at
             if isinstance(event, e.LogCreated):
                 changes.rows(self.created).append((partition, ordinal, at, event.clock))
             elif isinstance(event, e.ClosedThrough):
@@ -109,11 +120,29 @@ class Facts(Projection):
                 row = (partition, event.terms_id, ordinal, event.digest, event.content)
                 changes.rows(self.terms).append(row)
 
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """Every event's instant and type."""
+        from projections import columnar  # slow to import
+
+        events = columns.common
+        found = columnar.table_of(
+            {
+                "partition": partition,
+                "type": columnar.in_words(events.column("type")),
+                "recorded_at": events.column("recorded_at"),
+                "recorded_day": columnar.days(events.column("recorded_at")),
+                "events": 1,
+                "last": events.column("ordinal"),
+            }
+        )
+        for table in (self.recorded, self.days, self.types):
+            yield table, columnar.merged(found, table)
+
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def partitions(self, connection: Connection) -> dict[int, Fact]:
         """What is so of each partition that has begun."""
-        return {row[0]: Fact(*row) for row in connection.execute(self._partitions)}
+        return {row[0]: Fact(*row) for row in self._partitions(connection)}
 
     def recorded_by(self, connection: Connection, known_at: int) -> dict[int, int]:
         """For each partition the ordinal of the last event recorded at or before an instant, where there is one."""

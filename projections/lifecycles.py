@@ -7,7 +7,7 @@ for any moment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +17,7 @@ from ledger.domain.account import NEVER
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
 from projections.lines import TIMELESS, Tracked, body_of, event_of
+from projections.prepared import Prepared
 from projections.projection import Batch, Projection, number_of
 from projections.sums import Sums
 
@@ -45,6 +46,7 @@ class Lifecycles(Projection):
     """States, what falls due, and the events to fold again."""
 
     name = "lifecycles"
+    one_by_one = frozenset(e.EVENT_TYPES.keys() - TIMELESS)
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -98,19 +100,25 @@ class Lifecycles(Projection):
         events, states, dues = self.events.c, self.states.c, self.dues.c
         t, k = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k"))
         number = sa.bindparam("number", type_=sa.Text)
-        self._last = (
+        several: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
+        self._events = Prepared(
+            sa.select(events.msisdn, events.partition, events.ordinal, events.type, events.body)
+            .where(events.msisdn.in_(several), events.effective_at <= t, events.recorded_at <= k)
+            .order_by(events.msisdn, events.ordinal)
+        )
+        self._last = Prepared(
             sa.select(events.partition, events.ordinal)
             .where(events.msisdn == number, events.effective_at <= t, events.recorded_at <= k)
             .order_by(events.partition.desc(), events.ordinal.desc())
             .limit(1)
         )
-        self._accounts = (
+        self._accounts = Prepared(
             sa.select(states.subject)
             .distinct()
             .where(states.subject >= sa.bindparam("low"), states.subject < sa.bindparam("high"))
             .where(states.effective_at <= t, states.recorded_at <= k)
         )
-        self._due = (
+        self._due = Prepared(
             sa.select(dues.due_at)
             .where(dues.msisdn == number, dues.until > k, dues.since <= k, dues.due_at <= t)
             .limit(1)
@@ -192,21 +200,16 @@ class Lifecycles(Projection):
         self, connection: Connection, numbers: Sequence[str], as_of: int = NEVER, known_at: int = NEVER
     ) -> Iterator[tuple[str, int, int, e.Event]]:
         """The events of numbers that their states follow from, each with number, partition and ordinal, in order."""
-        events = self.events.c
-        statement = (
-            sa.select(events.msisdn, events.partition, events.ordinal, events.type, events.body)
-            .where(events.msisdn.in_(numbers), events.effective_at <= as_of, events.recorded_at <= known_at)
-            .order_by(events.msisdn, events.ordinal)
-        )
-        for msisdn, partition, ordinal, topic, body in connection.execute(statement):
+        found = self._events(connection, numbers=list(numbers), t=as_of, k=known_at)
+        for msisdn, partition, ordinal, topic, body in found:
             yield msisdn, partition, ordinal, event_of(topic, body)
 
     def last_of(
         self, connection: Connection, msisdn: str, as_of: int, known_at: int
     ) -> tuple[int, int] | None:
         """The partition of a number, and the ordinal of the last of its events that were known; None without one."""
-        row = connection.execute(self._last, {"number": msisdn, "t": as_of, "k": known_at}).first()
-        return None if row is None else (row[0], row[1])
+        rows = self._last(connection, number=msisdn, t=as_of, k=known_at)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def numbers(self, connection: Connection, after: str, limit: int) -> list[str]:
         """Numbers that have events, ascending."""
@@ -231,15 +234,21 @@ class Lifecycles(Projection):
         )
         return sorted(connection.execute(found).scalars())
 
+    def coming(self, connection: Connection, as_of: int, known_at: int, until: int) -> list[str]:
+        """Numbers that, as known at `known_at`, fall due by `until`; some of them already by `as_of`."""
+        dues, known = self.dues.c, min(as_of, known_at)
+        found = sa.select(dues.msisdn).where(dues.until > known, dues.since <= known, dues.due_at <= until)
+        return sorted(connection.execute(found).scalars())
+
     def is_due(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> bool:
         """Whether something falls due for that number."""
-        values = {"number": msisdn, "t": as_of, "k": known_at}
-        return connection.execute(self._due, values).first() is not None
+        return bool(self._due(connection, number=msisdn, t=as_of, k=known_at))
 
     def accounts_of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[str]:
-        """The accounts of a number that had begun."""
+        """The accounts of a number that had begun, generation by generation."""
         values = {"low": f"{msisdn}#", "high": f"{msisdn}$", "t": as_of, "k": known_at}
-        return list(connection.execute(self._accounts, values).scalars())
+        found = (row[0] for row in self._accounts(connection, **values))
+        return sorted(found, key=lambda account: (len(account), account))
 
     def states_of(self, connection: Connection, subject: str, as_of: int, known_at: int) -> list[State]:
         """The states that an account (or a number) had entered, in order."""

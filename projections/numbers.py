@@ -27,10 +27,37 @@ class NumberState(NamedTuple):
     recorded_at: int
 
 
+class Entered(NamedTuple):
+    """What an event says of a number's own state."""
+
+    msisdn: str
+    generation: int
+    state: str
+    holder: str | None
+    available_at: int | None
+
+
+def entered_by(event: e.Event) -> Entered | None:
+    """The state that a number enters by what begins an account, or frees the number; None by any other event."""
+    if isinstance(event, e.StarterPackIssued):
+        return Entered(event.msisdn, event.generation, ASSIGNED, None, None)
+    if isinstance(event, e.NumberReclaimed):
+        return Entered(event.msisdn, event.generation, ASSIGNED, event.customer, None)
+    if isinstance(event, e.NumberQuarantined):
+        return Entered(event.msisdn, event.generation, QUARANTINED, event.customer, event.available_at)
+    if isinstance(event, e.NumberAvailable):
+        return Entered(event.msisdn, event.generation, AVAILABLE, event.customer, None)
+    return None
+
+
 class Numbers(Projection):
     """Every change of a number's own state."""
 
     name = "numbers"
+    one_by_one = frozenset(
+        kind.TOPIC
+        for kind in (e.StarterPackIssued, e.NumberReclaimed, e.NumberQuarantined, e.NumberAvailable)
+    )
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -54,26 +81,10 @@ class Numbers(Projection):
         """Takes in what begins an account, and what frees a number."""
         for found in batch.events:
             event = found.event
-            available_at: int | None = None
-            if isinstance(event, e.StarterPackIssued):
-                state, holder = ASSIGNED, None
-            elif isinstance(event, e.NumberReclaimed):
-                state, holder = ASSIGNED, event.customer
-            elif isinstance(event, e.NumberQuarantined):
-                state, holder, available_at = QUARANTINED, event.customer, event.available_at
-            elif isinstance(event, e.NumberAvailable):
-                state, holder = AVAILABLE, event.customer
-            else:
+            entered = entered_by(event)
+            if entered is None:
                 continue
-            row = (
-                event.msisdn,
-                batch.partition,
-                found.ordinal,
-                event.generation,
-                state,
-                holder,
-                available_at,
-            )
+            row = (entered.msisdn, batch.partition, found.ordinal, *entered[1:])
             changes.rows(self.states).append((*row, event.effective_at, event.recorded_at))
 
     def of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[NumberState]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,7 +11,10 @@ from sqlalchemy.engine import Connection
 from ledger.domain.events import Event
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
-from projections.reader import Recorded
+from projections.reader import Columns, Recorded
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # slow to import
 
 
 class Batch(NamedTuple):
@@ -23,11 +26,17 @@ class Batch(NamedTuple):
     book: TermsBook
 
 
+Rows = tuple[sa.Table, "pa.Table"]
+"""A table, and rows of it as Arrow columns."""
+
+
 class Projection:
     """Tables of one generation. `version` counts the changes of their layout or meaning: others need a rebuild."""
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    one_by_one: ClassVar[frozenset[str]]
+    """The types of events that a fold in bulk needs one by one."""
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
@@ -37,8 +46,15 @@ class Projection:
         """Turns events into rows. It never fails for an event of a known type."""
         raise NotImplementedError
 
-    def finish(self, connection: Connection, book: TermsBook) -> None:
-        """After a rebuild's last event: makes what is better made at once than event by event."""
+    # --- in bulk: columns for what there is most of, one by one for the rest; together they are all of `fold` ---------
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """What columns do not give, from events of the types that are needed one by one."""
+        self.fold(batch, changes)
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """Rows as columns of their tables, best in the order of keys; of a key that is merged, one row only."""
+        yield from ()
 
     def forget(self) -> None:
         """Drops what is remembered between batches: the database has gone on without it."""

@@ -6,14 +6,30 @@ answer says whether it is final, and the position of the last event that it rest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
+from ledger.domain import money
 from ledger.domain.calendar import day_of_number, format_instant
 from ledger.domain.events import Event
 from ledger.domain.money import format_amount
 from ledger.errors import QueryRefused
+
+SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
+"""A number, or an account."""
+CUSTOMER_ACCOUNT = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
+"""A customer's ledger account."""
+OPERATOR_UNITS: dict[str, str] = {
+    money.CASH: money.IDR,
+    money.CREDIT_SALES: money.IDR,
+    **dict.fromkeys(
+        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
+        money.PULSA,
+    ),
+}
+"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
 
 
 class UnknownThen(QueryRefused):
@@ -108,11 +124,55 @@ def _instant(value: int | None) -> str | None:
     return None if value is None else format_instant(value)
 
 
+_SEN = MONEY_FIELDS | {
+    "available",
+    "breakage",
+    "charged",
+    "charges",
+    "fees",
+    "held",
+    "in_transit",
+    "issued",
+    "outstanding",
+    "reserved",
+    "sales",
+    "usage",
+}
+_INSTANTS = INSTANT_FIELDS | {
+    "as_of",
+    "due_at",
+    "effective_at",
+    "known_at",
+    "recorded_at",
+    "sent_at",
+    "until",
+}
+
+
+def _told(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an answer
+    if isinstance(value, Answer):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_told(name, item) for item in value]
+    if value is not None and name in _SEN:
+        return format_amount(value)
+    return _instant(value) if name in _INSTANTS else value
+
+
 # --- answers --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class BlockAnswer:
+class Answer:
+    """What answers have in common: each of their fields as the language writes it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        return {field.name: _told(field.name, getattr(self, field.name)) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswer(Answer):
     """A block that stands since an instant."""
 
     block: str
@@ -120,18 +180,9 @@ class BlockAnswer:
     ground: str
     since: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as the language has it."""
-        return {
-            "block": self.block,
-            "scope": self.scope,
-            "ground": self.ground,
-            "since": format_instant(self.since),
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class UsageAnswer:
+class UsageAnswer(Answer):
     """An account's granted outgoing use of its whole life; `charged` in sen."""
 
     voice_seconds: int
@@ -139,18 +190,9 @@ class UsageAnswer:
     data_bytes: int
     charged: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as the language has it."""
-        return {
-            "voice_seconds": self.voice_seconds,
-            "sms": self.sms,
-            "data_bytes": self.data_bytes,
-            "charged": format_amount(self.charged),
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Enquiry:
+class Enquiry(Answer):
     """One account as of an instant, as it was known at another. Amounts in sen; `credit` includes `reserved`.
 
     The ends of grace and waiting are None as long as the period has not begun.
@@ -174,31 +216,9 @@ class Enquiry:
     final: bool
     position: str
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as the language has it."""
-        return {
-            "msisdn": self.msisdn,
-            "account": self.account,
-            "terms": self.terms,
-            "terms_digest": self.terms_digest,
-            "state": self.state,
-            "credit": format_amount(self.credit),
-            "reserved": format_amount(self.reserved),
-            "available": format_amount(self.available),
-            "active_until": _instant(self.active_until),
-            "grace_until": _instant(self.grace_until),
-            "waiting_until": _instant(self.waiting_until),
-            "blocks": [block.to_json() for block in self.blocks],
-            "usage": self.usage.to_json(),
-            "as_of": format_instant(self.as_of),
-            "known_at": format_instant(self.known_at),
-            "final": self.final,
-            "position": self.position,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Answer):
     """The sum in sen of one unit in one ledger account, such as `6288112345678#1/credit` or `operator/breakage`."""
 
     account: str
@@ -209,21 +229,9 @@ class Balance:
     final: bool
     position: str
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as the language has it."""
-        return {
-            "account": self.account,
-            "unit": self.unit,
-            "amount": format_amount(self.amount),
-            "as_of": format_instant(self.as_of),
-            "known_at": format_instant(self.known_at),
-            "final": self.final,
-            "position": self.position,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Answer):
     """An event with its position and digest; both None for one that has fallen due and is not recorded yet."""
 
     position: str | None
@@ -253,7 +261,7 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEvent:
+class HistoryEvent(Answer):
     """An event of a number, and what its current account holds after it (sen; `credit` includes `reserved`)."""
 
     line: LogLine
@@ -272,7 +280,7 @@ class HistoryEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeAnswer:
+class OutcomeAnswer(Answer):
     """What became of a command: `code` and `message` are None where it was accepted."""
 
     msisdn: str
@@ -304,7 +312,7 @@ class OutcomeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryRefusal:
+class HistoryRefusal(Answer):
     """A command that was refused, among the events of its number."""
 
     outcome: OutcomeAnswer
@@ -324,7 +332,7 @@ HistoryLine = HistoryEvent | HistoryRefusal
 
 
 @dataclass(frozen=True, slots=True)
-class InTransit:
+class InTransit(Answer):
     """Credit that was sent, and has neither arrived nor come back: `amount` in sen, since the instant `sent_at`."""
 
     transfer: str
@@ -345,23 +353,11 @@ class InTransit:
 
     def to_json(self) -> dict[str, Any]:
         """The answer; the age in seconds."""
-        return {
-            "transfer": self.transfer,
-            "from_account": self.from_account,
-            "to_msisdn": self.to_msisdn,
-            "amount": format_amount(self.amount),
-            "fee": format_amount(self.fee),
-            "sent_at": format_instant(self.sent_at),
-            "age_seconds": self.age // 1_000_000,
-            "as_of": format_instant(self.as_of),
-            "known_at": format_instant(self.known_at),
-            "final": self.final,
-            "position": self.position,
-        }
+        return {**Answer.to_json(self), "age_seconds": self.age // 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
-class States:
+class States(Answer):
     """How many accounts are in each state, and how many numbers in each of theirs."""
 
     accounts: dict[str, int]
@@ -371,20 +367,19 @@ class States:
     final: bool
     position: str
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer."""
-        return {
-            "accounts": dict(self.accounts),
-            "numbers": dict(self.numbers),
-            "as_of": format_instant(self.as_of),
-            "known_at": format_instant(self.known_at),
-            "final": self.final,
-            "position": self.position,
-        }
+    def to_rows(self) -> list[dict[str, Any]]:
+        """The answer as a table: a row for each kind and state."""
+        then = self.to_json()
+        kinds = [(kind, then.pop(kind)) for kind in ("accounts", "numbers")]
+        return [
+            {"kind": kind, "state": state, "count": count, **then}
+            for kind, counts in kinds
+            for state, count in sorted(counts.items())
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class TrialBalance:
+class TrialBalance(Answer):
     """The sum in sen of every ledger account per unit: (account, unit, amount), which is zero per unit in all.
 
     Customers' accounts are summed as `accounts/credit`, `accounts/reserved` and `accounts/in-transit`, or stand one
@@ -407,21 +402,26 @@ class TrialBalance:
 
     def to_json(self) -> dict[str, Any]:
         """The answer."""
-        return {
-            "balances": [
-                {"account": account, "unit": unit, "amount": format_amount(amount)}
-                for account, unit, amount in self.rows
-            ],
-            "totals": {unit: format_amount(amount) for unit, amount in self.totals.items()},
-            "as_of": format_instant(self.as_of),
-            "known_at": format_instant(self.known_at),
-            "final": self.final,
-            "position": self.position,
-        }
+        then = Answer.to_json(self)
+        del then["rows"]
+        totals = {unit: format_amount(amount) for unit, amount in self.totals.items()}
+        return {"balances": self._balances(), "totals": totals, **then}
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """The answer as a table: a row for each account and unit."""
+        then = Answer.to_json(self)
+        del then["rows"]
+        return [{**balance, **then} for balance in self._balances()]
+
+    def _balances(self) -> list[dict[str, Any]]:
+        return [
+            {"account": account, "unit": unit, "amount": format_amount(amount)}
+            for account, unit, amount in self.rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Head(Answer):
     """How far a log goes: its last position, its clock (`live` or `played`), and the instant it is closed through."""
 
     position: str
@@ -438,6 +438,36 @@ class Head:
             "created_at": format_instant(self.created_at),
             "closed_through": _instant(self.closed_through),
         }
+
+
+_R = TypeVar("_R", bound=NamedTuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[_R]):
+    """An answer of many rows, all of one `kind`."""
+
+    kind: type[_R]
+    rows: list[_R]
+    as_of: int
+    known_at: int
+    final: bool
+    position: str
+
+    @property
+    def columns(self) -> list[str]:
+        """What each row tells."""
+        return [*self.kind._fields, *_THEN]
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Each row as the language writes it, with the moment that it is true of."""
+        then = {name: _told(name, getattr(self, name)) for name in _THEN}
+        return [
+            {name: _told(name, value) for name, value in row._asdict().items()} | then for row in self.rows
+        ]
+
+
+_THEN = ("as_of", "known_at", "final", "position")
 
 
 # --- questions ------------------------------------------------------------------------------------------------------

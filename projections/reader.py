@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ledger.domain.events import Event, LogCreated
 from ledger.domain.terms import TermsBook
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # slow to import
 
 
 class Recorded(Protocol):
@@ -60,6 +63,21 @@ class Decided(Protocol):
     @property
     def events(self) -> tuple[tuple[str, str, int], ...]:
         """Its own events: type, account and version of each."""
+
+
+class Columns(Protocol):
+    """Some events of one partition, as Arrow tables."""
+
+    @property
+    def last(self) -> int:
+        """The ordinal of the last of them."""
+
+    @property
+    def common(self) -> pa.Table:
+        """What every event has: `ordinal`, `type`, `effective_at`, `recorded_at`, and the list of its `postings`."""
+
+    def of(self, topic: str) -> pa.Table | None:
+        """The events of a type with `ordinal` and their own fields too; None where there is none."""
 
 
 class LogSnapshot(Protocol):
@@ -112,4 +130,40 @@ class LogReader(Protocol):
     """Opens a log for reading. It never writes, nor locks anybody out."""
 
     def snapshot(self) -> AbstractContextManager[LogSnapshot]:
+        """The log as it stands now. Raises LogMissing, LogUnreadable, LogDamaged or LogFormatUnknown."""
+
+
+class Bulk(Protocol):
+    """One partition to be read in bulk: of a log as it stood at one moment, or of an archive of it."""
+
+    @property
+    def partition(self) -> int:
+        """The partition's number."""
+
+    @property
+    def head(self) -> int:
+        """The ordinal of the last event."""
+
+    def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
+        """The events from an ordinal on, in order; with `types` only those."""
+
+    def columns(self, start: int, end: int, size: int) -> Iterator[Columns]:
+        """The events from one ordinal through another as columns, about so many at once."""
+
+
+class BulkSource(Protocol):
+    """Opens what is read in bulk."""
+
+    def snapshot(self) -> AbstractContextManager[Bulk]:
+        """It, as it stands now. Raises what keeps it from being read."""
+
+
+class BulkSnapshot(LogSnapshot, Bulk, Protocol):
+    """A log that is read in bulk, too."""
+
+
+class BulkReader(Protocol):
+    """Opens a log, or one partition of it, that is read in bulk, too."""
+
+    def snapshot(self) -> AbstractContextManager[BulkSnapshot]:
         """The log as it stands now. Raises LogMissing, LogUnreadable, LogDamaged or LogFormatUnknown."""

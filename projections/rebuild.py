@@ -6,22 +6,23 @@ on meanwhile; what it has taken in since is taken in here before the swap.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from typing import ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from projections.changes import Changes
 from projections.database import GENERATIONS, POSITIONS, Database
 from projections.projection import Batch, Projection
-from projections.reader import LogReader, Recorded
+from projections.reader import Bulk, BulkReader, BulkSource, Recorded
 from projections.runner import PROJECTIONS, Progress, batches, begin, places_of, publish
 
-BATCH = 20_000
+BATCH = 50_000
 """Events that are folded at once."""
 
 
@@ -29,6 +30,12 @@ class UnknownProjection(QueryRefused):
     """There is no projection of this name."""
 
     code: ClassVar[str] = "unknown-projection"
+
+
+class ForeignArchive(QueryRefused):
+    """The archive is not the beginning of the log."""
+
+    code: ClassVar[str] = "foreign-archive"
 
 
 class Checked(NamedTuple):
@@ -51,9 +58,10 @@ class Rebuild:
     def __init__(
         self,
         database: Database,
-        readers: Sequence[LogReader],
+        readers: Sequence[BulkReader],
         names: Collection[str] = (),
         *,
+        archives: Sequence[BulkSource] = (),
         size: int = BATCH,
     ) -> None:
         unknown = sorted(set(names) - PROJECTIONS.keys())
@@ -63,6 +71,7 @@ class Rebuild:
             )
         self._database = database
         self._readers = readers
+        self._archives = archives
         self._kinds = [PROJECTIONS[name] for name in PROJECTIONS if name in names or not names]
         self._size = size
         self._book = TermsBook()
@@ -113,24 +122,56 @@ class Rebuild:
                 connection.execute(sa.delete(POSITIONS).where(_own(made)))
         with self._database.reading() as connection:
             reached = _positions(connection)
+        archives = self._kept()
         total = 0
         for reader in self._readers:
             with reader.snapshot() as log:
-                last, end = 0, reached.get(log.partition) or log.head
-                for batch in batches(log, 1, self._size):
-                    events = _through(batch, end)
-                    if not events:
-                        break
-                    with self._database.writing() as connection:
-                        self._fold(connection, log.partition, events)
-                    last = events[-1].ordinal
-                    total += len(events)
-                    if progress is not None:
-                        progress(last, log.head)
-                with self._database.writing() as connection:
-                    for made in self._made:
-                        begin(connection, made, log.partition, last)
+                partition, last, end = log.partition, 0, min(reached.get(log.partition) or log.head, log.head)
+            for source in (*archives.get(partition, ()), reader):
+                with source.snapshot() as part, closing(self._in_bulk(part, last + 1, end)) as folded:
+                    for last in folded:
+                        if progress is not None:
+                            progress(last, end)
+            total += last
+            with self._database.writing() as connection:
+                for made in self._made:
+                    begin(connection, made, partition, last)
         return total
+
+    def _kept(self) -> dict[int, list[BulkSource]]:
+        """The archives by partition. Raises ForeignArchive where one is not the beginning of the log."""
+        kept: dict[int, list[BulkSource]] = {}
+        for archive in self._archives:
+            with archive.snapshot() as found:
+                kept[found.partition] = [archive]
+                digest = _digest(found, found.head)
+                for reader in self._readers:
+                    with reader.snapshot() as log:
+                        if log.partition == found.partition and _digest(log, found.head) == digest:
+                            break
+                else:
+                    raise ForeignArchive(f"partition {found.partition}: the archive is not of this log")
+        return kept
+
+    def _in_bulk(self, log: Bulk, start: int, end: int) -> Generator[int]:
+        """Folds the events from one ordinal through another, as far as there are any, and tells how far it is."""
+        from projections import columnar  # slow to import
+
+        types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in self._made))
+        rest = _Rest(log.events(start, types=types))
+        with closing(columnar.chunks(log, self._made, start, end, self._size)) as chunks:
+            for chunk in chunks:
+                events = rest.through(chunk.last)
+                publish(events, self._book)
+                changes = Changes()
+                with self._database.writing() as connection:
+                    for table, rows in chunk.rows:
+                        columnar.write(connection, table, rows)
+                    for made in self._made:
+                        own = [found for found in events if found.event.TOPIC in made.one_by_one]
+                        made.fold_rest(Batch(log.partition, own, connection, self._book), changes)
+                    changes.write(connection)
+                yield chunk.last
 
     def _fold(self, connection: Connection, partition: int, events: Sequence[Recorded]) -> None:
         publish(events, self._book)
@@ -174,6 +215,27 @@ class Rebuild:
             self._database.lock_readers_out(connection)
             for projection in gone:
                 projection.metadata.drop_all(connection)
+
+
+def _digest(log: Bulk, ordinal: int) -> bytes | None:
+    found = next(log.events(ordinal), None)
+    return None if found is None or found.ordinal != ordinal else found.digest
+
+
+class _Rest:
+    """Events that are taken from a log up to one ordinal after the other."""
+
+    def __init__(self, events: Iterator[Recorded]) -> None:
+        self._events = events
+        self._next = next(events, None)
+
+    def through(self, end: int) -> list[Recorded]:
+        """Those that come next, up to an ordinal."""
+        found = []
+        while self._next is not None and self._next.ordinal <= end:
+            found.append(self._next)
+            self._next = next(self._events, None)
+        return found
 
 
 def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:

@@ -5,7 +5,6 @@ What the log alone holds (its events one by one, the journal) is asked of the lo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,9 +12,14 @@ from ledger.domain import money
 from ledger.domain.account import Account
 from ledger.domain.calendar import format_instant
 from ledger.errors import QueryRefused
+from projections import desk
 from projections.balances import class_of
+from projections.blocks import Standing
 from projections.database import Database
 from projections.queries import (
+    CUSTOMER_ACCOUNT,
+    OPERATOR_UNITS,
+    SUBJECT,
     Balance,
     BeforeTheLog,
     BlockAnswer,
@@ -24,6 +28,7 @@ from projections.queries import (
     HistoryLine,
     InTransit,
     KnownBeyondNow,
+    Listed,
     LogLine,
     OutcomeAnswer,
     ProjectionBehind,
@@ -33,19 +38,10 @@ from projections.queries import (
     UnknownThen,
     UsageAnswer,
 )
+from projections.timeline import Span, timeline
+from projections.trial_balance import Day, by_day
+from projections.usage import DayOfUse
 from projections.view import Folded, Moment, Tables, View, postings_of
-
-_SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
-_CUSTOMER_ACCOUNT = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
-OPERATOR_UNITS: dict[str, str] = {
-    money.CASH: money.IDR,
-    money.CREDIT_SALES: money.IDR,
-    **dict.fromkeys(
-        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
-        money.PULSA,
-    ),
-}
-"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
 
 
 class StoredQueries:
@@ -77,7 +73,9 @@ class StoredQueries:
         if not self._prepared:
             self._prepared = self._database.is_prepared()
             if not self._prepared:
-                raise ProjectionBehind(f"nothing has been projected into {self._database.name} yet")
+                raise ProjectionBehind(
+                    f"nothing has been projected into {self._database.name} yet; `pulsa project` does"
+                )
         with self._database.reading() as connection:
             self._database.hold(connection)
             yield View(connection, self._tables, self._at_least)
@@ -86,7 +84,7 @@ class StoredQueries:
 
     def enquiry(self, subject: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
         """A number's current account then, or the account named."""
-        named = _SUBJECT.fullmatch(subject)
+        named = SUBJECT.fullmatch(subject)
         if named is None:
             raise UnknownThen(f"{subject}: neither a number nor an account")
         with self.view() as view:
@@ -129,13 +127,35 @@ class StoredQueries:
             self._log = self._open_log()
         return self._log
 
+    def usage(
+        self, subject: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[DayOfUse]:
+        """The use of a number's accounts, or of the account named, by local day and service."""
+        with self._of_number(subject, as_of, known_at) as (view, moment, accounts, place):
+            rows = desk.uses(view, accounts, moment)
+            return Listed(DayOfUse, rows, *moment, place)
+
+    def timeline(
+        self, subject: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[Span]:
+        """The states of a number's accounts over time, or of the account named."""
+        with self._of_number(subject, as_of, known_at) as (view, moment, _, place):
+            return Listed(Span, timeline(view, subject, moment), *moment, place)
+
+    def number(
+        self, msisdn: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[desk.Holding]:
+        """The states and generations of a number over time."""
+        with self._of_number(msisdn, as_of, known_at) as (view, moment, _, place):
+            return Listed(desk.Holding, desk.holdings(view, msisdn.partition("#")[0], moment), *moment, place)
+
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 
     def balance(
         self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None
     ) -> list[Balance]:
         """The balance of a ledger account, one for each unit that it holds."""
-        customer = _CUSTOMER_ACCOUNT.fullmatch(ledger_account)
+        customer = CUSTOMER_ACCOUNT.fullmatch(ledger_account)
         if customer is None and ledger_account not in OPERATOR_UNITS:
             raise UnknownThen(f"{ledger_account}: no such ledger account")
         with self.view() as view:
@@ -165,13 +185,26 @@ class StoredQueries:
                 Balance(ledger_account, unit, amounts[unit], *moment, position) for unit in sorted(amounts)
             ]
 
+    def movements(
+        self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[desk.Moved]:
+        """The movements behind the balance of a ledger account."""
+        customer = CUSTOMER_ACCOUNT.fullmatch(ledger_account)
+        if customer is not None:
+            with self._of_number(customer[1], as_of, known_at) as (view, moment, _, place):
+                rows = desk.movements(view, ledger_account, view.fold([customer[2]], moment), moment)
+                return Listed(desk.Moved, rows, *moment, place)
+        if ledger_account not in OPERATOR_UNITS:
+            raise UnknownThen(f"{ledger_account}: no such ledger account")
+        with self._whole(as_of, known_at) as (view, moment, position):
+            rows = desk.movements(view, ledger_account, view.due(moment), moment)
+            return Listed(desk.Moved, rows, *moment, position)
+
     def trial_balance(
         self, *, each: bool = False, as_of: int | None = None, known_at: int | None = None
     ) -> TrialBalance:
         """Every ledger account's balance; each customer's, or all of them summed."""
-        with self.view() as view:
-            moment = self.moment(view, as_of, known_at)
-            position = self._rests_on(view, moment)
+        with self._whole(as_of, known_at) as (view, moment, position):
             ask = view.balances.everything if each else view.balances.summed
             total = dict.fromkeys(OPERATOR_UNITS.items(), 0)
             total.update(ask(view.connection, moment.as_of, moment.known_at))
@@ -185,9 +218,7 @@ class StoredQueries:
 
     def states(self, *, as_of: int | None = None, known_at: int | None = None) -> States:
         """How many accounts and numbers are in each state."""
-        with self.view() as view:
-            moment = self.moment(view, as_of, known_at)
-            position = self._rests_on(view, moment)
+        with self._whole(as_of, known_at) as (view, moment, position):
             counts = view.lifecycles.counted(view.connection, moment.as_of, moment.known_at)
 
             def add(kind: str, state: str, count: int) -> None:
@@ -208,9 +239,7 @@ class StoredQueries:
 
     def transit(self, *, as_of: int | None = None, known_at: int | None = None) -> list[InTransit]:
         """Credit on its way, longest first."""
-        with self.view() as view:
-            moment = self.moment(view, as_of, known_at)
-            position = self._rests_on(view, moment)
+        with self._whole(as_of, known_at) as (view, moment, position):
             return [
                 InTransit(
                     sent.transfer,
@@ -224,6 +253,26 @@ class StoredQueries:
                 )
                 for sent in view.transfers.under_way(view.connection, moment.as_of, moment.known_at)
             ]
+
+    def days(self, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Day]:
+        """The trial balance day by day."""
+        with self._whole(as_of, known_at) as (view, moment, position):
+            return Listed(Day, by_day(view, moment), *moment, position)
+
+    def blocks(
+        self, ground: str | None = None, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[Standing]:
+        """The blocks that stand, by ground and account; where it is named, only those on one ground."""
+        with self._whole(as_of, known_at) as (view, moment, position):
+            rows = view.blocks.standing(view.connection, moment.as_of, moment.known_at, ground=ground)
+            return Listed(Standing, rows, *moment, position)
+
+    def due(
+        self, until: int, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[desk.Change]:
+        """What time alone will change next, number by number, soonest first; only what is due by `until`."""
+        with self._whole(as_of, known_at) as (view, moment, position):
+            return Listed(desk.Change, desk.changes(view, moment, until), *moment, position)
 
     def head(self) -> Head:
         """How far the projections go, which may be less than the log."""
@@ -252,6 +301,32 @@ class StoredQueries:
         if known_at > now:
             raise KnownBeyondNow(f"it is {format_instant(now)}")
         return Moment(now if as_of is None else as_of, known_at, view.is_final(known_at))
+
+    @contextmanager
+    def _whole(self, as_of: int | None, known_at: int | None) -> Iterator[tuple[View, Moment, str]]:
+        """The moment that a question is about, and the position that an answer about everything rests on."""
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            yield view, moment, self._rests_on(view, moment)
+
+    @contextmanager
+    def _of_number(
+        self, subject: str, as_of: int | None, known_at: int | None
+    ) -> Iterator[tuple[View, Moment, list[str], str]]:
+        """The moment, the number's accounts that were known (or the one named), and the last event known of it."""
+        named = SUBJECT.fullmatch(subject)
+        if named is None:
+            raise UnknownThen(f"{subject}: neither a number nor an account")
+        with self.view() as view:
+            moment = self.moment(view, as_of, known_at)
+            then = (moment.as_of, moment.known_at)
+            found = view.lifecycles.accounts_of(view.connection, named[1], *then)
+            accounts = [one for one in found if named[2] is None or one == subject]
+            if not accounts:
+                raise _unknown(subject, moment)
+            _, (partition, last) = view.balance_of(named[1], found, f"{subject}/credit", moment)
+            final = view.is_final(moment.known_at, partition)
+            yield view, moment._replace(final=final), accounts, f"{partition}:{last}"
 
     def _rests_on(self, view: View, moment: Moment) -> str:
         found = view.facts.recorded_by(view.connection, moment.known_at)

@@ -6,7 +6,7 @@ and K lie in. Days are those of UTC. Additions commute, so cells do not depend o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
 from projections.changes import Changes
+from projections.prepared import Prepared
+from projections.projection import Rows
 
 
 class Sums:
@@ -60,7 +62,7 @@ class Sums:
             sqlite_with_rowid=False,
             info={"merge": {**dict.fromkeys(values, "add"), "last": "max"}},
         )
-        self._statements: dict[Any, sa.Select[Any]] = {}
+        self._statements: dict[Any, Prepared] = {}
 
     def add(  # noqa: PLR0913 - the columns of an entry
         self,
@@ -96,6 +98,26 @@ class Sums:
             now = [one + other for one, other in zip(summed, values, strict=True)]
             cells[key] = (*now, max(last, place[1]))
 
+    # --- in bulk ------------------------------------------------------------------------------------------------------
+
+    def fold_columns(self, partition: int, columns: Mapping[str, Any]) -> Iterator[Rows]:
+        """Entries, from columns for keys, values, extra, `ordinal`, `line` and both instants; and their sums."""
+        from projections import columnar  # slow to import
+
+        found = columnar.table_of(
+            {
+                **columns,
+                **{key: columnar.in_words(columns[key]) for key in self.keys},
+                "effective_day": columnar.days(columns["effective_at"]),
+                "recorded_day": columnar.days(columns["recorded_at"]),
+                "partition": partition,
+                "last": columns["ordinal"],
+            }
+        )
+        entries = columnar.ordered(found, ["recorded_day", *self.keys, "effective_day"])
+        yield self.entries, entries
+        yield self.days, columnar.merged(entries, self.days)
+
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def at(
@@ -114,9 +136,9 @@ class Sums:
         shape = (tuple(by), tuple((name, isinstance(value, list)) for name, value in only.items()))
         statement = self._statements.get(shape)
         if statement is None:
-            statement = self._statements[shape] = self._statement(*shape)
+            statement = self._statements[shape] = Prepared(self._statement(*shape))
         moment = {"t": as_of, "k": known_at, "t_day": as_of // DAY, "k_day": known_at // DAY}
-        found = connection.execute(statement, {**moment, **only}).all()
+        found = statement(connection, **moment, **only)
         return [tuple(row) for row in found if row[-1] is not None]
 
     def _statement(self, by: tuple[str, ...], only: tuple[tuple[str, bool], ...]) -> sa.Select[Any]:
@@ -124,33 +146,36 @@ class Sums:
         t, k, t_day, k_day = (
             sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k", "t_day", "k_day")
         )
-        whole = (
-            sa.select(*(days[name] for name in (*by, *self.values)), days.last.label("last"))
-            .where(days.effective_day < t_day, days.recorded_day < k_day)
-            .where(*_only(days, only))
-        )
-        single = [*(entries[name] for name in (*by, *self.values)), entries.ordinal.label("last")]
-        day_known = (
-            sa.select(*single)
-            .where(entries.recorded_day == k_day, entries.effective_at <= t, entries.recorded_at <= k)
-            .where(*_only(entries, only))
-        )
         joined = sa.and_(
             *(
                 days[name] == entries[name]
                 for name in (*self.keys, "effective_day", "recorded_day", "partition")
             )
         )
+        # Each part is summed by itself, in the order of its key: nothing has to be sorted, nor kept.
+        whole = self._summed(days, days.last, by).where(
+            days.effective_day < t_day, days.recorded_day < k_day, *_only(days, only)
+        )
+        day_known = self._summed(entries, entries.ordinal, by).where(
+            entries.recorded_day == k_day,
+            entries.effective_at <= t,
+            entries.recorded_at <= k,
+            *_only(entries, only),
+        )
         day_effective = (
-            sa.select(*single)
+            self._summed(entries, entries.ordinal, by)
             .select_from(self.days.join(self.entries, joined))
             .where(days.effective_day == t_day, days.recorded_day < k_day, entries.effective_at <= t)
             .where(*_only(days, only))
         )
-        parts = sa.union_all(whole, day_known, day_effective).subquery()
-        groups = [parts.c[name] for name in by]
-        sums = [sa.cast(sa.func.sum(parts.c[name]), sa.BigInteger).label(name) for name in self.values]
-        return sa.select(*groups, *sums, sa.func.max(parts.c.last).label("last")).group_by(*groups)
+        parts = sa.union_all(whole, day_known, day_effective).subquery().c
+        return self._summed(parts, parts.last, by)
+
+    def _summed(self, columns: Any, last: sa.ColumnElement[int], by: tuple[str, ...]) -> sa.Select[Any]:  # noqa: ANN401 - of a table
+        """The sum of each value and the last ordinal, by some keys."""
+        groups = [columns[name] for name in by]
+        sums = [sa.cast(sa.func.sum(columns[name]), sa.BigInteger).label(name) for name in self.values]
+        return sa.select(*groups, *sums, sa.func.max(last).label("last")).group_by(*groups)
 
 
 def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401 - of a table

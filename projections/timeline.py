@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import NamedTuple
 
-from ledger.domain.calendar import format_instant
-from ledger.errors import QueryRefused
 from projections.lines import Tracked
 from projections.view import Moment, View
 
 
-class NoTimeline(QueryRefused):
-    """Nothing of it is known as of then."""
-
-    code: ClassVar[str] = "unknown-account"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A state from `since` to `until` (None: it lasts); `recorded` is False for one that fell due unrecorded."""
 
     account: str
@@ -30,22 +20,9 @@ class Span:
     terms: str | None
     recorded: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer."""
-        return {
-            "account": self.account,
-            "state": self.state,
-            "since": format_instant(self.since),
-            "until": None if self.until is None else format_instant(self.until),
-            "cause": self.cause,
-            "clause": self.clause,
-            "terms": self.terms,
-            "recorded": self.recorded,
-        }
-
 
 def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
-    """The states of every account of a number, or of the one named, in order. Raises NoTimeline."""
+    """The states of every account of a number, or of the one named, in order; none where it is not known."""
     msisdn, _, generation = subject.partition("#")
     as_of, known_at, _ = moment
     lifecycles, connection = view.lifecycles, view.connection
@@ -53,11 +30,7 @@ def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
     tracked = Tracked(msisdn, view.book)
     for _, _, _, event in lifecycles.events_of(connection, [msisdn], as_of, known_at):
         tracked.take(event)
-    accounts = sorted(
-        lifecycles.accounts_of(connection, msisdn, as_of, known_at),
-        key=lambda account: int(account.partition("#")[2]),
-    )
-    for account in accounts:
+    for account in lifecycles.accounts_of(connection, msisdn, as_of, known_at):
         starts += [
             Span(account, s.state, s.effective_at, None, s.cause, s.clause, s.terms, recorded=True)
             for s in lifecycles.states_of(connection, account, as_of, known_at)
@@ -76,20 +49,8 @@ def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
                             event.terms,
                         )
                         starts.append(Span(changed.subject, *own, recorded=False))
-    spans = [
-        Span(
-            one.account,
-            one.state,
-            one.since,
-            later.since if later is not None and later.account == one.account else None,
-            one.cause,
-            one.clause,
-            one.terms,
-            one.recorded,
-        )
+    return [
+        one._replace(until=later.since) if later is not None and later.account == one.account else one
         for one, later in zip(starts, [*starts, None][1:], strict=True)
         if not generation or one.account == subject
     ]
-    if not spans:
-        raise NoTimeline(f"{subject} is not known as of {format_instant(as_of)}")
-    return spans

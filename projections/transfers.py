@@ -27,6 +27,9 @@ class Transfers(Projection):
     """What was sent, and what ended it."""
 
     name = "transfers"
+    one_by_one = frozenset(
+        kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
+    )
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)

@@ -16,7 +16,7 @@ from projections.view import Moment, View
 
 
 class Day(NamedTuple):
-    """A day's movements, and what stood at its end, in sen; `final` once nothing can change it any more.
+    """A day's movements, and what stood at its end, in sen.
 
     `outstanding` is credit that customers hold (reserved included), `in_transit` credit under way between them.
     """
@@ -30,7 +30,6 @@ class Day(NamedTuple):
     breakage: int
     outstanding: int
     in_transit: int
-    final: bool
 
 
 def by_day(view: View, moment: Moment) -> list[Day]:
@@ -56,7 +55,6 @@ def by_day(view: View, moment: Moment) -> list[Day]:
                 moved.get((money.BREAKAGE, money.PULSA), 0),
                 outstanding,
                 in_transit,
-                moment.final,
             )
         )
     return days

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -10,8 +11,14 @@ from sqlalchemy.engine import Connection
 from ledger.domain import events as e
 from ledger.domain.calendar import day_of_number
 from projections.changes import Changes
-from projections.projection import Batch, Projection
+from projections.projection import Batch, Projection, Rows
+from projections.reader import Columns
 from projections.sums import Sums
+
+_COLUMNS = (
+    *("ordinal", "effective_at", "recorded_at"),
+    *("account", "service", "day", "direction", "destination", "zone", "granted"),
+)
 
 
 class Used(NamedTuple):
@@ -39,6 +46,7 @@ class Usage(Projection):
     """Every use: debited, recorded at no charge, or refused."""
 
     name = "usage"
+    one_by_one = frozenset({e.UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -80,6 +88,27 @@ class Usage(Projection):
                 values,
                 (day, event.direction, event.destination, event.zone),
             )
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """What was refused: its day is that of the zone of its terms."""
+        refused = [found for found in batch.events if isinstance(found.event, e.UsageRefused)]
+        self.fold(batch._replace(events=refused), changes)
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """What was granted."""
+        import pyarrow.compute as pc  # slow to import
+
+        for kind in (e.UsageDebited, e.UsageRecorded):
+            found = columns.of(kind.TOPIC)
+            if found is None:
+                continue
+            own = {name: found.column(name) for name in _COLUMNS}
+            if kind is e.UsageDebited:
+                own["charged"] = found.column("charge")
+            else:
+                outgoing = pc.equal(own["direction"], "outgoing")
+                own |= {"charged": 0, "granted": pc.if_else(outgoing, own["granted"], 0)}
+            yield from self.sums.fold_columns(partition, {**own, "line": 0, "uses": 1, "refused": 0})
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

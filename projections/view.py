@@ -18,6 +18,7 @@ from projections.database import GENERATIONS, POSITIONS
 from projections.facts import Fact, Facts
 from projections.lifecycles import Lifecycles
 from projections.numbers import Numbers
+from projections.prepared import Prepared
 from projections.projection import Projection
 from projections.queries import ProjectionBehind
 from projections.runner import PROJECTIONS
@@ -36,7 +37,7 @@ def _places() -> sa.Select[Any]:
     return sa.select(*columns).join_from(GENERATIONS, POSITIONS, both, isouter=True)
 
 
-_PLACES = _places()
+_PLACES = Prepared(_places())
 
 
 class Moment(NamedTuple):
@@ -114,7 +115,7 @@ class View:
         generations: dict[str, int] = {}
         self.positions: dict[int, int] = {}
         unequal = None
-        for name, generation, version, partition, ordinal in self.connection.execute(_PLACES):
+        for name, generation, version, partition, ordinal in _PLACES(self.connection):
             if name in PROJECTIONS and version == PROJECTIONS[name].version:
                 generations[name] = generation
             if partition is not None:
@@ -160,7 +161,14 @@ class View:
 
     def due(self, moment: Moment) -> Iterator[Folded]:
         """The numbers for which something fell due unrecorded."""
-        numbers = self.lifecycles.due(self.connection, moment.as_of, moment.known_at)
+        yield from self._folded(self.lifecycles.due(self.connection, moment.as_of, moment.known_at), moment)
+
+    def coming(self, moment: Moment, until: int) -> Iterator[Folded]:
+        """The numbers for which something falls due by `until`, or fell due unrecorded."""
+        numbers = self.lifecycles.coming(self.connection, moment.as_of, moment.known_at, until)
+        yield from self._folded(numbers, moment)
+
+    def _folded(self, numbers: Sequence[str], moment: Moment) -> Iterator[Folded]:
         for first in range(0, len(numbers), _AT_ONCE):
             yield from self.fold(numbers[first : first + _AT_ONCE], moment)
 

@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ledger.domain.calendar import DAY
-from ledger.metrics import MirrorMetrics, WriterMetrics
+from ledger.domain.calendar import DAY, SECOND
+from ledger.errors import DatabaseUnreachable
+from ledger.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
 from ledger.observing import PERSONAL, without_persons
 from ledger.outcomes import Outcome
+from ledger.store.reading import SqliteReader
+from projections.health import status
 from tests.given import ledger_on
 from tests.kafka.seen import population
+from tests.projections.histories import a_log, commands, play
+from tests.projections.stored import database, projected
 
 _FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbook" / "alerts"
 _RULE = re.compile(r"- alert: (\w+)\n +expr: (.+)\n(?: +for: \w+\n)? +annotations: \{runbook: (\S+)\}\n")
@@ -21,7 +26,7 @@ _RULES = _RULE.findall((_FOLDER / "rules.yaml").read_text("utf-8"))
 
 
 def test_every_rule_is_understood() -> None:
-    assert len(_RULES) == (_FOLDER / "rules.yaml").read_text("utf-8").count("- alert:") >= 9
+    assert len(_RULES) == (_FOLDER / "rules.yaml").read_text("utf-8").count("- alert:") >= 13
     assert {page for _, _, page in _RULES} == {path.name for path in _FOLDER.glob("*.md")}
 
 
@@ -43,10 +48,13 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     figures.fenced(0)
     figures.behind(0, 3)
     registry.register(MirrorMetrics({0: tmp_path / "none.db"}, lambda: 0))
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db") as opened:
+        projected(opened, log)
+        ProjectionMetrics(registry, lambda: status(opened, [SqliteReader(log)]))
+        exposed = generate_latest(registry).decode()
     named = set(re.findall(r"ledger_[a-z_]+", " ".join(expr for _, expr, _ in _RULES)))
-    there = set(
-        re.findall(r"^(?:# TYPE )?(ledger_[a-z_]+)", generate_latest(registry).decode(), re.MULTILINE)
-    )
+    there = set(re.findall(r"^(?:# TYPE )?(ledger_[a-z_]+)", exposed, re.MULTILINE))
     assert named
     assert named <= there
 
@@ -59,6 +67,29 @@ def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
     families = {family.name: family for family in metrics.collect()}
     assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
     assert families["ledger_mirror_position"].samples[0].value > 1000
+
+
+def test_projections_tell_where_they_are_what_they_lack_and_what_failed(tmp_path: Path) -> None:
+    registry, log = CollectorRegistry(), tmp_path / "log.db"
+    happened = commands([(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0), (90 * SECOND, 0, "charge", 0, 0)])
+    play(log, happened[:2])
+    with database(tmp_path / "views.db") as opened:
+        projected(opened, log)
+        play(log, happened[2:])
+        figures = ProjectionMetrics(registry, lambda: status(opened, [SqliteReader(log)]))
+        of_balances = {"projection": "balances", "partition": "0"}
+        position = registry.get_sample_value("ledger_projection_position", of_balances)
+        assert position is not None
+        assert registry.get_sample_value("ledger_projection_lag_events", of_balances) == 1
+        assert registry.get_sample_value("ledger_projection_lag_seconds", of_balances) == 90
+        failures = ("ledger_projection_errors_total", {"code": "database-unreachable"})
+        assert registry.get_sample_value(*failures) == 0
+        figures.failed(DatabaseUnreachable("gone"))
+        assert registry.get_sample_value(*failures) == 1
+        projected(opened, log)
+        assert registry.get_sample_value("ledger_projection_position", of_balances) == position + 1
+        log.rename(tmp_path / "elsewhere.db")
+        assert registry.get_sample_value("ledger_projection_position", of_balances) is None
 
 
 @pytest.mark.parametrize("field", sorted(PERSONAL))

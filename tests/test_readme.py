@@ -7,7 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
+import pytest
+import typer
+
+from ledger.entrypoints.cli import app
 from ledger.terms import load
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +51,15 @@ def test_the_first_session_prints_what_it_says(tmp_path: Path) -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", _README):
         assert (_ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "page", [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))], ids=lambda p: p.name
+)
+def test_verbs_of_the_documentation_are_there(page: Path) -> None:
+    verbs = cast("typer.core.TyperGroup", typer.main.get_command(app)).commands
+    named = re.findall(r"(?:`|^ {4}|^\$ )pulsa ([a-z][a-z-]*)", page.read_text("utf-8"), re.MULTILINE)
+    assert set(named) <= verbs.keys()
 
 
 def test_the_test_command_of_ci_is_the_readmes() -> None:

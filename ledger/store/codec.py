@@ -75,18 +75,18 @@ class Codec:
         if state.startswith(mark):
             record: Any = schemaless_reader(body, parsed)
         else:
-            record = schemaless_reader(body, self._writer(state).parsed, parsed)
+            record = schemaless_reader(body, self.schema(state[:FINGERPRINT_BYTES]).parsed, parsed)
         return make(event_type, record)
 
     def record(self, state: bytes) -> dict[str, Any]:
         """The fields of any record, by the schema that it was written with. Raises SchemaUnknown."""
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
-        record: Any = schemaless_reader(body, self._writer(state).parsed)
+        record: Any = schemaless_reader(body, self.schema(state[:FINGERPRINT_BYTES]).parsed)
         return cast("dict[str, Any]", record)
 
-    def _writer(self, state: bytes) -> RecordSchema:
-        mark = state[:FINGERPRINT_BYTES]
+    def schema(self, mark: bytes) -> RecordSchema:
+        """The schema that a fingerprint names. Raises SchemaUnknown."""
         schema = self._by_fingerprint.get(mark)
         if schema is None:
             raise SchemaUnknown(mark.hex())
@@ -115,7 +115,7 @@ class Codec:
         mark, parsed, _ = self._commands[name]
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
-        writer = parsed if state.startswith(mark) else self._writer(state).parsed
+        writer = parsed if state.startswith(mark) else self.schema(state[:FINGERPRINT_BYTES]).parsed
         record: Any = schemaless_reader(body, writer, None if writer is parsed else parsed)
         if record["at"] is None:
             record["at"] = at

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
@@ -39,6 +39,9 @@ from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
 from ledger.store.layout import check_format, reported
 from ledger.store.schemas import RecordSchema, load
+
+if TYPE_CHECKING:
+    from ledger.store.columns import Columns
 
 PARTITION = 0
 """An embedded log is one partition."""
@@ -240,6 +243,23 @@ class SqliteSnapshot:
         where = f"WHERE ordinal>=? AND topic IN ({wanted}) ORDER BY ordinal"
         yield from self._events(f"{_EVENT} {where}", (start, *types))
 
+    def columns(self, start: int, end: int, size: int) -> Iterator[Columns]:
+        """The events from one ordinal through another as columns, so many at once."""
+        from ledger.store.columns import Columns  # slow to import
+
+        statement = (
+            "SELECT ordinal, topic, state FROM stored_events WHERE ordinal>? AND ordinal<=? ORDER BY ordinal"
+        )
+        last = start - 1
+        while last < end:
+            columns = Columns(
+                self._rows(statement, (last, min(last + size, end))), self._reader.codec, self.decode
+            )
+            if not columns.last:
+                return
+            yield columns
+            last = columns.last
+
     def recorded_by(self, known_at: int) -> int:
         """The ordinal of the last event recorded at or before an instant; 0 where there is none."""
         for found in self._events(f"{_EVENT} ORDER BY ordinal DESC"):
@@ -317,25 +337,8 @@ class SqliteSnapshot:
 
     def decode(self, ordinal: int, topic: str, state: bytes) -> Event:
         """The event of a row. Raises SchemaUnknown, or LogDamaged where it does not decode."""
-        try:
-            return self._reader.codec.event(topic, state)
-        except SchemaUnknown as error:
-            if self._reader.unknown_types and topic not in EVENT_TYPES:
-                return self._unknown(ordinal, topic, state)
-            message = f"{self.path}: the event at {self.partition}:{ordinal} is of {error}"
-            raise SchemaUnknown(message) from error
-        except LedgerError:
-            raise
-        except Exception as error:
-            message = f"{self.path}: the event at {self.partition}:{ordinal} cannot be read: {error}"
-            raise LogDamaged(message) from error
-
-    def _unknown(self, ordinal: int, topic: str, state: bytes) -> Event:
-        try:
-            return make(UnknownEvent, {**self._reader.codec.record(state), "TOPIC": topic})
-        except Exception as error:
-            message = f"{self.path}: the event at {self.partition}:{ordinal} cannot be read: {error}"
-            raise LogDamaged(message) from error
+        place = (self.path, self.partition, ordinal)
+        return decoded(self._reader.codec, place, topic, state, unknown_types=self._reader.unknown_types)
 
     def _rows(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         with intelligible(self.path):
@@ -345,3 +348,30 @@ class SqliteSnapshot:
     def _one(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row or None
         with intelligible(self.path):
             return self.connection.execute(statement, parameters).fetchone()
+
+
+def decoded(
+    codec: Codec, place: tuple[str, int, int], topic: str, state: bytes, *, unknown_types: bool
+) -> Event:
+    """The event in a file, at a partition's ordinal. Raises SchemaUnknown, or LogDamaged where it does not decode."""
+    try:
+        return codec.event(topic, state)
+    except SchemaUnknown as error:
+        if unknown_types and topic not in EVENT_TYPES:
+            return _unknown(codec, place, topic, state)
+        raise SchemaUnknown(f"{_event_at(place)} is of {error}") from error
+    except LedgerError:
+        raise
+    except Exception as error:
+        raise LogDamaged(f"{_event_at(place)} cannot be read: {error}") from error
+
+
+def _unknown(codec: Codec, place: tuple[str, int, int], topic: str, state: bytes) -> Event:
+    try:
+        return make(UnknownEvent, {**codec.record(state), "TOPIC": topic})
+    except Exception as error:
+        raise LogDamaged(f"{_event_at(place)} cannot be read: {error}") from error
+
+
+def _event_at(place: tuple[str, int, int]) -> str:
+    return f"{place[0]}: the event at {place[1]}:{place[2]}"

@@ -32,14 +32,14 @@ class RecordSchema:
         self.text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
         self.name: str = f"{raw['namespace']}.{raw['name']}"
         self.fingerprint = fingerprint_of(raw)
-        self.parsed = parse_schema(_plain(raw))
+        self.parsed = parse_schema(plain(raw))
         self.fields: list[Schema] = raw["fields"]
 
     def without(self, field: str) -> Any:  # noqa: ANN401 - a parsed schema
         """The parsed schema without one field, to write the rest of a record with."""
-        plain = _plain(json.loads(self.text))
-        plain["fields"] = [f for f in plain["fields"] if f["name"] != field]
-        return parse_schema(plain)
+        record = plain(json.loads(self.text))
+        record["fields"] = [f for f in record["fields"] if f["name"] != field]
+        return parse_schema(record)
 
 
 def fingerprint_of(schema: Schema) -> bytes:
@@ -47,12 +47,13 @@ def fingerprint_of(schema: Schema) -> bytes:
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
-def _plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+def plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The schema without logical types, and without what only people read."""
     dropped = {"logicalType", "doc", "form", "choices", "internal"}
     if isinstance(schema, dict):
-        return {k: _plain(v) for k, v in schema.items() if k not in dropped}
+        return {k: plain(v) for k, v in schema.items() if k not in dropped}
     if isinstance(schema, list):
-        return [_plain(item) for item in schema]
+        return [plain(item) for item in schema]
     return schema
 
 

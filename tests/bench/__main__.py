@@ -36,6 +36,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "rebuild": lambda folder, quick: projecting.rebuild(
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
     ),
+    "archive": lambda folder, quick: projecting.archive(
+        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+    ),
     "live": lambda folder, quick: projecting.live(folder, 1 if quick else 3, 5_000 if quick else 100_000),
     "questions": lambda folder, quick: projecting.questions(
         folder, 50_000 if quick else 10_000_000, 5_000 if quick else 100_000
@@ -44,7 +47,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
-        folder, (5_000, 20_000) if quick else (250_000, 1_000_000)
+        folder, (5_000, 20_000) if quick else (500_000, 1_000_000)
     ),
 }
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from urllib.error import URLError
 
+from ledger.local.process import free_port
 from tests.entrypoints.pulsa import NUMBER, Pulsa, issue, top_up
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = "2023-08-20T00:00:00Z"
 
 
@@ -29,6 +38,20 @@ def test_project_answer_rebuild_and_tell_how_far(pulsa: Pulsa) -> None:
     assert pulsa.json("rebuild", "balances", PULSA_DATABASE=views) == [{"events": 4}]
     assert pulsa.json("enquiry", NUMBER, "--now", NOW, PULSA_DATABASE=views) == ours
     assert "unknown-projection" in pulsa.complaint("rebuild", "nonsense", PULSA_DATABASE=views)
+
+
+def test_rebuild_from_an_archive_and_go_on_live_from_the_log(pulsa: Pulsa) -> None:
+    pulsa.active()
+    views = f"sqlite:///{pulsa.folder / 'views.db'}"
+    kept = pulsa.folder / "archive"
+    pulsa.done("log", "copy", "--from", str(pulsa.log), "--to", f"parquet:{kept}")
+    assert "log-missing" in pulsa.complaint("rebuild", "--from", str(pulsa.folder), PULSA_DATABASE=views)
+    assert pulsa.json("rebuild", "--from", str(kept), PULSA_DATABASE=views) == [{"events": 4}]
+    ours = pulsa.json("enquiry", NUMBER, "--now", NOW)
+    assert pulsa.json("enquiry", NUMBER, "--now", NOW, PULSA_DATABASE=views) == ours
+    assert pulsa.json("project", "--once", PULSA_DATABASE=views) == [{"events": 0}]
+    checked = pulsa.json("rebuild", "--check", "--from", str(kept), PULSA_DATABASE=views)
+    assert all(one["equal"] for one in checked)
 
 
 def test_a_timeline_is_drawn_and_says_what_fell_due(pulsa: Pulsa) -> None:
@@ -65,3 +88,48 @@ def test_exports_name_their_formats(pulsa: Pulsa) -> None:
     assert (pulsa.folder / "postings.parquet").read_bytes()[:4] == b"PAR1"
     assert "usage" in pulsa.complaint("export", "parquet")
     assert "usage" in pulsa.complaint("export", "nonsense")
+
+
+def test_it_answers_prometheus_until_stopped(pulsa: Pulsa) -> None:
+    pulsa.active()
+    port = free_port()
+    options = ("--every", "0.05", "--metrics", f"127.0.0.1:{port}")
+    environment = os.environ | {"PULSA_LOG": str(pulsa.log), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "ledger.entrypoints.cli", "project", *options],
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as process:
+        said = ""
+        while 'ledger_projection_position{partition="0",projection="balances"} 4.0' not in said:
+            assert process.poll() is None
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                    said = answer.read().decode()
+            except URLError:
+                continue
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert out == "4 events taken in\n"
+    assert 'ledger_projection_lag_events{partition="0",projection="balances"} 0.0' in said
+    assert 'ledger_projection_errors_total{code="database-unreachable"} 0.0' in said
+    assert pulsa.complaint("project", "--once", "--metrics", "nonsense").startswith(
+        "settings-invalid: --metrics"
+    )
+
+
+def test_status_tells_of_the_log_also_before_anything_is_projected(pulsa: Pulsa) -> None:
+    pulsa.active()
+    (told,) = pulsa.json("status")
+    assert told["projections"] == []
+    assert told["partitions"] == [
+        {"partition": 0, "position": "0:4", "clock": "played", "closed_through": None}
+    ]
+    assert "nothing has been projected yet" in pulsa.done("status")
+    assert not list(pulsa.folder.glob("*views*"))
+    pulsa.done("advance", "--now", NOW)
+    pulsa.done("project", "--once")
+    said = pulsa.done("status")
+    assert "2023-08-19T23:59:55Z" in said
+    assert "lifecycles" in said

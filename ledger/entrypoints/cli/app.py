@@ -8,6 +8,7 @@ import typer
 
 from ledger import bootstrap
 from ledger.entrypoints.cli.auditing import add_auditing
+from ledger.entrypoints.cli.desk import add_desk
 from ledger.entrypoints.cli.files import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
 from ledger.entrypoints.cli.logs import add_log
@@ -42,6 +43,7 @@ for add in (
     add_files,
     add_simulation,
     add_questions,
+    add_desk,
     add_log,
     add_ticking,
     add_serving,

@@ -1,8 +1,7 @@
-"""What auditors ask for: `timeline`, `replay`, `export`."""
+"""What auditors ask for: `replay`, `export`."""
 
 from __future__ import annotations
 
-import csv
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,25 +11,22 @@ import typer
 
 from ledger import terms as files
 from ledger.bootstrap import known_terms, reader
-from ledger.domain.calendar import format_instant, parse_instant
+from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import AsOf, AtLeast, KnownAt, Number
-from ledger.entrypoints.cli.options import now_of, with_settings
-from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
+from ledger.entrypoints.cli.asking import instant
+from ledger.entrypoints.cli.options import with_settings
+from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
 from ledger.settings import Settings
 
 _PANEL = "Projections"
-_WIDTH = 60
 _MONEY = frozenset({"was", "would be", "difference"})
+_DIFFERENCE = [
+    "account",
+    *(f"{when}_{what}" for when in ("was", "would_be") for what in ("credit", "state", "active_until")),
+    "credit_difference",
+]
 _FORMATS = ("hledger", "parquet", "csv")
-
-
-def _instant(text: str) -> int:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is {error}") from None
 
 
 TermsFiles = Annotated[
@@ -41,51 +37,15 @@ TermsFiles = Annotated[
 ]
 From = Annotated[
     int | None,
-    typer.Option("--from", metavar="INSTANT", parser=_instant, help="The other terms hold from then on."),
+    typer.Option("--from", metavar="INSTANT", parser=instant, help="The other terms hold from then on."),
 ]
 To = Annotated[
-    int | None, typer.Option("--to", metavar="INSTANT", parser=_instant, help="Only commands before then.")
+    int | None, typer.Option("--to", metavar="INSTANT", parser=instant, help="Only commands before then.")
 ]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Format = Annotated[str, typer.Argument(metavar="|".join(_FORMATS), help="What to write.")]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to (default: standard output).")
 ]
-
-
-def timeline(
-    settings: Settings,
-    msisdn: Number,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-) -> int:
-    """The states of a number's accounts over time, and what caused each; drawn, unless --json or --csv is said."""
-    from ledger import projecting  # slow to import
-    from projections.timeline import timeline as timeline_of
-
-    now = now_of(settings)
-    with projecting.stored(settings, lambda: now, at_least=at_least) as stored, stored.view() as view:
-        moment = stored.moment(view, as_of, known_at)
-        spans = timeline_of(view, msisdn, moment)
-    if as_json:
-        for span in spans:
-            say_json(span.to_json())
-    elif as_csv:
-        _say_csv([span.to_json() for span in spans])
-    else:
-        first, end = spans[0].since, max(moment.as_of, spans[-1].since)
-        scale = _WIDTH / max(end - first, 1)
-        for span in spans:
-            start = int((span.since - first) * scale)
-            length = max(int(((end if span.until is None else span.until) - first) * scale) - start, 1)
-            bar = (" " * start + ("█" if span.recorded else "░") * length)[: _WIDTH + 1]
-            cause = span.cause.rpartition(".")[2] + (f" ({span.clause})" if span.clause else "")
-            since = format_instant(span.since)
-            say(f"{span.account:<18} {since:<27} {span.state:<11} {bar:<{_WIDTH + 1}} {cause}".rstrip())
-    return shell.DONE
 
 
 def replay(
@@ -104,10 +64,9 @@ def replay(
         found = run(
             reader(settings), known_terms(settings), terms=others, since=since, until=until, progress=progress
         )
-    if as_json:
-        say_json(found.to_json())
-    elif as_csv:
-        _say_csv([_flat(difference.to_json()) for difference in found.differences])
+    records = (one.to_json() for one in (found.differences if as_csv else [found]))
+    if told(records, as_json=as_json, as_csv=as_csv, columns=_DIFFERENCE):
+        pass
     elif found.empty:
         say(f"{found.commands:,} commands: the same events, the same refusals")
     else:
@@ -130,24 +89,6 @@ def replay(
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
     return "" if one is None else f"{format_amount(one.credit)} {one.state}"
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        if name in ("was", "would_be"):
-            for key in ("credit", "state", "active_until"):
-                flat[f"{name}_{key}"] = None if value is None else value[key]
-        else:
-            flat[name] = value
-    return flat
-
-
-def _say_csv(rows: list[dict[str, Any]]) -> None:
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def export(settings: Settings, format_: Format, out: Out = None) -> int:
@@ -173,5 +114,5 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
 
 def add_auditing(app: typer.Typer) -> None:
     """Gives the application the auditors' verbs."""
-    for name, verb in (("timeline", timeline), ("replay", replay), ("export", export)):
+    for name, verb in (("replay", replay), ("export", export)):
         app.command(name, rich_help_panel=_PANEL)(with_settings(verb))

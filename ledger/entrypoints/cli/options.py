@@ -41,7 +41,6 @@ _OPTIONS: dict[str, Any] = {
     "database": _option(
         option_of("database"),
         "SQLAlchemy URL of the projections (PULSA_DATABASE).",
-        hidden=True,
         metavar="URL",
     ),
     "kafka": _option(
@@ -53,6 +52,12 @@ _OPTIONS: dict[str, Any] = {
 }
 
 Options = Mapping[str, str | None]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics", metavar="HOST:PORT", help="Answer Prometheus there, at /metrics.", show_default=False
+    ),
+]
 
 
 def wall_clock() -> int:

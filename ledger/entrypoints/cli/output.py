@@ -1,9 +1,10 @@
-"""What `pulsa` prints: JSON lines for programs, text and tables for people."""
+"""What `pulsa` prints: JSON lines and CSV for programs, text and tables for people."""
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ _UNFOLDED = 1000
 """Columns of what no terminal shows: nothing is folded to fit."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, a line each below a header.")]
 
 
 def say(text: str) -> None:
@@ -29,6 +31,50 @@ def say(text: str) -> None:
 def say_json(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Prints a value as one line of JSON."""
     say(msgspec.json.encode(value).decode())
+
+
+def told(
+    records: Iterable[dict[str, Any]], *, as_json: bool, as_csv: bool, columns: Sequence[str] = ()
+) -> bool:
+    """Prints records as programs read them, if that is asked for; else it is left to the caller to tell people."""
+    if as_json and as_csv:
+        raise typer.BadParameter("say --json or --csv, not both")
+    if as_json:
+        for record in records:
+            say_json(record)
+    elif as_csv:
+        _say_csv(records, columns)
+    return as_json or as_csv
+
+
+def _say_csv(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
+    """A header of the columns (of the first record's, where none are stated), and a line for each record."""
+    writer: csv.DictWriter[str] | None = None
+    for cells in map(_cells, records):
+        if writer is None:
+            writer = _csv_of(columns or list(cells))
+        writer.writerow(cells)
+    if writer is None and columns:
+        _csv_of(columns)
+
+
+def _csv_of(columns: Sequence[str]) -> csv.DictWriter[str]:
+    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    return writer
+
+
+def _cells(record: dict[str, Any]) -> dict[str, Any]:
+    """A record in one level: what is within `usage` becomes `usage_…`, a list stays JSON."""
+    cells: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            cells |= {f"{name}_{inner}": own for inner, own in _cells(value).items()}
+        elif isinstance(value, list | bool):
+            cells[name] = msgspec.json.encode(value).decode()
+        else:
+            cells[name] = value
+    return cells
 
 
 def say_table(

@@ -1,10 +1,10 @@
-"""The read side's own verbs: `project`, `rebuild`, `status`, `timeline`."""
+"""The read side's own verbs: `project`, `rebuild`, `status`."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +12,13 @@ import typer
 
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import with_settings
+from ledger.entrypoints.cli.options import Metrics, with_settings
 from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
-from ledger.errors import DatabaseUnreachable
+from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
+    from projections.health import Status
     from projections.runner import Runner
 
 _PANEL = "Projections"
@@ -31,33 +32,36 @@ Every = Annotated[
 Check = Annotated[
     bool, typer.Option("--check", help="Compare every row with the live ones, and replace nothing.")
 ]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="ARCHIVE",
+        help="Read what `pulsa log copy --to parquet:FOLDER` wrote (the folder, or a file) as far as it goes.",
+        show_default=False,
+    ),
+]
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="PROJECTION…", help="Such as balances; all, where none is named."),
 ]
 
 
-def project(settings: Settings, once: Once = False, every: Every = 0.5, as_json: AsJson = False) -> int:
+def project(
+    settings: Settings,
+    once: Once = False,
+    every: Every = 0.5,
+    metrics: Metrics = None,
+    as_json: AsJson = False,
+) -> int:
     """Keep the projections up to date with the log, until stopped; several may run at once."""
     from ledger import projecting  # slow to import
 
-    total = 0
-    with projecting.runner(settings) as runner, _until_stopped() as stopped:
-        wait = every
-        while not stopped.is_set():
-            try:
-                taken = _catch_up(runner)
-                wait = every
-            except DatabaseUnreachable as error:
-                if once:
-                    raise
-                shell.failed(error.code, f"{error}; trying again in {wait:.0f} s", 0)
-                taken, wait = 0, min(max(2 * wait, 1.0), _LONGEST_WAIT)
-            total += taken
-            if once and not taken:
-                break
-            if not taken:
-                stopped.wait(wait)
+    with ExitStack() as open_:
+        runner, ask = open_.enter_context(projecting.runner(settings))
+        failed = open_.enter_context(_measured(metrics, ask))
+        stopped = open_.enter_context(shell.until_stopped())
+        total = _project(runner, stopped, failed, every=every, once=once)
     if as_json:
         say_json({"events": total})
     else:
@@ -65,18 +69,58 @@ def project(settings: Settings, once: Once = False, every: Every = 0.5, as_json:
     return shell.DONE
 
 
-def _catch_up(runner: Runner) -> int:
-    with counting("projecting") as progress:
-        return runner.catch_up(progress)
+def _project(
+    runner: Runner, stopped: Event, failed: Callable[[LedgerError], None], *, every: float, once: bool
+) -> int:
+    """Catches up again and again, or once; returns the number of events."""
+    total, wait = 0, every
+    while not stopped.is_set():
+        try:
+            with counting("projecting") as progress:
+                taken = runner.catch_up(progress)
+            wait = every
+        except LedgerError as error:
+            failed(error)
+            if once or not isinstance(error, DatabaseUnreachable):
+                raise
+            shell.failed(error.code, f"{error}; trying again in {wait:.0f} s", 0)
+            taken, wait = 0, min(max(2 * wait, 1.0), _LONGEST_WAIT)
+        total += taken
+        if once and not taken:
+            break
+        if not taken:
+            stopped.wait(wait)
+    return total
+
+
+@contextmanager
+def _measured(address: str | None, ask: Callable[[], Status]) -> Iterator[Callable[[LedgerError], None]]:
+    """Answers Prometheus where that is asked for; yields what counts errors."""
+    if address is None:
+        yield lambda _: None
+        return
+    from prometheus_client import CollectorRegistry
+
+    from ledger.entrypoints.answering import answering
+    from ledger.metrics import ProjectionMetrics
+
+    registry = CollectorRegistry()
+    figures = ProjectionMetrics(registry, ask)
+    with answering(address, registry):
+        yield figures.failed
 
 
 def rebuild(
-    settings: Settings, projections: Names = None, check: Check = False, as_json: AsJson = False
+    settings: Settings,
+    projections: Names = None,
+    from_: From = None,
+    check: Check = False,
+    as_json: AsJson = False,
 ) -> int:
     """Make projections anew from the log's first event on, beside the live ones, and put them in their place."""
     from ledger import projecting  # slow to import
 
-    with projecting.rebuild(settings, projections or []) as run, counting("rebuilding") as progress:
+    with projecting.rebuild(settings, projections or [], from_) as run, counting("rebuilding") as progress:
         if not check:
             total = run.swap(progress)
             if as_json:
@@ -117,23 +161,15 @@ def status(settings: Settings, as_json: AsJson = False) -> int:
         [lag.projection, str(lag.partition), f"{lag.position:,}", f"{lag.events:,}", f"{lag.seconds:,.1f}"]
         for lag in found.lags
     ]
-    say_table("projections", ["projection", "partition", "position", "lag", "seconds"], lags, right=_COUNTS)
+    if lags:
+        say_table(
+            "projections", ["projection", "partition", "position", "lag", "seconds"], lags, right=_COUNTS
+        )
+    else:
+        say("nothing has been projected yet; `pulsa project` does")
     for name, count in sorted(found.unknown_types.items()):
         say(f"{count:,} events of a type that this release does not know: {name} (their postings count)")
     return shell.DONE
-
-
-@contextmanager
-def _until_stopped() -> Iterator[Event]:
-    stopped = Event()
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def add_projecting(app: typer.Typer) -> None:

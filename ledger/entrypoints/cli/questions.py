@@ -10,16 +10,38 @@ from ledger.bootstrap import known_terms, queries
 from ledger.domain.calendar import Zone, format_instant, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import AsOf, AtLeast, KnownAt, Number, Numbers, each, final_or_not
+from ledger.entrypoints.cli.asking import (
+    AtLeast,
+    Each,
+    Number,
+    Numbers,
+    Then,
+    asked_of_projections,
+    final_or_not,
+    question,
+    say_rows,
+)
 from ledger.entrypoints.cli.options import now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.ussd import enquiry_text
 from ledger.outcomes import EventReference, Outcome
 from ledger.settings import Settings
-from projections.queries import Enquiry, HistoryEvent, HistoryLine, OutcomeAnswer, Queries
+from projections.queries import HistoryEvent, HistoryLine, OutcomeAnswer, Queries
 
+_PANEL = "Questions"
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
+
+_HISTORY = [
+    *("position", "account", "version", "type", "effective_at", "recorded_at", "terms", "clause"),
+    *("command_id", "actor", "digest", "postings", "data", "credit", "reserved", "final"),
+    *("command", "status", "at", "refusal_code", "refusal_message"),
+]
+"""What a line of a history may tell: the last five are those of a refused command."""
+_TRANSIT = [
+    *("transfer", "from_account", "to_msisdn", "amount", "fee", "sent_at", "age_seconds"),
+    *("as_of", "known_at", "final", "position"),
+]
 
 All = Annotated[bool, typer.Option("--all", help="Every number that has an account.")]
 CommandId = Annotated[str, typer.Argument(metavar="COMMAND_ID", help="The command's id.")]
@@ -28,7 +50,10 @@ LedgerAccounts = Annotated[
     list[str],
     typer.Argument(metavar="LEDGER-ACCOUNT…", help="Such as 6288112345678#1/credit or operator/breakage."),
 ]
-Each = Annotated[bool, typer.Option("--each", help="Every customer's account by itself.")]
+EachCustomer = Annotated[bool, typer.Option("--each", help="Every customer's account by itself.")]
+ByDay = Annotated[
+    bool, typer.Option("--by-day", help="Sales, use, breakage and what is owed, by day of UTC (projections).")
+]
 
 
 def _queries(settings: Settings, at_least: dict[int, int] | None = None) -> Queries:
@@ -36,32 +61,20 @@ def _queries(settings: Settings, at_least: dict[int, int] | None = None) -> Quer
     return queries(settings, lambda: now, at_least=at_least)
 
 
-def enquiry(
-    settings: Settings,
-    msisdn: Numbers = None,
-    all_: All = False,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
-    """Credit, validity, state and use of numbers; without --json in the words that *999# answers with."""
+def enquiry(settings: Settings, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
+    """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
-    asked = _queries(settings, at_least)
-    zones: dict[str, Zone] = {} if as_json else {terms.id: terms.zone for terms in known_terms(settings)}
-
-    def answer(found: Enquiry) -> None:
-        if as_json:
-            say_json(found.to_json())
-        else:
-            say(enquiry_text(found, zones.get(found.terms) or zone("UTC")))
-
+    asked = _queries(settings, then.at_least)
     if all_:
-        for found in asked.enquiries(as_of=as_of, known_at=known_at):
-            answer(found)
-        return shell.DONE
-    return each(msisdn or [], lambda subject: answer(asked.enquiry(subject, as_of=as_of, known_at=known_at)))
+        found = Each(["all"], lambda _: asked.enquiries(**then.moment))
+    else:
+        found = Each(msisdn or [], lambda one: [asked.enquiry(one, **then.moment)])
+    if not then.told(one.to_json() for one in found):
+        zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(settings)}
+        for one in found:
+            say(enquiry_text(one, zones.get(one.terms) or zone("UTC")))
+    return found.code
 
 
 def outcome(
@@ -95,20 +108,11 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
     )
 
 
-def history(
-    settings: Settings,
-    msisdn: Number,
-    refused: Refused = False,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
+def history(settings: Settings, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    for line in _queries(settings, at_least).history(msisdn, refused=refused, as_of=as_of, known_at=known_at):
-        if as_json:
-            say_json(line.to_json())
-        else:
+    found = _queries(settings, then.at_least).history(msisdn, refused=refused, **then.moment)
+    if not then.told((line.to_json() for line in found), columns=_HISTORY):
+        for line in found:
             say(_history_text(line))
     return shell.DONE
 
@@ -129,39 +133,20 @@ def _history_text(line: HistoryLine) -> str:
     return f"{was.position:<10} {format_instant(was.at):<27} {was.msisdn:<18} {text}"
 
 
-def balance(
-    settings: Settings,
-    ledger_account: LedgerAccounts,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
+def balance(settings: Settings, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
-    asked = _queries(settings, at_least)
-
-    def answer(name: str) -> None:
-        for found in asked.balance(name, as_of=as_of, known_at=known_at):
-            if as_json:
-                say_json(found.to_json())
-            else:
-                say(f"{found.account} {found.unit} {format_amount(found.amount)} ({final_or_not(found)})")
-
-    return each(ledger_account, answer)
-
-
-def transit(
-    settings: Settings,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
-    """Credit that was sent and has not arrived yet, longest first."""
-    found = _queries(settings, at_least).transit(as_of=as_of, known_at=known_at)
-    if as_json:
+    asked = _queries(settings, then.at_least)
+    found = Each(ledger_account, lambda name: asked.balance(name, **then.moment))
+    if not then.told(one.to_json() for one in found):
         for one in found:
-            say_json(one.to_json())
+            say(f"{one.account} {one.unit} {format_amount(one.amount)} ({final_or_not(one)})")
+    return found.code
+
+
+def transit(settings: Settings, then: Then) -> int:
+    """Credit that was sent and has not arrived yet, longest first."""
+    found = _queries(settings, then.at_least).transit(**then.moment)
+    if then.told((one.to_json() for one in found), columns=_TRANSIT):
         return shell.DONE
     if not found:
         say("nothing is in transit")
@@ -180,17 +165,10 @@ def transit(
     return shell.DONE
 
 
-def states(
-    settings: Settings,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
+def states(settings: Settings, then: Then) -> int:
     """How many accounts, and how many numbers, are in each state."""
-    found = _queries(settings, at_least).states(as_of=as_of, known_at=known_at)
-    if as_json:
-        say_json(found.to_json())
+    found = _queries(settings, then.at_least).states(**then.moment)
+    if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     for kind, counts in (("accounts", found.accounts), ("numbers", found.numbers)):
         rows = [[state, f"{count:,}"] for state, count in sorted(counts.items())]
@@ -199,18 +177,17 @@ def states(
     return shell.DONE
 
 
-def trial_balance(
-    settings: Settings,
-    each_: Each = False,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-    at_least: AtLeast = None,
-    as_json: AsJson = False,
-) -> int:
+def trial_balance(settings: Settings, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
     """The balance of every ledger account; each unit sums to zero."""
-    found = _queries(settings, at_least).trial_balance(each=each_, as_of=as_of, known_at=known_at)
-    if as_json:
-        say_json(found.to_json())
+    if by_day:
+        if each_:
+            raise typer.BadParameter("say --each or --by-day, not both")
+        with asked_of_projections(settings, then) as asked:
+            days = asked.days(**then.moment)
+        say_rows(days, then, none="no money has moved", right=set(days.kind._fields) - {"day"})
+        return shell.DONE
+    found = _queries(settings, then.at_least).trial_balance(each=each_, **then.moment)
+    if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     rows = [[account, unit, format_amount(amount)] for account, unit, amount in found.rows]
     rows += [["sum", unit, format_amount(amount)] for unit, amount in sorted(found.totals.items())]
@@ -221,13 +198,13 @@ def trial_balance(
 
 def add_questions(app: typer.Typer) -> None:
     """Gives the application the questions."""
-    for name, question in (
+    app.command("outcome", rich_help_panel=_PANEL)(with_settings(outcome))
+    for name, verb in (
         ("enquiry", enquiry),
-        ("outcome", outcome),
         ("history", history),
         ("balance", balance),
         ("transit", transit),
         ("states", states),
         ("trial-balance", trial_balance),
     ):
-        app.command(name, rich_help_panel="Questions")(with_settings(question))
+        app.command(name, rich_help_panel=_PANEL)(question(verb))

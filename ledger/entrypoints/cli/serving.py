@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 
 from ledger.bootstrap import known_terms
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import wall_clock, with_settings
+from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
 from ledger.entrypoints.cli.output import say
 from ledger.errors import LedgerError, SettingsInvalid
 from ledger.settings import Settings
@@ -40,12 +39,6 @@ Instance = Annotated[
         show_default=False,
     ),
 ]
-Metrics = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics", metavar="HOST:PORT", help="Answer Prometheus there, at /metrics.", show_default=False
-    ),
-]
 Level = Annotated[
     str,
     typer.Option(
@@ -63,7 +56,7 @@ def kafka(directory: Directory = None) -> int:
         from ledger.local.registry import LocalRegistry
     except ImportError as error:
         raise SettingsInvalid(f"{error.name} is missing: install pulsa-ledger[local]") from error
-    with until_stopped() as stopped, ExitStack() as servers:
+    with shell.until_stopped() as stopped, ExitStack() as servers:
         try:
             broker = servers.enter_context(LocalKafka(None if directory is None else directory / "kafka"))
             if stopped.is_set():
@@ -92,7 +85,7 @@ def writer(
 ) -> int:
     """Decide commands for partitions of a log on Kafka; several writers share them."""
     _log_as_json(log_level)
-    with until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
+    with shell.until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
         _until(stopped, serving)
         serving.run()
     return shell.DONE
@@ -101,7 +94,7 @@ def writer(
 def clock(settings: Settings, every: Every = 10.0, log_level: Level = "info") -> int:
     """Advance what is due, and close the partitions of a log on Kafka, again and again."""
     _log_as_json(log_level)
-    with until_stopped() as stopped:
+    with shell.until_stopped() as stopped:
         _run_clock(settings, every, stopped)
     return shell.DONE
 
@@ -125,7 +118,7 @@ def serve(
             failed.append(error)
             stopped.set()
 
-    with until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
+    with shell.until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
         _until(stopped, serving)
         ticking = threading.Thread(target=run_clock, name="clock")
 
@@ -181,24 +174,6 @@ def _until(stopped: threading.Event, serving: Writer) -> None:
         serving.stop()
 
     threading.Thread(target=await_end, name="stopper", daemon=True).start()
-
-
-@contextmanager
-def until_stopped() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set."""
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: object) -> None:
-        stopped.set()
-
-    before = {}
-    with suppress(ValueError):  # not the main thread: nobody can signal it
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _log_as_json(level: str) -> None:

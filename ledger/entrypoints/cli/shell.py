@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Event
 from typing import Any
 
 import typer
@@ -82,6 +85,24 @@ def failed(code: str, message: str, exit_code: int) -> int:
     sys.stdout.flush()
     print(f"pulsa: {code}: {line}", file=sys.stderr)  # noqa: T201 - this is how it speaks
     return exit_code
+
+
+@contextmanager
+def until_stopped() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stopped = Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopped.set()
+
+    before = {}
+    with suppress(ValueError):  # not the main thread: nobody can signal it
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _forget_output() -> None:

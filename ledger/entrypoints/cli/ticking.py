@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event
 from typing import Annotated
 
 import typer
@@ -40,7 +36,7 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
         raise SettingsInvalid(
             "--every: the clock has to go on by itself, so --now and PULSA_NOW must not be set"
         )
-    with _until_stopped() as stopped:
+    with shell.until_stopped() as stopped:
         while not stopped.is_set():
             try:
                 _say(_tick(settings), as_json=as_json)
@@ -77,19 +73,6 @@ def _say(ticks: list[Tick], *, as_json: bool) -> None:
             continue
         place = f"partition {tick.position.partition(':')[0]}: " if len(ticks) > 1 else ""
         say(f"{place}{counted(tick.due, 'number')} due, closed through {format_instant(tick.closed_through)}")
-
-
-@contextmanager
-def _until_stopped() -> Iterator[Event]:
-    stopped = Event()
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def add_ticking(app: typer.Typer) -> None:

@@ -1,0 +1,202 @@
+"""Folding in bulk: chunks of the log as Arrow columns become columns of rows, and are written in the order of keys.
+
+While one chunk is written the next one is read, decoded and folded, on another core. Chunks are all that is ever held
+in memory, however long the log is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from pyarrow import csv
+from sqlalchemy.engine import Connection
+
+from projections import changes
+from projections.changes import copying, on_conflict
+from projections.prepared import run
+from projections.projection import Projection, Rows
+from projections.reader import Bulk
+
+_AT_ONCE = 500
+"""Rows of one statement: SQLite takes them in twice as fast as one by one."""
+_SLICE = 20 * _AT_ONCE
+"""Rows that are Python's own values at a time."""
+
+_T = TypeVar("_T")
+
+
+class Chunk(NamedTuple):
+    """Events up to an ordinal, folded: rows by table."""
+
+    last: int
+    rows: list[Rows]
+
+
+def chunks(log: Bulk, projections: Sequence[Projection], start: int, end: int, size: int) -> Generator[Chunk]:
+    """The events from one ordinal through another, folded so many at once; the next ones are under way meanwhile."""
+    folded = (
+        Chunk(
+            columns.last, [rows for made in projections for rows in made.fold_columns(log.partition, columns)]
+        )
+        for columns in log.columns(start, end, size)
+    )
+    return _ahead(folded)
+
+
+def _ahead(items: Iterator[_T]) -> Generator[_T]:
+    """The same items, each of them made while the one before is used."""
+    with ThreadPoolExecutor(1, "columns") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+
+def days(instants: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """The days of instants, also of those before 1970."""
+    return pc.cast(pc.cast(pc.cast(instants, pa.timestamp("us")), pa.date32(), safe=False), pa.int32())
+
+
+def table_of(columns: Mapping[str, Any]) -> pa.Table:
+    """A table of columns; a number stands in every row."""
+    rows = next(len(column) for column in columns.values() if not isinstance(column, int))
+    return pa.table(
+        {
+            name: pa.repeat(pa.scalar(column, pa.int64()), rows) if isinstance(column, int) else column
+            for name, column in columns.items()
+        }
+    )
+
+
+def postings(events: pa.Table) -> dict[str, Any]:
+    """The columns of every posting: `ordinal`, `line`, instants, `account`, `unit`, `amount`."""
+    events = events.combine_chunks()
+    lists = events.column("postings").combine_chunks()
+    owners, lines = pc.list_parent_indices(lists), pc.list_flatten(lists)
+    counted = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(lines))), 1)
+    before = pc.subtract(lists.offsets, lists.offsets[0])
+    columns = {name: events.column(name).take(owners) for name in ("ordinal", "effective_at", "recorded_at")}
+    own = {field.name: lines.field(field.name) for field in lines.type}
+    return {**columns, **own, "line": pc.subtract(counted, before.take(owners))}
+
+
+def in_words(texts: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """Texts as numbers of words, in the words' order."""
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    found = texts.dictionary_encode()
+    order = pc.sort_indices(found.dictionary)
+    numbers = pc.sort_indices(order).cast(pa.int32()).take(found.indices)
+    return pa.DictionaryArray.from_arrays(numbers, found.dictionary.take(order))
+
+
+def reworded(rows: pa.Table, name: str, word: Callable[[str], str | None]) -> pa.Table:
+    """The rows with other words in a column; without those that have none."""
+    column = rows.column(name).combine_chunks()
+    words = pa.array([word(found) for found in column.dictionary.to_pylist()], pa.string())
+    rows = rows.set_column(rows.column_names.index(name), name, in_words(words.take(column.indices)))
+    return rows.filter(pc.is_valid(rows.column(name)))
+
+
+def ordered(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The rows in the order of columns that hold days, or words."""
+    key: Any = pa.scalar(0, pa.int64())
+    for name in names:
+        numbers = _numbers(rows.column(name)).cast(pa.int64())
+        least, most = (found.as_py() or 0 for found in pc.min_max(numbers).values())
+        key = pc.add_checked(pc.multiply_checked(key, most - least + 1), pc.subtract(numbers, least))
+    return rows.take(pc.sort_indices(key))
+
+
+def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
+    """One row for each key of a table whose other columns are added up, or hold the largest."""
+    keys = table.primary_key.columns.keys()
+    merges: dict[str, str] = table.info["merge"]
+    plain = pa.table({name: _numbers(rows.column(name)) for name in (*keys, *merges)})
+    how = {"add": "sum", "max": "max"}
+    asked = [(name, how[merge]) for name, merge in merges.items()]
+    found = plain.group_by(keys, use_threads=False).aggregate(asked)
+    columns = {name: found.column(name) for name in keys}
+    columns |= {name: found.column(f"{name}_{how}") for name, how in asked}
+    for name in keys:
+        words = rows.column(name)
+        if pa.types.is_dictionary(words.type):
+            dictionary = words.combine_chunks().dictionary
+            columns[name] = pa.DictionaryArray.from_arrays(columns[name].combine_chunks(), dictionary)
+    return ordered(pa.table(columns), keys)
+
+
+def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """A column, or the numbers of its words."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return column.indices if pa.types.is_dictionary(column.type) else column
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def write(connection: Connection, table: sa.Table, rows: pa.Table) -> None:
+    """Writes rows with all the columns of a table, in any order."""
+    rows = rows.select(table.columns.keys())
+    if connection.dialect.name == "postgresql":
+        spelled = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in rows.schema]
+        rows = rows.cast(pa.schema(spelled))
+        text = pa.BufferOutputStream()
+        csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
+        with copying(connection, table, "csv") as copy:
+            copy.write(memoryview(text.getvalue()))
+        return
+    for batch in rows.to_batches(_SLICE):
+        columns = [_values(column) for column in batch.columns]
+        whole = len(batch) - len(batch) % _AT_ONCE
+        for first in range(0, whole, _AT_ONCE):
+            _insert(connection, table, [column[first : first + _AT_ONCE] for column in columns])
+        rest = zip(*(column[whole:] for column in columns), strict=True)
+        changes.write(connection, table, list(rest))
+
+
+def _insert(connection: Connection, table: sa.Table, columns: list[list[Any]]) -> None:
+    """Takes in as many rows as one statement does.
+
+    What is the same in all of them is bound once: binding takes longer than all the rest.
+    """
+    same = tuple(column[0] == column[-1] and column.count(column[0]) == _AT_ONCE for column in columns)
+    varying = [column for column, once in zip(columns, same, strict=True) if not once]
+    values: list[Any] = [None] * (len(varying) * _AT_ONCE)
+    for place, column in enumerate(varying):
+        values[place :: len(varying)] = column
+    constant = [column[0] for column, once in zip(columns, same, strict=True) if once]
+    run(connection, _statement(table, same), constant + values)
+
+
+@lru_cache(64)
+def _statement(table: sa.Table, same: tuple[bool, ...]) -> str:
+    """Takes rows in, given what is the same in all of them, and then the rest row by row."""
+    constant, given = count(1), count(1 + sum(same))
+    numbers = [next(constant) if once else None for once in same]
+    places = (",".join(f"?{number or next(given)}" for number in numbers) for _ in range(_AT_ONCE))
+    values = ",".join(f"({row})" for row in places)
+    return f"INSERT INTO {table.name} VALUES {values}{on_conflict(table, 'sqlite')}"  # noqa: S608 - our own names
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column as Python's own values; numbers and words without nulls much faster than by Arrow's own way."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        column = column.dictionary_encode()
+        kind = column.type
+    if pa.types.is_dictionary(kind) and not column.null_count:
+        return list(map(column.dictionary.to_pylist().__getitem__, _values(column.indices)))
+    if kind not in {pa.int64(), pa.int32()} or column.null_count:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    numbers = memoryview(column.buffers()[1]).cast("B").cast("q" if kind == pa.int64() else "i")
+    return numbers[column.offset : column.offset + len(column)].tolist()

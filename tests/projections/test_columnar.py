@@ -1,0 +1,169 @@
+"""Rebuilding in bulk, from the log or from an archive of it: the same rows as live, and the same refusals."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+
+from ledger.errors import LogDamaged, SchemaUnknown
+from ledger.store.archive import archives
+from ledger.store.copying import Source
+from ledger.store.copying_files import FolderTarget, Parquet
+from ledger.store.reading import SqliteReader
+from projections import columnar
+from projections.database import POSITIONS, Database
+from projections.health import status
+from projections.rebuild import ForeignArchive, Rebuild
+from projections.runner import Runner
+from tests.given import ledger_on
+from tests.kafka.seen import in_chunks, population
+from tests.projections.histories import BEGIN, Step, a_log, commands, play, steps
+from tests.projections.stored import contents, database
+
+KINDS = ["sqlite", "postgresql"]
+
+
+def archived(log: Path, folder: Path, partition: int = 0, size: int = 150) -> Path:
+    """The log copied to Parquet, in files of about so many events."""
+    with closing(Source(log, partition)) as source:
+        target = FolderTarget(folder, source, Parquet)
+        for chunk in source.chunks(target.extent(), size):
+            target.write(chunk)
+    return folder
+
+
+@contextmanager
+def swapped_and_live(
+    where: Path | str, logs: list[SqliteReader], folder: Path, **how: object
+) -> Iterator[tuple[Database, Database]]:
+    """A database whose rows were all made by a rebuild, and one that was kept up live."""
+    with database(where) as rebuilt, database(folder / "live.db") as live:
+        Runner(live, logs, size=7).catch_up()
+        Rebuild(rebuilt, logs, **how).swap()  # type: ignore[arg-type]
+        yield rebuilt, live
+
+
+@pytest.fixture(scope="module")
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with a simulated population in it, late uses included."""
+    path = tmp_path_factory.mktemp("populated") / "log.db"
+    with ledger_on(path) as ledger:
+        for chunk in in_chunks(population(40, 4), 500):
+            ledger.execute(chunk)
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [700, 50_000])
+def test_a_population_is_rebuilt_as_it_was_projected(
+    kind: str, size: int, populated: Path, tmp_path: Path, postgres_url: str
+) -> None:
+    where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    with swapped_and_live(where, [SqliteReader(populated)], tmp_path, size=size) as (rebuilt, live):
+        assert contents(rebuilt) == contents(live)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_event_there_is_is_rebuilt_from_the_archive_and_the_rest_of_the_log(
+    kind: str, tmp_path: Path, postgres_url: str
+) -> None:
+    log = a_log(tmp_path / "log.db")
+    folder = archived(log, tmp_path / "archive")
+    play(log, commands([(1, 0, "use", 2, 0)] * 30, since=BEGIN + 10**15, first=9000))
+    where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    logs = [SqliteReader(log)]
+    with swapped_and_live(where, logs, tmp_path, archives=archives(folder)) as (rebuilt, live):
+        assert contents(rebuilt) == contents(live)
+        assert all(one.equal for one in Rebuild(rebuilt, logs, archives=archives(folder)).check())
+        Rebuild(rebuilt, logs, archives=archives(folder)).swap()
+        assert contents(rebuilt) == contents(live)
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps())
+def test_an_archive_gives_the_same_rows_whatever_happened(history: list[Step]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        log = folder / "log.db"
+        play(log, commands(history))
+        kept = archives(archived(log, folder / "archive"))
+        with swapped_and_live(
+            folder / "views.db", [SqliteReader(log)], folder, archives=kept, size=9
+        ) as made:
+            assert contents(made[0]) == contents(made[1])
+
+
+def test_partitions_are_kept_apart_each_from_its_log_or_archive(tmp_path: Path, populated: Path) -> None:
+    logs = [SqliteReader(populated, 0), SqliteReader(a_log(tmp_path / "log.db"), 1)]
+    kept = archives(archived(tmp_path / "log.db", tmp_path / "archive", 1))
+    with swapped_and_live(tmp_path / "views.db", logs, tmp_path, archives=kept, size=500) as (rebuilt, live):
+        assert contents(rebuilt) == contents(live)
+        with rebuilt.reading() as connection:
+            assert set(connection.execute(sa.select(POSITIONS.c.partition)).scalars()) == {0, 1}
+
+
+def test_a_file_of_an_archive_is_one_too(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    (file,) = (archived(log, tmp_path / "archive", size=10_000) / "events").iterdir()
+    with swapped_and_live(
+        tmp_path / "views.db", [SqliteReader(log)], tmp_path, archives=archives(file)
+    ) as made:
+        assert contents(made[0]) == contents(made[1])
+
+
+def test_an_archive_of_another_log_is_refused(tmp_path: Path, populated: Path) -> None:
+    kept = archives(archived(a_log(tmp_path / "log.db"), tmp_path / "archive"))
+    with database(tmp_path / "views.db") as opened, pytest.raises(ForeignArchive):
+        Rebuild(opened, [SqliteReader(populated)], archives=kept).swap()
+
+
+def test_an_archive_that_lacks_a_file_is_damaged(tmp_path: Path, populated: Path) -> None:
+    folder = archived(populated, tmp_path / "archive")
+    min((folder / "events").iterdir()).unlink()
+    with pytest.raises(LogDamaged, match="missing"):
+        archives(folder)
+
+
+def test_types_of_a_later_release_are_counted_and_their_postings_count(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    with sqlite3.connect(log) as connection:
+        renamed = "UPDATE stored_events SET topic='ledger.prepaid.Gifted' WHERE topic LIKE '%CreditCharged'"
+        count = connection.execute(renamed).rowcount
+    logs = [SqliteReader(log, unknown_types=True)]
+    with swapped_and_live(tmp_path / "views.db", logs, tmp_path) as (rebuilt, live):
+        assert contents(rebuilt) == contents(live)
+        assert status(rebuilt, logs).unknown_types == {"ledger.prepaid.Gifted": count}
+    with database(tmp_path / "others.db") as opened, pytest.raises(SchemaUnknown, match="Gifted"):
+        Rebuild(opened, [SqliteReader(log)], ["balances"]).swap()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["substr(state,1,9)", "substr(state,1,length(state)-1)", "zeroblob(40)", "CAST(state||x'ff' AS BLOB)"],
+)
+def test_an_event_that_does_not_decode_stops_it_at_its_position(damage: str, tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    use = "SELECT max(ordinal) FROM stored_events WHERE topic='ledger.prepaid.UsageDebited'"
+    with sqlite3.connect(log) as connection:
+        (ordinal,) = connection.execute(use).fetchone()
+        connection.execute(f"UPDATE stored_events SET state={damage} WHERE ordinal=?", (ordinal,))
+    with database(tmp_path / "views.db") as opened:
+        rebuild = Rebuild(opened, [SqliteReader(log)], ["balances"])
+        if "||" in damage:  # more behind an event is none of its fields
+            rebuild.swap()
+            return
+        with pytest.raises((LogDamaged, SchemaUnknown), match=f"0:{ordinal}"):
+            rebuild.swap()
+
+
+def test_days_are_those_of_instants_before_1970_too() -> None:
+    day = 86_400_000_000
+    assert columnar.days(pa.array([-day - 1, -day, -1, 0, day - 1, day])).to_pylist() == [-2, -1, -1, 0, 0, 1]
