@@ -41,7 +41,7 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
     from ledger.connecting import followed  # embedded logs need none of it
 
     with followed(settings) as mirrors:
-        yield mirrors.readers()
+        yield mirrors.readers(unknown_types=True)
 
 
 @contextmanager

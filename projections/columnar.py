@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
@@ -18,11 +19,13 @@ import sqlalchemy as sa
 from pyarrow import csv
 from sqlalchemy.engine import Connection
 
+from ledger.domain.events import TermsPublished
+from ledger.domain.terms import TermsBook
 from projections import changes
-from projections.changes import copying, on_conflict
+from projections.changes import Changes, copying, on_conflict
 from projections.prepared import run
-from projections.projection import Projection, Rows
-from projections.reader import Bulk
+from projections.projection import Batch, Projection, Rows
+from projections.reader import Bulk, Recorded
 
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
@@ -33,21 +36,53 @@ _T = TypeVar("_T")
 
 
 class Chunk(NamedTuple):
-    """Events up to an ordinal, folded: rows by table."""
+    """Events up to an ordinal, folded: rows by table; and those that are needed one by one."""
 
     last: int
     rows: list[Rows]
+    rest: list[Recorded]
 
 
 def chunks(log: Bulk, projections: Sequence[Projection], start: int, end: int, size: int) -> Generator[Chunk]:
     """The events from one ordinal through another, folded so many at once; the next ones are under way meanwhile."""
+    types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
+    rest = _Rest(log.events(start, types=types))
     folded = (
-        Chunk(
-            columns.last, [rows for made in projections for rows in made.fold_columns(log.partition, columns)]
-        )
+        (columns.last, [rows for made in projections for rows in made.fold_columns(log.partition, columns)])
         for columns in log.columns(start, end, size)
     )
-    return _ahead(folded)
+    with closing(_ahead(folded)) as following:
+        for last, rows in following:
+            yield Chunk(last, rows, rest.through(last))
+
+
+def take_in(
+    connection: Connection, projections: Sequence[Projection], partition: int, chunk: Chunk, book: TermsBook
+) -> None:
+    """Writes a chunk. The terms that are published in it are in the book."""
+    changed = Changes()
+    for table, rows in chunk.rows:
+        write(connection, table, rows)
+    for made in projections:
+        own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
+        made.fold_rest(Batch(partition, own, connection, book), changed)
+    changed.write(connection)
+
+
+class _Rest:
+    """Events that are taken from a log up to one ordinal after the other."""
+
+    def __init__(self, events: Iterator[Recorded]) -> None:
+        self._events = events
+        self._next = next(events, None)
+
+    def through(self, end: int) -> list[Recorded]:
+        """Those that come next, up to an ordinal."""
+        found = []
+        while self._next is not None and self._next.ordinal <= end:
+            found.append(self._next)
+            self._next = next(self._events, None)
+        return found
 
 
 def _ahead(items: Iterator[_T]) -> Generator[_T]:

@@ -7,6 +7,7 @@ and the swap is one row: readers look it up in the transaction that they read in
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +164,7 @@ def _arguments(url: URL) -> dict[str, Any]:
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says so
+    _write_ahead(connection)
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -173,6 +175,20 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Sets the journal to WAL; whoever comes while another process does so is refused without waiting."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

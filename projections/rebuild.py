@@ -6,14 +6,13 @@ on meanwhile; what it has taken in since is taken in here before the swap.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing, suppress
 from typing import ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from projections.changes import Changes
@@ -157,20 +156,11 @@ class Rebuild:
         """Folds the events from one ordinal through another, as far as there are any, and tells how far it is."""
         from projections import columnar  # slow to import
 
-        types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in self._made))
-        rest = _Rest(log.events(start, types=types))
         with closing(columnar.chunks(log, self._made, start, end, self._size)) as chunks:
             for chunk in chunks:
-                events = rest.through(chunk.last)
-                publish(events, self._book)
-                changes = Changes()
+                publish(chunk.rest, self._book)
                 with self._database.writing() as connection:
-                    for table, rows in chunk.rows:
-                        columnar.write(connection, table, rows)
-                    for made in self._made:
-                        own = [found for found in events if found.event.TOPIC in made.one_by_one]
-                        made.fold_rest(Batch(log.partition, own, connection, self._book), changes)
-                    changes.write(connection)
+                    columnar.take_in(connection, self._made, log.partition, chunk, self._book)
                 yield chunk.last
 
     def _fold(self, connection: Connection, partition: int, events: Sequence[Recorded]) -> None:
@@ -220,22 +210,6 @@ class Rebuild:
 def _digest(log: Bulk, ordinal: int) -> bytes | None:
     found = next(log.events(ordinal), None)
     return None if found is None or found.ordinal != ordinal else found.digest
-
-
-class _Rest:
-    """Events that are taken from a log up to one ordinal after the other."""
-
-    def __init__(self, events: Iterator[Recorded]) -> None:
-        self._events = events
-        self._next = next(events, None)
-
-    def through(self, end: int) -> list[Recorded]:
-        """Those that come next, up to an ordinal."""
-        found = []
-        while self._next is not None and self._next.ordinal <= end:
-            found.append(self._next)
-            self._next = next(self._events, None)
-        return found
 
 
 def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:

@@ -7,6 +7,7 @@ finds it moved, writes nothing, and goes on from there. So several runners do no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
-from ledger.errors import DatabaseFormatUnknown, LedgerError
+from ledger.errors import DatabaseFormatUnknown, LedgerError, LogDamaged, SchemaUnknown
 from projections.balances import Balances
 from projections.blocks import Blocks
 from projections.changes import Changes
@@ -24,7 +25,7 @@ from projections.facts import Facts
 from projections.lifecycles import Lifecycles
 from projections.numbers import Numbers
 from projections.projection import Batch, Projection
-from projections.reader import LogReader, LogSnapshot, Recorded
+from projections.reader import BulkReader, BulkSnapshot, LogSnapshot, Recorded
 from projections.transfers import Transfers
 from projections.usage import Usage
 
@@ -35,6 +36,11 @@ PROJECTIONS: dict[str, type[Projection]] = {
 
 BATCH = 2000
 """Events that one transaction takes in."""
+
+IN_BULK = 5000
+"""Events behind the log from which on a runner takes them in by columns, as a rebuild does."""
+CHUNK = 20_000
+"""Events that one transaction takes in by columns."""
 
 Progress = Callable[[int, int], None]
 """Told (the position, the log's head)."""
@@ -59,10 +65,20 @@ class Runner:
     Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, or what keeps the log from being read.
     """
 
-    def __init__(self, database: Database, readers: Sequence[LogReader], *, size: int = BATCH) -> None:
+    def __init__(
+        self,
+        database: Database,
+        readers: Sequence[BulkReader],
+        *,
+        size: int = BATCH,
+        in_bulk: int = IN_BULK,
+        chunk: int = CHUNK,
+    ) -> None:
         self.database = database
         self._readers = readers
         self._size = size
+        self._in_bulk = in_bulk
+        self._chunk = chunk
         self._projections: list[Projection] = []
         self._book = TermsBook()
         self._ready = False
@@ -86,25 +102,54 @@ class Runner:
                     projection.publish(connection, self._book)
         self._ready = True
 
-    def _catch_up(self, reader: LogReader, progress: Progress | None) -> int:
+    def _catch_up(self, reader: BulkReader, progress: Progress | None) -> int:
         total = 0
         with reader.snapshot() as log:
             positions = self._positions(log.partition)
             start = min(positions.values())
-            for batch in batches(log, start + 1, self._size):
-                try:
-                    self.fold(log.partition, batch, positions)
-                except Overtaken:
-                    self._ready = False
-                    return total + 1
-                except LedgerError:
-                    self._ready = False
-                    raise
-                total += len(batch)
-                positions = dict.fromkeys(positions, batch[-1].ordinal)
-                if progress is not None:
-                    progress(batch[-1].ordinal, log.head)
+            try:
+                for last in self._taken(log, positions):
+                    total = last - start
+                    if progress is not None:
+                        progress(last, log.head)
+            except Overtaken:
+                self._ready = False
+                return total + 1
+            except LedgerError:
+                self._ready = False
+                raise
         return total
+
+    def _taken(self, log: BulkSnapshot, positions: dict[str, int]) -> Iterator[int]:
+        """Takes in what follows the positions, and tells how far it is; by columns where there is much of it."""
+        start = min(positions.values())
+        if log.head - start >= self._in_bulk and start == max(positions.values()):
+            try:
+                for last in self._taken_in_bulk(log, start):
+                    positions = dict.fromkeys(positions, last)
+                    yield last
+            except (LogDamaged, SchemaUnknown):
+                start = min(positions.values())  # one by one, what comes before is still taken in
+            else:
+                return
+        for batch in batches(log, start + 1, self._size):
+            self.fold(log.partition, batch, positions)
+            positions = dict.fromkeys(positions, batch[-1].ordinal)
+            yield batch[-1].ordinal
+
+    def _taken_in_bulk(self, log: BulkSnapshot, start: int) -> Iterator[int]:
+        from projections import columnar  # slow to import
+
+        made, partition = self._projections, log.partition
+        with closing(columnar.chunks(log, made, start + 1, log.head, self._chunk)) as chunks:
+            for chunk in chunks:
+                publish(chunk.rest, self._book)
+                with self.database.writing() as connection:
+                    for projection in made:
+                        move(connection, projection, partition, start, chunk.last)
+                    columnar.take_in(connection, made, partition, chunk, self._book)
+                start = chunk.last
+                yield start
 
     def fold(self, partition: int, events: Sequence[Recorded], positions: dict[str, int]) -> None:
         """Takes in a batch, and moves the positions on from those stated. Raises Overtaken where they are not so."""

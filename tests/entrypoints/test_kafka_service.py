@@ -38,17 +38,22 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
     log = new_log(partitions=2, clock="live")
     pulsa = on_kafka(tmp_path, log)
     port = free_port()
-    environment = pulsa.environment | {"PULSA_MIRRORS": str(tmp_path / "serving")}
+    database = {"PULSA_DATABASE": f"sqlite:///{tmp_path}/views.db"}
+    environment = pulsa.environment | database | {"PULSA_MIRRORS": str(tmp_path / "serving")}
     options = ("--every", "0.2", "--metrics", f"127.0.0.1:{port}", "--log-level", "debug")
     with Running("serve", *options, **environment) as service:
         logged = [service.logged('"serving"') for _ in range(2)]
         issue = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
         pulsa.done("issue-starter-pack", NUMBER, "--command-id", "pack-1", *issue)
         person = ("--channel", "sms-4444", "--customer", "customer-17", "--registration", "verified")
-        pulsa.done("activate", NUMBER, "--command-id", "act-1", *person)
+        (done,) = pulsa.json("activate", NUMBER, "--command-id", "act-1", *person)
         logged.append(service.logged('"act-1"'))
         logged.append(service.logged('"tick"'))
         assert pulsa.json("enquiry", NUMBER)[0]["credit"] == "5000"
+        ask = ("balance", f"{NUMBER}#1/credit", "--at-least", done["position"], "--csv")
+        while (projected := pulsa(*ask, **database)).exit_code:
+            assert "projection-behind" in projected.output
+        assert "5000" in projected.stdout
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             figures = answer.read().decode()
         code, rest = service.stop()

@@ -101,6 +101,21 @@ def test_an_archive_gives_the_same_rows_whatever_happened(history: list[Step]) -
             assert contents(made[0]) == contents(made[1])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_runner_far_behind_takes_in_by_columns_what_it_would_one_by_one(
+    kind: str, populated: Path, tmp_path: Path, postgres_url: str
+) -> None:
+    where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    log = tmp_path / "log.db"
+    with database(where) as opened, database(tmp_path / "live.db") as live, ledger_on(log) as ledger:
+        runner = Runner(opened, [SqliteReader(log)], size=3, in_bulk=40)
+        for count, chunk in enumerate(in_chunks(population(20, 3), 60)):
+            ledger.execute(chunk if count % 2 else chunk[:5])
+            runner.catch_up()
+        Runner(live, [SqliteReader(log)], size=7).catch_up()
+        assert contents(opened) == contents(live)
+
+
 def test_partitions_are_kept_apart_each_from_its_log_or_archive(tmp_path: Path, populated: Path) -> None:
     logs = [SqliteReader(populated, 0), SqliteReader(a_log(tmp_path / "log.db"), 1)]
     kept = archives(archived(tmp_path / "log.db", tmp_path / "archive", 1))

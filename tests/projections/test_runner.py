@@ -35,13 +35,15 @@ from tests.projections.histories import a_log, commands, play
 from tests.projections.stored import NOW, contents, database, projected
 
 KILLS = 20
+BATCHES = {"size": 60, "in_bulk": 10**9}
+CHUNKS = {"chunk": 300, "in_bulk": 1}
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
 
 
-def _project(url: str, log: str, size: int) -> None:
+def _project(url: str, log: str, how: dict[str, int]) -> None:
     """What a runner does, in a process of its own."""
-    Runner(Database(url), [SqliteReader(log)], size=size).catch_up()
+    Runner(Database(url), [SqliteReader(log)], **how).catch_up()
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,11 @@ def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_at_random_moments_it_ends_as_one_that_was_not(
     kind: str,
+    how: dict[str, int],
     tmp_path: Path,
     postgres_url: str,
     long_log: Path,
@@ -68,7 +72,7 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
         url = opened.url.render_as_string(hide_password=False)
         killed = 0
         for _ in range(KILLS):
-            process = _CONTEXT.Process(target=_project, args=(url, str(long_log), 50))
+            process = _CONTEXT.Process(target=_project, args=(url, str(long_log), how))
             process.start()
             process.join(timeout=moments.uniform(0.05, 0.6))
             killed += process.is_alive()
@@ -79,9 +83,11 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
         assert contents(opened) == contents(whole)
 
 
+@pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_runners_on_the_same_projections_do_no_harm(
     kind: str,
+    how: dict[str, int],
     tmp_path: Path,
     postgres_url: str,
     long_log: Path,
@@ -95,7 +101,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
         def run() -> None:
             own = Database(url)
             try:
-                runner = Runner(own, [SqliteReader(long_log)], size=60)
+                runner = Runner(own, [SqliteReader(long_log)], **how)
                 while runner.catch_up():
                     pass
             except BaseException as error:  # noqa: BLE001 - reported by the test
@@ -117,7 +123,7 @@ def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
 ) -> None:
     with database(small_disk / "views.db") as opened:
         with pytest.raises(DatabaseFull):
-            projected(opened, long_log, size=200)
+            Runner(opened, [SqliteReader(long_log)], size=200, in_bulk=10**9).catch_up()
         (small_disk / "ballast").unlink()
         projected(opened, long_log)
         with database(tmp_path / "whole.db") as whole:
@@ -140,12 +146,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_afterwards(
-    tmp_path: Path, long_log: Path
+    tmp_path: Path, long_log: Path, how: dict[str, int]
 ) -> None:
     with LocalPostgres() as server, database(tmp_path / "whole.db") as whole:
         opened = Database(server.url)
-        runner = Runner(opened, [SqliteReader(long_log)], size=500)
+        runner = Runner(opened, [SqliteReader(long_log)], **how)
         done: list[int] = []
 
         def cut(position: int, _: int) -> None:
@@ -164,11 +171,12 @@ def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_aft
         opened.close()
 
 
+@pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 def test_a_connection_cut_in_mid_batch_undoes_the_batch(
-    tmp_path: Path, postgres_url: str, long_log: Path
+    tmp_path: Path, postgres_url: str, long_log: Path, how: dict[str, int]
 ) -> None:
     with database(postgres_url) as opened, database(tmp_path / "whole.db") as whole:
-        runner = Runner(opened, [SqliteReader(long_log)], size=500)
+        runner = Runner(opened, [SqliteReader(long_log)], **how)
         cut: list[int] = []
 
         def after(position: int, _: int) -> None:
@@ -203,13 +211,14 @@ def test_tables_of_an_older_release_stop_it_and_every_question(tmp_path: Path) -
             ask.states()
 
 
-def test_an_event_that_does_not_decode_stops_it_at_its_position(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_bulk", [1, 5000])
+def test_an_event_that_does_not_decode_stops_it_at_its_position(tmp_path: Path, in_bulk: int) -> None:
     log = a_log(tmp_path / "log.db")
     with sqlite3.connect(log) as connection:
         connection.execute("UPDATE stored_events SET state=substr(state,1,9) WHERE ordinal=77")
     with database(tmp_path / "views.db") as opened:
         with pytest.raises(LogDamaged, match="0:77"):
-            projected(opened, log)
+            Runner(opened, [SqliteReader(log)], in_bulk=in_bulk).catch_up()
         assert {lag.position for lag in status(opened, [SqliteReader(log)]).lags} == {76}
 
 

@@ -14,7 +14,8 @@ from ledger.bootstrap import known_terms
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
 from ledger.entrypoints.cli.output import say
-from ledger.errors import LedgerError, SettingsInvalid
+from ledger.entrypoints.kafka import BATCH
+from ledger.errors import CommitUncertain, DatabaseUnreachable, LedgerError, LogUnreachable, SettingsInvalid
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PANEL = "Service"
 _RETRY_SECONDS = 1.0
+_PROJECT_SECONDS = 0.5
 
 Directory = Annotated[
     Path | None,
@@ -78,7 +80,7 @@ def kafka(directory: Directory = None) -> int:
 
 def writer(
     settings: Settings,
-    batch: Batch = 2000,
+    batch: Batch = BATCH,
     instance: Instance = None,
     metrics: Metrics = None,
     log_level: Level = "info",
@@ -102,51 +104,79 @@ def clock(settings: Settings, every: Every = 10.0, log_level: Level = "info") ->
 def serve(
     settings: Settings,
     every: Every = 10.0,
-    batch: Batch = 2000,
+    batch: Batch = BATCH,
     instance: Instance = None,
     metrics: Metrics = None,
     log_level: Level = "info",
 ) -> int:
-    """Writer and clock in one process, for one machine."""
+    """Writer, clock and projections in one process, for one machine."""
     _log_as_json(log_level)
     failed: list[LedgerError] = []
 
-    def run_clock() -> None:
+    def beside(run: Callable[[], None]) -> None:
         try:
-            _run_clock(settings, every, stopped)
+            run()
         except LedgerError as error:
             failed.append(error)
             stopped.set()
 
     with shell.until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
         _until(stopped, serving)
-        ticking = threading.Thread(target=run_clock, name="clock")
+        waiting = [
+            threading.Thread(target=beside, args=(run,), name=name)
+            for name, run in (
+                ("clock", lambda: _run_clock(settings, every, stopped, played=True)),
+                ("projections", lambda: _keep_projections(settings, stopped)),
+            )
+        ]
+        running = []
 
         def begin(_partition: int) -> None:
-            if ticking.ident is None and settings.clock != "played":
-                ticking.start()
+            while waiting:
+                running.append(waiting.pop())
+                running[-1].start()
 
         serving.on_serving = begin
         try:
             serving.run()
         finally:
             stopped.set()
-            if ticking.ident is not None:
-                ticking.join()
+            for thread in running:
+                thread.join()
     if failed:
         raise failed[0]
     return shell.DONE
 
 
-def _run_clock(settings: Settings, every: float, stopped: threading.Event) -> None:
+def _run_clock(settings: Settings, every: float, stopped: threading.Event, *, played: bool = False) -> None:
+    """Ticks until stopped. Where it may be `played`, such a log is left to those who say what time it is."""
     from ledger.entrypoints.kafka.clock import kafka_clock
 
     if settings.now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: the clock has to go on by itself; leave it unset")
     with kafka_clock(settings) as ticking:
-        if ticking.played:
+        if not ticking.played:
+            ticking.run(every, wall_clock, stopped)
+        elif not played:
             raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
-        ticking.run(every, wall_clock, stopped)
+
+
+def _keep_projections(settings: Settings, stopped: threading.Event) -> None:
+    """Takes in what is written until stopped; a database or a broker that does not answer is awaited."""
+    import structlog
+
+    from ledger import projecting
+
+    log = structlog.get_logger()
+    with projecting.runner(settings) as (runner, _):
+        while not stopped.is_set():
+            try:
+                taken = runner.catch_up()
+            except (DatabaseUnreachable, LogUnreachable, CommitUncertain) as error:
+                log.warning("not projected", code=error.code, reason=str(error))
+                taken = 0
+            if not taken:
+                stopped.wait(_PROJECT_SECONDS)
 
 
 @contextmanager

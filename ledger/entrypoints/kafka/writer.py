@@ -17,12 +17,13 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.terms import Terms
+from ledger.entrypoints.kafka import BATCH
 from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.errors import CommitUncertain, LedgerError, LogUnreachable, RegistryUnreachable, WriterFenced
 from ledger.store.kafka import mirror, topics
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
 
 _log = structlog.get_logger()
@@ -33,6 +34,9 @@ _PAUSE = 0.5
 """Seconds before it is tried again, where a broker or the registry did not answer."""
 _PASSING = (CommitUncertain, LogUnreachable, RegistryUnreachable)
 """What may be well again by itself, once a writer is at work."""
+_SESSIONS = 2
+"""Session time-outs without a heartbeat after which the group has surely given a member up."""
+_CLOSE_MS = 2000
 _METADATA_AGE_MS = 3000
 """A member that joins before it has heard of a new topic is given nothing until it looks again."""
 _BEHIND = 0.02
@@ -47,7 +51,7 @@ class Writer:
         settings: KafkaSettings,
         terms: Iterable[Terms],
         *,
-        batch: int = 4000,
+        batch: int = BATCH,
         session_timeout: float = 10.0,
         instance: str | None = None,
         group: str | None = None,
@@ -68,6 +72,9 @@ class Writer:
         self._owned: dict[int, OwnedPartition] = {}
         self._opening: dict[int, float] = {}
         """Partitions that are being taken over, and since when."""
+        self._joined_at = self._looks_next = 0.0
+        self._standing: dict[int, int] = {}
+        """Where partitions stood when last looked at, of those that had more."""
         self._ahead: dict[TopicPartition, Sequence[Any]] = {}
         """Records that were polled, and are to be decided next."""
 
@@ -92,11 +99,48 @@ class Writer:
             while not self._stopped.is_set():
                 try:
                     self._round()
+                    self._look_after_consumer()
                 except _PASSING as error:
                     _log.warning("waiting", code=error.code, reason=str(error))
                     self._stopped.wait(_PAUSE)
         finally:
             self._leave()
+
+    def _look_after_consumer(self) -> None:
+        """Joins the group anew where kafka-python has come to a standstill, which it does not notice itself.
+
+        Either it sends no heartbeats, and so hears of no rebalance, or it fetches nothing although there is something
+        (its issues 3106 and 3131 tell of such).
+        """
+        now = time.monotonic()
+        if now < self._looks_next:
+            return
+        self._looks_next = now + self.session_timeout
+        silent = self._consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"]
+        limit = _SESSIONS * self.session_timeout
+        is_deaf = silent > limit and now - self._joined_at > limit
+        was, self._standing = self._standing, self._places_behind()
+        if not is_deaf and not was.items() & self._standing.items():
+            return
+        _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.keys() & self._standing.keys()))
+        for partition in list(self._owned):
+            self._give_up(partition)
+        self._opening.clear()
+        self._ahead.clear()
+        self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+        self._assignment = _Assignment()
+        with reported(f"Kafka at {self.settings.bootstrap}"):
+            self._consumer = self._joined()
+
+    def _places_behind(self) -> dict[int, int]:
+        """The next offset of each owned partition that has more."""
+        tps = [TopicPartition(self.settings.commands, partition) for partition in self._owned]
+        if not tps:
+            return {}
+        with reported("the commands"):
+            ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
+        places = {tp.partition: (self._consumer.position(tp), ends[tp]) for tp in tps}
+        return {partition: at for partition, (at, end) in places.items() if at < end}
 
     def _joined(self) -> KafkaConsumer:
         consumer = KafkaConsumer(
@@ -117,6 +161,8 @@ class Writer:
         while not consumer.partitions_for_topic(self.settings.commands) and not self._stopped.is_set():
             self._stopped.wait(_IDLE)
         consumer.subscribe([self.settings.commands], listener=self._assignment)
+        self._joined_at = time.monotonic()
+        self._standing = {}
         return consumer
 
     def _leave(self) -> None:
