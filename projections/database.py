@@ -167,7 +167,6 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
     _write_ahead(connection)
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=NORMAL",
         "wal_autocheckpoint=16000",
         "cache_size=-131072",
@@ -183,8 +182,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
