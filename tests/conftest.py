@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import structlog
 
 from ledger.domain.terms import Terms
 from tests.given import Story
@@ -43,9 +44,17 @@ def story(tell: Tell) -> Story:
     return tell()
 
 
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """What a test makes of the log's lines ends with it: a verb that ran in it has written them to its own output."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a broker: `make test` leaves it to `make test-kafka`."""
+    """Marks what needs a broker, so that it can be run apart."""
     for item in items:
         needs_broker = "kafka_servers" in getattr(item, "fixturenames", ())
         if needs_broker or {"kafka", "local", "docker"} & set(item.path.relative_to(_TESTS).parts):

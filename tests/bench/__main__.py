@@ -32,6 +32,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "kafka-mirror": lambda folder, quick: kafka.mirrors(
         folder, 1 if quick else 3, 2_000 if quick else 100_000
     ),
+    "kafka-projecting": lambda folder, quick: kafka.projecting(
+        folder, 1 if quick else 3, 2_000 if quick else 100_000
+    ),
     "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 2_000 if quick else 1_000_000),
     "rebuild": lambda folder, quick: projecting.rebuild(
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
@@ -39,7 +42,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "archive": lambda folder, quick: projecting.archive(
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
     ),
-    "live": lambda folder, quick: projecting.live(folder, 1 if quick else 3, 5_000 if quick else 100_000),
     "questions": lambda folder, quick: projecting.questions(
         folder, 50_000 if quick else 10_000_000, 5_000 if quick else 100_000
     ),

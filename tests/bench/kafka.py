@@ -24,9 +24,11 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
 from ledger import bootstrap
+from ledger.connecting import Followed
 from ledger.domain.commands import Command
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import Writer
+from ledger.local.postgres import LocalPostgres
 from ledger.outcomes import Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import mirror, topics
@@ -37,6 +39,8 @@ from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.recorder import Received, partition_of
 from ledger.store.kafka.registry import schema_ids
 from ledger.terms import bundled
+from projections.database import Database
+from projections.runner import Runner
 from tests.bench import population as p
 from tests.bench.report import Figure
 from tests.servers import kafka_address, registry_address
@@ -44,7 +48,7 @@ from tests.servers import kafka_address, registry_address
 _SUBSCRIBERS = 1000
 _SESSION_SECONDS = 10
 _PATIENCE = 120
-_LOOK = 0.02
+_LOOK = 0.2
 """Seconds between two looks at whether something is done."""
 _PRODUCER = {"acks": "all", "enable_idempotence": True, "linger_ms": 2, "batch_size": 256 << 10}
 
@@ -416,6 +420,56 @@ def _consumed(log: KafkaSettings) -> float:
     ends, total = consumer.end_offsets(tps), 0
     while any(consumer.position(tp) < ends[tp] for tp in tps):
         total += sum(map(len, consumer.poll(timeout_ms=500, max_records=5000).values()))
+    seconds = time.perf_counter() - begin
+    consumer.close()
+    return total / seconds
+
+
+def projecting(folder: Path, runs: int, count: int) -> list[Figure]:
+    """From the topic by mirrors into every projection on PostgreSQL, against a consumer that only decodes."""
+    log = _servers().log(folder)
+    _open_accounts(log)
+    _served(log, _uses(count), 1)
+    with LocalPostgres() as server, closing(Database(server.url)) as admin:
+        pairs = [(_projected(log, server.url, admin), _decoded(log)) for _ in range(runs)]
+    return [
+        Figure(
+            "live projecting from Kafka into PostgreSQL, all projections",
+            "events/s",
+            statistics.median(a for a, _ in pairs),
+            "kafka-python's consumer alone, decoding by fastavro",
+            statistics.median(b for _, b in pairs),
+            statistics.median(a / b for a, b in pairs),
+            "0.5",
+        )
+    ]
+
+
+def _projected(log: KafkaSettings, url: str, admin: Database) -> float:
+    name = f"run_{time.monotonic_ns()}"
+    with admin.writing() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    begin = time.perf_counter()
+    with (
+        closing(Followed(replace(log, mirrors=log.mirrors / name))) as mirrors,
+        closing(Database(f"{url}?options=-csearch_path%3D{name}")) as database,
+    ):
+        events = Runner(database, mirrors.readers()).catch_up()
+        return events / (time.perf_counter() - begin)
+
+
+def _decoded(log: KafkaSettings) -> float:
+    codec, ids = Codec(), schema_ids(log)
+    tp = TopicPartition(log.events, 0)
+    begin, total = time.perf_counter(), 0
+    consumer = _consumer(log)
+    consumer.assign([tp])
+    consumer.seek(tp, 0)
+    end = consumer.end_offsets([tp])[tp]
+    while consumer.position(tp) < end:
+        for record in consumer.poll(timeout_ms=500, max_records=5000).get(tp, ()):
+            codec.record(ids.from_wire(record.value)[1])
+            total += 1
     seconds = time.perf_counter() - begin
     consumer.close()
     return total / seconds

@@ -17,10 +17,8 @@ from eventsourcing.application import Application
 
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.local.postgres import LocalPostgres
 from ledger.replaying import replay
 from ledger.store.archive import archives
-from ledger.store.codec import Codec
 from ledger.store.columns import COMMON
 from ledger.store.copying import Extent, Source
 from ledger.store.copying_files import FolderTarget, Parquet
@@ -126,39 +124,6 @@ def archive(folder: Path, runs: int, count: int) -> list[Figure]:
     return [
         paired(what, "events/s", ours, "DuckDB reading the same columns", theirs, runs=runs, at_least="0.3")
     ]
-
-
-def live(folder: Path, runs: int, count: int) -> list[Figure]:
-    """Every projection kept up in PostgreSQL, against decoding the same events with fastavro."""
-    log = _log(folder, count)
-
-    def theirs() -> float:
-        codec = Codec()
-        begin = time.perf_counter()
-        with SqliteReader(log).snapshot() as snapshot:
-            rows = snapshot.connection.execute("SELECT topic, state FROM stored_events ORDER BY ordinal")
-            events = sum(len([codec.event(topic, state)]) for topic, state in rows)
-        return events / (time.perf_counter() - begin)
-
-    with LocalPostgres() as server:
-        admin = Database(server.url)
-
-        def ours() -> float:
-            schema = f"run_{time.monotonic_ns()}"
-            with admin.writing() as connection:
-                connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-            database = Database(f"{server.url}?options=-csearch_path%3D{schema}")
-            begin = time.perf_counter()
-            events = Runner(database, [SqliteReader(log)]).catch_up()
-            seconds = time.perf_counter() - begin
-            database.close()
-            return events / seconds
-
-        what = "live projecting into PostgreSQL, all projections"
-        baseline = "the same events decoded by fastavro alone"
-        figures = [paired(what, "events/s", ours, baseline, theirs, runs=runs, at_least="report")]
-        admin.close()
-    return figures
 
 
 def questions(folder: Path, movements: int, of_one: int) -> list[Figure]:
