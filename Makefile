@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test hledger check format bench lock upgrade clean
+.PHONY: help setup demo test test-kafka hledger check format bench lock upgrade clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
 test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not kafka" $(ARGS)
+
+test-kafka: setup ## the tests that need a broker: they start one, and take their time
+	$(BIN)/pytest -n 1 -m kafka $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check
