@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
+from kafka.errors import KafkaError, ProducerFencedError
 
 from ledger.errors import WriterFenced
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import KafkaSettings, reported
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import PATIENCE, WriterProcess, started, writing
 from tests.kafka.seen import committed, in_chunks, population, seen
@@ -33,6 +34,12 @@ def test_nothing_of_a_fenced_recorder_is_seen(new_log: NewLog, tmp_path: Path) -
             assert older.max_notification_id() == 1
             newer.insert_events([StoredEvent("a", 2, "t", b"newer")])
     assert [record.value for record in committed(settings, settings.events)] == [b"older", b"newer"]
+
+
+def test_a_producer_that_only_names_why_it_failed_was_fenced_all_the_same() -> None:
+    """Or the older writer would take over again, and fence the newer."""
+    with pytest.raises(WriterFenced), reported("partition 0"):
+        raise KafkaError(f"we are in an error state: {ProducerFencedError()}")
 
 
 def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: Path) -> None:
