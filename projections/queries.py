@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.domain import money
 from ledger.domain.calendar import day_of_number, format_instant
-from ledger.domain.events import Event
+from ledger.domain.events import HEADER, Event
 from ledger.domain.money import format_amount
 from ledger.errors import QueryRefused
 
@@ -83,22 +83,6 @@ INSTANT_FIELDS = frozenset(
 """Fields of events that hold instants."""
 DAY_FIELDS = frozenset({"day"})
 """Fields of events that hold days, counted since 1970-01-01."""
-
-HEADER = frozenset(
-    {
-        "account",
-        "version",
-        "effective_at",
-        "recorded_at",
-        "terms",
-        "clause",
-        "command_id",
-        "command_digest",
-        "actor",
-        "postings",
-    }
-)
-"""The fields that every event shares."""
 
 
 def own_fields(event: Event) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Event:
         return type(self).__name__
 
 
+HEADER = tuple(name for name, kind in Event.__annotations__.items() if not kind.startswith("ClassVar"))
+"""The fields that every event shares, in the order of the schemas."""
+
+
 def make(event_type: type[Event], record: dict[str, Any]) -> Event:
     """The event of a type with exactly these fields; the record becomes its own, and is not checked here."""
     event = object.__new__(event_type)

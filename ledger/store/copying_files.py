@@ -17,24 +17,13 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.domain.events import HEADER
 from ledger.errors import LogDamaged
 from ledger.journal import JournalEntry
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, Digests, Extent, Row, Source
 
 _DIGITS = 15
-_HEADER = (
-    "account",
-    "version",
-    "effective_at",
-    "recorded_at",
-    "terms",
-    "clause",
-    "command_id",
-    "command_digest",
-    "actor",
-    "postings",
-)
 _INSTANT = pa.timestamp("us", "UTC")
 _POSTING = pa.struct([("account", pa.string()), ("unit", pa.string()), ("amount", pa.int64())])
 _EVENTS = pa.schema(
@@ -177,8 +166,8 @@ class Parquet:
     def _event(self, row: Row) -> dict[str, Any]:
         ordinal, _, _, topic, state, digest = row
         record = self._codec.record(state)
-        own = {name: value for name, value in record.items() if name not in _HEADER}
-        common = {name: record[name] for name in _HEADER}
+        own = {name: value for name, value in record.items() if name not in HEADER}
+        common = {name: record[name] for name in HEADER}
         place = {"partition": self._partition, "ordinal": ordinal, "type": topic}
         data = json.dumps(own, ensure_ascii=False, default=bytes.hex)
         return {**place, **common, "data": data, "digest": digest, "state": state}

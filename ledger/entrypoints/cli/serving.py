@@ -185,14 +185,14 @@ def _writer(settings: Settings, batch: int, instance: str | None, metrics: str |
     from prometheus_client import CollectorRegistry
 
     from ledger.connecting import own_mirrors
-    from ledger.entrypoints.kafka.measuring import Measured, answering
+    from ledger.entrypoints.kafka.measuring import Measured, answering_for
     from ledger.entrypoints.kafka.writer import Writer
 
     registry = CollectorRegistry()
     with own_mirrors(settings, "writer") as log, ExitStack() as open_:
         watch = Measured(registry)
         if metrics is not None:
-            open_.enter_context(answering(metrics, registry, log, wall_clock))
+            open_.enter_context(answering_for(log, metrics, registry, wall_clock))
         yield Writer(log, known_terms(settings), batch=batch, instance=instance, watch=watch)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
+from ledger.entrypoints.answering import answering
 from ledger.entrypoints.kafka.watching import Watch
-from ledger.errors import SettingsInvalid
 from ledger.metrics import MirrorMetrics, WriterMetrics
 from ledger.outcomes import Outcome
 from ledger.store.kafka import topics
@@ -48,21 +48,13 @@ class Measured(Watch):
 
 
 @contextmanager
-def answering(
-    address: str, registry: CollectorRegistry, log: KafkaSettings, now: Callable[[], int]
+def answering_for(
+    log: KafkaSettings, address: str, registry: CollectorRegistry, now: Callable[[], int]
 ) -> Iterator[None]:
-    """Answers Prometheus at `host:port` meanwhile. Raises SettingsInvalid, or OSError where the port is taken."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise SettingsInvalid(f"--metrics: not HOST:PORT (it is {address!r})")
+    """Answers Prometheus at `host:port` meanwhile, of the mirrors too. Raises what `answering` raises."""
     place = topics.ensure(log)
     schema_ids(log)  # whoever asks whether this writer is well shall not hear before its registry answers
     mirrors = {partition: log.mirror(partition) for partition in range(place.partitions)}
     registry.register(MirrorMetrics(mirrors, now))
-    server, thread = start_http_server(int(port), host, registry)
-    try:
+    with answering(address, registry):
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
