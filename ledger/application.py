@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any, cast
 
 from eventsourcing.application import Application
@@ -89,25 +90,31 @@ class Ledger(Application[str]):
 
     # --- the one way in -----------------------------------------------------------------------------------------------
 
-    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+    def execute(
+        self, commands: Sequence[Command], contents: Sequence[bytes | None] | None = None
+    ) -> list[Outcome]:
         """Decides commands in order, and writes all that they bring about in one transaction.
 
+        `contents` are what the codec would make of each, None where that is not known: then it makes it.
         Returns an outcome for each, in order. Raises LogFull, LogUnreadable or CommandDefect (a command made the
         code fail); then nothing of the batch is written, and it may be sent again.
         """
         keys = dict.fromkeys([(command.subject, command.command_id) for command in commands])
         batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal)
         try:
-            outcomes = [self._answer(command, batch) for command in commands]
+            outcomes = [
+                self._answer(command, content, batch)
+                for command, content in zip(commands, contents or repeat(None), strict=False)
+            ]
             self._write(batch, outcomes)
         except BaseException:
             self._recall()
             raise
         return outcomes
 
-    def _answer(self, command: Command, batch: Batch) -> Outcome:
+    def _answer(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
         try:
-            return self._execute(command, batch)
+            return self._execute(command, content, batch)
         except errors.Refusal as refusal:  # before it was decided: not journaled
             return self._outcome(command, command.at, refusal, (), batch)
         except errors.LedgerError:
@@ -116,12 +123,13 @@ class Ledger(Application[str]):
             message = f"{command.name} {command.command_id}: {type(error).__name__}: {error}"
             raise errors.CommandDefect(message, command) from error
 
-    def _execute(self, command: Command, batch: Batch) -> Outcome:
+    def _execute(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
         terms_id = command.terms_named
         if terms_id is not None and terms_id not in self.book:
             raise errors.Invalid(f"terms: no terms are named {terms_id!r}")
-        content = self.codec.command_content(command)
+        if content is None:
+            content = self.codec.command_content(command)
         digest = self.codec.command_digest(command, content)
         key = (command.subject, command.command_id)
         before = batch.decided.get(key)

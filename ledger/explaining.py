@@ -13,7 +13,6 @@ from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.store.codec import Codec
-from ledger.store.schemas import FINGERPRINT_BYTES
 
 _CLOCK = "clock"
 _OWN_ARE_DUE = "AdvanceTime"
@@ -37,28 +36,6 @@ class Entry(NamedTuple):
     first_event: int
     event_count: int
     chain: bytes
-
-
-def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
-    """The instant that a command stated, if it stated one, and the rest of its Avro body.
-
-    `at` is the first field, a union of null and long. Raises ValueError or IndexError where the bytes are no command.
-    """
-    position = FINGERPRINT_BYTES
-    branch = state[position]
-    position += 1
-    if branch == 0:
-        return None, state[position:]
-    if branch != 2:  # noqa: PLR2004 - the union's second branch, as Avro writes it
-        raise ValueError("neither null nor an instant")
-    shift = value = 0
-    while True:
-        byte = state[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the varint's last byte
-            return (value >> 1) ^ -(value & 1), state[position:]
 
 
 class Explanation:

@@ -23,9 +23,9 @@ from ledger.domain.line import Line
 from ledger.domain.money import imbalance
 from ledger.domain.number import Number
 from ledger.domain.terms import TermsBook
-from ledger.explaining import Entry, Explanation, stated_at_and_content
+from ledger.explaining import Entry, Explanation
 from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
-from ledger.store.codec import Codec
+from ledger.store.codec import Codec, stated_at_and_content
 from ledger.store.layout import check_format, fold_digest
 from ledger.store.reading import PARTITION, connect, intelligible
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema

@@ -17,6 +17,7 @@ DAY = 86_400 * SECOND
 """Microseconds in 24 hours (which is how lateness is measured, not local days)."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - adding to a naive one is twice as fast
 _EPOCH_DAY = date(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _INSTANT = re.compile(
@@ -43,8 +44,7 @@ def parse_instant(text: str) -> int:
 
 def format_instant(instant: int) -> str:
     """The instant in UTC by RFC 3339, with a fraction only where there is one."""
-    moment = EPOCH + timedelta(microseconds=instant)
-    return moment.replace(tzinfo=None).isoformat() + "Z"
+    return (_UTC_EPOCH + timedelta(microseconds=instant)).isoformat() + "Z"
 
 
 def parse_day(text: str) -> date:

@@ -36,7 +36,7 @@ class Codec:
     def __init__(self) -> None:
         self._events = {name: (s.fingerprint, s.parsed) for name, s in load("events").items()}
         self._commands = {
-            name.rpartition(".")[2]: (s.fingerprint, s.parsed, s.without("at"))
+            name.rpartition(".")[2]: (s.fingerprint, s.parsed, s.without("at"), name.encode() + s.fingerprint)
             for name, s in load("commands").items()
         }
         outcome = load("replies")[_OUTCOME]
@@ -102,8 +102,7 @@ class Codec:
 
     def command_digest(self, command: Command, content: bytes) -> bytes:
         """SHA-256 that names what a command asks, whenever it asks."""
-        mark = self._commands[command.name][0]
-        return hashlib.sha256(b"ledger.command." + command.name.encode() + mark + content).digest()
+        return hashlib.sha256(self._commands[command.name][3] + content).digest()
 
     def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
         """`fingerprint ‖ body` of a command as it came: with its `at` only where one was stated."""
@@ -112,14 +111,23 @@ class Codec:
 
     def command(self, name: str, state: bytes, at: int) -> Command:
         """A command as it was taken: `at` fills in where none was stated."""
-        mark, parsed, _ = self._commands[name]
+        mark, parsed, _, _ = self._commands[name]
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
         writer = parsed if state.startswith(mark) else self.schema(state[:FINGERPRINT_BYTES]).parsed
         record: Any = schemaless_reader(body, writer, None if writer is parsed else parsed)
+        if body.tell() != len(state):
+            raise ValueError("there are bytes after the command")
         if record["at"] is None:
             record["at"] = at
         return COMMANDS[name](**record)
+
+    def written_content(self, name: str, state: bytes) -> bytes | None:
+        """What `command_content` would give for a command, taken from its bytes; None where another release wrote them.
+
+        No command holds arrays or maps, so whoever wrote it by the same schema wrote the same bytes.
+        """
+        return stated_at_and_content(state)[1] if state.startswith(self._commands[name][0]) else None
 
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""
@@ -128,6 +136,28 @@ class Codec:
         out.write(mark)
         schemaless_writer(out, parsed, record)
         return out.getvalue()
+
+
+def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
+    """The instant that a command stated, if it stated one, and the rest of its Avro body.
+
+    `at` is the first field, a union of null and long. Raises ValueError or IndexError where the bytes are no command.
+    """
+    position = FINGERPRINT_BYTES
+    branch = state[position]
+    position += 1
+    if branch == 0:
+        return None, state[position:]
+    if branch != 2:  # noqa: PLR2004 - the union's second branch, as Avro writes it
+        raise ValueError("neither null nor an instant")
+    shift = value = 0
+    while True:
+        byte = state[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:  # noqa: PLR2004 - the varint's last byte
+            return (value >> 1) ^ -(value & 1), state[position:]
 
 
 def _zigzag(value: int) -> bytes:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +24,17 @@ from ledger.store.lock import WriterLock
 from ledger.store.schemas import KINDS, RecordSchema, load
 
 _REMEMBERED_DIGESTS = 200_000
+_KEYS_AT_ONCE = 100
+
+
+@cache
+def _answered_among(count: int) -> str:
+    """The statement that finds what was answered to so many (subject, command_id)."""
+    keys = ",".join(["(?,?)"] * count)
+    return (
+        "SELECT subject, command_id, command_digest, at, code, message, ordinal, first_event, event_count"  # noqa: S608 - question marks only
+        f" FROM (VALUES {keys}) AS wanted JOIN journal ON subject=column1 AND command_id=column2"
+    )
 
 
 class Pool(library.SQLiteConnectionPool):
@@ -198,20 +211,15 @@ class Recorder(library.SQLiteApplicationRecorder):
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
         found: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
+        left = iter(keys)
         with self._reading() as cursor:
-            for key in keys:
-                cursor.execute(
-                    "SELECT command_digest, at, code, message, ordinal, first_event, event_count"
-                    " FROM journal WHERE subject=? AND command_id=?",
-                    key,
-                )
-                row = cursor.fetchone()
-                if row is not None:
-                    digest, at, code, message, ordinal, first, count = row
+            while some := tuple(islice(left, _KEYS_AT_ONCE)):
+                cursor.execute(_answered_among(len(some)), tuple(chain.from_iterable(some)))
+                for subject, id_, digest, at, code, message, ordinal, first, count in cursor.fetchall():
                     status = ACCEPTED if code is None else REFUSED
                     events = self._references(cursor, first, count)
-                    outcome = Outcome(key[1], status, code, message, events, self.partition, ordinal, at)
-                    found[key] = (digest, outcome)
+                    outcome = Outcome(id_, status, code, message, events, self.partition, ordinal, at)
+                    found[subject, id_] = (digest, outcome)
         return found
 
     def _references(self, cursor: library.SQLiteCursor, first: int, count: int) -> tuple[EventReference, ...]:

@@ -76,10 +76,11 @@ def test_what_does_not_decode_goes_to_the_dead_topic(new_log: NewLog) -> None:
             (key, b"\0\0\0\0\1", 0),
             (key, good[:7], 0),
             (key, b"\0\x7f\xff\xff\xff" + good[5:], 0),
+            (key, good + b"\0", 0),
             (key, good, 0),
         )
         barrier(settings)
-    assert answers(settings) == [("", "defect")] * 6 + [("1", None), ("last", None)]
+    assert answers(settings) == [("", "defect")] * 7 + [("1", None), ("last", None)]
     dead = list(committed(settings, settings.dead))
     assert [record.value for record in dead][:3] == [b"not avro", None, b""]
     assert all(dict(record.headers)["ledger_reason"] for record in dead)

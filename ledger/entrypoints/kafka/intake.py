@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,14 @@ _MILLISECOND = 1000
 _UNSTATED = -(2**62)
 
 
+class Taken(NamedTuple):
+    """A record, the command that is to be decided, if there is one, and its content, where it came in this form."""
+
+    received: Received
+    command: Command | None = None
+    content: bytes | None = None
+
+
 class Intake:
     """What a writer makes of the records of one partition. `played` logs take a command's own time."""
 
@@ -31,36 +39,34 @@ class Intake:
         self._partitions = partitions
         self._played = played
 
-    def take(self, record: Any, head: int) -> tuple[Received, Command | None]:  # noqa: ANN401 - kafka-python's
-        """The record, and the command that is to be decided, if there is one. Raises RegistryUnreachable."""
+    def take(self, record: Any, head: int) -> Taken:  # noqa: ANN401 - kafka-python's
+        """What a record holds. Raises RegistryUnreachable."""
         key = record.key or b""
         subject = key.decode("utf-8", "replace")
         received = Received(record.offset, record.key, record.value, subject, None)
         try:
-            command = self._decode(record)
+            command, content = self._decode(record)
         except RegistryUnreachable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no command
-            return self.defect(
-                received, "", f"cannot be decoded: {type(error).__name__}: {error}", head
-            ), None
+            return self.defect(received, "", f"cannot be decoded: {type(error).__name__}: {error}", head)
         appended = record.timestamp * _MILLISECOND
         try:
             self._check(command, key, record.partition)
-            return received, self._dated(command, appended)
+            return Taken(received, self._dated(command, appended), content)
         except Invalid as refusal:
             outcome = self._refused(command.command_id, refusal.code, refusal.message, head, appended)
-            return received._replace(outcome=outcome), None
+            return Taken(received._replace(outcome=outcome))
 
-    def defect(self, received: Received, command_id: str, reason: str, head: int) -> Received:
+    def defect(self, received: Received, command_id: str, reason: str, head: int) -> Taken:
         """The record as one that goes to the dead topic."""
         outcome = self._refused(command_id, CommandDefect.code, reason, head, 0)
-        return received._replace(outcome=outcome, dead=reason)
+        return Taken(received._replace(outcome=outcome, dead=reason))
 
     def _refused(self, command_id: str, code: str, message: str, head: int, at: int) -> Outcome:
         return Outcome(command_id, REFUSED, code, message, (), self._partition, head, at)
 
-    def _decode(self, record: Any) -> Command:  # noqa: ANN401
+    def _decode(self, record: Any) -> tuple[Command, bytes | None]:  # noqa: ANN401
         if record.value is None:
             raise ValueError("the record has no value")
         schema, state = self._ids.from_wire(record.value)
@@ -68,7 +74,7 @@ class Intake:
         if name not in COMMANDS or name == schema.name:
             raise LedgerError(f"{schema.name} is no command of this release")
         self._codec.learn([schema])
-        return self._codec.command(name, state, _UNSTATED)
+        return self._codec.command(name, state, _UNSTATED), self._codec.written_content(name, state)
 
     def _dated(self, command: Command, appended: int) -> Command:
         """The command at the instant at which it is taken: on a live log its record's LogAppendTime. Raises Invalid."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from ledger.application import Ledger
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
-from ledger.entrypoints.kafka.intake import Intake
+from ledger.entrypoints.kafka.intake import Intake, Taken
 from ledger.errors import CommandDefect
 from ledger.outcomes import Outcome
 from ledger.store.codec import AvroMapper
@@ -55,11 +55,12 @@ class OwnedPartition:
         head = self.recorder.max_notification_id() or 0
         taken = [self._intake.take(record, head) for record in records]
         while True:
-            received = [one for one, _ in taken]
-            commands = [command for _, command in taken if command is not None]
+            received = [one.received for one in taken]
+            commands = [one.command for one in taken if one.command is not None]
+            contents = [one.content for one in taken if one.command is not None]
             self.recorder.delivery = Delivery(received, group, meanwhile)
             try:
-                decided = self.ledger.execute(commands)
+                decided = self.ledger.execute(commands, contents)
             except CommandDefect as defect:
                 taken = self._without(taken, cast("Command", defect.command), str(defect), head)
                 continue
@@ -71,19 +72,17 @@ class OwnedPartition:
                 [one for one in received if one.dead is not None],
             )
 
-    def _without(
-        self, taken: list[tuple[Received, Command | None]], faulty: Command, reason: str, head: int
-    ) -> list[tuple[Received, Command | None]]:
+    def _without(self, taken: list[Taken], faulty: Command, reason: str, head: int) -> list[Taken]:
         """The same without the command that made the code fail. Raises CommandDefect where it is a policy's."""
         if faulty.INTERNAL:
             raise CommandDefect(
                 f"{reason}; what must follow from a recorded event cannot be left out", faulty
             )
         return [
-            (self._intake.defect(received, faulty.command_id, reason, head), None)
-            if command is faulty
-            else (received, command)
-            for received, command in taken
+            self._intake.defect(one.received, faulty.command_id, reason, head)
+            if one.command is faulty
+            else one
+            for one in taken
         ]
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.store.kafka.records import Header, Outgoing
+from ledger.store.kafka.records import Outgoing
 
 _LARGE = 500_000
 """Bytes of a record that kafka-python is to look at by itself: it may be larger than a broker takes."""
@@ -81,8 +81,8 @@ def encode(records: Iterable[Outgoing], first: int, room: int) -> list[bytes]:
         # Attributes, and the timestamp of the batch's first record: the broker dates them all.
         parts = [b"\0\0", _varint(offset), _varint(len(key)), key, _varint(len(value)), value]
         parts.append(_varint(len(headers)))
-        for header in headers:
-            parts += _header(header)
+        for name, content in headers:
+            parts += _name(name), _varint(len(content)), content
         body = b"".join(parts)
         record = _varint(len(body)) + body
         room -= len(record)
@@ -90,11 +90,6 @@ def encode(records: Iterable[Outgoing], first: int, room: int) -> list[bytes]:
             break
         encoded.append(record)
     return encoded
-
-
-def _header(header: Header) -> tuple[bytes, bytes, bytes]:
-    name, value = header
-    return _name(name), _varint(len(value)), value
 
 
 @cache

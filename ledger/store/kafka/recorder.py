@@ -191,14 +191,16 @@ class KafkaRecorder(Mirror):
         journal: Sequence[JournalEntry],
         outcomes: Sequence[Outcome],
     ) -> list[Outgoing]:
-        entries = {(entry.subject, entry.command_id): entry for entry in journal}
-        left = iter(outcomes)
+        entries, left = iter(journal), iter(outcomes)
         answers = []
         for record in delivery.received:
-            outcome = record.outcome or next(left)
-            entry = None
-            if outcome.status != REPEATED and outcome.code not in NOT_JOURNALED and record.dead is None:
-                entry = entries.get((record.subject, outcome.command_id))
+            outcome, entry = record.outcome, None
+            if outcome is None:
+                outcome = next(left)
+                if outcome.status != REPEATED and outcome.code not in NOT_JOURNALED:
+                    entry = next(entries)
+                    if entry.command_id != outcome.command_id:
+                        raise AssertionError(f"{entry.command_id} was journaled for {outcome.command_id}")
             value = self._replies.value(Reply(outcome, record.subject, record.offset, entry))
             answers.append(Outgoing(record.key or b"", value, []))
             if record.dead is not None:
