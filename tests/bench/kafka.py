@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import statistics
 import time
 from collections.abc import Sequence
@@ -261,7 +260,7 @@ def take_over(folder: Path, events: int) -> list[Figure]:
         k.until(lambda: bool(one.serving or other.serving))
         serving, standby = sorted(both, key=lambda writer: -writer.serving.get(0, 0))
         begin = time.monotonic()
-        serving.end(signal.SIGKILL)
+        serving.kill()
         k.until(lambda: standby.serving.get(0, 0) > begin)
         seconds = standby.serving[0] - begin
         standby.end()

@@ -7,7 +7,6 @@ import json
 import logging
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import structlog
 from kafka import KafkaConsumer, KafkaProducer
@@ -35,6 +34,7 @@ from ledger.store.kafka.recorder import Received, partition_of
 from ledger.store.kafka.registry import schema_ids
 from ledger.terms import bundled
 from tests.bench import population as p
+from tests.processes import Process
 from tests.servers import kafka_address, registry_address
 
 _PATIENCE = 120
@@ -91,15 +91,14 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(_LOOK)
 
 
-class TimedWriter:
+class TimedWriter(Process):
     """A writer that serves until it is ended. `serving` has the instant at which it began to, by partition."""
 
     def __init__(self, log: KafkaSettings, name: str = "") -> None:
         self.log = replace(log, mirrors=log.mirrors / name)
         self.serving: dict[int, float] = {}
         stated = asdict(self.log) | {"mirrors": str(self.log.mirrors)}
-        arguments = [sys.executable, "-m", __name__, json.dumps(stated)]
-        self._process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        super().__init__(__name__, json.dumps(stated))
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -120,17 +119,17 @@ class TimedWriter:
                 return False
             return (last or 0) >= events
 
-    def end(self, number: int = signal.SIGTERM) -> None:
-        """Ends the process."""
-        self._process.send_signal(number)
+    # What it prints is the thread's to read: these two only await its end.
+
+    def end(self) -> None:
+        """Asks it to end, and returns once it has."""
+        self._process.terminate()
         self._process.wait()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self.end(signal.SIGKILL)
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._process.kill()
+        self._process.wait()
 
 
 def _write(stated: str) -> None:
