@@ -13,13 +13,14 @@ from ledger.application import Ledger
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
+from ledger.findings import Report
 from ledger.outcomes import Outcome
 from ledger.settings import Settings
 from ledger.store import backup
 from ledger.store.backup import Copy
 from ledger.store.reading import SqliteReader
 from ledger.store.sqlite import Factory, Recorder
-from ledger.verification import Progress, Report
+from ledger.verification import Progress
 from projections.direct import DirectQueries
 from projections.partitions import PartitionedQueries, Partitions
 from projections.queries import ProjectionBehind, Queries

@@ -17,6 +17,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
+from ledger.findings import Finding, Report
 from ledger.settings import Settings
 from ledger.store.codec import Codec
 from ledger.store.kafka import mirror, topics
@@ -28,7 +29,7 @@ from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
-from ledger.verification import Finding, Report, verify
+from ledger.verification import verify
 
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""

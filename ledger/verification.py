@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
 from eventsourcing.sqlite import SQLiteCursor
@@ -24,14 +23,13 @@ from ledger.domain.money import imbalance
 from ledger.domain.number import Number
 from ledger.domain.terms import TermsBook
 from ledger.explaining import Entry, Explanation
-from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
+from ledger.findings import Finding, Report
+from ledger.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.seals import Seals
 from ledger.store.codec import Codec, stated_at_and_content
 from ledger.store.layout import check_format, fold_digest
 from ledger.store.reading import PARTITION, connect, intelligible
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
-
-MOST_FINDINGS = 1000
-"""Findings that a report spells out; the rest is counted."""
 
 Progress = Callable[[int, int], None]
 """Is told how many events are done, of how many."""
@@ -49,85 +47,6 @@ _ENTRY_TYPES = {
     for code in (str, type(None))
     for message in (str, type(None))
 }
-_SEAL_TYPES = {(int, int, int, bytes)}
-
-
-class Finding(NamedTuple):
-    """Something that is wrong, and where: the table, and as far as it applies the position, account and version."""
-
-    what: str
-    table: str
-    position: str | None = None
-    account: str | None = None
-    version: int | None = None
-
-    def __str__(self) -> str:
-        version = None if self.version is None else f"version {self.version}"
-        places = (self.table, self.position, self.account, version)
-        return " ".join(place for place in places if place) + f": {self.what}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding, field by field."""
-        return self._asdict()
-
-
-@dataclass(slots=True)
-class Report:
-    """What was read, and everything that is wrong with it. `seal` is the digest over all that was ever written."""
-
-    path: str
-    events: int = 0
-    entries: int = 0
-    numbers: int = 0
-    seals: int = 0
-    seal: bytes = NO_CHAIN
-    closed_through: int | None = None
-    findings: list[Finding] = field(default_factory=list)
-    found: int = 0
-    forwarded: set[str] = field(default_factory=set)
-    """Commands that had to follow in another partition, and"""
-    arrived: set[str] = field(default_factory=set)
-    """those that came from one."""
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.found == 0
-
-    def join(self, other: Report) -> None:
-        """Takes in the report of another partition; its seal is told by itself."""
-        self.events += other.events
-        self.entries += other.entries
-        self.numbers += other.numbers
-        self.seals += other.seals
-        closed = (self.closed_through, other.closed_through)
-        self.closed_through = None if None in closed else min(filter(None, closed))
-        self.forwarded |= other.forwarded
-        self.arrived |= other.arrived
-        self.found += other.found
-        self.findings = [*self.findings, *other.findings][:MOST_FINDINGS]
-
-    def add(self, finding: Finding) -> None:
-        """Counts a finding, and keeps it unless there are too many."""
-        self.found += 1
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(finding)
-
-    def to_json(self) -> dict[str, Any]:
-        """The report, with `found` of which `findings` are the first."""
-        closed = self.closed_through
-        return {
-            "log": self.path,
-            "clean": self.clean,
-            "events": self.events,
-            "entries": self.entries,
-            "numbers": self.numbers,
-            "seals": self.seals,
-            "seal": self.seal.hex(),
-            "closed_through": None if closed is None else format_instant(closed),
-            "found": self.found,
-            "findings": [finding.to_json() for finding in self.findings],
-        }
 
 
 def verify(
@@ -186,7 +105,7 @@ class _Verification:
     def run(self, progress: Progress | None) -> None:
         self._file()
         self._schemas()
-        self.seals = _Seals(
+        self.seals = Seals(
             self._rows("SELECT seal, events, entries, digest FROM seals ORDER BY seal"), self.report
         )
         self.snapshots = self._snapshot_versions()
@@ -461,65 +380,3 @@ class _Verification:
             folded = current if current and current.id == event.account else line.former[event.account]
         if topic != f"snapshot/{type(folded).__name__}" or state != msgspec.msgpack.encode(folded):
             yield "its snapshot is not what the events add up to"
-
-
-class _Seals:
-    """Each seal is the digest over everything that one transaction wrote, and over the seal before."""
-
-    def __init__(self, rows: Iterator[tuple[Any, ...]], report: Report) -> None:
-        self._rows = rows
-        self._report = report
-        self._events: list[bytes] = []
-        self._entries: list[bytes] = []
-        self._sealed = (0, 0)
-        self._next = self._following()
-
-    def event(self, digest: bytes) -> None:
-        self._events.append(digest)
-        self._check()
-
-    def entry(self, chain: bytes) -> None:
-        self._entries.append(chain)
-        self._check()
-
-    def end(self) -> None:
-        """Everything is sealed, and nothing else is."""
-        if self._next is not None:
-            what = f"it covers {self._next[1]} events and {self._next[2]} entries; they are not all there"
-            self._find(self._next[0], what)
-        elif self._events or self._entries:
-            what = f"{len(self._events)} events and {len(self._entries)} entries at the end are under no seal"
-            self._find(None, what)
-
-    def _following(self) -> tuple[Any, ...] | None:
-        for row in self._rows:
-            self._report.seals += 1
-            if tuple(map(type, row)) not in _SEAL_TYPES:
-                self._find(row[0], "a column holds a value of another kind")
-                continue
-            if row[0] != self._report.seals:
-                self._find(row[0], f"seal {self._report.seals} is missing")
-                self._report.seals = row[0]
-            return row
-        return None
-
-    def _check(self) -> None:
-        while self._next is not None:
-            seal, events, entries, digest = self._next
-            new_events, new_entries = events - self._sealed[0], entries - self._sealed[1]
-            if len(self._events) < new_events or len(self._entries) < new_entries:
-                return
-            if new_events < 0 or new_entries < 0 or not (new_events or new_entries):
-                self._find(seal, "it covers nothing that the seal before does not")
-            new_events, new_entries = max(new_events, 0), max(new_entries, 0)
-            expected = seal_digest(self._report.seal, self._events[:new_events], self._entries[:new_entries])
-            if expected != digest:
-                self._find(seal, "its digest is not that of what the transaction wrote")
-            del self._events[:new_events]
-            del self._entries[:new_entries]
-            self._sealed = (events, entries)
-            self._report.seal = digest
-            self._next = self._following()
-
-    def _find(self, seal: int | None, what: str) -> None:
-        self._report.add(Finding(what, "seals", None if seal is None else f"seal {seal}"))

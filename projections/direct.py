@@ -18,12 +18,8 @@ from ledger.domain.account import Account
 from ledger.domain.calendar import format_instant
 from ledger.domain.line import Cause, Line
 from ledger.errors import QueryRefused
-from projections.queries import (
-    CUSTOMER_ACCOUNT,
-    OPERATOR_UNITS,
-    SUBJECT,
+from projections.answers import (
     Balance,
-    BeforeTheLog,
     BlockAnswer,
     Enquiry,
     Head,
@@ -31,14 +27,20 @@ from projections.queries import (
     HistoryLine,
     HistoryRefusal,
     InTransit,
-    KnownBeyondNow,
     LogLine,
     OutcomeAnswer,
     States,
     TrialBalance,
+    UsageAnswer,
+)
+from projections.queries import (
+    CUSTOMER_ACCOUNT,
+    OPERATOR_UNITS,
+    SUBJECT,
+    BeforeTheLog,
+    KnownBeyondNow,
     UnknownCommand,
     UnknownThen,
-    UsageAnswer,
 )
 from projections.reader import Decided, LogReader, LogSnapshot
 

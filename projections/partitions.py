@@ -14,20 +14,19 @@ from typing import Any, Protocol, TypeVar, cast
 
 from ledger.domain.events import LogCreated
 from ledger.domain.terms import TermsBook
-from projections.direct import DirectQueries
-from projections.queries import (
+from projections.answers import (
     Balance,
-    BeforeTheLog,
     Enquiry,
     Head,
     HistoryLine,
     InTransit,
     LogLine,
     OutcomeAnswer,
-    Queries,
     States,
     TrialBalance,
 )
+from projections.direct import DirectQueries
+from projections.queries import BeforeTheLog, Queries
 from projections.reader import Decided, LogReader, LogSnapshot, Recorded
 
 PartitionOf = Callable[[str], int]

@@ -13,6 +13,20 @@ from ledger.domain.account import Account
 from ledger.domain.calendar import format_instant
 from ledger.errors import QueryRefused
 from projections import desk
+from projections.answers import (
+    Balance,
+    BlockAnswer,
+    Enquiry,
+    Head,
+    HistoryLine,
+    InTransit,
+    Listed,
+    LogLine,
+    OutcomeAnswer,
+    States,
+    TrialBalance,
+    UsageAnswer,
+)
 from projections.balances import class_of
 from projections.blocks import Standing
 from projections.database import Database
@@ -20,23 +34,11 @@ from projections.queries import (
     CUSTOMER_ACCOUNT,
     OPERATOR_UNITS,
     SUBJECT,
-    Balance,
     BeforeTheLog,
-    BlockAnswer,
-    Enquiry,
-    Head,
-    HistoryLine,
-    InTransit,
     KnownBeyondNow,
-    Listed,
-    LogLine,
-    OutcomeAnswer,
     ProjectionBehind,
     Queries,
-    States,
-    TrialBalance,
     UnknownThen,
-    UsageAnswer,
 )
 from projections.timeline import Span, timeline
 from projections.trial_balance import Day, by_day

@@ -15,8 +15,7 @@ from ledger.observing import PERSONAL, without_persons
 from ledger.outcomes import Outcome
 from ledger.store.reading import SqliteReader
 from projections.health import status
-from tests.given import ledger_on
-from tests.kafka.seen import population
+from tests.kafka.seen import embedded, population
 from tests.projections.histories import a_log, commands, play
 from tests.projections.stored import database, projected
 
@@ -61,8 +60,7 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
 
 def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
-    with ledger_on(path) as ledger:
-        ledger.execute(population(60, 3))
+    embedded(path, population(60, 3))
     metrics = MirrorMetrics({0: path}, lambda: 40 * 366 * DAY)
     families = {family.name: family for family in metrics.collect()}
     assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]

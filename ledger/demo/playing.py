@@ -18,7 +18,8 @@ from ledger.errors import REFUSALS
 from ledger.settings import Settings
 from ledger.simulation import LAPSING, end_of, simulate
 from ledger.verification import verify
-from projections.queries import Enquiry, HistoryEvent, HistoryLine, Queries
+from projections.answers import Enquiry, HistoryEvent, HistoryLine
+from projections.queries import Queries
 
 _HOUR = DAY // 24
 _STATES = ("inactive", "active", "grace", "waiting", "deactivated", "expired", "terminated")

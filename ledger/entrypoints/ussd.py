@@ -8,7 +8,7 @@ from datetime import date
 from ledger.domain.account import ACTIVE, GRACE, INACTIVE, WAITING
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
-from projections.queries import Enquiry
+from projections.answers import Enquiry
 
 _KILOBYTE = 1024
 

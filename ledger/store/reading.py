@@ -252,9 +252,9 @@ class SqliteSnapshot:
         )
         last = start - 1
         while last < end:
-            columns = Columns(
-                self._rows(statement, (last, min(last + size, end))), self._reader.codec, self.decode
-            )
+            with intelligible(self.path):
+                rows = self.connection.execute(statement, (last, min(last + size, end)))
+                columns = Columns(rows, self._reader.codec, self.decode)
             if not columns.last:
                 return
             yield columns

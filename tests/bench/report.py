@@ -38,8 +38,21 @@ def paired(
     at_least: str = "",
     inverse: bool = False,
 ) -> Figure:
-    """Runs both in turn; `inverse` where less is better (the ratio then is baseline over ours)."""
+    """Runs both in turn."""
     pairs = [(ours(), theirs()) for _ in range(runs)]
+    return of_pairs(what, unit, baseline_name, pairs, at_least=at_least, inverse=inverse)
+
+
+def of_pairs(
+    what: str,
+    unit: str,
+    baseline_name: str,
+    pairs: Sequence[tuple[float, float]],
+    *,
+    at_least: str = "",
+    inverse: bool = False,
+) -> Figure:
+    """Runs that measured ours and the baseline; `inverse` where less is better (the ratio is baseline over ours)."""
     ratios = [b / a if inverse else a / b for a, b in pairs]
     return Figure(
         what,

@@ -15,7 +15,7 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from tests.bench import population as p
-from tests.bench.report import Figure, paired
+from tests.bench.report import Figure, of_pairs, paired
 
 _SUBSCRIBERS = 1000
 
@@ -123,17 +123,9 @@ def single(folder: Path, runs: int, count: int) -> list[Figure]:
     figures = []
     for name, rank in (("p50", 0.50), ("p99", 0.99)):
         pairs = [(_rank(ours, rank) * 1e6, _rank(theirs, rank) * 1e6) for ours, theirs in taken]
-        figures.append(
-            Figure(
-                f"one durable command at a time, {name}",
-                "µs",
-                statistics.median(a for a, _ in pairs),
-                f"sqlite3 committing one row of the same size, {name}",
-                statistics.median(b for _, b in pairs),
-                statistics.median(b / a for a, b in pairs),
-                "0.3",
-            )
-        )
+        what = f"one durable command at a time, {name}"
+        baseline = f"sqlite3 committing one row of the same size, {name}"
+        figures.append(of_pairs(what, "µs", baseline, pairs, at_least="0.3", inverse=True))
     return figures
 
 

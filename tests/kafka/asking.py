@@ -9,9 +9,8 @@ from pathlib import Path
 from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from tests.given import ledger_on
 from tests.kafka.running import PATIENCE
-from tests.kafka.seen import in_chunks, in_file, population, seen
+from tests.kafka.seen import embedded, in_file, population, seen
 
 
 class Asking:
@@ -38,7 +37,5 @@ class Asking:
         """Every answer, every event and every digest is that of an uninterrupted run."""
         self._thread.join(2 * PATIENCE)
         assert self.is_answered
-        with ledger_on(self._file) as ledger:
-            expected = [o for chunk in in_chunks(self.commands, 500) for o in ledger.execute(chunk)]
-        assert self.outcomes == expected
+        assert self.outcomes == embedded(self._file, self.commands)
         assert seen(self._settings).accounts == in_file(self._file) == in_file(self._settings.mirror(0))

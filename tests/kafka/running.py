@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
+from tests.processes import Process
 
 PATIENCE = 60.0
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
@@ -64,54 +61,18 @@ def started(
         raise failed[0]
 
 
-class WriterProcess:
+class WriterProcess(Process):
     """A writer as a process of its own."""
 
     def __init__(self, settings: KafkaSettings, **options: Any) -> None:
         stated = asdict(settings) | {"mirrors": str(settings.mirrors)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kafka.process", json.dumps(stated), json.dumps(options)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        super().__init__(
+            "tests.kafka.process", json.dumps(stated), json.dumps(options), stderr=subprocess.PIPE
         )
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def await_serving(self, partitions: int = 1) -> Self:
         """Returns once the writer serves that many partitions more."""
-        assert self._process.stdout is not None
         for _ in range(partitions):
-            line = self._process.stdout.readline()
+            line = self.line()
             assert line.startswith("serving"), line + self.ended()[1]
         return self
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """Ends the process at once, as a crash of the machine would."""
-        self._process.kill()
-        self._process.communicate()
-
-    def stop(self) -> tuple[int, str]:
-        """Asks the process to end; returns its exit code and what it said."""
-        if self._process.poll() is None:
-            self._process.terminate()
-        return self.ended()
-
-    def ended(self) -> tuple[int, str]:
-        """The exit code and what it said, once it has ended."""
-        _, said = self._process.communicate(timeout=PATIENCE)
-        return self._process.returncode, said
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()

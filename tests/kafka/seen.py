@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,15 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.domain.commands import Command
+from ledger.domain.terms import Terms
 from ledger.entrypoints.forms import CommandReader
 from ledger.journal import NO_CHAIN, event_digest
+from ledger.outcomes import Outcome
 from ledger.simulation import commands
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry import schema_ids
+from tests.given import BUNDLED, ledger_on
 
 Accounts = dict[str, list[tuple[int, str, bytes, bytes]]]
 """Each account's events: version, type, `fingerprint ‖ body`, digest."""
@@ -90,6 +93,14 @@ def _per_unit(balances: dict[tuple[str, str], int]) -> dict[str, int]:
     for (_, unit), amount in balances.items():
         sums[unit] += amount
     return sums
+
+
+def embedded(
+    path: Path, commands: Sequence[Command], terms: Iterable[Terms] = BUNDLED.values()
+) -> list[Outcome]:
+    """The outcomes of the same commands on an embedded log."""
+    with ledger_on(path, terms) as ledger:
+        return [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
 
 
 def in_file(path: Path) -> Accounts:

@@ -10,10 +10,9 @@ import msgspec
 from ledger.entrypoints.forms import CommandReader
 from ledger.store.kafka.client import KafkaClient
 from ledger.terms import load
-from tests.given import ledger_on
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import PATIENCE, writing
-from tests.kafka.seen import in_chunks, in_file, seen
+from tests.kafka.seen import embedded, in_file, seen
 from tests.real import paysim
 from tests.real.replay import TERMS
 from tests.shared import shared_file
@@ -25,8 +24,7 @@ def test_every_record_brings_about_the_same_events(new_log: NewLog, tmp_path: Pa
     commands = [reader.from_json(msgspec.json.encode(record)) for record in records]
     terms = [load(TERMS / f"{paysim.TERMS}.toml")]
     file = tmp_path / "log.db"
-    with ledger_on(file, terms) as ledger:
-        expected = [outcome for chunk in in_chunks(commands, 1000) for outcome in ledger.execute(chunk)]
+    expected = embedded(file, commands, terms)
     log = new_log()
     with writing(log, terms), closing(KafkaClient(log, stated_at=True, timeout=PATIENCE)) as client:
         outcomes = client.execute(commands)

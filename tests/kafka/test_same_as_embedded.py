@@ -10,18 +10,11 @@ from typing import Any
 
 from ledger.domain.commands import AdvanceTime, Command, TransferCredit
 from ledger.journal import NO_CHAIN
-from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.recorder import partition_of
-from tests.given import ledger_on
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
-from tests.kafka.seen import in_chunks, in_file, of_accounts, population, seen, table
-
-
-def embedded(path: Path, commands: list[Command]) -> list[Outcome]:
-    with ledger_on(path) as ledger:
-        return [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
+from tests.kafka.seen import embedded, in_file, of_accounts, population, seen, table
 
 
 def test_one_partition_is_the_file_row_by_row(new_log: NewLog, tmp_path: Path) -> None:

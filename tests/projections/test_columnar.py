@@ -24,7 +24,7 @@ from projections.health import status
 from projections.rebuild import ForeignArchive, Rebuild
 from projections.runner import Runner
 from tests.given import ledger_on
-from tests.kafka.seen import in_chunks, population
+from tests.kafka.seen import embedded, in_chunks, population
 from tests.projections.histories import BEGIN, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database
 
@@ -55,9 +55,7 @@ def swapped_and_live(
 def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log with a simulated population in it, late uses included."""
     path = tmp_path_factory.mktemp("populated") / "log.db"
-    with ledger_on(path) as ledger:
-        for chunk in in_chunks(population(40, 4), 500):
-            ledger.execute(chunk)
+    embedded(path, population(40, 4))
     return path
 
 

@@ -17,10 +17,9 @@ from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.copying_kafka import KafkaTarget
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.verification import verify
-from tests.given import ledger_on
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
-from tests.kafka.seen import in_chunks, in_file, population, seen, table
+from tests.kafka.seen import embedded, in_file, population, seen, table
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 
@@ -28,9 +27,7 @@ from tests.servers import kafka_servers, run_directory  # noqa: F401
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log with a population in it."""
     path = tmp_path_factory.mktemp("log") / "log.db"
-    with ledger_on(path) as ledger:
-        for chunk in in_chunks(population(30, 2), 500):
-            ledger.execute(chunk)
+    embedded(path, population(30, 2))
     return path
 
 
@@ -147,7 +144,6 @@ def test_commands_that_wait_are_not_passed_over(source: Source, new_log: NewLog,
 
 def test_another_log_is_never_gone_on_with(source: Source, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    with ledger_on(other) as ledger:
-        ledger.execute(population(30, 2, seed=2)[:300])
+    embedded(other, population(30, 2, seed=2)[:300])
     with closing(FileTarget(other, source)) as target, pytest.raises(CopyRefused, match="not the beginning"):
         copy(source, target)

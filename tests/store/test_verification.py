@@ -19,8 +19,9 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing
+from ledger.findings import Report
 from ledger.journal import JournalEntry, event_digest, journal_digest
-from ledger.verification import Report, verify
+from ledger.verification import verify
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 from tests.projections.histories import Step, a_log, closing, commands, opened, play, recorded, steps
 

@@ -20,7 +20,7 @@ from ledger.errors import QueryRefused
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.queries import Listed
+    from projections.answers import Listed
     from projections.stored import StoredQueries
 
 

@@ -16,8 +16,8 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Options, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
 from ledger.errors import TermsInvalid, TermsMissing
+from ledger.findings import Report
 from ledger.settings import Settings
-from ledger.verification import Report
 
 _DIGEST_SHOWN = 12
 

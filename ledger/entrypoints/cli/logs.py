@@ -22,7 +22,8 @@ from ledger.entrypoints.cli.options import Options, now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.settings import Settings
 from ledger.store.backup import Copy
-from projections.queries import BeforeTheLog, LogLine, Queries
+from projections.answers import LogLine
+from projections.queries import BeforeTheLog, Queries
 
 _FOLLOW_SECONDS = 0.5
 

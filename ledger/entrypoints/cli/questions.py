@@ -26,7 +26,8 @@ from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, sa
 from ledger.entrypoints.ussd import enquiry_text
 from ledger.outcomes import EventReference, Outcome
 from ledger.settings import Settings
-from projections.queries import HistoryEvent, HistoryLine, OutcomeAnswer, Queries
+from projections.answers import HistoryEvent, HistoryLine, OutcomeAnswer
+from projections.queries import Queries
 
 _PANEL = "Questions"
 _AMOUNT = frozenset({"amount"})

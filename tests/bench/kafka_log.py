@@ -1,0 +1,224 @@
+"""Logs on Kafka to measure: the servers, writers as processes of their own, and backlogs for them."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.structs import TopicPartition
+
+from ledger import bootstrap
+from ledger.domain.commands import Command
+from ledger.entrypoints.kafka.watching import Watch
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.outcomes import Outcome
+from ledger.store.codec import Codec
+from ledger.store.kafka import topics
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.recorder import Received, partition_of
+from ledger.store.kafka.registry import schema_ids
+from ledger.terms import bundled
+from tests.bench import population as p
+from tests.processes import Process
+from tests.servers import kafka_address, registry_address
+
+_PATIENCE = 120
+_LOOK = 0.2
+"""Seconds between two looks at whether something is done."""
+SUBSCRIBERS = 1000
+SESSION_SECONDS = 10
+PRODUCER = {"acks": "all", "enable_idempotence": True, "linger_ms": 2, "batch_size": 256 << 10}
+
+
+class Servers(NamedTuple):
+    """Where broker and registry answer."""
+
+    bootstrap: str
+    registry: str
+
+    def log(self, folder: Path, partitions: int = 1) -> KafkaSettings:
+        """A log that nobody else uses."""
+        name = f"bench{time.monotonic_ns()}."
+        return KafkaSettings(
+            self.bootstrap, self.registry, folder / name, prefix=name, partitions=partitions, clock="played"
+        )
+
+
+_running = ExitStack()
+atexit.register(_running.close)
+
+
+@cache
+def servers() -> Servers:
+    """A broker and a registry, until this process ends."""
+    return Servers(_running.enter_context(kafka_address()), _running.enter_context(registry_address()))
+
+
+# --- a writer as a process -------------------------------------------------------------------------------------------
+
+
+class _Strict(Watch):
+    """Ends the writer where a command of a benchmark is not accepted."""
+
+    def served(
+        self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float
+    ) -> None:
+        if dead or any(outcome.status != "accepted" for outcome in outcomes):
+            raise AssertionError(outcomes)
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Returns once it has happened. Raises TimeoutError where it does not."""
+    deadline = time.monotonic() + _PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError(happened)
+        time.sleep(_LOOK)
+
+
+class TimedWriter(Process):
+    """A writer that serves until it is ended. `serving` has the instant at which it began to, by partition."""
+
+    def __init__(self, log: KafkaSettings, name: str = "") -> None:
+        self.log = replace(log, mirrors=log.mirrors / name)
+        self.serving: dict[int, float] = {}
+        stated = asdict(self.log) | {"mirrors": str(self.log.mirrors)}
+        super().__init__(__name__, json.dumps(stated))
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            partition, instant = line.split()
+            self.serving[int(partition)] = float(instant)
+
+    def has_mirrored(self, events: int) -> bool:
+        """Whether its mirror of the first partition has so many events."""
+        file = self.log.mirror(0)
+        if not file.exists():
+            return False
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            try:
+                (last,) = connection.execute("SELECT max(ordinal) FROM stored_events").fetchone()
+            except sqlite3.OperationalError:  # it is being made
+                return False
+            return (last or 0) >= events
+
+    # What it prints is the thread's to read: these two only await its end.
+
+    def end(self) -> None:
+        """Asks it to end, and returns once it has."""
+        self._process.terminate()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _write(stated: str) -> None:
+    settings = json.loads(stated)
+    log = KafkaSettings(**(settings | {"mirrors": Path(settings["mirrors"])}))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+    def tell(partition: int) -> None:
+        print(partition, time.monotonic(), flush=True)
+
+    writer = Writer(log, bundled(), on_serving=tell, session_timeout=SESSION_SECONDS, watch=_Strict())
+    signal.signal(signal.SIGTERM, lambda *_: writer.stop())
+    writer.run()
+
+
+# --- backlogs --------------------------------------------------------------------------------------------------------
+
+
+def open_accounts(log: KafkaSettings) -> None:
+    """Every account is opened by a writer, which leaves again."""
+    topics.ensure(log)
+    with TimedWriter(log) as writer:
+        until(lambda: len(writer.serving) == log.partitions)
+        client = KafkaClient(log, stated_at=True)
+        outcomes = client.execute(p.opening(range(SUBSCRIBERS)))
+        client.close()
+        if any(outcome.status != "accepted" for outcome in outcomes):
+            raise AssertionError(outcomes)
+        writer.end()
+
+
+@contextmanager
+def backlog(log: KafkaSettings, commands: Sequence[Command]) -> Iterator[KafkaProducer]:
+    """Commands that nobody sees until the producer's transaction is committed."""
+    codec, ids = Codec(), schema_ids(log)
+    producer = KafkaProducer(
+        bootstrap_servers=log.bootstrap,
+        transactional_id=f"{log.prefix}backlog",
+        transaction_timeout_ms=600_000,
+        **PRODUCER,
+    )
+    producer.init_transactions()
+    producer.begin_transaction()
+    for command in commands:
+        state = codec.command_state(command, codec.command_content(command), stated_at=True)
+        value = ids.to_wire(log.commands, state)
+        key = command.subject.encode()
+        producer.send(log.commands, value, key, [], partition_of(command.subject, log.partitions or 1))
+    producer.flush()
+    try:
+        yield producer
+    finally:
+        producer.close()
+
+
+def uses(count: int, first: int = 0) -> list[Command]:
+    """So many uses of the accounts that are open, from one on."""
+    return [p.usage(index, SUBSCRIBERS) for index in range(first, first + count)]
+
+
+def records(log: KafkaSettings, topic: str, partition: int = 0) -> list[Any]:
+    """Every committed record of a partition."""
+    consumer = new_consumer(log)
+    tp = TopicPartition(topic, partition)
+    consumer.assign([tp])
+    consumer.seek(tp, 0)
+    end = consumer.end_offsets([tp])[tp]
+    found: list[Any] = []
+    while consumer.position(tp) < end:
+        found += consumer.poll(timeout_ms=500).get(tp, ())
+    consumer.close()
+    return found
+
+
+def new_consumer(log: KafkaSettings) -> Any:
+    """Reads what is committed; partitions and places are the caller's."""
+    return KafkaConsumer(
+        bootstrap_servers=log.bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        group_id=None,
+        max_partition_fetch_bytes=4 << 20,
+    )
+
+
+if __name__ == "__main__":
+    bootstrap.collect_rarely()
+    _write(*sys.argv[1:])
