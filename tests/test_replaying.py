@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import commands as c
@@ -15,12 +15,13 @@ from ledger.errors import TermsMissing
 from ledger.replaying import replay
 from ledger.store.reading import SqliteReader
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
+from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps
 
 KNOWN = [*BUNDLED.values(), QUICK]
 
 
-@settings(max_examples=25, deadline=None)
+@often(25)
 @given(steps(), st.integers(1, 30))
 def test_the_same_commands_under_the_same_terms_give_the_same_events(history: list[Step], cut: int) -> None:
     with TemporaryDirectory() as folder:

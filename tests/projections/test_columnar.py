@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 
 from ledger.errors import LogDamaged, SchemaUnknown
 from ledger.store.archive import archives
@@ -25,6 +25,7 @@ from projections.rebuild import ForeignArchive, Rebuild
 from projections.runner import Runner
 from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
+from tests.often import often
 from tests.projections.histories import BEGIN, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database
 
@@ -85,7 +86,7 @@ def test_every_event_there_is_is_rebuilt_from_the_archive_and_the_rest_of_the_lo
         assert contents(rebuilt) == contents(live)
 
 
-@settings(max_examples=15, deadline=None)
+@often(15)
 @given(steps())
 def test_an_archive_gives_the_same_rows_whatever_happened(history: list[Step]) -> None:
     with TemporaryDirectory() as name:

@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from ledger.domain.calendar import DAY
 from ledger.errors import QueryRefused
 from projections.direct import DirectQueries
 from projections.stored import StoredQueries
+from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, recorded, steps
 from tests.projections.stored import NOW, database, direct, projected
 from tests.projections.test_stored import pairs
@@ -139,7 +140,7 @@ def _due(stored: StoredQueries, reference: DirectQueries, then: Moment) -> None:
             assert [one.state for one in life[-2:]] == [change.before, change.after]
 
 
-@settings(max_examples=40, deadline=None)
+@often(40)
 @given(steps(), pairs)
 def test_answers_agree_with_the_log(history: list[Step], moments: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder:

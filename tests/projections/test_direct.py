@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import commands as c
@@ -25,6 +25,7 @@ from projections.answers import HistoryEvent, HistoryRefusal
 from projections.direct import DirectQueries
 from projections.queries import Queries
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, Story, at, rupiah
+from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, QUICK, Step, closing, commands, play, recorded, steps
 
 LATER = at("2045-01-01T00:00:00Z")
@@ -102,7 +103,7 @@ def asked(question: Any, *about: Any, **then: Any) -> Any:
     return [one.to_json() for one in answer] if isinstance(answer, list) else answer.to_json()
 
 
-@settings(max_examples=40, deadline=None)
+@often(40)
 @given(steps(), st.lists(st.tuples(instants, instants), min_size=3, max_size=6))
 def test_answers_equal_those_of_a_naive_reference(history: list[Step], pairs: list[tuple[int, int]]) -> None:
     with a_path() as path:
@@ -149,7 +150,7 @@ def test_answers_equal_those_of_a_naive_reference(history: list[Step], pairs: li
             assert sum(ask.states(**then).accounts.values()) == sum(1 + len(line.former) for line in known)
 
 
-@settings(max_examples=30, deadline=None)
+@often(30)
 @given(steps(), st.integers(1, 25), instants)
 def test_a_forecast_is_what_the_ledger_records_when_the_time_has_come(
     history: list[Step], cut: int, as_of: int
@@ -175,7 +176,7 @@ def _timeless(answer: Any) -> Any:
     return {name: value for name, value in answer.items() if name not in {"known_at", "position", "final"}}
 
 
-@settings(max_examples=30, deadline=None)
+@often(30)
 @given(
     steps(),
     st.lists(st.integers(0, 9), min_size=40, max_size=40),
@@ -209,7 +210,7 @@ def test_no_answer_depends_on_who_looked_when(
                 assert _timeless(answers[0]) == _timeless(answers[1])
 
 
-@settings(max_examples=30, deadline=None)
+@often(30)
 @given(steps(), steps(20), st.integers(1, 100 * DAY), st.data())
 def test_a_final_answer_never_changes_whatever_is_recorded_afterwards(
     history: list[Step], more: list[Step], after: int, data: st.DataObject

@@ -8,18 +8,19 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 
 from ledger.store.reading import SqliteReader
 from projections.balances import Balances
 from projections.database import GENERATIONS
 from projections.rebuild import Rebuild, UnknownProjection
+from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database, projected
 from tests.projections.test_stored import everything
 
 
-@settings(max_examples=25, deadline=None)
+@often(25)
 @given(steps())
 def test_rebuilt_rows_equal_live_ones_to_the_last_cell(history: list[Step]) -> None:
     with TemporaryDirectory() as folder:

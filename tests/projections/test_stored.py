@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.errors import QueryRefused
 from projections.queries import Queries
+from tests.often import often
 from tests.projections.histories import (
     BEGIN,
     NUMBERS,
@@ -97,7 +98,7 @@ def check(history: list[Step], close_after: int, moments: list[tuple[int, int]],
                 assert found == expected
 
 
-@settings(max_examples=60, deadline=None)
+@often(60)
 @given(steps(), st.integers(0, 30 * DAY), pairs)
 def test_answers_from_sqlite_equal_those_of_the_log(
     history: list[Step], close_after: int, moments: list[tuple[int, int]]
@@ -105,7 +106,7 @@ def test_answers_from_sqlite_equal_those_of_the_log(
     check(history, close_after, moments, None)
 
 
-@settings(max_examples=15, deadline=None)
+@often(15)
 @given(history=steps(), close_after=st.integers(0, 30 * DAY), moments=pairs)
 def test_answers_from_postgresql_equal_those_of_the_log(
     postgres_url: str,
@@ -116,7 +117,7 @@ def test_answers_from_postgresql_equal_those_of_the_log(
     check(history, close_after, moments, postgres_url)
 
 
-@settings(max_examples=30, deadline=None)
+@often(30)
 @given(steps(), st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_batches_of_any_size_give_the_same_rows(history: list[Step], sizes: list[int]) -> None:
     with TemporaryDirectory() as folder:

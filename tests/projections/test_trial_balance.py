@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from ledger.domain import money
 from projections.trial_balance import by_day
+from tests.often import often
 from tests.projections.histories import BEGIN, Step, commands, play, recorded, steps
 from tests.projections.stored import database, direct, projected
 from tests.projections.test_stored import pairs
 
 
-@settings(max_examples=20, deadline=None)
+@often(20)
 @given(steps(), pairs)
 def test_days_add_up_to_the_balances_of_the_moment(
     history: list[Step], moments: list[tuple[int, int]]

@@ -17,9 +17,6 @@ from ledger.outcomes import Outcome
 from tests.given import ledger_on, notifications
 from tests.properties.strategies import History
 
-EXAMPLES = int(os.environ.get("PULSA_TEST_EXAMPLES", "25"))
-"""Histories that each property is tried on; more for a thorough run."""
-
 LOG = ("stored_events", "journal")
 DERIVED = ("numbers", "claims")
 

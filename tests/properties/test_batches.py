@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from eventsourcing.persistence import PersistenceError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import ledger.application
@@ -18,10 +18,11 @@ from ledger.errors import NOT_JOURNALED
 from ledger.outcomes import Outcome
 from ledger.verification import verify
 from tests.given import ledger_on
-from tests.properties.running import DERIVED, EXAMPLES, LOG, log_of, one_by_one, rows
+from tests.often import often
+from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
 from tests.properties.strategies import History, histories
 
-FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

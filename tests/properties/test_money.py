@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from ledger.domain.money import imbalance
+from tests.often import often
 from tests.posting_table import check_event
-from tests.properties.running import EXAMPLES, events_of, log_of
+from tests.properties.running import events_of, log_of
 from tests.properties.strategies import History, histories
 
-FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW

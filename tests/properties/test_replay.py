@@ -6,16 +6,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 import ledger.application
 import ledger.lines
 from ledger.domain.line import Line, fold
 from tests.given import ledger_on
-from tests.properties.running import DERIVED, EXAMPLES, LOG, events_of, log_of, one_by_one, rows
+from tests.often import often
+from tests.properties.running import DERIVED, LOG, events_of, log_of, one_by_one, rows
 from tests.properties.strategies import NUMBERS, STRANGER, History, histories
 
-FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
 
 
 def shape(line: Line) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ledger.application import CLOCK_TOLERANCE
@@ -13,10 +13,11 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.outcomes import Outcome
-from tests.properties.running import EXAMPLES, events_of, log_of, one_by_one
+from tests.often import often
+from tests.properties.running import events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories
 
-FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
 
 TICKS = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([*NUMBERS, "all", "all"])), max_size=4)
 

@@ -11,13 +11,14 @@ from ledger.replaying import replay as replay_log
 from ledger.store.reading import SqliteReader
 from ledger.terms import load
 from projections.rebuild import Rebuild
+from tests.often import TIMES
 from tests.projections.stored import database, direct, projected
 from tests.real import paysim
 from tests.real.replay import TERMS, replay
 from tests.shared import shared_file
 
-ROWS = 20_000
-"""Rows that are taken: what comes after them is of the same kinds."""
+ROWS = 20_000 * TIMES
+"""Rows that are taken, of 100,000: what comes after them is of the same kinds."""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import avro.schema
 import fastavro
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import commands as c
@@ -26,9 +26,10 @@ from ledger.journal import NO_CHAIN, event_digest
 from ledger.store.codec import Codec
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 from tests.given import NUMBER, Story, at, event, rupiah
+from tests.often import often
 
 CODEC = Codec()
-FEW = settings(max_examples=25, deadline=None)
+FEW = often(25)
 LONGS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 63, 64, -64, -65, 8191, 8192])
 INTS = st.integers(-(2**31), 2**31 - 1)
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import commands as c
@@ -23,6 +23,7 @@ from ledger.findings import Report
 from ledger.journal import JournalEntry, event_digest, journal_digest
 from ledger.verification import verify
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
+from tests.often import often
 from tests.projections.histories import Step, a_log, closing, commands, opened, play, recorded, steps
 
 CHAINED = ("stored_events", "journal", "seals")
@@ -106,7 +107,7 @@ def test_a_log_with_every_event_there_is_is_clean(original: Path) -> None:
     assert report.to_json()["clean"] is True
 
 
-@settings(max_examples=30, deadline=None)
+@often(30)
 @given(steps(40), st.integers(1, 9), st.booleans())
 def test_whatever_the_ledger_writes_is_clean(history: list[Step], size: int, closed: bool) -> None:
     happened = commands(history)
@@ -136,7 +137,7 @@ def test_progress_is_told_to_the_end(original: Path) -> None:
 # --- something was changed ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(data=st.data())
 def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED + DERIVED))
@@ -156,7 +157,7 @@ def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> No
             assert not verify(path).clean, (table, names[column], row[column], value)
 
 
-@settings(max_examples=50, deadline=None)
+@often(50)
 @given(data=st.data())
 def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from((*CHAINED, *DERIVED[:2], "schemas")))
@@ -173,7 +174,7 @@ def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None
         assert not verify(path).clean
 
 
-@settings(max_examples=40, deadline=None)
+@often(40)
 @given(data=st.data())
 def test_swapped_rows_are_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED))
@@ -284,7 +285,7 @@ def content(path: Path) -> list[Any] | None:
         return None
 
 
-@settings(max_examples=100, deadline=None)
+@often(100)
 @given(data=st.data())
 def test_every_changed_byte_of_the_file_is_found_unless_it_changes_nothing(
     original: Path, data: st.DataObject
@@ -300,7 +301,7 @@ def test_every_changed_byte_of_the_file_is_found_unless_it_changes_nothing(
             assert content(path) == content(original)
 
 
-@settings(max_examples=40, deadline=None)
+@often(40)
 @given(data=st.data())
 def test_a_truncated_file_is_found(original: Path, data: st.DataObject) -> None:
     with copied(original) as path:
