@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
 
 PATIENCE = 60.0
+KILLS = int(os.environ.get("PULSA_TEST_KILLS", "8"))
+"""How often a test kills writers at random moments; more takes longer."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
