@@ -1,41 +1,84 @@
-"""A client that has sent everything and awaits the answers beside the test, to be held against an uninterrupted run."""
+"""A client that sends its commands and awaits the answers beside the test, to be held against an uninterrupted run."""
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from ledger.domain.commands import AdvanceTime, Command
 from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.recorder import partition_of
 from tests.kafka.running import PATIENCE
-from tests.kafka.seen import embedded, in_file, population, seen
+from tests.kafka.seen import embedded, in_file, seen
+
+Pieces = Iterable[Sequence[Command]]
+"""The commands in order: what is asked at once, and then what is asked once that is answered."""
 
 
 class Asking:
-    """The commands of a population, on their way."""
+    """Commands on their way, all at once or in `pieces`; after each of these `then` is done, if anything is."""
 
-    def __init__(self, settings: KafkaSettings, subscribers: int, months: int, folder: Path) -> None:
-        self.commands = population(subscribers, months)
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        commands: Sequence[Command],
+        folder: Path,
+        *,
+        pieces: Pieces | None = None,
+        then: Callable[[KafkaClient], None] = lambda _: None,
+    ) -> None:
+        self.commands = commands
         self.outcomes: list[Outcome] = []
         self._settings = settings
         self._file = folder / "uninterrupted.db"
         self._client = KafkaClient(settings, stated_at=True, timeout=120)
-        self._thread = threading.Thread(target=self._ask)
+        self._thread = threading.Thread(target=self._ask, args=[pieces or [commands], then], daemon=True)
         self._thread.start()
 
-    def _ask(self) -> None:
+    def _ask(self, pieces: Pieces, then: Callable[[KafkaClient], None]) -> None:
         with closing(self._client):
-            self.outcomes = self._client.execute(self.commands)
+            for piece in pieces:
+                self.outcomes += self._client.execute(piece)
+                then(self._client)
 
     @property
     def is_answered(self) -> bool:
         return not self._thread.is_alive()
 
-    def check(self) -> None:
-        """Every answer, every event and every digest is that of an uninterrupted run."""
+    def await_answers(self, count: int) -> None:
+        """Returns once that many commands have been answered."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.outcomes) < count:
+            assert time.monotonic() < deadline, f"{len(self.outcomes)} answers, not {count}"
+            time.sleep(0.005)
+
+    def uninterrupted(self) -> tuple[list[Outcome], Path]:
+        """What an embedded log answers to the same, and its file; once all is answered here."""
         self._thread.join(2 * PATIENCE)
         assert self.is_answered
-        assert self.outcomes == embedded(self._file, self.commands)
-        assert seen(self._settings).accounts == in_file(self._file) == in_file(self._settings.mirror(0))
+        return embedded(self._file, self.commands), self._file
+
+    def check(self) -> None:
+        """Every answer, every event and every digest is that of an uninterrupted run."""
+        expected, file = self.uninterrupted()
+        assert self.outcomes == expected
+        assert seen(self._settings).accounts == in_file(file) == in_file(self._settings.mirror(0))
+
+
+def arrive(client: KafkaClient, at: int) -> None:
+    """Returns once all that was forwarded has been decided, and what was sent back because of it.
+
+    What a transaction forwards lies before whatever is sent to that partition after its answer.
+    """
+    unseen = (f"6999{number:07}" for number in itertools.count())
+    somewhere = {partition_of(number, client.partitions): number for number in itertools.islice(unseen, 100)}
+    for _ in range(2):
+        client.execute(
+            [AdvanceTime(at=at, command_id="here", msisdn=number) for number in somewhere.values()]
+        )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
-from ledger.domain.commands import Command
+from ledger.domain.commands import Command, TransferCredit
 from ledger.domain.terms import Terms
 from ledger.entrypoints.forms import CommandReader
 from ledger.journal import NO_CHAIN, event_digest
@@ -133,3 +133,14 @@ def in_chunks(items: Sequence[Command], size: int) -> Iterator[Sequence[Command]
     """The items, some at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def up_to_transfers(commands: Iterable[Command]) -> Iterator[list[Command]]:
+    """The commands in pieces that end with a transfer."""
+    piece: list[Command] = []
+    for command in commands:
+        piece.append(command)
+        if isinstance(command, TransferCredit):
+            yield piece
+            piece = []
+    yield piece

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -12,10 +11,8 @@ import pytest
 
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import WriterProcess
-
-KILLS = int(os.environ.get("PULSA_TEST_KILLS", "8"))
-"""How often a writer is killed at random moments; more takes longer."""
+from tests.kafka.running import KILLS, WriterProcess
+from tests.kafka.seen import population
 
 
 def test_a_writer_killed_at_random_moments(new_log: NewLog, tmp_path: Path) -> None:
@@ -23,7 +20,7 @@ def test_a_writer_killed_at_random_moments(new_log: NewLog, tmp_path: Path) -> N
     chance = random.Random(1)
     with WriterProcess(settings, instance="one", batch=20) as first:
         first.await_serving().kill()
-    asking = Asking(settings, 100, 6, tmp_path)
+    asking = Asking(settings, population(100, 6), tmp_path)
     for _ in range(KILLS):
         with WriterProcess(settings, instance="one", batch=20) as writer:
             writer.await_serving()
@@ -40,7 +37,7 @@ def test_a_writer_killed_around_its_commit(new_log: NewLog, tmp_path: Path, wher
     settings = new_log()
     with WriterProcess(settings, instance="one") as first:
         first.await_serving().kill()
-    asking = Asking(settings, 30, 3, tmp_path)
+    asking = Asking(settings, population(30, 3), tmp_path)
     for commits in (1, 2, 5):
         dies = {"where": where, "commits": commits}
         with WriterProcess(settings, instance="one", batch=50, dies=dies) as writer:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ledger.domain.commands import AdvanceTime, Command, TransferCredit
 from ledger.journal import NO_CHAIN
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.recorder import partition_of
+from tests.kafka.asking import arrive
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
-from tests.kafka.seen import embedded, in_file, of_accounts, population, seen, table
+from tests.kafka.seen import embedded, in_file, of_accounts, population, seen, table, up_to_transfers
 
 
 def test_one_partition_is_the_file_row_by_row(new_log: NewLog, tmp_path: Path) -> None:
@@ -53,27 +50,3 @@ def test_several_partitions_with_a_barrier_after_transfers(new_log: NewLog, tmp_
     on_kafka = seen(settings)
     assert of_accounts(on_kafka.accounts) == of_accounts(in_file(file))
     assert not [name for name, _ in on_kafka.balances if name.endswith("/in-transit")]
-
-
-def up_to_transfers(commands: Iterable[Command]) -> Iterable[list[Command]]:
-    """The commands in pieces that end with a transfer."""
-    chunk: list[Command] = []
-    for command in commands:
-        chunk.append(command)
-        if isinstance(command, TransferCredit):
-            yield chunk
-            chunk = []
-    yield chunk
-
-
-def arrive(client: KafkaClient, at: int) -> None:
-    """Returns once all that was forwarded has been decided, and what was sent back because of it.
-
-    What a transaction forwards lies before whatever is sent to that partition after its answer.
-    """
-    unseen = (f"6999{number:07}" for number in itertools.count())
-    somewhere = {partition_of(number, client.partitions): number for number in itertools.islice(unseen, 100)}
-    for _ in range(2):
-        client.execute(
-            [AdvanceTime(at=at, command_id="here", msisdn=number) for number in somewhere.values()]
-        )

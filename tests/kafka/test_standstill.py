@@ -1,18 +1,21 @@
-"""A consumer that has come to a standstill is replaced: whoever waits for an answer gets it."""
+"""A consumer at a standstill is replaced, and a take-over brings none there: whoever waits for an answer gets it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from kafka.structs import TopicPartition
 
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.recorder import partition_of
+from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, started
-from tests.kafka.seen import population, seen
+from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.seen import committed, population, seen
 
 
 def without_heartbeats(writer: Writer) -> None:
@@ -43,3 +46,23 @@ def test_a_writer_at_a_standstill_joins_the_group_anew(
             assert {outcome.status for outcome in outcomes} <= {"accepted", "refused"}
             assert client.execute([first])[0].status == "repeated"
     seen(log)
+
+
+def test_more_than_a_batch_waits_in_one_partition_and_nothing_in_the_other(
+    new_log: NewLog, tmp_path: Path
+) -> None:
+    """What kafka-python holds of a partition that is paused for its take-over must not keep it from fetching more."""
+    log = new_log(partitions=2)
+    commands = population(20, 2)
+    half = len(commands) // 2
+    with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+        client.execute(commands[:half])
+    waiting = [command for command in commands[half:] if partition_of(command.subject, 2) == 1]
+    asking = Asking(log, waiting, tmp_path)
+    while sum(1 for _ in committed(log, log.commands)) < half + len(waiting):
+        assert not asking.is_answered
+    with started(log, batch=20) as (writer, serving, _):
+        assert serving.acquire(timeout=PATIENCE)
+        consumer = writer._consumer
+        asking.await_answers(len(waiting))
+        assert writer._consumer is consumer

@@ -257,6 +257,8 @@ class Writer:
         self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
         self._owned[partition] = owned
         tp = TopicPartition(self.settings.commands, partition)
+        # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more meanwhile.
+        self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
         self._consumer.seek(tp, owned.next_command)
         self._consumer.resume(tp)
         _log.info("serving", partition=partition, next_command=owned.next_command)
