@@ -1,5 +1,10 @@
 # The two that matter: `make demo` and `make test`. Both set up .venv by themselves.
 
+# What is left to chance, and so may be tried for as long as one likes.
+CHANCE := tests/properties tests/projections tests/store/test_codec.py tests/store/test_verification.py \
+          tests/real/test_paysim_audited.py tests/test_replaying.py tests/kafka/test_killed.py \
+          tests/kafka/test_killed_transfers.py
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS   ?=
 
@@ -11,7 +16,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-kafka hledger check format bench lock upgrade clean
+.PHONY: help setup demo test soak hledger check format bench lock upgrade clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,10 +25,10 @@ demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
 test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
-	$(BIN)/pytest -n auto --dist loadfile -m "not kafka" $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
-test-kafka: setup ## the tests that need a broker: they start one, and take their time
-	$(BIN)/pytest -n 1 -m kafka $(ARGS)
+soak: setup ## what is left to chance, seven times as often: histories, moments, kills
+	PULSA_TEST_TIMES=7 $(BIN)/pytest -n auto --dist loadfile $(CHANCE) $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check

@@ -54,7 +54,7 @@ def log_of_its_own() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a broker: `make test` leaves it to `make test-kafka`."""
+    """Marks what needs a broker, so that it can be left out: `-m "not kafka"`."""
     for item in items:
         needs_broker = "kafka_servers" in getattr(item, "fixturenames", ())
         if needs_broker or {"kafka", "local", "docker"} & set(item.path.relative_to(_TESTS).parts):
