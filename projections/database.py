@@ -6,25 +6,28 @@ and the swap is one row: readers look it up in the transaction that they read in
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from ledger.errors import DatabaseFull, DatabaseUnreachable, LedgerError, SettingsInvalid
+from ledger.errors import DatabaseFull, DatabaseUnreachable, LedgerError, QueryRefused, SettingsInvalid
 
 _PATIENCE = 30
 """Seconds that SQLite waits for another process's transaction."""
 _CONNECT_SECONDS = 5
 _LOCK = 0x50554C53
 """PostgreSQL's advisory lock under which tables are made."""
+_REBUILD_LOCK = 0x50554C54
+"""That of whoever rebuilds, for as long as that takes."""
 _FULL = frozenset({"53100", "SQLITE_FULL"})
 
 CONTROL = sa.MetaData()
@@ -47,6 +50,12 @@ POSITIONS = sa.Table(
     sa.Column("ordinal", sa.BigInteger, nullable=False),
 )
 """The ordinal of the last event that a generation has taken in of a partition."""
+
+
+class RebuildUnderWay(QueryRefused):
+    """Another process rebuilds projections in this database."""
+
+    code: ClassVar[str] = "rebuild-under-way"
 
 
 class Database:
@@ -105,6 +114,31 @@ class Database:
         if not self.is_sqlite:
             connection.exec_driver_sql("SET LOCAL lock_timeout='2s'")
             connection.exec_driver_sql(f"LOCK TABLE {GENERATIONS.name} IN ACCESS EXCLUSIVE MODE")
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """Nobody else rebuilds meanwhile; the system ends it with the process. Raises RebuildUnderWay."""
+        if self.is_sqlite:
+            with ExitStack() as held:
+                path = Path(f"{self.url.database}.rebuild.lock")
+                try:
+                    fcntl.flock(held.enter_context(path.open("a")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RebuildUnderWay(f"{self.name}: is being rebuilt by another process") from None
+                except OSError as error:
+                    raise DatabaseUnreachable(f"{path}: {error.strerror}") from error
+                yield
+            return
+        with self._reported(), self.engine.connect() as connection:
+            connection.detach()  # the lock is the session's, which is to end with this
+            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_REBUILD_LOCK))):
+                raise RebuildUnderWay(f"{self.name}: is being rebuilt by another process")
+            connection.commit()
+            try:
+                yield
+            finally:
+                with suppress(DBAPIError):  # a session that is gone holds nothing
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_REBUILD_LOCK)))
 
     def hold(self, connection: Connection) -> None:
         """Keeps the tables that are live now for as long as a reader's transaction lasts; its first statement.

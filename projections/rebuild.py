@@ -78,32 +78,34 @@ class Rebuild:
 
     def swap(self, progress: Progress | None = None) -> int:
         """Rebuilds, and puts what was rebuilt in the place of what was live; returns the number of events."""
-        total = self._make(progress)
-        with self._database.writing() as connection:
-            self._database.lock(connection)
-            self._follow(connection)
-            before = self._live(connection)
-            for made in self._made:
-                _put_live(connection, made)
-        self._drop([(made, before[made.name]) for made in self._made if made.name in before])
-        return total
-
-    def check(self, progress: Progress | None = None) -> list[Checked]:
-        """Rebuilds, compares every row with the live ones at the same position, and swaps nothing."""
-        self._make(progress)
-        try:
+        with self._database.rebuilding():
+            total = self._make(progress)
             with self._database.writing() as connection:
                 self._database.lock(connection)
                 self._follow(connection)
                 before = self._live(connection)
-                return [
-                    checked
-                    for made in self._made
-                    if made.name in before
-                    for checked in _compared(connection, type(made)(before[made.name]), made)
-                ]
-        finally:
-            self._drop([(made, made.generation) for made in self._made])
+                for made in self._made:
+                    _put_live(connection, made)
+            self._drop([(made, before[made.name]) for made in self._made if made.name in before])
+        return total
+
+    def check(self, progress: Progress | None = None) -> list[Checked]:
+        """Rebuilds, compares every row with the live ones at the same position, and swaps nothing."""
+        with self._database.rebuilding():
+            self._make(progress)
+            try:
+                with self._database.writing() as connection:
+                    self._database.lock(connection)
+                    self._follow(connection)
+                    before = self._live(connection)
+                    return [
+                        checked
+                        for made in self._made
+                        if made.name in before
+                        for checked in _compared(connection, type(made)(before[made.name]), made)
+                    ]
+            finally:
+                self._drop([(made, made.generation) for made in self._made])
 
     # --- making -------------------------------------------------------------------------------------------------------
 

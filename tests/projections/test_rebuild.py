@@ -12,7 +12,7 @@ from hypothesis import given
 
 from ledger.store.reading import SqliteReader
 from projections.balances import Balances
-from projections.database import GENERATIONS
+from projections.database import GENERATIONS, RebuildUnderWay
 from projections.rebuild import Rebuild, UnknownProjection
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
@@ -91,12 +91,37 @@ def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, 
 
         reader = threading.Thread(target=read)
         reader.start()
-        for _ in range(4):
-            Rebuild(opened, [SqliteReader(log)]).swap()
-        done.set()
-        reader.join()
+        try:
+            for _ in range(4):
+                Rebuild(opened, [SqliteReader(log)]).swap()
+        finally:
+            done.set()
+            reader.join()
         assert answers
         assert [answer for answer in answers if answer != expected] == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_rebuilds_do_not_write_the_same_tables(kind: str, tmp_path: Path, postgres_url: str) -> None:
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
+        projected(opened, log)
+        before = contents(opened)
+        refused = []
+
+        def meanwhile(_done: int, _of: int) -> None:
+            for other in (
+                Rebuild(opened, [SqliteReader(log)]).swap,
+                Rebuild(opened, [SqliteReader(log)]).check,
+            ):
+                with pytest.raises(RebuildUnderWay) as refusal:
+                    other()
+                refused.append(refusal.value.code)
+
+        Rebuild(opened, [SqliteReader(log)]).swap(meanwhile)
+        assert refused[:2] == ["rebuild-under-way"] * 2
+        Rebuild(opened, [SqliteReader(log)]).swap()
+        assert contents(opened) == before
 
 
 def test_a_name_that_is_no_projection_is_refused(tmp_path: Path) -> None:
