@@ -11,6 +11,8 @@ ARGS   ?=
 VENV := .venv
 BIN  := $(VENV)/bin
 UV   := $(BIN)/uv -q --system-certs
+# A file is one worker's. By number of tests the longest files, which start servers, would come last.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command 'make lock'
 
@@ -25,10 +27,10 @@ demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
 test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 soak: setup ## what is left to chance, seven times as often: histories, moments, kills
-	PULSA_TEST_TIMES=7 $(BIN)/pytest -n auto --dist loadfile $(CHANCE) $(ARGS)
+	PULSA_TEST_TIMES=7 $(PYTEST) $(CHANCE) $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check
