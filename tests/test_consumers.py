@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ledger.local.java import jars, java
 from ledger.settings import Settings
 from ledger.store.copying import Source, copy
 from ledger.store.copying_files import FolderTarget, Parquet
@@ -23,6 +24,10 @@ from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
 from tests.kafka.seen import population, seen
 from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+_COMPILER = "org.eclipse.jdt:ecj:3.46.0"
+"""The Java runtime of the local servers has none."""
+_COMPILER_MAIN = "org.eclipse.jdt.internal.compiler.batch.Main"
 
 _README = (Path(__file__).resolve().parents[1] / "schemas" / "README.md").read_text("utf-8")
 
@@ -46,16 +51,33 @@ def log(new_log: NewLog) -> KafkaSettings:  # noqa: F811
 def test_the_python_consumer_is_twenty_lines_and_finds_every_balance(log: KafkaSettings) -> None:
     program = printed("python")
     assert len(program.strip().splitlines()) == 20
-    environment = os.environ | {
-        "PULSA_KAFKA": log.bootstrap,
-        "PULSA_REGISTRY": log.registry,
-        "TOPIC": log.events,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    *balances, positions = done.stdout.splitlines()
+    check(run([sys.executable, "-c", program], log), log)
+
+
+def test_the_java_consumer_finds_every_balance(log: KafkaSettings, tmp_path: Path) -> None:
+    named = _README.partition("### In Java")[2].partition("```")[0]
+    coordinates = [*re.findall(r"`([\w.]+:[\w-]+:[\d.]+)`", named), _COMPILER]
+    artifacts = [coordinate.partition(":")[2].replace(":", "-") for coordinate in coordinates]
+    folder = jars("-".join(["java", *artifacts]), *coordinates)
+    place = ["-cp", os.pathsep.join([*map(str, folder.iterdir()), str(tmp_path)])]
+    source = tmp_path / "Balances.java"
+    source.write_text(printed("java"))
+    compiling = [_COMPILER_MAIN, "-17", *place, "-d", str(tmp_path), str(source)]
+    run(java(*place, *compiling, temporary=tmp_path), log)
+    check(run(java(*place, "Balances", temporary=tmp_path), log), log)
+
+
+def run(command: list[str], log: KafkaSettings) -> str:
+    """What a program says that is told where the log is."""
+    environment = {"PULSA_KAFKA": log.bootstrap, "PULSA_REGISTRY": log.registry, "TOPIC": log.events}
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def check(said: str, log: KafkaSettings) -> None:
+    """Every balance was found, and every event counted."""
+    *balances, positions = said.splitlines()
     found = {
         (account, unit): round(float(sum_) * 100) for account, unit, sum_ in (b.split("\t") for b in balances)
     }
