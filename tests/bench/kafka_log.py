@@ -37,7 +37,7 @@ from tests.bench import population as p
 from tests.processes import Process
 from tests.servers import kafka_address, registry_address
 
-_PATIENCE = 120
+_PATIENCE = 400
 _LOOK = 0.2
 """Seconds between two looks at whether something is done."""
 SUBSCRIBERS = 1000
