@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import repeat
 from typing import Any, cast
 
 from eventsourcing.application import Application
@@ -104,7 +103,7 @@ class Ledger(Application[str]):
         try:
             outcomes = [
                 self._answer(command, content, batch)
-                for command, content in zip(commands, contents or repeat(None), strict=False)
+                for command, content in zip(commands, contents or [None] * len(commands), strict=True)
             ]
             self._write(batch, outcomes)
         except BaseException:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka.structs import TopicPartition
 
+from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.recorder import partition_of
@@ -48,11 +50,12 @@ def test_a_writer_at_a_standstill_joins_the_group_anew(
     seen(log)
 
 
-def test_more_than_a_batch_waits_in_one_partition_and_nothing_in_the_other(
-    new_log: NewLog, tmp_path: Path
+def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What kafka-python holds of a partition that is paused for its take-over must not keep it from fetching more."""
+    """kafka-python keeps a paused partition's records aside, for good once it has read another one to its end."""
     log = new_log(partitions=2)
+    other, late = (TopicPartition(log.commands, partition) for partition in (0, 1))
     commands = population(20, 2)
     half = len(commands) // 2
     with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
@@ -61,8 +64,34 @@ def test_more_than_a_batch_waits_in_one_partition_and_nothing_in_the_other(
     asking = Asking(log, waiting, tmp_path)
     while sum(1 for _ in committed(log, log.commands)) < half + len(waiting):
         assert not asking.is_answered
+    is_caught_up = Standby.is_caught_up
+    kept: list[bool] = []
+
+    def as_it_may_happen(standby: Standby, partition: int) -> bool:
+        found = is_caught_up(standby, partition)
+        if partition == late.partition and found and not kept and other.partition in writer.serving:
+            kept.append(keep_aside(writer._consumer, late, other))
+        return found
+
     with started(log, batch=20) as (writer, serving, _):
+        monkeypatch.setattr(Standby, "is_caught_up", as_it_may_happen)
         assert serving.acquire(timeout=PATIENCE)
         consumer = writer._consumer
         asking.await_answers(len(waiting))
         assert writer._consumer is consumer
+    assert kept == [True]
+
+
+def keep_aside(consumer: Any, late: TopicPartition, other: TopicPartition) -> bool:
+    """Fetches of one partition, pauses it, and reads the other to its end; whether the first one's are kept aside."""
+    aside = consumer._fetcher._paused_partition_records
+    if late not in aside:
+        consumer.resume(late)
+        while not consumer.poll(timeout_ms=100, max_records=1).get(late):
+            pass
+        consumer.pause(late)
+    end = consumer.position(other)
+    consumer.seek(other, 0)
+    while consumer.position(other) < end:
+        consumer.poll(timeout_ms=100)
+    return late in aside
