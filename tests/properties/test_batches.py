@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing, nullcontext
 from functools import partial
 
+import msgspec
 import pytest
 from eventsourcing.persistence import PersistenceError
 from hypothesis import HealthCheck, given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import ledger.application
 from ledger.application import Ledger
 from ledger.domain import commands as c
-from ledger.errors import NOT_JOURNALED
+from ledger.errors import NOT_JOURNALED, IdempotencyConflict, Invalid
 from ledger.outcomes import Outcome
 from ledger.verification import verify
 from tests.given import ledger_on
@@ -83,11 +84,24 @@ def test_any_command_sent_twice_changes_nothing(history: History, reopened: bool
             send = again.execute if in_one_batch else partial(one_by_one, again)
             second = send(history.commands)
         assert rows(path, *LOG, *DERIVED, "seals") == written
-        for before, after in zip(first, second, strict=True):
-            if before.code in NOT_JOURNALED:
+        journaled = {
+            (command.subject, command.command_id): (_said(command), outcome)
+            for command, outcome in zip(history.commands, first, strict=True)
+            if outcome.status != "repeated" and outcome.code not in NOT_JOURNALED
+        }
+        for command, before, after in zip(history.commands, first, second, strict=True):
+            said, outcome = journaled.get((command.subject, command.command_id), (None, before))
+            if before.code == Invalid.code or said is None:
                 assert (after.status, after.code) == ("refused", before.code)
-            else:
-                assert after == before.repeated()
+            elif said == _said(command):
+                assert after == outcome.repeated()
+            else:  # its id was free when it came first, and was given to another since
+                assert (after.status, after.code) == ("refused", IdempotencyConflict.code)
+
+
+def _said(command: c.Command) -> c.Command:
+    """What a command says: all but when."""
+    return msgspec.structs.replace(command, at=0)
 
 
 @FEW
