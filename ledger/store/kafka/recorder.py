@@ -69,6 +69,7 @@ class KafkaRecorder(Mirror):
         self._producer: KafkaProducer | None = None
         self._sent: Appended | None = None
         self._answered: Appended | None = None
+        self._offsets: Any = None
         self._writing = threading.RLock()
 
     def take_over(self, settings: KafkaSettings, ids: SchemaIds, partitions: int) -> None:
@@ -157,6 +158,7 @@ class KafkaRecorder(Mirror):
                 self._answered = append(producer, TopicPartition(settings.replies, self.partition), answers)
             for command in forwarded:
                 self._forward(producer, command)
+            self._offsets = None if delivery is None else self._send_offsets(producer, delivery)
 
     def _settle(self, cursor: library.SQLiteCursor) -> None:
         """Commits the Kafka transaction, while the mirror's is still open."""
@@ -170,7 +172,7 @@ class KafkaRecorder(Mirror):
             if self._answered is not None and delivery is not None:
                 next_command = delivery.received[-1].offset + 1
                 progress = progress._replace(replies=self._answered.offset(0) + 1, commands=next_command)
-        self._sent = self._answered = None
+        self._sent = self._answered = self._offsets = None
         self._committed(cursor, progress)
 
     def _abort(self) -> None:
@@ -178,7 +180,7 @@ class KafkaRecorder(Mirror):
         manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
         with reported(f"partition {self.partition}"):
             self._await(manager.begin_abort(), time.monotonic() + self._settings.commit_timeout)
-        self._sent = self._answered = None
+        self._sent = self._answered = self._offsets = None
 
     def _committed(self, cursor: library.SQLiteCursor, progress: Progress) -> None:
         """The moment between the commit and the mirror."""
@@ -221,14 +223,21 @@ class KafkaRecorder(Mirror):
         partition = partition_of(command.subject, self._partitions)
         producer.send(self._settings.commands, value, command.subject.encode(), [], partition)
 
+    def _send_offsets(self, producer: KafkaProducer, delivery: Delivery) -> Any:  # noqa: ANN401 - kafka-python's
+        """Commits in this transaction how far the group has read; returns what is to be awaited."""
+        tp = TopicPartition(self._settings.commands, self.partition)
+        offsets = {tp: OffsetAndMetadata(delivery.received[-1].offset + 1, "", -1)}
+        manager: Any = producer._transaction_manager  # noqa: SLF001
+        sent = manager.send_offsets_to_transaction(offsets, delivery.group)
+        self._wake()
+        return sent
+
     def _commit(self, producer: KafkaProducer, delivery: Delivery | None) -> None:
         """Commits, or raises: kafka-python itself would wait without end."""
         deadline = time.monotonic() + self._settings.commit_timeout
         manager: Any = producer._transaction_manager  # noqa: SLF001
-        if delivery is not None:
-            tp = TopicPartition(self._settings.commands, self.partition)
-            offsets = {tp: OffsetAndMetadata(delivery.received[-1].offset + 1, "", -1)}
-            self._await(manager.send_offsets_to_transaction(offsets, delivery.group), deadline)
+        if self._offsets is not None:
+            self._await(self._offsets, deadline)
         result = manager.begin_commit()
         if delivery is not None:
             self._wake()
