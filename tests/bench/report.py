@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+_AS_IT_COMES = gc.get_threshold()
+"""How often Python looks for cycles where nobody says otherwise, as `pulsa` does."""
+
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: `value` and `baseline` in `unit`, medians; `ratio` is the median of the runs' own ratios."""
+    """One row: `value` and `baseline` in `unit`, medians; `ratio` is the median of the runs' own ratios.
+
+    The baseline runs with Python as it comes; `alike` is the ratio to one whose collector is set as `pulsa` sets it.
+    """
 
     what: str
     unit: str
@@ -25,6 +33,7 @@ class Figure:
     baseline: float | None = None
     ratio: float | None = None
     at_least: str = ""
+    alike: float | None = None
 
 
 def paired(
@@ -36,11 +45,20 @@ def paired(
     *,
     runs: int,
     at_least: str = "",
-    inverse: bool = False,
+    is_ours_too: bool = False,
 ) -> Figure:
-    """Runs both in turn."""
-    pairs = [(ours(), theirs()) for _ in range(runs)]
-    return of_pairs(what, unit, baseline_name, pairs, at_least=at_least, inverse=inverse)
+    """Runs both in turn, the baseline with Python as it comes and with Python set alike; not where it is ours too."""
+    pairs, alike = [], []
+    for _ in range(runs):
+        value = ours()
+        if is_ours_too:
+            pairs.append((value, theirs()))
+            continue
+        with _as_it_comes():
+            pairs.append((value, theirs()))
+        alike.append((value, theirs()))
+    figure = of_pairs(what, unit, baseline_name, pairs, at_least=at_least)
+    return replace(figure, alike=of_pairs(what, unit, baseline_name, alike).ratio) if alike else figure
 
 
 def of_pairs(
@@ -63,6 +81,17 @@ def of_pairs(
         statistics.median(ratios),
         at_least,
     )
+
+
+@contextmanager
+def _as_it_comes() -> Iterator[None]:
+    """Has Python look for cycles as often as it does by itself."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_AS_IT_COMES)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def machine() -> str:
@@ -98,6 +127,7 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
         ("baseline", "right"),
         ("ratio", "right"),
         ("at least", "right"),
+        ("set alike", "right"),
     ):
         table.add_column(column, justify="right" if justify == "right" else "left")
     for f in figures:
@@ -109,6 +139,7 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
             "" if f.baseline is None else _number(f.baseline),
             "" if f.ratio is None else f"{f.ratio:.2f}",
             f.at_least,
+            "" if f.alike is None else f"{f.alike:.2f}",
         )
     Console().print(table)
     if path is not None:
@@ -119,15 +150,15 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
 def markdown(figures: Sequence[Figure]) -> str:
     """The same as a table of a document."""
     rows = [
-        "| what | here | unit | baseline in the same run | baseline | ratio | at least |",
-        "|---|---:|---|---|---:|---:|---:|",
+        "| what | here | unit | baseline in the same run | baseline | ratio | at least | set alike |",
+        "|---|---:|---|---|---:|---:|---:|---:|",
     ]
     for f in figures:
         baseline = "" if f.baseline is None else _number(f.baseline)
         ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
-        rows.append(
-            f"| {f.what} | {_number(f.value)} | {f.unit} | {f.baseline_name} | {baseline} | {ratio} | {f.at_least} |"
-        )
+        alike = "" if f.alike is None else f"{f.alike:.2f}"
+        cells = (f.what, _number(f.value), f.unit, f.baseline_name, baseline, ratio, f.at_least, alike)
+        rows.append(f"| {' | '.join(cells)} |")
     return f"{machine()}\n\n" + "\n".join(rows) + "\n"
 
 

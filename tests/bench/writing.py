@@ -162,6 +162,7 @@ def ingest(folder: Path, runs: int, count: int) -> list[Figure]:
             lambda: ledger_usage(folder, count),
             runs=runs,
             at_least="0.7",
+            is_ours_too=True,
         )
     ]
 
