@@ -85,7 +85,7 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def own_mirrors(settings: Settings, kind: str) -> Iterator[KafkaSettings]:
-    """The settings with the first folder of a kind (`writer`, `reader`) that no other process is using."""
+    """The settings with the first folder of a kind (`writer`, `reader`, `projector`) that no other process is using."""
     folder = settings.mirrors_folder
     kafka_settings(settings, folder)  # what is wrong with the settings is said before anything is made
     folder.mkdir(parents=True, exist_ok=True)
@@ -168,10 +168,11 @@ def clock_of(log: KafkaSettings) -> str | None:
 
 
 class Followed:
-    """Mirrors of every partition, which read on whenever they are asked."""
+    """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only."""
 
-    def __init__(self, log: KafkaSettings) -> None:
+    def __init__(self, log: KafkaSettings, *, answers: bool = True) -> None:
         self.settings = log
+        self._answers = answers
         self._place = topics.ensure(log, create=False)
         self._ids = schema_ids(log)
         self._lock = threading.RLock()
@@ -218,7 +219,7 @@ class Followed:
     def _open(self) -> None:
         log, place = self.settings, self._place
         self.mirrors = {p: mirror.opened(log, place, p, Mirror) for p in range(self.partitions)}
-        self._follower = Follower(log, self._ids)
+        self._follower = Follower(log, self._ids, answers=self._answers)
         self._follower.follow(self.mirrors)
 
     def _catch_up(self, progress: Progress | None) -> None:
@@ -259,6 +260,13 @@ class MirrorReader:
 def followed(settings: Settings) -> Iterator[Followed]:
     """Mirrors of the log that is set, for questions. Raises LogUnreachable, LogMissing or SettingsInvalid."""
     with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+        yield mirrors
+
+
+@contextmanager
+def followed_events(settings: Settings) -> Iterator[Followed]:
+    """Mirrors that have the events alone, which is all that projections are made of. Raises like `followed`."""
+    with own_mirrors(settings, "projector") as log, closing(Followed(log, answers=False)) as mirrors:
         yield mirrors
 
 

@@ -38,9 +38,9 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
         own = bootstrap.reader(settings)
         yield [SqliteReader(own.path, unknown_types=True)]
         return
-    from ledger.connecting import followed  # embedded logs need none of it
+    from ledger.connecting import followed_events  # embedded logs need none of it
 
-    with followed(settings) as mirrors:
+    with followed_events(settings) as mirrors:
         yield mirrors.readers(unknown_types=True)
 
 

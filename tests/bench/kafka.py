@@ -242,7 +242,7 @@ def _projected(log: KafkaSettings, url: str, admin: Database) -> float:
         connection.exec_driver_sql(f"CREATE SCHEMA {name}")
     begin = time.perf_counter()
     with (
-        closing(Followed(replace(log, mirrors=log.mirrors / name))) as mirrors,
+        closing(Followed(replace(log, mirrors=log.mirrors / name), answers=False)) as mirrors,
         closing(Database(f"{url}?options=-csearch_path%3D{name}")) as database,
     ):
         events = Runner(database, mirrors.readers()).catch_up()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,24 @@ def test_every_partition_of_the_log_is_followed(new_log: NewLog, tmp_path: Path)
             assert following.stop(signal.SIGINT) == (0, "")
     assert len({event["position"].partition(":")[0] for event in written}) == len(by_partition)
     assert sorted(event["position"] for event in seen) == sorted(event["position"] for event in written)
+
+
+def test_projections_are_made_of_the_events_alone(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
+    log = new_log(partitions=2)
+    pulsa = on_kafka(tmp_path, log, PULSA_MIRRORS=str(tmp_path / "mirrors"))
+    views = {"PULSA_DATABASE": f"sqlite:///{tmp_path / 'views.db'}"}
+    with writing(log):
+        for number in (NUMBER, OTHER):
+            pulsa.active(number)
+        assert pulsa.json("project", "--once", **views) == [{"events": len(pulsa.events())}]
+        pulsa.done("top-up", NUMBER, "--command-id", "more", *TOP_UP)
+        assert pulsa.json("project", "--once", **views) == [{"events": 1}]
+        asked = ("enquiry", "--all", "--now", MONTH_LATER)
+        assert pulsa.json(*asked, **views) == pulsa.json(*asked)
+        assert all(one["equal"] for one in pulsa.json("rebuild", "--check", **views))
+    events = 0
+    for mirror in (tmp_path / "mirrors" / "projector-0").glob("*.db"):
+        with closing(sqlite3.connect(mirror)) as connection:
+            events += connection.execute("SELECT count(*) FROM stored_events").fetchone()[0]
+            assert connection.execute("SELECT count(*) FROM journal").fetchone()[0] == 0
+    assert events == len(pulsa.events())

@@ -24,10 +24,14 @@ _AT_ONCE = 5000
 
 
 class Follower:
-    """One consumer for any number of mirrors. Only what is committed is seen."""
+    """One consumer for any number of mirrors. Only what is committed is seen.
 
-    def __init__(self, settings: KafkaSettings, ids: SchemaIds) -> None:
+    Without `answers` it reads the events alone, and the mirrors get no journal.
+    """
+
+    def __init__(self, settings: KafkaSettings, ids: SchemaIds, *, answers: bool = True) -> None:
         self._settings = settings
+        self._answers = answers
         self._ids = ids
         self._codec = Codec()
         self._replies = ReplyRecords(settings.replies, ids, self._codec)
@@ -59,11 +63,10 @@ class Follower:
         with reported("the topics"):
             self._consumer.assign([tp for p in mirrors for tp in self._topics(p)])
             for partition, progress in self._progress.items():
-                events, replies = self._topics(partition)
                 # Once more the last event, to see whether the topic is the one that the mirror was made of.
                 start = progress.last_event if partition in self._unverified else progress.events
-                self._consumer.seek(events, start)
-                self._consumer.seek(replies, progress.replies)
+                for tp in self._topics(partition):
+                    self._consumer.seek(tp, start if tp.topic == self._settings.events else progress.replies)
 
     def advance(self, seconds: float) -> int:
         """Reads what there is, for that long at most; returns how many records that were.
@@ -96,19 +99,18 @@ class Follower:
     def is_caught_up(self, partition: int) -> bool:
         """Whether the mirror has all that is committed now. Raises LogDamaged where it has more."""
         progress = self._progress[partition]
-        events, replies = self._topics(partition)
+        tps = self._topics(partition)
         with reported("the topics"):
-            ends = self._consumer.end_offsets([events, replies], timeout_ms=QUESTION_TIMEOUT_MS)
-            at_end = all(self._consumer.position(tp) >= ends[tp] for tp in (events, replies))
-        if ends[events] < progress.events or ends[replies] < progress.replies:
+            ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
+            at_end = all(self._consumer.position(tp) >= ends[tp] for tp in tps)
+        reached = {self._settings.events: progress.events, self._settings.replies: progress.replies}
+        if any(ends[tp] < reached[tp.topic] for tp in tps):
             raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
         return at_end and partition not in self._unverified
 
-    def _topics(self, partition: int) -> tuple[TopicPartition, TopicPartition]:
-        return (
-            TopicPartition(self._settings.events, partition),
-            TopicPartition(self._settings.replies, partition),
-        )
+    def _topics(self, partition: int) -> list[TopicPartition]:
+        topics = [self._settings.events, self._settings.replies] if self._answers else [self._settings.events]
+        return [TopicPartition(topic, partition) for topic in topics]
 
     def _take(self, partition: int, events: Sequence[Any], replies: Sequence[Any]) -> int:
         mirror, made = self._mirrors[partition], self._records[partition]
