@@ -26,7 +26,7 @@ from projections.partitions import PartitionedQueries, Partitions
 from projections.queries import ProjectionBehind, Queries
 
 if TYPE_CHECKING:
-    from ledger.connecting import Followed
+    from ledger.connecting import Followed, MirrorReader
 
 _open = ExitStack()
 """What questions to a log on Kafka keep open."""
@@ -102,6 +102,17 @@ def reader(settings: Settings) -> SqliteReader:
     if not settings.log.exists():
         raise LogMissing(f"{settings.log}: there is no log here; a command or an ingest creates one")
     return SqliteReader(settings.log)
+
+
+def journaled(settings: Settings) -> tuple[Sequence[SqliteReader | MirrorReader], Callable[[str], int]]:
+    """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing.
+
+    On Kafka it keeps mirrors open until `close`.
+    """
+    if settings.kafka is None:
+        return [reader(settings)], lambda _: 0
+    mirrors = _mirrors(settings)
+    return mirrors.readers(), mirrors.partition_of
 
 
 def queries(

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.application import Ledger
 from ledger.domain.account import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import TermsMissing
-from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.sqlite import Factory
-from projections.replay import Comparison, compare
+from projections.replay import Comparison, Sums, compare
 
 BATCH = 1000
 
 Progress = Callable[[int, int], None]
+PartitionOf = Callable[[str], int]
+"""Tells the partition of a subject."""
+
+
+class Reader(Protocol):
+    """Reads a partition with its journal."""
+
+    def snapshot(self) -> AbstractContextManager[SqliteSnapshot]:
+        """The partition as it stands now."""
 
 
 class ReplayBook(TermsBook):
@@ -40,9 +49,10 @@ class ReplayBook(TermsBook):
 
 
 def replay(  # noqa: PLR0913 - what is decided again, under which terms, and from when to when
-    reader: SqliteReader,
+    readers: Sequence[Reader],
     known: Sequence[Terms],
     *,
+    partition_of: PartitionOf | None = None,
     terms: Sequence[Terms] = (),
     since: int | None = None,
     until: int | None = None,
@@ -53,106 +63,133 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
     `known` are the terms files: a command may name terms, and be refused before the log has published them.
     What comes of it is compared with the log. From `since` on (from the first command on, where it is None) `terms`
     hold in place of those of the same ids; a command taken earlier is decided under the terms as they were.
+    Of a log of several partitions each is decided by itself: what another one sent to it came as it was recorded.
     Raises TermsMissing where the log knows no terms of that id.
     """
-    with TemporaryDirectory(prefix="pulsa-replay-") as folder, reader.snapshot() as log:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="pulsa-replay-")))
+        logs = [stack.enter_context(reader.snapshot()) for reader in readers]
         for one in terms:
-            if one.id not in log.book:
+            if all(one.id not in log.book for log in logs):
                 raise TermsMissing(
                     f"{one.id}: the log has published no terms of this id; nothing was under them"
                 )
-        path = Path(folder) / "replay.db"
-        published = {one.id: one for one in log.book}
-        book = ReplayBook(({one.id: one for one in known} | published).values())
-        ledger = _ledger(path, book, "live" if log.created is None else log.created.clock)
-        run = _Run(ledger, reader.codec, book, terms, since)
-        try:
-            last = run.through(log, until, progress)
-        finally:
-            ledger.close()
-        end = run.end if until is None else until
-        found = Comparison(end, commands=run.commands, refused=_refused(log, path, run.commands))
-        with SqliteReader(path).snapshot() as again:
-            compare(found, _other(log, last, again), log, last, again)
+        head, done = sum(log.head for log in logs), 0
+        runs = []
+        for log in logs:
+            run = _Run(log, folder, known, partition_of)
+            for last in run.through(terms, since, until):
+                if progress is not None:
+                    progress(done + last, head)
+            done += log.head
+            runs.append(run)
+        found = Comparison(max(run.end for run in runs) if until is None else until)
+        found.commands = sum(run.commands for run in runs)
+        found.refused = _refused(runs)
+        before: Sums = {}
+        after: Sums = {}
+        for run in runs:
+            with SqliteReader(run.path, run.log.partition).snapshot() as again:
+                compare(found, (before, after), _other(run, again), run.log, run.last, again)
+        found.sum_up(before, after)
         return found
 
 
-def _ledger(path: Path, book: TermsBook, clock: str) -> Ledger:
-    environment = {"SQLITE_DBNAME": str(path), "ORIGINATOR_ID_TYPE": "text"}
-    factory = Factory(environment)
-    recorder: Any = factory.application_recorder()
-    recorder.set_clock_mode(clock)
-    factory.close()
-    return Ledger(book, environment)
+class _Again(Ledger):
+    """The ledger over a log that is thrown away, in the place of a partition."""
+
+    def __init__(
+        self, terms: TermsBook, env: dict[str, str], partition: int, partition_of: PartitionOf | None
+    ) -> None:
+        self._place = (partition, partition_of)
+        super().__init__(terms, env)
+
+    def construct_recorder(self) -> Any:  # noqa: ANN401 - the library's
+        """A recorder that knows which subjects are the partition's."""
+        recorder: Any = super().construct_recorder()
+        recorder.partition, partition_of = self._place
+        if partition_of is not None:
+            recorder.is_here = lambda subject: partition_of(subject) == recorder.partition
+        return recorder
 
 
 class _Run:
-    """Hands the commands to the ledger."""
+    """A partition's commands, decided again. `last` is the partition's ordinal after the last of them."""
 
     def __init__(
-        self, ledger: Ledger, codec: Codec, book: ReplayBook, terms: Sequence[Terms], since: int | None
+        self, log: SqliteSnapshot, folder: Path, known: Sequence[Terms], partition_of: PartitionOf | None
     ) -> None:
-        self._ledger = ledger
-        self._codec = codec
-        self._book = book
-        self._terms = list(terms)
-        self._since = -NEVER if since is None else since
-        self.commands = 0
-        self.end = 0
+        self.log = log
+        self.path = folder / f"replay-{log.partition}.db"
+        self.commands = self.last = self.end = 0
+        published = {one.id: one for one in log.book}
+        self._book = ReplayBook(({one.id: one for one in known} | published).values())
+        self._partition_of = partition_of
 
-    def through(self, log: SqliteSnapshot, until: int | None, progress: Progress | None) -> int:
-        """Runs them; returns the log's ordinal after the last of them."""
-        last = 0
-        entries = _entries(log, self._codec, until)
-        while batch := list(islice(entries, BATCH)):
-            commands = [command for _, _, command in batch]
-            changed = next((n for n, (_, at, _) in enumerate(batch) if at >= self._since), len(batch))
-            if self._terms and changed < len(batch):
-                self._execute(commands[:changed])
-                for one in self._terms:
-                    self._book.replace(one)
-                self._terms.clear()
-                commands = commands[changed:]
-            self._execute(commands)
-            last = batch[-1][0]
-            self.commands += len(batch)
-            self.end = max(self.end, *(at for _, at, _ in batch))
-            if progress is not None:
-                progress(last, log.head)
-        return last
+    def through(self, terms: Sequence[Terms], since: int | None, until: int | None) -> Iterator[int]:
+        """Runs them, and tells how far it is."""
+        others, begin = list(terms), -NEVER if since is None else since
+        entries = _entries(self.log, until)
+        ledger = self._ledger()
+        try:
+            while batch := list(islice(entries, BATCH)):
+                commands = [command for _, _, command in batch]
+                changed = next((n for n, (_, at, _) in enumerate(batch) if at >= begin), len(batch))
+                if others and changed < len(batch):
+                    ledger.execute(commands[:changed])
+                    for one in others:
+                        self._book.replace(one)
+                    others.clear()
+                    commands = commands[changed:]
+                ledger.execute(commands)
+                self.last = batch[-1][0]
+                self.commands += len(batch)
+                self.end = max(self.end, *(at for _, at, _ in batch))
+                yield self.last
+        finally:
+            ledger.close()
 
-    def _execute(self, commands: list[Command]) -> None:
-        if commands:
-            self._ledger.execute(commands)
+    def _ledger(self) -> Ledger:
+        environment = {"SQLITE_DBNAME": str(self.path), "ORIGINATOR_ID_TYPE": "text"}
+        factory = Factory(environment)
+        recorder: Any = factory.application_recorder()
+        recorder.set_clock_mode("live" if self.log.created is None else self.log.created.clock)
+        factory.close()
+        return _Again(self._book, environment, self.log.partition, self._partition_of)
 
 
-def _entries(log: SqliteSnapshot, codec: Codec, until: int | None) -> Iterator[tuple[int, int, Command]]:
+def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[tuple[int, int, Command]]:
     """The journal in order: the log's head after each command, the instant that it was taken at, the command."""
     statement = "SELECT ordinal, at, name, command FROM journal ORDER BY entry"
     for ordinal, at, name, state in log.connection.execute(statement):
         if until is not None and at >= until:
             return
-        yield ordinal, at, codec.command(name, state, at)
+        yield ordinal, at, log.codec.command(name, state, at)
 
 
-def _refused(log: SqliteSnapshot, path: Path, commands: int) -> dict[str, tuple[int, int]]:
+def _refused(runs: Sequence[_Run]) -> dict[str, tuple[int, int]]:
+    """How many commands were refused by code, and would be, where any partition has another number of them."""
     statement = (
         "SELECT code, count(*) FROM (SELECT code FROM journal ORDER BY entry LIMIT ?)"
         " WHERE code IS NOT NULL GROUP BY code"
     )
-    was = dict(log.connection.execute(statement, (commands,)).fetchall())
-    connection = sqlite3.connect(path)
-    try:
-        now = dict(connection.execute(statement, (commands,)).fetchall())
-    finally:
-        connection.close()
-    codes = sorted(was.keys() | now.keys())
-    return {c: (was.get(c, 0), now.get(c, 0)) for c in codes if was.get(c, 0) != now.get(c, 0)}
+    counts: dict[str, tuple[int, int]] = {}
+    differing = set()
+    for run in runs:
+        was = dict(run.log.connection.execute(statement, (run.commands,)).fetchall())
+        with closing(sqlite3.connect(run.path)) as connection:
+            now = dict(connection.execute(statement, (run.commands,)).fetchall())
+        for code in was.keys() | now.keys():
+            one, other = counts.get(code, (0, 0))
+            counts[code] = (one + was.get(code, 0), other + now.get(code, 0))
+            if was.get(code, 0) != now.get(code, 0):
+                differing.add(code)
+    return {code: counts[code] for code in sorted(differing)}
 
 
-def _other(log: SqliteSnapshot, last: int, again: SqliteSnapshot) -> list[str]:
+def _other(run: _Run, again: SqliteSnapshot) -> list[str]:
     """Numbers whose events are not the same: an account's last digest stands for all of them."""
-    was, now = _last_digests(log, last), _last_digests(again, NEVER)
+    was, now = _last_digests(run.log, run.last), _last_digests(again, NEVER)
     differing = {id_ for id_ in was.keys() | now.keys() if was.get(id_) != now.get(id_)}
     return sorted({id_.partition("#")[0] for id_ in differing if id_[0].isdigit()})
 

@@ -77,6 +77,13 @@ class Comparison:
         """Whether the same commands gave the same events and the same refusals."""
         return not (self.numbers or self.refused or self.differences or self.totals)
 
+    def sum_up(self, before: Sums, after: Sums) -> None:
+        """Takes over the sums that are not the same."""
+        for key in sorted(before.keys() | after.keys()):
+            pair = (before.get(key, 0), after.get(key, 0))
+            if pair[0] != pair[1]:
+                self.totals[key] = pair
+
     def to_json(self) -> dict[str, Any]:
         """The report."""
         return {
@@ -99,12 +106,19 @@ class Comparison:
         }
 
 
-def compare(
-    found: Comparison, numbers: Iterable[str], was: LogSnapshot, last: int, would_be: LogSnapshot
+def compare(  # noqa: PLR0913 - two logs, and what to look at
+    found: Comparison,
+    sums: tuple[Sums, Sums],
+    numbers: Iterable[str],
+    was: LogSnapshot,
+    last: int,
+    would_be: LogSnapshot,
 ) -> None:
-    """Puts into a comparison how numbers differ at its end; of the first log only events up to `last` count."""
-    before: Sums = {}
-    after: Sums = {}
+    """Puts into a comparison how numbers differ at its end; of the first log only events up to `last` count.
+
+    Their postings go into the sums of what was, and of what would be.
+    """
+    before, after = sums
     for msisdn in numbers:
         found.numbers += 1
         known = (r.event for r in was.events_of(msisdn) if r.ordinal <= last)
@@ -114,10 +128,6 @@ def compare(
             difference = Difference(account, old.get(account), new.get(account))
             if difference.was != difference.would_be:
                 found.differences.append(difference)
-    for key in sorted(before.keys() | after.keys()):
-        pair = (before.get(key, 0), after.get(key, 0))
-        if pair[0] != pair[1]:
-            found.totals[key] = pair
 
 
 def _accounts(

@@ -200,6 +200,11 @@ class SqliteSnapshot:
         self.connection = connection
         self._reader = reader
 
+    @property
+    def codec(self) -> Codec:
+        """Reads what the log holds, as far as its schemas are known."""
+        return self._reader.codec
+
     # --- the whole log ------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -214,7 +214,7 @@ def replaying(folder: Path, runs: int, count: int) -> list[Figure]:
 
     def ours() -> float:
         begin = time.perf_counter()
-        found = replay(SqliteReader(log), terms)
+        found = replay([SqliteReader(log)], terms)
         if not found.empty:
             raise AssertionError(found)
         return found.commands / (time.perf_counter() - begin)

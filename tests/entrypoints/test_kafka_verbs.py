@@ -63,6 +63,9 @@ def test_a_population_gives_the_answers_that_a_file_gives(
         assert [tick["position"].partition(":")[0] for tick in ticks] == [str(p) for p in range(partitions)]
         assert over.json("trial-balance", "--now", LATER, "--known-at", "2024-12-31T00:00:00Z")[0]["final"]
         assert over.json("verify")[0]["clean"]
+        again = [each.json("replay")[0] for each in (over, pulsa)]
+        assert [one["empty"] for one in again] == [True, True]
+        assert again[0]["commands"] >= again[1]["commands"] > 0
 
 
 def numbers(pulsa: Pulsa) -> list[dict[str, Any]]:
@@ -91,6 +94,8 @@ def test_a_transfer_to_another_partition_arrives(new_log: NewLog, tmp_path: Path
         assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", MONTH_LATER)[0]["amount"] == "0"
         assert pulsa.json("outcome", NUMBER, "send", "--now", MONTH_LATER)[0]["status"] == "accepted"
         assert pulsa.json("verify")[0]["clean"]
+        (again,) = pulsa.json("replay")
+        assert again["empty"], again
 
 
 def test_a_command_that_is_not_answered_can_be_asked_again(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811

@@ -28,7 +28,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_commands_decided_again_give_the_same_events(log: Path) -> None:
-    found = replay_log(SqliteReader(log), [load(TERMS / f"{paysim.TERMS}.toml")])
+    found = replay_log([SqliteReader(log)], [load(TERMS / f"{paysim.TERMS}.toml")])
     assert found.commands > ROWS
     assert found.empty
 

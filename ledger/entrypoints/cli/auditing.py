@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ledger import terms as files
-from ledger.bootstrap import known_terms, reader
+from ledger.bootstrap import journaled, known_terms
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
@@ -60,9 +60,16 @@ def replay(
     from ledger.replaying import replay as run  # slow to import
 
     others = [files.load(path) for path in terms or ()]
+    readers, partition_of = journaled(settings)
     with counting("replaying") as progress:
         found = run(
-            reader(settings), known_terms(settings), terms=others, since=since, until=until, progress=progress
+            readers,
+            known_terms(settings),
+            partition_of=partition_of,
+            terms=others,
+            since=since,
+            until=until,
+            progress=progress,
         )
     records = (one.to_json() for one in (found.differences if as_csv else [found]))
     if told(records, as_json=as_json, as_csv=as_csv, columns=_DIFFERENCE):
