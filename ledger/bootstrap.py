@@ -22,11 +22,11 @@ from ledger.store.reading import SqliteReader
 from ledger.store.sqlite import Factory, Recorder
 from ledger.verification import Progress
 from projections.direct import DirectQueries
-from projections.partitions import PartitionedQueries, Partitions
+from projections.partitions import PartitionedQueries, PartitionOf, Partitions
 from projections.queries import ProjectionBehind, Queries
 
 if TYPE_CHECKING:
-    from ledger.connecting import Followed, MirrorReader
+    from ledger.connecting import MirrorReader
 
 _open = ExitStack()
 """What questions to a log on Kafka keep open."""
@@ -104,14 +104,16 @@ def reader(settings: Settings) -> SqliteReader:
     return SqliteReader(settings.log)
 
 
-def journaled(settings: Settings) -> tuple[Sequence[SqliteReader | MirrorReader], Callable[[str], int]]:
+def journaled(settings: Settings) -> tuple[Sequence[SqliteReader | MirrorReader], PartitionOf]:
     """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing.
 
     On Kafka it keeps mirrors open until `close`.
     """
     if settings.kafka is None:
         return [reader(settings)], lambda _: 0
-    mirrors = _mirrors(settings)
+    from ledger.connecting import followed  # embedded logs need none of it
+
+    mirrors = _open.enter_context(followed(settings))
     return mirrors.readers(), mirrors.partition_of
 
 
@@ -157,19 +159,10 @@ def positions_of(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _of_log(settings: Settings, now: Callable[[], int]) -> Queries:
-    if settings.kafka is None:
-        return DirectQueries(reader(settings), now)
-    mirrors = _mirrors(settings)
-    readers = mirrors.readers()
+    readers, partition_of = journaled(settings)
     if len(readers) == 1:
         return DirectQueries(readers[0], now)
-    return PartitionedQueries(Partitions(readers, mirrors.partition_of), now)
-
-
-def _mirrors(settings: Settings) -> Followed:
-    from ledger.connecting import followed  # embedded logs need none of it
-
-    return _open.enter_context(followed(settings))
+    return PartitionedQueries(Partitions(readers, partition_of), now)
 
 
 def verify(settings: Settings, progress: Progress | None = None) -> Report:

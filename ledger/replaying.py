@@ -21,13 +21,12 @@ from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import TermsMissing
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.sqlite import Factory
+from projections.partitions import PartitionOf
 from projections.replay import Comparison, Sums, compare
 
 BATCH = 1000
 
 Progress = Callable[[int, int], None]
-PartitionOf = Callable[[str], int]
-"""Tells the partition of a subject."""
 
 
 class Reader(Protocol):
@@ -52,7 +51,7 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
     readers: Sequence[Reader],
     known: Sequence[Terms],
     *,
-    partition_of: PartitionOf | None = None,
+    partition_of: PartitionOf = lambda _: 0,
     terms: Sequence[Terms] = (),
     since: int | None = None,
     until: int | None = None,
@@ -99,7 +98,7 @@ class _Again(Ledger):
     """The ledger over a log that is thrown away, in the place of a partition."""
 
     def __init__(
-        self, terms: TermsBook, env: dict[str, str], partition: int, partition_of: PartitionOf | None
+        self, terms: TermsBook, env: dict[str, str], partition: int, partition_of: PartitionOf
     ) -> None:
         self._place = (partition, partition_of)
         super().__init__(terms, env)
@@ -108,8 +107,7 @@ class _Again(Ledger):
         """A recorder that knows which subjects are the partition's."""
         recorder: Any = super().construct_recorder()
         recorder.partition, partition_of = self._place
-        if partition_of is not None:
-            recorder.is_here = lambda subject: partition_of(subject) == recorder.partition
+        recorder.is_here = lambda subject: partition_of(subject) == recorder.partition
         return recorder
 
 
@@ -117,7 +115,7 @@ class _Run:
     """A partition's commands, decided again. `last` is the partition's ordinal after the last of them."""
 
     def __init__(
-        self, log: SqliteSnapshot, folder: Path, known: Sequence[Terms], partition_of: PartitionOf | None
+        self, log: SqliteSnapshot, folder: Path, known: Sequence[Terms], partition_of: PartitionOf
     ) -> None:
         self.log = log
         self.path = folder / f"replay-{log.partition}.db"

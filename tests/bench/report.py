@@ -8,8 +8,8 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +23,7 @@ _AS_IT_COMES = gc.get_threshold()
 class Figure:
     """One row: `value` and `baseline` in `unit`, medians; `ratio` is the median of the runs' own ratios.
 
-    The baseline runs with Python as it comes; `alike` is the ratio to one whose collector is set as `pulsa` sets it.
+    A baseline that is not ours runs with Python as it comes.
     """
 
     what: str
@@ -33,7 +33,6 @@ class Figure:
     baseline: float | None = None
     ratio: float | None = None
     at_least: str = ""
-    alike: float | None = None
 
 
 def paired(
@@ -47,18 +46,13 @@ def paired(
     at_least: str = "",
     is_ours_too: bool = False,
 ) -> Figure:
-    """Runs both in turn, the baseline with Python as it comes and with Python set alike; not where it is ours too."""
-    pairs, alike = [], []
+    """Runs both in turn, a baseline that is not ours with Python as it comes."""
+    pairs = []
     for _ in range(runs):
         value = ours()
-        if is_ours_too:
+        with nullcontext() if is_ours_too else _as_it_comes():
             pairs.append((value, theirs()))
-            continue
-        with _as_it_comes():
-            pairs.append((value, theirs()))
-        alike.append((value, theirs()))
-    figure = of_pairs(what, unit, baseline_name, pairs, at_least=at_least)
-    return replace(figure, alike=of_pairs(what, unit, baseline_name, alike).ratio) if alike else figure
+    return of_pairs(what, unit, baseline_name, pairs, at_least=at_least)
 
 
 def of_pairs(
@@ -89,9 +83,21 @@ def _as_it_comes() -> Iterator[None]:
     before = gc.get_threshold()
     gc.set_threshold(*_AS_IT_COMES)
     try:
-        yield
+        with set_aside():
+            yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Keeps the search for cycles from walking what is alive now: that is the benchmark's, not of what it measures."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def machine() -> str:
@@ -127,7 +133,6 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
         ("baseline", "right"),
         ("ratio", "right"),
         ("at least", "right"),
-        ("set alike", "right"),
     ):
         table.add_column(column, justify="right" if justify == "right" else "left")
     for f in figures:
@@ -139,7 +144,6 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
             "" if f.baseline is None else _number(f.baseline),
             "" if f.ratio is None else f"{f.ratio:.2f}",
             f.at_least,
-            "" if f.alike is None else f"{f.alike:.2f}",
         )
     Console().print(table)
     if path is not None:
@@ -150,14 +154,13 @@ def show(figures: Sequence[Figure], path: Path | None) -> None:
 def markdown(figures: Sequence[Figure]) -> str:
     """The same as a table of a document."""
     rows = [
-        "| what | here | unit | baseline in the same run | baseline | ratio | at least | set alike |",
-        "|---|---:|---|---|---:|---:|---:|---:|",
+        "| what | here | unit | baseline in the same run | baseline | ratio | at least |",
+        "|---|---:|---|---|---:|---:|---:|",
     ]
     for f in figures:
         baseline = "" if f.baseline is None else _number(f.baseline)
         ratio = "" if f.ratio is None else f"{f.ratio:.2f}"
-        alike = "" if f.alike is None else f"{f.alike:.2f}"
-        cells = (f.what, _number(f.value), f.unit, f.baseline_name, baseline, ratio, f.at_least, alike)
+        cells = (f.what, _number(f.value), f.unit, f.baseline_name, baseline, ratio, f.at_least)
         rows.append(f"| {' | '.join(cells)} |")
     return f"{machine()}\n\n" + "\n".join(rows) + "\n"
 
