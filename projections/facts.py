@@ -160,9 +160,14 @@ class Facts(Projection):
         return {row[0]: row[1] for row in found}
 
     def publish(self, connection: Connection, book: TermsBook) -> None:
-        """Puts the terms that the log has published into a book."""
-        for content, digest in connection.execute(sa.select(self.terms.c.content, self.terms.c.digest)):
-            book.publish(content, digest)
+        """Puts the terms that the log has published into a book, where it does not have them yet."""
+        columns = self.terms.c
+        found = {row.terms: row.digest for row in connection.execute(sa.select(columns.terms, columns.digest))}
+        new = [name for name, digest in found.items() if not book.has_published(name, digest)]
+        if new:
+            wanted = sa.select(columns.content, columns.digest).where(columns.terms.in_(new))
+            for row in connection.execute(wanted):
+                book.publish(row.content, row.digest)
 
     def unknown_types(self, connection: Connection) -> dict[str, int]:
         """How many events there are of each type that this release does not know."""

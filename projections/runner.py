@@ -97,9 +97,6 @@ class Runner:
             self._projections = [live(connection, kind) for kind in PROJECTIONS.values()]
             for projection in self._projections:
                 projection.metadata.create_all(connection)
-            for projection in self._projections:
-                if isinstance(projection, Facts):
-                    projection.publish(connection, self._book)
         self._ready = True
 
     def _catch_up(self, reader: BulkReader, progress: Progress | None) -> int:
@@ -167,10 +164,14 @@ class Runner:
             changes.write(connection)
 
     def _positions(self, partition: int) -> dict[str, int]:
+        """Where the projections stand. The terms that were published up to there are in the book, whoever read them."""
         with self.database.writing() as connection:
             for projection in self._projections:
                 begin(connection, projection, partition)
         with self.database.reading() as connection:
+            for projection in self._projections:
+                if isinstance(projection, Facts):
+                    projection.publish(connection, self._book)
             places = {place.projection: place for place in places_of(connection)[partition]}
             return {projection.name: places[projection.name].ordinal for projection in self._projections}
 

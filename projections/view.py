@@ -71,7 +71,6 @@ class Tables:
     def __init__(self) -> None:
         self._made: dict[tuple[str, int], Projection] = {}
         self._book = TermsBook()
-        self._published: set[tuple[str, str]] = set()
 
     def of(self, kind: type[_P], generation: int) -> _P:
         """The tables of a generation."""
@@ -83,11 +82,7 @@ class Tables:
 
     def book(self, connection: Connection, facts: Facts) -> TermsBook:
         """The terms that the log has published."""
-        terms = facts.terms.c
-        found = {(row[0], row[1]) for row in connection.execute(sa.select(terms.terms, terms.digest))}
-        if found - self._published:
-            facts.publish(connection, self._book)
-            self._published = found
+        facts.publish(connection, self._book)
         return self._book
 
 

@@ -447,6 +447,10 @@ class TermsBook:
         """The digest of the terms: as published, where they were."""
         return self._digests[terms_id]
 
+    def has_published(self, terms_id: str, digest: str) -> bool:
+        """Whether the log has published the terms, with this digest."""
+        return terms_id in self.published and self._digests[terms_id] == digest
+
     def publish(self, content: str, digest: str) -> None:
         """Takes over what the log has published.
 

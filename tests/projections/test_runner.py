@@ -118,6 +118,23 @@ def test_two_runners_on_the_same_projections_do_no_harm(
         assert contents(opened) == contents(whole)
 
 
+def test_a_runner_knows_the_terms_that_another_took_in_before_it(tmp_path: Path) -> None:
+    log = tmp_path / "log.db"
+    with (
+        ledger_on(log) as ledger,
+        database(tmp_path / "views.db") as opened,
+        database(tmp_path / "whole.db") as whole,
+    ):
+        first, other = (Runner(opened, [SqliteReader(log)], size=60) for _ in range(2))
+        assert first.catch_up() == 0
+        p.execute(ledger, p.opening(range(2)))
+        assert other.catch_up() > 0
+        p.execute(ledger, p.opening(range(2, 4)))
+        assert first.catch_up() > 0
+        projected(whole, log)
+        assert contents(opened) == contents(whole)
+
+
 def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
     tmp_path: Path, small_disk: Path, long_log: Path
 ) -> None:
