@@ -44,7 +44,13 @@ def parse_instant(text: str) -> int:
 
 def format_instant(instant: int) -> str:
     """The instant in UTC by RFC 3339, with a fraction only where there is one."""
-    return (_UTC_EPOCH + timedelta(microseconds=instant)).isoformat() + "Z"
+    second, fraction = divmod(instant, SECOND)
+    return f"{_second(second)}.{fraction:06}Z" if fraction else f"{_second(second)}Z"
+
+
+@lru_cache(1000)
+def _second(second: int) -> str:
+    return (_UTC_EPOCH + timedelta(seconds=second)).isoformat()
 
 
 def parse_day(text: str) -> date:

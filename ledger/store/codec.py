@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 
 from ledger.domain.account import Account
 from ledger.domain.commands import COMMANDS, Command
@@ -21,6 +21,7 @@ from ledger.domain.events import EVENT_TYPES, Event, make
 from ledger.domain.number import Number
 from ledger.errors import SchemaUnknown
 from ledger.journal import Snapshot
+from ledger.store.encoding import LONGS, encoder
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
@@ -34,13 +35,20 @@ class Codec:
     """Writes by the schemas of this release, and reads by whatever schema a record was written with."""
 
     def __init__(self) -> None:
-        self._events = {name: (s.fingerprint, s.parsed) for name, s in load("events").items()}
+        self._events = {
+            name: (s.fingerprint, s.parsed, encoder(s.parsed)) for name, s in load("events").items()
+        }
         self._commands = {
-            name.rpartition(".")[2]: (s.fingerprint, s.parsed, s.without("at"), name.encode() + s.fingerprint)
+            name.rpartition(".")[2]: (
+                s.fingerprint,
+                s.parsed,
+                encoder(s.without("at")),
+                name.encode() + s.fingerprint,
+            )
             for name, s in load("commands").items()
         }
         outcome = load("replies")[_OUTCOME]
-        self._outcome = (outcome.fingerprint, outcome.parsed)
+        self._outcome = (outcome.fingerprint, encoder(outcome.parsed))
         self._by_fingerprint: dict[bytes, RecordSchema] = {}
         for kind in KINDS:
             self.learn(load(kind).values())
@@ -58,18 +66,15 @@ class Codec:
 
     def event_state(self, event: Event) -> bytes:
         """`fingerprint ‖ body` of an event."""
-        mark, parsed = self._events[event.TOPIC]
-        out = BytesIO()
-        out.write(mark)
-        schemaless_writer(out, parsed, event.__dict__)
-        return out.getvalue()
+        mark, _, encode = self._events[event.TOPIC]
+        return mark + encode(event.__dict__)
 
     def event(self, topic: str, state: bytes) -> Event:
         """The event of a type that this release knows. Raises SchemaUnknown."""
         event_type = EVENT_TYPES.get(topic)
         if event_type is None:
             raise SchemaUnknown(topic)
-        mark, parsed = self._events[topic]
+        mark, parsed, _ = self._events[topic]
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
         if state.startswith(mark):
@@ -96,9 +101,7 @@ class Codec:
 
     def command_content(self, command: Command) -> bytes:
         """The Avro body of a command without its `at`, which comes first in the whole form."""
-        out = BytesIO()
-        schemaless_writer(out, self._commands[command.name][2], msgspec.structs.asdict(command))
-        return out.getvalue()
+        return self._commands[command.name][2](msgspec.structs.asdict(command))
 
     def command_digest(self, command: Command, content: bytes) -> bytes:
         """SHA-256 that names what a command asks, whenever it asks."""
@@ -107,7 +110,7 @@ class Codec:
     def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
         """`fingerprint ‖ body` of a command as it came: with its `at` only where one was stated."""
         mark = self._commands[command.name][0]
-        return mark + (b"\x02" + _zigzag(command.at) if stated_at else b"\x00") + content
+        return mark + (b"\x02" + LONGS[command.at] if stated_at else b"\x00") + content
 
     def command(self, name: str, state: bytes, at: int) -> Command:
         """A command as it was taken: `at` fills in where none was stated."""
@@ -127,15 +130,19 @@ class Codec:
 
         No command holds arrays or maps, so whoever wrote it by the same schema wrote the same bytes.
         """
-        return stated_at_and_content(state)[1] if state.startswith(self._commands[name][0]) else None
+        if not state.startswith(self._commands[name][0]):
+            return None
+        position = FINGERPRINT_BYTES
+        if state[position]:  # an instant follows, whose last byte is the first without the highest bit
+            position += 1
+            while state[position] & 0x80:
+                position += 1
+        return state[position + 1 :]
 
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""
-        mark, parsed = self._outcome
-        out = BytesIO()
-        out.write(mark)
-        schemaless_writer(out, parsed, record)
-        return out.getvalue()
+        mark, encode = self._outcome
+        return mark + encode(record)
 
 
 def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
@@ -158,17 +165,6 @@ def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
         shift += 7
         if byte < 0x80:  # noqa: PLR2004 - the varint's last byte
             return (value >> 1) ^ -(value & 1), state[position:]
-
-
-def _zigzag(value: int) -> bytes:
-    """A long as Avro writes it (Avro specification, binary encoding)."""
-    value = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while value >= 0x80:  # noqa: PLR2004 - seven bits a byte
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 class AvroMapper(Mapper[str]):

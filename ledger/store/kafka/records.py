@@ -121,12 +121,11 @@ class ReplyRecords:
         record = outcome.record()
         record["subject"] = reply.subject
         record["command_offset"] = reply.offset
-        if entry is not None:
-            record["command"] = entry.name
-            record["command_digest"] = entry.command_digest
-            record["first_event"] = entry.first_event
-            record["content"] = entry.command
-            record["chain"] = entry.chain
+        record["command"] = entry and entry.name
+        record["command_digest"] = entry and entry.command_digest
+        record["content"] = entry and entry.command
+        record["first_event"] = entry.first_event if entry is not None else 0
+        record["chain"] = entry and entry.chain
         value = self._ids.to_wire(self._topic, self._codec.outcome_state(record))
         if value is None:
             raise SchemaUnknown("the schema of answers is not registered")
