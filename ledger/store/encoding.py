@@ -15,6 +15,8 @@ Encode = Callable[[Mapping[str, Any]], bytes]
 """From the fields of a record to its bytes. Raises KeyError, TypeError or OverflowError where one is missing or bad."""
 
 _REMEMBERED = 50_000
+_PAIRS = [bytes((pair & 0x7F | 0x80, pair >> 7 | 0x80)) for pair in range(1 << 14)]
+"""Fourteen bits as the two bytes that they are where more follow."""
 
 
 class _Numbers(dict[int, bytes]):
@@ -28,14 +30,16 @@ class _Numbers(dict[int, bytes]):
         if number.bit_length() >= self._bits and number != -1 << (self._bits - 1):
             raise OverflowError(f"{number} is no number of {self._bits} bits")
         left = number << 1 if number >= 0 else ~(number << 1)
-        out = bytearray()
-        while left > 0x7F:  # noqa: PLR2004 - seven bits
-            out.append(left & 0x7F | 0x80)
+        out = b""
+        while left >> 14:
+            out += _PAIRS[left & 0x3FFF]
+            left >>= 14
+        if left >> 7:
+            out += bytes((left & 0x7F | 0x80,))
             left >>= 7
-        out.append(left)
         if len(self) >= _REMEMBERED:
             self.clear()
-        written = self[number] = bytes(out)
+        written = self[number] = out + bytes((left,))
         return written
 
 

@@ -38,7 +38,7 @@ from tests.processes import Process
 from tests.servers import kafka_address, registry_address
 
 _PATIENCE = 400
-_LOOK = 0.2
+_LOOK = 0.05
 """Seconds between two looks at whether something is done."""
 SUBSCRIBERS = 1000
 SESSION_SECONDS = 10

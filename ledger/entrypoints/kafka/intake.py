@@ -13,6 +13,7 @@ from ledger.outcomes import REFUSED, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.recorder import Received, partition_of
 from ledger.store.kafka.registry import SchemaIds
+from ledger.store.schemas import RecordSchema
 
 _NAMESPACE = "ledger.command."
 _MILLISECOND = 1000
@@ -38,6 +39,7 @@ class Intake:
         self._partition = partition
         self._partitions = partitions
         self._played = played
+        self._names: dict[bytes, str] = {}
 
     def take(self, record: Any, head: int) -> Taken:  # noqa: ANN401 - kafka-python's
         """What a record holds. Raises RegistryUnreachable."""
@@ -70,11 +72,17 @@ class Intake:
         if record.value is None:
             raise ValueError("the record has no value")
         schema, state = self._ids.from_wire(record.value)
+        name = self._names.get(schema.fingerprint) or self._learned(schema)
+        return self._codec.command(name, state, _UNSTATED), self._codec.written_content(name, state)
+
+    def _learned(self, schema: RecordSchema) -> str:
+        """The name of the command whose schema it is, as this release or another has it. Raises LedgerError."""
         name = schema.name.removeprefix(_NAMESPACE)
         if name not in COMMANDS or name == schema.name:
             raise LedgerError(f"{schema.name} is no command of this release")
         self._codec.learn([schema])
-        return self._codec.command(name, state, _UNSTATED), self._codec.written_content(name, state)
+        self._names[schema.fingerprint] = name
+        return name
 
     def _dated(self, command: Command, appended: int) -> Command:
         """The command at the instant at which it is taken: on a live log its record's LogAppendTime. Raises Invalid."""
