@@ -32,7 +32,7 @@ _open = ExitStack()
 """What questions to a log on Kafka keep open."""
 
 
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
 
 def collect_rarely() -> None:

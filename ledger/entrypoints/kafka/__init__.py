@@ -1,4 +1,4 @@
 """The writers of the log on Kafka, and its clock."""
 
-BATCH = 4000
+BATCH = 10_000
 """Commands that one transaction decides at most."""

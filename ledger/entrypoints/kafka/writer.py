@@ -154,7 +154,7 @@ class Writer:
             session_timeout_ms=int(self.session_timeout * 1000),
             heartbeat_interval_ms=int(self.session_timeout * 300),
             fetch_max_wait_ms=int(_IDLE * 1000),
-            max_partition_fetch_bytes=1 << 20,
+            max_partition_fetch_bytes=4 << 20,
             metadata_max_age_ms=_METADATA_AGE_MS,
         )
         # Whoever assigns partitions of a topic that it has not heard of assigns none, and may never look again.
