@@ -162,7 +162,9 @@ class Facts(Projection):
     def publish(self, connection: Connection, book: TermsBook) -> None:
         """Puts the terms that the log has published into a book, where it does not have them yet."""
         columns = self.terms.c
-        found = {row.terms: row.digest for row in connection.execute(sa.select(columns.terms, columns.digest))}
+        found = {
+            row.terms: row.digest for row in connection.execute(sa.select(columns.terms, columns.digest))
+        }
         new = [name for name, digest in found.items() if not book.has_published(name, digest)]
         if new:
             wanted = sa.select(columns.content, columns.digest).where(columns.terms.in_(new))

@@ -77,34 +77,34 @@ _PLAIN = {
 
 
 def encoder(schema: Any) -> Encode:  # noqa: ANN401 - a record's schema, parsed
-    """The function that writes the records of a schema; of unions it knows those of null and one other type."""
-    parts = [_expression(field["type"], f"record[{field['name']!r}]", 0) for field in schema["fields"]]
+    """The function that writes a schema's records. Raises ValueError at a type that no record of the ledger's has."""
     made: dict[str, Any] = dict(_GIVEN)
-    exec(f"def encode(record):\n    return join(({''.join(f'{part}, ' for part in parts)}))", made)  # noqa: S102 - of a schema's own names
+    exec(f"def encode(record):\n    return {_fields(schema['fields'], 'record', 0)}", made)  # noqa: S102 - of a schema's own names
     return made["encode"]  # type: ignore[no-any-return]
 
 
 def _expression(kind: Any, value: str, depth: int) -> str:  # noqa: ANN401 - any schema
     """What writes a value, as an expression of Python; `depth` keeps the names of what is within apart."""
     name = f"value{depth}"
-    if isinstance(kind, list):
-        null, other = kind
-        if null != "null":
-            raise ValueError(kind)
-        given = _expression(other, name, depth + 1)
-        return f"(b'\\0' if ({name} := {value}) is None else b'\\2' + {given})"
-    if isinstance(kind, str):
-        if kind == "bytes":
+    match kind:
+        case ["null", other]:
+            given = _expression(other, name, depth + 1)
+            return f"(b'\\0' if ({name} := {value}) is None else b'\\2' + {given})"
+        case {"type": "array", "items": items}:
+            item = _expression(items, f"item{depth}", depth + 1)
+            written = f"join([{item} for item{depth} in {name}])"
+            return f"(longs[len({name})] + {written} + b'\\0' if ({name} := {value}) else b'\\0')"
+        case {"type": "record", "fields": fields}:
+            return _fields(fields, value, depth)
+        case "bytes":
             return f"longs[len({name} := {value})] + {name}"
-        return _PLAIN[kind].format(value)
-    match kind["type"]:
-        case "array":
-            item = _expression(kind["items"], f"item{depth}", depth + 1)
-            items = f"join([{item} for item{depth} in {name}])"
-            return f"(longs[len({name})] + {items} + b'\\0' if ({name} := {value}) else b'\\0')"
-        case "record":
-            fields = kind["fields"]
-            parts = [_expression(field["type"], f"{value}[{field['name']!r}]", depth) for field in fields]
-            return f"join(({''.join(f'{part}, ' for part in parts)}))"
-        case plain:
+        case str() if kind in _PLAIN:
+            return _PLAIN[kind].format(value)
+        case {"type": str(plain)} if plain in {*_PLAIN, "bytes"}:
             return _expression(plain, value, depth)
+    raise ValueError(f"no record of the ledger's has a {kind}")
+
+
+def _fields(fields: Any, value: str, depth: int) -> str:  # noqa: ANN401 - of any schema
+    parts = [_expression(field["type"], f"{value}[{field['name']!r}]", depth) for field in fields]
+    return f"join(({''.join(f'{part}, ' for part in parts)}))"
