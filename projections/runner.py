@@ -81,6 +81,7 @@ class Runner:
         self._chunk = chunk
         self._projections: list[Projection] = []
         self._book = TermsBook()
+        self._left: dict[int, dict[str, int]] = {}
         self._ready = False
 
     def catch_up(self, progress: Progress | None = None) -> int:
@@ -97,6 +98,7 @@ class Runner:
             self._projections = [live(connection, kind) for kind in PROJECTIONS.values()]
             for projection in self._projections:
                 projection.metadata.create_all(connection)
+        self._left = {}
         self._ready = True
 
     def _catch_up(self, reader: BulkReader, progress: Progress | None) -> int:
@@ -106,6 +108,7 @@ class Runner:
             start = min(positions.values())
             try:
                 for last in self._taken(log, positions):
+                    self._left[log.partition] = dict.fromkeys(positions, last)
                     total = last - start
                     if progress is not None:
                         progress(last, log.head)
@@ -164,16 +167,24 @@ class Runner:
             changes.write(connection)
 
     def _positions(self, partition: int) -> dict[str, int]:
-        """Where the projections stand. The terms that were published up to there are in the book, whoever read them."""
+        """Where the projections stand. What is remembered from before is of use only where this runner left them."""
         with self.database.writing() as connection:
             for projection in self._projections:
                 begin(connection, projection, partition)
         with self.database.reading() as connection:
-            for projection in self._projections:
-                if isinstance(projection, Facts):
-                    projection.publish(connection, self._book)
             places = {place.projection: place for place in places_of(connection)[partition]}
-            return {projection.name: places[projection.name].ordinal for projection in self._projections}
+            positions = {projection.name: places[projection.name].ordinal for projection in self._projections}
+            if positions != self._left.get(partition):
+                self._recall(connection)
+                self._left[partition] = positions
+        return positions
+
+    def _recall(self, connection: Connection) -> None:
+        """Reads what others may have taken in: the terms now, everything else when it is needed."""
+        for projection in self._projections:
+            projection.forget()
+            if isinstance(projection, Facts):
+                projection.publish(connection, self._book)
 
 
 # --- generations and positions --------------------------------------------------------------------------------------

@@ -9,11 +9,14 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ledger.domain.calendar import SECOND
 from ledger.errors import (
@@ -31,7 +34,8 @@ from projections.runner import Runner
 from projections.stored import StoredQueries
 from tests.bench import population as p
 from tests.given import ledger_on
-from tests.projections.histories import a_log, commands, play
+from tests.often import often
+from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.stored import NOW, contents, database, projected
 
 KILLS = 20
@@ -118,21 +122,30 @@ def test_two_runners_on_the_same_projections_do_no_harm(
         assert contents(opened) == contents(whole)
 
 
-def test_a_runner_knows_the_terms_that_another_took_in_before_it(tmp_path: Path) -> None:
-    log = tmp_path / "log.db"
-    with (
-        ledger_on(log) as ledger,
-        database(tmp_path / "views.db") as opened,
-        database(tmp_path / "whole.db") as whole,
-    ):
-        first, other = (Runner(opened, [SqliteReader(log)], size=60) for _ in range(2))
-        assert first.catch_up() == 0
-        p.execute(ledger, p.opening(range(2)))
-        assert other.catch_up() > 0
-        p.execute(ledger, p.opening(range(2, 4)))
-        assert first.catch_up() > 0
-        projected(whole, log)
-        assert contents(opened) == contents(whole)
+TOP_UPS: list[Step] = [(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0)] + [(1, 0, "top up", 2, 0)] * 6
+
+
+@often(15)
+@given(steps(), st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=12, max_size=30))
+@example(TOP_UPS, [(1, bool(turn % 2)) for turn in range(len(TOP_UPS))])
+def test_runners_that_take_turns_know_what_the_other_took_in(
+    history: list[Step], turns: list[tuple[int, bool]]
+) -> None:
+    """Terms published, and the state of every number: neither may have seen all of it."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log.db"
+        with database(Path(folder) / "views.db") as views, database(Path(folder) / "whole.db") as whole:
+            play(log, [])
+            runners = [Runner(views, [SqliteReader(log)]) for _ in range(2)]
+            left = commands(history)
+            for size, which in turns:
+                play(log, left[:size])
+                left = left[size:]
+                runners[which].catch_up()
+            play(log, left)
+            runners[0].catch_up()
+            projected(whole, log)
+            assert contents(views) == contents(whole)
 
 
 def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
