@@ -14,7 +14,8 @@ from typing import Any
 Encode = Callable[[Mapping[str, Any]], bytes]
 """From the fields of a record to its bytes. Raises KeyError, TypeError or OverflowError where one is missing or bad."""
 
-_REMEMBERED = 50_000
+_REMEMBERED = 8_192
+"""Few enough for a processor to have them at hand: what comes once drives the rest out sooner than it costs."""
 _PAIRS = [bytes((pair & 0x7F | 0x80, pair >> 7 | 0x80)) for pair in range(1 << 14)]
 """Fourteen bits as the two bytes that they are where more follow."""
 
