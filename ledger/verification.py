@@ -26,7 +26,7 @@ from ledger.explaining import Entry, Explanation
 from ledger.findings import Finding, Report
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.seals import Seals
-from ledger.store.codec import Codec, stated_at_and_content
+from ledger.store.codec import Codec, instant_and_content
 from ledger.store.layout import check_format, fold_digest
 from ledger.store.reading import PARTITION, connect, intelligible
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
@@ -319,7 +319,7 @@ class _Verification:
         if mark not in self.marks:
             yield "the log does not hold its command's schema"
         try:
-            stated_at, content = stated_at_and_content(entry.command)
+            instant, content = instant_and_content(entry.command)
             command = self.codec.command(entry.name, entry.command, entry.at)
         except Exception as error:  # noqa: BLE001 - whatever damaged bytes do
             yield f"its command cannot be read: {error}"
@@ -329,7 +329,7 @@ class _Verification:
             yield "the command's digest is not that of its content"
         if command.subject != entry.subject or command.command_id != entry.command_id:
             yield f"its command is {command.command_id} of {command.subject}"
-        if self.clock and (stated_at is not None) != (self.clock == "played"):
+        if self.clock and (instant is not None) != (self.clock == "played"):
             yield f"its command states an instant or does not, unlike a log that is {self.clock}"
 
     # --- what is derived ----------------------------------------------------------------------------------------------

@@ -162,10 +162,8 @@ class Facts(Projection):
     def publish(self, connection: Connection, book: TermsBook) -> None:
         """Puts the terms that the log has published into a book, where it does not have them yet."""
         columns = self.terms.c
-        found = {
-            row.terms: row.digest for row in connection.execute(sa.select(columns.terms, columns.digest))
-        }
-        new = [name for name, digest in found.items() if not book.has_published(name, digest)]
+        found = connection.execute(sa.select(columns.terms, columns.digest).distinct())
+        new = [name for name, digest in found if not book.has_published(name, digest)]
         if new:
             wanted = sa.select(columns.content, columns.digest).where(columns.terms.in_(new))
             for row in connection.execute(wanted):

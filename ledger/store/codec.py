@@ -130,14 +130,7 @@ class Codec:
 
         No command holds arrays or maps, so whoever wrote it by the same schema wrote the same bytes.
         """
-        if not state.startswith(self._commands[name][0]):
-            return None
-        position = FINGERPRINT_BYTES
-        if state[position]:  # an instant follows, whose last byte is the first without the highest bit
-            position += 1
-            while state[position] & 0x80:
-                position += 1
-        return state[position + 1 :]
+        return instant_and_content(state)[1] if state.startswith(self._commands[name][0]) else None
 
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""
@@ -145,26 +138,20 @@ class Codec:
         return mark + encode(record)
 
 
-def stated_at_and_content(state: bytes) -> tuple[int | None, bytes]:
-    """The instant that a command stated, if it stated one, and the rest of its Avro body.
+def instant_and_content(state: bytes) -> tuple[bytes | None, bytes]:
+    """The instant that a command stated, as Avro writes it, if it stated one; and the rest of its Avro body.
 
     `at` is the first field, a union of null and long. Raises ValueError or IndexError where the bytes are no command.
     """
-    position = FINGERPRINT_BYTES
-    branch = state[position]
-    position += 1
+    branch, begin = state[FINGERPRINT_BYTES], FINGERPRINT_BYTES + 1
     if branch == 0:
-        return None, state[position:]
+        return None, state[begin:]
     if branch != 2:  # noqa: PLR2004 - the union's second branch, as Avro writes it
         raise ValueError("neither null nor an instant")
-    shift = value = 0
-    while True:
-        byte = state[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the varint's last byte
-            return (value >> 1) ^ -(value & 1), state[position:]
+    end = begin
+    while state[end] & 0x80:
+        end += 1
+    return state[begin : end + 1], state[end + 1 :]
 
 
 class AvroMapper(Mapper[str]):
