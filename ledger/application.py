@@ -57,7 +57,7 @@ class Ledger(Application[str]):
         """What the events of the whole partition are about."""
         self._stated_at = self.ledger_recorder.clock_mode() == "played"
         self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
-        self._batch = Batch({}, 0, self.mapper.to_stored_event)
+        self._batch = Batch({}, 0)
         try:
             self._recall()
         except BaseException:
@@ -99,9 +99,7 @@ class Ledger(Application[str]):
         code fail); then nothing of the batch is written, and it may be sent again.
         """
         keys = dict.fromkeys([(command.subject, command.command_id) for command in commands])
-        batch = self._batch = Batch(
-            self.ledger_recorder.answered(keys), self._ordinal, self.mapper.to_stored_event
-        )
+        batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal)
         try:
             outcomes = [
                 self._answer(command, content, batch)
@@ -348,8 +346,9 @@ class Ledger(Application[str]):
     def _write(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         if not batch.events and not batch.journal and not self.ledger_recorder.awaits_answers:
             return
+        to_stored_event = self.mapper.to_stored_event
         self.ledger_recorder.insert_events(
-            batch.stored,
+            [to_stored_event(event) for event in batch.events],
             journal=batch.journal,
             heads=batch.heads(),
             claims=list(batch.claims),

@@ -1,14 +1,8 @@
-"""What a batch of commands has brought about so far, to be written in one transaction.
-
-An event is turned into bytes as soon as it happens: it is at hand then, and what cannot be written is its command's
-fault.
-"""
+"""What a batch of commands has brought about so far, to be written in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-from eventsourcing.persistence import StoredEvent
+from collections.abc import Iterable
 
 from ledger.domain.account import NEVER
 from ledger.domain.commands import Command
@@ -21,31 +15,13 @@ from ledger.outcomes import Outcome
 class Batch:
     """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
 
-    __slots__ = (
-        "_to_stored",
-        "claims",
-        "decided",
-        "events",
-        "forwarded",
-        "journal",
-        "ordinal",
-        "stored",
-        "touched",
-    )
+    __slots__ = ("claims", "decided", "events", "forwarded", "journal", "ordinal", "touched")
 
-    def __init__(
-        self,
-        decided: dict[tuple[str, str], tuple[bytes, Outcome]],
-        ordinal: int,
-        to_stored: Callable[[Event], StoredEvent],
-    ) -> None:
-        self._to_stored = to_stored
+    def __init__(self, decided: dict[tuple[str, str], tuple[bytes, Outcome]], ordinal: int) -> None:
         self.decided = decided
         self.ordinal = ordinal
         """The ordinal of the last event so far."""
         self.events: list[Event] = []
-        self.stored: list[StoredEvent] = []
-        """The same events as they are written."""
         self.journal: list[JournalEntry] = []
         self.claims: dict[Claim, None] = {}
         self.forwarded: list[Command] = []
@@ -56,7 +32,6 @@ class Batch:
         """Takes in events in the order in which they happened."""
         for event in events:
             self.events.append(event)
-            self.stored.append(self._to_stored(event))
             self.ordinal += 1
             if event.CLAIMS is not None:
                 kind, field = event.CLAIMS
