@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -35,6 +37,7 @@ class Balances(Projection):
     """The postings of every event, whatever its type."""
 
     name = "balances"
+    version = 2
     one_by_one = frozenset[str]()
 
     def __init__(self, generation: int) -> None:
@@ -43,38 +46,16 @@ class Balances(Projection):
 
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every posting."""
-        partition = batch.partition
-        entries, cells = changes.rows(self.sums.entries), changes.cells(self.sums.days)
+        partition, add, count = batch.partition, self.sums.add, self.sums.count
         for found in batch.events:
-            event = found.event
-            if not event.postings:
-                continue
-            ordinal = found.ordinal
-            effective, recorded = event.effective_at, event.recorded_at
-            effective_day, recorded_day = effective // DAY, recorded // DAY
-            for line, posting in enumerate(event.postings):
+            event, ordinal = found.event, found.ordinal
+            effective_at, recorded_at = event.effective_at, event.recorded_at
+            days = (effective_at // DAY, recorded_at // DAY)
+            for posting in event.postings:
                 account, unit, amount = posting["account"], posting["unit"], posting["amount"]
-                entries.append(
-                    (
-                        recorded_day,
-                        account,
-                        unit,
-                        effective_day,
-                        partition,
-                        ordinal,
-                        line,
-                        effective,
-                        recorded,
-                        amount,
-                    )
-                )
-                key = (account, unit, effective_day, recorded_day, partition)
-                before = cells.get(key)
-                cells[key] = (amount if before is None else before[0] + amount, ordinal)
+                add(changes, (account, unit), partition, ordinal, effective_at, recorded_at, amount)
                 if account[0] != "o":
-                    key = (class_of(account), unit, effective_day, recorded_day, partition)
-                    before = cells.get(key)
-                    cells[key] = (amount if before is None else before[0] + amount, ordinal)
+                    count(changes, (class_of(account), unit), days, (partition, ordinal), (amount,))
 
     def fold_rest(self, batch: Batch, changes: Changes) -> None:
         """Columns give everything."""
@@ -130,63 +111,63 @@ class Balances(Projection):
         return found
 
     def _customers(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
-        days, entries = self.sums.days.c, self.sums.entries.c
-        t_day, k_day = as_of // DAY, known_at // DAY
-        is_sum = sa.and_(days.account >= CUSTOMERS, days.account < "accounts0")
+        days = self.sums.days.c
         whole = sa.select(days.account, days.unit, days.amount).where(
-            is_sum, days.effective_day < t_day, days.recorded_day < k_day
-        )
-        recorded = sa.select(days.recorded_day).where(
-            is_sum, days.effective_day == t_day, days.recorded_day < k_day
-        )
-        single = sa.select(entries.account, entries.unit, entries.amount).where(
-            entries.account < ":",
-            entries.effective_at <= as_of,
-            entries.recorded_at <= known_at,
-            sa.or_(
-                entries.recorded_day == k_day,
-                sa.and_(entries.effective_day == t_day, entries.recorded_day.in_(recorded)),
-            ),
+            *_customers_sums(days), days.effective_day < as_of // DAY, days.recorded_day < known_at // DAY
         )
         sums: dict[tuple[str, str], int] = {}
-        for statement in (whole, _by_class(single)):
-            for account, unit, amount in connection.execute(statement):
-                key = (account, unit)
-                sums[key] = sums.get(key, 0) + int(amount)
+        for account, unit, amount in connection.execute(whole):
+            sums[account, unit] = sums.get((account, unit), 0) + int(amount)
+        for account, unit, _, amount in self.single(connection, as_of, known_at, before=":"):
+            key = (class_of(account), unit)
+            sums[key] = sums.get(key, 0) + amount
         return sums
+
+    def single(
+        self, connection: Connection, as_of: int, known_at: int, *, before: str
+    ) -> Iterator[tuple[str, str, int, int]]:
+        """Entries that the sums of whole days leave, of ledger accounts up to a name: (account, unit, effective, sen).
+
+        All that is summed is in a customers' sum or on the operator's side: so these say on which days to look.
+        """
+        days, segments = self.sums.days.c, self.sums.segments.c
+        late = sa.select(days.recorded_day).where(
+            sa.or_(days.account >= OPERATOR, sa.and_(*_customers_sums(days))),
+            days.effective_day == as_of // DAY,
+            days.recorded_day < known_at // DAY,
+        )
+        found = sa.select(*segments).where(
+            segments.account < before,
+            sa.or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
+        )
+        yield from self.sums.single(connection, found, as_of, known_at)
 
     def movements(
         self, connection: Connection, account: str, as_of: int, known_at: int
-    ) -> Iterable[Movement]:
+    ) -> Iterator[Movement]:
         """The postings of one ledger account, in the order of recording."""
-        entries = self.sums.entries.c
-        columns = (getattr(entries, name) for name in Movement._fields)
-        statement = (
-            sa.select(*columns)
+        segments, days = self.sums.segments.c, self.sums.days.c
+        found = (
+            sa.select(*segments)
             .where(
-                entries.account == account,
-                entries.recorded_day.in_(
-                    sa.select(self.sums.days.c.recorded_day).where(self.sums.days.c.account == account)
-                ),
-                entries.effective_at <= as_of,
-                entries.recorded_at <= known_at,
+                segments.account == account,
+                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
             )
-            .order_by(entries.partition, entries.ordinal, entries.line)
+            .order_by(segments.partition, segments.recorded_day, segments.block, segments.unit)
         )
-        for row in connection.execute(statement):
-            yield Movement(*row)
+        for _, some in groupby(connection.execute(found), lambda row: (row.partition, row.block)):
+            by_unit = [
+                [Movement(partition, entry[0], name, unit, entry[3], *entry[1:3]) for entry in entries]
+                for _, name, unit, partition, _, packed in some
+                for entries in [self.sums.entries(packed)]
+            ]
+            for moved in merge(*by_unit, key=lambda moved: moved.ordinal):
+                if moved.effective_at <= as_of and moved.recorded_at <= known_at:
+                    yield moved
 
 
-def _by_class(single: sa.Select[Any]) -> sa.Select[Any]:
-    """The entries of customers' accounts summed by what stands behind their last slash."""
-    found = single.subquery()
-    kinds: Sequence[tuple[str, str]] = [("%/credit", "credit"), ("%/reserved", "reserved")]
-    name = sa.case(
-        *((found.c.account.like(pattern), CUSTOMERS + kind) for pattern, kind in kinds),
-        else_=CUSTOMERS + "in-transit",
-    )
-    amount = sa.cast(sa.func.sum(found.c.amount), sa.BigInteger)
-    return sa.select(name, found.c.unit, amount).group_by(name, found.c.unit)
+def _customers_sums(days: Any) -> tuple[sa.ColumnElement[bool], ...]:  # noqa: ANN401 - the columns of a table
+    return days.account >= CUSTOMERS, days.account < "accounts0"
 
 
 def _customers_class(account: str) -> str | None:

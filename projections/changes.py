@@ -1,7 +1,8 @@
 """The rows that a batch of events brings about, collected by table and written at once.
 
 A table either only gains rows, or says in `info["merge"]` what becomes of a row that is there already: for each column
-behind its key `add`, `max` or `put`. The first two do not depend on the order, nor on the size of batches.
+behind its key `add`, `max`, `append` or `put`. The first two do not depend on the order, nor on the size of batches;
+bytes are appended in the log's order.
 """
 
 from __future__ import annotations
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-_MERGES = {"add": "{t}.{c}+excluded.{c}", "put": "excluded.{c}"}
-_LARGEST = {"sqlite": "max({t}.{c},excluded.{c})", "postgresql": "greatest({t}.{c},excluded.{c})"}
+_MERGES = {
+    "sqlite": {
+        "add": "{t}.{c}+excluded.{c}",
+        "max": "max({t}.{c},excluded.{c})",
+        "append": "CAST({t}.{c}||excluded.{c} AS BLOB)",
+        "put": "excluded.{c}",
+    },
+    "postgresql": {
+        "add": "{t}.{c}+excluded.{c}",
+        "max": "greatest({t}.{c},excluded.{c})",
+        "append": "{t}.{c}||excluded.{c}",
+        "put": "excluded.{c}",
+    },
+}
 
 
 class Changes:
@@ -98,7 +111,6 @@ def on_conflict(table: sa.Table, dialect: str) -> str:
         return ""
     keys = ",".join(table.primary_key.columns.keys())
     changed = ",".join(
-        f"{column}=" + (_LARGEST[dialect] if how == "max" else _MERGES[how]).format(t=table.name, c=column)
-        for column, how in merges.items()
+        f"{column}=" + _MERGES[dialect][how].format(t=table.name, c=column) for column, how in merges.items()
     )
     return f" ON CONFLICT ({keys}) DO UPDATE SET {changed}"

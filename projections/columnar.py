@@ -1,7 +1,7 @@
 """Folding in bulk: chunks of the log as Arrow columns become columns of rows, and are written in the order of keys.
 
-While one chunk is written the next one is read, decoded and folded, on another core. Chunks are all that is ever held
-in memory, however long the log is.
+While one chunk is written the next one is read, decoded, folded and put as the database wants it, on another core.
+Chunks are all that is ever held in memory, however long the log is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ from ledger.domain.terms import TermsBook
 from projections import changes
 from projections.changes import Changes, copying, on_conflict
 from projections.prepared import run
-from projections.projection import Batch, Projection, Rows
+from projections.projection import Batch, Projection
 from projections.reader import Bulk, Recorded
 
 _AT_ONCE = 500
@@ -35,25 +35,45 @@ _SLICE = 20 * _AT_ONCE
 _T = TypeVar("_T")
 
 
+Write = Callable[[Connection], object]
+"""Writes rows that are as the database wants them."""
+
+
 class Chunk(NamedTuple):
-    """Events up to an ordinal, folded: rows by table; and those that are needed one by one."""
+    """Events up to an ordinal, folded: what to write; and the events that are needed one by one."""
 
     last: int
-    rows: list[Rows]
+    writes: list[Write]
     rest: list[Recorded]
 
 
-def chunks(log: Bulk, projections: Sequence[Projection], start: int, end: int, size: int) -> Generator[Chunk]:
-    """The events from one ordinal through another, folded so many at once; the next ones are under way meanwhile."""
+class Extent(NamedTuple):
+    """The ordinals of the first and the last event to fold, and how many at once."""
+
+    start: int
+    end: int
+    size: int
+
+
+def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect: str) -> Generator[Chunk]:
+    """Some of the log's events, folded for a database; the next ones are under way meanwhile."""
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    rest = _Rest(log.events(start, types=types))
+    rest = _Rest(log.events(extent.start, types=types))
     folded = (
-        (columns.last, [rows for made in projections for rows in made.fold_columns(log.partition, columns)])
-        for columns in log.columns(start, end, size)
+        Chunk(
+            columns.last,
+            [
+                write
+                for made in projections
+                for table, rows in made.fold_columns(log.partition, columns)
+                for write in writes(dialect, table, rows)
+            ],
+            rest.through(columns.last),
+        )
+        for columns in log.columns(*extent)
     )
     with closing(_ahead(folded)) as following:
-        for last, rows in following:
-            yield Chunk(last, rows, rest.through(last))
+        yield from following
 
 
 def take_in(
@@ -61,8 +81,8 @@ def take_in(
 ) -> None:
     """Writes a chunk. The terms that are published in it are in the book."""
     changed = Changes()
-    for table, rows in chunk.rows:
-        write(connection, table, rows)
+    for write in chunk.writes:
+        write(connection)
     for made in projections:
         own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
         made.fold_rest(Batch(partition, own, connection, book), changed)
@@ -114,15 +134,13 @@ def table_of(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def postings(events: pa.Table) -> dict[str, Any]:
-    """The columns of every posting: `ordinal`, `line`, instants, `account`, `unit`, `amount`."""
+    """The columns of every posting: `ordinal`, instants, `account`, `unit`, `amount`; an event's in their order."""
     events = events.combine_chunks()
     lists = events.column("postings").combine_chunks()
     owners, lines = pc.list_parent_indices(lists), pc.list_flatten(lists)
-    counted = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), len(lines))), 1)
-    before = pc.subtract(lists.offsets, lists.offsets[0])
     columns = {name: events.column(name).take(owners) for name in ("ordinal", "effective_at", "recorded_at")}
     own = {field.name: lines.field(field.name) for field in lines.type}
-    return {**columns, **own, "line": pc.subtract(counted, before.take(owners))}
+    return {**columns, **own}
 
 
 def in_words(texts: Any) -> Any:  # noqa: ANN401 - Arrow columns
@@ -142,14 +160,35 @@ def reworded(rows: pa.Table, name: str, word: Callable[[str], str | None]) -> pa
     return rows.filter(pc.is_valid(rows.column(name)))
 
 
-def ordered(rows: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The rows in the order of columns that hold days, or words."""
+def blocks(ordinals: Any, bits: int) -> Any:  # noqa: ANN401 - Arrow columns
+    """The blocks of ordinals from 1 on."""
+    return pc.shift_right(pc.subtract(ordinals, 1), bits)
+
+
+def _places(rows: pa.Table, names: Sequence[str]) -> Any:  # noqa: ANN401 - an Arrow array
+    """Numbers in the order of columns that hold numbers, or words."""
     key: Any = pa.scalar(0, pa.int64())
     for name in names:
         numbers = _numbers(rows.column(name)).cast(pa.int64())
         least, most = (found.as_py() or 0 for found in pc.min_max(numbers).values())
         key = pc.add_checked(pc.multiply_checked(key, most - least + 1), pc.subtract(numbers, least))
-    return rows.take(pc.sort_indices(key))
+    return key
+
+
+def packed(rows: pa.Table, table: sa.Table, numbers: Sequence[str]) -> pa.Table:
+    """One row for each key of a table, and in its last column those numbers of its rows; there are some."""
+    keys = table.primary_key.columns.keys()
+    rows = rows.take(pc.sort_indices(_places(rows, [*keys, "ordinal"]))).combine_chunks()
+    place = _places(rows, keys)
+    changes = pc.add(pc.indices_nonzero(pc.not_equal(place[1:], place[:-1])), 1).cast(pa.int32())
+    first = pa.concat_arrays([pa.array([0], pa.int32()), changes])
+    ends = pa.concat_arrays([first, pa.array([len(rows)], pa.int32())])
+    (batch,) = pa.table({name: rows.column(name).cast(pa.int64()) for name in numbers}).to_batches()
+    entries = pa.py_buffer(memoryview(batch.to_tensor(row_major=True)))
+    offsets = pc.multiply_checked(ends, pa.scalar(8 * len(numbers), pa.int32()))
+    *_, name = table.columns.keys()
+    column = pa.BinaryArray.from_buffers(pa.binary(), len(first), [None, offsets.buffers()[1], entries])
+    return rows.select(keys).take(first).append_column(name, column)
 
 
 def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
@@ -167,7 +206,8 @@ def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
         if pa.types.is_dictionary(words.type):
             dictionary = words.combine_chunks().dictionary
             columns[name] = pa.DictionaryArray.from_arrays(columns[name].combine_chunks(), dictionary)
-    return ordered(pa.table(columns), keys)
+    found = pa.table(columns)
+    return found.take(pc.sort_indices(_places(found, keys)))
 
 
 def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
@@ -179,27 +219,39 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def write(connection: Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Writes rows with all the columns of a table, in any order."""
+def writes(dialect: str, table: sa.Table, rows: pa.Table) -> Iterator[Write]:
+    """What writes rows with all the columns of a table, in any order."""
     rows = rows.select(table.columns.keys())
-    if connection.dialect.name == "postgresql":
-        spelled = [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in rows.schema]
-        rows = rows.cast(pa.schema(spelled))
+    if dialect == "postgresql":
         text = pa.BufferOutputStream()
-        csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
-        with copying(connection, table, "csv") as copy:
-            copy.write(memoryview(text.getvalue()))
+        spelled = pa.table({name: _spelled(rows.column(name)) for name in rows.column_names})
+        csv.write_csv(spelled, text, csv.WriteOptions(include_header=False))
+        yield partial(_copy, table=table, text=text.getvalue())
         return
     for batch in rows.to_batches(_SLICE):
         columns = [_values(column) for column in batch.columns]
         whole = len(batch) - len(batch) % _AT_ONCE
         for first in range(0, whole, _AT_ONCE):
-            _insert(connection, table, [column[first : first + _AT_ONCE] for column in columns])
-        rest = zip(*(column[whole:] for column in columns), strict=True)
-        changes.write(connection, table, list(rest))
+            yield _insert(table, [column[first : first + _AT_ONCE] for column in columns])
+        rest = list(zip(*(column[whole:] for column in columns), strict=True))
+        yield partial(changes.write, table=table, rows=rest)
 
 
-def _insert(connection: Connection, table: sa.Table, columns: list[list[Any]]) -> None:
+def _spelled(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - an Arrow column
+    """A column as PostgreSQL reads it from CSV."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_binary(column.type):
+        return pa.array(["\\x" + found.hex() for found in column.to_pylist()])
+    return column
+
+
+def _copy(connection: Connection, table: sa.Table, text: pa.Buffer) -> None:
+    with copying(connection, table, "csv") as copy:
+        copy.write(memoryview(text))
+
+
+def _insert(table: sa.Table, columns: list[list[Any]]) -> Write:
     """Takes in as many rows as one statement does.
 
     What is the same in all of them is bound once: binding takes longer than all the rest.
@@ -210,7 +262,7 @@ def _insert(connection: Connection, table: sa.Table, columns: list[list[Any]]) -
     for place, column in enumerate(varying):
         values[place :: len(varying)] = column
     constant = [column[0] for column, once in zip(columns, same, strict=True) if once]
-    run(connection, _statement(table, same), constant + values)
+    return partial(run, text=_statement(table, same), parameters=constant + values)
 
 
 @lru_cache(64)

@@ -46,6 +46,7 @@ class Lifecycles(Projection):
     """States, what falls due, and the events to fold again."""
 
     name = "lifecycles"
+    version = 2
     one_by_one = frozenset(e.EVENT_TYPES.keys() - TIMELESS)
 
     def __init__(self, generation: int) -> None:
@@ -160,7 +161,7 @@ class Lifecycles(Projection):
         transitions, dues = tracked.take(event)
         number = tracked.line.msisdn
         instants = (event.effective_at, event.recorded_at)
-        for count, (subject, before, after) in enumerate(transitions):
+        for subject, before, after in transitions:
             digest = None if event.terms is None else book.digest(event.terms)
             changes.rows(self.states).append(
                 (
@@ -176,9 +177,9 @@ class Lifecycles(Projection):
                 )
             )
             kind = "numbers" if subject == number else "accounts"
-            self.counts.add(changes, (partition, ordinal, 2 * count), instants, (kind, after), (1,))
+            self.counts.add(changes, (kind, after), partition, ordinal, *instants, 1)
             if before is not None:
-                self.counts.add(changes, (partition, ordinal, 2 * count + 1), instants, (kind, before), (-1,))
+                self.counts.add(changes, (kind, before), partition, ordinal, *instants, -1)
         for due, until in dues:
             changes.cells(self.dues)[number, partition, due.since] = (until, due.due_at)
 

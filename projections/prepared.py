@@ -14,7 +14,7 @@ _Key = tuple[str | int, ...]
 class Prepared:
     """A statement with named parameters, lists among them; its rows come as the driver gives them."""
 
-    def __init__(self, statement: sa.Select[Any]) -> None:
+    def __init__(self, statement: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
         self._statement = statement
         self._compiled: dict[_Key, tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
 

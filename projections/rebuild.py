@@ -158,7 +158,9 @@ class Rebuild:
         """Folds the events from one ordinal through another, as far as there are any, and tells how far it is."""
         from projections import columnar  # slow to import
 
-        with closing(columnar.chunks(log, self._made, start, end, self._size)) as chunks:
+        extent = columnar.Extent(start, end, self._size)
+        dialect = self._database.engine.dialect.name
+        with closing(columnar.chunks(log, self._made, extent, dialect)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self._database.writing() as connection:

@@ -141,7 +141,9 @@ class Runner:
         from projections import columnar  # slow to import
 
         made, partition = self._projections, log.partition
-        with closing(columnar.chunks(log, made, start + 1, log.head, self._chunk)) as chunks:
+        extent = columnar.Extent(start + 1, log.head, self._chunk)
+        dialect = self.database.engine.dialect.name
+        with closing(columnar.chunks(log, made, extent, dialect)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:

@@ -62,26 +62,17 @@ def by_day(view: View, moment: Moment) -> list[Day]:
 
 def _moved(view: View, moment: Moment) -> list[tuple[int, str, str, int]]:
     """What moved, by effective day: whole days of recording by their sums, the last one by its entries."""
-    days, entries = view.balances.sums.days.c, view.balances.sums.entries.c
+    days = view.balances.sums.days.c
     t_day, k_day = moment.as_of // DAY, moment.known_at // DAY
     ours = sa.or_(days.account >= "operator/", sa.and_(days.account >= CUSTOMERS, days.account < "accounts0"))
     whole = sa.select(days.effective_day, days.account, days.unit, days.amount).where(
         ours, days.recorded_day < k_day, days.effective_day < t_day
     )
-    late = sa.select(days.recorded_day).where(ours, days.effective_day == t_day, days.recorded_day < k_day)
-    single = sa.select(entries.effective_day, entries.account, entries.unit, entries.amount).where(
-        entries.effective_at <= moment.as_of,
-        entries.recorded_at <= moment.known_at,
-        sa.or_(
-            entries.recorded_day == k_day,
-            sa.and_(entries.effective_day == t_day, entries.recorded_day.in_(late)),
-        ),
-    )
-    found: list[tuple[int, str, str, int]] = [
-        (day, account, unit, int(amount))
-        for statement in (whole, single)
-        for day, account, unit, amount in view.connection.execute(statement)
+    found = [
+        (day, account, unit, int(amount)) for day, account, unit, amount in view.connection.execute(whole)
     ]
+    single = view.balances.single(view.connection, moment.as_of, moment.known_at, before="p")
+    found += [(effective // DAY, account, unit, amount) for account, unit, effective, amount in single]
     for folded in view.due(moment):
         for event in folded.due:
             for posting in event.postings:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain import events as e
-from ledger.domain.calendar import day_of_number
+from ledger.domain.calendar import DAY, day_of_number
 from projections.changes import Changes
 from projections.projection import Batch, Projection, Rows
 from projections.reader import Columns
 from projections.sums import Sums
 
-_COLUMNS = (
-    *("ordinal", "effective_at", "recorded_at"),
-    *("account", "service", "day", "direction", "destination", "zone", "granted"),
-)
+_COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 
 
 class Used(NamedTuple):
@@ -46,48 +43,37 @@ class Usage(Projection):
     """Every use: debited, recorded at no charge, or refused."""
 
     name = "usage"
+    version = 2
     one_by_one = frozenset({e.UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
+        keys, extra = ("account", "service"), ("day",)
         self.sums = Sums(
-            self.metadata,
-            "usage",
-            generation,
-            keys=("account", "service"),
-            values=("uses", "refused", "granted", "charged"),
-            extra=(
-                sa.Column("day", sa.Integer),
-                sa.Column("direction", sa.Text, nullable=False),
-                sa.Column("destination", sa.Text, nullable=False),
-                sa.Column("zone", sa.Text, nullable=False),
-            ),
+            self.metadata, "usage", generation, keys=keys, values=("uses", "granted", "charged"), extra=extra
+        )
+        self.refused = Sums(
+            self.metadata, "usage_refused", generation, keys=keys, values=("refused",), extra=extra
         )
 
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every use."""
         for found in batch.events:
             event = found.event
+            if not isinstance(event, e.UsageDebited | e.UsageRecorded | e.UsageRefused):
+                continue
+            keys = (event.account, event.service)
+            place = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
             if isinstance(event, e.UsageDebited):
-                values, day = (1, 0, event.granted, event.charge), event.day
+                self.sums.add(changes, keys, *place, 1, event.granted, event.charge, event.day)
             elif isinstance(event, e.UsageRecorded):
-                outgoing = event.direction == "outgoing"
-                values, day = (1, 0, event.granted if outgoing else 0, 0), event.day
-            elif isinstance(event, e.UsageRefused):
+                granted = event.granted if event.direction == "outgoing" else 0
+                self.sums.add(changes, keys, *place, 1, granted, 0, event.day)
+            else:
                 zone = batch.book[event.terms].zone if event.terms is not None else None
                 local = None if zone is None else zone.day(event.effective_at)
-                values = (0, 1, 0, 0)
-                day = event.effective_at // 86_400_000_000 if local is None else local.toordinal() - _EPOCH
-            else:
-                continue
-            self.sums.add(
-                changes,
-                (batch.partition, found.ordinal, 0),
-                (event.effective_at, event.recorded_at),
-                (event.account, event.service),
-                values,
-                (day, event.direction, event.destination, event.zone),
-            )
+                day = event.effective_at // DAY if local is None else local.toordinal() - _EPOCH
+                self.refused.add(changes, keys, *place, 1, day)
 
     def fold_rest(self, batch: Batch, changes: Changes) -> None:
         """What was refused: its day is that of the zone of its terms."""
@@ -96,19 +82,27 @@ class Usage(Projection):
 
     def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
         """What was granted."""
-        import pyarrow.compute as pc  # slow to import
+        import pyarrow as pa  # slow to import
+        import pyarrow.compute as pc
 
+        used = []
         for kind in (e.UsageDebited, e.UsageRecorded):
             found = columns.of(kind.TOPIC)
             if found is None:
                 continue
-            own = {name: found.column(name) for name in _COLUMNS}
             if kind is e.UsageDebited:
-                own["charged"] = found.column("charge")
+                found = found.append_column("charged", found.column("charge"))
             else:
-                outgoing = pc.equal(own["direction"], "outgoing")
-                own |= {"charged": 0, "granted": pc.if_else(outgoing, own["granted"], 0)}
-            yield from self.sums.fold_columns(partition, {**own, "line": 0, "uses": 1, "refused": 0})
+                outgoing = pc.equal(found.column("direction"), "outgoing")
+                granted = pc.if_else(outgoing, found.column("granted"), 0)
+                found = found.drop_columns(["granted"]).append_column("granted", granted)
+                found = found.append_column("charged", pa.repeat(pa.scalar(0, pa.int64()), len(found)))
+            used.append(found.select(_COLUMNS))
+        if used:
+            every = pa.concat_tables(used, promote_options="permissive")
+            yield from self.sums.fold_columns(
+                partition, {**{name: every.column(name) for name in _COLUMNS}, "uses": 1}
+            )
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -116,30 +110,34 @@ class Usage(Projection):
         self, connection: Connection, accounts: list[str], as_of: int, known_at: int
     ) -> dict[tuple[str, str], Used]:
         """Use by (account, service)."""
-        rows = self.sums.at(connection, as_of, known_at, by=("account", "service"), account=accounts)
-        return {
-            (account, service): Used(int(granted), int(charged), last)
-            for account, service, _, _, granted, charged, last in rows
+        asked: dict[str, Any] = {"by": ("account", "service"), "account": accounts}
+        found = {
+            (account, service): Used(0, 0, last)
+            for account, service, _, last in self.refused.at(connection, as_of, known_at, **asked)
         }
+        for account, service, _, granted, charged, last in self.sums.at(connection, as_of, known_at, **asked):
+            refused = found.get((account, service))
+            found[account, service] = Used(granted, charged, max(last, refused.last if refused else last))
+        return found
 
     def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
         """An account's use by service and local day."""
-        entries, days = self.sums.entries.c, self.sums.days.c
-        sums = [sa.func.sum(entries[name]) for name in self.sums.values]
-        statement = (
-            sa.select(entries.service, entries.day, *sums)
-            .where(
-                entries.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
-                entries.account == account,
-                entries.effective_at <= as_of,
-                entries.recorded_at <= known_at,
+        sums: dict[tuple[int, str], list[int]] = {}
+        for kept, places in ((self.sums, (0, 2, 3)), (self.refused, (1,))):
+            segments, days = kept.segments.c, kept.days.c
+            found = sa.select(segments.service, segments.entries).where(
+                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
+                segments.account == account,
             )
-            .group_by(entries.service, entries.day)
-            .order_by(entries.day, entries.service)
-        )
+            for service, packed in connection.execute(found):
+                for _, effective_at, recorded_at, *values, day in kept.entries(packed):
+                    if effective_at <= as_of and recorded_at <= known_at:
+                        summed = sums.setdefault((day, service), [0, 0, 0, 0])
+                        for place, value in zip(places, values, strict=True):
+                            summed[place] += value
         return [
-            DayOfUse(account, service, day_of_number(day).isoformat(), *(int(one) for one in found))
-            for service, day, *found in connection.execute(statement)
+            DayOfUse(account, service, day_of_number(day).isoformat(), *summed)
+            for (day, service), summed in sorted(sums.items())
         ]
 
 

@@ -216,7 +216,7 @@ class View:
             names.append(name)
         by = ("account", "unit")
         sums = self.balances.sums.at(self.connection, as_of, known_at, by=by, account=names)
-        used = self.usage.sums.at(self.connection, as_of, known_at, account=accounts)
+        used = self.usage.of_each(self.connection, accounts, as_of, known_at).values()
         last = max([last, *(row[-1] for row in (*sums, *used))])
         return {unit: int(amount) for account, unit, amount, _ in sums if account == name}, (partition, last)
 
