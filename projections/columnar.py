@@ -25,7 +25,7 @@ from projections import changes
 from projections.changes import Changes, copying, on_conflict
 from projections.prepared import run
 from projections.projection import Batch, Projection
-from projections.reader import Bulk, Recorded
+from projections.reader import Bulk, Placed
 
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
@@ -44,7 +44,7 @@ class Chunk(NamedTuple):
 
     last: int
     writes: list[Write]
-    rest: list[Recorded]
+    rest: Sequence[Placed]
 
 
 class Extent(NamedTuple):
@@ -58,22 +58,22 @@ class Extent(NamedTuple):
 def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect: str) -> Generator[Chunk]:
     """Some of the log's events, folded for a database; the next ones are under way meanwhile."""
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    rest = _Rest(log.events(extent.start, types=types))
-    folded = (
-        Chunk(
-            columns.last,
-            [
-                write
-                for made in projections
-                for table, rows in made.fold_columns(log.partition, columns)
-                for write in writes(dialect, table, rows)
-            ],
-            rest.through(columns.last),
+    with closing(_ahead((columns, columns.events(types)) for columns in log.columns(*extent))) as read:
+        folded = (
+            Chunk(
+                columns.last,
+                [
+                    write
+                    for made in projections
+                    for table, rows in made.fold_columns(log.partition, columns)
+                    for write in writes(dialect, table, rows)
+                ],
+                rest,
+            )
+            for columns, rest in read
         )
-        for columns in log.columns(*extent)
-    )
-    with closing(_ahead(folded)) as following:
-        yield from following
+        with closing(_ahead(folded)) as following:
+            yield from following
 
 
 def take_in(
@@ -87,22 +87,6 @@ def take_in(
         own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
         made.fold_rest(Batch(partition, own, connection, book), changed)
     changed.write(connection)
-
-
-class _Rest:
-    """Events that are taken from a log up to one ordinal after the other."""
-
-    def __init__(self, events: Iterator[Recorded]) -> None:
-        self._events = events
-        self._next = next(events, None)
-
-    def through(self, end: int) -> list[Recorded]:
-        """Those that come next, up to an ordinal."""
-        found = []
-        while self._next is not None and self._next.ordinal <= end:
-            found.append(self._next)
-            self._next = next(self._events, None)
-        return found
 
 
 def _ahead(items: Iterator[_T]) -> Generator[_T]:
@@ -178,17 +162,27 @@ def _places(rows: pa.Table, names: Sequence[str]) -> Any:  # noqa: ANN401 - an A
 def packed(rows: pa.Table, table: sa.Table, numbers: Sequence[str]) -> pa.Table:
     """One row for each key of a table, and in its last column those numbers of its rows; there are some."""
     keys = table.primary_key.columns.keys()
-    rows = rows.take(pc.sort_indices(_places(rows, [*keys, "ordinal"]))).combine_chunks()
-    place = _places(rows, keys)
-    changes = pc.add(pc.indices_nonzero(pc.not_equal(place[1:], place[:-1])), 1).cast(pa.int32())
+    rows = _in_order(rows)
+    places = _places(rows, keys)
+    order = pc.sort_indices(places)  # which leaves equal ones as they are
+    places = places.take(order)
+    changes = pc.add(pc.indices_nonzero(pc.not_equal(places[1:], places[:-1])), 1).cast(pa.int32())
     first = pa.concat_arrays([pa.array([0], pa.int32()), changes])
     ends = pa.concat_arrays([first, pa.array([len(rows)], pa.int32())])
-    (batch,) = pa.table({name: rows.column(name).cast(pa.int64()) for name in numbers}).to_batches()
+    (batch,) = pa.table({name: _numbers(rows.column(name)).take(order) for name in numbers}).to_batches()
     entries = pa.py_buffer(memoryview(batch.to_tensor(row_major=True)))
     offsets = pc.multiply_checked(ends, pa.scalar(8 * len(numbers), pa.int32()))
     *_, name = table.columns.keys()
     column = pa.BinaryArray.from_buffers(pa.binary(), len(first), [None, offsets.buffers()[1], entries])
-    return rows.select(keys).take(first).append_column(name, column)
+    return rows.select(keys).take(order.take(first)).append_column(name, column)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """The rows in the order of ordinals, in which they are as a rule."""
+    ordinals = _numbers(rows.column("ordinal"))
+    if pc.all(pc.less_equal(ordinals[:-1], ordinals[1:]), min_count=0).as_py():
+        return rows
+    return rows.take(pc.sort_indices(ordinals))
 
 
 def merged(rows: pa.Table, table: sa.Table) -> pa.Table:

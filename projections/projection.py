@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain.events import Event
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
-from projections.reader import Columns, Recorded
+from projections.reader import Columns, Placed
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     """Events of one partition, in order, and the transaction that they are folded in."""
 
     partition: int
-    events: Sequence[Recorded]
+    events: Sequence[Placed]
     connection: Connection
     book: TermsBook
 

@@ -6,7 +6,7 @@ the events of a partition from 1 without gaps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # slow to import
 
 
-class Recorded(Protocol):
+class Placed(Protocol):
     """An event with its place in the log."""
 
     @property
@@ -25,12 +25,16 @@ class Recorded(Protocol):
         """Its place: the partition's events count from 1 without gaps."""
 
     @property
-    def digest(self) -> bytes:
-        """What chains it to its account's event before."""
-
-    @property
     def event(self) -> Event:
         """What happened."""
+
+
+class Recorded(Placed, Protocol):
+    """An event with its place in the log, and what proves it."""
+
+    @property
+    def digest(self) -> bytes:
+        """What chains it to its account's event before."""
 
 
 class Decided(Protocol):
@@ -78,6 +82,9 @@ class Columns(Protocol):
 
     def of(self, topic: str) -> pa.Table | None:
         """The events of a type with `ordinal` and their own fields too; None where there is none."""
+
+    def events(self, types: Collection[str]) -> Sequence[Placed]:
+        """The events of some types (full names such as `ledger.…`) one by one, in order."""
 
 
 class LogSnapshot(Protocol):

@@ -19,9 +19,9 @@ from projections.changes import Changes
 from projections.database import GENERATIONS, POSITIONS, Database
 from projections.projection import Batch, Projection
 from projections.reader import Bulk, BulkReader, BulkSource, Recorded
-from projections.runner import PROJECTIONS, Progress, batches, begin, places_of, publish
+from projections.runner import PROJECTIONS, Progress, batches, begin, live, places_of, publish
 
-BATCH = 50_000
+BATCH = 65_536
 """Events that are folded at once."""
 
 
@@ -90,8 +90,12 @@ class Rebuild:
         return total
 
     def check(self, progress: Progress | None = None) -> list[Checked]:
-        """Rebuilds, compares every row with the live ones at the same position, and swaps nothing."""
+        """Rebuilds, compares every row with the live ones at the same position, and swaps nothing.
+
+        Raises DatabaseFormatUnknown where the live ones are of another release.
+        """
         with self._database.rebuilding():
+            self._must_compare()
             self._make(progress)
             try:
                 with self._database.writing() as connection:
@@ -113,12 +117,14 @@ class Rebuild:
         self._database.prepare()
         with self._database.writing() as connection:
             self._database.lock(connection)
-            live = self._live(connection)
-            self._made = [kind(live.get(kind.name, 0) + 1) for kind in self._kinds]
+            before = self._live(connection)
+            self._made = [kind(before.get(kind.name, 0) + 1) for kind in self._kinds]
             for made in self._made:
                 if made.generation > 2:  # noqa: PLR2004 - what a reader was still using when it was replaced
-                    type(made)(made.generation - 2).metadata.drop_all(connection)
-                made.metadata.drop_all(connection)  # of a rebuild that did not come to its end
+                    _drop_tables(connection, made.name, made.generation - 2)
+                _drop_tables(
+                    connection, made.name, made.generation
+                )  # of a rebuild that did not come to its end
                 made.metadata.create_all(connection)
                 connection.execute(sa.delete(POSITIONS).where(_own(made)))
         with self._database.reading() as connection:
@@ -138,6 +144,14 @@ class Rebuild:
                 for made in self._made:
                     begin(connection, made, partition, last)
         return total
+
+    def _must_compare(self) -> None:
+        self._database.prepare()
+        with self._database.writing() as connection:
+            there = self._live(connection)
+            for kind in self._kinds:
+                if kind.name in there:
+                    live(connection, kind)
 
     def _kept(self) -> dict[int, list[BulkSource]]:
         """The archives by partition. Raises ForeignArchive where one is not the beginning of the log."""
@@ -200,15 +214,21 @@ class Rebuild:
 
     def _drop(self, old: Sequence[tuple[Projection, int]]) -> None:
         """Drops what nobody reads any more; what somebody still reads, the next rebuild drops."""
-        gone = [type(made)(generation) for made, generation in old]
         with self._database.writing() as connection:
-            for projection in gone:
-                connection.execute(sa.delete(POSITIONS).where(_own(projection)))
+            for made, generation in old:
+                connection.execute(sa.delete(POSITIONS).where(_own(type(made)(generation))))
         with suppress(DatabaseUnreachable), self._database.writing() as connection:
             self._database.lock(connection)
             self._database.lock_readers_out(connection)
-            for projection in gone:
-                projection.metadata.drop_all(connection)
+            for made, generation in old:
+                _drop_tables(connection, made.name, generation)
+
+
+def _drop_tables(connection: Connection, name: str, generation: int) -> None:
+    """Drops the tables of a generation, whichever release has made them."""
+    for table in sa.inspect(connection).get_table_names():
+        if table.startswith(f"{name}_") and table.endswith(f"_{generation}"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
 def _digest(log: Bulk, ordinal: int) -> bytes | None:

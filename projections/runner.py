@@ -25,7 +25,7 @@ from projections.facts import Facts
 from projections.lifecycles import Lifecycles
 from projections.numbers import Numbers
 from projections.projection import Batch, Projection
-from projections.reader import BulkReader, BulkSnapshot, LogSnapshot, Recorded
+from projections.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
 from projections.transfers import Transfers
 from projections.usage import Usage
 
@@ -287,7 +287,7 @@ def batches(log: LogSnapshot, start: int, size: int) -> Iterator[list[Recorded]]
             return
 
 
-def publish(events: Iterable[Recorded], book: TermsBook) -> None:
+def publish(events: Iterable[Placed], book: TermsBook) -> None:
     """Puts the terms that are published among events into a book."""
     for found in events:
         event = found.event

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from ledger.domain.events import Event
 from ledger.errors import LogDamaged, LogMissing, LogUnreadable
 from ledger.store.codec import Codec
-from ledger.store.columns import COMMON, Columns, OneByOne
+from ledger.store.columns import COMMON, Columns, OneByOne, Placed
 from ledger.store.reading import Recorded, decoded
 from ledger.store.schemas import RecordSchema
 
@@ -112,9 +112,17 @@ class ArchivedColumns:
         """The events of a type with all of their fields but the digest; None where there is none."""
         if not pc.any(pc.equal(self.common.column("type"), topic)).as_py():
             return None
-        rows = (row for file in self._files for row in _picked(file.path, _ROW, self.first, [topic]))
-        wanted = (row for row in rows if row[0] <= self.last)
-        return Columns(wanted, self._codec, self._decode).of(topic)
+        return Columns(self._rows([topic]), self._codec, self._decode).of(topic)
+
+    def events(self, types: Collection[str]) -> list[Placed]:
+        """The events of some types one by one, in order."""
+        return [Placed(ordinal, self._decode(ordinal, *row)) for ordinal, *row in self._rows(types)]
+
+    def _rows(self, types: Collection[str]) -> Iterator[tuple[Any, ...]]:
+        for file in self._files:
+            for row in _picked(file.path, _ROW, self.first, types):
+                if row[0] <= self.last:
+                    yield row
 
 
 def _picked(

@@ -7,8 +7,9 @@ are read as doubles, which nobody looks at: copying every event without its fing
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,6 +54,13 @@ _DIGEST = [
 ]
 
 
+class Placed(NamedTuple):
+    """An event with its place in the log."""
+
+    ordinal: int
+    event: Event
+
+
 class Columns:
     """Some events of one partition; `last` is the ordinal of the last of them. Raises what `one_by_one` raises."""
 
@@ -64,6 +72,7 @@ class Columns:
             ordinals.append(ordinal)
             states.append(state)
         self.last = ordinal
+        self._by_type, self._one_by_one = by_type, one_by_one
         self._tables = [
             (topic, _decoded(codec, topic, mark, *group, one_by_one))
             for topic, found in by_type.items()
@@ -79,6 +88,15 @@ class Columns:
         """The events of a type with all of their fields but the digest; None where there is none."""
         own = [table for name, table in self._tables if name == topic]
         return pa.concat_tables(own, promote_options="default") if own else None
+
+    def events(self, types: Collection[str]) -> list[Placed]:
+        """The events of some types one by one, in order."""
+        found = [
+            Placed(ordinal, self._one_by_one(ordinal, topic, state))
+            for topic in self._by_type.keys() & types
+            for ordinal, state in zip(*self._by_type[topic], strict=True)
+        ]
+        return sorted(found, key=lambda placed: placed.ordinal)
 
 
 def _by_schema(ordinals: list[int], states: list[bytes]) -> dict[bytes, tuple[list[int], list[bytes]]]:

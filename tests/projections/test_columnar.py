@@ -23,6 +23,7 @@ from projections.database import POSITIONS, Database
 from projections.health import status
 from projections.rebuild import ForeignArchive, Rebuild
 from projections.runner import Runner
+from projections.sums import BLOCK_BITS
 from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
 from tests.often import often
@@ -47,7 +48,7 @@ def swapped_and_live(
 ) -> Iterator[tuple[Database, Database]]:
     """A database whose rows were all made by a rebuild, and one that was kept up live."""
     with database(where) as rebuilt, database(folder / "live.db") as live:
-        Runner(live, logs, size=7).catch_up()
+        Runner(live, logs, size=7, in_bulk=10**9).catch_up()
         Rebuild(rebuilt, logs, **how).swap()  # type: ignore[arg-type]
         yield rebuilt, live
 
@@ -56,7 +57,7 @@ def swapped_and_live(
 def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log with a simulated population in it, late uses included."""
     path = tmp_path_factory.mktemp("populated") / "log.db"
-    embedded(path, population(40, 4))
+    embedded(path, population(40, 10))
     return path
 
 
@@ -66,6 +67,8 @@ def test_a_population_is_rebuilt_as_it_was_projected(
     kind: str, size: int, populated: Path, tmp_path: Path, postgres_url: str
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
+    with SqliteReader(populated).snapshot() as log:
+        assert log.head > 1 << BLOCK_BITS  # entries lie in several blocks
     with swapped_and_live(where, [SqliteReader(populated)], tmp_path, size=size) as (rebuilt, live):
         assert contents(rebuilt) == contents(live)
 

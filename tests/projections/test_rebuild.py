@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 
+from ledger.errors import DatabaseFormatUnknown
 from ledger.store.reading import SqliteReader
 from projections.balances import Balances
 from projections.database import GENERATIONS, RebuildUnderWay
@@ -70,6 +71,25 @@ def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) ->
         assert set(found) == {"balances_days"}
         with opened.reading() as connection:
             assert set(connection.execute(sa.select(GENERATIONS.c.generation)).scalars()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_tables_of_an_older_release_are_made_anew_and_leave_nothing(
+    kind: str, tmp_path: Path, postgres_url: str
+) -> None:
+    log = a_log(tmp_path / "log.db")
+    with database(tmp_path / "views.db" if kind == "sqlite" else postgres_url) as opened:
+        projected(opened, log)
+        expected = contents(opened)
+        with opened.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE balances_segments_1 RENAME TO balances_entries_1")
+            connection.execute(sa.update(GENERATIONS).values(version=0))
+        with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
+            Rebuild(opened, [SqliteReader(log)]).check()
+        Rebuild(opened, [SqliteReader(log)]).swap()
+        assert contents(opened) == expected
+        with opened.reading() as connection:
+            assert not [name for name in sa.inspect(connection).get_table_names() if name.endswith("_1")]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
