@@ -1,7 +1,7 @@
 """Folding in bulk: chunks of the log as Arrow columns become columns of rows, and are written in the order of keys.
 
-While one chunk is written the next one is read, decoded, folded and put as the database wants it, on another core.
-Chunks are all that is ever held in memory, however long the log is.
+While one chunk is written the next one is folded and put as the database wants it, and the one after is read and
+decoded, on other cores. These chunks are all that is ever held in memory, however long the log is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from projections.reader import Bulk, Placed
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
 _SLICE = 20 * _AT_ONCE
-"""Rows that are Python's own values at a time."""
+"""Rows that are made Python's own values at a time."""
 
 _T = TypeVar("_T")
 
@@ -56,7 +56,7 @@ class Extent(NamedTuple):
 
 
 def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect: str) -> Generator[Chunk]:
-    """Some of the log's events, folded for a database; the next ones are under way meanwhile."""
+    """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile."""
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
     with closing(_ahead((columns, columns.events(types)) for columns in log.columns(*extent))) as read:
         folded = (

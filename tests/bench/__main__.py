@@ -49,7 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         folder, 1 if quick else 3, 5_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
-        folder, (5_000, 20_000) if quick else (500_000, 1_000_000)
+        folder, (5_000, 20_000) if quick else (1_000_000, 2_000_000)
     ),
 }
 
