@@ -110,8 +110,6 @@ class ArchivedColumns:
 
     def of(self, topic: str) -> pa.Table | None:
         """The events of a type with all of their fields but the digest; None where there is none."""
-        if not pc.any(pc.equal(self.common.column("type"), topic)).as_py():
-            return None
         return Columns(self._rows([topic]), self._codec, self._decode).of(topic)
 
     def events(self, types: Collection[str]) -> list[Placed]:
@@ -119,6 +117,9 @@ class ArchivedColumns:
         return [Placed(ordinal, self._decode(ordinal, *row)) for ordinal, *row in self._rows(types)]
 
     def _rows(self, types: Collection[str]) -> Iterator[tuple[Any, ...]]:
+        wanted = pa.array(types, pa.string())
+        if not pc.any(pc.is_in(self.common.column("type"), wanted)).as_py():
+            return
         for file in self._files:
             for row in _picked(file.path, _ROW, self.first, types):
                 if row[0] <= self.last:

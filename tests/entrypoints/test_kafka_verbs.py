@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import structlog
 
+from ledger import terms
 from ledger.simulation import commands
 from ledger.store.kafka.recorder import partition_of
 from tests.entrypoints.kafka import Running, on_kafka
@@ -27,6 +28,7 @@ from tests.servers import kafka_servers, run_directory  # noqa: F401
 LATER = "2025-01-01T00:00:00Z"
 MONTH_LATER = "2023-08-10T10:00:00+07:00"
 LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
+DEARER = Path(terms.__file__).with_name("smartfren-prepaid-2023.toml").read_text().replace('"909"', '"1009"')
 TOP_UP = ("--credit", "10000", "--price", "11000", "--channel", "app", "--now", START)
 
 
@@ -59,6 +61,11 @@ def test_a_population_gives_the_answers_that_a_file_gives(
             assert answers[0] == answers[1], question
         digests = [sorted(line["digest"] for line in numbers(each)) for each in (over, pulsa)]
         assert digests[0] == digests[1]
+        dearer = pulsa.file("dearer.toml", DEARER.encode())
+        reports = [each.json("replay", "--terms", dearer)[0] for each in (over, pulsa)]
+        assert reports[0]["totals"]
+        for part in ("numbers", "accounts", "totals", "refused"):
+            assert sorted_rows(reports[0][part]) == sorted_rows(reports[1][part]), part
         ticks = over.json("advance", "--now", LATER)
         assert [tick["position"].partition(":")[0] for tick in ticks] == [str(p) for p in range(partitions)]
         assert over.json("trial-balance", "--now", LATER, "--known-at", "2024-12-31T00:00:00Z")[0]["final"]
@@ -70,6 +77,10 @@ def test_a_population_gives_the_answers_that_a_file_gives(
 
 def numbers(pulsa: Pulsa) -> list[dict[str, Any]]:
     return [line for line in pulsa.json("log") if line["account"][:1].isdigit()]
+
+
+def sorted_rows(part: Any) -> Any:
+    return sorted(part, key=lambda row: row["account"]) if isinstance(part, list) else part
 
 
 def without_position(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
