@@ -1,14 +1,17 @@
-"""`pulsa`, run in this process on a log file of its own."""
+"""`pulsa`, on a log file of its own: run in this process, and as a process that runs until it is stopped."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
 from ledger.entrypoints.cli import app
+from tests.processes import Process
 
 NUMBER, OTHER = "6288112345678", "6288187654321"
 START = "2023-07-03T10:00:00+07:00"
@@ -66,6 +69,21 @@ class Pulsa:
     def events(self) -> list[dict[str, Any]]:
         """Everything in the log."""
         return self.json("log")
+
+
+class Running(Process):
+    """A verb that runs until it is stopped."""
+
+    def __init__(self, *arguments: str, **environment: str | None) -> None:
+        stated = {name: value for name, value in environment.items() if value is not None}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSA_")}
+        super().__init__("ledger.entrypoints.cli", *arguments, env=inherited | stated, stderr=subprocess.PIPE)
+
+    def logged(self, wanted: str) -> str:
+        """Its next line in the log that has a word in it."""
+        while wanted not in (line := self.line(of_log=True)):
+            assert line, f"it ended before it said {wanted}"
+        return line
 
 
 def as_bytes(line: str | bytes | dict[str, Any]) -> bytes:

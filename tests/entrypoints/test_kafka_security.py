@@ -20,8 +20,8 @@ from kafka.admin import (
 
 from ledger.local.kafka import LocalKafka
 from ledger.store.kafka.connection import KafkaSettings
-from tests.entrypoints.kafka import Running, on_kafka
-from tests.entrypoints.pulsa import NUMBER, START, Pulsa
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, START, Pulsa, Running
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
 
 O = ACLOperation  # noqa: E741

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient
 
-from tests.entrypoints.kafka import Running, on_kafka
-from tests.entrypoints.pulsa import NUMBER, SP23
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, SP23, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 

@@ -19,8 +19,8 @@ import structlog
 from ledger import terms
 from ledger.simulation import commands
 from ledger.store.kafka.recorder import partition_of
-from tests.entrypoints.kafka import Running, on_kafka
-from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
 from tests.servers import kafka_servers, run_directory  # noqa: F401

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa, activate, issue, top_up, use
+from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa, Running, activate, issue, top_up, use
 
 LATER = "2023-07-03T12:00:00+07:00"
 
@@ -78,23 +75,13 @@ def test_words_name_position_event_and_money(told: Pulsa) -> None:
     assert line[4:7] == ["1272.60", "PULSA", "operator/usage,"]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_log_is_followed_until_stopped(told: Pulsa, sent: signal.Signals) -> None:
-    environment = os.environ | {
-        "PULSA_LOG": str(told.log),
-        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-    }
-    command = [sys.executable, "-m", "ledger.entrypoints.cli", "log", "--follow", "-n", "1", "--json"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    ) as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["position"] == "0:8"
+    with Running("log", "--follow", "-n", "1", "--json", PULSA_LOG=str(told.log)) as following:
+        assert json.loads(following.line())["position"] == "0:8"
         told.done("ingest", told.file("more.jsonl", top_up("later", at=LATER)))
-        assert json.loads(process.stdout.readline())["position"] == "0:9"
-        process.send_signal(sent)
-        rest, complaint = process.communicate(timeout=60)
-    assert (process.returncode, rest, complaint) == (0, b"", b"")
+        assert json.loads(following.line())["position"] == "0:9"
+        assert following.stop(sent) == (0, "")
 
 
 def test_a_backup_restores_the_log_as_it_was(told: Pulsa, tmp_path: Path) -> None:

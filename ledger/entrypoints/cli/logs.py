@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Annotated, NamedTuple
 
 import typer
@@ -84,8 +83,8 @@ def log(
     for line in _last(wanted.lines(asked, 1), lines):
         _say(line, as_json=as_json)
     if follow:
-        with suppress(KeyboardInterrupt):
-            _follow(asked, wanted, heads, as_json=as_json)
+        with shell.until_stopped() as stopped:
+            _follow(asked, wanted, heads, stopped, as_json=as_json)
     return shell.DONE
 
 
@@ -93,17 +92,19 @@ def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
     return lines if count is None else deque(lines, maxlen=count)
 
 
-def _follow(asked: Queries, wanted: _Wanted, done: dict[int, int], *, as_json: bool) -> None:
-    while True:
-        sys.stdout.flush()
-        time.sleep(_FOLLOW_SECONDS)
+def _follow(asked: Queries, wanted: _Wanted, done: dict[int, int], stopped: Event, *, as_json: bool) -> None:
+    sys.stdout.flush()
+    while not stopped.wait(_FOLLOW_SECONDS):
         heads = _heads(asked)
         if heads == done:
             continue
         for line in wanted.lines(asked, min(done.get(partition, 0) for partition in heads) + 1):
+            if stopped.is_set():
+                return
             partition, ordinal = _place(line.position or "0:0")
             if done.get(partition, 0) < ordinal <= heads[partition]:
                 _say(line, as_json=as_json)
+        sys.stdout.flush()
         done = heads
 
 
