@@ -123,7 +123,8 @@ def queries(
     """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
 
     Where a database is set, the projections in it answer, once they have taken in the positions `at_least` (ordinals
-    by partition). On Kafka it keeps mirrors open until `close`.
+    by partition). Raises LogMismatch where they are not of the embedded log that is set. On Kafka it keeps mirrors open
+    until `close`.
     """
 
     def of_log() -> Queries:
@@ -134,10 +135,13 @@ def queries(
     if settings.database is None:
         return of_log()
     from projections.database import Database  # logs that answer themselves need none of it
+    from projections.health import must_match
     from projections.stored import StoredQueries
 
     database = Database(settings.database)
     _open.callback(database.close)
+    if settings.kafka is None and settings.log.exists():
+        must_match(database, [SqliteReader(settings.log)])
     return StoredQueries(database, now, log=of_log, at_least=at_least)
 
 

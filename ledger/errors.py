@@ -366,6 +366,18 @@ class DatabaseFormatUnknown(LedgerError):
     code = "database-format-unknown"
 
 
+class LogMismatch(LedgerError):
+    """The projections are of another log, or of this one as it was before it was restored."""
+
+    code = "log-mismatch"
+
+
+class SumOutOfRange(LedgerError):
+    """A sum of money is beyond what the projections' database holds: nine times ten to the eighteenth sen."""
+
+    code = "sum-out-of-range"
+
+
 class QueryRefused(LedgerError):
     """The question cannot be answered."""
 

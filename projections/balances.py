@@ -37,7 +37,7 @@ class Balances(Projection):
     """The postings of every event, whatever its type."""
 
     name = "balances"
-    version = 2
+    version = 3
     one_by_one = frozenset[str]()
 
     def __init__(self, generation: int) -> None:
@@ -153,15 +153,15 @@ class Balances(Projection):
                 segments.account == account,
                 segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
             )
-            .order_by(segments.partition, segments.recorded_day, segments.block, segments.unit)
+            .order_by(segments.partition, segments.block)
         )
         for _, some in groupby(connection.execute(found), lambda row: (row.partition, row.block)):
-            by_unit = [
+            apart = [
                 [Movement(partition, entry[0], name, unit, entry[3], *entry[1:3]) for entry in entries]
                 for _, name, unit, partition, _, packed in some
                 for entries in [self.sums.entries(packed)]
             ]
-            for moved in merge(*by_unit, key=lambda moved: moved.ordinal):
+            for moved in merge(*apart, key=lambda moved: moved.ordinal):
                 if moved.effective_at <= as_of and moved.recorded_at <= known_at:
                     yield moved
 

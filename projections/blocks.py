@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain import events as e
 from projections.changes import Changes
+from projections.database import TEXT
 from projections.projection import Batch, Projection
 
 
@@ -30,18 +31,19 @@ class Blocks(Projection):
     """Blocks as they were set, and as they were lifted."""
 
     name = "blocks"
+    version = 2
     one_by_one = frozenset(kind.TOPIC for kind in (e.Blocked, e.Unblocked))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         self.placed = self._table(
             "set",
-            sa.Column("scope", sa.Text, nullable=False),
-            sa.Column("ground", sa.Text, nullable=False),
-            sa.Column("reference", sa.Text),
+            sa.Column("scope", TEXT, nullable=False),
+            sa.Column("ground", TEXT, nullable=False),
+            sa.Column("reference", TEXT),
             sa.Column("ordered", sa.Boolean, nullable=False),
-            sa.Column("terms", sa.Text),
-            sa.Column("clause", sa.Text),
+            sa.Column("terms", TEXT),
+            sa.Column("clause", TEXT),
         )
         self.lifted = self._table("lifted")
 
@@ -49,8 +51,8 @@ class Blocks(Projection):
         return sa.Table(
             f"blocks_{name}_{self.generation}",
             self.metadata,
-            sa.Column("account", sa.Text, primary_key=True),
-            sa.Column("block", sa.Text, primary_key=True),
+            sa.Column("account", TEXT, primary_key=True),
+            sa.Column("block", TEXT, primary_key=True),
             sa.Column("partition", sa.Integer, primary_key=True),
             sa.Column("ordinal", sa.BigInteger, nullable=False),
             sa.Column("effective_at", sa.BigInteger, nullable=False),

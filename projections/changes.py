@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from projections.prepared import translated
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -93,7 +95,8 @@ def copying(connection: Connection, table: sa.Table, form: str = "text") -> Iter
         like = f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} (LIKE {table.name}) ON COMMIT DELETE ROWS"
         connection.exec_driver_sql(like)
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN (FORMAT {form})") as copy:
+    text = f"COPY {target} FROM STDIN (FORMAT {form})"
+    with translated(connection, text), driver.cursor() as cursor, cursor.copy(text) as copy:
         yield copy
     if merged:
         keys = ",".join(table.primary_key.columns.keys())

@@ -21,11 +21,13 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
+from ledger.errors import LogDamaged, SumOutOfRange
 from projections import changes
 from projections.changes import Changes, copying, on_conflict
+from projections.database import MOST
 from projections.prepared import run
 from projections.projection import Batch, Projection
-from projections.reader import Bulk, Placed
+from projections.reader import Bulk, Columns, Placed
 
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
@@ -58,7 +60,7 @@ class Extent(NamedTuple):
 def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect: str) -> Generator[Chunk]:
     """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile."""
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    with closing(_ahead((columns, columns.events(types)) for columns in log.columns(*extent))) as read:
+    with closing(_ahead((columns, columns.events(types)) for columns in _whole(log, extent))) as read:
         folded = (
             Chunk(
                 columns.last,
@@ -87,6 +89,22 @@ def take_in(
         own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
         made.fold_rest(Batch(partition, own, connection, book), changed)
     changed.write(connection)
+
+
+def _whole(log: Bulk, extent: Extent) -> Iterator[Columns]:
+    """The columns of all events of an extent, as far as the log goes. Raises LogDamaged where one is missing."""
+    following = extent.start
+    for columns in log.columns(*extent):
+        ordinals = _sorted(columns.common.column("ordinal"))
+        expected = pa.array(range(following, columns.last + 1), pa.int64())
+        if not ordinals.equals(expected):
+            there = set(ordinals.to_pylist())
+            missing = next((ordinal for ordinal in expected.to_pylist() if ordinal not in there), following)
+            raise LogDamaged(f"the event at {log.partition}:{missing} is missing, or another is there twice")
+        following = columns.last + 1
+        yield columns
+    if following <= min(extent.end, log.head):
+        raise LogDamaged(f"the event at {log.partition}:{following} is missing")
 
 
 def _ahead(items: Iterator[_T]) -> Generator[_T]:
@@ -177,6 +195,11 @@ def packed(rows: pa.Table, table: sa.Table, numbers: Sequence[str]) -> pa.Table:
     return rows.select(keys).take(order.take(first)).append_column(name, column)
 
 
+def _sorted(numbers: Any) -> Any:  # noqa: ANN401 - an Arrow column
+    numbers = _numbers(numbers)
+    return numbers.take(pc.array_sort_indices(numbers))
+
+
 def _in_order(rows: pa.Table) -> pa.Table:
     """The rows in the order of ordinals, in which they are as a rule."""
     ordinals = _numbers(rows.column("ordinal"))
@@ -186,15 +209,22 @@ def _in_order(rows: pa.Table) -> pa.Table:
 
 
 def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
-    """One row for each key of a table whose other columns are added up, or hold the largest."""
+    """One row for each key of a table whose other columns are added up, or hold the largest.
+
+    Raises SumOutOfRange where a sum is more than a column holds.
+    """
     keys = table.primary_key.columns.keys()
     merges: dict[str, str] = table.info["merge"]
     plain = pa.table({name: _numbers(rows.column(name)) for name in (*keys, *merges)})
     how = {"add": "sum", "max": "max"}
     asked = [(name, how[merge]) for name, merge in merges.items()]
+    for name in (name for name, merge in merges.items() if merge == "add"):
+        if len(plain) * _largest(plain.column(name)) > MOST:  # no sum of them all is beyond that, as a rule
+            place = plain.column_names.index(name)
+            plain = plain.set_column(place, name, plain.column(name).cast(pa.decimal128(38)))
     found = plain.group_by(keys, use_threads=False).aggregate(asked)
     columns = {name: found.column(name) for name in keys}
-    columns |= {name: found.column(f"{name}_{how}") for name, how in asked}
+    columns |= {name: _in_range(found.column(f"{name}_{how}")) for name, how in asked}
     for name in keys:
         words = rows.column(name)
         if pa.types.is_dictionary(words.type):
@@ -202,6 +232,20 @@ def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
             columns[name] = pa.DictionaryArray.from_arrays(columns[name].combine_chunks(), dictionary)
     found = pa.table(columns)
     return found.take(pc.sort_indices(_places(found, keys)))
+
+
+def _largest(column: Any) -> int:  # noqa: ANN401 - Arrow columns
+    """The largest number whatever its sign; 0 where there is none."""
+    return max(abs(int(found.as_py() or 0)) for found in pc.min_max(column).values())
+
+
+def _in_range(sums: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """Sums as numbers of 8 bytes."""
+    if pa.types.is_int64(sums.type) or pa.types.is_int32(sums.type):
+        return sums
+    if _largest(sums) > MOST:
+        raise SumOutOfRange(f"{_largest(sums)} sen is more than is kept of one day")
+    return sums.cast(pa.int64())
 
 
 def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns

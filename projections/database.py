@@ -19,7 +19,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from ledger.errors import DatabaseFull, DatabaseUnreachable, LedgerError, QueryRefused, SettingsInvalid
+from ledger.errors import (
+    DatabaseFull,
+    DatabaseUnreachable,
+    LedgerError,
+    QueryRefused,
+    SettingsInvalid,
+    SumOutOfRange,
+)
 
 _PATIENCE = 30
 """Seconds that SQLite waits for another process's transaction."""
@@ -29,13 +36,19 @@ _LOCK = 0x50554C53
 _REBUILD_LOCK = 0x50554C54
 """That of whoever rebuilds, for as long as that takes."""
 _FULL = frozenset({"53100", "SQLITE_FULL"})
+_OUT_OF_RANGE = frozenset({"22003", "23514", "SQLITE_CONSTRAINT_CHECK"})
+MOST = 9 * 10**18
+"""The largest sum that is kept; beyond it a column of eight bytes is near its end."""
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text in the order of its characters' numbers, as Python has it, whatever order the database has for words."""
 
 CONTROL = sa.MetaData()
 
 GENERATIONS = sa.Table(
     "projection_generations",
     CONTROL,
-    sa.Column("projection", sa.Text, primary_key=True),
+    sa.Column("projection", TEXT, primary_key=True),
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
 )
@@ -44,12 +57,21 @@ GENERATIONS = sa.Table(
 POSITIONS = sa.Table(
     "projection_positions",
     CONTROL,
-    sa.Column("projection", sa.Text, primary_key=True),
+    sa.Column("projection", TEXT, primary_key=True),
     sa.Column("generation", sa.Integer, primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("ordinal", sa.BigInteger, nullable=False),
 )
 """The ordinal of the last event that a generation has taken in of a partition."""
+
+LOGS = sa.Table(
+    "projection_logs",
+    CONTROL,
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("ordinal", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+"""The last event that was taken in of each partition: by its digest the log is known again."""
 
 
 class RebuildUnderWay(QueryRefused):
@@ -99,8 +121,12 @@ class Database:
                 yield connection
 
     def prepare(self) -> None:
-        """Makes the tables that say where each projection stands."""
+        """Makes the tables that say where each projection stands. Raises SettingsInvalid for a file of another kind."""
         with self.writing() as connection:
+            if self.is_sqlite and connection.exec_driver_sql("PRAGMA application_id").scalar():
+                raise SettingsInvalid(
+                    f"PULSA_DATABASE, --database: {self.name} is a log, or another program's file"
+                )
             self.lock(connection)
             CONTROL.create_all(connection)
 
@@ -169,6 +195,8 @@ class Database:
             if kind is None:
                 raise
             raise kind(f"{self.name}: {str(error.orig).strip()}") from error
+        except OverflowError as error:  # the driver of SQLite takes no larger number
+            raise SumOutOfRange(f"{self.name}: {error}") from error
 
 
 def _error_of(error: DBAPIError) -> type[LedgerError] | None:
@@ -176,6 +204,8 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
     sign = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
     if sign in _FULL:
         return DatabaseFull
+    if sign in _OUT_OF_RANGE or "integer overflow" in str(cause):
+        return SumOutOfRange
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
         return DatabaseUnreachable
     if sign in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:

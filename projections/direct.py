@@ -99,6 +99,7 @@ class DirectQueries:
         """The current account of every number that had one then."""
         with self._reader.snapshot() as log:
             moment = self._moment(log, as_of, known_at)
+            self._rests_on(log, moment)
             for folded in self._folds(log, moment):
                 if folded.line.account is not None:
                     yield self._enquiry(log, folded, folded.line.account, moment)
@@ -375,9 +376,11 @@ class DirectQueries:
 
     def _rests_on(self, log: LogSnapshot, moment: _Moment) -> int:
         """The ordinal that an answer about the whole log rests on."""
-        ordinal = log.recorded_by(moment.known_at)
+        ordinal, created = log.recorded_by(moment.known_at), log.created
         if ordinal == 0:
             raise BeforeTheLog(f"nothing was recorded by {format_instant(moment.known_at)}")
+        if created is not None and moment.as_of < created.recorded_at:
+            raise BeforeTheLog(f"the log begins at {format_instant(created.recorded_at)}")
         return ordinal
 
 

@@ -15,6 +15,7 @@ from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
+from projections.database import TEXT
 from projections.prepared import Prepared
 from projections.projection import Batch, Projection, Rows
 from projections.reader import Columns
@@ -33,11 +34,12 @@ class Facts(Projection):
     """The partitions, and their terms."""
 
     name = "facts"
+    version = 2
     one_by_one = frozenset(kind.TOPIC for kind in (e.LogCreated, e.ClosedThrough, e.TermsPublished))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        number, text, instant = sa.Integer, sa.Text, sa.BigInteger
+        number, text, instant = sa.Integer, TEXT, sa.BigInteger
         self.created = sa.Table(
             f"facts_created_{generation}",
             self.metadata,

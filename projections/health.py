@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.domain.calendar import SECOND, format_instant
-from projections.database import GENERATIONS, Database
+from projections.database import GENERATIONS, LOGS, Database
 from projections.facts import Facts
-from projections.reader import LogReader, LogSnapshot
-from projections.runner import Place, places_of
+from projections.reader import BulkReader, LogReader, LogSnapshot
+from projections.runner import Place, must_be_of, places_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,17 @@ def status(database: Database, readers: Sequence[LogReader]) -> Status:
             parts.append(Part(log.partition, log.head, clock, log.closed_through))
             lags += [_lag(log, place) for place in sorted(places.get(log.partition, []))]
     return Status(tuple(parts), tuple(lags), unknown)
+
+
+def must_match(database: Database, readers: Sequence[BulkReader]) -> None:
+    """Raises LogMismatch where the projections are not of the log, as far as it goes now."""
+    if not database.is_prepared():
+        return
+    with database.reading() as connection:
+        if sa.inspect(connection).has_table(LOGS.name):
+            for reader in readers:
+                with reader.snapshot() as log:
+                    must_be_of(connection, reader, log)
 
 
 def _lag(log: LogSnapshot, place: Place) -> Lag:

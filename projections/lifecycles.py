@@ -16,6 +16,7 @@ from ledger.domain import events as e
 from ledger.domain.account import NEVER
 from ledger.domain.terms import TermsBook
 from projections.changes import Changes
+from projections.database import TEXT
 from projections.lines import TIMELESS, Tracked, body_of, event_of
 from projections.prepared import Prepared
 from projections.projection import Batch, Projection, number_of
@@ -46,12 +47,12 @@ class Lifecycles(Projection):
     """States, what falls due, and the events to fold again."""
 
     name = "lifecycles"
-    version = 2
+    version = 3
     one_by_one = frozenset(e.EVENT_TYPES.keys() - TIMELESS)
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        number, text, instant = sa.Integer, sa.Text, sa.BigInteger
+        number, text, instant = sa.Integer, TEXT, sa.BigInteger
         self.events = sa.Table(
             f"lifecycles_events_{generation}",
             self.metadata,
@@ -100,7 +101,7 @@ class Lifecycles(Projection):
         """Statements that are made once, for they are asked most."""
         events, states, dues = self.events.c, self.states.c, self.dues.c
         t, k = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k"))
-        number = sa.bindparam("number", type_=sa.Text)
+        number = sa.bindparam("number", type_=TEXT)
         several: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
         self._events = Prepared(
             sa.select(events.msisdn, events.partition, events.ordinal, events.type, events.body)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain import events as e
 from ledger.domain.number import ASSIGNED, AVAILABLE, QUARANTINED
 from projections.changes import Changes
+from projections.database import TEXT
 from projections.projection import Batch, Projection
 
 
@@ -54,6 +55,7 @@ class Numbers(Projection):
     """Every change of a number's own state."""
 
     name = "numbers"
+    version = 2
     one_by_one = frozenset(
         kind.TOPIC
         for kind in (e.StarterPackIssued, e.NumberReclaimed, e.NumberQuarantined, e.NumberAvailable)
@@ -65,12 +67,12 @@ class Numbers(Projection):
         self.states = sa.Table(
             f"numbers_states_{generation}",
             self.metadata,
-            sa.Column("msisdn", sa.Text, primary_key=True),
+            sa.Column("msisdn", TEXT, primary_key=True),
             sa.Column("partition", sa.Integer, primary_key=True),
             sa.Column("ordinal", instant, primary_key=True),
             sa.Column("generation", sa.Integer, nullable=False),
-            sa.Column("state", sa.Text, nullable=False),
-            sa.Column("holder", sa.Text),
+            sa.Column("state", TEXT, nullable=False),
+            sa.Column("holder", TEXT),
             sa.Column("available_at", instant),
             sa.Column("effective_at", instant, nullable=False),
             sa.Column("recorded_at", instant, nullable=False),

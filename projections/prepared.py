@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,13 +40,17 @@ class Prepared:
 
 def run(connection: Connection, text: str, parameters: Any) -> Sequence[Any]:  # noqa: ANN401 - as the driver wants them
     """Gives a statement to the driver; raises what SQLAlchemy would."""
-    dialect = connection.dialect
-    cursor = connection.connection.cursor()
-    try:
+    with translated(connection, text, parameters), closing(connection.connection.cursor()) as cursor:
         cursor.execute(text, parameters)
         return cursor.fetchall() if cursor.description else ()
-    except dialect.loaded_dbapi.Error as error:
-        kind = dialect.loaded_dbapi.Error
+
+
+@contextmanager
+def translated(connection: Connection, text: str, parameters: Any = None) -> Iterator[None]:  # noqa: ANN401
+    """Raises what SQLAlchemy would, where the driver itself is told to do something."""
+    dialect = connection.dialect
+    kind = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except kind as error:
         raise sa.exc.DBAPIError.instance(text, parameters, error, kind, dialect=dialect) from error
-    finally:
-        cursor.close()

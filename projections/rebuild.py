@@ -16,10 +16,24 @@ from sqlalchemy.engine import Connection
 from ledger.domain.terms import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from projections.changes import Changes
-from projections.database import GENERATIONS, POSITIONS, Database
+from projections.database import GENERATIONS, LOGS, POSITIONS, Database
 from projections.projection import Batch, Projection
 from projections.reader import Bulk, BulkReader, BulkSource, Recorded
-from projections.runner import PROJECTIONS, Progress, batches, begin, live, places_of, publish
+from projections.runner import (
+    FIRST,
+    PROJECTIONS,
+    Progress,
+    batches,
+    begin,
+    digest_of,
+    drop_tables,
+    generations,
+    live,
+    mark,
+    must_be_of,
+    places_of,
+    publish,
+)
 
 BATCH = 65_536
 """Events that are folded at once."""
@@ -77,63 +91,89 @@ class Rebuild:
         self._made: list[Projection] = []
 
     def swap(self, progress: Progress | None = None) -> int:
-        """Rebuilds, and puts what was rebuilt in the place of what was live; returns the number of events."""
+        """Rebuilds, and puts what was rebuilt in the place of what was live; returns the number of events.
+
+        Raises LogMismatch where only some are rebuilt, and what is live was made of another log.
+        """
+        anew = len(self._kinds) == len(PROJECTIONS)
         with self._database.rebuilding():
+            self._database.prepare()
+            if not anew:
+                self._must_match()
             total = self._make(progress)
             with self._database.writing() as connection:
                 self._database.lock(connection)
-                self._follow(connection)
-                before = self._live(connection)
+                reached = self._follow(connection)
+                before = generations(connection)
+                old = [type(made)(before[made.name]) for made in self._made if made.name in before]
                 for made in self._made:
                     _put_live(connection, made)
-            self._drop([(made, before[made.name]) for made in self._made if made.name in before])
+                _forget(connection, old)  # so that no runner goes on with them
+                if anew:
+                    connection.execute(sa.delete(LOGS))
+                for partition, ordinal, digest in reached:
+                    mark(connection, partition, ordinal, digest)
+            self._drop(old)
         return total
 
     def check(self, progress: Progress | None = None) -> list[Checked]:
         """Rebuilds, compares every row with the live ones at the same position, and swaps nothing.
 
-        Raises DatabaseFormatUnknown where the live ones are of another release.
+        Raises DatabaseFormatUnknown where the live ones are of another release, LogMismatch where of another log.
         """
         with self._database.rebuilding():
+            self._database.prepare()
             self._must_compare()
+            self._must_match()
             self._make(progress)
             try:
-                with self._database.writing() as connection:
-                    self._database.lock(connection)
-                    self._follow(connection)
-                    before = self._live(connection)
-                    return [
-                        checked
-                        for made in self._made
-                        if made.name in before
-                        for checked in _compared(connection, type(made)(before[made.name]), made)
-                    ]
-            finally:
-                self._drop([(made, made.generation) for made in self._made])
+                found = self._compare()
+            except (
+                Exception
+            ):  # after Ctrl-C its lock is still held; then the next rebuild drops what was made
+                self._discard()
+                raise
+            self._discard()
+            return found
+
+    def _compare(self) -> list[Checked]:
+        with self._database.writing() as connection:
+            self._database.lock(connection)
+            self._follow(connection)
+            before = generations(connection)
+            return [
+                checked
+                for made in self._made
+                if made.name in before
+                for checked in _compared(connection, type(made)(before[made.name]), made)
+            ]
+
+    def _discard(self) -> None:
+        with self._database.writing() as connection:
+            _forget(connection, self._made)
+        self._drop(self._made)
 
     # --- making -------------------------------------------------------------------------------------------------------
 
     def _make(self, progress: Progress | None) -> int:
-        self._database.prepare()
         with self._database.writing() as connection:
             self._database.lock(connection)
-            before = self._live(connection)
-            self._made = [kind(before.get(kind.name, 0) + 1) for kind in self._kinds]
+            before = generations(connection)
+            self._made = [kind(before.get(kind.name, FIRST) + 1) for kind in self._kinds]
             for made in self._made:
-                if made.generation > 2:  # noqa: PLR2004 - what a reader was still using when it was replaced
-                    _drop_tables(connection, made.name, made.generation - 2)
-                _drop_tables(
+                drop_tables(connection, made.name, made.generation - 2)  # which a reader was still using then
+                drop_tables(
                     connection, made.name, made.generation
                 )  # of a rebuild that did not come to its end
                 made.metadata.create_all(connection)
-                connection.execute(sa.delete(POSITIONS).where(_own(made)))
+            _forget(connection, self._made)
         with self._database.reading() as connection:
             reached = _positions(connection)
         archives = self._kept()
         total = 0
         for reader in self._readers:
             with reader.snapshot() as log:
-                partition, last, end = log.partition, 0, min(reached.get(log.partition) or log.head, log.head)
+                partition, last, end = log.partition, 0, min(reached.get(log.partition, log.head), log.head)
             for source in (*archives.get(partition, ()), reader):
                 with source.snapshot() as part, closing(self._in_bulk(part, last + 1, end)) as folded:
                     for last in folded:
@@ -146,12 +186,16 @@ class Rebuild:
         return total
 
     def _must_compare(self) -> None:
-        self._database.prepare()
         with self._database.writing() as connection:
-            there = self._live(connection)
+            there = generations(connection)
             for kind in self._kinds:
                 if kind.name in there:
                     live(connection, kind)
+
+    def _must_match(self) -> None:
+        for reader in self._readers:
+            with reader.snapshot() as log, self._database.reading() as connection:
+                must_be_of(connection, reader, log)
 
     def _kept(self) -> dict[int, list[BulkSource]]:
         """The archives by partition. Raises ForeignArchive where one is not the beginning of the log."""
@@ -159,10 +203,10 @@ class Rebuild:
         for archive in self._archives:
             with archive.snapshot() as found:
                 kept[found.partition] = [archive]
-                digest = _digest(found, found.head)
+                digest = digest_of(found, found.head)
                 for reader in self._readers:
                     with reader.snapshot() as log:
-                        if log.partition == found.partition and _digest(log, found.head) == digest:
+                        if log.partition == found.partition and digest_of(log, found.head) == digest:
                             break
                 else:
                     raise ForeignArchive(f"partition {found.partition}: the archive is not of this log")
@@ -188,12 +232,17 @@ class Rebuild:
             made.fold(Batch(partition, events, connection, self._book), changes)
         changes.write(connection)
 
-    def _follow(self, connection: Connection) -> None:
-        """Takes in what the live generations have taken in meanwhile, and keeps them from going on."""
+    def _follow(self, connection: Connection) -> list[tuple[int, int, bytes]]:
+        """Takes in what the live generations have taken in meanwhile, and keeps them from going on.
+
+        Returns (partition, ordinal, digest) of the last events taken in.
+        """
         if not self._database.is_sqlite:
-            connection.execute(sa.select(POSITIONS).with_for_update())
+            columns = POSITIONS.c  # in the order that runners move them in
+            connection.execute(sa.select(POSITIONS).order_by(columns.projection).with_for_update())
         reached = _reached(connection, self._made)
         live = _positions(connection)
+        last = []
         for reader in self._readers:
             with reader.snapshot() as log:
                 start, end = reached.get(log.partition, 0), live.get(log.partition, 0)
@@ -208,32 +257,24 @@ class Rebuild:
                             .where(_own(made), POSITIONS.c.partition == log.partition)
                             .values(ordinal=events[-1].ordinal)
                         )
+                    start = events[-1].ordinal
+                digest = digest_of(log, start)
+                if digest is not None:
+                    last.append((log.partition, start, digest))
+        return last
 
-    def _live(self, connection: Connection) -> dict[str, int]:
-        return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
-
-    def _drop(self, old: Sequence[tuple[Projection, int]]) -> None:
+    def _drop(self, old: Sequence[Projection]) -> None:
         """Drops what nobody reads any more; what somebody still reads, the next rebuild drops."""
-        with self._database.writing() as connection:
-            for made, generation in old:
-                connection.execute(sa.delete(POSITIONS).where(_own(type(made)(generation))))
         with suppress(DatabaseUnreachable), self._database.writing() as connection:
             self._database.lock(connection)
             self._database.lock_readers_out(connection)
-            for made, generation in old:
-                _drop_tables(connection, made.name, generation)
+            for made in old:
+                drop_tables(connection, made.name, made.generation)
 
 
-def _drop_tables(connection: Connection, name: str, generation: int) -> None:
-    """Drops the tables of a generation, whichever release has made them."""
-    for table in sa.inspect(connection).get_table_names():
-        if table.startswith(f"{name}_") and table.endswith(f"_{generation}"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-
-
-def _digest(log: Bulk, ordinal: int) -> bytes | None:
-    found = next(log.events(ordinal), None)
-    return None if found is None or found.ordinal != ordinal else found.digest
+def _forget(connection: Connection, old: Sequence[Projection]) -> None:
+    for made in old:
+        connection.execute(sa.delete(POSITIONS).where(_own(made)))
 
 
 def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:

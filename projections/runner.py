@@ -16,16 +16,16 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
-from ledger.errors import DatabaseFormatUnknown, LedgerError, LogDamaged, SchemaUnknown
+from ledger.errors import DatabaseFormatUnknown, LedgerError, LogDamaged, LogMismatch, SchemaUnknown
 from projections.balances import Balances
 from projections.blocks import Blocks
 from projections.changes import Changes
-from projections.database import GENERATIONS, POSITIONS, Database
+from projections.database import GENERATIONS, LOGS, POSITIONS, Database
 from projections.facts import Facts
 from projections.lifecycles import Lifecycles
 from projections.numbers import Numbers
 from projections.projection import Batch, Projection
-from projections.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
+from projections.reader import Bulk, BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
 from projections.transfers import Transfers
 from projections.usage import Usage
 
@@ -41,6 +41,9 @@ IN_BULK = 5000
 """Events behind the log from which on a runner takes them in by columns, as a rebuild does."""
 CHUNK = 20_000
 """Events that one transaction takes in by columns."""
+
+FIRST = 1
+"""The generation that a runner begins with, and a rebuild never makes."""
 
 Progress = Callable[[int, int], None]
 """Told (the position, the log's head)."""
@@ -62,7 +65,8 @@ class Place(NamedTuple):
 class Runner:
     """Keeps projections up to date with a log, or with the partitions of one that its readers read.
 
-    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, or what keeps the log from being read.
+    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, LogMismatch, SumOutOfRange, or what keeps the log
+    from being read. Whatever it raised, it begins the next time with what the database has.
     """
 
     def __init__(
@@ -104,9 +108,9 @@ class Runner:
     def _catch_up(self, reader: BulkReader, progress: Progress | None) -> int:
         total = 0
         with reader.snapshot() as log:
-            positions = self._positions(log.partition)
-            start = min(positions.values())
             try:
+                positions = self._positions(reader, log)
+                start = min(positions.values())
                 for last in self._taken(log, positions):
                     self._left[log.partition] = dict.fromkeys(positions, last)
                     total = last - start
@@ -115,7 +119,7 @@ class Runner:
             except Overtaken:
                 self._ready = False
                 return total + 1
-            except LedgerError:
+            except BaseException:  # what is remembered has gone on, and the database has not
                 self._ready = False
                 raise
         return total
@@ -147,8 +151,9 @@ class Runner:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:
-                    for projection in made:
+                    for projection in _in_turn(made):
                         move(connection, projection, partition, start, chunk.last)
+                    mark(connection, partition, chunk.last, digest_of(log, chunk.last))
                     columnar.take_in(connection, made, partition, chunk, self._book)
                 start = chunk.last
                 yield start
@@ -158,8 +163,9 @@ class Runner:
         publish(events, self._book)
         changes = Changes()
         with self.database.writing() as connection:
-            for projection in self._projections:
+            for projection in _in_turn(self._projections):
                 move(connection, projection, partition, positions[projection.name], events[-1].ordinal)
+            mark(connection, partition, events[-1].ordinal, events[-1].digest)
             for projection in self._projections:
                 position = positions[projection.name]
                 own = events
@@ -168,18 +174,38 @@ class Runner:
                 projection.fold(Batch(partition, own, connection, self._book), changes)
             changes.write(connection)
 
-    def _positions(self, partition: int) -> dict[str, int]:
-        """Where the projections stand. What is remembered from before is of use only where this runner left them."""
-        with self.database.writing() as connection:
-            for projection in self._projections:
-                begin(connection, projection, partition)
+    def _positions(self, reader: BulkReader, log: BulkSnapshot) -> dict[str, int]:
+        """Where the projections stand. What is remembered from before is of use only where this runner left them.
+
+        Raises Overtaken where other generations are live by now, LogMismatch where they are of another log.
+        """
+        partition = log.partition
+        if partition not in self._left:
+            self._begin(partition)
         with self.database.reading() as connection:
-            places = {place.projection: place for place in places_of(connection)[partition]}
-            positions = {projection.name: places[projection.name].ordinal for projection in self._projections}
-            if positions != self._left.get(partition):
+            places = {place.projection: place for place in places_of(connection).get(partition, [])}
+            positions = {}
+            for made in self._projections:
+                place = places.get(made.name)
+                if place is None or place.generation != made.generation:
+                    raise Overtaken
+                positions[made.name] = place.ordinal
+            known = positions == self._left.get(partition)
+            if not known or max(positions.values()) > log.head:
+                must_be_of(connection, reader, log)
+            if not known:
                 self._recall(connection)
                 self._left[partition] = positions
         return positions
+
+    def _begin(self, partition: int) -> None:
+        with self.database.writing() as connection:
+            self.database.lock(connection)  # so that none of them is replaced meanwhile
+            live = generations(connection)
+            for projection in self._projections:
+                if live.get(projection.name) != projection.generation:
+                    raise Overtaken
+                begin(connection, projection, partition)
 
     def _recall(self, connection: Connection) -> None:
         """Reads what others may have taken in: the terms now, everything else when it is needed."""
@@ -203,15 +229,33 @@ def live(connection: Connection, kind: type[Projection]) -> Projection:
         )
     ).first()
     if found is None:
-        row = {"projection": kind.name, "generation": 1, "version": kind.version}
+        drop_tables(connection, kind.name, FIRST)  # whoever made them has not come to its end
+        row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
         connection.execute(sa.insert(GENERATIONS).values(row))
-        return kind(1)
-    if found.version != kind.version:
-        raise DatabaseFormatUnknown(
-            f"the tables of {kind.name} are of version {found.version}, and this release has version"
-            f" {kind.version}: `pulsa rebuild {kind.name}` makes them anew"
-        )
+        return kind(FIRST)
+    must_be_of_this_release(kind, found.version)
     return kind(found.generation)
+
+
+def must_be_of_this_release(kind: type[Projection], version: int) -> None:
+    """Raises DatabaseFormatUnknown where a projection's tables are those of another release."""
+    if version != kind.version:
+        raise DatabaseFormatUnknown(
+            f"the tables of {kind.name} are of version {version}, and this release has version {kind.version}:"
+            " `pulsa rebuild` makes them anew"
+        )
+
+
+def generations(connection: Connection) -> dict[str, int]:
+    """The live generation of each projection that has one."""
+    return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+
+
+def drop_tables(connection: Connection, name: str, generation: int) -> None:
+    """Drops the tables of a generation, whichever release has made them."""
+    for table in sa.inspect(connection).get_table_names():
+        if table.startswith(f"{name}_") and table.endswith(f"_{generation}"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
 def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
@@ -246,15 +290,18 @@ def move(connection: Connection, projection: Projection, partition: int, before:
         raise Overtaken
 
 
+def _in_turn(made: Iterable[Projection]) -> list[Projection]:
+    """In the one order that everybody moves them in: nobody then waits for who waits for him."""
+    return sorted(made, key=lambda projection: projection.name)
+
+
 def places_of(connection: Connection) -> dict[int, list[Place]]:
     """Where the live generations stand, by partition."""
-    columns, generations = POSITIONS.c, GENERATIONS.c
+    columns, live = POSITIONS.c, GENERATIONS.c
     found = connection.execute(
         sa.select(*(columns[name] for name in Place._fields)).join(
             GENERATIONS,
-            sa.and_(
-                generations.projection == columns.projection, generations.generation == columns.generation
-            ),
+            sa.and_(live.projection == columns.projection, live.generation == columns.generation),
         )
     )
     places: dict[int, list[Place]] = {}
@@ -264,20 +311,67 @@ def places_of(connection: Connection) -> dict[int, list[Place]]:
     return places
 
 
+# --- the log that they are of ---------------------------------------------------------------------------------------
+
+
+def mark(connection: Connection, partition: int, ordinal: int, digest: bytes | None) -> None:
+    """Notes the last event that was taken in of a partition; it never goes back."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    noted = {"ordinal": ordinal, "digest": digest}
+    connection.execute(
+        make(LOGS)
+        .values(partition=partition, **noted)
+        .on_conflict_do_update(index_elements=["partition"], set_=noted, where=LOGS.c.ordinal <= ordinal)
+    )
+
+
+def must_be_of(connection: Connection, reader: BulkReader, log: BulkSnapshot) -> None:
+    """Raises LogMismatch where what was taken in of a partition was not taken from this log."""
+    noted = connection.execute(
+        sa.select(LOGS.c.ordinal, LOGS.c.digest).where(LOGS.c.partition == log.partition)
+    ).first()
+    if noted is None:
+        return
+    if noted.ordinal > log.head:  # others may have gone on since it was opened
+        with reader.snapshot() as later:
+            found = digest_of(later, noted.ordinal)
+    else:
+        found = digest_of(log, noted.ordinal)
+    if found != noted.digest:
+        what = "is another" if found is not None else "is not there"
+        raise LogMismatch(
+            f"the event at {log.partition}:{noted.ordinal} that the projections have taken in {what} in this log:"
+            " it was restored, or is not theirs; `pulsa rebuild`, without names, makes all of them anew"
+        )
+
+
+def digest_of(log: Bulk, ordinal: int) -> bytes | None:
+    """The digest of the event at an ordinal; None where there is none."""
+    found = next(log.events(ordinal), None)
+    return None if found is None or found.ordinal != ordinal else found.digest
+
+
 # --- events ---------------------------------------------------------------------------------------------------------
 
 
 def batches(log: LogSnapshot, start: int, size: int) -> Iterator[list[Recorded]]:
-    """The events from an ordinal on; what comes before an event that cannot be read is still handed out."""
+    """The events from an ordinal on; what comes before an event that cannot be read is still handed out.
+
+    Raises LogDamaged where one is missing.
+    """
     batch: list[Recorded] = []
+    following = start
     events = log.events(start)
     while True:
         try:
             found = next(events, None)
+            if found is not None and found.ordinal != following:
+                raise LogDamaged(f"the event at {log.partition}:{following} is missing")
         except LedgerError:
             if batch:
                 yield batch
             raise
+        following += 1
         if found is not None:
             batch.append(found)
         if batch and (found is None or len(batch) >= size):

@@ -99,8 +99,7 @@ class StoredQueries:
 
     def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
         """The current account of every number that had one then."""
-        with self.view() as view:
-            moment = self.moment(view, as_of, known_at)
+        with self._whole(as_of, known_at) as (view, moment, _):
             for folded in view.every(moment):
                 if folded.line.account is not None:
                     yield _enquiry(view, folded, folded.line.account, moment)
@@ -334,6 +333,9 @@ class StoredQueries:
         found = view.facts.recorded_by(view.connection, moment.known_at)
         if not found:
             raise BeforeTheLog(f"nothing was recorded by {format_instant(moment.known_at)}")
+        begin = min(fact.created_at for fact in view.partitions.values())
+        if moment.as_of < begin:
+            raise BeforeTheLog(f"the log begins at {format_instant(begin)}")
         return _position({**dict.fromkeys(view.positions, 0), **found})
 
 

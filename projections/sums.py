@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
 from projections.changes import Changes
+from projections.database import MOST, TEXT
 from projections.prepared import Prepared
 from projections.projection import Rows
 
@@ -52,7 +53,7 @@ class Sums:
             f"{name}_segments_{generation}",
             metadata,
             sa.Column("recorded_day", sa.Integer),
-            *(sa.Column(key, sa.Text) for key in keys),
+            *(sa.Column(key, TEXT) for key in keys),
             sa.Column("partition", sa.Integer),
             sa.Column("block", sa.BigInteger),
             sa.Column("entries", sa.LargeBinary, nullable=False),
@@ -63,11 +64,12 @@ class Sums:
         self.days = sa.Table(
             f"{name}_days_{generation}",
             metadata,
-            *(sa.Column(key, sa.Text) for key in keys),
+            *(sa.Column(key, TEXT) for key in keys),
             *(sa.Column(column, sa.Integer) for column in ("effective_day", "recorded_day", "partition")),
             *(sa.Column(value, sa.BigInteger, nullable=False) for value in values),
             sa.Column("last", sa.BigInteger, nullable=False),
             sa.PrimaryKeyConstraint(*keys, "effective_day", "recorded_day", "partition"),
+            *(sa.CheckConstraint(f"{value} BETWEEN {-MOST} AND {MOST}") for value in values),
             sqlite_with_rowid=False,
             info={"merge": {**dict.fromkeys(values, "add"), "last": "max"}},
         )

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain import events as e
 from projections.changes import Changes
+from projections.database import TEXT
 from projections.projection import Batch, Projection
 
 
@@ -27,6 +28,7 @@ class Transfers(Projection):
     """What was sent, and what ended it."""
 
     name = "transfers"
+    version = 2
     one_by_one = frozenset(
         kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
     )
@@ -36,18 +38,18 @@ class Transfers(Projection):
         amount = sa.BigInteger
         self.sent = self._table(
             "sent",
-            sa.Column("account", sa.Text, nullable=False),
-            sa.Column("to_msisdn", sa.Text, nullable=False),
+            sa.Column("account", TEXT, nullable=False),
+            sa.Column("to_msisdn", TEXT, nullable=False),
             sa.Column("amount", amount, nullable=False),
             sa.Column("fee", amount, nullable=False),
         )
-        self.ended = self._table("ended", sa.Column("how", sa.Text, nullable=False))
+        self.ended = self._table("ended", sa.Column("how", TEXT, nullable=False))
 
     def _table(self, name: str, *columns: sa.Column[object]) -> sa.Table:
         return sa.Table(
             f"transfers_{name}_{self.generation}",
             self.metadata,
-            sa.Column("transfer", sa.Text, primary_key=True),
+            sa.Column("transfer", TEXT, primary_key=True),
             sa.Column("partition", sa.Integer, primary_key=True),
             sa.Column("ordinal", sa.BigInteger, primary_key=True),
             sa.Column("effective_at", sa.BigInteger, nullable=False),

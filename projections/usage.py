@@ -43,7 +43,7 @@ class Usage(Projection):
     """Every use: debited, recorded at no charge, or refused."""
 
     name = "usage"
-    version = 2
+    version = 3
     one_by_one = frozenset({e.UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:

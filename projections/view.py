@@ -21,7 +21,7 @@ from projections.numbers import Numbers
 from projections.prepared import Prepared
 from projections.projection import Projection
 from projections.queries import ProjectionBehind
-from projections.runner import PROJECTIONS
+from projections.runner import PROJECTIONS, must_be_of_this_release
 from projections.transfers import Transfers
 from projections.usage import Usage
 
@@ -87,7 +87,10 @@ class Tables:
 
 
 class View:
-    """The projections in one transaction. Raises ProjectionBehind where they do not stand where they have to.
+    """The projections in one transaction.
+
+    Raises ProjectionBehind where they do not stand where they have to, DatabaseFormatUnknown where they are of another
+    release.
 
     `at_least` names ordinals by partition that all projections must have taken in.
     """
@@ -111,7 +114,8 @@ class View:
         self.positions: dict[int, int] = {}
         unequal = None
         for name, generation, version, partition, ordinal in _PLACES(self.connection):
-            if name in PROJECTIONS and version == PROJECTIONS[name].version:
+            if name in PROJECTIONS:
+                must_be_of_this_release(PROJECTIONS[name], version)
                 generations[name] = generation
             if partition is not None:
                 known = self.positions.setdefault(partition, ordinal)
@@ -120,9 +124,7 @@ class View:
                     self.positions[partition] = min(known, ordinal)
         missing = sorted(PROJECTIONS.keys() - generations)
         if missing:
-            raise ProjectionBehind(
-                f"{', '.join(missing)}: not made yet by this release; `pulsa project` does"
-            )
+            raise ProjectionBehind(f"{', '.join(missing)}: not made yet; `pulsa project` does")
         for partition, ordinal in at_least.items():
             reached = self.positions.get(partition, 0)
             if reached < ordinal:

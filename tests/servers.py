@@ -63,13 +63,21 @@ def kafka_servers(run_directory: Path) -> Iterator[KafkaServers]:
         yield KafkaServers(bootstrap_servers, registry_url)
 
 
+_IN_WORDS_ORDER = " locale_provider icu icu_locale 'en-US' template template0"
+"""As in most databases in service: text is not in the order of its characters' numbers, unless told so."""
+
+
 @pytest.fixture(scope="session")
 def postgres_url(run_directory: Path) -> Iterator[str]:
     """Yield the connection string (libpq's) of an empty database that this test process has to itself."""
     with shared(run_directory / "postgres", postgres_address) as server:
         name = f"test_{secrets.token_hex(8)}"
         database = sql.Identifier(name)
-        _administer(server, sql.SQL("create database {}").format(database))
+        create = sql.SQL("create database {}").format(database)
+        try:
+            _administer(server, create + sql.SQL(_IN_WORDS_ORDER))
+        except psycopg.errors.DatabaseError:  # the server was built without ICU
+            _administer(server, create)
         yield urllib.parse.urlsplit(server)._replace(path=f"/{name}").geturl()
         _administer(server, sql.SQL("drop database {} with (force)").format(database))
 

@@ -99,6 +99,33 @@ def test_a_backup_restores_the_log_as_it_was(told: Pulsa, tmp_path: Path) -> Non
     assert told.json("log", "--log", str(tmp_path / "other.db")) == before
 
 
+def test_projections_of_a_log_that_was_restored_answer_nothing_until_made_anew(
+    told: Pulsa, tmp_path: Path
+) -> None:
+    copy, views = str(tmp_path / "copy.db"), {"PULSA_DATABASE": f"sqlite:///{tmp_path / 'views.db'}"}
+    told.done("log", "backup", copy)
+    told.done("ingest", told.file("more.jsonl", top_up("later", at=LATER)))
+    told.done("project", "--once", **views)
+    told.done("log", "restore", copy, "--overwrite")
+    for asked in (
+        ("enquiry", NUMBER),
+        ("balance", "operator/cash"),
+        ("trial-balance",),
+        ("project", "--once"),
+        ("rebuild", "balances"),
+        ("rebuild", "--check"),
+    ):
+        assert told.complaint(*asked, **views).startswith("log-mismatch: the event at 0:9 "), asked
+    status = told("status", **views)
+    assert status.exit_code == 2
+    assert "balances" in status.stdout  # both are shown, and what is wrong with them
+    assert status.stderr.startswith("pulsa: log-mismatch: ")
+    told.done("rebuild", **views)
+    then = ("balance", "operator/cash", "--as-of", LATER, "--known-at", LATER)
+    assert told.json(*then, **views) == told.json(*then)
+    told.done("status", **views)
+
+
 def test_a_backup_that_is_not_as_it_was_written_is_not_put_in_place(told: Pulsa, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     told.done("log", "backup", str(copy))

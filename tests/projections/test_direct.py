@@ -134,7 +134,9 @@ def test_answers_equal_those_of_a_naive_reference(history: list[Step], pairs: li
                 *_, final = ask.history(number, **then)
                 assert isinstance(final, HistoryEvent)
                 assert (final.credit, final.reserved) == (account.credit, account.reserved)
-            if not any(x.recorded_at <= known_at for _, x in reference.events):
+            begin = min(x.recorded_at for _, x in reference.events)
+            if min(as_of, known_at) < begin:
+                assert asked(lambda **at: list(ask.enquiries(**at)), **then) == "before-the-log"
                 assert asked(ask.trial_balance, **then) == "before-the-log"
                 continue
             trial = ask.trial_balance(each=True, **then)
@@ -339,7 +341,11 @@ def test_what_is_unknown_is_refused_and_never_zero(story: Story) -> None:
         assert asked(ask.balance, account) == "unknown-account", account
     assert asked(ask.enquiry, NUMBER, as_of=start - 1) == "unknown-account"
     assert asked(ask.enquiry, NUMBER, known_at=start - 1) == "unknown-account"
-    assert asked(ask.states, known_at=start - 1) == "before-the-log"
+    for when in ({"known_at": start - 1}, {"as_of": start - 1}):
+        assert asked(ask.states, **when) == "before-the-log"
+        assert asked(ask.trial_balance, **when) == "before-the-log"
+        assert asked(ask.balance, "operator/breakage", **when) == "before-the-log"
+        assert asked(lambda **at: list(ask.enquiries(**at)), **when) == "before-the-log"
     assert asked(ask.outcome, NUMBER, "never said") == "unknown-command"
     assert asked(ask.log, types=["Nothing"]) == "query-refused"
     assert [balance.to_json()["amount"] for balance in ask.balance("operator/breakage")] == ["0"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
@@ -17,12 +19,12 @@ from ledger.entrypoints.cli.asking import (
     question,
     say_rows,
 )
+from ledger.entrypoints.cli.drawing import NARROWEST, PLAIN_SHADES, SHADES, drawn
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import say
+from ledger.entrypoints.cli.output import printable, say
 from ledger.settings import Settings
 
 _PANEL = "Questions to the projections"
-_WIDTH = 60
 
 LedgerAccount = Annotated[
     str,
@@ -49,17 +51,11 @@ def timeline(settings: Settings, then: Then, msisdn: Number) -> int:
         found = asked.timeline(msisdn, **then.moment)
     if then.told(found.to_rows(), columns=found.columns):
         return shell.DONE
-    spans = found.rows
-    first, end = spans[0].since, max(found.as_of, spans[-1].since)
-    scale = _WIDTH / max(end - first, 1)
-    for span in spans:
-        start = int((span.since - first) * scale)
-        length = max(int(((end if span.until is None else span.until) - first) * scale) - start, 1)
-        bar = (" " * start + ("█" if span.recorded else "░") * length)[: _WIDTH + 1]
-        cause = span.cause.rpartition(".")[2] + (f" ({span.clause})" if span.clause else "")
-        since = format_instant(span.since)
-        say(f"{span.account:<18} {since:<27} {span.state:<11} {bar:<{_WIDTH + 1}} {cause}".rstrip())
-    say(final_or_not(found))
+    width = max(shutil.get_terminal_size().columns, NARROWEST)
+    shades = SHADES if printable("".join(SHADES)) else PLAIN_SHADES
+    for line in drawn(found.rows, found.as_of, width, shades):
+        say(line)
+    say(textwrap.fill(final_or_not(found), width, break_on_hyphens=False))
     return shell.DONE
 
 

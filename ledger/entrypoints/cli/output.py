@@ -14,10 +14,12 @@ import typer
 from ledger.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
 _UNFOLDED = 1000
 """Columns of what no terminal shows: nothing is folded to fit."""
+_WHOLE = 40
+"""Columns that a word of a table may take before it is broken: paths and digests are longer, amounts never."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, a line each below a header.")]
@@ -80,15 +82,45 @@ def _cells(record: dict[str, Any]) -> dict[str, Any]:
 def say_table(
     title: str, columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
 ) -> None:
-    """Prints a table; the columns in `right` are set flush right."""
-    from rich.table import Table  # slow to import
+    """Prints a table; the columns in `right` are set flush right.
 
-    table = Table(title=title or None, title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    What does not fit is folded between words: amounts, instants and accounts stay whole. Where that is not
+    enough the table has no frame, and may be wider than the terminal.
+    """
+    from rich.box import SIMPLE_HEAD  # slow to import
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    out = console()
+    frame, gaps = 3 * len(columns) + 1, len(columns) - 1
+    by_column = list(zip(columns, *rows, strict=True))
+    widths = [
+        min(max(cell_len(word) for cell in cells for word in cell.split()), _WHOLE) for cells in by_column
+    ]
+    if sum(widths) + frame <= out.width:
+        table = Table(title=title or None, title_justify="left")
+        room = out.width - sum(widths) - frame
+    else:
+        table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=0)
+        out.width = max(out.width, sum(widths) + gaps)
+        room = out.width - sum(widths) - gaps
+    for cells, width in zip(by_column, widths, strict=True):
+        more = min(max(map(cell_len, cells)) - width, room)
+        room -= more
+        justify: JustifyMethod = "right" if cells[0] in right else "left"
+        table.add_column(cells[0], justify=justify, overflow="fold", width=width + more)
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    out.print(table)
+
+
+def printable(text: str) -> bool:
+    """Whether standard output can show a text: not where its encoding lacks a character."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def console(*, stderr: bool = False) -> Console:

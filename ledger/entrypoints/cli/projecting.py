@@ -138,15 +138,22 @@ def rebuild(
 
 
 def status(settings: Settings, as_json: AsJson = False) -> int:
-    """Where the log stands: partitions, closed through when; and how far the projections are behind."""
+    """Where the log stands: partitions, closed through when; how far the projections are, and if they are of it."""
     from ledger import projecting  # slow to import
+    from projections.health import must_match
     from projections.health import status as status_of
 
     with projecting.readers(settings) as readers, projecting.database(settings) as database:
         found = status_of(database, readers)
-    if as_json:
-        say_json(found.to_json())
-        return shell.DONE
+        if as_json:
+            say_json(found.to_json())
+        else:
+            _say_status(found)
+        must_match(database, readers)
+    return shell.DONE
+
+
+def _say_status(found: Status) -> None:
     rows = [
         [
             str(part.partition),
@@ -169,7 +176,6 @@ def status(settings: Settings, as_json: AsJson = False) -> int:
         say("nothing has been projected yet; `pulsa project` does")
     for name, count in sorted(found.unknown_types.items()):
         say(f"{count:,} events of a type that this release does not know: {name} (their postings count)")
-    return shell.DONE
 
 
 def add_projecting(app: typer.Typer) -> None:

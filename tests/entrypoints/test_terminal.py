@@ -1,0 +1,137 @@
+"""What people see in a terminal: a timeline that fits it, tables that keep their values whole, and plain ASCII."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa, top_up, use
+
+NOW = ("--now", "2023-07-04T00:00:00+07:00")
+LATER = ("--as-of", "2030-01-20T13:00:00.123456+07:00", *NOW)
+LEGEND = "█ recorded   ░ fell due, not yet recorded"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def told(pulsa: Pulsa) -> Pulsa:
+    """An account that was topped up and called, and whose life goes on by itself; all of it projected."""
+    pulsa.active()
+    pulsa.done("ingest", pulsa.file("feed.jsonl", top_up(), use()))
+    pulsa.done("project", "--once")
+    return pulsa
+
+
+def process(pulsa: Pulsa, **own: str) -> dict[str, str]:
+    """The environment of a process that asks the same log, without the width of the terminal of the tests."""
+    ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return ours | {name: value for name, value in pulsa.environment.items() if value is not None} | own
+
+
+def seen(pulsa: Pulsa, *question: str, columns: int) -> list[str]:
+    """The lines that a person sees in a terminal of so many columns, were nothing wrapped."""
+    outer, inner = pty.openpty()
+    termios.tcsetwinsize(inner, (25, columns))
+    with subprocess.Popen(
+        [sys.executable, "-m", "ledger.entrypoints.cli", *question],
+        cwd=_ROOT,
+        env=process(pulsa, TERM="xterm", PYTHONIOENCODING="utf-8"),
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    ):
+        os.close(inner)
+        said = b"".join(iter(lambda: _read(outer), b""))
+    os.close(outer)
+    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).splitlines()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that nobody has it open any more
+        return b""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 96, 120, 200])
+@pytest.mark.parametrize("then", [NOW, LATER], ids=["now", "later"])
+def test_a_timeline_is_as_wide_as_the_terminal(told: Pulsa, columns: int, then: tuple[str, ...]) -> None:
+    lines = told.done("timeline", NUMBER, *then, COLUMNS=str(columns)).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert LEGEND in lines
+    assert lines[0].split() == [
+        f"{NUMBER}#1",
+        "2023-07-03",
+        *(["2030-01-20"] if then is LATER else ["2023-07-03"]),
+    ]
+    said = "\n".join(lines)
+    for state in told.json("timeline", NUMBER, *then):
+        assert f"{state['since']} {state['state']} " in said
+        assert f"{state['cause'].rpartition('.')[2]} ({state['clause']})" in said
+    assert ("░░" in said) == (then is LATER)
+
+
+def test_a_bar_lasts_as_long_as_its_state(told: Pulsa) -> None:
+    first, *lines = told.done("timeline", NUMBER, *LATER, COLUMNS="150").splitlines()
+    begins, ends = first.index("2023-07-03"), len(first)
+    bars = [line[begins:ends].rstrip() for line in lines[: lines.index(LEGEND)]]
+    assert len(bars[-1]) == ends - begins
+    assert all(len(before.rstrip("░█")) <= len(after.rstrip("░█")) for before, after in pairwise(bars))
+    assert {bar.strip()[0] for bar in bars[:2]} == {"█"}
+    assert {bar.strip()[0] for bar in bars[2:]} == {"░"}
+
+
+def test_a_timeline_below_its_least_width_is_drawn_at_that(told: Pulsa) -> None:
+    least = told.done("timeline", NUMBER, *LATER, COLUMNS="60")
+    assert told.done("timeline", NUMBER, *LATER, COLUMNS="20") == least
+
+
+def test_in_a_terminal_of_80_columns_a_timeline_is_not_wrapped(told: Pulsa) -> None:
+    lines = seen(told, "timeline", NUMBER, *LATER, columns=80)
+    assert LEGEND in lines
+    assert 70 < max(map(len, lines)) <= 80
+
+
+def test_a_timeline_is_drawn_in_ascii_where_there_is_nothing_else(told: Pulsa) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger.entrypoints.cli", "timeline", NUMBER, *LATER],
+        cwd=_ROOT,
+        env=process(told, PYTHONIOENCODING="ascii", COLUMNS="80"),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    drawn = told.done("timeline", NUMBER, *LATER, COLUMNS="80")
+    assert done.stdout.decode("ascii") == drawn.replace("█", "#").replace("░", ".")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_amounts_and_instants_are_never_broken(told: Pulsa, columns: int) -> None:
+    for question in (("trial-balance", "--by-day"), ("movements", f"{NUMBER}#1/credit")):
+        rows = [line.replace("│", " ").split() for line in seen(told, *question, *NOW, columns=columns)]
+        for record in told.json(*question, *NOW):
+            values = list(record.values())[:-4]
+            assert values in rows
+
+
+def test_a_table_that_fits_has_a_frame_and_folds_only_between_words(told: Pulsa) -> None:
+    wide, narrow = (seen(told, "terms", "list", columns=columns) for columns in (120, 80))
+    assert {len(line) for line in narrow} == {80}
+    assert narrow[0].startswith("┏")
+    assert any(line.startswith(f"│ {SP23} │") for line in narrow)
+    whole = {word for line in wide for word in line.split()}
+    assert {word for line in narrow for word in line.split() if word[0].isalnum()} <= whole
+
+
+def test_by_day_fits_a_terminal_of_80_columns(told: Pulsa) -> None:
+    lines = seen(told, "trial-balance", "--by-day", *NOW, columns=80)
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:2] == ["day", "sales"]
