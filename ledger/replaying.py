@@ -1,14 +1,15 @@
 """The audit replay: the journaled commands decided again, on a log of their own that is thrown away afterwards.
 
 Nothing is written to the log that is replayed. Under the terms that it has published the events must be the same, to
-the last byte: that audits the code. Under other terms the difference is what those would have changed.
+the last byte, and every command must be answered as it was: that audits the code. Under other terms the difference is
+what those would have changed. A log that is not whole, or not what its digests name, is compared with nothing.
 """
 
 from __future__ import annotations
 
-import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,15 +17,56 @@ from typing import Any, Protocol
 
 from ledger.application import Ledger
 from ledger.domain.account import NEVER
+from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
-from ledger.errors import TermsMissing
-from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.errors import NOT_JOURNALED, LedgerError, LogDamaged, QueryRefused, TermsMissing
+from ledger.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.outcomes import ACCEPTED
+from ledger.store.reading import SqliteReader, SqliteSnapshot, intelligible
 from ledger.store.sqlite import Factory
 from projections.partitions import PartitionOf
-from projections.replay import Comparison, Sums, compare
+from projections.queries import BeforeTheLog
+from projections.replay import Answered, Comparison, Place, Sums, compare
 
 BATCH = 1000
+
+_EVENT = "originator_id, originator_version, topic, state, digest"
+_ENTRY = (
+    "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
+    " chain"
+)
+_EVENTS = f"SELECT ordinal, {_EVENT} FROM main.stored_events WHERE ordinal<=? ORDER BY ordinal"  # noqa: S608 - columns
+_JOURNAL = f"SELECT entry, {_ENTRY} FROM main.journal WHERE entry<=? ORDER BY entry"  # noqa: S608 - columns
+
+
+def _unlike(columns: str) -> str:
+    """That a row is not the same in both logs, to the last byte, or is not in both of them."""
+    was, now = (", ".join(f"{log}.{name}" for name in columns.split(", ")) for log in ("was", "now"))
+    return f"({was}) IS NOT ({now})"
+
+
+_EVENT_UNLIKE = (
+    "SELECT now.ordinal, now.originator_id, now.originator_version FROM again.stored_events AS now"  # noqa: S608 - columns
+    f" LEFT JOIN main.stored_events AS was ON was.ordinal=now.ordinal WHERE {_unlike(_EVENT)}"
+)
+_EVENT_NO_MORE = (
+    "SELECT ordinal, originator_id, originator_version FROM main.stored_events"
+    " WHERE ordinal>(SELECT ifnull(max(ordinal), 0) FROM again.stored_events) AND ordinal<=?"
+)
+_ENTRY_UNLIKE = (
+    "SELECT 1 FROM main.journal AS was LEFT JOIN again.journal AS now ON now.entry=was.entry"  # noqa: S608 - columns
+    f" WHERE was.entry<=? AND {_unlike(_ENTRY)} LIMIT 1"
+)
+_ANSWERED_UNLIKE = (
+    "SELECT was.entry, was.subject, was.command_id, was.code, now.entry IS NULL, now.code FROM main.journal AS was"
+    " LEFT JOIN again.journal AS now ON now.subject=was.subject AND now.command_id=was.command_id"
+    " WHERE was.entry<=? AND (now.entry IS NULL OR was.code IS NOT now.code) ORDER BY was.entry"
+)
+_TAKEN = (
+    "SELECT EXISTS (SELECT 1 FROM journal WHERE at>=? AND"
+    " entry<ifnull((SELECT min(entry) FROM journal WHERE at>=?), 9223372036854775807))"
+)
 
 Progress = Callable[[int, int], None]
 
@@ -63,11 +105,16 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
     What comes of it is compared with the log. From `since` on (from the first command on, where it is None) `terms`
     hold in place of those of the same ids; a command taken earlier is decided under the terms as they were.
     Of a log of several partitions each is decided by itself: what another one sent to it came as it was recorded.
-    Raises TermsMissing where the log knows no terms of that id.
+    Raises TermsMissing where the log knows no terms of that id, BeforeTheLog or QueryRefused where there is no command
+    to decide, and LogDamaged, with the position, where the log is not whole or not what its digests name.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="pulsa-replay-")))
         logs = [stack.enter_context(reader.snapshot()) for reader in readers]
+        for log in logs:
+            stack.enter_context(_or_damaged(log))
+            _must_have_all_that_is_sealed(log)
+        _must_have_commands(logs, since if terms else None, until)
         for one in terms:
             if all(one.id not in log.book for log in logs):
                 raise TermsMissing(
@@ -84,13 +131,19 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
             runs.append(run)
         found = Comparison(max(run.end for run in runs) if until is None else until)
         found.commands = sum(run.commands for run in runs)
-        found.refused = _refused(runs)
         before: Sums = {}
         after: Sums = {}
         for run in runs:
-            with SqliteReader(run.path, run.log.partition).snapshot() as again:
-                compare(found, (before, after), _other(run, again), run.log, run.last, again)
+            if run.is_the_same():
+                continue
+            _must_be_whole(log := run.log, run.last, run.commands)
+            found.first += run.first_unlike(terms)
+            run.answered_otherwise(found.answered)
+            with SqliteReader(run.path, log.partition).snapshot() as again:
+                compare(found, (before, after), _other(run, again), log, run.last, again)
+        found.others.sort()
         found.sum_up(before, after)
+        found.refused = _refused(runs, found)
         return found
 
 
@@ -120,6 +173,7 @@ class _Run:
         self.log = log
         self.path = folder / f"replay-{log.partition}.db"
         self.commands = self.last = self.end = 0
+        self._not_journaled: dict[tuple[str, str], str] = {}
         published = {one.id: one for one in log.book}
         self._book = ReplayBook(({one.id: one for one in known} | published).values())
         self._partition_of = partition_of
@@ -134,18 +188,57 @@ class _Run:
                 commands = [command for _, _, command in batch]
                 changed = next((n for n, (_, at, _) in enumerate(batch) if at >= begin), len(batch))
                 if others and changed < len(batch):
-                    ledger.execute(commands[:changed])
+                    self._execute(ledger, commands[:changed])
                     for one in others:
                         self._book.replace(one)
                     others.clear()
                     commands = commands[changed:]
-                ledger.execute(commands)
+                self._execute(ledger, commands)
                 self.last = batch[-1][0]
                 self.commands += len(batch)
                 self.end = max(self.end, *(at for _, at, _ in batch))
                 yield self.last
         finally:
             ledger.close()
+
+    def is_the_same(self) -> bool:
+        """Whether every event and every journal entry is the same in both logs: compared row by row, by SQLite."""
+        with intelligible(self.log.path):
+            self.log.connection.execute("ATTACH ? AS again", (self.path.resolve().as_uri() + "?mode=ro",))
+        return not (
+            self._row(f"{_EVENT_UNLIKE} LIMIT 1")
+            or self._row(f"{_EVENT_NO_MORE} LIMIT 1", self.last)
+            or self._row(_ENTRY_UNLIKE, self.commands)
+        )
+
+    def first_unlike(self, terms: Sequence[Terms]) -> Iterator[Place]:
+        """The first event that differs or is missing, if there is one; that other terms are published is none."""
+        published = [f"terms/{one.id}@{self.log.partition}" for one in terms]
+        known = f"now.originator_id NOT IN ({','.join('?' * len(published))})"
+        row = self._row(f"{_EVENT_UNLIKE} AND {known} ORDER BY now.ordinal LIMIT 1", *published)
+        row = row or self._row(f"{_EVENT_NO_MORE} ORDER BY ordinal LIMIT 1", self.last)
+        if row is not None:
+            yield Place(f"{self.log.partition}:{row[0]}", *row[1:])
+
+    def answered_otherwise(self, found: dict[tuple[str, str], Answered]) -> None:
+        """Puts in which commands have another answer, one by one."""
+        with intelligible(self.log.path):
+            rows = self.log.connection.execute(_ANSWERED_UNLIKE, (self.commands,))
+            for entry, subject, command_id, was, left_out, now in rows:
+                would_be = self._not_journaled[subject, command_id] if left_out else now
+                pair = (was or ACCEPTED, would_be or ACCEPTED)
+                place = f"{self.log.partition}:{entry}"
+                found.setdefault(pair, Answered(place, subject, command_id)).commands += 1
+
+    def _row(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401 - a row or None
+        with intelligible(self.log.path):
+            return self.log.connection.execute(statement, parameters).fetchone()
+
+    def _execute(self, ledger: Ledger, commands: Sequence[Command]) -> None:
+        outcomes = ledger.execute(commands)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if outcome.code in NOT_JOURNALED:
+                self._not_journaled[command.subject, command.command_id] = outcome.code or ""
 
     def _ledger(self) -> Ledger:
         environment = {"SQLITE_DBNAME": str(self.path), "ORIGINATOR_ID_TYPE": "text"}
@@ -156,37 +249,149 @@ class _Run:
         return _Again(self._book, environment, self.log.partition, self._partition_of)
 
 
-def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[tuple[int, int, Command]]:
-    """The journal in order: the log's head after each command, the instant that it was taken at, the command."""
-    statement = "SELECT ordinal, at, name, command FROM journal ORDER BY entry"
-    for ordinal, at, name, state in log.connection.execute(statement):
-        if until is not None and at >= until:
-            return
-        yield ordinal, at, log.codec.command(name, state, at)
+def _must_have_commands(logs: Sequence[SqliteSnapshot], since: int | None, until: int | None) -> None:
+    """Raises BeforeTheLog or QueryRefused where no command was taken from then to then: that would prove nothing."""
+
+    def taken(begin: int, end: int) -> bool:
+        found = False
+        for log in logs:
+            with intelligible(log.path):
+                found = found or bool(log.connection.execute(_TAKEN, (begin, end)).fetchone()[0])
+        return found
+
+    end = NEVER if until is None else until
+    if not taken(-NEVER, NEVER):
+        raise BeforeTheLog("nothing has been recorded yet")
+    if not taken(-NEVER, end):
+        raise BeforeTheLog(f"no command was taken before {format_instant(end)}")
+    if since is not None and not taken(since, end):
+        before = "" if until is None else f" and before {format_instant(until)}"
+        message = (
+            f"no command was taken from {format_instant(since)} on{before}: none is under the other terms"
+        )
+        raise QueryRefused(message)
 
 
-def _refused(runs: Sequence[_Run]) -> dict[str, tuple[int, int]]:
-    """How many commands were refused by code, and would be, where any partition has another number of them."""
-    statement = (
-        "SELECT code, count(*) FROM (SELECT code FROM journal ORDER BY entry LIMIT ?)"
-        " WHERE code IS NOT NULL GROUP BY code"
+def _must_have_all_that_is_sealed(log: SqliteSnapshot) -> None:
+    """Raises LogDamaged where there are fewer or more events or journal entries than were written."""
+    counts = (
+        "SELECT (SELECT count(*) FROM stored_events), (SELECT count(*) FROM journal),"
+        " ifnull((SELECT events FROM seals ORDER BY seal DESC LIMIT 1), 0),"
+        " ifnull((SELECT entries FROM seals ORDER BY seal DESC LIMIT 1), 0)"
     )
-    counts: dict[str, tuple[int, int]] = {}
-    differing = set()
+    with intelligible(log.path):
+        events, entries, *sealed = log.connection.execute(counts).fetchone()
+    if [events, entries] != sealed:
+        _must_be_whole(log, log.head, NEVER)
+        message = f"{log.path}: it ends at {log.partition}:{events} and journal entry {entries}"
+        raise LogDamaged(f"{message}, and was sealed at {log.partition}:{sealed[0]} and {sealed[1]}")
+
+
+@contextmanager
+def _or_damaged(log: SqliteSnapshot) -> Iterator[None]:
+    """Where something cannot be done because the log is damaged, it says so: LogDamaged, with the position."""
+    try:
+        yield
+    except (QueryRefused, TermsMissing):
+        raise
+    except LedgerError:
+        _must_be_whole(log, log.head, NEVER)
+        raise
+
+
+def _must_be_whole(log: SqliteSnapshot, last: int, entries: int) -> None:
+    """Raises LogDamaged at the first event or journal entry that is missing, or is not what its digest names."""
+    strict = log.connection.text_factory
+    log.connection.text_factory = _text
+    try:
+        with intelligible(log.path):
+            _check_events(log, last)
+            _check_journal(log, entries)
+    finally:
+        log.connection.text_factory = strict
+
+
+def _text(text: bytes) -> str:
+    """The text of a column, whatever bytes it is of: damage is found where it is."""
+    return text.decode("utf-8", "replace")
+
+
+def _check_events(log: SqliteSnapshot, last: int) -> None:
+    ordinal = 0
+    digests: dict[str, bytes] = {}
+    for found, id_, _, topic, state, digest in log.connection.execute(_EVENTS, (last,)):
+        ordinal += 1
+        place = f"{log.path}: the event at {log.partition}:{ordinal}"
+        if found != ordinal:
+            raise LogDamaged(f"{place} is missing")
+        if not _names(digest, event_digest, digests.get(id_, NO_CHAIN), topic, state):
+            raise LogDamaged(f"{place} is not what its digest names")
+        digests[id_] = digest
+    if ordinal < last:
+        raise LogDamaged(f"{log.path}: the event at {log.partition}:{ordinal + 1} is missing")
+
+
+def _check_journal(log: SqliteSnapshot, entries: int) -> None:
+    chains: dict[str, bytes] = {}
+    for entry, (found, *row) in enumerate(log.connection.execute(_JOURNAL, (entries,)), 1):
+        place = f"{log.path}: the journal entry {log.partition}:{entry}"
+        if found != entry:
+            raise LogDamaged(f"{place} is missing")
+        if not _names(row[-1], journal_digest, chains.get(row[0], NO_CHAIN), row):
+            raise LogDamaged(f"{place} is not what its digest names")
+        chains[row[0]] = row[-1]
+
+
+def _names(digest: bytes, made: Callable[..., bytes], *content: object) -> bool:
+    """Whether a digest is that of its content; where a column holds a value of another kind it is not."""
+    try:
+        return made(*content) == digest
+    except (AttributeError, TypeError):
+        return False
+
+
+def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[tuple[int, int, Command]]:
+    """The journal in order: the log's head after each command, the instant that it was taken at, the command.
+
+    It goes as far as the events do, which a mirror may have read less far than the journal. Raises LogDamaged where
+    an entry is missing, or cannot be read.
+    """
+    statement = "SELECT entry, ordinal, at, name, command FROM journal ORDER BY entry"
+    with intelligible(log.path):
+        rows = log.connection.execute(statement)
+        for expected, (entry, ordinal, at, name, state) in enumerate(rows, 1):
+            if entry != expected:
+                raise LogDamaged(f"{log.path}: the journal entry {log.partition}:{expected} is missing")
+            try:
+                if ordinal > log.head or (until is not None and at >= until):
+                    return
+                command = log.codec.command(name, state, at)
+            except LedgerError:
+                raise
+            except Exception as error:
+                message = f"{log.path}: the journal entry {log.partition}:{entry} cannot be read: {error!r}"
+                raise LogDamaged(message) from error
+            yield ordinal, at, command
+
+
+def _refused(runs: Sequence[_Run], found: Comparison) -> dict[str, tuple[int, int]]:
+    """How many commands were refused by code, and would be, where that is another number of them."""
+    if not found.answered:
+        return {}
+    statement = "SELECT code, count(*) FROM main.journal WHERE entry<=? AND code IS NOT NULL GROUP BY code"
+    was: Counter[str] = Counter()
     for run in runs:
-        was = dict(run.log.connection.execute(statement, (run.commands,)).fetchall())
-        with closing(sqlite3.connect(run.path)) as connection:
-            now = dict(connection.execute(statement, (run.commands,)).fetchall())
-        for code in was.keys() | now.keys():
-            one, other = counts.get(code, (0, 0))
-            counts[code] = (one + was.get(code, 0), other + now.get(code, 0))
-            if was.get(code, 0) != now.get(code, 0):
-                differing.add(code)
-    return {code: counts[code] for code in sorted(differing)}
+        was.update(dict(run.log.connection.execute(statement, (run.commands,)).fetchall()))
+    now = was.copy()
+    for (one, other), answered in found.answered.items():
+        now[one] -= answered.commands
+        now[other] += answered.commands
+    codes = sorted((was.keys() | now.keys()) - {ACCEPTED})
+    return {code: (was[code], now[code]) for code in codes if was[code] != now[code]}
 
 
 def _other(run: _Run, again: SqliteSnapshot) -> list[str]:
-    """Numbers whose events are not the same: an account's last digest stands for all of them."""
+    """Numbers whose events are not the same: in a log that is whole an account's last digest stands for all of them."""
     was, now = _last_digests(run.log, run.last), _last_digests(again, NEVER)
     differing = {id_ for id_ in was.keys() | now.keys() if was.get(id_) != now.get(id_)}
     return sorted({id_.partition("#")[0] for id_ in differing if id_[0].isdigit()})
@@ -194,7 +399,7 @@ def _other(run: _Run, again: SqliteSnapshot) -> list[str]:
 
 def _last_digests(log: SqliteSnapshot, last: int) -> dict[str, bytes]:
     statement = (
-        "SELECT originator_id, digest, max(originator_version) FROM stored_events"
+        "SELECT originator_id, digest, max(originator_version) FROM main.stored_events"
         " WHERE ordinal<=? GROUP BY originator_id"
     )
     return {row[0]: row[1] for row in log.connection.execute(statement, (last,))}

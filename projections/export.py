@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 
 from ledger.domain.calendar import DAY, day_of_number, format_instant
 from ledger.domain.money import IDR, PULSA, format_amount
+from ledger.errors import LogDamaged
 from projections.reader import LogSnapshot, Recorded
 
 _ROW_GROUP = 50_000
@@ -40,7 +41,7 @@ class Posted(NamedTuple):
 def postings(logs: Iterable[LogSnapshot]) -> Iterator[Posted]:
     """Every posting, partition by partition, in order."""
     for log in logs:
-        for ordinal, event in ((found.ordinal, found.event) for found in log.events()):
+        for ordinal, event in ((found.ordinal, found.event) for found in _events(log)):
             for line, posting in enumerate(event.postings):
                 yield Posted(
                     log.partition,
@@ -58,6 +59,14 @@ def postings(logs: Iterable[LogSnapshot]) -> Iterator[Posted]:
                 )
 
 
+def _events(log: LogSnapshot) -> Iterator[Recorded]:
+    """Every event. Raises LogDamaged where one is missing."""
+    for following, found in enumerate(log.events(), 1):
+        if found.ordinal != following:
+            raise LogDamaged(f"the event at {log.partition}:{following} is missing")
+        yield found
+
+
 def hledger(logs: Iterable[LogSnapshot], out: IO[str]) -> int:
     """Writes a journal that hledger reads; returns the number of transactions."""
     for unit in (PULSA, IDR):
@@ -66,7 +75,7 @@ def hledger(logs: Iterable[LogSnapshot], out: IO[str]) -> int:
     declared: set[str] = set()
     count = 0
     for log in logs:
-        for found in log.events():
+        for found in _events(log):
             if found.event.postings:
                 count += 1
                 _transaction(log.partition, found, declared, out)

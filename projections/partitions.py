@@ -154,8 +154,17 @@ class PartitionedQueries:
 
     def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
         """The current account of every number that had one then, in the numbers' order."""
-        each = [queries.enquiries(as_of=as_of, known_at=known_at) for queries in self._each]
-        return heapq.merge(*each, key=lambda found: found.msisdn)
+        later: list[BeforeTheLog] = []
+
+        def of(queries: Queries) -> Iterator[Enquiry]:
+            try:
+                yield from queries.enquiries(as_of=as_of, known_at=known_at)
+            except BeforeTheLog as error:  # others may have begun by then
+                later.append(error)
+
+        yield from heapq.merge(*map(of, self._each), key=lambda found: found.msisdn)
+        if len(later) == len(self._each):
+            raise later[0]
 
     def balance(
         self, ledger_account: str, *, as_of: int | None = None, known_at: int | None = None

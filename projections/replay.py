@@ -59,14 +59,50 @@ class Difference:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An event that is not the same in both logs, or stands in one of them only."""
+
+    position: str
+    account: str
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        return {"position": self.position, "account": self.account, "version": self.version}
+
+
+@dataclass(slots=True)
+class Answered:
+    """Commands that were answered one way, and would be another; the first of them stands for all."""
+
+    entry: str
+    """Its journal entry, by partition and number."""
+    subject: str
+    command_id: str
+    commands: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        first = {"entry": self.entry, "subject": self.subject, "command_id": self.command_id}
+        return {"commands": self.commands, "first": first}
+
+
 @dataclass(slots=True)
 class Comparison:
-    """Differences per account, and in total by ledger account (customers' summed): as it was, as it would be."""
+    """Differences per account, and in total by ledger account (customers' summed): as it was, as it would be.
+
+    The totals are of the numbers with other events alone.
+    """
 
     until: int
     commands: int = 0
-    numbers: int = 0
+    first: list[Place] = field(default_factory=list)
+    """The first event of each partition that differs or is missing."""
+    others: list[str] = field(default_factory=list)
     """Numbers with other events than before."""
+    answered: dict[tuple[str, str], Answered] = field(default_factory=dict)
+    """Commands with another answer than before, by both answers: `accepted`, or the refusal's code."""
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Refused commands by code, where their count differs."""
     differences: list[Difference] = field(default_factory=list)
@@ -75,7 +111,7 @@ class Comparison:
     @property
     def empty(self) -> bool:
         """Whether the same commands gave the same events and the same refusals."""
-        return not (self.numbers or self.refused or self.differences or self.totals)
+        return not (self.first or self.others or self.answered)
 
     def sum_up(self, before: Sums, after: Sums) -> None:
         """Takes over the sums that are not the same."""
@@ -89,8 +125,14 @@ class Comparison:
         return {
             "commands": self.commands,
             "until": format_instant(self.until),
-            "numbers": self.numbers,
+            "numbers": len(self.others),
+            "numbers_with_other_events": self.others,
             "empty": self.empty,
+            "first_events": [place.to_json() for place in self.first],
+            "answered": [
+                {"was": was, "would_be": now, **found.to_json()}
+                for (was, now), found in self.answered.items()
+            ],
             "refused": {code: {"was": was, "would_be": now} for code, (was, now) in self.refused.items()},
             "accounts": [difference.to_json() for difference in self.differences],
             "totals": [
@@ -120,7 +162,7 @@ def compare(  # noqa: PLR0913 - two logs, and what to look at
     """
     before, after = sums
     for msisdn in numbers:
-        found.numbers += 1
+        found.others.append(msisdn)
         known = (r.event for r in was.events_of(msisdn) if r.ordinal <= last)
         old = _accounts(msisdn, known, was, found.until, before)
         new = _accounts(msisdn, (r.event for r in would_be.events_of(msisdn)), would_be, found.until, after)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing as closed
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +14,14 @@ from hypothesis import strategies as st
 
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
-from ledger.errors import TermsMissing
+from ledger.domain.events import ClosedThrough, make
+from ledger.domain.terms import Terms
+from ledger.errors import LogDamaged, QueryRefused, TermsMissing
+from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.replaying import replay
+from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
+from projections.queries import BeforeTheLog
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps
@@ -27,11 +35,11 @@ def test_the_same_commands_under_the_same_terms_give_the_same_events(history: li
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log.db"
         happened = commands(history)
-        closed = closing(happened[len(happened) // 2].at - 1, "close")
-        play(log, [*happened[: len(happened) // 2], closed, *happened[len(happened) // 2 :]])
+        close = closing(happened[len(happened) // 2].at - 1, "close")
+        play(log, [*happened[: len(happened) // 2], close, *happened[len(happened) // 2 :]])
         before = log.read_bytes()
         assert replay([SqliteReader(log)], KNOWN).empty
-        until = happened[min(cut, len(happened) - 1)].at
+        until = max(happened[min(cut, len(happened) - 1)].at, happened[0].at + 1)
         assert replay([SqliteReader(log)], KNOWN, until=until).empty
         assert log.read_bytes() == before
 
@@ -58,7 +66,28 @@ def test_other_terms_say_what_they_would_have_cost(story: Story) -> None:
         ("accounts/credit", "PULSA"): (rupiah(5000), 0),
         ("operator/breakage", "PULSA"): (0, rupiah(5000)),
     }
-    assert found.to_json()["accounts"][0]["credit_difference"] == "-5000"
+    assert found.others == [NUMBER]
+    told = found.to_json()
+    assert told["accounts"][0]["credit_difference"] == "-5000"
+    assert (told["numbers"], told["numbers_with_other_events"]) == (1, [NUMBER])
+
+
+def test_other_terms_name_the_numbers_where_no_account_ends_otherwise(story: Story) -> None:
+    story.given_active(credit=rupiah(5000))
+    other = variant(SP23, SP23, starter_pack={"days": 30, "clause": "SP23-05"})
+    found = replay([SqliteReader(story.path)], KNOWN, terms=[other])
+    assert not found.differences
+    assert not found.totals
+    assert found.others == [NUMBER]
+    assert [place.account for place in found.first] == [f"{NUMBER}#1"]
+
+
+def test_other_terms_that_change_nothing_make_no_difference_by_being_published(story: Story) -> None:
+    story.given_active(credit=rupiah(5000))
+    other = variant(SP23, SP23, quarantine={"days": 45})
+    found = replay([SqliteReader(story.path)], KNOWN, terms=[other])
+    assert found.empty
+    assert not found.first
 
 
 def test_terms_that_hold_from_an_instant_on_leave_what_was_before(story: Story) -> None:
@@ -75,3 +104,155 @@ def test_terms_that_the_log_does_not_know_are_refused(story: Story) -> None:
     story.given_active()
     with pytest.raises(TermsMissing):
         replay([SqliteReader(story.path)], KNOWN, terms=[variant(SP23, "other")])
+
+
+def test_no_command_to_decide_is_refused(story: Story) -> None:
+    start = at(START)
+    other = [variant(SP23, SP23)]
+    with pytest.raises(BeforeTheLog, match="nothing has been recorded"):
+        replay([SqliteReader(story.path)], KNOWN)
+    story.given_active()
+    for until in (start, start - DAY):
+        with pytest.raises(BeforeTheLog, match="no command was taken before"):
+            replay([SqliteReader(story.path)], KNOWN, until=until)
+    assert replay([SqliteReader(story.path)], KNOWN, until=start + 1).empty
+    windows: list[tuple[int, int | None]] = [
+        (start + 2, start + 1),
+        (start + 1, start + 2),
+        (start + 1, None),
+    ]
+    for since, end in windows:
+        with pytest.raises(QueryRefused, match="no command was taken from"):
+            replay([SqliteReader(story.path)], KNOWN, terms=other, since=since, until=end)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log with every event there is, by hands that are about to change it."""
+    return a_log(tmp_path / "log.db")
+
+
+def change(log: Path, statement: str, *parameters: object) -> None:
+    with closed(sqlite3.connect(log)) as connection, connection:
+        assert connection.execute(statement, parameters).rowcount > 0
+
+
+def rows(log: Path, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    with closed(sqlite3.connect(log)) as connection:
+        return connection.execute(statement, parameters).fetchall()
+
+
+def named_again(log: Path) -> None:
+    """Gives every event and every journal entry the digest of what it says now."""
+    digests: dict[str, bytes] = {}
+    for ordinal, id_, topic, state in rows(
+        log, "SELECT ordinal, originator_id, topic, state FROM stored_events ORDER BY ordinal"
+    ):
+        digests[id_] = event_digest(digests.get(id_, NO_CHAIN), topic, state)
+        change(log, "UPDATE stored_events SET digest=? WHERE ordinal=?", digests[id_], ordinal)
+    for entry, *row in rows(log, "SELECT * FROM journal ORDER BY entry"):
+        digests["/" + row[0]] = journal_digest(digests.get("/" + row[0], NO_CHAIN), row)
+        change(log, "UPDATE journal SET chain=? WHERE entry=?", digests["/" + row[0]], entry)
+
+
+def by_another(log: Path, ordinal: int) -> None:
+    """Makes an event one by another actor, and names everything again."""
+    ((topic, state),) = rows(log, "SELECT topic, state FROM stored_events WHERE ordinal=?", ordinal)
+    event = Codec().event(topic, state)
+    other = Codec().event_state(make(type(event), {**event.__dict__, "actor": "somebody else"}))
+    change(log, "UPDATE stored_events SET state=? WHERE ordinal=?", other, ordinal)
+    named_again(log)
+
+
+@pytest.mark.parametrize("terms", [[], [variant(SP23, SP23, starter_pack={"days": 3, "clause": "SP23-05"})]])
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        (
+            "UPDATE stored_events SET state=substr(state, 1, length(state)-1)||x'7f' WHERE ordinal=77",
+            "0:77 is",
+        ),
+        ("UPDATE stored_events SET state='text' WHERE ordinal=77", "0:77 is"),
+        ("UPDATE stored_events SET state=x'00' WHERE ordinal=300", "0:300 is not what its digest names"),
+        ("UPDATE stored_events SET digest=zeroblob(32) WHERE ordinal=300", "0:300 is not what"),
+        ("UPDATE stored_events SET topic='ledger.account.ToppedUp' WHERE ordinal=300", "0:300 is not what"),
+        ("DELETE FROM stored_events WHERE ordinal=300", "0:300 is missing"),
+        ("DELETE FROM stored_events WHERE ordinal=1", "0:1 is missing"),
+        ("DELETE FROM stored_events WHERE ordinal=2", "0:2 is missing"),
+        ("UPDATE stored_events SET state=x'00' WHERE ordinal=2", "0:2 is not what its digest names"),
+        ("UPDATE journal SET ordinal='x' WHERE entry=300", "the journal entry 0:300 is not what"),
+        ("DELETE FROM seals", "and was sealed at 0:0 and 0"),
+        (
+            "DELETE FROM stored_events WHERE ordinal=(SELECT max(ordinal) FROM stored_events)",
+            "and was sealed at 0:",
+        ),
+        ("DELETE FROM journal WHERE entry=300", "the journal entry 0:300 is missing"),
+        ("DELETE FROM journal WHERE entry=(SELECT max(entry) FROM journal)", "and was sealed at 0:"),
+        ("UPDATE journal SET code='blocked' WHERE entry=300", "the journal entry 0:300 is not what"),
+        ("UPDATE journal SET command=x'00' WHERE entry=300", "the journal entry 0:300 is not what"),
+        ("UPDATE journal SET name='Nonsense' WHERE entry=300", "the journal entry 0:300 is not what"),
+    ],
+)
+def test_a_log_that_is_not_as_it_was_written_is_damaged_at_the_place(
+    log: Path, statement: str, place: str, terms: list[Terms]
+) -> None:
+    change(log, statement)
+    with pytest.raises(LogDamaged, match=place):
+        replay([SqliteReader(log)], KNOWN, terms=terms)
+
+
+def test_an_event_that_the_commands_do_not_bring_about_is_a_difference(log: Path) -> None:
+    ((account, version),) = rows(
+        log, "SELECT originator_id, originator_version FROM stored_events WHERE ordinal=300"
+    )
+    by_another(log, 300)
+    found = replay([SqliteReader(log)], KNOWN)
+    assert not found.empty
+    assert [place.to_json() for place in found.first] == [
+        {"position": "0:300", "account": account, "version": version}
+    ]
+    assert found.others == [account.partition("#")[0]]
+
+
+def test_an_event_of_no_number_is_compared_too(log: Path) -> None:
+    ((ordinal,),) = rows(log, "SELECT ordinal FROM stored_events WHERE topic=?", ClosedThrough.TOPIC)
+    by_another(log, ordinal)
+    found = replay([SqliteReader(log)], KNOWN)
+    assert not found.empty
+    assert not found.others
+    assert [place.position for place in found.first] == [f"0:{ordinal}"]
+
+
+def test_refusals_are_compared_command_by_command(log: Path) -> None:
+    (one, code), *others = rows(log, "SELECT entry, code FROM journal WHERE code IS NOT NULL ORDER BY entry")
+    another, its_code = next((entry, found) for entry, found in others if found != code)
+    change(log, "UPDATE journal SET code=? WHERE entry=?", its_code, one)
+    change(log, "UPDATE journal SET code=? WHERE entry=?", code, another)
+    named_again(log)
+    found = replay([SqliteReader(log)], KNOWN)
+    assert not found.empty
+    assert not found.refused
+    assert not found.first
+    assert {pair: (what.entry, what.commands) for pair, what in found.answered.items()} == {
+        (its_code, code): (f"0:{one}", 1),
+        (code, its_code): (f"0:{another}", 1),
+    }
+
+
+def test_a_command_that_would_be_refused_otherwise_is_counted(log: Path) -> None:
+    ((entry, code),) = rows(log, "SELECT entry, code FROM journal WHERE code IS NOT NULL LIMIT 1")
+    change(log, "UPDATE journal SET code=NULL, message=NULL WHERE entry=?", entry)
+    named_again(log)
+    found = replay([SqliteReader(log)], KNOWN)
+    assert list(found.answered) == [("accepted", code)]
+    ((was, would_be),) = found.refused.values()
+    assert would_be == was + 1
+
+
+def test_terms_that_nobody_knows_any_more_refuse_what_was_decided_under_them(story: Story) -> None:
+    story.given_active()
+    story.when(c.IssueStarterPack, at(START), msisdn=NUMBER, terms=TELKOMSEL, printed_credit=0)
+    assert story.outcome.code is not None
+    found = replay([SqliteReader(story.path)], [terms for terms in KNOWN if terms.id != TELKOMSEL])
+    assert list(found.answered) == [(story.outcome.code, "invalid")]
+    assert not found.others

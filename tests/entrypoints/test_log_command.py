@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,18 @@ def test_a_backup_that_is_not_as_it_was_written_is_not_put_in_place(told: Pulsa,
     complaint = told.complaint("--log", str(tmp_path / "other.db"), "log", "restore", str(copy))
     assert complaint.startswith("log-damaged: ")
     assert not (tmp_path / "other.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["hledger", "csv", "parquet"])
+def test_an_export_is_whole_or_not_there(told: Pulsa, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    told.done("export", kind, "--out", str(out))
+    before = out.read_bytes()
+    with closing(sqlite3.connect(told.log)) as connection, connection:
+        connection.execute("DELETE FROM stored_events WHERE ordinal=5")
+    assert told.complaint("export", kind, "--out", str(out)).startswith("log-damaged: the event at 0:5 ")
+    assert out.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out"]
 
 
 def test_verify_says_what_it_read_or_what_is_wrong_and_where(told: Pulsa) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,6 +19,7 @@ from tests.entrypoints.pulsa import NUMBER, Pulsa, issue, top_up
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2023-08-20T00:00:00Z"
+SP23_TOML = (ROOT / "ledger" / "terms" / "smartfren-prepaid-2023.toml").read_text("utf-8")
 
 
 def test_project_answer_rebuild_and_tell_how_far(pulsa: Pulsa) -> None:
@@ -78,6 +82,54 @@ def test_a_replay_says_nothing_differs_or_what_would(pulsa: Pulsa) -> None:
     (report,) = pulsa.json("replay")
     assert report["empty"]
     assert report["commands"] == 4
+    assert (report["numbers"], report["numbers_with_other_events"]) == (0, [])
+
+
+def test_a_replay_under_other_terms_says_which_numbers_its_totals_are_of(pulsa: Pulsa) -> None:
+    pulsa.active()
+    call = ("--service", "voice", "--direction", "outgoing", "--destination", "off-net", "--zone", "zone1")
+    used = ("--used-at", "2023-07-04T00:00:00Z", "--quantity", "200", "--now", "2023-07-04T00:00:00Z")
+    pulsa.done("record-usage", NUMBER, "--command-id", "call", *call, *used)
+    other = pulsa.file("other.toml", SP23_TOML.replace('clause = "SP23-04"', 'clause = "SP23-05"'))
+    said = pulsa.done("replay", "--terms", other)
+    assert "1 numbers have other events, 0 accounts end otherwise" in said
+    assert "in total" not in said
+    assert said.splitlines()[1].startswith("the first event that differs or is missing: 0:")
+    assert NUMBER in said.split("numbers with other events")[1]
+    (report,) = pulsa.json("replay", "--terms", other)
+    assert report["numbers_with_other_events"] == [NUMBER]
+    assert report["first_events"][0]["position"] in said
+    dearer = pulsa.file("dearer.toml", SP23_TOML.replace('"909"', '"1009"'))
+    assert "in total, of the 1 number with other events" in pulsa.done("replay", "--terms", dearer)
+    (line,) = csv.DictReader(pulsa.done("replay", "--terms", dearer, "--csv").splitlines())
+    assert line["account"] == f"{NUMBER}#1"
+
+
+def test_a_replay_of_nothing_is_refused(pulsa: Pulsa) -> None:
+    pulsa.active()
+    for option in ("--json", "--csv", None):
+        more = () if option is None else (option,)
+        complaint = pulsa.complaint("replay", "--to", "2023-01-01T00:00:00Z", *more)
+        assert complaint.startswith("before-the-log: no command was taken before 2023-01-01")
+    assert "--from says from when" in pulsa.complaint("replay", "--from", NOW)
+    other = ("--terms", pulsa.file("other.toml", SP23_TOML))
+    assert pulsa.complaint("replay", *other, "--from", NOW).startswith(
+        "query-refused: no command was taken from"
+    )
+    window = ("--from", NOW, "--to", "2023-08-01T00:00:00Z")
+    assert pulsa.complaint("replay", *other, *window).startswith("query-refused: no command was taken from")
+
+
+def test_a_replay_of_a_damaged_log_names_the_place(pulsa: Pulsa) -> None:
+    pulsa.active()
+    with closing(sqlite3.connect(pulsa.log)) as connection, connection:
+        connection.execute("UPDATE stored_events SET state=state||x'00' WHERE ordinal=3")
+    complaint = pulsa.complaint("replay")
+    assert complaint.startswith("log-damaged: ")
+    assert "0:3 is not what its digest names" in complaint
+    with closing(sqlite3.connect(pulsa.log)) as connection, connection:
+        connection.execute("DELETE FROM stored_events WHERE ordinal=3")
+    assert "0:3 is missing" in pulsa.complaint("replay")
 
 
 def test_exports_name_their_formats(pulsa: Pulsa) -> None:

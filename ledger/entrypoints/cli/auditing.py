@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +17,15 @@ from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.asking import instant
 from ledger.entrypoints.cli.options import with_settings
-from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
 from ledger.settings import Settings
+
+if TYPE_CHECKING:
+    from projections.replay import Comparison
 
 _PANEL = "Projections"
 _MONEY = frozenset({"was", "would be", "difference"})
+_COUNTS = frozenset({"commands"})
 _DIFFERENCE = [
     "account",
     *(f"{when}_{what}" for when in ("was", "would_be") for what in ("credit", "state", "active_until")),
@@ -37,10 +42,22 @@ TermsFiles = Annotated[
 ]
 From = Annotated[
     int | None,
-    typer.Option("--from", metavar="INSTANT", parser=instant, help="The other terms hold from then on."),
+    typer.Option(
+        "--from",
+        metavar="INSTANT",
+        parser=instant,
+        help="The terms of --terms hold from then on; every command is decided again all the same.",
+    ),
 ]
 To = Annotated[
     int | None, typer.Option("--to", metavar="INSTANT", parser=instant, help="Only commands before then.")
+]
+AccountsAsCsv = Annotated[
+    bool,
+    typer.Option(
+        "--csv",
+        help="Print CSV, a line each below a header: only the accounts that would end otherwise.",
+    ),
 ]
 Format = Annotated[str, typer.Argument(metavar="|".join(_FORMATS), help="What to write.")]
 Out = Annotated[
@@ -54,11 +71,13 @@ def replay(
     since: From = None,
     until: To = None,
     as_json: AsJson = False,
-    as_csv: AsCsv = False,
+    as_csv: AccountsAsCsv = False,
 ) -> int:
     """Decide the journaled commands again, and say what would differ. Nothing is written."""
     from ledger.replaying import replay as run  # slow to import
 
+    if since is not None and not terms:
+        raise typer.BadParameter("--from says from when on other terms hold; it needs --terms FILE")
     others = [files.load(path) for path in terms or ()]
     readers, partition_of = journaled(settings)
     with counting("replaying") as progress:
@@ -77,21 +96,42 @@ def replay(
     elif found.empty:
         say(f"{found.commands:,} commands: the same events, the same refusals")
     else:
-        say(f"{found.commands:,} commands, until {format_instant(found.until)}")
-        say(f"{found.numbers:,} numbers have other events, {len(found.differences):,} accounts end otherwise")
+        _say(found)
+    return shell.DONE if found.empty or others else shell.REFUSED
+
+
+def _say(found: Comparison) -> None:
+    """Tells a person what would differ."""
+    say(f"{found.commands:,} commands, until {format_instant(found.until)}")
+    for place in found.first:
+        say(
+            f"the first event that differs or is missing: {place.position}, {place.account} version {place.version}"
+        )
+    say(f"{len(found.others):,} numbers have other events, {len(found.differences):,} accounts end otherwise")
+    if found.others:
+        say_table("", ["numbers with other events"], [[msisdn] for msisdn in found.others])
+    if found.differences:
         rows = [
             [d.account, _standing(d.was), _standing(d.would_be), format_amount(d.credit)]
             for d in found.differences
         ]
         say_table("accounts", ["account", "was", "would be", "difference"], rows, right=_MONEY)
+    if found.totals:
         rows = [
             [account, unit, format_amount(was), format_amount(now), format_amount(now - was)]
             for (account, unit), (was, now) in found.totals.items()
         ]
-        say_table("in total", ["account", "unit", "was", "would be", "difference"], rows, right=_MONEY)
-        for code, (was, now) in found.refused.items():
-            say(f"refused with {code}: {was:,}, would be {now:,}")
-    return shell.DONE if found.empty or others else shell.REFUSED
+        title = f"in total, of the {counted(len(found.others), 'number')} with other events"
+        say_table(title, ["account", "unit", "was", "would be", "difference"], rows, right=_MONEY)
+    if found.answered:
+        rows = [
+            [was, now, f"{one.commands:,}", f"{one.entry}, {one.subject} {one.command_id}"]
+            for (was, now), one in found.answered.items()
+        ]
+        columns = ["was", "would be", "commands", "the first of them"]
+        say_table("commands with another answer", columns, rows, right=_COUNTS)
+    for code, (was, now) in found.refused.items():
+        say(f"refused with {code}: {was:,}, would be {now:,}")
 
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
@@ -99,7 +139,11 @@ def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
 
 
 def export(settings: Settings, format_: Format, out: Out = None) -> int:
-    """Write every posting for another program: an hledger journal, Parquet, or CSV."""
+    """Write every posting for another program: an hledger journal, Parquet (amounts in sen), or CSV (in units).
+
+    It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
+    `pulsa advance` records it.
+    """
     from ledger import projecting  # slow to import
     from projections import export as exports
 
@@ -110,13 +154,29 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     with ExitStack() as stack:
         readers = stack.enter_context(projecting.readers(settings))
         logs = [stack.enter_context(one.snapshot()) for one in readers]
-        if format_ == "parquet" and out is not None:
-            exports.as_parquet(logs, out)
-        elif out is None:
+        if out is None:
             exports.TEXT[format_](logs, sys.stdout)
+            return shell.DONE
+        path = stack.enter_context(_all_or_nothing(out))
+        if format_ == "parquet":
+            exports.as_parquet(logs, path)
         else:
-            exports.TEXT[format_](logs, stack.enter_context(out.open("w", encoding="utf-8", newline="")))
+            exports.TEXT[format_](logs, stack.enter_context(path.open("w", encoding="utf-8", newline="")))
     return shell.DONE
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[Path]:
+    """Where to write a file that takes its place once it is whole; what is no file is written to at once."""
+    if out.exists() and not out.is_file():
+        yield out
+        return
+    part = out.with_name(f"{out.name}.part")
+    try:
+        yield part
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def add_auditing(app: typer.Typer) -> None:
