@@ -54,7 +54,7 @@ def test_rebuild_from_an_archive_and_go_on_live_from_the_log(pulsa: Pulsa) -> No
     ours = pulsa.json("enquiry", NUMBER, "--now", NOW)
     assert pulsa.json("enquiry", NUMBER, "--now", NOW, PULSA_DATABASE=views) == ours
     assert pulsa.json("project", "--once", PULSA_DATABASE=views) == [{"events": 0}]
-    checked = pulsa.json("rebuild", "--check", "--from", str(kept), PULSA_DATABASE=views)
+    checked = pulsa.json("rebuild", "--check", "--from", f"parquet:{kept}", PULSA_DATABASE=views)
     assert all(one["equal"] for one in checked)
 
 
@@ -92,7 +92,7 @@ def test_a_replay_under_other_terms_says_which_numbers_its_totals_are_of(pulsa: 
     pulsa.done("record-usage", NUMBER, "--command-id", "call", *call, *used)
     other = pulsa.file("other.toml", SP23_TOML.replace('clause = "SP23-04"', 'clause = "SP23-05"'))
     said = pulsa.done("replay", "--terms", other)
-    assert "1 numbers have other events, 0 accounts end otherwise" in said
+    assert "1 number with other events, 0 accounts with another end" in said
     assert "in total" not in said
     assert said.splitlines()[1].startswith("the first event that differs or is missing: 0:")
     assert NUMBER in said.split("numbers with other events")[1]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from projections.replay import Comparison
 
 _PANEL = "Projections"
+_NAMED = 20
+"""Numbers that are named to a person."""
 _MONEY = frozenset({"was", "would be", "difference"})
 _COUNTS = frozenset({"commands"})
 _DIFFERENCE = [
@@ -107,9 +109,14 @@ def _say(found: Comparison) -> None:
         say(
             f"the first event that differs or is missing: {place.position}, {place.account} version {place.version}"
         )
-    say(f"{len(found.others):,} numbers have other events, {len(found.differences):,} accounts end otherwise")
+    say(
+        f"{counted(len(found.others), 'number')} with other events,"
+        f" {counted(len(found.differences), 'account')} with another end"
+    )
     if found.others:
-        say_table("", ["numbers with other events"], [[msisdn] for msisdn in found.others])
+        say_table("", ["numbers with other events"], [[msisdn] for msisdn in found.others[:_NAMED]])
+        if len(found.others) > _NAMED:
+            say(f"and {len(found.others) - _NAMED:,} more; --json names all of them")
     if found.differences:
         rows = [
             [d.account, _standing(d.was), _standing(d.would_be), format_amount(d.credit)]

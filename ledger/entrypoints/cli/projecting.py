@@ -83,7 +83,7 @@ def _project(
             failed(error)
             if once or not isinstance(error, DatabaseUnreachable):
                 raise
-            shell.failed(error.code, f"{error}; trying again in {wait:.0f} s", 0)
+            shell.failed(error.code, f"{error}; trying again in {wait:g} s", 0)
             taken, wait = 0, min(max(2 * wait, 1.0), _LONGEST_WAIT)
         total += taken
         if once and not taken:
@@ -120,7 +120,10 @@ def rebuild(
     """Make projections anew from the log's first event on, beside the live ones, and put them in their place."""
     from ledger import projecting  # slow to import
 
-    with projecting.rebuild(settings, projections or [], from_) as run, counting("rebuilding") as progress:
+    archive = (
+        None if from_ is None else Path(str(from_).removeprefix("parquet:"))
+    )  # as `pulsa log copy` names it
+    with projecting.rebuild(settings, projections or [], archive) as run, counting("rebuilding") as progress:
         if not check:
             total = run.swap(progress)
             if as_json:
