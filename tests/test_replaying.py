@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +18,13 @@ from ledger.domain.calendar import DAY
 from ledger.domain.events import ClosedThrough, make
 from ledger.domain.terms import Terms
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
-from ledger.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
 from ledger.replaying import replay
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
+from ledger.verification import verify
 from projections.queries import BeforeTheLog
-from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
+from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, open_log, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps
 
@@ -162,6 +164,62 @@ def by_another(log: Path, ordinal: int) -> None:
     other = Codec().event_state(make(type(event), {**event.__dict__, "actor": "somebody else"}))
     change(log, "UPDATE stored_events SET state=? WHERE ordinal=?", other, ordinal)
     named_again(log)
+
+
+def test_a_log_of_before_the_rule_that_another_approves_is_whole_and_says_what_it_forbids_now(
+    story: Story,
+) -> None:
+    start = at(START)
+    story.given_active()
+    story.given(c.TopUp, start, credit=rupiah(20_000), command_id="t1")
+    story.given(c.ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1")
+    story.close()
+    approved_by_its_actor(story.path)
+    assert verify(story.path).clean
+    story.ledger = open_log(story.path, story.terms)
+    assert story.credit() == 0
+    assert story.events()[-1].__dict__["approved_by"] == "staff-1"
+    story.when(c.ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1", approved_by="staff-1")
+    assert (story.outcome.status, story.outcome.code) == ("repeated", None)
+    found = replay([SqliteReader(story.path)], KNOWN)
+    assert found.refused == {"approval-required": (0, 1)}
+    ((pair, answered),) = found.answered.items()
+    assert pair == ("accepted", "approval-required")
+    assert (answered.subject, answered.command_id, answered.commands) == (NUMBER, "r1", 1)
+
+
+def approved_by_its_actor(log: Path) -> None:
+    """Makes the last command and its event those of an earlier release, by which `staff-1` approved of itself."""
+    codec = Codec()
+    ((ordinal, topic, state),) = rows(
+        log, "SELECT ordinal, topic, state FROM stored_events ORDER BY ordinal DESC LIMIT 1"
+    )
+    ((entry, name, when, said),) = rows(
+        log, "SELECT entry, name, at, command FROM journal ORDER BY entry DESC LIMIT 1"
+    )
+    command = msgspec.structs.replace(codec.command(name, said, when), approved_by="staff-1")
+    content = codec.command_content(command)
+    digest = codec.command_digest(command, content)
+    event = codec.event(topic, state)
+    own = {**event.__dict__, "approved_by": "staff-1", "command_digest": digest}
+    again = codec.event_state(make(type(event), own))
+    change(log, "UPDATE stored_events SET state=? WHERE ordinal=?", again, ordinal)
+    as_it_came = codec.command_state(command, content, stated_at=True)
+    change(log, "UPDATE journal SET command=?, command_digest=? WHERE entry=?", as_it_came, digest, entry)
+    named_again(log)
+    change(log, "UPDATE numbers SET chain=(SELECT chain FROM journal ORDER BY entry DESC LIMIT 1)")
+    sealed_again(log)
+
+
+def sealed_again(log: Path) -> None:
+    """Seals everything anew: it was all written so."""
+    digests = [digest for (digest,) in rows(log, "SELECT digest FROM stored_events ORDER BY ordinal")]
+    chains = [chain for (chain,) in rows(log, "SELECT chain FROM journal ORDER BY entry")]
+    before, done = NO_CHAIN, (0, 0)
+    for seal, events, entries in rows(log, "SELECT seal, events, entries FROM seals ORDER BY seal"):
+        before = seal_digest(before, digests[done[0] : events], chains[done[1] : entries])
+        done = (events, entries)
+        change(log, "UPDATE seals SET digest=? WHERE seal=?", before, seal)
 
 
 @pytest.mark.parametrize("terms", [[], [variant(SP23, SP23, starter_pack={"days": 3, "clause": "SP23-05"})]])

@@ -13,6 +13,7 @@ from ledger import errors
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.account import ACTIVE, FINAL, GRACE, INACTIVE, WAITING, Account
+from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import day_number, day_of_number, format_instant
 from ledger.domain.line import Line
 from ledger.domain.money import (
@@ -255,6 +256,7 @@ def _end_after(account: Account, terms: Terms, at: int, days: int | None, cap_da
 
 def _reverse_top_up(line: Line, account: Account, command: c.ReverseTopUp) -> None:
     terms, at = line.terms, line.cause.at
+    must_be_another(command.approved_by, command.actor)
     grant = next(
         (g for g in account.grants if g.command_id == command.reverses and g.recoverable is not None), None
     )
@@ -300,8 +302,7 @@ def _charge_credit(line: Line, account: Account, command: c.ChargeCredit) -> Non
 def _adjust_credit(line: Line, account: Account, command: c.AdjustCredit) -> None:
     at = line.cause.at
     effective_at = at if command.effective_at is None else command.effective_at
-    if command.approved_by == command.actor:
-        raise errors.ApprovalRequired
+    must_be_another(command.approved_by, command.actor)
     if effective_at > at:
         raise errors.InTheFuture("effective_at")
     if effective_at < account.opened_at:

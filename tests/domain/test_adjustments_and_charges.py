@@ -8,6 +8,7 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.money import LARGEST_BALANCE
+from tests.domain.approvers import OTHERS_THAN_STAFF_2, SAME_AS_STAFF_2
 from tests.given import MICROSECOND, NUMBER, SP23, START, TELKOMSEL, XP25, Story, at, event, rupiah
 
 NOW = at("2023-07-20T12:00:00+07:00")
@@ -95,6 +96,14 @@ class TestAdjustCredit:
         story.when(c.AdjustCredit, NOW, amount=1, actor=actor, approved_by="staff-9").then(
             event(e.CreditAdjusted, actor=actor, approved_by="staff-9")
         )
+
+    def test_the_one_who_asks_is_no_other_however_the_id_is_spelled(self, story: Story) -> None:
+        story.given_active()
+        for approver in SAME_AS_STAFF_2:
+            story.when(c.AdjustCredit, NOW, amount=1, actor="staff-2", approved_by=approver)
+            story.refused("approval-required")
+        for approver in OTHERS_THAN_STAFF_2:
+            story.given(c.AdjustCredit, NOW, amount=1, actor="staff-2", approved_by=approver)
 
     def test_it_may_be_effective_earlier_and_is_recorded_now(self, story: Story) -> None:
         story.given_active(credit=rupiah(100))

@@ -8,6 +8,7 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from tests.conftest import Tell
+from tests.domain.approvers import OTHERS_THAN_STAFF_2, SAME_AS_STAFF_2
 from tests.given import (
     MICROSECOND,
     NUMBER,
@@ -333,3 +334,18 @@ class TestForfeited:
             event(e.TopUpReversed, taken=0, not_taken=rupiah(10000))
         )
         assert story.credit() == rupiah(400)
+
+
+def test_only_with_the_approval_of_another_however_the_id_is_spelled(story: Story) -> None:
+    story.given_active()
+    story.given(c.TopUp, BOUGHT, credit=rupiah(20000), command_id="t1")
+    for approver in SAME_AS_STAFF_2:
+        story.when(c.ReverseTopUp, LATER, reverses="t1", actor="staff-2", approved_by=approver)
+        story.refused("approval-required")
+    story.when(c.ReverseTopUp, LATER, reverses="none", approved_by="system").refused("approval-required")
+    for approver in OTHERS_THAN_STAFF_2:
+        other = {"reverses": "none", "actor": "staff-2", "approved_by": approver}
+        story.when(c.ReverseTopUp, LATER, **other).refused("unknown-top-up")
+    story.when(c.ReverseTopUp, LATER, reverses="t1", actor="staff-2", approved_by="staff-3").then(
+        event(e.TopUpReversed, actor="staff-2", approved_by="staff-3")
+    )

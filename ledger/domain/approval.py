@@ -1,0 +1,34 @@
+"""Who may approve: another person than the one who asks. An id is compared as it is read, not as it is spelled.
+
+It tells ids apart, not people, and it takes letters of different scripts that look alike for different ones.
+"""
+
+from __future__ import annotations
+
+import re
+from unicodedata import category, normalize
+
+from ledger.errors import ApprovalRequired
+
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What Unicode calls ignorable although it is of no category that says so: it is printed as nothing."""
+_CONTROLS = {"Cc", "Cf"}
+
+
+def canonical(id_: str) -> str:
+    """An id without what the eye does not tell apart: width, composition, case, spaces, characters that show nothing.
+
+    Unicode's NFKC and case folding; empty where nothing is left.
+    """
+    folded = normalize("NFKC", normalize("NFKC", id_).casefold())
+    seen = _UNSEEN.sub("", folded)
+    return "".join([char for char in seen if not char.isspace() and category(char) not in _CONTROLS])
+
+
+def must_be_another(approved_by: str, actor: str) -> None:
+    """Raises ApprovalRequired unless the approver is somebody, and somebody else than the actor."""
+    approver = canonical(approved_by)
+    if not approver or approver == canonical(actor):
+        raise ApprovalRequired
