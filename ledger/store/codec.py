@@ -21,7 +21,7 @@ from ledger.domain.events import EVENT_TYPES, Event, make
 from ledger.domain.number import Number
 from ledger.errors import SchemaUnknown
 from ledger.journal import Snapshot
-from ledger.store.encoding import LONGS, encoder
+from ledger.store.encoding import LONGS, Encode
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
@@ -31,24 +31,36 @@ _SNAPSHOTS: dict[str, type[Account | Number]] = {
 }
 
 
+_Written = tuple[bytes, Any, Encode]
+"""How records of one type are written: their fingerprint, their parsed schema, and what writes them."""
+
+
+class _Events(dict[str, _Written]):
+    """How events are written, by their type, each from when it is first asked for."""
+
+    def __missing__(self, topic: str) -> _Written:
+        schema = load("events")[topic]
+        self[topic] = written = (schema.fingerprint, schema.parsed, schema.encode)
+        return written
+
+
+class _Commands(dict[str, tuple[bytes, Any, Encode, bytes]]):
+    """How commands are written, without their `at`, and what their digest begins with; by their name."""
+
+    def __missing__(self, name: str) -> tuple[bytes, Any, Encode, bytes]:
+        schema = load("commands")[f"ledger.command.{name}"]
+        mark = schema.fingerprint
+        self[name] = written = (mark, schema.parsed, schema.encode_content, schema.name.encode() + mark)
+        return written
+
+
 class Codec:
     """Writes by the schemas of this release, and reads by whatever schema a record was written with."""
 
     def __init__(self) -> None:
-        self._events = {
-            name: (s.fingerprint, s.parsed, encoder(s.parsed)) for name, s in load("events").items()
-        }
-        self._commands = {
-            name.rpartition(".")[2]: (
-                s.fingerprint,
-                s.parsed,
-                encoder(s.without("at")),
-                name.encode() + s.fingerprint,
-            )
-            for name, s in load("commands").items()
-        }
-        outcome = load("replies")[_OUTCOME]
-        self._outcome = (outcome.fingerprint, encoder(outcome.parsed))
+        self._events = _Events()
+        self._commands = _Commands()
+        self._outcome = load("replies")[_OUTCOME]
         self._by_fingerprint: dict[bytes, RecordSchema] = {}
         for kind in KINDS:
             self.learn(load(kind).values())
@@ -134,8 +146,7 @@ class Codec:
 
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""
-        mark, encode = self._outcome
-        return mark + encode(record)
+        return self._outcome.fingerprint + self._outcome.encode(record)
 
 
 def instant_and_content(state: bytes) -> tuple[bytes | None, bytes]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
 from fastavro import parse_schema
 from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from ledger.store.encoding import Encode, encoder
 
 Schema = dict[str, Any]
 
@@ -22,10 +24,9 @@ FINGERPRINT_BYTES = 8
 class RecordSchema:
     """One record type: its text, its fingerprint, and the parsed form that values are written and read with.
 
-    The parsed form knows no logical types, so that instants and days stay the integers they are.
+    The parsed form knows no logical types, so that instants and days stay the integers they are. What writes its
+    records is made when it is first asked for, and once.
     """
-
-    __slots__ = ("fields", "fingerprint", "name", "parsed", "text")
 
     def __init__(self, text: str) -> None:
         raw = json.loads(text)
@@ -35,11 +36,17 @@ class RecordSchema:
         self.parsed = parse_schema(plain(raw))
         self.fields: list[Schema] = raw["fields"]
 
-    def without(self, field: str) -> Any:  # noqa: ANN401 - a parsed schema
-        """The parsed schema without one field, to write the rest of a record with."""
+    @cached_property
+    def encode(self) -> Encode:
+        """Writes a record."""
+        return encoder(self.parsed)
+
+    @cached_property
+    def encode_content(self) -> Encode:
+        """Writes a command's record without its `at`."""
         record = plain(json.loads(self.text))
-        record["fields"] = [f for f in record["fields"] if f["name"] != field]
-        return parse_schema(record)
+        record["fields"] = [f for f in record["fields"] if f["name"] != "at"]
+        return encoder(parse_schema(record))
 
 
 def fingerprint_of(schema: Schema) -> bytes:

@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -23,7 +24,9 @@ from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, make
 from ledger.errors import SchemaUnknown
 from ledger.journal import NO_CHAIN, event_digest
+from ledger.store import codec, schemas
 from ledger.store.codec import Codec
+from ledger.store.encoding import Encode, encoder
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 from tests.given import NUMBER, Story, at, event, rupiah
 from tests.often import often
@@ -78,6 +81,23 @@ def by_avro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
     encoder: Any = avro.io.BinaryEncoder
     writer.write(record, encoder(out))
     return out.getvalue()
+
+
+def test_what_writes_a_type_is_made_once_however_many_logs_are_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def counted(schema: Any) -> Encode:
+        made.append(schema["name"])
+        return encoder(schema)
+
+    unused = cache(schemas.load.__wrapped__)
+    monkeypatch.setattr(codec, "load", unused)
+    monkeypatch.setattr(schemas, "encoder", counted)
+    command = c.Unblock(command_id="1", at=0, actor="test", msisdn=NUMBER, block="b1")
+    assert len({Codec().command_content(command) for _ in range(3)}) == 1
+    assert made == ["ledger.command.Unblock"]
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
