@@ -21,7 +21,15 @@ from ledger.domain.commands import CloseThrough, Command, ReturnCreditTransfer
 from ledger.domain.line import Cause, Line
 from ledger.domain.prepaid import decide
 from ledger.domain.terms import TermsBook
-from ledger.journal import Claim, JournalEntry, LedgerMapper, LedgerRecorder, Snapshot, journal_digest
+from ledger.journal import (
+    Claim,
+    JournalEntry,
+    LedgerMapper,
+    LedgerRecorder,
+    Snapshot,
+    Standing,
+    journal_digest,
+)
 from ledger.lines import Held, Lines
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 
@@ -30,6 +38,9 @@ CLOCK_TOLERANCE = 5 * SECOND
 
 SNAPSHOT_EVERY = 250
 """Events of an account between two snapshots of its state."""
+
+DUE_AT_CLOSING = 50_000
+"""Numbers that a closing itself advances at most, for they are one transaction; the clock has advanced them before."""
 
 
 class Ledger(Application[str]):
@@ -269,7 +280,11 @@ class Ledger(Application[str]):
             return self._outcome(command, command.at, None, (), batch), 0
         cause = Cause(max(command.at, through), command.command_id, digest, command.actor)
         self._begin(None, cause, batch)
-        numbers = {*batch.touched, *self.ledger_recorder.due(through, 2**62)}
+        due = self.ledger_recorder.due(through, DUE_AT_CLOSING + 1)
+        if len(due) > DUE_AT_CLOSING:
+            too_many = errors.LimitReached(f"more than {DUE_AT_CLOSING} numbers are due: advance them first")
+            return self._outcome(command, command.at, too_many, (), batch), 0
+        numbers = {*batch.touched, *due}
         behind = [line for msisdn in numbers if (line := self._touch(msisdn, batch).line).due_at <= through]
         for line in sorted(behind, key=lambda line: (line.due_at, line.msisdn)):
             line.cause = Cause(max(through, line.recorded_at), "", None, "clock")
@@ -319,6 +334,11 @@ class Ledger(Application[str]):
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
         return self.ledger_recorder.due(until, limit)
+
+    def standing(self) -> Standing:
+        """Where the partition stands, for the clock."""
+        zones = tuple([self.book[terms_id].zone for terms_id in sorted(self.book.published)])
+        return Standing(self.closed_through, self.ledger_recorder.recorded_last(), zones, self.position)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

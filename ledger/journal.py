@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from eventsourcing.persistence import StoredEvent
 
 from ledger.domain.account import Account
+from ledger.domain.calendar import Zone
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.number import Number
@@ -47,6 +48,17 @@ class NumberHead(NamedTuple):
     msisdn: str
     due_at: int | None
     chain: bytes
+
+
+class Standing(NamedTuple):
+    """Where a partition stands, as a clock sees it. Instants are microseconds; -NEVER: not yet."""
+
+    closed_through: int
+    recorded_at: int
+    """When something else than a closing was recorded last."""
+    zones: tuple[Zone, ...]
+    """Of the terms that it has published: whose days begin when."""
+    position: str
 
 
 class Claim(NamedTuple):
@@ -131,6 +143,9 @@ class LedgerRecorder(Protocol):
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
+
+    def recorded_last(self) -> int:
+        """When something else than a closing was recorded last (`recorded_at`); -NEVER where nothing was."""
 
     def foreign_schemas(self) -> Sequence[Any]:
         """The schemas that the log holds from other releases: what a codec has to learn to read it."""

@@ -67,6 +67,10 @@ class Lines:
             line.former[account_id] = account
 
     def _load(self, msisdn: str) -> Held:
+        if not msisdn[
+            :1
+        ].isdigit():  # a partition's own subject: it has events without end, and a journal, but no state
+            return Held(Line(msisdn, self._book), self._recorder.chain_of(msisdn))
         number = self._state(Number, msisdn)
         generation = number.generation if number is not None else 0
         account = self._state(Account, f"{msisdn}#{generation + 1}")

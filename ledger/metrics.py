@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ledger.domain import events as e
+from ledger.domain.account import NEVER
 from ledger.domain.calendar import DAY, SECOND
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.outcomes import Outcome
@@ -135,10 +136,10 @@ class MirrorMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The figures as they are now."""
-        head, closed, count, amount = self._families()
+        head, closed, last, count, amount = self._families()
         for partition, reader in self._readers.items():
             try:
-                self._advance(partition, reader, head, closed)
+                self._advance(partition, reader, head, closed, last)
             except LedgerError:  # not made yet, or just being made again
                 continue
         ages: dict[str, list[int]] = {name: [] for name in (*AGES, "older")}
@@ -148,10 +149,15 @@ class MirrorMetrics(Collector):
         for name, amounts in ages.items():
             count.add_metric([name], len(amounts))
             amount.add_metric([name], sum(amounts) / 100)
-        yield from (head, closed, count, amount)
+        yield from (head, closed, last, count, amount)
 
     def _advance(
-        self, partition: int, reader: SqliteReader, head: GaugeMetricFamily, closed: GaugeMetricFamily
+        self,
+        partition: int,
+        reader: SqliteReader,
+        head: GaugeMetricFamily,
+        closed: GaugeMetricFamily,
+        last: GaugeMetricFamily,
     ) -> None:
         with reader.snapshot() as log:
             if log.head < self._read[partition]:  # made again: what it says now is what counts
@@ -164,6 +170,8 @@ class MirrorMetrics(Collector):
             head.add_metric([str(partition)], log.head)
             if log.closed_through is not None:
                 closed.add_metric([str(partition)], log.closed_through / 1_000_000)
+            if log.recorded_last != -NEVER:
+                last.add_metric([str(partition)], log.recorded_last / 1_000_000)
 
     def _take(self, event: e.Event) -> None:
         if not isinstance(event, e.CreditTransferSent | e.CreditTransferReceived | e.CreditTransferReturned):
@@ -180,7 +188,7 @@ class MirrorMetrics(Collector):
             self._ended.add(transfer)
 
     @staticmethod
-    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families() -> tuple[GaugeMetricFamily, ...]:
         partition, age = ["partition"], ["age"]
         return (
             GaugeMetricFamily(
@@ -189,6 +197,11 @@ class MirrorMetrics(Collector):
             GaugeMetricFamily(
                 "ledger_closed_through_seconds",
                 "The instant through which a partition is closed, in seconds since 1970.",
+                labels=partition,
+            ),
+            GaugeMetricFamily(
+                "ledger_recorded_last_seconds",
+                "When something else than a closing was recorded in a partition last, in seconds since 1970.",
                 labels=partition,
             ),
             GaugeMetricFamily(
@@ -239,7 +252,7 @@ class ProjectionMetrics(Collector):
         yield from families
 
     @staticmethod
-    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families() -> tuple[GaugeMetricFamily, ...]:
         place = ["projection", "partition"]
         return (
             GaugeMetricFamily("ledger_projection_position", "The last event taken in.", labels=place),

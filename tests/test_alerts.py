@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ledger.domain import commands as c
 from ledger.domain.calendar import DAY, SECOND
+from ledger.entrypoints.clock import tick
 from ledger.errors import DatabaseUnreachable
 from ledger.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
 from ledger.observing import PERSONAL, without_persons
 from ledger.outcomes import Outcome
 from ledger.store.reading import SqliteReader
 from projections.health import status
+from tests.given import START, Story, at, rupiah
 from tests.kafka.seen import embedded, population
 from tests.projections.histories import a_log, commands, play
 from tests.projections.stored import database, projected
@@ -65,6 +68,33 @@ def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
     families = {family.name: family for family in metrics.collect()}
     assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
     assert families["ledger_mirror_position"].samples[0].value > 1000
+
+
+def test_what_is_recorded_behind_the_last_closing_shows_until_the_clock_has_gone_by(story: Story) -> None:
+    """What the alert `ClockStopped` compares: an idle log is not taken for one whose clock has stopped."""
+    registry = CollectorRegistry()
+    registry.register(MirrorMetrics({0: story.path}, lambda: 0))
+
+    def is_owed() -> bool:
+        labels = {"partition": "0"}
+        last = registry.get_sample_value("ledger_recorded_last_seconds", labels)
+        closed = registry.get_sample_value("ledger_closed_through_seconds", labels)
+        assert last is not None
+        assert closed is not None
+        return last > closed
+
+    begun = at(START)
+    story.given_active(since=begun)
+    tick([story.ledger], begun + 6 * SECOND, asked=False)
+    assert not is_owed()
+    tick([story.ledger], begun + DAY, asked=False)
+    assert not is_owed()
+    story.given(c.TopUp, begun + 2 * DAY, credit=rupiah(5000))
+    assert is_owed()
+    tick([story.ledger], begun + 2 * DAY + SECOND, asked=False)
+    assert is_owed(), "closed, but not beyond it"
+    tick([story.ledger], begun + 2 * DAY + 5 * SECOND, asked=False)
+    assert not is_owed()
 
 
 def test_projections_tell_where_they_are_what_they_lack_and_what_failed(tmp_path: Path) -> None:

@@ -272,6 +272,17 @@ class TestClosing:
         assert (closed.through, closed.account, closed.version) == (through, LOG, 2)
         assert story.ledger.due(through, 10) == []
 
+    def test_more_numbers_than_one_transaction_holds_are_to_be_advanced_before(
+        self, story: Story, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ledger.application, "DUE_AT_CLOSING", 2)
+        for number in (NUMBER, OTHER, THIRD):
+            story.given_active(number=number)
+        self.close(story, GRACE).refused("limit-reached")
+        story.given(c.AdvanceTime, GRACE, msisdn=THIRD)
+        self.close(story, GRACE)
+        assert len(story.ledger.due(GRACE, 10)) == 0
+
     def test_one_microsecond_earlier_nothing_was_due(self, story: Story) -> None:
         story.given_active()
         self.close(story, GRACE - MICROSECOND).then()

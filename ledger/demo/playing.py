@@ -10,8 +10,8 @@ from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
 from ledger.domain.events import UsageDebited
+from ledger.entrypoints import clock
 from ledger.entrypoints.cli.options import reader_for
-from ledger.entrypoints.clock import advance
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.entrypoints.ussd import enquiry_text, rupiah
 from ledger.errors import REFUSALS
@@ -70,7 +70,7 @@ class Demo:
             )
             self._tally = run.run([str(path) for path in files])
         with screen.timed("advancing what is due, and closing"), writer(self.settings) as ledger:
-            tick = advance(ledger, end_of(months))
+            (tick,) = clock.tick([ledger], end_of(months), asked=True)
         self._now = tick.closed_through
         tally = self._tally
         screen.say(

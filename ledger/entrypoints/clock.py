@@ -1,4 +1,7 @@
-"""The clock: sends `AdvanceTime` for what is due, and closes the partition behind it. It never decides anything."""
+"""The clock: sends `AdvanceTime` for what is due, and closes the log behind it. It never decides anything.
+
+It keeps nothing in mind: whether a closing is owed it sees from the log, so any number of clocks do what one does.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ledger.application import CLOCK_TOLERANCE
+from ledger.domain.account import NEVER
 from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import AdvanceTime, CloseThrough, Command
 from ledger.errors import LedgerError
+from ledger.journal import Standing
 from ledger.outcomes import Outcome
 
 ACTOR = "clock"
@@ -29,9 +35,8 @@ class Clocked(Protocol):
     def subject(self) -> str:
         """What the events of the whole partition are about."""
 
-    @property
-    def closed_through(self) -> int:
-        """The instant through which it is closed."""
+    def standing(self) -> Standing:
+        """Where it stands now."""
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
@@ -56,27 +61,58 @@ class Tick(NamedTuple):
         }
 
 
-def advance(ledger: Clocked, now: int) -> Tick:
-    """Advances every number that is due by `now` less the clock tolerance, and closes the partition through then.
+def tick(partitions: Sequence[Clocked], now: int, *, asked: bool) -> list[Tick]:
+    """Advances every number that is due by `now` less the clock tolerance, and closes the partitions through then.
 
+    `asked`: whether somebody wants them closed now. Else they are left as they are while nothing is recorded in any of
+    them, but for the first tick of a day. Either all are closed or none: an answer may rest on several of them.
     Raises ClockRefused where the ledger refuses.
     """
     through = now - CLOCK_TOLERANCE
-    command_id = f"clock/{format_instant(through)}"
-    due = 0
-    while numbers := ledger.due(through, BATCH):
-        commands = [
-            AdvanceTime(at=through, command_id=command_id, actor=ACTOR, msisdn=msisdn) for msisdn in numbers
+    due = [_advance(partition, through) for partition in partitions]
+    standing = [partition.standing() for partition in partitions]
+    if not asked and not _is_owed(standing, through):
+        return [
+            Tick(count, one.closed_through, one.position) for count, one in zip(due, standing, strict=True)
         ]
-        outcomes = ledger.execute(commands)
-        due += len(numbers)
-        if ledger.due(through, 1) == numbers[:1]:  # nothing moved: never turn in a circle
+    return [
+        _close(partition, count, one, through)
+        for partition, count, one in zip(partitions, due, standing, strict=True)
+    ]
+
+
+def _is_owed(standing: Sequence[Standing], through: int) -> bool:
+    """Whether something was recorded that no closing covers, or another day has begun."""
+    closed = min(one.closed_through for one in standing)
+    if any(one.recorded_at > closed or one.closed_through != closed for one in standing):
+        return True
+    zones = {zone for one in standing for zone in one.zones} or {zone_named("UTC")}
+    return closed == -NEVER or any(zone.day(closed) < zone.day(through) for zone in zones)
+
+
+def _advance(partition: Clocked, through: int) -> int:
+    """Records what fell due, and returns for how many numbers."""
+    count = 0
+    while numbers := partition.due(through, BATCH):
+        commands = [
+            AdvanceTime(at=through, command_id=_id(through), actor=ACTOR, msisdn=msisdn) for msisdn in numbers
+        ]
+        outcomes = partition.execute(commands)
+        count += len(numbers)
+        if partition.due(through, 1) == numbers[:1]:  # nothing moved: never turn in a circle
             message = f"{numbers[0]} stays due: {outcomes[0].status} {outcomes[0].code}"
             raise ClockRefused(message)
-    close = CloseThrough(
-        at=through, command_id=command_id, actor=ACTOR, msisdn=ledger.subject, through=through
-    )
-    outcome = ledger.execute([close])[0]
+    return count
+
+
+def _close(partition: Clocked, due: int, before: Standing, through: int) -> Tick:
+    subject = partition.subject
+    close = CloseThrough(at=through, command_id=_id(through), actor=ACTOR, msisdn=subject, through=through)
+    outcome = partition.execute([close])[0]
     if outcome.code is not None:
         raise ClockRefused(f"{outcome.code}: {outcome.message}")
-    return Tick(due, max(through, ledger.closed_through), outcome.position)
+    return Tick(due, max(through, before.closed_through), outcome.position)
+
+
+def _id(through: int) -> str:
+    return f"clock/{format_instant(through)}"

@@ -38,6 +38,7 @@ from ledger.errors import (
 from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
 from ledger.store.layout import check_format, reported
+from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema, load
 
 if TYPE_CHECKING:
@@ -220,6 +221,12 @@ class SqliteSnapshot:
             if isinstance(found.event, ClosedThrough):
                 return found.event.through
         return None
+
+    @property
+    def recorded_last(self) -> int:
+        """When something else than a closing was recorded last; -NEVER where nothing was."""
+        with intelligible(self.path):
+            return recorded_last(self.connection.cursor(), self._reader.codec)
 
     @cached_property
     def created(self) -> LogCreated | None:

@@ -21,6 +21,7 @@ from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.layout import CREATE, PRAGMAS, prepare, reported
 from ledger.store.lock import WriterLock
+from ledger.store.recent import recorded_last
 from ledger.store.schemas import KINDS, RecordSchema, load
 
 _REMEMBERED_DIGESTS = 200_000
@@ -248,6 +249,12 @@ class Recorder(library.SQLiteApplicationRecorder):
             )
             return [row[0] for row in cursor.fetchall()]
 
+    def recorded_last(self) -> int:
+        """When something else than a closing was recorded last; -NEVER where nothing was."""
+        codec = self._codec()
+        with self._reading() as cursor:
+            return recorded_last(cursor, codec)
+
     def foreign_schemas(self) -> list[RecordSchema]:
         """The schemas that the file holds from other releases."""
         own = {schema.fingerprint for kind in KINDS for schema in load(kind).values()}
@@ -257,8 +264,7 @@ class Recorder(library.SQLiteApplicationRecorder):
 
     def published_terms(self) -> list[tuple[str, str]]:
         """The content and the digest of every terms that the log has published."""
-        codec = Codec()
-        codec.learn(self.foreign_schemas())
+        codec = self._codec()
         with self._reading() as cursor:
             cursor.execute(
                 "SELECT state FROM stored_events WHERE originator_id>='terms/' AND originator_id<'terms0'"
@@ -266,6 +272,12 @@ class Recorder(library.SQLiteApplicationRecorder):
             )
             records = [codec.record(row[0]) for row in cursor.fetchall()]
         return [(record["content"], record["digest"]) for record in records]
+
+    def _codec(self) -> Codec:
+        """Reads what this release and others have written to the file."""
+        codec = Codec()
+        codec.learn(self.foreign_schemas())
+        return codec
 
     def clock_mode(self) -> str:
         """`live` or `played`."""

@@ -7,13 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ledger.application import CLOCK_TOLERANCE as TOLERANCE
+from ledger.domain import commands as c
+from ledger.domain.calendar import SECOND
+from ledger.entrypoints.clock import tick
 from ledger.store.lock import WriterLock
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, activate, issue, top_up
+from tests.given import Story, at, rupiah
 
+MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+MORNING = at("2023-07-03T00:00:00Z")
+_MIDNIGHT_TICK = 301
+"""The tick after 17:00 UTC, of those of a minute from noon on, that is beyond it by the clock tolerance."""
 IN_GRACE = "2023-08-10T00:00:00Z"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +82,111 @@ def test_a_played_log_has_to_be_told_the_time_and_a_live_one_must_not(told: Puls
     assert told.complaint("advance", "--every", "1", "--now", START).startswith("settings-invalid: --every")
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Story, Story]]:
+    """Two partitions of a log, as far as a clock can tell: in the one something happens, in the other nothing does."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    one, other = Story(tmp_path / "a"), Story(tmp_path / "b")
+    one.given_active(since=MORNING)
+    yield one, other
+    one.close()
+    other.close()
+
+
+def ticks(two: tuple[Story, Story], start: int, end: int, *, every: int = MINUTE) -> list[tuple[int, int]]:
+    """When the partitions' events were recorded while a clock ticked from then to then: (number of ticks, events)."""
+    found = []
+    for count, now in enumerate(range(start, end, every)):
+        before = [story.ledger.position for story in two]
+        tick([story.ledger for story in two], now, asked=False)
+        after = [story.ledger.position for story in two]
+        written = sum(
+            int(b.partition(":")[2]) - int(a.partition(":")[2]) for a, b in zip(before, after, strict=True)
+        )
+        if written:
+            found.append((count, written))
+    return found
+
+
+class TestAnIdleLog:
+    def test_is_closed_once_what_was_recorded_is_covered_and_then_at_the_first_tick_of_a_day(
+        self, two: tuple[Story, Story]
+    ) -> None:
+        """Of both partitions, also where one never had an event; the terms' day begins at 17:00 UTC."""
+        until_evening = ticks(two, MORNING + 2 * SECOND, MORNING + 12 * HOUR)
+        assert until_evening == [(0, 3), (1, 2)], "the first was 3 s too early for what was recorded last"
+        assert [story.ledger.closed_through for story in two] == [MORNING + MINUTE - 3 * SECOND] * 2
+        a_day = ticks(two, MORNING + 12 * HOUR, MORNING + 36 * HOUR)
+        assert a_day == [(_MIDNIGHT_TICK, 2)]
+        assert ticks(two, MORNING + 36 * HOUR, MORNING + 60 * HOUR) == [(_MIDNIGHT_TICK, 2)]
+
+    def test_is_closed_whole_once_anything_is_recorded_in_one_of_its_partitions(
+        self, two: tuple[Story, Story]
+    ) -> None:
+        ticks(two, MORNING + MINUTE, MORNING + HOUR)
+        one, other = two
+        noon = MORNING + 2 * HOUR
+        one.given(c.TopUp, noon, credit=rupiah(5000))
+        assert ticks(two, noon + MINUTE, noon + HOUR) == [(0, 2)]
+        one.when(c.ChargeCredit, noon + HOUR, amount=10**9).refused("insufficient-credit")
+        assert ticks(two, noon + HOUR + MINUTE, noon + 2 * HOUR) == [(0, 2)], "a refusal is an answer too"
+        assert other.ledger.closed_through == one.ledger.closed_through == noon + HOUR + MINUTE - TOLERANCE
+
+    def test_is_closed_where_somebody_asks(self, two: tuple[Story, Story]) -> None:
+        ticks(two, MORNING + MINUTE, MORNING + HOUR)
+        now = MORNING + 2 * HOUR
+        told = tick([story.ledger for story in two], now, asked=True)
+        assert [one.closed_through for one in told] == [now - TOLERANCE] * 2
+
+    def test_is_closed_where_one_partition_was_and_the_other_was_not(self, two: tuple[Story, Story]) -> None:
+        ticks(two, MORNING + MINUTE, MORNING + HOUR)
+        tick([two[1].ledger], MORNING + HOUR, asked=True)
+        assert ticks(two, MORNING + HOUR + MINUTE, MORNING + 2 * HOUR) == [(0, 2)]
+
+    def test_is_left_alone_by_a_clock_that_was_started_anew_and_by_a_second_one(
+        self, two: tuple[Story, Story]
+    ) -> None:
+        ticks(two, MORNING + MINUTE, MORNING + HOUR)
+        for story in two:
+            story.reopen()
+        assert ticks(two, MORNING + HOUR, MORNING + 2 * HOUR) == []
+        assert ticks(two, MORNING + HOUR + SECOND, MORNING + 2 * HOUR) == []
+
+    def test_what_fell_due_is_recorded_at_its_tick_all_the_same(self, two: tuple[Story, Story]) -> None:
+        end = at("2023-08-03T00:00:00+07:00")
+        ticks(two, end - HOUR, end)
+        grown = ticks(two, end, end + HOUR)
+        assert grown[0] == (1, 3), "GraceStarted, and the closings"
+        assert len(grown) == 1
+
+
+def test_a_tick_looks_at_as_many_rows_however_often_the_log_was_closed(tmp_path: Path) -> None:
+    counts = []
+    for closings in (5, 500):
+        folder = tmp_path / str(closings)
+        folder.mkdir()
+        story = Story(folder)
+        story.given_active(since=MORNING)
+        for index in range(closings):
+            tick([story.ledger], MORNING + MINUTE * (index + 1), asked=True)
+        story.reopen()
+        recorder, looked_at = story.ledger.recorder, 0
+        select = recorder.select_events
+
+        def counted(*arguments: Any, select: Any = select, **wanted: Any) -> Any:
+            nonlocal looked_at
+            found = select(*arguments, **wanted)
+            looked_at += len(found)
+            return found
+
+        vars(recorder)["select_events"] = counted
+        tick([story.ledger], MORNING + HOUR * 20, asked=True)
+        counts.append(looked_at)
+        story.close()
+    assert counts[0] == counts[1] <= 2
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_it_ticks_until_stopped_and_lets_others_write_in_between(pulsa: Pulsa, sent: signal.Signals) -> None:
     live = Pulsa(pulsa.folder, PULSA_CLOCK=None)
@@ -95,7 +211,7 @@ def test_it_ticks_until_stopped_and_lets_others_write_in_between(pulsa: Pulsa, s
         process.send_signal(sent)
         process.communicate(timeout=60)
     assert process.returncode == 0
-    assert first["closed_through"] < second["closed_through"]
+    assert first == second | {"due": 0}, "nothing was recorded in between"
     live.done(
         "issue-starter-pack", NUMBER, *f"--terms {SP23} --printed-credit 0 --valid-until 2099-01-01".split()
     )

@@ -15,6 +15,9 @@ from tests.entrypoints.pulsa import NUMBER, SP23, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
+_TICKS = 300
+"""Of a fifth of a second: a minute, of which the clock tolerance takes five seconds."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -56,6 +59,12 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
         assert "5000" in projected.stdout
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             figures = answer.read().decode()
+        positions = [json.loads(service.logged('"tick"'))["positions"] for _ in range(2)]
+        while positions[-1] != positions[-2] and len(positions) < _TICKS:
+            positions.append(json.loads(service.logged('"tick"'))["positions"])
+        assert positions[-1] == positions[-2], (
+            "where nothing is recorded any more, nothing is closed any more"
+        )
         code, rest = service.stop()
     assert code == 0, rest
     assert 'status="accepted"' in figures

@@ -94,7 +94,7 @@ def writer(
 
 
 def clock(settings: Settings, every: Every = 10.0, log_level: Level = "info") -> int:
-    """Advance what is due, and close the partitions of a log on Kafka, again and again."""
+    """Advance what is due on a log on Kafka, and close it once anything was recorded, again and again."""
     _log_as_json(log_level)
     with shell.until_stopped() as stopped:
         _run_clock(settings, every, stopped)

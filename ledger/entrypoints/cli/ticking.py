@@ -11,7 +11,7 @@ from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
-from ledger.entrypoints.clock import Tick, advance
+from ledger.entrypoints.clock import Tick, tick
 from ledger.errors import LogLocked, SettingsInvalid
 from ledger.settings import Settings
 
@@ -28,9 +28,12 @@ Every = Annotated[
 
 
 def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -> int:
-    """Record what fell due, and close the log through the clock's time (less its tolerance)."""
+    """Record what fell due, and close the log through the clock's time (less its tolerance).
+
+    With --every it is closed where something was recorded since, and else once a day.
+    """
     if every is None:
-        _say(_tick(settings), as_json=as_json)
+        _say(_tick(settings, asked=True), as_json=as_json)
         return shell.DONE
     if settings.now is not None:
         raise SettingsInvalid(
@@ -39,24 +42,24 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
     with shell.until_stopped() as stopped:
         while not stopped.is_set():
             try:
-                _say(_tick(settings), as_json=as_json)
+                _say(_tick(settings, asked=False), as_json=as_json)
             except LogLocked as error:  # another process is writing: the next tick finds what is due as well
                 shell.failed(error.code, str(error), 0)
             stopped.wait(every)
     return shell.DONE
 
 
-def _tick(settings: Settings) -> list[Tick]:
+def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
     """A tick of each partition. Opens the log for one tick only, so that others can write between two."""
     if settings.kafka is not None:
         from ledger.entrypoints.kafka.clock import kafka_clock
 
         with kafka_clock(settings) as clock:
             _check_now(settings, played=clock.played)
-            return clock.tick(now_of(settings))
+            return clock.tick(now_of(settings), asked=asked)
     with writer(settings) as ledger:
         _check_now(settings, played=ledger.played)
-        return [advance(ledger, now_of(settings))]
+        return tick([ledger], now_of(settings), asked=asked)
 
 
 def _check_now(settings: Settings, *, played: bool) -> None:
@@ -67,12 +70,12 @@ def _check_now(settings: Settings, *, played: bool) -> None:
 
 
 def _say(ticks: list[Tick], *, as_json: bool) -> None:
-    for tick in ticks:
+    for one in ticks:
         if as_json:
-            say_json(tick.to_json())
+            say_json(one.to_json())
             continue
-        place = f"partition {tick.position.partition(':')[0]}: " if len(ticks) > 1 else ""
-        say(f"{place}{counted(tick.due, 'number')} due, closed through {format_instant(tick.closed_through)}")
+        place = f"partition {one.position.partition(':')[0]}: " if len(ticks) > 1 else ""
+        say(f"{place}{counted(one.due, 'number')} due, closed through {format_instant(one.closed_through)}")
 
 
 def add_ticking(app: typer.Typer) -> None:

@@ -11,8 +11,9 @@ import structlog
 from ledger.connecting import Client, Followed, client, followed
 from ledger.domain.account import NEVER
 from ledger.domain.commands import Command
-from ledger.entrypoints.clock import Tick, advance
+from ledger.entrypoints.clock import Tick, tick
 from ledger.errors import LedgerError
+from ledger.journal import Standing
 from ledger.outcomes import Outcome
 from ledger.settings import Settings
 
@@ -29,18 +30,16 @@ class Partition:
         self._partition = partition
         self._reader = mirrors.readers()[partition]
 
-    @property
-    def closed_through(self) -> int:
-        """The instant through which it is closed."""
+    def standing(self) -> Standing:
+        """Where it stands now."""
         with self._reader.snapshot() as log:
             closed = log.closed_through
-            return -NEVER if closed is None else closed
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing has been recorded yet."""
-        with self._reader.snapshot() as log:
-            return log.head == 0
+            return Standing(
+                -NEVER if closed is None else closed,
+                log.recorded_last,
+                tuple([terms.zone for terms in log.book]),
+                f"{self._partition}:{log.head}",
+            )
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
@@ -53,15 +52,15 @@ class Partition:
 
 
 class KafkaClock:
-    """Advances and closes every partition."""
+    """Advances every partition, and closes them."""
 
     def __init__(self, mirrors: Followed, sender: Client) -> None:
         self.played = sender.played
         self._partitions = [Partition(mirrors, sender, number) for number in range(mirrors.partitions)]
 
-    def tick(self, now: int) -> list[Tick]:
-        """Closes each partition through `now` less the clock tolerance. Raises ClockRefused, or what Kafka raises."""
-        return [advance(partition, now) for partition in self._partitions]
+    def tick(self, now: int, *, asked: bool = False) -> list[Tick]:
+        """Ticks, as `ledger.entrypoints.clock.tick` says. Raises ClockRefused, or what Kafka raises."""
+        return tick(self._partitions, now, asked=asked)
 
     def run(self, every: float, now: Callable[[], int], stopped: threading.Event) -> None:
         """Ticks until stopped; what keeps one tick from being taken is logged, and the next comes all the same."""

@@ -1,0 +1,45 @@
+"""When a log recorded something last, besides being closed: what a clock has to know to leave an idle log alone."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ledger.domain.account import NEVER
+from ledger.store.codec import Codec
+
+_LOOKED_BACK = 1000
+"""Closings in a row behind which nothing is looked for: the clock went by, so many times, since anything happened."""
+
+_EVENT = (
+    "SELECT state FROM (SELECT topic, state FROM stored_events ORDER BY ordinal DESC LIMIT ?)"
+    " WHERE topic<>'ledger.log.ClosedThrough' LIMIT 1"
+)
+_ENTRY = (
+    "SELECT at FROM (SELECT name, at FROM journal ORDER BY entry DESC LIMIT ?)"
+    " WHERE name<>'CloseThrough' LIMIT 1"
+)
+
+
+class Cursor(Protocol):
+    """SQLite's, or the `eventsourcing` library's around it."""
+
+    def execute(self, statement: str, parameters: tuple[int, ...], /) -> object:
+        """Asks."""
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a row or None
+        """The next row."""
+
+
+def recorded_last(cursor: Cursor, codec: Codec) -> int:
+    """The later of the last event's `recorded_at` and the instant that the last command was taken at.
+
+    Closings do not count, nor what lies before `_LOOKED_BACK` of them; -NEVER where there is nothing else.
+    """
+    cursor.execute(_EVENT, (_LOOKED_BACK,))
+    event = cursor.fetchone()
+    cursor.execute(_ENTRY, (_LOOKED_BACK,))
+    entry = cursor.fetchone()
+    return max(
+        -NEVER if event is None else int(codec.record(event[0])["recorded_at"]),
+        -NEVER if entry is None else int(entry[0]),
+    )
