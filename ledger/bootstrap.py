@@ -68,6 +68,18 @@ def writer(settings: Settings) -> Iterator[Ledger]:
         ledger.close()
 
 
+def create(settings: Settings) -> int:
+    """Makes the log that is set; returns how many partitions it has. Raises FileExists where there is one."""
+    if settings.kafka is not None:
+        from ledger.connecting import create as create_on_kafka  # embedded logs need none of it
+
+        return create_on_kafka(settings)
+    if settings.log.exists():
+        raise backup.FileExists(f"{settings.log}: there is a file already")
+    with writer(settings):
+        return 1
+
+
 class Taker(Protocol):
     """Takes commands, and answers each: the ledger over a log in a file, or a client of the writers on Kafka."""
 

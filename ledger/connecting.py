@@ -9,6 +9,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,6 +56,7 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         prefix=settings.kafka_prefix,
         partitions=settings.kafka_partitions,
         clock=settings.clock if settings.clock_is_stated else None,
+        replication=settings.kafka_replication,
         client=_client_arguments(settings),
     )
 
@@ -84,8 +86,11 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
-def own_mirrors(settings: Settings, kind: str) -> Iterator[KafkaSettings]:
-    """The settings with the first folder of a kind (`writer`, `reader`, `projector`) that no other process is using."""
+def own_mirrors(settings: Settings, kind: str, *, create: bool = False) -> Iterator[KafkaSettings]:
+    """The settings with the first folder of a kind (`writer`, `reader`, `projector`) that no other process is using.
+
+    `create` says that a log may be made where there is none.
+    """
     folder = settings.mirrors_folder
     kafka_settings(settings, folder)  # what is wrong with the settings is said before anything is made
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +103,7 @@ def own_mirrors(settings: Settings, kind: str) -> Iterator[KafkaSettings]:
             continue
         try:
             with _hinting(settings):
-                yield kafka_settings(settings, place)
+                yield replace(kafka_settings(settings, place), create=create)
         finally:
             lock.release()
         return
@@ -165,6 +170,15 @@ def clock_of(log: KafkaSettings) -> str | None:
                         codec.learn([schema])
                         return str(codec.record(state)["clock"])
     return None
+
+
+def create(settings: Settings) -> int:
+    """Makes the log that is set, with its schemas; returns how many partitions it has. Raises FileExists."""
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with _hinting(settings):
+        place = topics.create(log)
+        schema_ids(log)
+    return place.partitions
 
 
 class Followed:

@@ -367,7 +367,7 @@ class DatabaseFormatUnknown(LedgerError):
 
 
 class LogMismatch(LedgerError):
-    """The projections are of another log, or of this one as it was before it was restored."""
+    """Projections or a mirror are of another log, or of this one as it was before it was made anew or restored."""
 
     code = "log-mismatch"
 

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     now: Annotated[int | None, BeforeValidator(_instant)] = None
     kafka_prefix: str = ""
     kafka_partitions: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    kafka_replication: Annotated[int | None, Field(ge=1, le=100)] = None
     kafka_security: Security = "PLAINTEXT"
     kafka_mechanism: Mechanism = "SCRAM-SHA-512"
     kafka_user: str | None = None

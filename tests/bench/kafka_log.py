@@ -55,7 +55,13 @@ class Servers(NamedTuple):
         """A log that nobody else uses."""
         name = f"bench{time.monotonic_ns()}."
         return KafkaSettings(
-            self.bootstrap, self.registry, folder / name, prefix=name, partitions=partitions, clock="played"
+            self.bootstrap,
+            self.registry,
+            folder / name,
+            prefix=name,
+            partitions=partitions,
+            clock="played",
+            create=True,
         )
 
 

@@ -68,7 +68,12 @@ def broker() -> Iterator[LocalKafka]:
 @pytest.fixture
 def log(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) -> KafkaSettings:  # noqa: F811
     return KafkaSettings(
-        broker.bootstrap_servers, kafka_servers.registry_url, tmp_path, partitions=2, clock="played"
+        broker.bootstrap_servers,
+        kafka_servers.registry_url,
+        tmp_path,
+        partitions=2,
+        clock="played",
+        create=True,
     )
 
 
@@ -87,7 +92,7 @@ def as_user(log: KafkaSettings, broker: LocalKafka, name: str, password: str | N
 
 def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka) -> None:
     writer, sender, asker = (as_user(log, broker, name) for name in ("writer", "sender", "asker"))
-    with Running("writer", **writer.environment) as running:
+    with Running("writer", "--create", **writer.environment) as running:
         for _ in range(2):
             running.logged('"serving"')
         sender.active()

@@ -44,7 +44,7 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
     database = {"PULSA_DATABASE": f"sqlite:///{tmp_path}/views.db"}
     environment = pulsa.environment | database | {"PULSA_MIRRORS": str(tmp_path / "serving")}
     options = ("--every", "0.2", "--metrics", f"127.0.0.1:{port}", "--log-level", "debug")
-    with Running("serve", *options, **environment) as service:
+    with Running("serve", "--create", *options, **environment) as service:
         logged = [service.logged('"serving"') for _ in range(2)]
         issue = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
         pulsa.done("issue-starter-pack", NUMBER, "--command-id", "pack-1", *issue)

@@ -19,7 +19,7 @@ NewLog = Callable[..., KafkaSettings]
 
 @pytest.fixture
 def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F811
-    """Settings of a log that nobody else uses; its topics are not made yet."""
+    """Settings of a log that nobody else uses; its topics are not made yet, and a writer makes them."""
 
     def settings(**stated: Any) -> KafkaSettings:
         chosen: dict[str, Any] = {
@@ -27,6 +27,7 @@ def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F81
             "prefix": f"{secrets.token_hex(4)}.",
             "partitions": 1,
             "clock": "played",
+            "create": True,
         }
         return KafkaSettings(kafka_servers.bootstrap_servers, kafka_servers.registry_url, **(chosen | stated))
 

@@ -34,6 +34,7 @@ def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) ->
         prefix=f"{secrets.token_hex(4)}.",
         partitions=1,
         clock="played",
+        create=True,
     )
 
 

@@ -1,4 +1,7 @@
-"""A mirror is not the truth: deleted, damaged, or of another topic, it is made again, and every answer stays."""
+"""A mirror is not the truth: deleted or damaged, it is made again, and every answer stays.
+
+One that is of other topics tells that there were others, and nobody goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,16 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
 
+from ledger.connecting import Followed
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.errors import LogMismatch, LogMissing
+from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.kafka.conftest import NewLog
@@ -87,9 +95,10 @@ def test_a_mirror_of_another_topic(new_log: NewLog) -> None:
         with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
             client.execute(some)
     shutil.copy(settings.mirror(0), other.mirror(0))
-    with writing(other):
-        pass
-    assert seen(other).accounts == in_file(other.mirror(0)) != in_file(settings.mirror(0))
+    for use in (lambda: Writer(other, ()).run(), lambda: Followed(other)):
+        with pytest.raises(LogMismatch, match="is of the events' topic"):
+            use()
+    assert in_file(other.mirror(0)) == in_file(settings.mirror(0))
 
 
 def test_a_mirror_of_topics_that_were_made_again(new_log: NewLog) -> None:
@@ -97,7 +106,18 @@ def test_a_mirror_of_topics_that_were_made_again(new_log: NewLog) -> None:
     commands = population(20, 2)
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute(commands[:200])
+    mirrored = in_file(settings.mirror(0))
     delete_topics(settings)
+    with pytest.raises(LogMissing, match="pulsa log create"):
+        Writer(replace(settings, create=False), ()).run()
+    with pytest.raises(LogMismatch, match="of a log that was on the cluster"):
+        Writer(settings, ()).run()
+    topics.create(replace(settings, mirrors=settings.mirrors / "others"))
+    for use in (lambda: Writer(settings, ()).run(), lambda: Followed(settings)):
+        with pytest.raises(LogMismatch, match="is of the events' topic"):
+            use()
+    assert in_file(settings.mirror(0)) == mirrored
+    settings.mirror(0).unlink()
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute(commands[:50])
     assert seen(settings).accounts == in_file(settings.mirror(0))

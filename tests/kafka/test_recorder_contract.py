@@ -46,6 +46,7 @@ class OnKafka:
             tmp_path_factory.mktemp("mirrors"),
             prefix=f"{secrets.token_hex(4)}.",
             partitions=PARTITIONS,
+            create=True,
         )
         cls.partitions = iter(range(PARTITIONS))
 

@@ -11,6 +11,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from ledger.domain.commands import AdvanceTime
+from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import (
     ClockMismatch,
     LogMissing,
@@ -21,6 +22,7 @@ from ledger.errors import (
 )
 from ledger.local.process import free_port
 from ledger.local.registry import LocalRegistry
+from ledger.store.backup import FileExists
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
@@ -65,8 +67,52 @@ def test_a_topic_with_another_number_of_partitions(new_log: NewLog) -> None:
 
 
 def test_topics_that_are_not_there_yet(new_log: NewLog) -> None:
-    with pytest.raises(LogMissing, match="a writer creates it"):
-        KafkaClient(new_log())
+    settings = new_log()
+    for ask in (KafkaClient, lambda log: Writer(log, ()).run()):
+        with pytest.raises(LogMissing, match="`pulsa log create` makes it"):
+            ask(replace(settings, create=False))
+    place = topics.create(settings)
+    assert topics.ensure(replace(settings, create=False)) == place
+    with pytest.raises(FileExists):
+        topics.create(settings)
+
+
+def test_more_copies_than_brokers(new_log: NewLog) -> None:
+    settings = new_log()
+    with pytest.raises(TopicMismatch, match=r"3 copies of each partition are asked for .*, and 1 of"):
+        topics.ensure(replace(settings, replication=3))
+    topics.ensure(settings)
+    with pytest.raises(
+        TopicMismatch, match="has 1 copies of partition 0; PULSA_KAFKA_REPLICATION asks for 2"
+    ):
+        topics.ensure(replace(settings, replication=2))
+
+
+@pytest.mark.parametrize("lost", ["events", "commands", "replies"])
+def test_a_topic_of_a_log_that_is_gone(new_log: NewLog, lost: str) -> None:
+    settings = new_log()
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
+        client.execute(population(2, 1)[:20])
+    delete(settings, getattr(settings, lost))
+    others = replace(settings, mirrors=settings.mirrors / "others")
+    with pytest.raises(LogMissing, match=r"is gone, and .* is not empty"):
+        Writer(others, ()).run()
+
+
+def test_what_holds_nothing_of_a_log_is_made_again(new_log: NewLog) -> None:
+    settings = replace(new_log(), create=False)
+    place = topics.create(settings)
+    delete(settings, settings.dead)
+    assert topics.ensure(settings) == place == topics.ensure(settings, create=False)
+
+
+def delete(settings: KafkaSettings, *names: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin.delete_topics(list(names))
+    while set(admin.list_topics()) & set(names):
+        pass
+    admin.close()
 
 
 def test_no_registry(new_log: NewLog) -> None:

@@ -121,7 +121,7 @@ def _kafka_target(settings: Settings, source: Source, partitions: int) -> Iterat
 
     # What verifies the copy must have read all of it from the topics themselves.
     with TemporaryDirectory(prefix="pulsa-copy-") as mirrors:
-        log = kafka_settings(settings, Path(mirrors))
+        log = replace(kafka_settings(settings, Path(mirrors)), create=True)
         if log.partitions is None:
             log = replace(log, partitions=partitions)
         with closing(KafkaTarget(log, source, partitions)) as target:

@@ -1,4 +1,4 @@
-"""`pulsa log`: the events, filtered and followed; and its group: `pulsa log backup`, `pulsa log restore`."""
+"""`pulsa log`: the events, filtered and followed; and its group: `pulsa log create`, `backup`, `restore`, `copy`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from ledger.bootstrap import back_up, queries, restore
+from ledger.bootstrap import back_up, create, queries, restore
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
@@ -136,6 +136,16 @@ def _say(line: LogLine, *, as_json: bool) -> None:
     say(f"{line.position:<10} {when:<27} {event.account:<18} {name:<24} {money}".rstrip())
 
 
+def log_create(settings: Settings, as_json: AsJson = False) -> int:
+    """Make a new log: a file, or the topics of one on Kafka."""
+    partitions = create(settings)
+    if as_json:
+        say_json({"partitions": partitions})
+    else:
+        say(f"created, of {counted(partitions, 'partition')}")
+    return shell.DONE
+
+
 def log_backup(
     settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
@@ -176,6 +186,7 @@ def add_log(app: typer.Typer) -> None:
     """Gives the application `log` and its group."""
     group = typer.Typer(invoke_without_command=True)
     group.callback()(with_settings(log))
+    group.command("create")(with_settings(log_create))
     group.command("backup")(with_settings(log_backup))
     group.command("restore")(with_settings(log_restore))
     group.command("copy")(with_settings(log_copy))

@@ -47,6 +47,9 @@ Level = Annotated[
         "--log-level", metavar="debug|info|warning|error", help="What is logged; debug: each command."
     ),
 ]
+Create = Annotated[
+    bool, typer.Option("--create", help="Make the log where there is none (to try things out).")
+]
 Every = Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.01, help="The clock's rhythm.")]
 
 
@@ -82,12 +85,16 @@ def writer(
     settings: Settings,
     batch: Batch = BATCH,
     instance: Instance = None,
+    create: Create = False,
     metrics: Metrics = None,
     log_level: Level = "info",
 ) -> int:
     """Decide commands for partitions of a log on Kafka; several writers share them."""
     _log_as_json(log_level)
-    with shell.until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
+    with (
+        shell.until_stopped() as stopped,
+        _writer(settings, batch, instance, metrics, create=create) as serving,
+    ):
         _until(stopped, serving)
         serving.run()
     return shell.DONE
@@ -106,6 +113,7 @@ def serve(
     every: Every = 10.0,
     batch: Batch = BATCH,
     instance: Instance = None,
+    create: Create = False,
     metrics: Metrics = None,
     log_level: Level = "info",
 ) -> int:
@@ -120,7 +128,10 @@ def serve(
             failed.append(error)
             stopped.set()
 
-    with shell.until_stopped() as stopped, _writer(settings, batch, instance, metrics) as serving:
+    with (
+        shell.until_stopped() as stopped,
+        _writer(settings, batch, instance, metrics, create=create) as serving,
+    ):
         _until(stopped, serving)
         waiting = [
             threading.Thread(target=beside, args=(run,), name=name)
@@ -180,7 +191,9 @@ def _keep_projections(settings: Settings, stopped: threading.Event) -> None:
 
 
 @contextmanager
-def _writer(settings: Settings, batch: int, instance: str | None, metrics: str | None) -> Iterator[Writer]:
+def _writer(
+    settings: Settings, batch: int, instance: str | None, metrics: str | None, *, create: bool
+) -> Iterator[Writer]:
     """A writer with mirrors of its own, watched where that is asked for."""
     from prometheus_client import CollectorRegistry
 
@@ -189,7 +202,7 @@ def _writer(settings: Settings, batch: int, instance: str | None, metrics: str |
     from ledger.entrypoints.kafka.writer import Writer
 
     registry = CollectorRegistry()
-    with own_mirrors(settings, "writer") as log, ExitStack() as open_:
+    with own_mirrors(settings, "writer", create=create) as log, ExitStack() as open_:
         watch = Measured(registry)
         if metrics is not None:
             open_.enter_context(answering_for(log, metrics, registry, wall_clock))

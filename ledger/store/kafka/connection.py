@@ -43,6 +43,10 @@ class KafkaSettings:
     prefix: str = ""
     partitions: int | None = None
     clock: str | None = None
+    create: bool = False
+    """Whether a log that is not there may be made."""
+    replication: int | None = None
+    """Copies of each partition that are asked for; None: one on a single broker, else at least `REPLICAS`."""
     commit_timeout: float = 15.0
     transaction_timeout: float = 10.0
     client: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +111,10 @@ class KafkaSettings:
             stated["KAFKA_PARTITIONS"] = str(self.partitions)
         if self.clock is not None:
             stated["KAFKA_CLOCK"] = self.clock
+        if self.create:
+            stated["KAFKA_CREATE"] = "y"
+        if self.replication is not None:
+            stated["KAFKA_REPLICATION"] = str(self.replication)
         return stated
 
 
@@ -119,7 +127,7 @@ def settings_from(env: Mapping[str, str]) -> KafkaSettings:
             raise SettingsInvalid(f"{name}: is not set")
         return value
 
-    partitions = env.get("KAFKA_PARTITIONS")
+    partitions, replication = env.get("KAFKA_PARTITIONS"), env.get("KAFKA_REPLICATION")
     return KafkaSettings(
         bootstrap=required("KAFKA_BOOTSTRAP_SERVERS"),
         registry=required("KAFKA_REGISTRY"),
@@ -127,6 +135,8 @@ def settings_from(env: Mapping[str, str]) -> KafkaSettings:
         prefix=env.get("KAFKA_TOPIC_PREFIX") or "",
         partitions=int(partitions) if partitions else None,
         clock=env.get("KAFKA_CLOCK") or None,
+        create=env.get("KAFKA_CREATE", "n") == "y",
+        replication=int(replication) if replication else None,
         commit_timeout=float(env.get("KAFKA_COMMIT_TIMEOUT") or KafkaSettings.commit_timeout),
         transaction_timeout=float(env.get("KAFKA_TRANSACTION_TIMEOUT") or KafkaSettings.transaction_timeout),
         client=json.loads(env.get("KAFKA_CLIENT") or "{}"),

@@ -1,7 +1,7 @@
 """A mirror: one partition of the log in a local file, laid out as an embedded log. It is not the truth.
 
-It knows which cluster and which topics it mirrors, and how far; one that is of another topic, ahead of it, or
-damaged is thrown away and made again from the topics.
+It knows which cluster and which topics it mirrors, and how far. One that is damaged, or unlike those topics, is thrown
+away and made again from them; one that is of other topics is the only witness that there were others, and is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
 from ledger.domain.events import EVENT_TYPES
-from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogUnreadable
+from ledger.errors import LogDamaged, LogFormatUnknown, LogMismatch, LogUnreadable, TopicMismatch
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
@@ -83,8 +83,11 @@ class Mirror(Recorder):
 
     # --- what it is a mirror of ---------------------------------------------------------------------------------------
 
-    def belongs_to(self, place: Place) -> bool:
-        """Whether this mirrors that partition of those topics; a new one does from now on."""
+    def belong_to(self, place: Place) -> None:
+        """A new mirror is one of that partition of those topics from now on; one that is there has to be.
+
+        Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions.
+        """
         stated = {
             "cluster": place.cluster,
             "events_topic": place.events,
@@ -92,13 +95,21 @@ class Mirror(Recorder):
             "partition": str(self.partition),
             "partitions": str(place.partitions),
         }
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+        file = self.datastore.pool.db_name
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
             cursor.execute("SELECT name, value FROM meta")
             found = {row[0]: row[1] for row in cursor.fetchall()}
             if "cluster" not in found:
                 cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", stated.items())
-                return True
-        return all(found.get(name) == value for name, value in stated.items())
+                return
+        for name, value in stated.items():
+            if found.get(name) == value:
+                continue
+            if name == "partition":
+                raise LogDamaged(f"{file} is of partition {found.get(name)}, and stands for {value}")
+            if name == "partitions":
+                raise TopicMismatch(f"the topics have {value} partitions; {file} knows {found.get(name)}")
+            raise LogMismatch(f"{file} is of {_SAID[name]} {found.get(name)}; what is set is {value}")
 
     @property
     def progress(self) -> Progress:
@@ -259,6 +270,7 @@ class Snapshots(library.SQLiteAggregateRecorder):
         return found
 
 
+_SAID = {"cluster": "the cluster", "events_topic": "the events' topic", "replies_topic": "the replies' topic"}
 _PROGRESS = ("next_event", "next_reply", "next_command", "last_event")
 
 
@@ -267,25 +279,25 @@ def _sealed(topic: str, state: bytes) -> bytes:
 
 
 def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:
-    """The mirror of a partition; one that is not of these topics, or cannot be read, gives way to a new one."""
+    """The mirror of a partition; one that is damaged gives way to a new one.
+
+    Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions.
+    """
     settings.mirrors.mkdir(parents=True, exist_ok=True)
     path = settings.mirror(partition)
-    with suppress(LedgerError):
-        mirror = _opened(path, partition, make)
-        if mirror.belongs_to(place):
-            return mirror
-        mirror.close()
-    remove(path)
-    mirror = _opened(path, partition, make)
-    mirror.belongs_to(place)
-    return mirror
+    try:
+        return _opened(path, place, partition, make)
+    except UNUSABLE:
+        remove(path)
+    return _opened(path, place, partition, make)
 
 
-def _opened(path: Path, partition: int, make: Callable[..., _M]) -> _M:
+def _opened(path: Path, place: Place, partition: int, make: Callable[..., _M]) -> _M:
     datastore = MirrorDatastore(str(path), originator_id_type="text")
     try:
         mirror = make(datastore, partition)
         mirror.create_table()
+        mirror.belong_to(place)
     except BaseException:
         datastore.close()
         raise

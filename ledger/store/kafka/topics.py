@@ -1,22 +1,31 @@
-"""The four topics of a log on Kafka: made where they are missing, and checked. What is wrong with one is said."""
+"""The topics of a log on Kafka: made where a log is asked for, and checked. What is wrong with one is said."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import TopicAlreadyExistsError
+from kafka.structs import TopicPartition
 
-from ledger.errors import LogMissing, TopicMismatch
+from ledger.errors import LogMismatch, LogMissing, TopicMismatch
+from ledger.store.backup import FileExists
 from ledger.store.kafka.connection import KafkaSettings, reported
 
 DEFAULT_PARTITIONS = 4
 """Partitions of a log that is made without being told how many. They cannot be changed later."""
+REPLICAS = 3
+"""Copies of each partition, where nothing else is asked for and there is more than one broker."""
 
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 _STAMPED = {"message.timestamp.type": "LogAppendTime"}
-_REPLICAS = 3
+_IN_SYNC = 2
+"""Copies that have to have a record before it is acknowledged, where there are several."""
 
 
 class Place(NamedTuple):
@@ -28,82 +37,166 @@ class Place(NamedTuple):
     partitions: int
 
 
-def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
-    """The log's topics, made where they are missing.
+class _Cluster(NamedTuple):
+    """What was found there: its name, how many brokers are alive, and the log's topics by name."""
 
-    Raises LogUnreachable, LogMissing (where they may not be made), or TopicMismatch where a topic has another
-    retention, another kind of timestamp, or another number of partitions.
+    id: str
+    brokers: int
+    topics: dict[str, dict[str, Any]]
+
+
+def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
+    """The log's topics, checked. `create` says that a writer asks, which makes what holds nothing that cannot be lost.
+
+    The log itself is made only where `settings.create` asks for it and nothing was ever written.
+    Raises LogUnreachable, LogMissing where topics are not there, LogMismatch where there was a log, or TopicMismatch
+    where one has another retention, kind of timestamp, number of partitions or of copies, or where fewer brokers are
+    alive than copies are asked for.
     """
     what = f"Kafka at {settings.bootstrap}"
     with reported(what):
         admin = KafkaAdminClient(**settings.arguments(), request_timeout_ms=10_000)
         try:
-            cluster = admin.describe_cluster()
-            names = [settings.events, settings.commands, settings.replies, settings.dead]
-            found = _described(admin, names)
-            missing = [name for name in names if name not in found]
-            if missing and not create:
-                raise LogMissing(f"{what}: there is no topic {missing[0]}; a writer creates it")
+            found = _looked(admin, settings)
+            _must_be_there(admin, settings, found, what)
+            missing = [name for name in _names(settings) if name not in found.topics]
             if missing:
-                _create(admin, settings, missing, found, len(cluster["brokers"]))
-                found = _described(admin, names)
-            _check(admin, settings, found, len(cluster["brokers"]))
+                if not create:
+                    raise LogMissing(f"{what}: there is no topic {missing[0]}; a writer makes it")
+                _create(admin, settings, missing, found)
+                found = _looked(admin, settings)
+            _check(admin, settings, found)
         finally:
             admin.close()
-    events, replies = found[settings.events], found[settings.replies]
-    return Place(
-        str(cluster["cluster_id"]),
-        str(events["topic_id"]),
-        str(replies["topic_id"]),
-        len(events["partitions"]),
-    )
+    events, replies = found.topics[settings.events], found.topics[settings.replies]
+    return Place(found.id, str(events["topic_id"]), str(replies["topic_id"]), len(events["partitions"]))
 
 
-def _described(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
-    return {topic["name"]: topic for topic in admin.describe_topics(names) if topic["error_code"] == 0}
+def create(settings: KafkaSettings) -> Place:
+    """Makes a new log. Raises FileExists where one is there, or what `ensure` raises."""
+    what = f"Kafka at {settings.bootstrap}"
+    with reported(what):
+        admin = KafkaAdminClient(**settings.arguments(), request_timeout_ms=10_000)
+        try:
+            found = _looked(admin, settings)
+        finally:
+            admin.close()
+    if set(_essential(settings)) <= found.topics.keys():
+        raise FileExists(f"{what}: there is a log already, in {settings.events}")
+    return ensure(replace(settings, create=True))
 
 
-def _wanted(brokers: int) -> dict[str, str]:
-    settings = _FOR_EVER | _STAMPED
-    if brokers > 1:
-        settings["min.insync.replicas"] = "2"
-    return settings
+def _essential(settings: KafkaSettings) -> list[str]:
+    """The topics that together are the log."""
+    return [settings.events, settings.commands, settings.replies]
 
 
-def _create(
-    admin: KafkaAdminClient,
-    settings: KafkaSettings,
-    missing: list[str],
-    found: dict[str, dict[str, Any]],
-    brokers: int,
-) -> None:
-    counts = {len(topic["partitions"]) for topic in found.values()}
-    partitions = settings.partitions or (counts.pop() if counts else DEFAULT_PARTITIONS)
-    new = {
-        "num_partitions": partitions,
-        "replication_factor": min(brokers, _REPLICAS),
-        "configs": _wanted(brokers),
+def _names(settings: KafkaSettings) -> list[str]:
+    return [*_essential(settings), settings.dead]
+
+
+def _looked(admin: KafkaAdminClient, settings: KafkaSettings) -> _Cluster:
+    cluster = admin.describe_cluster()
+    topics = {
+        topic["name"]: topic for topic in admin.describe_topics(_names(settings)) if topic["error_code"] == 0
     }
+    return _Cluster(str(cluster["cluster_id"]), len(cluster["brokers"]), topics)
+
+
+def _must_be_there(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster, what: str) -> None:
+    """Raises LogMissing where the log is not there, or not whole, unless it is to be made and nothing is in it."""
+    missing = [name for name in _essential(settings) if name not in found.topics]
+    if not missing:
+        return
+    there = [name for name in _essential(settings) if name in found.topics]
+    written = [name for name in there if _is_written(admin, found.topics[name])]
+    if written:
+        raise LogMissing(f"{what}: the topic {missing[0]} is gone, and {written[0]} is not empty")
+    if not settings.create:
+        raise LogMissing(
+            f"{what}: there is no topic {missing[0]}; where a new log is meant, `pulsa log create` makes it"
+        )
+    for path in settings.mirrors.rglob(settings.mirror(0).name.replace("-0.", "-*.")):
+        cluster = _mirrored(path)
+        if cluster is not None:
+            raise LogMismatch(
+                f"{path} is of a log that was on the cluster {cluster}; on {found.id} there is none"
+            )
+
+
+def _mirrored(path: Path) -> str | None:
+    """The cluster that a mirror says it is of."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name='cluster'").fetchone()
+    except sqlite3.Error:  # a damaged mirror says nothing
+        return None
+    return None if row is None else str(row[0])
+
+
+def _is_written(admin: KafkaAdminClient, topic: dict[str, Any]) -> bool:
+    """Whether anything was ever written to a topic."""
+    tps = [TopicPartition(topic["name"], one["partition_index"]) for one in topic["partitions"]]
+    ends = admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))
+    return any(end.offset > 0 for end in ends.values())
+
+
+def _wanted(copies: int) -> dict[str, str]:
+    return _FOR_EVER | _STAMPED | {"min.insync.replicas": str(min(copies, _IN_SYNC))}
+
+
+def _create(admin: KafkaAdminClient, settings: KafkaSettings, missing: list[str], found: _Cluster) -> None:
+    counts = {len(topic["partitions"]) for topic in found.topics.values()}
+    partitions = settings.partitions or (counts.pop() if counts else DEFAULT_PARTITIONS)
+    copies = settings.replication or (_copies(found) if found.topics else _least(found.brokers))
+    if found.brokers < copies:
+        raise TopicMismatch(
+            f"{copies} copies of each partition are asked for (PULSA_KAFKA_REPLICATION), and"
+            f" {found.brokers} of the brokers are alive"
+        )
+    new = {"num_partitions": partitions, "replication_factor": copies, "configs": _wanted(copies)}
     try:
         admin.create_topics(dict.fromkeys(missing, new), wait_for_metadata=True)
     except TopicAlreadyExistsError:  # another writer started at the same moment
         admin.wait_for_topics(missing)
 
 
-def _check(
-    admin: KafkaAdminClient, settings: KafkaSettings, found: dict[str, dict[str, Any]], brokers: int
-) -> None:
-    counts = {name: len(topic["partitions"]) for name, topic in found.items()}
+def _least(brokers: int) -> int:
+    """The copies that a partition has at least where nothing is asked for."""
+    return 1 if brokers == 1 else REPLICAS
+
+
+def _copies(found: _Cluster) -> int:
+    return max(len(one["replica_nodes"]) for topic in found.topics.values() for one in topic["partitions"])
+
+
+def _check(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster) -> None:
+    counts = {name: len(topic["partitions"]) for name, topic in found.topics.items()}
     expected = settings.partitions or counts[settings.events]
     for name, count in counts.items():
         if count != expected:
             raise TopicMismatch(f"topic {name} has {count} partitions; this log has {expected}")
-    wanted = _wanted(brokers)
+    _check_copies(settings, found)
+    copies = _copies(found)
+    wanted = _wanted(copies)
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(wanted)) for name in counts]
     described = admin.describe_configs(resources, config_filter="all")["topic"]
     for name in counts:
         for key, value in wanted.items():
             actual = described[name][key]["value"]
-            enough = key == "min.insync.replicas" and int(actual) >= int(value)
+            enough = key == "min.insync.replicas" and int(value) <= int(actual) <= copies
             if actual != value and not enough:
                 raise TopicMismatch(f"topic {name} has {key}={actual}; this log needs {key}={value}")
+
+
+def _check_copies(settings: KafkaSettings, found: _Cluster) -> None:
+    """Raises TopicMismatch where a partition has other copies than are asked for, or fewer than there should be."""
+    asked, least = settings.replication, _least(found.brokers)
+    for name, topic in found.topics.items():
+        for one in topic["partitions"]:
+            copies = len(one["replica_nodes"])
+            if copies != (asked or max(copies, least)):
+                raise TopicMismatch(
+                    f"topic {name} has {copies} copies of partition {one['partition_index']};"
+                    f" PULSA_KAFKA_REPLICATION asks for {asked or least}"
+                )
