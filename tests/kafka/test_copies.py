@@ -58,7 +58,7 @@ def brokers(tmp_path: Path) -> Iterator[list[LocalKafka]]:
 
 def await_brokers(admin: KafkaAdminClient, count: int) -> None:
     deadline = time.monotonic() + PATIENCE
-    while len(admin.describe_cluster()["brokers"]) != count:
+    while sum(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"]) != count:
         assert time.monotonic() < deadline
 
 

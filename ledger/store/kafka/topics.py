@@ -100,7 +100,8 @@ def _looked(admin: KafkaAdminClient, settings: KafkaSettings) -> _Cluster:
     topics = {
         topic["name"]: topic for topic in admin.describe_topics(_names(settings)) if topic["error_code"] == 0
     }
-    return _Cluster(str(cluster["cluster_id"]), len(cluster["brokers"]), topics)
+    alive = sum(not broker.get("is_fenced", False) for broker in cluster["brokers"])
+    return _Cluster(str(cluster["cluster_id"]), alive, topics)
 
 
 def _must_be_there(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster, what: str) -> None:
