@@ -78,7 +78,7 @@ class Ledger(Application[str]):
     def _recall(self) -> None:
         """Reads what the whole partition has in common: its head, what is closed, and the terms published."""
         self._lines.forget()
-        self._ordinal = self.ledger_recorder.max_notification_id() or 0
+        self._ordinal = self.ledger_recorder.recall()
         self._log_version, self.closed_through = 0, -NEVER
         for event in self.events.get(self.subject, desc=True, limit=1):
             self._log_version = event.originator_version

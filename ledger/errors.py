@@ -246,6 +246,12 @@ class LogLocked(LedgerError):
     code = "log-locked"
 
 
+class LogLinked(LedgerError):
+    """The log's file has several names (hard links): each would be another log."""
+
+    code = "log-linked"
+
+
 class LogMissing(LedgerError):
     """There is no log at this place."""
 
@@ -301,7 +307,7 @@ class RegistryRefused(LedgerError):
 
 
 class WriterFenced(LedgerError):
-    """Another writer has taken over this partition; nothing of what was under way was recorded."""
+    """Another writer has taken over the log, or this partition of it; nothing of what was under way was recorded."""
 
     code = "writer-fenced"
 

@@ -129,8 +129,11 @@ class LedgerRecorder(Protocol):
         are commands for other partitions.
         """
 
-    def max_notification_id(self) -> int | None:
-        """The ordinal of the last event; None or 0 in an empty log."""
+    def recall(self) -> int:
+        """The ordinal of the last event. What is written next is written only if the log still ends there.
+
+        Raises LogDamaged where its end is not the one that was sealed; `insert_events` raises WriterFenced.
+        """
 
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""

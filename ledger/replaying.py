@@ -23,7 +23,8 @@ from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import NOT_JOURNALED, LedgerError, LogDamaged, QueryRefused, TermsMissing
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.outcomes import ACCEPTED
-from ledger.store.reading import SqliteReader, SqliteSnapshot, intelligible
+from ledger.store.layout import intelligible
+from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.sqlite import Factory
 from projections.partitions import PartitionOf
 from projections.queries import BeforeTheLog

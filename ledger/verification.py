@@ -27,9 +27,10 @@ from ledger.findings import Finding, Report
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.seals import Seals
 from ledger.store.codec import Codec, instant_and_content
-from ledger.store.layout import check_format, fold_digest
-from ledger.store.reading import PARTITION, connect, intelligible
+from ledger.store.layout import check_format, fold_digest, intelligible
+from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
+from ledger.store.snapshots import sealed
 
 Progress = Callable[[int, int], None]
 """Is told how many events are done, of how many."""
@@ -378,5 +379,7 @@ class _Verification:
         if event.account != line.msisdn:
             current = line.account
             folded = current if current and current.id == event.account else line.former[event.account]
-        if topic != f"snapshot/{type(folded).__name__}" or state != msgspec.msgpack.encode(folded):
+        if topic != f"snapshot/{type(folded).__name__}" or state != sealed(
+            topic, msgspec.msgpack.encode(folded)
+        ):
             yield "its snapshot is not what the events add up to"

@@ -12,9 +12,9 @@ from typing import ClassVar, NamedTuple, cast
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged, LogMissing
-from ledger.store.layout import check_format, reported
+from ledger.store.layout import check_format, intelligible, reported
 from ledger.store.lock import WriterLock
-from ledger.store.reading import PARTITION, connect, intelligible
+from ledger.store.reading import PARTITION, connect
 
 Progress = Callable[[int, int], None]
 """Is told how many pages are copied, of how many."""
@@ -72,7 +72,7 @@ def restore(
     `check` may look at the copy more closely, and raise a LedgerError, before it is put in place. Raises LogLocked
     while a writer writes, FileExists where a log is there and `overwrite` is not said, and like `backup`.
     """
-    source, log = Path(source), Path(log)
+    source, log = Path(source), Path(log).resolve()
     with reported(str(source)):
         if not source.is_file():
             raise LogMissing(f"{source}: there is no backup here")

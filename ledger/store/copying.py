@@ -18,8 +18,8 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
-from ledger.store.layout import check_format
-from ledger.store.reading import connect, intelligible
+from ledger.store.layout import check_format, intelligible
+from ledger.store.reading import connect
 from ledger.store.schemas import RecordSchema
 from ledger.store.sqlite import Factory, Recorder
 

@@ -143,9 +143,30 @@ def reported(path: str) -> Iterator[None]:
         raise kind(f"{path}: {error}") from error
 
 
+@contextmanager
+def intelligible(path: str) -> Iterator[None]:
+    """Like `reported`, for statements that every sound log answers."""
+    with reported(path):
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise LogDamaged(f"{path}: {error}") from error
+        except (sqlite3.OperationalError, library.OperationalError) as error:
+            cause = _sqlite_error(error)
+            name = getattr(cause, "sqlite_errorname", "SQLITE_ERROR")  # text that is no UTF-8 has none
+            if isinstance(cause, sqlite3.OperationalError) and name == "SQLITE_ERROR":
+                raise LogDamaged(f"{path}: {cause}") from error
+            raise
+
+
 def _sqlite_name(error: BaseException) -> str:
-    """SQLite's own name of an error, which the library wraps in one of its own."""
+    """SQLite's own name of an error."""
+    return str(getattr(_sqlite_error(error), "sqlite_errorname", ""))
+
+
+def _sqlite_error(error: BaseException) -> sqlite3.Error | None:
+    """What SQLite said, which the library wraps in an error of its own."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, sqlite3.Error):
         cause = cause.__cause__
-    return str(getattr(cause, "sqlite_errorname", ""))
+    return cause

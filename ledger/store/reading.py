@@ -37,7 +37,7 @@ from ledger.errors import (
 )
 from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
-from ledger.store.layout import check_format, reported
+from ledger.store.layout import check_format, intelligible
 from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema, load
 
@@ -79,20 +79,6 @@ class Decided(NamedTuple):
     events: tuple[EventReference, ...]
 
 
-@contextmanager
-def intelligible(path: str) -> Iterator[None]:
-    """Like `reported`, for statements that every sound log answers."""
-    with reported(path):
-        try:
-            yield
-        except UnicodeDecodeError as error:
-            raise LogDamaged(f"{path}: {error}") from error
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
-                raise LogDamaged(f"{path}: {error}") from error
-            raise
-
-
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection that can only read, and whether it takes the file to be at rest.
 
@@ -129,7 +115,7 @@ def _opened(uri: str) -> sqlite3.Connection:
 
 
 def _written_ahead(path: Path) -> bool:
-    ahead = Path(f"{path}-wal")
+    ahead = Path(f"{path.resolve()}-wal")
     return ahead.exists() and ahead.stat().st_size > 0
 
 

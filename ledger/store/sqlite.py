@@ -6,26 +6,40 @@ are written in one transaction. One process writes; any number read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import eventsourcing.sqlite as library
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
+from ledger.errors import LedgerError, WriterFenced
 from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
-from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.outcomes import ACCEPTED, REFUSED, Outcome
+from ledger.store.checked import (
+    ENTRY_COLUMNS,
+    End,
+    end_of,
+    in_one_chain,
+    last_seal,
+    must_follow,
+    references,
+)
 from ledger.store.codec import Codec
-from ledger.store.layout import CREATE, PRAGMAS, prepare, reported
+from ledger.store.connections import Datastore
+from ledger.store.layout import CREATE, intelligible, prepare, reported
 from ledger.store.lock import WriterLock
 from ledger.store.recent import recorded_last
 from ledger.store.schemas import KINDS, RecordSchema, load
+from ledger.store.snapshots import Snapshots, sealed
 
 _REMEMBERED_DIGESTS = 200_000
 _KEYS_AT_ONCE = 100
+_BEFORE, _LAST = -1, 2**62
+"""Versions and ordinals between which everything is."""
 
 
 @cache
@@ -33,28 +47,9 @@ def _answered_among(count: int) -> str:
     """The statement that finds what was answered to so many (subject, command_id)."""
     keys = ",".join(["(?,?)"] * count)
     return (
-        "SELECT subject, command_id, command_digest, at, code, message, ordinal, first_event, event_count"  # noqa: S608 - question marks only
+        f"SELECT {ENTRY_COLUMNS}, chain, entry"  # noqa: S608 - columns, and question marks only
         f" FROM (VALUES {keys}) AS wanted JOIN journal ON subject=column1 AND command_id=column2"
     )
-
-
-class Pool(library.SQLiteConnectionPool):
-    """Connections with the settings that a book of record needs."""
-
-    def _create_connection(self) -> library.SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(pragma)
-        return connection
-
-
-class Datastore(library.SQLiteDatastore):
-    """The library's datastore on such connections."""
-
-    def __init__(self, db_name: str, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
-        super().__init__(db_name, **kwargs)
-        self.pool = Pool(db_name=db_name, lock_timeout=kwargs.get("lock_timeout"))
 
 
 class Recorder(library.SQLiteApplicationRecorder):
@@ -62,9 +57,14 @@ class Recorder(library.SQLiteApplicationRecorder):
 
     partition = 0
     awaits_answers = False
+    overtaken: type[LedgerError] = WriterFenced
+    """What it is where another has written to the file."""
 
     def __init__(self, datastore: library.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
+        self.guard: Callable[[], None] = lambda: None
+        """Raises where the file is no longer this writer's."""
+        self._end: End | None = None
         self.insert_events_statement = f"INSERT INTO {events_table_name} VALUES (?,?,?,?,?,?)"  # noqa: S608
         self._digests: dict[str, tuple[int, bytes]] = {}
 
@@ -88,11 +88,14 @@ class Recorder(library.SQLiteApplicationRecorder):
     ) -> Sequence[int] | None:
         """Writes events, journal and what is derived in one transaction.
 
-        Returns the events' ordinals. Raises the library's IntegrityError where a version is there already, and
-        LogFull or LogUnreadable where the file cannot be written.
+        Returns the events' ordinals. Raises the library's IntegrityError where a version is there already, WriterFenced
+        where the log no longer ends where it did when it was recalled or written to last, and LogFull or LogUnreadable
+        where the file cannot be written.
         """
         fresh: dict[str, tuple[int, bytes]] = {}
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+            self._must_be_at_its_end(cursor)
+            end = self._end
             first = self._next_ordinal(cursor)
             rows = list(self._rows(cursor, first, stored_events, fresh))
             self._send(rows, journal, heads, **others)
@@ -109,12 +112,30 @@ class Recorder(library.SQLiteApplicationRecorder):
             if claims:
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
             if rows or journal:
-                self._seal(cursor, [row[5] for row in rows], journal)
+                end = self._seal(cursor, [row[5] for row in rows], journal)
             self._settle(cursor)
+        if self._end is not None:
+            self._end = end
         if len(self._digests) > _REMEMBERED_DIGESTS:
             self._digests.clear()
         self._digests.update(fresh)
         return list(range(first, first + len(rows)))
+
+    def recall(self) -> int:
+        """From here on nothing is written unless the log still ends where it does now, or where this has written last.
+
+        Returns the ordinal of the last event. Raises LogDamaged where the end is not the one that was sealed.
+        """
+        self._digests.clear()
+        with self._reading() as cursor:
+            self._end = end_of(cursor, self.datastore.pool.db_name)
+        return self._end.events
+
+    def _must_be_at_its_end(self, cursor: library.SQLiteCursor) -> None:
+        self.guard()
+        if self._end is not None and last_seal(cursor) != self._end:
+            message = "something was written that this writer did not write; it wrote nothing of its own"
+            raise self.overtaken(f"{self.datastore.pool.db_name}: {message}")
 
     def _send(
         self,
@@ -157,25 +178,59 @@ class Recorder(library.SQLiteApplicationRecorder):
         known = fresh.get(name) or self._digests.get(name)
         if known is not None and known[0] == version - 1:
             return known[1]
+        return self._stored_digest(cursor, name, version - 1)
+
+    def _stored_digest(self, cursor: library.SQLiteCursor, name: str, version: int) -> bytes:
         cursor.execute(
             f"SELECT digest FROM {self.events_table_name}"  # noqa: S608 - the table's own name
             " WHERE originator_id=? AND originator_version=?",
-            (name, version - 1),
+            (name, version),
         )
         row = cursor.fetchone()
-        return bytes(row[0]) if row is not None else NO_CHAIN
+        return row[0] if row is not None else NO_CHAIN
 
     def _seal(
         self, cursor: library.SQLiteCursor, digests: Sequence[bytes], journal: Sequence[JournalEntry]
-    ) -> None:
-        cursor.execute("SELECT events, entries, digest FROM seals ORDER BY seal DESC LIMIT 1")
-        row = cursor.fetchone()
-        events, entries, before = (0, 0, NO_CHAIN) if row is None else row
-        seal = seal_digest(before, digests, [entry.chain for entry in journal])
-        cursor.execute(
-            "INSERT INTO seals(events, entries, digest) VALUES (?,?,?)",
-            (events + len(digests), entries + len(journal), seal),
-        )
+    ) -> End:
+        last = last_seal(cursor)
+        seal = seal_digest(last.digest, digests, [entry.chain for entry in journal])
+        end = End(last.seal + 1, last.events + len(digests), last.entries + len(journal), seal)
+        cursor.execute("INSERT INTO seals VALUES (?,?,?,?)", end)
+        return end
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """An account's events. Raises LogDamaged where their chain does not hold."""
+        name = originator_id.hex if isinstance(originator_id, UUID) else originator_id
+        place = self.datastore.pool.db_name
+        order = "DESC" if desc else "ASC"
+        with self._reading() as cursor:
+            cursor.execute(
+                "SELECT originator_version, topic, state, digest"  # noqa: S608 - the table's own name
+                f" FROM {self.events_table_name} WHERE originator_id=?"
+                " AND originator_version>? AND originator_version<=?"
+                f" ORDER BY originator_version {order} LIMIT ?",
+                (
+                    name,
+                    _BEFORE if gt is None else gt,
+                    _LAST if lte is None else lte,
+                    -1 if limit is None else limit,
+                ),
+            )
+            found = [tuple(row) for row in cursor.fetchall()]
+            if not found:
+                return []
+            rows = found[::-1] if desc else found
+            last = in_one_chain(place, name, self._stored_digest(cursor, name, rows[0][0] - 1), rows)
+        self._digests[name] = (rows[-1][0], last)
+        return [StoredEvent(originator_id, *row[:3]) for row in found]
 
     def select_notifications(
         self,
@@ -193,7 +248,7 @@ class Recorder(library.SQLiteApplicationRecorder):
             f"SELECT ordinal, originator_id, originator_version, topic, state FROM {self.events_table_name}"  # noqa: S608
             f" WHERE ordinal>=? AND ordinal<=?{wanted} ORDER BY ordinal LIMIT ?"
         )
-        last = 2**62 if stop is None else stop
+        last = _LAST if stop is None else stop
         with self._reading() as cursor:
             cursor.execute(statement, (first, last, *topics, limit))
             return [
@@ -212,25 +267,18 @@ class Recorder(library.SQLiteApplicationRecorder):
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
         found: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
-        left = iter(keys)
+        left, place = iter(keys), self.datastore.pool.db_name
         with self._reading() as cursor:
             while some := tuple(islice(left, _KEYS_AT_ONCE)):
                 cursor.execute(_answered_among(len(some)), tuple(chain.from_iterable(some)))
-                for subject, id_, digest, at, code, message, ordinal, first, count in cursor.fetchall():
+                for *row, chain_, entry in cursor.fetchall():
+                    must_follow(cursor, place, entry, row, chain_)
+                    subject, id_, _, digest, _, at, code, message, ordinal, first, count = row
                     status = ACCEPTED if code is None else REFUSED
-                    events = self._references(cursor, first, count)
+                    events = references(cursor, place, first, count)
                     outcome = Outcome(id_, status, code, message, events, self.partition, ordinal, at)
                     found[subject, id_] = (digest, outcome)
         return found
-
-    def _references(self, cursor: library.SQLiteCursor, first: int, count: int) -> tuple[EventReference, ...]:
-        if not count:
-            return ()
-        cursor.execute(
-            "SELECT topic, originator_id, originator_version FROM stored_events WHERE ordinal>=? AND ordinal<?",
-            (first, first + count),
-        )
-        return tuple(EventReference(*row) for row in cursor.fetchall())
 
     def chain_of(self, subject: str) -> bytes:
         """The last digest of a subject's journal."""
@@ -289,13 +337,13 @@ class Recorder(library.SQLiteApplicationRecorder):
             cursor.execute("INSERT OR IGNORE INTO meta VALUES ('clock', ?)", (mode,))
 
     def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
-        """Keeps snapshots, and forgets older ones of the same accounts."""
+        """Keeps snapshots, each with a digest of its own, and forgets older ones of the same accounts."""
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
-            for stored in stored_events:
-                cursor.execute("DELETE FROM stored_snapshots WHERE originator_id=?", (stored.originator_id,))
+            for one in stored_events:
+                cursor.execute("DELETE FROM stored_snapshots WHERE originator_id=?", (one.originator_id,))
                 cursor.execute(
                     "INSERT INTO stored_snapshots VALUES (?,?,?,?)",
-                    (stored.originator_id, stored.originator_version, stored.topic, stored.state),
+                    (one.originator_id, one.originator_version, one.topic, sealed(one.topic, one.state)),
                 )
 
     def _value(self, statement: str, parameters: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a column
@@ -306,8 +354,13 @@ class Recorder(library.SQLiteApplicationRecorder):
 
     @contextmanager
     def _reading(self) -> Iterator[library.SQLiteCursor]:
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=False) as cursor:
+        with intelligible(self.datastore.pool.db_name), self.datastore.transaction(commit=False) as cursor:
             yield cursor
+
+    def max_notification_id(self) -> int:
+        """The ordinal of the last event."""
+        with intelligible(self.datastore.pool.db_name):
+            return super().max_notification_id()
 
 
 class Factory(library.SQLiteFactory):
@@ -318,6 +371,7 @@ class Factory(library.SQLiteFactory):
 
     WRITER_LOCK = "WRITER_LOCK"
 
+    aggregate_recorder_class = Snapshots
     application_recorder_class = Recorder
 
     def __init__(self, env: Any) -> None:  # noqa: ANN401 - the library's mapping or Environment
@@ -339,6 +393,14 @@ class Factory(library.SQLiteFactory):
         except BaseException:
             self.close()
             raise
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """The recorder of the log, which is laid out where there is none."""
+        recorder = super().application_recorder()
+        if self.lock is not None:
+            self.lock.take_file()  # which may be there only now
+            cast("Recorder", recorder).guard = self.lock.must_hold
+        return recorder
 
     def close(self) -> None:
         """Closes the file and gives up the lock."""

@@ -23,8 +23,8 @@ from eventsourcing.utils import Environment
 
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.factory import Factory
-from ledger.store.kafka.mirror import Snapshots
 from ledger.store.kafka.recorder import KafkaRecorder
+from ledger.store.snapshots import Snapshots
 from tests.servers import KafkaServers
 
 PARTITIONS = 16

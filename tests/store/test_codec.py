@@ -30,6 +30,7 @@ from ledger.store.encoding import Encode, encoder
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 from tests.given import NUMBER, Story, at, event, rupiah
 from tests.often import often
+from tests.rechained import rechain
 
 CODEC = Codec()
 FEW = often(25)
@@ -305,6 +306,7 @@ def rewrite(story: Story, topic: str, *, keep_schema: bool) -> bytes:
             row = (other.fingerprint, other.name, other.text)
             connection.execute("INSERT INTO schemas VALUES (?,?,?)", row)
         connection.commit()
+    rechain(story.path)
     return other.fingerprint
 
 

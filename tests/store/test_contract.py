@@ -16,7 +16,7 @@ from eventsourcing.persistence import (
     ProcessRecorder,
     TrackingRecorder,
 )
-from eventsourcing.sqlite import SQLiteAggregateRecorder, SQLiteProcessRecorder, SQLiteTrackingRecorder
+from eventsourcing.sqlite import SQLiteProcessRecorder, SQLiteTrackingRecorder
 from eventsourcing.tests.persistence import (
     AggregateRecorderTestCase,
     ApplicationRecorderTestCase,
@@ -25,6 +25,7 @@ from eventsourcing.tests.persistence import (
 )
 from eventsourcing.utils import Environment
 
+from ledger.store.snapshots import Snapshots
 from ledger.store.sqlite import Factory, Recorder
 
 
@@ -85,7 +86,7 @@ class TestNotificationIds(OnAFile, NonInterleavingNotificationIDsBaseCase):
 
 
 class TestSnapshots(OnAFile, AggregateRecorderTestCase):
-    """Snapshots are kept by the library's own recorder, in the log's file."""
+    """Snapshots are kept in the log's file."""
 
     def create_recorder(self) -> Any:
         factory = self.create_factory()
@@ -106,7 +107,7 @@ class TestFactory(OnAFile, InfrastructureFactoryTestCase[Factory]):
         return Factory
 
     def expected_aggregate_recorder_class(self) -> type[AggregateRecorder]:
-        return SQLiteAggregateRecorder
+        return Snapshots
 
     def expected_application_recorder_class(self) -> type[ApplicationRecorder]:
         return Recorder

@@ -11,10 +11,10 @@ from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
 from ledger.store.kafka.follower import Follower
-from ledger.store.kafka.mirror import Snapshots
 from ledger.store.kafka.recorder import KafkaRecorder
 from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.topics import Place
+from ledger.store.snapshots import Snapshots
 
 
 class Factory(InfrastructureFactory[Any]):

@@ -8,28 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from uuid import UUID
 
 import eventsourcing.sqlite as library
-from eventsourcing.persistence import StoredEvent
 
 from ledger.domain.events import EVENT_TYPES
 from ledger.errors import LogDamaged, LogFormatUnknown, LogMismatch, LogUnreadable, TopicMismatch
-from ledger.journal import NO_CHAIN, JournalEntry, event_digest
+from ledger.journal import JournalEntry, event_digest
 from ledger.store.codec import Codec
+from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Row
 from ledger.store.kafka.topics import Place
 from ledger.store.layout import reported
 from ledger.store.schemas import RecordSchema
-from ledger.store.sqlite import Datastore, Pool, Recorder
+from ledger.store.sqlite import Recorder
 
 UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
 """What is wrong with a mirror that is to be made again."""
-_DIGEST_BYTES = 32
 _CREATED = "ledger.log.LogCreated"
 
 
@@ -69,7 +66,10 @@ class Arrived(NamedTuple):
 
 
 class Mirror(Recorder):
-    """A recorder over a mirror, which checks what it loads."""
+    """A recorder over a mirror."""
+
+    overtaken = LogDamaged
+    """Whoever else has written to it, it is no use any more: only the broker can tell who is fenced."""
 
     def __init__(self, datastore: library.SQLiteDatastore, partition: int) -> None:
         super().__init__(datastore)
@@ -199,83 +199,11 @@ class Mirror(Recorder):
             rows = [(schema.fingerprint, schema.name, schema.text) for schema in foreign]
             cursor.executemany("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", rows)
 
-    # --- loading, checked ---------------------------------------------------------------------------------------------
-
-    def select_events(
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        """An account's events. Raises LogDamaged where their chain does not hold."""
-        if desc or limit is not None:
-            with reported(self.datastore.pool.db_name):
-                return super().select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
-        name = originator_id.hex if isinstance(originator_id, UUID) else originator_id
-        with self._reading() as cursor:
-            cursor.execute(
-                "SELECT originator_version, topic, state, digest FROM stored_events"
-                " WHERE originator_id=? AND originator_version>=? AND originator_version<=?"
-                " ORDER BY originator_version",
-                (name, -1 if gt is None else gt, 2**62 if lte is None else lte),
-            )
-            rows = cursor.fetchall()
-        before = NO_CHAIN
-        found = []
-        for version, topic, state, digest in rows:
-            if gt is None or version > gt:
-                if event_digest(before, topic, state) != digest:
-                    message = f"{self.datastore.pool.db_name}: {name}/{version} is not what its digest names"
-                    raise LogDamaged(message)
-                found.append(StoredEvent(originator_id, version, topic, state))
-            before = bytes(digest)
-        return found
-
-    def max_notification_id(self) -> int:
-        """The ordinal of the last event."""
-        with reported(self.datastore.pool.db_name):
-            return super().max_notification_id()
-
-    def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
-        """Keeps snapshots, each with a digest of its own."""
-        super().snapshot(
-            [
-                StoredEvent(
-                    s.originator_id, s.originator_version, s.topic, _sealed(s.topic, s.state) + s.state
-                )
-                for s in stored_events
-            ]
-        )
-
 
 _M = TypeVar("_M", bound=Mirror)
 
-
-class Snapshots(library.SQLiteAggregateRecorder):
-    """The snapshots of a mirror, checked as they are loaded."""
-
-    def select_events(self, originator_id: UUID | str, **wanted: Any) -> Sequence[StoredEvent]:  # noqa: ANN401
-        """An account's snapshots. Raises LogDamaged where one is not what was kept."""
-        with reported(self.datastore.pool.db_name):
-            kept = super().select_events(originator_id, **wanted)
-        found = []
-        for stored in kept:
-            state = stored.state[_DIGEST_BYTES:]
-            if stored.state[:_DIGEST_BYTES] != _sealed(stored.topic, state):
-                raise LogDamaged(f"{self.datastore.pool.db_name}: the snapshot of {originator_id} is damaged")
-            found.append(StoredEvent(stored.originator_id, stored.originator_version, stored.topic, state))
-        return found
-
-
 _SAID = {"cluster": "the cluster", "events_topic": "the events' topic", "replies_topic": "the replies' topic"}
 _PROGRESS = ("next_event", "next_reply", "next_command", "last_event")
-
-
-def _sealed(topic: str, state: bytes) -> bytes:
-    return sha256(topic.encode() + state).digest()
 
 
 def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:

@@ -1,0 +1,108 @@
+"""Whether what a file holds is what its digests name: damage is noticed where it is read, not by `verify` alone.
+
+This finds damage, not fraud: whoever can change the file can make the digests anew too. Against that stands the last
+seal, noted down elsewhere.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+
+from ledger.errors import LogDamaged
+from ledger.journal import NO_CHAIN
+from ledger.store.encoding import LONGS, TEXTS
+from ledger.store.schemas import FINGERPRINT_BYTES
+
+EVENT_COLUMNS = "ordinal, originator_id, originator_version, topic, state, digest"
+"""The columns of an event's row, in the order in which it is checked."""
+
+EventRow = tuple[int, str, int, str, bytes, bytes]
+
+_REMEMBERED = 200_000
+"""Accounts whose last digest is remembered while a log is read in its order; of others it is looked up."""
+
+_UNLIKE = "is not what its digest names"
+
+
+class Chains:
+    """The chains of a log's events, checked as these are read; `place` is the file, and `partition` its number."""
+
+    def __init__(self, connection: sqlite3.Connection, place: str, partition: int) -> None:
+        self._connection = connection
+        self._place = place
+        self._partition = partition
+
+    def in_order_of_the_log(self, rows: Iterable[EventRow]) -> Iterator[EventRow]:
+        """Events in the log's order, from whichever on. Raises LogDamaged at one that does not follow."""
+        known: dict[str, bytes] = {}
+        for row in rows:
+            ordinal, id_, version, topic, state, digest = row
+            try:
+                before = known.get(id_)
+                if before is None:
+                    before = self._before(id_, version)
+                    if len(known) >= _REMEMBERED:
+                        known.clear()
+                sound = sha256(before + topic.encode() + state).digest() == digest
+                if sound and version == 1:
+                    sound = names(state, id_, version)
+            except (TypeError, ValueError, AttributeError):  # a value of another kind
+                sound = False
+            if not sound:
+                raise self.damaged(ordinal)
+            known[id_] = digest
+            yield row
+
+    def of_one(self, rows: Iterable[EventRow]) -> Iterator[EventRow]:
+        """All events of one subject, in order. Raises LogDamaged at one that does not follow."""
+        before = NO_CHAIN
+        for version, row in enumerate(rows, 1):
+            if row[2] != version or not follows(before, row):
+                raise self.damaged(row[0])
+            before = row[5]
+            yield row
+
+    def alone(self, rows: Iterable[EventRow]) -> Iterator[EventRow]:
+        """Single events, in any order. Raises LogDamaged at one that does not follow."""
+        for row in rows:
+            try:
+                before = self._before(row[1], row[2])
+            except (TypeError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
+                before = b""
+            if not follows(before, row):
+                raise self.damaged(row[0])
+            yield row
+
+    def damaged(self, ordinal: object) -> LogDamaged:
+        """What is said of an event."""
+        return LogDamaged(f"{self._place}: the event at {self._partition}:{ordinal} {_UNLIKE}")
+
+    def _before(self, id_: str, version: int) -> bytes:
+        """The digest of the event before; nothing where it is missing."""
+        if version == 1:
+            return NO_CHAIN
+        found = self._connection.execute(
+            "SELECT digest FROM stored_events WHERE originator_id=? AND originator_version=?",
+            (id_, version - 1),
+        ).fetchone()
+        return b"" if found is None else found[0]
+
+
+def follows(before: bytes, row: EventRow) -> bool:
+    """Whether an event's digest is that of its content after a digest, and its content that of its subject."""
+    _, id_, version, topic, state, digest = row
+    try:
+        return sha256(before + topic.encode() + state).digest() == digest and names(state, id_, version)
+    except (TypeError, ValueError, AttributeError):  # a value of another kind
+        return False
+
+
+def names(state: bytes, id_: str, version: int) -> bool:
+    """Whether an event says that it is that one: every record begins with its subject and its version."""
+    return state.startswith(TEXTS[id_] + LONGS[version], FINGERPRINT_BYTES)
+
+
+Check = Callable[[Iterable[EventRow]], Iterator[EventRow]]
+"""A way to check events as they are read."""

@@ -1,0 +1,119 @@
+"""What a writer reads of its log before it decides on it: each row is held against the digests that name it.
+
+Raises LogDamaged, which says where; `place` is the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from eventsourcing.sqlite import SQLiteCursor
+
+from ledger.errors import LogDamaged
+from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
+from ledger.outcomes import EventReference
+from ledger.store.chains import follows
+
+ENTRY_COLUMNS = (
+    "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count"
+)
+"""The columns of a journal row that its digest is made of, in their order."""
+
+
+class End(NamedTuple):
+    """The end of a log, by its last seal: how many events and journal entries it has, and the digest over them all."""
+
+    seal: int = 0
+    events: int = 0
+    entries: int = 0
+    digest: bytes = NO_CHAIN
+
+
+_LAST_SEALS = "SELECT seal, events, entries, digest FROM seals ORDER BY seal DESC LIMIT ?"
+
+
+def last_seal(cursor: SQLiteCursor) -> End:
+    """The end as the last seal says it is."""
+    cursor.execute(_LAST_SEALS, (1,))
+    row = cursor.fetchone()
+    return End() if row is None else End(*row)
+
+
+def end_of(cursor: SQLiteCursor, place: str) -> End:
+    """The end of a log; its last seal is that of what the last transaction wrote, and nothing stands beyond it."""
+    cursor.execute(_LAST_SEALS, (2,))
+    last, before = [*(End(*row) for row in cursor.fetchall()), End(), End()][:2]
+    cursor.execute(
+        "SELECT ifnull(max(ordinal), 0), (SELECT ifnull(max(entry), 0) FROM journal) FROM stored_events"
+    )
+    if tuple(cursor.fetchone()) != (last.events, last.entries):
+        raise LogDamaged(f"{place}: its end is not the one that was sealed")
+    if last.seal:
+        cursor.execute(
+            "SELECT digest FROM stored_events WHERE ordinal>? AND ordinal<=? ORDER BY ordinal",
+            (before.events, last.events),
+        )
+        events = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            "SELECT chain FROM journal WHERE entry>? AND entry<=? ORDER BY entry",
+            (before.entries, last.entries),
+        )
+        entries = [row[0] for row in cursor.fetchall()]
+        try:
+            sound = seal_digest(before.digest, events, entries) == last.digest
+        except TypeError:  # a value of another kind
+            sound = False
+        if not sound:
+            raise LogDamaged(f"{place}: seal {last.seal} is not that of what was written last")
+    return last
+
+
+def in_one_chain(
+    place: str, name: str, before: bytes, rows: Sequence[tuple[int, str, bytes, bytes]]
+) -> bytes:
+    """The last digest of events (version, type, state, digest) that follow one another from a digest on."""
+    following = rows[0][0] if rows else 0
+    for version, topic, state, digest in rows:
+        try:
+            sound = version == following and event_digest(before, topic, state) == digest
+        except (TypeError, AttributeError):  # a value of another kind
+            sound = False
+        if not sound:
+            raise LogDamaged(f"{place}: {name}/{version} is not what its digest names")
+        before = digest
+        following += 1
+    return before
+
+
+def must_follow(cursor: SQLiteCursor, place: str, entry: int, row: Sequence[Any], chain: bytes) -> None:
+    """Raises LogDamaged unless a journal entry (`ENTRY_COLUMNS`) is what its digest names."""
+    cursor.execute(
+        "SELECT chain FROM journal WHERE subject=? AND entry<? ORDER BY entry DESC LIMIT 1", (row[0], entry)
+    )
+    found = cursor.fetchone()
+    try:
+        sound = journal_digest(NO_CHAIN if found is None else found[0], row) == chain
+    except TypeError:  # a value of another kind
+        sound = False
+    if not sound:
+        raise LogDamaged(f"{place}: the journal's entry {entry} is not what its digest names")
+
+
+def references(cursor: SQLiteCursor, place: str, first: int, count: int) -> tuple[EventReference, ...]:
+    """The events from an ordinal on that a journal entry names as its own."""
+    if not count:
+        return ()
+    cursor.execute(
+        "SELECT e.ordinal, e.originator_id, e.originator_version, e.topic, e.state, e.digest, b.digest"
+        " FROM stored_events AS e LEFT JOIN stored_events AS b ON b.originator_id=e.originator_id"
+        " AND b.originator_version=e.originator_version-1 WHERE e.ordinal>=? AND e.ordinal<? ORDER BY e.ordinal",
+        (first, first + count),
+    )
+    found = [tuple(row) for row in cursor.fetchall()]
+    for expected, row in enumerate(found, first):
+        if row[0] != expected or not follows(row[6] or NO_CHAIN, row[:6]):
+            raise LogDamaged(f"{place}: the event at ordinal {expected} is not what its digest names")
+    if len(found) != count:
+        raise LogDamaged(f"{place}: the event at ordinal {first + len(found)} is missing")
+    return tuple([EventReference(row[3], row[1], row[2]) for row in found])

@@ -1,0 +1,50 @@
+"""Connections to a log's file, with the settings that a book of record needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import eventsourcing.sqlite as library
+
+from ledger.store.layout import PRAGMAS
+
+
+class Transaction(library.SQLiteTransaction):
+    """One that writes has the file to itself from its first statement on: what it reads stays so until it is done."""
+
+    def __enter__(self) -> library.SQLiteCursor:
+        """Begins it."""
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
+        return cursor
+
+
+class Connection(library.SQLiteConnection):
+    """A connection with such transactions."""
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[library.SQLiteCursor]:
+        """A transaction, and a cursor in it."""
+        with Transaction(self, commit=commit) as cursor, cursor:
+            yield cursor
+
+
+class Pool(library.SQLiteConnectionPool):
+    """Such connections, as many as are needed."""
+
+    def _create_connection(self) -> library.SQLiteConnection:
+        made = super()._create_connection()
+        cursor = made.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(pragma)
+        return Connection(made._sqlite_conn, self.max_age)  # noqa: SLF001 - to put ours around it
+
+
+class Datastore(library.SQLiteDatastore):
+    """The library's datastore on such connections."""
+
+    def __init__(self, db_name: str, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(db_name, **kwargs)
+        self.pool = Pool(db_name=db_name, lock_timeout=kwargs.get("lock_timeout"))
