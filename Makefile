@@ -1,10 +1,5 @@
 # The two that matter: `make demo` and `make test`. Both set up .venv by themselves.
 
-# What is left to chance, and so may be tried for as long as one likes.
-CHANCE := tests/properties tests/projections tests/store/test_codec.py tests/store/test_verification.py \
-          tests/real/test_paysim_audited.py tests/test_replaying.py tests/kafka/test_killed.py \
-          tests/kafka/test_killed_transfers.py
-
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS   ?=
 
@@ -29,8 +24,8 @@ demo: setup ## a ledger at work, from an empty directory
 test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
 	$(PYTEST) $(ARGS)
 
-soak: setup ## what is left to chance, seven times as often: histories, moments, kills
-	PULSA_TEST_TIMES=7 $(PYTEST) $(CHANCE) $(ARGS)
+soak: setup ## what is left to chance, seven times as often, for nights: histories, moments, kills
+	PULSA_TEST_TIMES=7 $(PYTEST) -m chance $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check

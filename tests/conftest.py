@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Protocol
 
 import pytest
 import structlog
+from hypothesis import is_hypothesis_test
 
 from ledger.domain.terms import Terms
 from tests.given import Story
+from tests.often import SEED, repeated_by
 
 _TESTS = Path(__file__).parent
 
@@ -23,8 +26,14 @@ class Tell(Protocol):
 
 
 @pytest.fixture
-def tell(tmp_path: Path) -> Iterator[Tell]:
+def tell(tell_on_log: Tell) -> Tell:
     """As many stories as a test needs."""
+    return tell_on_log
+
+
+@pytest.fixture
+def tell_on_log(tmp_path: Path) -> Iterator[Tell]:
+    """Stories on real logs, each in a folder of its own."""
     with ExitStack() as open_stories:
         count = 0
 
@@ -52,10 +61,37 @@ def log_of_its_own() -> Iterator[None]:
     structlog.configure(**before)
 
 
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Chance for one test: from the run's seed, and unlike that of the tests beside it."""
+    return random.Random(f"{SEED} {request.node.nodeid}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Hands the run's seed to hypothesis, unless it was given one."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
+def pytest_report_header() -> str:
+    return f"left to chance: {repeated_by()}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says again, beneath what failed, how the run is repeated."""
+    if terminalreporter.stats.keys() & {"failed", "error"}:
+        terminalreporter.write_line(f"what is left to chance, once more: {repeated_by()} make test")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a broker, so that it can be left out: `-m "not kafka"`."""
+    """Marks what needs a broker, so that it can be left out (`-m "not kafka"`), and what takes from chance."""
     for item in items:
-        needs_broker = "kafka_servers" in getattr(item, "fixturenames", ())
-        if needs_broker or {"kafka", "local", "docker"} & set(item.path.relative_to(_TESTS).parts):
+        needs = set(getattr(item, "fixturenames", ()))
+        if "kafka_servers" in needs or {"kafka", "local", "docker"} & set(
+            item.path.relative_to(_TESTS).parts
+        ):
             item.add_marker("kafka")
+        if "chance" in needs or is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("chance")

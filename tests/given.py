@@ -1,12 +1,13 @@
 """Given, when, then: how the tests of the rules are written.
 
-A story plays commands on a real log in a file: given these commands at these times, when this command at this time,
-then these events, or this refusal. Whatever it plays, it holds every event against the posting table.
+A story plays commands: given these commands at these times, when this command at this time, then these events, or
+this refusal. It plays them on a real log in a file, or, where the rules alone are the matter, in memory. Whatever it
+plays, it holds every event against the posting table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from ledger.domain.terms import Terms, TermsBook
 from ledger.outcomes import Outcome
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
+from tests.deciding import Deciding
 from tests.posting_table import check_event
 
 NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
@@ -102,27 +104,80 @@ def event(event_type: type[e.Event], **fields: object) -> Expected:
     return Expected(event_type, fields)
 
 
-class Story:
-    """What happens to some numbers on one log, command by command."""
+class OnLog:
+    """A log in a file, and the ledger that writes to it."""
 
-    def __init__(self, folder: Path, *terms: Terms, clock: str = "played") -> None:
-        self.path = folder / "log.db"
+    def __init__(self, path: Path, terms: Sequence[Terms], clock: str) -> None:
+        self.path, self._terms = path, terms
+        create_log(path, clock)
+        self.ledger = open_log(path, terms)
+
+    @property
+    def book(self) -> TermsBook:
+        return self.ledger.book
+
+    def close(self) -> None:
+        self.ledger.close()
+
+    def reopen(self) -> None:
+        self.close()
+        self.ledger = open_log(self.path, self._terms)
+
+    def execute(self, command: c.Command) -> Outcome:
+        (outcome,) = self.ledger.execute([command])
+        return outcome
+
+    def head(self) -> int:
+        return self.ledger.recorder.max_notification_id() or 0
+
+    def events(self, after: int) -> list[e.Event]:
+        found: list[e.Event] = []
+        for notification in notifications(self.ledger, after=after):
+            decoded: Any = self.ledger.mapper.to_domain_event(notification)
+            found.append(decoded)
+        return found
+
+
+class Story:
+    """What happens to some numbers, command by command: on a log in a folder, or (None) in memory."""
+
+    def __init__(self, folder: Path | None, *terms: Terms, clock: str = "played") -> None:
         self.terms = [*BUNDLED.values(), *terms]
         self.outcome: Outcome
         self.new: list[e.Event] = []
         """What the last command brought about, on all accounts and numbers."""
         self._count = 0
-        create_log(self.path, clock)
-        self.ledger = open_log(self.path, self.terms)
+        self._played: OnLog | Deciding = (
+            Deciding(self.terms) if folder is None else OnLog(folder / "log.db", self.terms, clock)
+        )
+
+    @property
+    def path(self) -> Path:
+        """The log's file."""
+        return self._on_log.path
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that writes to the log."""
+        return self._on_log.ledger
+
+    @property
+    def _on_log(self) -> OnLog:
+        assert isinstance(self._played, OnLog), "this story is played in memory"
+        return self._played
+
+    @property
+    def book(self) -> TermsBook:
+        """The terms that are known."""
+        return self._played.book
 
     def close(self) -> None:
         """Closes the log."""
-        self.ledger.close()
+        self._played.close()
 
     def reopen(self) -> Story:
         """Closes the log and opens it again, as another process would find it."""
-        self.close()
-        self.ledger = open_log(self.path, self.terms)
+        self._played.reopen()
         return self
 
     # --- given, when, then ------------------------------------------------------------------------------------------
@@ -186,8 +241,8 @@ class Story:
 
     def say(self, command: c.Command) -> Story:
         """Hands one command to the ledger, and holds what it brings about against what is true of all events."""
-        before = self.ledger.recorder.max_notification_id() or 0
-        (self.outcome,) = self.ledger.execute([command])
+        before = self._played.head()
+        self.outcome = self._played.execute(command)
         happened = self.events(after=before)
         for one in happened:
             check_event(one)
@@ -206,18 +261,14 @@ class Story:
 
     def events(self, *, after: int = 0) -> list[e.Event]:
         """Every event of the log after a position, in its order."""
-        found: list[e.Event] = []
-        for notification in notifications(self.ledger, after=after):
-            decoded: Any = self.ledger.mapper.to_domain_event(notification)
-            found.append(decoded)
-        return found
+        return self._played.events(after)
 
     def line(self, as_of: int | None = None, *, number: str = NUMBER) -> Line:
         """A number as its events have made it: all of them, or those up to an instant and what falls due by then."""
         known = self.of_number(number)
         if as_of is None:
-            return fold(number, known, self.ledger.book)
-        line = fold(number, [one for one in known if one.effective_at <= as_of], self.ledger.book)
+            return fold(number, known, self.book)
+        line = fold(number, [one for one in known if one.effective_at <= as_of], self.book)
         line.cause = Cause(as_of, "", None, "clock")
         line.advance(as_of)
         return line

@@ -24,7 +24,7 @@ from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
 from ledger.verification import verify
 from projections.queries import BeforeTheLog
-from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, open_log, rupiah, variant
+from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps
 
@@ -176,7 +176,7 @@ def test_a_log_of_before_the_rule_that_another_approves_is_whole_and_says_what_i
     story.close()
     approved_by_its_actor(story.path)
     assert verify(story.path).clean
-    story.ledger = open_log(story.path, story.terms)
+    story.reopen()
     assert story.credit() == 0
     assert story.events()[-1].__dict__["approved_by"] == "staff-1"
     story.when(c.ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1", approved_by="staff-1")

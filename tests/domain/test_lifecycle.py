@@ -76,7 +76,7 @@ class TestGrace:
         )
         account = story.account()
         assert (account.state, account.credit, account.grace_until) == ("active", rupiah(5700), None)
-        assert account.active_until == story.ledger.book[terms].zone.end_of_days(moment, 7)
+        assert account.active_until == story.book[terms].zone.end_of_days(moment, 7)
 
     def test_the_smallest_denomination_is_asked_in_it_too(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
@@ -179,7 +179,7 @@ class TestWaiting:
         story.given_active(terms=terms)
         story.given(c.AdvanceTime, WAITING)
         moment = closed(terms) - MICROSECOND if early else WAITING
-        until = story.ledger.book[terms].zone.end_of_days(moment, 7)
+        until = story.book[terms].zone.end_of_days(moment, 7)
         story.when(c.TopUp, moment, credit=rupiah(5000)).then(
             event(e.CreditToppedUp, days=7, active_until=until),
             event(e.ServiceRestored, effective_at=moment, active_until=until),

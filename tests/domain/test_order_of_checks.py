@@ -12,6 +12,8 @@ from ledger.domain.calendar import DAY, SECOND
 from ledger.errors import REFUSALS
 from tests.given import SP23, START, XP25, Story, at, day, event, rupiah
 
+pytestmark = pytest.mark.stored
+
 NOW = at("2023-07-20T12:00:00+07:00")
 GRACE = at("2023-08-03T00:00:00+07:00")
 CLOSED = at("2024-01-30T00:00:00+07:00")

@@ -11,6 +11,8 @@ from ledger.domain.money import imbalance
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 from tests.posting_table import check_event, moves_of
 
+pytestmark = pytest.mark.stored
+
 BOUGHT = at(START)
 NOW = at("2023-08-10T12:00:00+07:00")
 

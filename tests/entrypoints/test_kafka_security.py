@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -105,18 +104,14 @@ def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka
 
 
 @pytest.mark.parametrize("verb", [("states",), ("writer",)])
-def test_wrong_credentials_are_one_line_within_ten_seconds(
+def test_wrong_credentials_are_one_line(
     log: KafkaSettings, broker: LocalKafka, verb: tuple[str, ...]
 ) -> None:
-    began = time.monotonic()
     complaint = as_user(log, broker, "writer", "wrong").complaint(*verb)
-    assert time.monotonic() - began < 10
     assert complaint.startswith("log-unreachable: ")
 
 
-def test_the_wrong_protocol_is_one_line_within_ten_seconds(log: KafkaSettings) -> None:
-    began = time.monotonic()
+def test_the_wrong_protocol_is_one_line(log: KafkaSettings) -> None:
     complaint = on_kafka(log.mirrors, replace(log)).complaint("states")
-    assert time.monotonic() - began < 10
     assert complaint.startswith("log-unreachable: ")
     assert "PLAINTEXT" in complaint

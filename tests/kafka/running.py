@@ -14,12 +14,9 @@ from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
-from tests.often import TIMES
 from tests.processes import Process
 
 PATIENCE = 60.0
-KILLS = 8 * TIMES
-"""How often a test kills writers at random moments."""
 
 
 @contextmanager

@@ -11,13 +11,13 @@ import pytest
 
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import KILLS, WriterProcess
+from tests.kafka.running import WriterProcess
 from tests.kafka.seen import population
+from tests.often import KILLS
 
 
-def test_a_writer_killed_at_random_moments(new_log: NewLog, tmp_path: Path) -> None:
+def test_a_writer_killed_at_random_moments(new_log: NewLog, tmp_path: Path, chance: random.Random) -> None:
     settings = new_log()
-    chance = random.Random(1)
     with WriterProcess(settings, instance="one", batch=20) as first:
         first.await_serving().kill()
     asking = Asking(settings, population(100, 6), tmp_path)

@@ -22,7 +22,7 @@ from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 from tests.kafka.asking import Asking, arrive
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import KILLS, WriterProcess
+from tests.kafka.running import WriterProcess
 from tests.kafka.seen import (
     Accounts,
     committed,
@@ -33,6 +33,7 @@ from tests.kafka.seen import (
     seen,
     up_to_transfers,
 )
+from tests.often import KILLS
 
 PARTITIONS = 4
 RUPIAH = 100
@@ -66,9 +67,8 @@ class Two:
         assert [process.stop()[0] for process in self._running.values()] == [0, 0]
 
 
-def die_and_come_back(two: Two, asking: Asking, kills: int) -> None:
+def die_and_come_back(two: Two, asking: Asking, kills: int, chance: random.Random) -> None:
     """So often, spread over all that is asked: one is killed, or both, or one until the other took over."""
-    chance = random.Random(1)
     for turn, moment in enumerate(sorted(chance.sample(range(len(asking.commands)), kills))):
         asking.await_answers(moment)
         threading.Event().wait(chance.uniform(0, 0.1))
@@ -82,7 +82,9 @@ def die_and_come_back(two: Two, asking: Asking, kills: int) -> None:
         two.start(*dying)
 
 
-def test_the_same_as_uninterrupted_with_a_barrier_after_transfers(new_log: NewLog, tmp_path: Path) -> None:
+def test_the_same_as_uninterrupted_with_a_barrier_after_transfers(
+    new_log: NewLog, tmp_path: Path, chance: random.Random
+) -> None:
     settings = new_log(partitions=PARTITIONS)
     commands = population(60, 3)
     with ExitStack() as open_processes:
@@ -94,7 +96,7 @@ def test_the_same_as_uninterrupted_with_a_barrier_after_transfers(new_log: NewLo
             pieces=up_to_transfers(commands),
             then=lambda client: arrive(client, commands[0].at),
         )
-        die_and_come_back(two, asking, (KILLS + 1) // 2)
+        die_and_come_back(two, asking, (KILLS + 1) // 2, chance)
         expected, file = asking.uninterrupted()
         two.stop()
     assert [of_no_place(outcome) for outcome in asking.outcomes] == [of_no_place(o) for o in expected]
@@ -106,13 +108,15 @@ def of_no_place(outcome: Outcome) -> Outcome:
     return outcome._replace(partition=0, ordinal=0)
 
 
-def test_every_transfer_ends_once_whoever_dies_meanwhile(new_log: NewLog, tmp_path: Path) -> None:
+def test_every_transfer_ends_once_whoever_dies_meanwhile(
+    new_log: NewLog, tmp_path: Path, chance: random.Random
+) -> None:
     settings = new_log(partitions=PARTITIONS)
-    commands = list(with_transfers(population(60, 3)))
+    commands = list(with_transfers(population(60, 3), chance))
     with ExitStack() as open_processes:
         two = Two(settings, open_processes)
         asking = Asking(settings, commands, tmp_path, pieces=in_chunks(commands, 200))
-        die_and_come_back(two, asking, KILLS)
+        die_and_come_back(two, asking, KILLS, chance)
         expected, file = asking.uninterrupted()
         with closing(KafkaClient(settings, stated_at=True)) as client:
             arrive(client, commands[0].at)
@@ -127,9 +131,8 @@ def test_every_transfer_ends_once_whoever_dies_meanwhile(new_log: NewLog, tmp_pa
     assert without(parties, everything) == without(parties, in_file(file))
 
 
-def with_transfers(commands: Sequence[Command]) -> Iterator[Command]:
+def with_transfers(commands: Sequence[Command], chance: random.Random) -> Iterator[Command]:
     """One command in nine is a transfer, among a part of the population, or to nobody."""
-    chance = random.Random(1)
     numbers = sorted({command.msisdn for command in commands if isinstance(command, Activate)})[:40:2]
     for index, command in enumerate(commands):
         yield command

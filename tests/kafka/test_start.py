@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +27,8 @@ from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import started, writing
+from tests.kafka.running import PATIENCE, started, writing
 from tests.kafka.seen import in_chunks, population, seen
-
-TEN_SECONDS = 10.0
 
 
 def create(settings: KafkaSettings, partitions: int, configs: dict[str, str], *names: str) -> None:
@@ -118,7 +115,7 @@ def delete(settings: KafkaSettings, *names: str) -> None:
 def test_no_registry(new_log: NewLog) -> None:
     settings = replace(new_log(), registry=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(RegistryUnreachable, match=r"127\.0\.0\.1"), started(settings) as (_, ended, _failed):
-        assert ended.acquire(timeout=TEN_SECONDS)
+        assert ended.acquire(timeout=PATIENCE)
 
 
 def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> None:
@@ -130,17 +127,15 @@ def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> Non
             registry.kill()
             client.execute(commands[100:])
             with started(replace(settings, mirrors=tmp_path / "others")) as (_, serving, _failed):
-                assert serving.acquire(timeout=60)
+                assert serving.acquire(timeout=PATIENCE)
                 assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
     seen(settings)
 
 
 def test_no_broker(new_log: NewLog) -> None:
     settings = replace(new_log(), bootstrap=f"127.0.0.1:{free_port()}")
-    began = time.monotonic()
     with pytest.raises(LogUnreachable, match="no broker answers"):
         topics.ensure(settings)
-    assert time.monotonic() - began < TEN_SECONDS
 
 
 def test_settings_that_kafka_does_not_know(new_log: NewLog) -> None:
@@ -153,7 +148,7 @@ def test_the_other_clock(new_log: NewLog) -> None:
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
     with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
-        assert ended.acquire(timeout=60)
+        assert ended.acquire(timeout=PATIENCE)
 
 
 def test_a_group_whose_offsets_have_expired(new_log: NewLog) -> None:

@@ -102,7 +102,7 @@ def test_a_server_that_does_not_answer_in_time_is_reported_and_ended(tmp_path: P
 
 
 def test_a_server_that_does_not_stop_in_time_is_killed(tmp_path: Path) -> None:
-    server = Stubborn(tmp_path, timeout=10).start()
+    server = Stubborn(tmp_path, timeout=PATIENCE).start()
     server.timeout = 0.1
     server.stop()
     assert not listens(server.port)

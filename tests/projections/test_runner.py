@@ -28,17 +28,17 @@ from ledger.errors import (
 )
 from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
-from projections.database import GENERATIONS, Database
+from projections.database import GENERATIONS, POSITIONS, Database
 from projections.health import status
 from projections.runner import Runner
 from projections.stored import StoredQueries
 from tests.bench import population as p
 from tests.given import ledger_on
-from tests.often import often
+from tests.often import KILLS, often
 from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.stored import NOW, contents, database, projected
 
-KILLS = 20
+EVENTS = 6_000
 BATCHES = {"size": 60, "in_bulk": 10**9}
 CHUNKS = {"chunk": 300, "in_bulk": 1}
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -50,13 +50,21 @@ def _project(url: str, log: str, how: dict[str, int]) -> None:
     Runner(Database(url), [SqliteReader(log)], **how).catch_up()
 
 
+def _position(opened: Database) -> int:
+    """How far the projection is that is furthest behind."""
+    with opened.reading() as connection:
+        if not sa.inspect(connection).has_table(POSITIONS.name):
+            return 0
+        return int(connection.execute(sa.select(sa.func.min(POSITIONS.c.ordinal))).scalar() or 0)
+
+
 @pytest.fixture(scope="module")
 def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log that takes a second or so to project."""
     path = tmp_path_factory.mktemp("long") / "log.db"
     with ledger_on(path) as ledger:
         p.open_accounts(ledger, 40)
-        p.execute(ledger, [p.usage(index, 40) for index in range(6000)])
+        p.execute(ledger, [p.usage(index, 40) for index in range(EVENTS)])
     return path
 
 
@@ -68,17 +76,19 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
     tmp_path: Path,
     postgres_url: str,
     long_log: Path,
+    chance: random.Random,
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(tmp_path / "whole.db") as whole, database(where) as opened:
         projected(whole, long_log)
-        moments = random.Random(20230703)
         url = opened.url.render_as_string(hide_password=False)
         killed = 0
-        for _ in range(KILLS):
+        for moment in sorted(chance.sample(range(EVENTS), KILLS)):
             process = _CONTEXT.Process(target=_project, args=(url, str(long_log), how))
             process.start()
-            process.join(timeout=moments.uniform(0.05, 0.6))
+            while process.is_alive() and _position(opened) < moment:
+                process.join(timeout=0.005)
+            process.join(timeout=chance.uniform(0.0, 0.05))
             killed += process.is_alive()
             process.kill()
             process.join()

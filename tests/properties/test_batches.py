@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import pytest
 from eventsourcing.persistence import PersistenceError
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ledger.application
@@ -23,7 +23,7 @@ from tests.often import often
 from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
 from tests.properties.strategies import History, histories
 
-FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25)
 
 
 @st.composite

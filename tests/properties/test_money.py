@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 
 from ledger.domain.money import imbalance
 from tests.often import often
@@ -12,7 +12,7 @@ from tests.posting_table import check_event
 from tests.properties.running import events_of, log_of
 from tests.properties.strategies import History, histories
 
-FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25)
 
 
 @FEW

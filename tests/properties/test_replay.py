@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 
 import ledger.application
 import ledger.lines
@@ -16,7 +16,7 @@ from tests.often import often
 from tests.properties.running import DERIVED, LOG, events_of, log_of, one_by_one, rows
 from tests.properties.strategies import NUMBERS, STRANGER, History, histories
 
-FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25)
 
 
 def shape(line: Line) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.application import CLOCK_TOLERANCE
@@ -17,7 +17,7 @@ from tests.often import often
 from tests.properties.running import events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories
 
-FEW = often(25, suppress_health_check=[HealthCheck.too_slow])
+FEW = often(25)
 
 TICKS = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([*NUMBERS, "all", "all"])), max_size=4)
 

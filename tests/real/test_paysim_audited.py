@@ -17,6 +17,8 @@ from tests.real import paysim
 from tests.real.replay import TERMS, replay
 from tests.shared import shared_file
 
+pytestmark = pytest.mark.chance  # a soak takes all rows
+
 ROWS = min(20_000 * TIMES, 100_000)
 """Rows that are taken, of as many as there are: what comes after them is of the same kinds."""
 

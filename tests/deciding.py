@@ -1,0 +1,139 @@
+"""The rules played in memory: lines that decide, and what follows from their events. No log, no batch, no journal.
+
+It holds each line against a second one, to which its events came as a log would give them back: as Avro bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger import errors, policies
+from ledger.application import CLOCK_TOLERANCE
+from ledger.domain import commands as c
+from ledger.domain import events as e
+from ledger.domain.line import Cause, Line
+from ledger.domain.prepaid import decide
+from ledger.domain.terms import Terms, TermsBook
+from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.store.codec import Codec
+
+_CODEC = Codec()
+
+
+class Deciding:
+    """What is decided on some numbers, each command on its own and once."""
+
+    def __init__(self, terms: Iterable[Terms]) -> None:
+        self.book = TermsBook(terms)
+        self._happened: list[e.Event] = []
+        self._lines: dict[str, tuple[Line, Line]] = {}
+        self._claims: set[tuple[str, str, str]] = set()
+
+    def reopen(self) -> None:
+        """Goes on with the lines that the events alone have made."""
+        for msisdn in self._lines:
+            again = [Line(msisdn, self.book, claimed=self._claimed) for _ in range(2)]
+            for event in self._happened:
+                if event.account.partition("#")[0] == msisdn:
+                    for line in again:
+                        line.take(event)
+            self._lines[msisdn] = (again[0], again[1])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def head(self) -> int:
+        """How many events there are."""
+        return len(self._happened)
+
+    def events(self, after: int) -> list[e.Event]:
+        """What happened after so many events, in its order, as it was read back."""
+        return self._happened[after:]
+
+    def execute(self, command: c.Command) -> Outcome:
+        """What becomes of a command."""
+        at = command.at
+        own: list[e.Event] = []
+        refusal: errors.Refusal | None
+        try:
+            at = self._taken_at(command)
+            refusal, own = self._carry_out(command, at, _digest(command))
+        except errors.Refusal as refused:
+            refusal = refused
+        named = tuple(EventReference(event.TOPIC, event.account, event.version) for event in own)
+        status, code, message = ACCEPTED, None, None
+        if refusal is not None:
+            status, code, message = REFUSED, refusal.code, refusal.message
+        return Outcome(command.command_id, status, code, message, named, 0, self.head(), at)
+
+    def _taken_at(self, command: c.Command) -> int:
+        if command.terms_named is not None and command.terms_named not in self.book:
+            raise errors.Invalid(f"terms: no terms are named {command.terms_named!r}")
+        line, _ = self._pair(command.msisdn)
+        if line.account is None and not command.NUMBER_ITSELF:
+            raise errors.UnknownAccount(command.msisdn)
+        if line.recorded_at - command.at > CLOCK_TOLERANCE:
+            raise errors.ClockBehind
+        return max(command.at, line.recorded_at)
+
+    def _carry_out(
+        self, command: c.Command, at: int, digest: bytes
+    ) -> tuple[errors.Refusal | None, list[e.Event]]:
+        """The refusal if it was one, and the events that are the command's own; what follows is done too."""
+        line, twin = self._pair(command.msisdn)
+        refusal = None
+        line.cause = Cause(at, command.command_id, digest, command.actor)
+        line.advance(at)
+        try:
+            decide(line, command)
+        except errors.Refusal as refused:
+            refusal = refused
+        line.advance(at)
+        happened = line.collect()
+        for event in happened:
+            self._record(event, twin)
+        assert _state(line) == _state(twin), "its events add up to something else"
+        own = [event for event in happened if command.OWN_IS_DUE or event.command_id == command.command_id]
+        following = [one for event in own for one in policies.after_event(event)]
+        if refusal is not None:
+            following += policies.after_refusal(command, refusal)
+        for one in following:
+            self._follow(one)
+        return refusal, own
+
+    def _follow(self, command: c.Command) -> None:
+        """A policy's command, which is taken however late it comes."""
+        line, _ = self._pair(command.msisdn)
+        at = max(command.at, line.recorded_at)
+        if line.account is not None:
+            self._carry_out(command, at, _digest(command))
+            return
+        for one in policies.after_refusal(command, errors.UnknownAccount(command.msisdn)):
+            self._follow(one)
+
+    def _record(self, event: e.Event, twin: Line) -> None:
+        read = _CODEC.event(event.TOPIC, _CODEC.event_state(event))
+        assert read == event
+        self._happened.append(read)
+        twin.take(read)
+        if event.CLAIMS is not None:
+            kind, field = event.CLAIMS
+            self._claims.add((event.account, kind, getattr(event, field)))
+
+    def _claimed(self, account: str, kind: str, id_: str) -> bool:
+        return (account, kind, id_) in self._claims
+
+    def _pair(self, msisdn: str) -> tuple[Line, Line]:
+        found = self._lines.get(msisdn)
+        if found is None:
+            found = Line(msisdn, self.book, claimed=self._claimed), Line(msisdn, self.book)
+            self._lines[msisdn] = found
+        return found
+
+
+def _digest(command: c.Command) -> bytes:
+    return _CODEC.command_digest(command, _CODEC.command_content(command))
+
+
+def _state(line: Line) -> tuple[object, ...]:
+    return line.number, line.account, line.former, line.recorded_at, line.due_at
