@@ -27,6 +27,7 @@ from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
@@ -166,7 +167,7 @@ def clock_of(log: KafkaSettings) -> str | None:
                 consumer.seek(tp, 0)
                 while consumer.position(tp) < ends[tp]:
                     for record in consumer.poll(timeout_ms=200, max_records=1).get(tp, ()):
-                        schema, state = ids.from_wire(record.value)
+                        schema, state = read_wire(ids, record.value, record.headers)
                         codec.learn([schema])
                         return str(codec.record(state)["clock"])
     return None

@@ -294,6 +294,12 @@ class TopicMismatch(LedgerError):
     code = "topic-mismatch"
 
 
+class RegistryMismatch(LedgerError):
+    """The registry gives another schema for an id than the log's records were written with."""
+
+    code = "registry-mismatch"
+
+
 class RegistryUnreachable(LedgerError):
     """The schema registry cannot be reached."""
 

@@ -18,7 +18,7 @@ from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
-from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords
+from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
 from ledger.store.kafka.registry import schema_ids
 
 _TRANSACTION_SECONDS = 120
@@ -80,7 +80,13 @@ class KafkaTarget:
         with reported(f"partition {partition}"):
             producer.begin_transaction()
             asked = [
-                producer.send(settings.commands, value, entry.subject.encode(), [], partition)
+                producer.send(
+                    settings.commands,
+                    value,
+                    entry.subject.encode(),
+                    [schema_header(entry.command)],
+                    partition,
+                )
                 for value, entry in zip(commands, chunk.entries, strict=True)
             ]
             for key, value, headers in records:
@@ -100,7 +106,9 @@ class KafkaTarget:
                     entry.at,
                 )
                 value = self._replies.value(Reply(outcome, entry.subject, future.get(0).offset, entry))
-                producer.send(settings.replies, value, entry.subject.encode(), [], partition)
+                producer.send(
+                    settings.replies, value, entry.subject.encode(), self._replies.headers, partition
+                )
             producer.commit_transaction()
 
     def finish(self) -> None:

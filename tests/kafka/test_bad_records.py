@@ -49,7 +49,7 @@ def send(settings: KafkaSettings, *records: tuple[bytes | None, bytes | None, in
 
 def answers(settings: KafkaSettings) -> list[tuple[str, str | None]]:
     replies = ReplyRecords(settings.replies, schema_ids(settings), Codec())
-    read = [replies.read(record.value) for record in committed(settings, settings.replies)]
+    read = [replies.read(record.value, record.headers) for record in committed(settings, settings.replies)]
     return [(reply.outcome.command_id, reply.outcome.code) for reply in sorted(read, key=lambda r: r.offset)]
 
 

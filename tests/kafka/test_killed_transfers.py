@@ -199,7 +199,7 @@ def check_answers(settings: KafkaSettings) -> None:
     """Every command, those that the writers sent to each other too, has one answer, in its turn."""
     replies = ReplyRecords(settings.replies, schema_ids(settings), Codec())
     answered = [
-        (record.partition, replies.read(record.value).offset)
+        (record.partition, replies.read(record.value, record.headers).offset)
         for record in committed(settings, settings.replies)
     ]
     asked = [(record.partition, record.offset) for record in committed(settings, settings.commands)]

@@ -12,6 +12,7 @@ from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryUnreachab
 from ledger.outcomes import REFUSED, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.recorder import Received, partition_of
+from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.registry import SchemaIds
 from ledger.store.schemas import RecordSchema
 
@@ -71,7 +72,7 @@ class Intake:
     def _decode(self, record: Any) -> tuple[Command, bytes | None]:  # noqa: ANN401
         if record.value is None:
             raise ValueError("the record has no value")
-        schema, state = self._ids.from_wire(record.value)
+        schema, state = read_wire(self._ids, record.value, record.headers)
         name = self._names.get(schema.fingerprint) or self._learned(schema)
         return self._codec.command(name, state, _UNSTATED), self._codec.written_content(name, state)
 

@@ -15,7 +15,7 @@ from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.records import ReplyRecords
+from ledger.store.kafka.records import ReplyRecords, schema_header
 from ledger.store.kafka.registry import schema_ids
 
 _AT_ONCE = 1000
@@ -84,7 +84,11 @@ class KafkaClient:
                 value = self._ids.to_wire(self._settings.commands, state)
                 partition = partition_of(command.subject, self.partitions)
                 key = command.subject.encode()
-                futures.append(self._producer.send(self._settings.commands, value, key, [], partition))
+                futures.append(
+                    self._producer.send(
+                        self._settings.commands, value, key, [schema_header(state)], partition
+                    )
+                )
             self._producer.flush(self.timeout)
             sent = [future.get(self.timeout) for future in futures]
         return [(metadata.partition, metadata.offset) for metadata in sent]
@@ -108,7 +112,7 @@ class KafkaClient:
             polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=100, max_records=5000)
         for tp, records in polled.items():
             for record in records:
-                reply = self._replies.read(record.value)
+                reply = self._replies.read(record.value, record.headers)
                 self._answers[tp.partition, reply.offset] = reply.outcome
 
     def _unknown(self, command: Command) -> Outcome:

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import OffsetOutOfRangeError
 from kafka.structs import TopicPartition
 
-from ledger.errors import LogDamaged
+from ledger.errors import LogDamaged, RegistryMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.mirror import Arrived, Mirror, Progress
@@ -55,11 +55,16 @@ class Follower:
         self._consumer.close()
 
     def follow(self, mirrors: Mapping[int, Mirror]) -> None:
-        """Follows these partitions, each from where its mirror stands, and no others."""
+        """Follows these partitions, each from where its mirror stands, and no others.
+
+        Raises RegistryMismatch where the registry's ids are not those that a mirror was made by.
+        """
         self._mirrors = dict(mirrors)
         self._progress = {partition: mirror.progress for partition, mirror in mirrors.items()}
         self._unverified = {p for p, progress in self._progress.items() if progress.last_event >= 0}
         self._records = {p: EventRecords(self._settings.events, p, self._ids) for p in mirrors}
+        for mirror in mirrors.values():
+            mirror.compare_ids(self._ids.marks())
         with reported("the topics"):
             self._consumer.assign([tp for p in mirrors for tp in self._topics(p)])
             for partition, progress in self._progress.items():
@@ -130,7 +135,7 @@ class Follower:
                 dues[row[1].partition("#")[0]] = int(due) if due else None
         entries = []
         for record in replies:
-            reply = self._replies.read(record.value)
+            reply = self._replies.read(record.value, record.headers)
             progress = progress._replace(commands=max(progress.commands, reply.offset + 1))
             if reply.entry is not None:
                 entries.append(reply.entry)
@@ -148,7 +153,14 @@ class Follower:
 
     @staticmethod
     def _verify(mirror: Mirror, made: EventRecords, record: Any, offset: int) -> None:  # noqa: ANN401
-        """Raises LogDamaged unless the record is the mirror's last event."""
+        """Raises LogDamaged unless the record is the mirror's last event, RegistryMismatch where it reads otherwise."""
         row = made.row(record.value, dict(record.headers))
-        if record.offset != offset or (row[0], row[5]) != mirror.last():
+        last = mirror.last()
+        if record.offset != offset or last is None or (row[0], row[5]) != (last[0], last[5]):
             raise LogDamaged(f"{mirror.datastore.pool.db_name} is not of this topic")
+        if mirror.digest_of(last) != last[5]:
+            raise LogDamaged(f"{mirror.datastore.pool.db_name} is not what was written")
+        if row != last:
+            raise RegistryMismatch(
+                f"by the registry's ids {mirror.partition}:{row[0]} is not what its digest names"
+            )

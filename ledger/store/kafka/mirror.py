@@ -6,7 +6,8 @@ away and made again from them; one that is of other topics is the only witness t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -14,7 +15,14 @@ from typing import Any, NamedTuple, TypeVar
 import eventsourcing.sqlite as library
 
 from ledger.domain.events import EVENT_TYPES
-from ledger.errors import LogDamaged, LogFormatUnknown, LogMismatch, LogUnreadable, TopicMismatch
+from ledger.errors import (
+    LogDamaged,
+    LogFormatUnknown,
+    LogMismatch,
+    LogUnreadable,
+    RegistryMismatch,
+    TopicMismatch,
+)
 from ledger.journal import JournalEntry, event_digest
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
@@ -133,12 +141,39 @@ class Mirror(Recorder):
         rows = [(name, str(value)) for name, value in zip(_PROGRESS, progress, strict=True)]
         cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
 
-    def last(self) -> tuple[int, bytes] | None:
-        """The ordinal and the digest of the last event."""
+    def last(self) -> Row | None:
+        """The last event."""
         with self._reading() as cursor:
-            cursor.execute("SELECT ordinal, digest FROM stored_events ORDER BY ordinal DESC LIMIT 1")
+            cursor.execute(
+                "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events"
+                " ORDER BY ordinal DESC LIMIT 1"
+            )
             row = cursor.fetchone()
-            return None if row is None else (row[0], bytes(row[1]))
+            return None if row is None else (*row[:4], bytes(row[4]), bytes(row[5]))
+
+    def digest_of(self, row: Row) -> bytes:
+        """What the digest of an event should be, behind the account's event before."""
+        with self._reading() as cursor:
+            return event_digest(self._digest_before(cursor, row[1], row[2], {}), row[3], row[4])
+
+    def compare_ids(self, marks: Mapping[int, bytes]) -> None:
+        """Notes which fingerprint each of the registry's ids stands for.
+
+        Raises RegistryMismatch where one stood for another before: then records that are written now, or those that
+        are there, would be read by the wrong schema.
+        """
+        file = self.datastore.pool.db_name
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("SELECT value FROM meta WHERE name='schema_ids'")
+            row = cursor.fetchone()
+            noted: dict[str, str] = {} if row is None else json.loads(row[0])
+            found = {str(id_): mark.hex() for id_, mark in marks.items()}
+            for id_, mark in found.items():
+                if noted.setdefault(id_, mark) != mark:
+                    raise RegistryMismatch(
+                        f"id {id_} stood for the schema {noted[id_]} in {file}; now for {mark}"
+                    )
+            cursor.execute("INSERT OR REPLACE INTO meta VALUES ('schema_ids',?)", (json.dumps(noted),))
 
     # --- reading the topics -------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.mirror import Mirror, Progress
-from ledger.store.kafka.records import EventRecords, Header, Outgoing, Reply, ReplyRecords, Row
+from ledger.store.kafka.records import EventRecords, Header, Outgoing, Reply, ReplyRecords, Row, schema_header
 from ledger.store.kafka.registry import SchemaIds
 
 
@@ -204,7 +204,7 @@ class KafkaRecorder(Mirror):
                     if entry.command_id != outcome.command_id:
                         raise AssertionError(f"{entry.command_id} was journaled for {outcome.command_id}")
             value = self._replies.value(Reply(outcome, record.subject, record.offset, entry))
-            answers.append(Outgoing(record.key or b"", value, []))
+            answers.append(Outgoing(record.key or b"", value, self._replies.headers))
             if record.dead is not None:
                 self._bury(producer, record)
         return answers
@@ -221,7 +221,9 @@ class KafkaRecorder(Mirror):
         state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
         value = self._ids.to_wire(self._settings.commands, state)
         partition = partition_of(command.subject, self._partitions)
-        producer.send(self._settings.commands, value, command.subject.encode(), [], partition)
+        producer.send(
+            self._settings.commands, value, command.subject.encode(), [schema_header(state)], partition
+        )
 
     def _send_offsets(self, producer: KafkaProducer, delivery: Delivery) -> Any:  # noqa: ANN401 - kafka-python's
         """Commits in this transaction how far the group has read; returns what is to be awaited."""

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.errors import LogDamaged, SchemaUnknown
+from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.registry import SchemaIds
+from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
 Header = tuple[str, bytes]
 
@@ -21,8 +22,32 @@ _BYTES = ("content-type", b"application/octet-stream")
 DUE = "ledger_due"
 """On a number's last event of a transaction: when it falls due next, in microseconds; empty for never."""
 
+SCHEMA = "ledger_schema"
+"""On every record: the fingerprint of its schema, so that a registry which has other ids is not believed."""
+
 Row = tuple[Any, ...]
 """(ordinal, originator id, version, type, state, digest), as a log's file has them."""
+
+
+def schema_header(state: bytes) -> Header:
+    """Names the schema of `fingerprint ‖ body`."""
+    return (SCHEMA, state[:FINGERPRINT_BYTES])
+
+
+def read_wire(ids: SchemaIds, value: bytes, headers: Iterable[Header]) -> tuple[RecordSchema, bytes]:
+    """The schema of a record, and its `fingerprint ‖ body`.
+
+    Raises SchemaUnknown, RegistryMismatch where its header names another schema than the registry gives for its id, or
+    what Registry raises.
+    """
+    schema, state = ids.from_wire(value)
+    for name, stated in headers:  # records of former releases have no such header
+        if name == SCHEMA and stated != schema.fingerprint:
+            raise RegistryMismatch(
+                f"for id {int.from_bytes(value[1:5], 'big')} the registry gives {schema.name}"
+                f" ({schema.fingerprint.hex()}); the record was written by the schema {stated.hex()}"
+            )
+    return schema, state
 
 
 class Outgoing(NamedTuple):
@@ -42,6 +67,7 @@ class EventRecords:
         self._source = ("ce_source", f"{topic}/{partition}".encode())
         self._ids = ids
         self._types: dict[str, Header] = {}
+        self._schemas: dict[bytes, Header] = {}
 
     def outgoing(
         self, rows: Sequence[Row], happened: Sequence[Event], heads: Sequence[NumberHead]
@@ -65,6 +91,9 @@ class EventRecords:
                 ("ledger_position", (self._partition + str(ordinal)).encode()),
                 ("ledger_digest", digest),
             ]
+            if value is not None:
+                mark = state[:FINGERPRINT_BYTES]
+                headers.append(self._schemas.get(mark) or self._schemas.setdefault(mark, (SCHEMA, mark)))
             if happened:
                 headers.append(("ce_time", format_instant(happened[index].recorded_at).encode()))
             due = dues.get(index)
@@ -86,7 +115,7 @@ class EventRecords:
                 yield index, b"" if due is None else b"%d" % due
 
     def row(self, value: bytes, headers: Mapping[str, bytes]) -> Row:
-        """The row that a record was made of. Raises LogDamaged where it was not made here."""
+        """The row that a record was made of. Raises LogDamaged where it was not made here, or what `read_wire` does."""
         try:
             account, _, version = headers["ce_id"].decode().rpartition("/")
             ordinal = int(headers["ledger_position"].partition(b":")[2])
@@ -94,7 +123,7 @@ class EventRecords:
             is_avro = headers["content-type"] == _AVRO[1]
         except (KeyError, ValueError) as error:
             raise LogDamaged(f"a record of {self._topic} is no event of the ledger: {error!r}") from error
-        state = self._ids.from_wire(value)[1] if is_avro else value
+        state = read_wire(self._ids, value, headers.items())[1] if is_avro else value
         return (ordinal, account, int(version), topic, state, digest)
 
 
@@ -114,6 +143,8 @@ class ReplyRecords:
         self._topic = topic
         self._ids = ids
         self._codec = codec
+        self.headers: list[Header] = [(SCHEMA, load("replies")["ledger.reply.Outcome"].fingerprint)]
+        """Of every answer."""
 
     def value(self, reply: Reply) -> bytes:
         """The bytes of an answer."""
@@ -131,9 +162,9 @@ class ReplyRecords:
             raise SchemaUnknown("the schema of answers is not registered")
         return value
 
-    def read(self, value: bytes) -> Reply:
-        """The answer that those bytes hold."""
-        record = self._codec.record(self._ids.from_wire(value)[1])
+    def read(self, value: bytes, headers: Iterable[Header]) -> Reply:
+        """The answer that those bytes hold. Raises what `read_wire` raises."""
+        record = self._codec.record(read_wire(self._ids, value, headers)[1])
         events = tuple([EventReference(**reference) for reference in record["events"]])
         outcome = Outcome(
             record["command_id"],

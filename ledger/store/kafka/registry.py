@@ -107,6 +107,10 @@ class SchemaIds:
             schema = self._fetch(prefix)
         return schema, schema.fingerprint + value[_PREFIX_BYTES:]
 
+    def marks(self) -> dict[int, bytes]:
+        """The fingerprint that each id stands for, as far as it is known."""
+        return {int.from_bytes(prefix[1:], "big"): one.fingerprint for prefix, one in self._schemas.items()}
+
     def _fetch(self, prefix: bytes) -> RecordSchema:
         if len(prefix) < _PREFIX_BYTES or not prefix.startswith(_MAGIC):
             raise SchemaUnknown("the record does not begin with 0x00 and a schema id")

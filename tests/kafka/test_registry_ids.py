@@ -1,0 +1,117 @@
+"""Every record names its schema: a registry that has other ids than the log is not believed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from ledger.connecting import Followed
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.errors import RegistryMismatch
+from ledger.local.registry import LocalRegistry
+from ledger.store.kafka import topics
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.records import SCHEMA
+from ledger.store.kafka.registry import Registry, schema_ids
+from ledger.store.schemas import RecordSchema
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import writing
+from tests.kafka.seen import committed, in_file, population, seen
+
+
+@pytest.fixture(scope="module")
+def shifted() -> Iterator[str]:
+    """A registry that others have used before: its ids are not those of the log's registry."""
+    with LocalRegistry() as registry:
+        for number in range(3):
+            schema = {"type": "record", "name": f"Other{number}", "namespace": "elsewhere", "fields": []}
+            Registry(registry.url).register(f"other-{number}", RecordSchema(json.dumps(schema)))
+        yield registry.url
+
+
+def told(settings: KafkaSettings, commands: Any) -> None:
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute(commands)
+
+
+def test_every_record_names_its_schema(new_log: NewLog) -> None:
+    settings = new_log(partitions=2)
+    told(settings, population(20, 2))
+    ids = schema_ids(settings)
+    for topic in (settings.events, settings.commands, settings.replies):
+        records = list(committed(settings, topic))
+        assert records
+        for record in records:
+            assert dict(record.headers)[SCHEMA] == ids.from_wire(record.value)[0].fingerprint
+
+
+def test_a_registry_with_other_ids(new_log: NewLog, shifted: str) -> None:
+    settings = new_log()
+    commands = population(20, 2)
+    told(settings, commands[:200])
+    other = replace(settings, registry=shifted)
+    fresh = replace(other, mirrors=settings.mirrors / "fresh")
+    for log in (other, fresh):
+        with pytest.raises(RegistryMismatch):
+            Writer(log, ()).run()
+        with pytest.raises(RegistryMismatch):
+            Followed(log).catch_up()
+    assert in_file(settings.mirror(0)) == seen(settings).accounts
+    told(settings, commands[200:])
+
+
+def test_records_of_former_releases_name_no_schema(new_log: NewLog, shifted: str) -> None:
+    written, settings = new_log(), new_log()
+    commands = population(20, 2)
+    told(written, commands[:200])
+    as_before(written, settings)
+    told(settings, commands[200:300])
+    assert len(in_file(settings.mirror(0))) > len(in_file(written.mirror(0)))
+    as_before(settings, former := new_log())
+    with writing(former):
+        pass
+    forget_ids(former)
+    with pytest.raises(RegistryMismatch, match="is not what its digest names"):
+        Writer(replace(former, registry=shifted), ()).run()
+
+
+def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, shifted: str) -> None:
+    settings = new_log()
+    commands = population(20, 2)
+    with ExitStack() as stack:
+        stack.enter_context(writing(settings))
+        client = stack.enter_context(closing(KafkaClient(settings, stated_at=True)))
+        client.execute(commands[:100])
+        events = seen(settings).events
+        astray = stack.enter_context(
+            closing(KafkaClient(replace(settings, registry=shifted), stated_at=True))
+        )
+        astray._replies = client._replies
+        assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}
+        assert seen(settings).events == events
+        assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
+
+
+def as_before(written: KafkaSettings, target: KafkaSettings) -> None:
+    """The same log as a release wrote it that did not name schemas."""
+    topics.create(target)
+    with closing(KafkaProducer(bootstrap_servers=written.bootstrap)) as producer:
+        for name in ("commands", "events", "replies"):
+            for record in committed(written, getattr(written, name)):
+                headers = [header for header in record.headers if header[0] != SCHEMA]
+                producer.send(getattr(target, name), record.value, record.key, headers, record.partition)
+        producer.flush()
+
+
+def forget_ids(settings: KafkaSettings) -> None:
+    with closing(sqlite3.connect(settings.mirror(0))) as connection:
+        connection.execute("DELETE FROM meta WHERE name='schema_ids'")
+        connection.commit()
