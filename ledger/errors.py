@@ -378,6 +378,12 @@ class DatabaseFormatUnknown(LedgerError):
     code = "database-format-unknown"
 
 
+class DatabaseDamaged(LedgerError):
+    """A table of the projections is gone, or is not what it was made as."""
+
+    code = "database-damaged"
+
+
 class LogMismatch(LedgerError):
     """Projections or a mirror are of another log, or of this one as it was before it was made anew or restored."""
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from ledger.errors import (
+    DatabaseDamaged,
     DatabaseFull,
     DatabaseUnreachable,
     LedgerError,
@@ -36,6 +37,8 @@ _LOCK = 0x50554C53
 _REBUILD_LOCK = 0x50554C54
 """That of whoever rebuilds, for as long as that takes."""
 _FULL = frozenset({"53100", "SQLITE_FULL"})
+_MISSING = frozenset({"42P01", "42703"})
+_MISSING_IN_SQLITE = ("no such table", "no such column")
 _OUT_OF_RANGE = frozenset({"22003", "23514", "SQLITE_CONSTRAINT_CHECK"})
 MOST = 9 * 10**18
 """The largest sum that is kept; beyond it a column of eight bytes is near its end."""
@@ -130,6 +133,15 @@ class Database:
             self.lock(connection)
             CONTROL.create_all(connection)
 
+    def must_know_positions(self) -> None:
+        """Raises DatabaseDamaged where it says which projections are live, and no longer where they stand."""
+        with self.reading() as connection:
+            found = sa.inspect(connection).get_table_names()
+        if GENERATIONS.name in found and POSITIONS.name not in found:
+            raise DatabaseDamaged(
+                f"{self.name}: the table {POSITIONS.name} is gone: `pulsa rebuild` makes everything anew"
+            )
+
     def lock(self, connection: Connection) -> None:
         """Waits until no other transaction makes or drops tables."""
         if not self.is_sqlite:
@@ -206,6 +218,8 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
         return DatabaseFull
     if sign in _OUT_OF_RANGE or "integer overflow" in str(cause):
         return SumOutOfRange
+    if sign in _MISSING or str(cause).startswith(_MISSING_IN_SQLITE):
+        return DatabaseDamaged
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
         return DatabaseUnreachable
     if sign in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:

@@ -16,7 +16,14 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
-from ledger.errors import DatabaseFormatUnknown, LedgerError, LogDamaged, LogMismatch, SchemaUnknown
+from ledger.errors import (
+    DatabaseDamaged,
+    DatabaseFormatUnknown,
+    LedgerError,
+    LogDamaged,
+    LogMismatch,
+    SchemaUnknown,
+)
 from projections.balances import Balances
 from projections.blocks import Blocks
 from projections.changes import Changes
@@ -65,8 +72,8 @@ class Place(NamedTuple):
 class Runner:
     """Keeps projections up to date with a log, or with the partitions of one that its readers read.
 
-    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, LogMismatch, SumOutOfRange, or what keeps the log
-    from being read. Whatever it raised, it begins the next time with what the database has.
+    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, DatabaseDamaged, LogMismatch, SumOutOfRange, or
+    what keeps the log from being read. Whatever it raised, it begins the next time with what the database has.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class Runner:
 
     def _open(self) -> None:
         """Makes what is not there yet, and finds the live generations."""
+        self.database.must_know_positions()
         self.database.prepare()
         with self.database.writing() as connection:
             self.database.lock(connection)
@@ -221,7 +229,7 @@ class Runner:
 def live(connection: Connection, kind: type[Projection]) -> Projection:
     """The live generation of a projection, which is its first where there is none yet.
 
-    Raises DatabaseFormatUnknown where its tables are those of another release.
+    Raises DatabaseFormatUnknown where its tables are those of another release, DatabaseDamaged where one is gone.
     """
     found = connection.execute(
         sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(
@@ -230,11 +238,19 @@ def live(connection: Connection, kind: type[Projection]) -> Projection:
     ).first()
     if found is None:
         drop_tables(connection, kind.name, FIRST)  # whoever made them has not come to its end
+        positions = POSITIONS.c
+        connection.execute(
+            sa.delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
+        )
         row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
         connection.execute(sa.insert(GENERATIONS).values(row))
         return kind(FIRST)
     must_be_of_this_release(kind, found.version)
-    return kind(found.generation)
+    made = kind(found.generation)
+    # Made again they would be empty, and what they stand for would be taken for nothing.
+    for table in made.metadata.tables.keys() - set(sa.inspect(connection).get_table_names()):
+        raise DatabaseDamaged(f"the table {table} is gone: `pulsa rebuild {kind.name}` makes it anew")
+    return made
 
 
 def must_be_of_this_release(kind: type[Projection], version: int) -> None:
