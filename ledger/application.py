@@ -101,16 +101,21 @@ class Ledger(Application[str]):
     # --- the one way in -----------------------------------------------------------------------------------------------
 
     def execute(
-        self, commands: Sequence[Command], contents: Sequence[bytes | None] | None = None
+        self,
+        commands: Sequence[Command],
+        contents: Sequence[bytes | None] | None = None,
+        *,
+        principal: str | None = None,
     ) -> list[Outcome]:
         """Decides commands in order, and writes all that they bring about in one transaction.
 
-        `contents` are what the codec would make of each, None where that is not known: then it makes it.
+        `contents` are what the codec would make of each, None where that is not known: then it makes it. `principal` is
+        who sent them all, where the caller knows that by itself: it is journaled, and neither command nor event has it.
         Returns an outcome for each, in order. Raises LogFull, LogUnreadable or CommandDefect (a command made the
         code fail); then nothing of the batch is written, and it may be sent again.
         """
         keys = dict.fromkeys([(command.subject, command.command_id) for command in commands])
-        batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal)
+        batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal, principal)
         try:
             outcomes = [
                 self._answer(command, content, batch)
@@ -174,9 +179,11 @@ class Ledger(Application[str]):
             outcome.ordinal,
             first,
             len(outcome.events),
+            held.chain,
+            batch.principal,
         )
         held.chain = journal_digest(held.chain, entry)
-        batch.journal.append(JournalEntry(*entry, held.chain))
+        batch.journal.append(JournalEntry(*entry[:-2], held.chain, batch.principal))
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 

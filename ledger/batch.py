@@ -15,10 +15,17 @@ from ledger.outcomes import Outcome
 class Batch:
     """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
 
-    __slots__ = ("claims", "decided", "events", "forwarded", "journal", "ordinal", "touched")
+    __slots__ = ("claims", "decided", "events", "forwarded", "journal", "ordinal", "principal", "touched")
 
-    def __init__(self, decided: dict[tuple[str, str], tuple[bytes, Outcome]], ordinal: int) -> None:
+    def __init__(
+        self,
+        decided: dict[tuple[str, str], tuple[bytes, Outcome]],
+        ordinal: int,
+        principal: str | None = None,
+    ) -> None:
         self.decided = decided
+        self.principal = principal
+        """Who sent it, where that is known."""
         self.ordinal = ordinal
         """The ordinal of the last event so far."""
         self.events: list[Event] = []

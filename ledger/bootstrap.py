@@ -91,8 +91,8 @@ class Taker(Protocol):
     def position(self) -> str:
         """The position of the last event, as far as it is known."""
 
-    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
-        """The outcome of each command, in order."""
+    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
+        """The outcome of each command, in order; `principal` is who sent them. Kafka does not carry it."""
 
 
 @contextmanager

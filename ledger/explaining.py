@@ -36,6 +36,7 @@ class Entry(NamedTuple):
     first_event: int
     event_count: int
     chain: bytes
+    principal: str | None
 
 
 class Explanation:

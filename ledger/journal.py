@@ -40,6 +40,8 @@ class JournalEntry(NamedTuple):
     """The ordinal of its first own event."""
     event_count: int
     chain: bytes
+    principal: str | None = None
+    """Who sent it, by the word of the entry point that took it in; None where that knew nobody."""
 
 
 class NumberHead(NamedTuple):
@@ -173,9 +175,15 @@ def event_digest(before: bytes, topic: str, state: bytes) -> bytes:
 
 
 def journal_digest(before: bytes, entry: Sequence[Any]) -> bytes:
-    """SHA-256 that chains a journal entry (all its fields but `chain`) to the one before it of the same subject."""
+    """SHA-256 that chains a journal entry (all its fields but `chain`) to the one before it of the same subject.
+
+    The principal is in it where there is one: entries of before there were any have the digest that they had.
+    """
     subject, command_id, name, digest, command, at, code, message, ordinal, first_event, count = entry[:11]
     text = f"{subject}\n{command_id}\n{name}\n{at}\n{code}\n{message}\n{ordinal}\n{first_event}\n{count}\n"
+    for principal in entry[12:]:
+        if principal is not None:
+            text += f"{principal}\n"
     return sha256(before + text.encode() + digest + command).digest()
 
 

@@ -14,7 +14,17 @@ from typing import Any
 import structlog
 
 PERSONAL = frozenset(
-    {"actor", "approved_by", "customer", "decided_by", "identity", "msisdn", "reason_code", "to_msisdn"}
+    {
+        "actor",
+        "approved_by",
+        "customer",
+        "decided_by",
+        "identity",
+        "msisdn",
+        "principal",
+        "reason_code",
+        "to_msisdn",
+    }
 )
 """Fields of commands that name people or their numbers."""
 

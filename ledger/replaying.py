@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ledger.application import Ledger
 from ledger.domain.account import NEVER
@@ -23,7 +23,7 @@ from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import NOT_JOURNALED, LedgerError, LogDamaged, QueryRefused, TermsMissing
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.outcomes import ACCEPTED
-from ledger.store.layout import intelligible
+from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.sqlite import Factory
 from projections.partitions import PartitionOf
@@ -37,8 +37,9 @@ _ENTRY = (
     "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
     " chain"
 )
+_COMMANDS = "SELECT entry, ordinal, at, name, command"
 _EVENTS = f"SELECT ordinal, {_EVENT} FROM main.stored_events WHERE ordinal<=? ORDER BY ordinal"  # noqa: S608 - columns
-_JOURNAL = f"SELECT entry, {_ENTRY} FROM main.journal WHERE entry<=? ORDER BY entry"  # noqa: S608 - columns
+_JOURNAL = f"SELECT entry, {_ENTRY}, {{principal}} FROM main.journal WHERE entry<=? ORDER BY entry"  # noqa: S608 - columns
 
 
 def _unlike(columns: str) -> str:
@@ -186,18 +187,18 @@ class _Run:
         ledger = self._ledger()
         try:
             while batch := list(islice(entries, BATCH)):
-                commands = [command for _, _, command in batch]
-                changed = next((n for n, (_, at, _) in enumerate(batch) if at >= begin), len(batch))
+                left = batch
+                changed = next((n for n, said in enumerate(batch) if said.at >= begin), len(batch))
                 if others and changed < len(batch):
-                    self._execute(ledger, commands[:changed])
+                    self._execute(ledger, batch[:changed])
                     for one in others:
                         self._book.replace(one)
                     others.clear()
-                    commands = commands[changed:]
-                self._execute(ledger, commands)
-                self.last = batch[-1][0]
+                    left = batch[changed:]
+                self._execute(ledger, left)
+                self.last = batch[-1].ordinal
                 self.commands += len(batch)
-                self.end = max(self.end, *(at for _, at, _ in batch))
+                self.end = max(self.end, *(said.at for said in batch))
                 yield self.last
         finally:
             ledger.close()
@@ -235,11 +236,13 @@ class _Run:
         with intelligible(self.log.path):
             return self.log.connection.execute(statement, parameters).fetchone()
 
-    def _execute(self, ledger: Ledger, commands: Sequence[Command]) -> None:
-        outcomes = ledger.execute(commands)
-        for command, outcome in zip(commands, outcomes, strict=True):
-            if outcome.code in NOT_JOURNALED:
-                self._not_journaled[command.subject, command.command_id] = outcome.code or ""
+    def _execute(self, ledger: Ledger, batch: Sequence[_Said]) -> None:
+        for principal, said in groupby(batch, lambda one: one.principal):
+            commands = [one.command for one in said]
+            outcomes = ledger.execute(commands, principal=principal)
+            for command, outcome in zip(commands, outcomes, strict=True):
+                if outcome.code in NOT_JOURNALED:
+                    self._not_journaled[command.subject, command.command_id] = outcome.code or ""
 
     def _ledger(self) -> Ledger:
         environment = {"SQLITE_DBNAME": str(self.path), "ORIGINATOR_ID_TYPE": "text"}
@@ -334,13 +337,14 @@ def _check_events(log: SqliteSnapshot, last: int) -> None:
 
 def _check_journal(log: SqliteSnapshot, entries: int) -> None:
     chains: dict[str, bytes] = {}
-    for entry, (found, *row) in enumerate(log.connection.execute(_JOURNAL, (entries,)), 1):
+    statement = _JOURNAL.format(principal=principal_column(log.connection))
+    for entry, (found, *row) in enumerate(log.connection.execute(statement, (entries,)), 1):
         place = f"{log.path}: the journal entry {log.partition}:{entry}"
         if found != entry:
             raise LogDamaged(f"{place} is missing")
-        if not _names(row[-1], journal_digest, chains.get(row[0], NO_CHAIN), row):
+        if not _names(row[11], journal_digest, chains.get(row[0], NO_CHAIN), row):
             raise LogDamaged(f"{place} is not what its digest names")
-        chains[row[0]] = row[-1]
+        chains[row[0]] = row[11]
 
 
 def _names(digest: bytes, made: Callable[..., bytes], *content: object) -> bool:
@@ -351,16 +355,25 @@ def _names(digest: bytes, made: Callable[..., bytes], *content: object) -> bool:
         return False
 
 
-def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[tuple[int, int, Command]]:
-    """The journal in order: the log's head after each command, the instant that it was taken at, the command.
+class _Said(NamedTuple):
+    """An entry of the journal: the log's head after the command, the instant that it was taken at, who sent it."""
+
+    ordinal: int
+    at: int
+    command: Command
+    principal: str | None
+
+
+def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[_Said]:
+    """The journal in order.
 
     It goes as far as the events do, which a mirror may have read less far than the journal. Raises LogDamaged where
     an entry is missing, or cannot be read.
     """
-    statement = "SELECT entry, ordinal, at, name, command FROM journal ORDER BY entry"
     with intelligible(log.path):
-        rows = log.connection.execute(statement)
-        for expected, (entry, ordinal, at, name, state) in enumerate(rows, 1):
+        principals = principal_column(log.connection)
+        rows = log.connection.execute(f"{_COMMANDS}, {principals} FROM journal ORDER BY entry")
+        for expected, (entry, ordinal, at, name, state, principal) in enumerate(rows, 1):
             if entry != expected:
                 raise LogDamaged(f"{log.path}: the journal entry {log.partition}:{expected} is missing")
             try:
@@ -372,7 +385,7 @@ def _entries(log: SqliteSnapshot, until: int | None) -> Iterator[tuple[int, int,
             except Exception as error:
                 message = f"{log.path}: the journal entry {log.partition}:{entry} cannot be read: {error!r}"
                 raise LogDamaged(message) from error
-            yield ordinal, at, command
+            yield _Said(ordinal, at, command, principal)
 
 
 def _refused(runs: Sequence[_Run], found: Comparison) -> dict[str, tuple[int, int]]:

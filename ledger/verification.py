@@ -27,7 +27,7 @@ from ledger.findings import Finding, Report
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.seals import Seals
 from ledger.store.codec import Codec, instant_and_content
-from ledger.store.layout import check_format, fold_digest, intelligible
+from ledger.store.layout import check_format, fold_digest, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 from ledger.store.snapshots import sealed
@@ -40,13 +40,14 @@ _UNEXPLAINED = ("no command of the journal explains it",)
 _EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events ORDER BY ordinal"
 _JOURNAL = (
     "SELECT entry, subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
-    " event_count, chain FROM journal ORDER BY entry"
+    " event_count, chain, {principal} FROM journal ORDER BY entry"
 )
 _EVENT_TYPES = {(int, str, int, str, bytes, bytes)}
 _ENTRY_TYPES = {
-    (int, str, str, str, bytes, bytes, int, code, message, int, int, int, bytes)
+    (int, str, str, str, bytes, bytes, int, code, message, int, int, int, bytes, principal)
     for code in (str, type(None))
     for message in (str, type(None))
+    for principal in (str, type(None))
 }
 
 
@@ -113,7 +114,7 @@ class _Verification:
         total = self._one("SELECT count(*) FROM stored_events")
         events = self._counted(total, progress)
         waiting = next(events, None)
-        for row in self._rows(_JOURNAL):
+        for row in self._rows(_JOURNAL.format(principal=principal_column(self.connection))):
             entry = self._entry(row)
             if entry is None:
                 continue
@@ -308,7 +309,7 @@ class _Verification:
             self._find(f"entry {self.report.entries} is missing", "journal", entry=entry)
             self.report.entries = entry.entry
         before = self.chains.get(entry.subject, NO_CHAIN)
-        if journal_digest(before, row[1:12]) != entry.chain:
+        if journal_digest(before, row[1:]) != entry.chain:
             self._find("its digest is not that of its content after the entry before", "journal", entry=entry)
         self.chains[entry.subject] = entry.chain
         for what in self._entry_faults(entry):

@@ -225,6 +225,8 @@ class OutcomeAnswer(Answer):
     message: str | None
     events: tuple[tuple[str, str, int], ...]
     position: str
+    principal: str | None = None
+    """Who sent it, by the word of the entry point that took it in; None where that knew nobody."""
 
     @property
     def status(self) -> str:
@@ -242,6 +244,7 @@ class OutcomeAnswer(Answer):
                 for kind, account, version in self.events
             ],
             "position": self.position,
+            "principal": self.principal,
         }
 
 

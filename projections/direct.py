@@ -461,4 +461,5 @@ def _outcome(log: LogSnapshot, msisdn: str, decided: Decided) -> OutcomeAnswer:
         message=decided.message,
         events=decided.events,
         position=_position(log, decided.ordinal),
+        principal=decided.principal,
     )

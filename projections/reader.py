@@ -53,6 +53,10 @@ class Decided(Protocol):
         """The instant that it was taken at."""
 
     @property
+    def principal(self) -> str | None:
+        """Who sent it, as far as the entry point that took it in knew."""
+
+    @property
     def code(self) -> str | None:
         """The refusal's code; None where it was accepted."""
 

@@ -41,8 +41,8 @@ class Clocked(Protocol):
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
 
-    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
-        """The outcome of each command."""
+    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
+        """The outcome of each command; `principal` is who runs the clock."""
 
 
 class Tick(NamedTuple):
@@ -61,7 +61,7 @@ class Tick(NamedTuple):
         }
 
 
-def tick(partitions: Sequence[Clocked], now: int, *, asked: bool) -> list[Tick]:
+def tick(partitions: Sequence[Clocked], now: int, *, asked: bool, principal: str | None = None) -> list[Tick]:
     """Advances every number that is due by `now` less the clock tolerance, and closes the partitions through then.
 
     `asked`: whether somebody wants them closed now. Else they are left as they are while nothing is recorded in any of
@@ -69,14 +69,14 @@ def tick(partitions: Sequence[Clocked], now: int, *, asked: bool) -> list[Tick]:
     Raises ClockRefused where the ledger refuses.
     """
     through = now - CLOCK_TOLERANCE
-    due = [_advance(partition, through) for partition in partitions]
+    due = [_advance(partition, through, principal) for partition in partitions]
     standing = [partition.standing() for partition in partitions]
     if not asked and not _is_owed(standing, through):
         return [
             Tick(count, one.closed_through, one.position) for count, one in zip(due, standing, strict=True)
         ]
     return [
-        _close(partition, count, one, through)
+        _close(partition, count, one, through, principal)
         for partition, count, one in zip(partitions, due, standing, strict=True)
     ]
 
@@ -90,14 +90,14 @@ def _is_owed(standing: Sequence[Standing], through: int) -> bool:
     return closed == -NEVER or any(zone.day(closed) < zone.day(through) for zone in zones)
 
 
-def _advance(partition: Clocked, through: int) -> int:
+def _advance(partition: Clocked, through: int, principal: str | None) -> int:
     """Records what fell due, and returns for how many numbers."""
     count = 0
     while numbers := partition.due(through, BATCH):
         commands = [
             AdvanceTime(at=through, command_id=_id(through), actor=ACTOR, msisdn=msisdn) for msisdn in numbers
         ]
-        outcomes = partition.execute(commands)
+        outcomes = partition.execute(commands, principal=principal)
         count += len(numbers)
         if partition.due(through, 1) == numbers[:1]:  # nothing moved: never turn in a circle
             message = f"{numbers[0]} stays due: {outcomes[0].status} {outcomes[0].code}"
@@ -105,10 +105,10 @@ def _advance(partition: Clocked, through: int) -> int:
     return count
 
 
-def _close(partition: Clocked, due: int, before: Standing, through: int) -> Tick:
+def _close(partition: Clocked, due: int, before: Standing, through: int, principal: str | None) -> Tick:
     subject = partition.subject
     close = CloseThrough(at=through, command_id=_id(through), actor=ACTOR, msisdn=subject, through=through)
-    outcome = partition.execute([close])[0]
+    outcome = partition.execute([close], principal=principal)[0]
     if outcome.code is not None:
         raise ClockRefused(f"{outcome.code}: {outcome.message}")
     return Tick(due, max(through, before.closed_through), outcome.position)

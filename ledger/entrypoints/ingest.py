@@ -65,7 +65,8 @@ class Fault(NamedTuple):
 class Ingest:
     """One run over any number of files.
 
-    `record` is handed every outcome, `faulty` every bad line, `progress` the file and the count after each batch.
+    `principal` is who runs it; `record` is handed every outcome, `faulty` every bad line, `progress` the file and the
+    count after each batch.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Ingest:
         reader: CommandReader,
         *,
         batch: int = BATCH,
+        principal: str | None = None,
         record: Record | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[Source, Tally], None] = lambda _, __: None,
@@ -86,6 +88,7 @@ class Ingest:
         self._ledger = ledger
         self._reader = reader
         self._batch = batch
+        self._principal = principal
         self._record = record
         self._faulty = faulty
         self._progress = progress
@@ -106,7 +109,8 @@ class Ingest:
 
     def _take(self, source: Source, batch: list[Row | BadLine]) -> None:
         self.busy = True
-        outcomes = iter(self._ledger.execute([row.command for row in batch if isinstance(row, Row)]))
+        commands = [row.command for row in batch if isinstance(row, Row)]
+        outcomes = iter(self._ledger.execute(commands, principal=self._principal))
         for row in batch:
             if isinstance(row, BadLine):
                 self._refuse(source, row)

@@ -11,14 +11,18 @@ from typing import Any, NamedTuple
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
+from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest, seal_digest
 from ledger.outcomes import EventReference
 from ledger.store.chains import follows
 
 ENTRY_COLUMNS = (
-    "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count"
+    "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
+    " chain, principal"
 )
-"""The columns of a journal row that its digest is made of, in their order."""
+"""The columns of a journal row, its digest (`chain`) among them, as a `JournalEntry` has them."""
+
+
+_CHAIN = JournalEntry._fields.index("chain")
 
 
 class End(NamedTuple):
@@ -86,14 +90,14 @@ def in_one_chain(
     return before
 
 
-def must_follow(cursor: SQLiteCursor, place: str, entry: int, row: Sequence[Any], chain: bytes) -> None:
+def must_follow(cursor: SQLiteCursor, place: str, entry: int, row: Sequence[Any]) -> None:
     """Raises LogDamaged unless a journal entry (`ENTRY_COLUMNS`) is what its digest names."""
     cursor.execute(
         "SELECT chain FROM journal WHERE subject=? AND entry<? ORDER BY entry DESC LIMIT 1", (row[0], entry)
     )
     found = cursor.fetchone()
     try:
-        sound = journal_digest(NO_CHAIN if found is None else found[0], row) == chain
+        sound = journal_digest(NO_CHAIN if found is None else found[0], row) == row[_CHAIN]
     except TypeError:  # a value of another kind
         sound = False
     if not sound:

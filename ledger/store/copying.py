@@ -18,7 +18,7 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
-from ledger.store.layout import check_format, intelligible
+from ledger.store.layout import check_format, intelligible, principal_column
 from ledger.store.reading import connect
 from ledger.store.schemas import RecordSchema
 from ledger.store.sqlite import Factory, Recorder
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 _EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events"
 _JOURNAL = (
     "SELECT subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
-    " event_count, chain FROM journal"
+    " event_count, chain, {principal} FROM journal"
 )
 
 
@@ -113,6 +113,7 @@ class Source:
         self._connection, _ = connect(path)
         with intelligible(str(path)):
             check_format(cast("SQLiteCursor", self._connection.cursor()))
+            self._journal = _JOURNAL.format(principal=principal_column(self._connection))
         self.events = self._count("SELECT count(*) FROM stored_events")
         self.entries = self._count("SELECT count(*) FROM journal")
 
@@ -141,7 +142,7 @@ class Source:
         """Everything behind an extent, in the order of writing."""
         last_event = after.events
         entries: list[JournalEntry] = []
-        for row in self.rows(f"{_JOURNAL} WHERE entry>? ORDER BY entry", (after.entries,)):
+        for row in self.rows(f"{self._journal} WHERE entry>? ORDER BY entry", (after.entries,)):
             entries.append(JournalEntry(*row))
             if len(entries) >= size:
                 yield Chunk(self._events(last_event, entries[-1].ordinal), entries)
@@ -160,7 +161,7 @@ class Source:
         digests = Digests()
         for row in self.rows(f"{_EVENTS} WHERE ordinal<=? ORDER BY ordinal", (events,)):
             digests.event(row[1], row[3], row[4], row[5])
-        for row in self.rows(f"{_JOURNAL} WHERE entry<=? ORDER BY entry", (entries,)):
+        for row in self.rows(f"{self._journal} WHERE entry<=? ORDER BY entry", (entries,)):
             digests.entry(JournalEntry(*row))
         return digests.extent()
 

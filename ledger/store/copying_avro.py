@@ -34,6 +34,7 @@ _JOURNAL_AVRO = {
         {"name": "first_event", "type": "long"},
         {"name": "event_count", "type": "long"},
         {"name": "chain", "type": "bytes"},
+        {"name": "principal", "type": ["null", "string"], "default": None},
     ],
 }
 
@@ -106,7 +107,7 @@ class AvroContainer:
     def read_journal(self, path: Path) -> Iterator[JournalEntry]:
         """What was written."""
         with path.open("rb") as file:
-            for found in fastavro.reader(file):
+            for found in fastavro.reader(file, reader_schema=fastavro.parse_schema(dict(_JOURNAL_AVRO))):
                 row: Any = found
                 yield JournalEntry(*(row[name] for name in JournalEntry._fields))
 

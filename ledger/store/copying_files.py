@@ -62,6 +62,7 @@ _JOURNAL = pa.schema(
         ("first_event", pa.int64()),
         ("event_count", pa.int64()),
         ("chain", pa.binary()),
+        ("principal", pa.string()),
     ]
 )
 Written = tuple[str, str, bytes, bytes]
@@ -187,7 +188,9 @@ class Parquet:
 
     def read_journal(self, path: Path) -> Iterator[JournalEntry]:
         """What was written."""
-        table = pq.read_table(path, columns=list(JournalEntry._fields))
+        table = pq.read_table(path)
+        if "principal" not in table.column_names:  # it was copied by an earlier release
+            table = table.append_column("principal", pa.nulls(len(table), pa.string()))
         at = table.schema.get_field_index("at")
         table = table.set_column(at, "at", table.column("at").cast(pa.int64()))
         for row in zip(*(table.column(name).to_pylist() for name in JournalEntry._fields), strict=True):

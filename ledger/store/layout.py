@@ -17,8 +17,9 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
 from ledger.store.schemas import load
 
-FORMAT = 1
-"""The format of the file, kept as `user_version`."""
+FORMAT = 2
+"""The format of the file, kept as `user_version`. In format 1 the journal names no principals: a writer adds those."""
+_READ = (1, FORMAT)
 APPLICATION_ID = 0x50554C53
 """Marks the file as a ledger's log (SQLite `application_id`)."""
 
@@ -53,6 +54,7 @@ CREATE TABLE journal (
     first_event INTEGER NOT NULL,
     event_count INTEGER NOT NULL,
     chain BLOB NOT NULL,
+    principal TEXT,
     UNIQUE (subject, command_id)
 );
 CREATE TABLE seals (
@@ -87,6 +89,7 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
     cursor.execute("SELECT count(*) FROM sqlite_master")
     if cursor.fetchone()[0]:
         check_format(cursor)
+        _bring_up(cursor)
     else:
         cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
         cursor.execute(f"PRAGMA user_version={FORMAT}")
@@ -110,9 +113,25 @@ def check_format(cursor: SQLiteCursor) -> None:
     application = cursor.fetchone()[0]
     cursor.execute("PRAGMA user_version")
     version = cursor.fetchone()[0]
-    if application != APPLICATION_ID or version != FORMAT:
-        message = f"format {version} of application {application:#x}; this release reads format {FORMAT}"
+    if application != APPLICATION_ID or version not in _READ:
+        message = (
+            f"format {version} of application {application:#x}; this release reads formats up to {FORMAT}"
+        )
         raise LogFormatUnknown(message)
+
+
+def _bring_up(cursor: SQLiteCursor) -> None:
+    """Gives a file of format 1 the column that it lacks."""
+    cursor.execute("PRAGMA user_version")
+    if cursor.fetchone()[0] != FORMAT:
+        cursor.execute("ALTER TABLE journal ADD COLUMN principal TEXT")
+        cursor.execute(f"PRAGMA user_version={FORMAT}")
+
+
+def principal_column(connection: sqlite3.Connection) -> str:
+    """What to ask of the journal for its principals: nothing, where no writer of this format has opened it yet."""
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(journal)")]
+    return "principal" if "principal" in columns else "NULL AS principal"
 
 
 def fold_digest() -> str:

@@ -37,7 +37,7 @@ from ledger.errors import (
 )
 from ledger.outcomes import EventReference
 from ledger.store.codec import Codec
-from ledger.store.layout import check_format, intelligible
+from ledger.store.layout import check_format, intelligible, principal_column
 from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema, load
 
@@ -51,7 +51,10 @@ _PATIENCE = 30.0
 """Seconds that a reader waits while another process recovers the file."""
 
 _EVENT = "SELECT ordinal, digest, topic, state FROM stored_events"
-_DECISION = "SELECT entry, subject, command_id, name, at, code, message, ordinal, first_event, event_count FROM journal"
+_DECISION = (
+    "SELECT entry, subject, command_id, name, at, code, message, ordinal, first_event, event_count, {principal}"
+    " FROM journal"
+)
 
 
 class Recorded(NamedTuple):
@@ -77,6 +80,7 @@ class Decided(NamedTuple):
     message: str | None
     ordinal: int
     events: tuple[EventReference, ...]
+    principal: str | None
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -308,24 +312,29 @@ class SqliteSnapshot:
 
     def decided(self, subject: str) -> Iterator[Decided]:
         """What the journal has of a number, in order."""
-        statement = f"{_DECISION} WHERE subject=? ORDER BY entry"
+        statement = f"{self._decision} WHERE subject=? ORDER BY entry"
         for row in self._rows(statement, (subject,)):
             yield self._decided(row)
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""
-        row = self._one(f"{_DECISION} WHERE subject=? AND command_id=?", (subject, command_id))
+        row = self._one(f"{self._decision} WHERE subject=? AND command_id=?", (subject, command_id))
         return None if row is None else self._decided(row)
 
+    @cached_property
+    def _decision(self) -> str:
+        with intelligible(self.path):
+            return _DECISION.format(principal=principal_column(self.connection))
+
     def _decided(self, row: tuple[Any, ...]) -> Decided:
-        entry, subject, command_id, name, at, code, message, ordinal, first, count = row
+        entry, subject, command_id, name, at, code, message, ordinal, first, count, principal = row
         statement = (
             "SELECT topic, originator_id, originator_version FROM stored_events"
             " WHERE ordinal>=? AND ordinal<? ORDER BY ordinal"
         )
         events = self._rows(statement, (first, first + count)) if count else iter(())
         own = tuple(EventReference(*found) for found in events)
-        return Decided(entry, subject, command_id, name, at, code, message, ordinal, own)
+        return Decided(entry, subject, command_id, name, at, code, message, ordinal, own, principal)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

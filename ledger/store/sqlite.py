@@ -47,7 +47,7 @@ def _answered_among(count: int) -> str:
     """The statement that finds what was answered to so many (subject, command_id)."""
     keys = ",".join(["(?,?)"] * count)
     return (
-        f"SELECT {ENTRY_COLUMNS}, chain, entry"  # noqa: S608 - columns, and question marks only
+        f"SELECT {ENTRY_COLUMNS}, entry"  # noqa: S608 - columns, and question marks only
         f" FROM (VALUES {keys}) AS wanted JOIN journal ON subject=column1 AND command_id=column2"
     )
 
@@ -102,7 +102,7 @@ class Recorder(library.SQLiteApplicationRecorder):
             if rows:
                 cursor.executemany(self.insert_events_statement, rows)
             if journal:
-                cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", journal)
+                cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", journal)
             if heads:
                 cursor.executemany(
                     "INSERT INTO numbers VALUES (?,?,?) ON CONFLICT (msisdn) DO UPDATE"
@@ -271,9 +271,9 @@ class Recorder(library.SQLiteApplicationRecorder):
         with self._reading() as cursor:
             while some := tuple(islice(left, _KEYS_AT_ONCE)):
                 cursor.execute(_answered_among(len(some)), tuple(chain.from_iterable(some)))
-                for *row, chain_, entry in cursor.fetchall():
-                    must_follow(cursor, place, entry, row, chain_)
-                    subject, id_, _, digest, _, at, code, message, ordinal, first, count = row
+                for *row, entry in cursor.fetchall():
+                    must_follow(cursor, place, entry, row)
+                    subject, id_, _, digest, _, at, code, message, ordinal, first, count, *_ = row
                     status = ACCEPTED if code is None else REFUSED
                     events = references(cursor, place, first, count)
                     outcome = Outcome(id_, status, code, message, events, self.partition, ordinal, at)

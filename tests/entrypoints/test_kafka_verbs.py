@@ -105,7 +105,8 @@ def test_a_transfer_to_another_partition_arrives(new_log: NewLog, tmp_path: Path
         assert found["position"].partition(":")[0] != sent["position"].partition(":")[0]
         assert pulsa.json("transit", "--now", MONTH_LATER) == []
         assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", MONTH_LATER)[0]["amount"] == "0"
-        assert pulsa.json("outcome", NUMBER, "send", "--now", MONTH_LATER)[0]["status"] == "accepted"
+        (told,) = pulsa.json("outcome", NUMBER, "send", "--now", MONTH_LATER)
+        assert (told["status"], told["principal"]) == ("accepted", None), "a record does not tell who sent it"
         assert pulsa.json("verify")[0]["clean"]
         (again,) = pulsa.json("replay")
         assert again["empty"], again

@@ -96,11 +96,16 @@ def _per_unit(balances: dict[tuple[str, str], int]) -> dict[str, int]:
 
 
 def embedded(
-    path: Path, commands: Sequence[Command], terms: Iterable[Terms] = BUNDLED.values()
+    path: Path,
+    commands: Sequence[Command],
+    terms: Iterable[Terms] = BUNDLED.values(),
+    *,
+    principal: str | None = None,
 ) -> list[Outcome]:
-    """The outcomes of the same commands on an embedded log."""
+    """The outcomes of the same commands on an embedded log, which names who sent them where that is known."""
     with ledger_on(path, terms) as ledger:
-        return [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
+        chunks = in_chunks(commands, 500)
+        return [outcome for chunk in chunks for outcome in ledger.execute(chunk, principal=principal)]
 
 
 def in_file(path: Path) -> Accounts:

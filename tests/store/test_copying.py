@@ -22,12 +22,16 @@ from tests.kafka.running import writing
 from tests.kafka.seen import embedded, in_file, population, seen, table
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
+CLERK = "os:clerk(1000)@desk"
+
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log with a population in it."""
     path = tmp_path_factory.mktemp("log") / "log.db"
-    embedded(path, population(30, 2))
+    commands = population(30, 2)
+    embedded(path, commands[:500])
+    embedded(path, commands[500:], principal=CLERK)
     return path
 
 
@@ -71,6 +75,12 @@ def test_files_that_any_tool_reads_prove_themselves(
     copied = copy(source, FolderTarget(tmp_path, source, form))
     assert copied.before == begun
     assert copied.extent == source.extent()
+    entries = [
+        entry
+        for file in sorted((tmp_path / "journal").iterdir())
+        for entry in form(source).read_journal(file)
+    ]
+    assert [tuple(entry) for entry in entries] == [row[1:] for row in table(source.path, "journal", "entry")]
     files = sorted((tmp_path / "events").iterdir())
     assert len(files) >= 3
     files[1].rename(tmp_path / "gone")
@@ -128,6 +138,9 @@ def test_to_kafka_and_a_writer_goes_on(
     ):
         copy(back, target_file)
     assert in_file(tmp_path / "back.db") == in_file(path)
+    as_it_was = table(path, "journal", "entry")
+    assert table(tmp_path / "back.db", "journal", "entry")[: len(as_it_was)] == as_it_was
+    assert {row[-1] for row in as_it_was} == {None, CLERK}
 
 
 def test_commands_that_wait_are_not_passed_over(source: Source, new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811

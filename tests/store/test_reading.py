@@ -351,9 +351,11 @@ def test_the_documented_digests_are_those_of_the_log(log: Path) -> None:
         chains = []
         for row in connection.execute(
             "SELECT subject, command_id, name, at, code, message, ordinal, first_event, event_count,"
-            " command_digest, command, chain FROM journal ORDER BY entry"
+            " command_digest, command, chain, principal FROM journal ORDER BY entry"
         ):
-            *texts, command_digest, command, chain = row
+            *texts, command_digest, command, chain, principal = row
+            if principal is not None:
+                texts.append(principal)
             text = "".join(f"{value}\n" for value in texts).encode()
             subject = row[0]
             start = before.get(f"journal of {subject}", bytes(32))

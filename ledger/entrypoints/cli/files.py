@@ -22,6 +22,7 @@ from ledger.entrypoints.cli.options import reader_for, with_settings
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json
 from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
 from ledger.entrypoints.lines import STANDARD_INPUT, Source
+from ledger.entrypoints.principal import of_this_process
 from ledger.entrypoints.rows import Format
 from ledger.errors import SettingsInvalid
 from ledger.settings import Settings
@@ -68,6 +69,7 @@ def ingest(
             ledger,
             reader,
             batch=BATCH if settings.kafka is None else BATCH_ON_KAFKA,
+            principal=of_this_process(),
             record=written.record,
             faulty=faults.take,
             progress=after_batch,

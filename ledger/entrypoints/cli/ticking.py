@@ -12,6 +12,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
 from ledger.entrypoints.clock import Tick, tick
+from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LogLocked, SettingsInvalid
 from ledger.settings import Settings
 
@@ -59,7 +60,7 @@ def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
             return clock.tick(now_of(settings), asked=asked)
     with writer(settings) as ledger:
         _check_now(settings, played=ledger.played)
-        return tick([ledger], now_of(settings), asked=asked)
+        return tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
 
 
 def _check_now(settings: Settings, *, played: bool) -> None:

@@ -15,6 +15,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, signed, with_settings
 from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
 from ledger.entrypoints.forms import command_schemas, may_lack
+from ledger.entrypoints.principal import of_this_process
 from ledger.errors import Invalid
 from ledger.outcomes import REFUSED, UNKNOWN, Outcome
 from ledger.settings import Settings
@@ -113,4 +114,4 @@ def _execute(settings: Settings, given: dict[str, str]) -> Outcome:
             partition, _, head = ledger.position.partition(":")
             id_ = given["command_id"]
             return Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
-        return ledger.execute([command])[0]
+        return ledger.execute([command], principal=of_this_process())[0]

@@ -46,9 +46,9 @@ class Partition:
         self._mirrors.catch_up()
         return self._mirrors.mirrors[self._partition].due(until, limit)
 
-    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
         """The outcome of each command."""
-        return self._sender.execute(commands)
+        return self._sender.execute(commands, principal=principal)
 
 
 class KafkaClock:

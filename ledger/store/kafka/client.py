@@ -58,11 +58,13 @@ class KafkaClient:
         self._producer.close(timeout=5)
         self._consumer.close()
 
-    def execute(self, commands: Sequence[Command]) -> list[Outcome]:
+    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
         """The outcome of each command, in order; `unknown` where no answer came in time.
 
+        The principal stays here: a writer could not tell what a sender says of itself from what is so.
         Raises LogUnreachable, or CommitUncertain where the broker does not take a command.
         """
+        del principal
         outcomes: list[Outcome | None] = [None] * len(commands)
         waiting: dict[tuple[int, int], int] = {}
         for start in range(0, len(commands), _AT_ONCE):

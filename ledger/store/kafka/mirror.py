@@ -185,7 +185,7 @@ class Mirror(Recorder):
             cursor.executemany(self.insert_events_statement, arrived.rows)
             if arrived.entries:
                 cursor.executemany(
-                    "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)", arrived.entries
+                    "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", arrived.entries
                 )
                 cursor.executemany(
                     "INSERT INTO numbers VALUES (?,NULL,?) ON CONFLICT (msisdn) DO UPDATE SET chain=excluded.chain",

@@ -157,6 +157,7 @@ class ReplyRecords:
         record["content"] = entry and entry.command
         record["first_event"] = entry.first_event if entry is not None else 0
         record["chain"] = entry and entry.chain
+        record["principal"] = entry and entry.principal
         value = self._ids.to_wire(self._topic, self._codec.outcome_state(record))
         if value is None:
             raise SchemaUnknown("the schema of answers is not registered")
@@ -191,5 +192,6 @@ class ReplyRecords:
                 record["first_event"],
                 len(events),
                 record["chain"],
+                record.get("principal"),
             )
         return Reply(outcome, record["subject"], record["command_offset"], entry)
