@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.entrypoints.principal import of_this_process
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, issue, top_up, use
 
 DAY_ONE = "2023-07-04T00:00:00+07:00"
@@ -126,6 +127,7 @@ def test_an_outcome_can_be_asked_for_later(told: Pulsa) -> None:
         "refusal": None,
         "events": [reference],
         "position": "0:5",
+        "principal": of_this_process(),
     }
     (refused,) = told.json("outcome", NUMBER, "small")
     assert refused["refusal"]["code"] == "below-minimum"
