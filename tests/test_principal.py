@@ -22,7 +22,7 @@ from ledger.store.reading import SqliteReader
 from ledger.verification import verify
 from projections.direct import DirectQueries
 from tests.entrypoints.pulsa import Pulsa
-from tests.given import BUNDLED, NUMBER, START, Story, at, open_log, rupiah
+from tests.given import BUNDLED, NUMBER, START, Story, at, rupiah
 
 NOW = at(START)
 CLERK, OTHER = "os:clerk(1000)@desk", "os:other(1001)@desk"
@@ -141,7 +141,7 @@ def test_an_earlier_log_is_gone_on_with_and_its_entries_keep_their_digests(earli
     for _, *entry in entries:
         chains[entry[0]] = journal_digest(chains.get(entry[0], NO_CHAIN), entry)
         assert chains[entry[0]] == entry[11], "the digest that the release before gave"
-    earlier.ledger = open_log(earlier.path, earlier.terms)
+    earlier.reopen()
     earlier.ledger.execute(
         [earlier.command(c.TopUp, NOW, command_id="t", credit=rupiah(5000))], principal=CLERK
     )
