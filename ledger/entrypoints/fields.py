@@ -11,14 +11,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.money import parse_amount
 
 Read = Callable[[Any], Any]
 """A reader of one field."""
 
-LONGEST_TEXT = 200
-"""Characters of an id or text."""
 LARGEST_COUNT = 10**15
 """The largest count: of seconds, messages or bytes."""
 OWN_IDS = ("policy/", "due/")
@@ -38,10 +37,23 @@ def _string(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """An id, code or text: 1 to 200 printable characters."""
-    if type(value) is not str or not value or len(value) > LONGEST_TEXT or not value.isprintable():
-        raise ValueError(f"not a string of 1 to {LONGEST_TEXT} printable characters")
+    """An id or code: printable, 1 to 200 bytes of UTF-8."""
+    return _printable(value, LONGEST_ID)
+
+
+def read_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A text: printable, 1 to 2,000 bytes of UTF-8."""
+    return _printable(value, LONGEST_TEXT)
+
+
+def _printable(value: Any, longest: int) -> str:  # noqa: ANN401 - any JSON
+    if type(value) is not str or not value or not value.isprintable() or not _fits(value, longest):
+        raise ValueError(f"not a string of printable characters that takes 1 to {longest} bytes of UTF-8")
     return value
+
+
+def _fits(text: str, longest: int) -> bool:
+    return len(text) <= longest and (text.isascii() or len(text.encode()) <= longest)
 
 
 def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -151,7 +163,7 @@ def _read_fee_text(value: str) -> int | None:
 _JSON: dict[str, Read] = {
     "msisdn": read_msisdn,
     "id": read_id,
-    "text": read_id,
+    "text": read_text,
     "amount": read_amount,
     "amount-or-zero": read_amount_or_zero,
     "signed-amount": read_signed_amount,

@@ -137,13 +137,6 @@ class Codec:
             record["at"] = at
         return COMMANDS[name](**record)
 
-    def written_content(self, name: str, state: bytes) -> bytes | None:
-        """What `command_content` would give for a command, taken from its bytes; None where another release wrote them.
-
-        No command holds arrays or maps, so whoever wrote it by the same schema wrote the same bytes.
-        """
-        return instant_and_content(state)[1] if state.startswith(self._commands[name][0]) else None
-
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""
         return self._outcome.fingerprint + self._outcome.encode(record)

@@ -31,6 +31,7 @@ class RecordSchema:
     def __init__(self, text: str) -> None:
         raw = json.loads(text)
         self.text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
+        self.text.encode()  # what cannot be written anywhere is no schema of ours
         self.name: str = f"{raw['namespace']}.{raw['name']}"
         self.fingerprint = fingerprint_of(raw)
         self.parsed = parse_schema(plain(raw))

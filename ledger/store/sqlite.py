@@ -95,7 +95,6 @@ class Recorder(library.SQLiteApplicationRecorder):
         fresh: dict[str, tuple[int, bytes]] = {}
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
             self._must_be_at_its_end(cursor)
-            end = self._end
             first = self._next_ordinal(cursor)
             rows = list(self._rows(cursor, first, stored_events, fresh))
             self._send(rows, journal, heads, **others)
@@ -111,8 +110,7 @@ class Recorder(library.SQLiteApplicationRecorder):
                 )
             if claims:
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
-            if rows or journal:
-                end = self._seal(cursor, [row[5] for row in rows], journal)
+            end = self._seal(cursor, [row[5] for row in rows], journal)
             self._settle(cursor)
         if self._end is not None:
             self._end = end
@@ -192,7 +190,10 @@ class Recorder(library.SQLiteApplicationRecorder):
     def _seal(
         self, cursor: library.SQLiteCursor, digests: Sequence[bytes], journal: Sequence[JournalEntry]
     ) -> End:
+        """Seals what was written; where nothing was, nothing is sealed."""
         last = last_seal(cursor)
+        if not digests and not journal:
+            return last
         seal = seal_digest(last.digest, digests, [entry.chain for entry in journal])
         end = End(last.seal + 1, last.events + len(digests), last.entries + len(journal), seal)
         cursor.execute("INSERT INTO seals VALUES (?,?,?,?)", end)

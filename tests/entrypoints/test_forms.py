@@ -188,14 +188,25 @@ def test_what_is_no_count_in_text_is_refused(count: str) -> None:
         PLAYED.from_text(use() | {"quantity": count})
 
 
-@pytest.mark.parametrize("id_", ["", "x" * 201, "a\tb", "a\nb", "a\x00b", "a\x7fb", "\ud800", 7, None, ["a"]])
+@pytest.mark.parametrize(
+    "id_", ["", "x" * 201, "ü" * 101, "a\tb", "a\nb", "a\x00b", "a\x7fb", "\ud800", 7, None, ["a"]]
+)
 def test_what_is_no_id_is_refused(id_: object) -> None:
     refused = refusal_of(activate(customer=id_))
-    assert refused.startswith(("customer: not a string of 1 to 200 printable characters", "not JSON"))
+    wanted = "customer: not a string of printable characters that takes 1 to 200 bytes of UTF-8"
+    assert refused.startswith((wanted, "not JSON"))
 
 
-def test_ids_of_two_hundred_characters_of_any_script_are_taken() -> None:
-    assert as_json(top_up("ü" * 200)).command_id == "ü" * 200
+def test_ids_of_two_hundred_bytes_of_any_script_are_taken() -> None:
+    for id_ in ("x" * 200, "ü" * 100):
+        assert as_json(top_up(id_)).command_id == id_
+
+
+def test_a_text_takes_two_thousand_bytes() -> None:
+    bought = {"command": "ChargeCredit", "command_id": "1", "at": START, "msisdn": NUMBER, "amount": "5"}
+    assert as_json(bought | {"item": "ü" * 1000}).item == "ü" * 1000  # type: ignore[attr-defined]
+    refused = refusal_of(bought | {"item": "ü" * 1001})
+    assert refused.startswith("item: not a string of printable characters that takes 1 to 2000 bytes")
 
 
 @pytest.mark.parametrize("id_", ["policy/1", "due/6288112345678#1/GraceStarted/2023"])

@@ -21,6 +21,7 @@ from ledger.errors import LogMismatch, LogMissing
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.verification import verify
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
 from tests.kafka.seen import in_file, population, seen
@@ -69,8 +70,37 @@ def behind(mirror: Path) -> None:
         connection.commit()
 
 
+def schema_damaged(mirror: Path) -> None:
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute("UPDATE schemas SET schema = '{' WHERE name LIKE '%CreditToppedUp'")
+        connection.execute("INSERT INTO schemas VALUES (x'0102030405060708', 'of another release', '{')")
+        connection.commit()
+
+
+def sealing_nothing(mirror: Path) -> None:
+    """As former releases left it after a poll of nothing but repeats."""
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute("DELETE FROM meta WHERE name='sealed'")
+        connection.execute(
+            "INSERT INTO seals(events, entries, digest) SELECT events, entries, digest FROM seals"
+            " ORDER BY seal DESC LIMIT 1"
+        )
+        connection.commit()
+
+
 @pytest.mark.parametrize(
-    "harm", [deleted, truncated, overwritten, no_database, changed, snapshots_changed, behind]
+    "harm",
+    [
+        deleted,
+        truncated,
+        overwritten,
+        no_database,
+        changed,
+        snapshots_changed,
+        behind,
+        schema_damaged,
+        sealing_nothing,
+    ],
 )
 def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path], None]) -> None:
     settings = new_log()
@@ -86,6 +116,23 @@ def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path]
         (o.code, o.events) for o, repeat in zip(first, again, strict=True) if repeat.status == "repeated"
     ]
     assert seen(settings).accounts == in_file(settings.mirror(0))
+    assert verify(settings.mirror(0)).findings == []
+
+
+def test_polls_of_nothing_but_repeats_seal_nothing(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    commands = population(5, 1)[:20]
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        for some in (commands, commands, commands):
+            client.execute(some)
+    reader = replace(settings, mirrors=tmp_path / "reader")
+    with closing(Followed(reader)) as mirrors:
+        mirrors.catch_up()  # to the end of the first answers, and then of those that are repeats alone
+        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+            client.execute(commands)
+        mirrors.catch_up()
+    for mirror in (settings.mirror(0), reader.mirror(0)):
+        assert verify(mirror).findings == []
 
 
 def test_a_mirror_of_another_topic(new_log: NewLog) -> None:

@@ -130,16 +130,10 @@ def test_a_command_is_written_as_others_write_it_and_read_back(name: str, data: 
     for state, written in ((stated, record), (unstated, record | {"at": None})):
         assert state[:FINGERPRINT_BYTES] == schema.fingerprint
         assert state[FINGERPRINT_BYTES:] == by_fastavro(schema, written) == by_avro(schema, written)
-        assert CODEC.written_content(name, state) == content
         with pytest.raises(ValueError, match="bytes after"):
             CODEC.command(name, state + b"\0", 17)
     assert CODEC.command(name, stated, 17) == command
     assert CODEC.command(name, unstated, 17) == msgspec.structs.replace(command, at=17)
-
-
-def test_the_bytes_of_a_command_are_its_content_only_where_this_release_wrote_them() -> None:
-    state = CODEC.command_state(TOP_UP, CODEC.command_content(TOP_UP), stated_at=True)
-    assert CODEC.written_content("TopUp", b"another!" + state[FINGERPRINT_BYTES:]) is None
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

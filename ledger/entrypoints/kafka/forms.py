@@ -9,13 +9,14 @@ from functools import cache
 from typing import Any
 
 from ledger.domain.calendar import DAY, format_instant, parse_instant
-from ledger.domain.commands import COMMANDS, AdvanceTime, Command
+from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
 from ledger.domain.money import LARGEST_AMOUNT
-from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id
+from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
 from ledger.errors import Invalid
 from ledger.store.schemas import load
 
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_PARTITION = re.compile(r"log@(?:0|[1-9][0-9]{0,8})", re.ASCII)
 
 _Check = Callable[[Any], object]
 """Raises ValueError where a value is not well formed."""
@@ -33,6 +34,18 @@ def check(command: Command) -> None:
             test(value)
         except (ValueError, OverflowError) as error:
             raise Invalid(f"{name}: {error}") from None
+
+
+def check_subject(command: Command) -> None:
+    """Raises Invalid where no command of this kind has such a subject."""
+    if isinstance(command, CloseThrough):
+        if not _PARTITION.fullmatch(command.msisdn):
+            raise Invalid("msisdn: not a partition, such as log@0")
+        return
+    try:
+        _msisdn(command.msisdn)
+    except ValueError as error:
+        raise Invalid(f"msisdn: {error}") from None
 
 
 @cache
@@ -96,7 +109,7 @@ def check_instant(name: str, value: int) -> None:
 _FORMS: dict[str, _Check] = {
     "msisdn": _msisdn,
     "id": read_id,
-    "text": read_id,
+    "text": read_text,
     "amount": _between(1, LARGEST_AMOUNT),
     "amount-or-zero": _between(0, LARGEST_AMOUNT),
     "signed-amount": _signed,

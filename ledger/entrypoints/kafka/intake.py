@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from ledger.domain.bounds import LONGEST_COMMAND
 from ledger.domain.commands import COMMANDS, CloseThrough, Command
 from ledger.entrypoints.kafka import forms
 from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryUnreachable
 from ledger.outcomes import REFUSED, Outcome
 from ledger.store.codec import Codec
-from ledger.store.kafka.recorder import Received, partition_of
-from ledger.store.kafka.records import read_wire
+from ledger.store.kafka.arriving import UNREADABLE
+from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.records import Received, read_wire
 from ledger.store.kafka.registry import SchemaIds
 from ledger.store.schemas import RecordSchema
 
 _NAMESPACE = "ledger.command."
 _MILLISECOND = 1000
 _UNSTATED = -(2**62)
+PORTION = 16 << 20
+"""Bytes of keys and values that one transaction decides, unless a single record has more."""
+_FLAT = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string", "enum"})
+"""Types of which a command's fields may be; an enum states its symbols in the schema, not in the record."""
+
+
+def portions(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """A poll's records in pieces that a transaction holds in time, whatever they have been decompressed to."""
+    begin = size = 0
+    for number, record in enumerate(records):
+        more = len(record.key or b"") + len(record.value or b"")
+        if size and size + more > PORTION:
+            yield records[begin:number]
+            begin, size = number, 0
+        size += more
+    yield records[begin:]
 
 
 class Taken(NamedTuple):
-    """A record, the command that is to be decided, if there is one, and its content, where it came in this form."""
+    """A record, the command that is to be decided, if there is one, and the content that the codec makes of it."""
 
     received: Received
     command: Command | None = None
@@ -43,44 +62,56 @@ class Intake:
         self._names: dict[bytes, str] = {}
 
     def take(self, record: Any, head: int) -> Taken:  # noqa: ANN401 - kafka-python's
-        """What a record holds. Raises RegistryUnreachable."""
+        """What a record holds, whatever that is. Raises RegistryUnreachable."""
         key = record.key or b""
-        subject = key.decode("utf-8", "replace")
+        subject = key[:LONGEST_COMMAND].decode("utf-8", "replace")
         received = Received(record.offset, record.key, record.value, subject, None)
+        command_id = ""
+        appended = record.timestamp * _MILLISECOND
         try:
-            command, content = self._decode(record)
+            command = self._decode(record)
+            command_id = command.command_id
+            self._check(command, key, record.partition)
+            return Taken(received, self._dated(command, appended), self._codec.command_content(command))
+        except Invalid as refusal:
+            outcome = self._refused(command_id, refusal.code, refusal.message, head, appended)
+            return Taken(received._replace(outcome=outcome).bounded())
         except RegistryUnreachable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no command
-            return self.defect(received, "", f"cannot be decoded: {type(error).__name__}: {error}", head)
-        appended = record.timestamp * _MILLISECOND
-        try:
-            self._check(command, key, record.partition)
-            return Taken(received, self._dated(command, appended), content)
-        except Invalid as refusal:
-            outcome = self._refused(command.command_id, refusal.code, refusal.message, head, appended)
-            return Taken(received._replace(outcome=outcome))
+            return self.defect(
+                received, command_id, f"cannot be decoded: {type(error).__name__}: {error}", head
+            )
 
     def defect(self, received: Received, command_id: str, reason: str, head: int) -> Taken:
         """The record as one that goes to the dead topic."""
         outcome = self._refused(command_id, CommandDefect.code, reason, head, 0)
-        return Taken(received._replace(outcome=outcome, dead=reason))
+        return Taken(received._replace(outcome=outcome, dead=reason).bounded())
 
     def _refused(self, command_id: str, code: str, message: str, head: int, at: int) -> Outcome:
         return Outcome(command_id, REFUSED, code, message, (), self._partition, head, at)
 
-    def _decode(self, record: Any) -> tuple[Command, bytes | None]:  # noqa: ANN401
-        if record.value is None:
-            raise ValueError("the record has no value")
-        schema, state = read_wire(self._ids, record.value, record.headers)
+    def _decode(self, record: Any) -> Command:  # noqa: ANN401
+        value = record.value
+        if value is None:
+            reasons = [content for name, content in record.headers if name == UNREADABLE]
+            raise ValueError(
+                str(reasons[0] or b"", "utf-8", "replace") if reasons else "the record has no value"
+            )
+        if len(value) > LONGEST_COMMAND:
+            raise ValueError(f"{len(value)} bytes; a command has {LONGEST_COMMAND} at most")
+        schema, state = read_wire(self._ids, value, record.headers)
         name = self._names.get(schema.fingerprint) or self._learned(schema)
-        return self._codec.command(name, state, _UNSTATED), self._codec.written_content(name, state)
+        return self._codec.command(name, state, _UNSTATED)
 
     def _learned(self, schema: RecordSchema) -> str:
         """The name of the command whose schema it is, as this release or another has it. Raises LedgerError."""
         name = schema.name.removeprefix(_NAMESPACE)
         if name not in COMMANDS or name == schema.name:
             raise LedgerError(f"{schema.name} is no command of this release")
+        for field in schema.fields:
+            if not _is_flat(field["type"]):
+                raise LedgerError(f"{schema.name}: no command has a field such as {field['name']}")
         self._codec.learn([schema])
         self._names[schema.fingerprint] = name
         return name
@@ -103,8 +134,18 @@ class Intake:
 
     def _check(self, command: Command, key: bytes, partition: int) -> None:
         """Raises Invalid."""
+        forms.check_subject(command)
         if key != command.subject.encode():
             raise Invalid(f"the record's key is not its subject, {command.subject}")
         if partition_of(command.subject, self._partitions) != partition:
             raise Invalid(f"{command.subject} belongs to another partition than {partition}")
         forms.check(command)
+
+
+def _is_flat(kind: Any) -> bool:  # noqa: ANN401 - any schema
+    """Whether values of a type take no more time and room than their bytes: not so a list of nulls, or of itself."""
+    if isinstance(kind, list):
+        return all(map(_is_flat, kind))
+    if isinstance(kind, dict):
+        return kind.get("type") in _FLAT
+    return kind in _FLAT

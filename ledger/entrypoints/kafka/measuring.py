@@ -13,7 +13,7 @@ from ledger.metrics import MirrorMetrics, WriterMetrics
 from ledger.outcomes import Outcome
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import Received
+from ledger.store.kafka.records import Received
 from ledger.store.kafka.registry import schema_ids
 
 

@@ -13,7 +13,8 @@ from ledger.errors import CommandDefect
 from ledger.outcomes import Outcome
 from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import Delivery, KafkaRecorder, Received
+from ledger.store.kafka.recorder import Delivery, KafkaRecorder
+from ledger.store.kafka.records import Received
 from ledger.store.kafka.registry import SchemaIds
 
 

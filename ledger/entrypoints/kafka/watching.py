@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from ledger.outcomes import Outcome
-from ledger.store.kafka.recorder import Received
+from ledger.store.kafka.records import Received
 
 _log = structlog.get_logger()
 

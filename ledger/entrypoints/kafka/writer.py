@@ -17,12 +17,12 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.terms import Terms
-from ledger.entrypoints.kafka import BATCH
+from ledger.entrypoints.kafka import BATCH, intake
 from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.errors import CommitUncertain, LedgerError, LogUnreachable, RegistryUnreachable, WriterFenced
-from ledger.store.kafka import mirror, topics
+from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
 
@@ -143,6 +143,7 @@ class Writer:
         return {partition: at for partition, (at, end) in places.items() if at < end}
 
     def _joined(self) -> KafkaConsumer:
+        arriving.install()
         consumer = KafkaConsumer(
             **self.settings.arguments(),
             group_id=self.group,
@@ -181,9 +182,11 @@ class Writer:
             for tp, records in polled.items()
             if tp.partition in self._owned
         ]
-        for count, (owned, records) in enumerate(mine, 1):
+        portions = [(owned, portion) for owned, records in mine for portion in intake.portions(records)]
+        for count, (owned, records) in enumerate(portions, 1):
             # The group may give partitions away whenever it is polled: not while records of another one wait.
-            self._serve(owned, records, self._look_ahead if count == len(mine) else _nothing)
+            if self._owned.get(owned.partition) is owned:
+                self._serve(owned, records, self._look_ahead if count == len(portions) else _nothing)
         self._standby.advance(wanted=self._opening)
         for partition in sorted(self._opening):
             if self._standby.is_caught_up(partition):

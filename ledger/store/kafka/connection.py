@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import errors as kafka
 
-from ledger.errors import CommitUncertain, LogUnreachable, SettingsInvalid, WriterFenced
+from ledger.errors import CommitUncertain, LogUnreachable, SettingsInvalid, TopicMismatch, WriterFenced
 
 BOOTSTRAP_TIMEOUT_MS = 6000
 """How long a broker may take to answer at all before that is said to be wrong."""
@@ -26,6 +26,8 @@ _FENCED = (
     kafka.TransactionCoordinatorFencedError,
 )
 _TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
+_TOO_LARGE = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError)
+_LIMIT = "it does not take a record of this size: see max.message.bytes of the topics"
 _DENIED = (kafka.SaslAuthenticationFailedError, kafka.AuthorizationError)
 
 
@@ -148,12 +150,15 @@ def reported(what: str) -> Iterator[None]:
     """Turns kafka-python's errors into the ledger's own, with what was being done.
 
     Raises WriterFenced where another writer has taken over, LogUnreachable where no broker answers or it refuses us,
+    TopicMismatch where a record is larger than a topic takes (which the same record will always be),
     else CommitUncertain: then it is not known what the broker has.
     """
     try:
         yield
     except _FENCED as error:
         raise WriterFenced(f"{what}: {_TAKEN}") from error
+    except _TOO_LARGE as error:
+        raise TopicMismatch(f"{what}: {_LIMIT}") from error
     except _DENIED as error:
         raise LogUnreachable(f"{what}: the broker refuses these credentials: {error}") from error
     except kafka.KafkaConfigurationError as error:
@@ -168,4 +173,6 @@ def reported(what: str) -> Iterator[None]:
         # What a producer says once it has failed: the reason is there by its name only.
         if any(kind.__name__ in str(error) for kind in _FENCED):
             raise WriterFenced(f"{what}: {_TAKEN}") from error
+        if any(kind.__name__ in str(error) for kind in _TOO_LARGE):
+            raise TopicMismatch(f"{what}: {_LIMIT}") from error
         raise CommitUncertain(f"{what}: {type(error).__name__}: {error}") from error

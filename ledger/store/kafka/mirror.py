@@ -30,7 +30,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Row
 from ledger.store.kafka.topics import Place
 from ledger.store.layout import reported
-from ledger.store.schemas import RecordSchema
+from ledger.store.schemas import KINDS, RecordSchema, load
 from ledger.store.sqlite import Recorder
 
 UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
@@ -118,6 +118,28 @@ class Mirror(Recorder):
             if name == "partitions":
                 raise TopicMismatch(f"the topics have {value} partitions; {file} knows {found.get(name)}")
             raise LogMismatch(f"{file} is of {_SAID[name]} {found.get(name)}; what is set is {value}")
+
+    def must_be_sound(self) -> None:
+        """Raises LogDamaged where a schema is not the one that its fingerprint names, or a seal covers nothing.
+
+        Former releases sealed what had no events and was not journaled, and such a mirror verifies as damaged.
+        """
+        file = self.datastore.pool.db_name
+        own = {schema.fingerprint: schema.text for kind in KINDS for schema in load(kind).values()}
+        with self._reading() as cursor:
+            cursor.execute("SELECT fingerprint, name, schema FROM schemas")
+            for mark, name, text in cursor.fetchall():
+                if own.get(mark) != text and not _is_schema(mark, name, text):
+                    raise LogDamaged(
+                        f"{file}: the schema of {name} is not the one that its fingerprint names"
+                    )
+            cursor.execute("SELECT value FROM meta WHERE name='sealed'")
+            if cursor.fetchone() is None:
+                cursor.execute(_EMPTY_SEALS)
+                if cursor.fetchone() is not None:
+                    raise LogDamaged(f"{file}: there is a seal of nothing")
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', 'what was written')")
 
     @property
     def progress(self) -> Progress:
@@ -238,7 +260,19 @@ class Mirror(Recorder):
 _M = TypeVar("_M", bound=Mirror)
 
 _SAID = {"cluster": "the cluster", "events_topic": "the events' topic", "replies_topic": "the replies' topic"}
+_EMPTY_SEALS = (
+    "SELECT 1 FROM seals AS one LEFT JOIN seals AS before ON before.seal = one.seal - 1"
+    " WHERE one.events = ifnull(before.events, 0) AND one.entries = ifnull(before.entries, 0) LIMIT 1"
+)
 _PROGRESS = ("next_event", "next_reply", "next_command", "last_event")
+
+
+def _is_schema(mark: bytes, name: str, text: str) -> bool:
+    try:
+        schema = RecordSchema(text)
+    except Exception:  # noqa: BLE001 - whatever a damaged text does
+        return False
+    return (schema.fingerprint, schema.name) == (mark, name)
 
 
 def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:
@@ -261,6 +295,7 @@ def _opened(path: Path, place: Place, partition: int, make: Callable[..., _M]) -
         mirror = make(datastore, partition)
         mirror.create_table()
         mirror.belong_to(place)
+        mirror.must_be_sound()
     except BaseException:
         datastore.close()
         raise

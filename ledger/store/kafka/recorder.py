@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,28 +25,27 @@ from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.mirror import Mirror, Progress
-from ledger.store.kafka.records import EventRecords, Header, Outgoing, Reply, ReplyRecords, Row, schema_header
+from ledger.store.kafka.records import (
+    EventRecords,
+    Outgoing,
+    Received,
+    ReplyRecords,
+    Row,
+    dead_copy,
+    schema_header,
+)
 from ledger.store.kafka.registry import SchemaIds
+
+_NAMED = re.compile(r"(?:log|terms/.*)@(0|[1-9][0-9]{0,8})", re.ASCII | re.DOTALL)
 
 
 @lru_cache(maxsize=200_000)
 def partition_of(subject: str, partitions: int) -> int:
     """The partition of a subject: the one that it names (`log@2`), or the standard partitioner's."""
-    name, at, stated = subject.rpartition("@")
-    if at and (name == "log" or name.startswith("terms/")):
-        return int(stated)
+    named = _NAMED.fullmatch(subject)
+    if named is not None:
+        return int(named[1])
     return int(murmur2(subject.encode()) & 0x7FFFFFFF) % partitions
-
-
-class Received(NamedTuple):
-    """A record of the commands topic. `outcome` is there where it needs no deciding; `dead` says why it cannot be."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    subject: str
-    outcome: Outcome | None
-    dead: str | None = None
 
 
 class Delivery(NamedTuple):
@@ -203,19 +203,11 @@ class KafkaRecorder(Mirror):
                     entry = next(entries)
                     if entry.command_id != outcome.command_id:
                         raise AssertionError(f"{entry.command_id} was journaled for {outcome.command_id}")
-            value = self._replies.value(Reply(outcome, record.subject, record.offset, entry))
-            answers.append(Outgoing(record.key or b"", value, self._replies.headers))
+            answers.append(self._replies.outgoing(record, outcome, entry))
             if record.dead is not None:
-                self._bury(producer, record)
+                key, value, headers = dead_copy(self.partition, record)
+                producer.send(self._settings.dead, value, key, headers, self.partition)
         return answers
-
-    def _bury(self, producer: KafkaProducer, record: Received) -> None:
-        headers: list[Header] = [
-            ("ledger_reason", (record.dead or "").encode()[:4000]),
-            ("ledger_command_position", b"%d:%d" % (self.partition, record.offset)),
-        ]
-        key = record.key if record.key is not None else b""
-        producer.send(self._settings.dead, record.value, key, headers, self.partition)
 
     def _forward(self, producer: KafkaProducer, command: Command) -> None:
         state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)

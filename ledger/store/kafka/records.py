@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
+from ledger.domain.bounds import LONGEST_ID, cut
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
 from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
@@ -50,12 +52,73 @@ def read_wire(ids: SchemaIds, value: bytes, headers: Iterable[Header]) -> tuple[
     return schema, state
 
 
+_LONGEST_REASON = 1_000
+"""Bytes of why a record cannot be decided."""
+_LONGEST_COPY = 16_384
+"""Bytes of a value that the dead topic holds: more than any command that is well formed takes."""
+CUT = "ledger_cut"
+"""On an answer or a dead command: a part of which only the beginning is there, its size in bytes, and its SHA-256."""
+
+
+def cut_off(part: str, content: bytes | None, longest: int) -> tuple[bytes | None, list[Header]]:
+    """So many bytes of a part at most, and where there were more the header that says so."""
+    if content is None or len(content) <= longest:
+        return content, []
+    whole = f"{part} {len(content)} {sha256(content).hexdigest()}"
+    return content[:longest], [(CUT, whole.encode())]
+
+
 class Outgoing(NamedTuple):
     """A record to be sent."""
 
     key: bytes
     value: bytes
     headers: list[Header]
+
+
+class Received(NamedTuple):
+    """A record of the commands topic. `outcome` is there where it needs no deciding; `dead` says why it cannot be."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    subject: str
+    outcome: Outcome | None
+    dead: str | None = None
+    cuts: Sequence[Header] = ()
+    """A header for each part that was too long, and of which this has only the beginning."""
+
+    def bounded(self) -> Received:
+        """The same with no part that is too long, for the topics of answers and of the dead."""
+        key, cuts = cut_off("key", self.key, LONGEST_ID)
+        value, of_value = cut_off("value", self.value, _LONGEST_COPY)
+        outcome = self.outcome
+        of_id: list[Header] = []
+        if outcome is not None:
+            command_id = outcome.command_id.encode("utf-8", "replace")
+            _, of_id = cut_off("command_id", command_id, LONGEST_ID)
+            outcome = outcome._replace(
+                command_id=cut(outcome.command_id, LONGEST_ID),
+                message=cut(outcome.message or "", _LONGEST_REASON),
+            )
+        return self._replace(
+            key=key,
+            value=value,
+            subject=cut(self.subject, LONGEST_ID),
+            outcome=outcome,
+            dead=None if self.dead is None else cut(self.dead, _LONGEST_REASON),
+            cuts=[*self.cuts, *cuts, *of_value, *of_id],
+        )
+
+
+def dead_copy(partition: int, received: Received) -> tuple[bytes, bytes | None, list[Header]]:
+    """Key, value and headers of a record on the dead topic: why it could not be decided, and where it lies."""
+    headers: list[Header] = [
+        ("ledger_reason", (received.dead or "").encode()),
+        ("ledger_command_position", b"%d:%d" % (partition, received.offset)),
+        *received.cuts,
+    ]
+    return received.key or b"", received.value, headers
 
 
 class EventRecords:
@@ -162,6 +225,12 @@ class ReplyRecords:
         if value is None:
             raise SchemaUnknown("the schema of answers is not registered")
         return value
+
+    def outgoing(self, received: Received, outcome: Outcome, entry: JournalEntry | None) -> Outgoing:
+        """The record that answers one of the commands topic."""
+        value = self.value(Reply(outcome, received.subject, received.offset, entry))
+        headers = [*self.headers, *received.cuts] if received.cuts else self.headers
+        return Outgoing(received.key or b"", value, headers)
 
     def read(self, value: bytes, headers: Iterable[Header]) -> Reply:
         """The answer that those bytes hold. Raises what `read_wire` raises."""

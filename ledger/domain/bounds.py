@@ -1,0 +1,15 @@
+"""How long what anybody states may be. These bounds are part of the language: every entry point has the same."""
+
+LONGEST_ID = 200
+"""Bytes of an id or code in UTF-8, and of the key of a record."""
+LONGEST_TEXT = 2_000
+"""Bytes of a text in UTF-8."""
+LONGEST_COMMAND = 65_536
+"""Bytes of a command in Avro: more than all its fields can take together."""
+LONGEST_TERMS = 500_000
+"""Bytes of a terms file's resolved values: they are one event, and a broker takes a record of a million."""
+
+
+def cut(text: str, longest: int) -> str:
+    """The beginning of a text that takes so many bytes of UTF-8 at most, in characters that can be written."""
+    return text[:longest].encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
