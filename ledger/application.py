@@ -16,7 +16,7 @@ from ledger import errors, policies
 from ledger.batch import Batch
 from ledger.domain import events as e
 from ledger.domain.account import NEVER
-from ledger.domain.calendar import SECOND
+from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import CloseThrough, Command, ReturnCreditTransfer
 from ledger.domain.line import Cause, Line
 from ledger.domain.prepaid import decide
@@ -114,7 +114,8 @@ class Ledger(Application[str]):
         Returns an outcome for each, in order. Raises LogFull, LogUnreadable or CommandDefect (a command made the
         code fail); then nothing of the batch is written, and it may be sent again.
         """
-        keys = dict.fromkeys([(command.subject, command.command_id) for command in commands])
+        addressed = [command for command in commands if _is_addressed(command)]
+        keys = dict.fromkeys([(command.subject, command.command_id) for command in addressed])
         batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal, principal)
         try:
             outcomes = [
@@ -140,11 +141,18 @@ class Ledger(Application[str]):
 
     def _execute(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
+        if not _is_addressed(command):
+            raise errors.Invalid(
+                "at, command_id, msisdn: not an instant in whole microseconds, and two texts"
+            )
         terms_id = command.terms_named
         if terms_id is not None and terms_id not in self.book:
             raise errors.Invalid(f"terms: no terms are named {terms_id!r}")
         if content is None:
-            content = self.codec.command_content(command)
+            try:
+                content = self.codec.command_content(command)
+            except (TypeError, ValueError, KeyError, OverflowError) as error:
+                raise errors.Invalid(f"a field is of another type: {error}") from None
         digest = self.codec.command_digest(command, content)
         key = (command.subject, command.command_id)
         before = batch.decided.get(key)
@@ -398,3 +406,8 @@ class Ledger(Application[str]):
             # What was recorded stands without a snapshot too.
             with suppress(errors.LedgerError):
                 self.ledger_recorder.snapshot([self.mapper.to_stored_event(state) for state in states])
+
+
+def _is_addressed(command: Command) -> bool:
+    """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
+    return is_instant(command.at) and type(command.command_id) is str and type(command.msisdn) is str

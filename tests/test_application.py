@@ -526,8 +526,8 @@ class TestBatches:
         story.given_active()
         before = everything(story)
         good = story.command(c.TopUp, NOW, credit=rupiah(5000), command_id="good")
-        defect = story.command(c.ChargeCredit, NOW, amount="one")
-        with pytest.raises(errors.CommandDefect, match="ChargeCredit"):
+        defect = story.command(c.IssueStarterPack, NOW, msisdn=OTHER, valid_until=2**31 - 1)
+        with pytest.raises(errors.CommandDefect, match="IssueStarterPack"):
             story.ledger.execute([good, defect])
         assert everything(story) == before
         story.say(good).then(event(e.CreditToppedUp, version=3))
@@ -666,3 +666,42 @@ def test_the_ids_of_what_time_brings_about_name_account_type_and_instant(story: 
     story.when(c.AdvanceTime, GRACE + 1)
     (happened,) = story.new
     assert happened.command_id == f"due/{NUMBER}#1/GraceStarted/{format_instant(GRACE)}"
+
+
+class TestTypes:
+    """What a program hands over is of the types that the commands state, or refused; its neighbours go on."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"at": 1.5},
+            {"at": True},
+            {"at": "2023-07-20"},
+            {"at": 2**62},
+            {"command_id": 7},
+            {"command_id": ["x"]},
+            {"msisdn": 6288112345678},
+            {"credit": 5.0},
+            {"credit": True},
+            {"credit": 2**70},
+            {"channel": None},
+            {"channel": ["x"]},
+            {"channel": "\ud800"},
+        ],
+        ids=str,
+    )
+    def test_another_type_is_invalid(self, story: Story, fields: dict[str, Any]) -> None:
+        story.given_active()
+        said = {"credit": rupiah(5000), "price": 5} | fields
+        wrong = story.command(c.TopUp, said.pop("at", NOW), **said)
+        right = story.command(c.TopUp, NOW, credit=rupiah(5000))
+        before = story.credit()
+        outcomes = story.ledger.execute([wrong, right])
+        assert [outcome.code for outcome in outcomes] == ["invalid", None]
+        assert story.credit() == before + rupiah(5000)
+
+    @pytest.mark.parametrize("instant", [1.5, True])
+    def test_so_is_another_instant(self, story: Story, instant: Any) -> None:
+        story.given_active()
+        story.when(c.RecordUsage, NOW, used_at=instant)
+        story.refused("invalid")

@@ -42,6 +42,11 @@ def parse_instant(text: str) -> int:
     return instant
 
 
+def is_instant(value: object) -> bool:
+    """Whether a value is whole microseconds within the times that the ledger keeps."""
+    return type(value) is int and _EARLIEST <= value <= _LATEST
+
+
 def format_instant(instant: int) -> str:
     """The instant in UTC by RFC 3339, with a fraction only where there is one."""
     second, fraction = divmod(instant, SECOND)

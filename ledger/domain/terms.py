@@ -9,14 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date, time
+from datetime import date, datetime, time
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from ledger.domain.calendar import DAY, Zone, zone
+from ledger.domain.calendar import DAY, Zone, parse_day, zone
 from ledger.domain.money import SEN, format_amount, parse_amount
 from ledger.domain.rating import Price, PriceList, Tariff
 from ledger.domain.validity import ExtensionRule
@@ -44,6 +44,18 @@ def _price(value: object) -> str:
     return value
 
 
+def _day(value: object) -> date:
+    if isinstance(value, datetime):
+        value = value.date() if value.time() == time() else None
+    if isinstance(value, str):
+        return parse_day(value)
+    if not isinstance(value, date):
+        msg = "not a day such as 2023-07-03"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic turns ValueError into a located error
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 Money = Annotated[int, BeforeValidator(_money), PlainSerializer(format_amount, when_used="json"), Field(ge=0)]
 PriceText = Annotated[str, BeforeValidator(_price)]
 
@@ -67,7 +79,7 @@ class StarterPack(Rule):
 class Cap(Rule):
     """From that day on, the rule `cumulative` reaches at most `days` ahead."""
 
-    in_force_from: date
+    in_force_from: Day
     days: Days
 
 
@@ -92,6 +104,10 @@ class TopUpRule(Rule):
         credits_ = [d.credit for d in self.denominations]
         if credits_ != sorted(set(credits_)):
             msg = "denominations must ascend"
+            raise ValueError(msg)
+        days = [cap.in_force_from for cap in self.caps]
+        if len(days) != len(set(days)):
+            msg = "two caps are in force from the same day"
             raise ValueError(msg)
         return self
 
@@ -227,7 +243,7 @@ class DatedTariff(Rule):
 
     id: Code
     version: str
-    in_force_from: date
+    in_force_from: Day
     prices: tuple[TariffPrice, ...]
 
 
@@ -259,7 +275,7 @@ class Terms(BaseModel):
     title: str
     document: str
     operator: str
-    in_force_from: date
+    in_force_from: Day
     time_zone: Annotated[str, Field(alias="zone")]
     rounding: Literal["sen", "rupiah"] = "sen"
     late_usage_days: Days = 30

@@ -57,12 +57,19 @@ class _Texts(dict[str, bytes]):
         return written
 
 
+def whole(number: Any) -> int:  # noqa: ANN401 - of any type
+    """A whole number of another type than int. Raises TypeError where it is none, or is true or false."""
+    if isinstance(number, bool):
+        raise TypeError(f"{number} is no number")
+    return index(number)
+
+
 LONGS = _Numbers(64)
 """The bytes of a long, by its value."""
 TEXTS = _Texts()
 """The bytes of a string, by its value."""
 _GIVEN = {
-    "index": index,
+    "whole": whole,
     "longs": LONGS,
     "ints": _Numbers(32),
     "texts": TEXTS,
@@ -70,8 +77,8 @@ _GIVEN = {
     "join": b"".join,
 }
 _PLAIN = {
-    "long": "longs[index({0})]",
-    "int": "ints[index({0})]",
+    "long": "longs[{1} if type({1} := {0}) is int else whole({1})]",
+    "int": "ints[{1} if type({1} := {0}) is int else whole({1})]",
     "string": "texts[{0}]",
     "boolean": "booleans[{0}]",
 }
@@ -100,7 +107,7 @@ def _expression(kind: Any, value: str, depth: int) -> str:  # noqa: ANN401 - any
         case "bytes":
             return f"longs[len({name} := {value})] + {name}"
         case str() if kind in _PLAIN:
-            return _PLAIN[kind].format(value)
+            return _PLAIN[kind].format(value, f"number{depth}")
         case {"type": str(plain)} if plain in {*_PLAIN, "bytes"}:
             return _expression(plain, value, depth)
     raise ValueError(f"no record of the ledger's has a {kind}")

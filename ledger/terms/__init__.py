@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ledger.domain.bounds import LONGEST_TERMS
 from ledger.domain.terms import Terms
 from ledger.errors import TermsInvalid
 
@@ -68,6 +69,7 @@ def _read(sources: Iterable[Traversable]) -> list[Terms]:
     for source in sources:
         try:
             found = Terms.model_validate(_parse(source))
+            _must_be_publishable(source, found)
         except TermsInvalid as error:
             faults.append(str(error))
         except ValidationError as error:
@@ -84,14 +86,42 @@ def _read(sources: Iterable[Traversable]) -> list[Terms]:
 
 def _parse(source: Traversable) -> dict[str, object]:
     try:
-        return tomllib.loads(source.read_bytes().decode())
+        content = tomllib.loads(source.read_bytes().decode("utf-8-sig"))
+        unprintable = next(_unprintable(content, ""), None)
+        if unprintable is None:
+            return content
+        msg = f"{source}: {unprintable}: has a character that is not printable"
     except OSError as error:
         msg = f"{source}: cannot be read: {error.strerror or error}"
     except UnicodeDecodeError as error:
         msg = f"{source}: is not UTF-8 from byte {error.start} on"
     except tomllib.TOMLDecodeError as error:
         msg = f"{source}: is not TOML: {error}"
+    except RecursionError:
+        msg = f"{source}: is nested too deeply"
     raise TermsInvalid(msg)
+
+
+def _unprintable(value: object, place: str) -> Iterator[str]:
+    """The places of keys and texts with characters that a terminal might obey."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unprintable(key, place)
+            yield from _unprintable(inner, f"{place}.{key}".removeprefix("."))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unprintable(inner, f"{place}[{number}]")
+    elif isinstance(value, str) and not value.replace("\n", "").isprintable():
+        yield repr(place)[1:-1]
+
+
+def _must_be_publishable(source: Traversable, found: Terms) -> None:
+    size = len(found.content.encode())
+    if size > LONGEST_TERMS:
+        msg = (
+            f"{source}: its resolved values take {size} bytes; {LONGEST_TERMS} are the most that is published"
+        )
+        raise TermsInvalid(msg)
 
 
 def _faults(error: ValidationError) -> Iterator[str]:

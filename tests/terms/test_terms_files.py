@@ -226,6 +226,10 @@ class TestFaultyFiles:
                 '[top_up]\ndenominations = [{ credit = "2", days = 1 }, { credit = "1", days = 1 }]',
                 "top_up: denominations must ascend",
             ),
+            (
+                "[top_up]\ncaps = [{ in_force_from = 2023-01-01, days = 1 }, { in_force_from = 2023-01-01, days = 2 }]",
+                "top_up: two caps are in force from the same day",
+            ),
             ("[credit_transfer]\nbands = []", "credit_transfer: bands must ascend, and there must be one"),
             (
                 '[credit_transfer]\nbands = [{ up_to = "1", fee = "0" }]\nmultiple_of = "0"',
@@ -246,6 +250,30 @@ class TestFaultyFiles:
     ) -> None:
         (line,) = faults(tmp_path, MINIMAL + text)
         assert line.startswith(fault)
+
+    @pytest.mark.parametrize("written", ['"2023"', "2023", "2023-01-01T10:00:00", "10:00:00", '"x"'])
+    def test_a_day_that_is_none_is_said_to_be_none(self, tmp_path: Path, written: str) -> None:
+        (line,) = faults(tmp_path, MINIMAL.replace("2023-01-01", written))
+        assert line.startswith("in_force_from: not a day such as 2023-07-03")
+
+    def test_nesting_without_end_is_a_fault_like_any(self, tmp_path: Path) -> None:
+        deep = 100_000
+        assert faults(tmp_path, f"{MINIMAL}x = {'[' * deep}{']' * deep}") == ["is nested too deeply"]
+
+    @pytest.mark.parametrize("character", ["\\u001b[2J", "\\u009b", "\\u202e", "\\u0007"])
+    def test_what_a_terminal_might_obey_is_refused(self, tmp_path: Path, character: str) -> None:
+        text = MINIMAL + f'[[grounds]]\ncode = "a"\ntitle = "{character}"'
+        assert faults(tmp_path, text) == ["grounds[0].title: has a character that is not printable"]
+
+    def test_terms_that_are_too_large_for_an_event_are_refused(self, tmp_path: Path) -> None:
+        grounds = "".join(f'[[grounds]]\ncode = "{n}"\ntitle = "{"x" * 1000}"\n' for n in range(500))
+        (line,) = faults(tmp_path, MINIMAL + grounds)
+        assert line.endswith("bytes; 500000 are the most that is published")
+
+    def test_a_mark_of_byte_order_is_no_content(self, tmp_path: Path) -> None:
+        file = tmp_path / "some.toml"
+        file.write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
+        assert load(file).digest == read(tmp_path, MINIMAL).digest
 
     def test_every_fault_has_a_line_of_its_own(self, tmp_path: Path) -> None:
         assert faults(tmp_path, MINIMAL + "[reclaim]\nfee = 1\n[waiting]\nminimum = 2.5\n") == [

@@ -66,6 +66,12 @@ def _subject(text: str) -> str:
         raise typer.BadParameter(f"{text!r} is {error}") from None
 
 
+def ledger_account_of(text: str) -> str:
+    """A ledger account, whose number may be written as it is dialled."""
+    subject, slash, name = text.partition("/")
+    return f"{_subject(subject)}{slash}{name}" if "#" in subject else text
+
+
 AsOf = Annotated[
     int | None,
     typer.Option(

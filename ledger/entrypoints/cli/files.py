@@ -19,7 +19,7 @@ import typer
 from ledger.bootstrap import taker
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, with_settings
-from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json
+from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
 from ledger.entrypoints.lines import STANDARD_INPUT, Source
 from ledger.entrypoints.principal import of_this_process
@@ -80,9 +80,10 @@ def ingest(
                 run.run(files, known[format_])
         finally:
             seconds = time.perf_counter() - began
-            bar.hide()
-            faults.show()
-            _summarize(run.tally, seconds, as_json=as_json)
+            with shell.telling_what_is_recorded():
+                bar.hide()
+                faults.show()
+                _summarize(run.tally, seconds, as_json=as_json)
     if run.tally.unknown:
         return shell.failed("unknown", _UNKNOWN.format(counted(run.tally.unknown, "command")), shell.FAILED)
     return shell.REFUSED if run.tally.invalid else shell.DONE
@@ -171,7 +172,7 @@ class _Faults:
     def show(self) -> None:
         out = console(stderr=True)
         for fault in self._first:
-            out.print(f"{fault.file}:{fault.line}: invalid: {fault.message}", soft_wrap=True)
+            out.print(shown(f"{fault.file}:{fault.line}: invalid: {fault.message}"), soft_wrap=True)
         if self._count > len(self._first):
             out.print(f"and {self._count - len(self._first)} more invalid lines; --outcomes keeps them all")
 
@@ -190,7 +191,7 @@ class _Bar:
     def show(self, source: Source, tally: Tally) -> None:
         if source.name != self._name:
             self._name = source.name
-            self._task = self._progress.add_task(source.name, total=source.size, lines=tally.total)
+            self._task = self._progress.add_task(shown(source.name), total=source.size, lines=tally.total)
         self._progress.update(self._task, completed=source.read_bytes, lines=tally.total)
 
 

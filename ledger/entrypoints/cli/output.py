@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import category
 
 import msgspec
 import typer
@@ -16,6 +18,8 @@ from ledger.outcomes import Outcome
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that terminals act on instead of showing them."""
 _UNFOLDED = 1000
 """Columns of what no terminal shows: nothing is folded to fit."""
 _WHOLE = 40
@@ -27,12 +31,26 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, a line each below
 
 def say(text: str) -> None:
     """Prints a line on standard output."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{shown(text)}\n")
 
 
 def say_json(value: Any) -> None:  # noqa: ANN401 - any JSON
-    """Prints a value as one line of JSON."""
-    say(msgspec.json.encode(value).decode())
+    """Prints a value as one line of JSON: in ASCII where a terminal might not show, or might obey, what is in it."""
+    text = msgspec.json.encode(value).decode()
+    if not (text.isprintable() and printable(text)):
+        text = json.dumps(msgspec.json.decode(text), separators=(",", ":"))
+    sys.stdout.write(f"{text}\n")
+
+
+def shown(text: str) -> str:
+    """A text with escapes in place of what a terminal would obey: control characters, and changes of direction."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t" or category(character) not in _OBEYED:
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def told(
@@ -91,6 +109,7 @@ def say_table(
     from rich.cells import cell_len
     from rich.table import Table
 
+    title, rows = shown(title), [[shown(cell) for cell in row] for row in rows]
     out = console()
     frame, gaps = 3 * len(columns) + 1, len(columns) - 1
     by_column = list(zip(columns, *rows, strict=True))
@@ -117,7 +136,7 @@ def say_table(
 def printable(text: str) -> bool:
     """Whether standard output can show a text: not where its encoding lacks a character."""
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.isascii() or text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         return False
     return True
@@ -127,7 +146,13 @@ def console(*, stderr: bool = False) -> Console:
     """A console that takes values as they are: no markup, no colours by guess."""
     from rich.console import Console  # slow to import
 
-    out = Console(stderr=stderr, markup=False, highlight=False)
+    class Plain(Console):
+        """rich's, but that a reader who has seen enough is not a failure of its own."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    out = Plain(stderr=stderr, markup=False, highlight=False)
     if not out.is_terminal:
         out.width = _UNFOLDED
     return out

@@ -18,6 +18,7 @@ from ledger.entrypoints.cli.asking import (
     Then,
     asked_of_projections,
     final_or_not,
+    ledger_account_of,
     question,
     say_rows,
 )
@@ -49,7 +50,11 @@ CommandId = Annotated[str, typer.Argument(metavar="COMMAND_ID", help="The comman
 Refused = Annotated[bool, typer.Option("--refused", help="Refused commands too.")]
 LedgerAccounts = Annotated[
     list[str],
-    typer.Argument(metavar="LEDGER-ACCOUNT…", help="Such as 6288112345678#1/credit or operator/breakage."),
+    typer.Argument(
+        metavar="LEDGER-ACCOUNT…",
+        parser=ledger_account_of,
+        help="Such as 6288112345678#1/credit or operator/breakage.",
+    ),
 ]
 EachCustomer = Annotated[bool, typer.Option("--each", help="Every customer's account by itself.")]
 ByDay = Annotated[

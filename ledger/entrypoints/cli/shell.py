@@ -1,6 +1,7 @@
 """How `pulsa` ends: an exit code, and for every error one line on standard error; never a traceback.
 
-0: done; 1: refused, or a file had bad lines, or `verify` found something; 2: it could not be done.
+0: done; 1: refused, or a file had bad lines, or `verify` found something; 2: it could not be done; 130: interrupted;
+141: whoever read the output has seen enough, as of any program that writes into a closed pipe.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -18,13 +21,25 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 
+from ledger.entrypoints.cli.output import shown
 from ledger.errors import LedgerError, Refusal
 
-DONE, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 130
+DONE, REFUSED, FAILED, INTERRUPTED, UNHEARD = 0, 1, 2, 130, 141
+
+
+class _Unheard(Exception):
+    """Nobody reads the output any more; by another name, for Typer ends the process where it sees a closed pipe."""
 
 
 class OneLineGroup(TyperGroup):
     """A group of commands whose errors are one line each."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the base class
+        """Runs the verb that was named."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _Unheard from error
 
     def main(
         self,
@@ -36,6 +51,7 @@ class OneLineGroup(TyperGroup):
         **extra: Any,  # noqa: ANN401 - as the base class
     ) -> Any:  # noqa: ANN401 - as the base class
         """Runs a command; ends the process with its exit code unless `standalone_mode` is off."""
+        _take_any_text()
         run = super().main
         code = guarded(lambda: run(args, prog_name, complete_var, False, windows_expand_args, **extra))
         if standalone_mode:
@@ -48,10 +64,29 @@ def guarded(run: Callable[[], int | None]) -> int:
     try:
         code = _reported(run)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
+    except (BrokenPipeError, _Unheard):
         _forget_output()
-        return REFUSED
+        return UNHEARD
+    except OSError as error:
+        _forget_output()
+        return failed("file-error", f"standard output: {error.strerror or error}", FAILED)
     return code
+
+
+@contextmanager
+def telling_what_is_recorded() -> Iterator[None]:
+    """What is said of commands that are recorded by now: that nobody can hear it does not undo them.
+
+    So it changes no exit code, and is no failure; where the output is not just closed, standard error says why.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+    except OSError as error:
+        _forget_output()
+        failed("file-error", f"standard output: {error.strerror or error}; what was decided stands", FAILED)
 
 
 def _reported(run: Callable[[], int | None]) -> int:
@@ -65,7 +100,7 @@ def _reported(run: Callable[[], int | None]) -> int:
         return failed("usage", error.format_message(), FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, _Unheard):
         raise
     except (sqlite3.Error, PersistenceError) as error:
         return failed("log-unreadable", str(error), FAILED)
@@ -81,9 +116,11 @@ def _reported(run: Callable[[], int | None]) -> int:
 
 def failed(code: str, message: str, exit_code: int) -> int:
     """Says `pulsa: <code>: <message>` on standard error, in one line."""
-    line = " ".join(message.split())
-    sys.stdout.flush()
-    print(f"pulsa: {code}: {line}", file=sys.stderr)  # noqa: T201 - this is how it speaks
+    line = shown(" ".join(message.split()))
+    with suppress(OSError):  # nobody hears it: the exit code says it too
+        sys.stdout.flush()
+    with suppress(OSError):
+        print(f"pulsa: {code}: {line}", file=sys.stderr)  # noqa: T201 - this is how it speaks
     return exit_code
 
 
@@ -103,6 +140,16 @@ def until_stopped() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _take_any_text() -> None:
+    """Has the streams say what they can: escapes for what their encoding lacks; nothing at all where one is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:

@@ -34,7 +34,9 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
     With --every it is closed where something was recorded since, and else once a day.
     """
     if every is None:
-        _say(_tick(settings, asked=True), as_json=as_json)
+        ticks = _tick(settings, asked=True)
+        with shell.telling_what_is_recorded():
+            _say(ticks, as_json=as_json)
         return shell.DONE
     if settings.now is not None:
         raise SettingsInvalid(

@@ -63,10 +63,11 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
             if value is not None:
                 given[field] = str(value).lower() if isinstance(value, bool) else value
         outcome = _execute(settings, given)
-        if as_json:
-            say_json(outcome.to_json())
-        else:
-            say_outcome(outcome)
+        with shell.telling_what_is_recorded():
+            if as_json:
+                say_json(outcome.to_json())
+            else:
+                say_outcome(outcome)
         if outcome.status == UNKNOWN:
             return shell.FAILED
         return shell.DONE if outcome.code is None else shell.REFUSED
