@@ -30,7 +30,8 @@ from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import Received, partition_of
+from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.records import Received
 from ledger.store.kafka.registry import schema_ids
 from ledger.terms import bundled
 from tests.bench import population as p
