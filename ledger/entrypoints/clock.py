@@ -91,18 +91,28 @@ def _is_owed(standing: Sequence[Standing], through: int) -> bool:
 
 
 def _advance(partition: Clocked, through: int, principal: str | None) -> int:
-    """Records what fell due, and returns for how many numbers."""
-    count = 0
-    while numbers := partition.due(through, BATCH):
+    """Records what fell due, and returns for how many numbers.
+
+    One is asked for alone, and then all others: a clock that is ahead of the log's own hears so from the first.
+    """
+    count, most = 0, 1
+    while numbers := partition.due(through, most):
         commands = [
             AdvanceTime(at=through, command_id=_id(through), actor=ACTOR, msisdn=msisdn) for msisdn in numbers
         ]
         outcomes = partition.execute(commands, principal=principal)
         count += len(numbers)
         if partition.due(through, 1) == numbers[:1]:  # nothing moved: never turn in a circle
-            message = f"{numbers[0]} stays due: {outcomes[0].status} {outcomes[0].code}"
-            raise ClockRefused(message)
+            raise ClockRefused(_stays_due(partition, outcomes[0], through))
+        most = BATCH
     return count
+
+
+def _stays_due(partition: Clocked, outcome: Outcome, through: int) -> str:
+    if outcome.code is None and outcome.at < through:
+        taken, asked = format_instant(outcome.at), format_instant(through)
+        return f"{partition.subject}: {taken} by the log's clock, and {asked} was asked for: this one is ahead of it"
+    return f"{partition.subject}: what is due stays due: {outcome.status} {outcome.code}"
 
 
 def _close(partition: Clocked, due: int, before: Standing, through: int, principal: str | None) -> Tick:

@@ -47,8 +47,8 @@ def tell(partition: int) -> None:
     sys.stdout.flush()
 
 
-def _die(where: str, commits: int) -> None:
-    """The process is killed at its so many-th commit: `before` it, all records sent, or `after` it, none mirrored."""
+def _die(where: str, commits: int, number: int = signal.SIGKILL) -> None:
+    """The process is signalled at its so many-th commit: `before` it, all records sent; `after` it, none mirrored."""
     commit, committed = KafkaRecorder._commit, KafkaRecorder._committed
     left = [commits]
 
@@ -56,13 +56,13 @@ def _die(where: str, commits: int) -> None:
         left[0] -= 1
         if left[0] == 0:
             producer.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         commit(self, producer, delivery)
 
     def after(self: KafkaRecorder, cursor: library.SQLiteCursor, progress: Progress) -> None:
         left[0] -= 1
         if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         committed(self, cursor, progress)
 
     if where == "before":
