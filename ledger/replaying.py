@@ -21,11 +21,11 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import NOT_JOURNALED, LedgerError, LogDamaged, QueryRefused, TermsMissing
-from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.outcomes import ACCEPTED
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.sqlite import Factory
+from ledger.wholeness import must_be_whole
 from projections.partitions import PartitionOf
 from projections.queries import BeforeTheLog
 from projections.replay import Answered, Comparison, Place, Sums, compare
@@ -38,8 +38,6 @@ _ENTRY = (
     " chain"
 )
 _COMMANDS = "SELECT entry, ordinal, at, name, command"
-_EVENTS = f"SELECT ordinal, {_EVENT} FROM main.stored_events WHERE ordinal<=? ORDER BY ordinal"  # noqa: S608 - columns
-_JOURNAL = f"SELECT entry, {_ENTRY}, {{principal}} FROM main.journal WHERE entry<=? ORDER BY entry"  # noqa: S608 - columns
 
 
 def _unlike(columns: str) -> str:
@@ -138,7 +136,7 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
         for run in runs:
             if run.is_the_same():
                 continue
-            _must_be_whole(log := run.log, run.last, run.commands)
+            must_be_whole(log := run.log, run.last, run.commands)
             found.first += run.first_unlike(terms)
             run.answered_otherwise(found.answered)
             with SqliteReader(run.path, log.partition).snapshot() as again:
@@ -286,7 +284,7 @@ def _must_have_all_that_is_sealed(log: SqliteSnapshot) -> None:
     with intelligible(log.path):
         events, entries, *sealed = log.connection.execute(counts).fetchone()
     if [events, entries] != sealed:
-        _must_be_whole(log, log.head, NEVER)
+        must_be_whole(log, log.head, NEVER)
         message = f"{log.path}: it ends at {log.partition}:{events} and journal entry {entries}"
         raise LogDamaged(f"{message}, and was sealed at {log.partition}:{sealed[0]} and {sealed[1]}")
 
@@ -299,60 +297,8 @@ def _or_damaged(log: SqliteSnapshot) -> Iterator[None]:
     except (QueryRefused, TermsMissing):
         raise
     except LedgerError:
-        _must_be_whole(log, log.head, NEVER)
+        must_be_whole(log, log.head, NEVER)
         raise
-
-
-def _must_be_whole(log: SqliteSnapshot, last: int, entries: int) -> None:
-    """Raises LogDamaged at the first event or journal entry that is missing, or is not what its digest names."""
-    strict = log.connection.text_factory
-    log.connection.text_factory = _text
-    try:
-        with intelligible(log.path):
-            _check_events(log, last)
-            _check_journal(log, entries)
-    finally:
-        log.connection.text_factory = strict
-
-
-def _text(text: bytes) -> str:
-    """The text of a column, whatever bytes it is of: damage is found where it is."""
-    return text.decode("utf-8", "replace")
-
-
-def _check_events(log: SqliteSnapshot, last: int) -> None:
-    ordinal = 0
-    digests: dict[str, bytes] = {}
-    for found, id_, _, topic, state, digest in log.connection.execute(_EVENTS, (last,)):
-        ordinal += 1
-        place = f"{log.path}: the event at {log.partition}:{ordinal}"
-        if found != ordinal:
-            raise LogDamaged(f"{place} is missing")
-        if not _names(digest, event_digest, digests.get(id_, NO_CHAIN), topic, state):
-            raise LogDamaged(f"{place} is not what its digest names")
-        digests[id_] = digest
-    if ordinal < last:
-        raise LogDamaged(f"{log.path}: the event at {log.partition}:{ordinal + 1} is missing")
-
-
-def _check_journal(log: SqliteSnapshot, entries: int) -> None:
-    chains: dict[str, bytes] = {}
-    statement = _JOURNAL.format(principal=principal_column(log.connection))
-    for entry, (found, *row) in enumerate(log.connection.execute(statement, (entries,)), 1):
-        place = f"{log.path}: the journal entry {log.partition}:{entry}"
-        if found != entry:
-            raise LogDamaged(f"{place} is missing")
-        if not _names(row[11], journal_digest, chains.get(row[0], NO_CHAIN), row):
-            raise LogDamaged(f"{place} is not what its digest names")
-        chains[row[0]] = row[11]
-
-
-def _names(digest: bytes, made: Callable[..., bytes], *content: object) -> bool:
-    """Whether a digest is that of its content; where a column holds a value of another kind it is not."""
-    try:
-        return made(*content) == digest
-    except (AttributeError, TypeError):
-        return False
 
 
 class _Said(NamedTuple):
