@@ -9,7 +9,10 @@ from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteSnapshot
 
-_EVENTS = "SELECT ordinal, originator_id, topic, state, digest FROM main.stored_events WHERE ordinal<=? ORDER BY ordinal"
+_EVENTS = (
+    "SELECT ordinal, originator_id, topic, state, digest FROM main.stored_events WHERE ordinal<=?"
+    " ORDER BY ordinal"
+)
 _JOURNAL = (
     "SELECT entry, subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
     " event_count, chain, {principal} FROM main.journal WHERE entry<=? ORDER BY entry"
