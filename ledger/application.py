@@ -22,6 +22,7 @@ from ledger.domain.line import Cause, Line
 from ledger.domain.prepaid import decide
 from ledger.domain.terms import TermsBook
 from ledger.journal import (
+    NO_CHAIN,
     Claim,
     JournalEntry,
     LedgerMapper,
@@ -187,11 +188,10 @@ class Ledger(Application[str]):
             outcome.ordinal,
             first,
             len(outcome.events),
-            held.chain,
-            batch.principal,
         )
-        held.chain = journal_digest(held.chain, entry)
-        batch.journal.append(JournalEntry(*entry[:-2], held.chain, batch.principal))
+        principal = batch.principal
+        held.chain = journal_digest(held.chain, entry if principal is None else (*entry, NO_CHAIN, principal))
+        batch.journal.append(JournalEntry(*entry, held.chain, principal))
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 

@@ -165,6 +165,8 @@ class LedgerRecorder(Protocol):
         """Keeps snapshots, and forgets older ones of the same accounts."""
 
 
+_PRINCIPAL = JournalEntry._fields.index("principal")
+
 NO_CHAIN = bytes(32)
 """The digest before the first one."""
 
@@ -181,9 +183,8 @@ def journal_digest(before: bytes, entry: Sequence[Any]) -> bytes:
     """
     subject, command_id, name, digest, command, at, code, message, ordinal, first_event, count = entry[:11]
     text = f"{subject}\n{command_id}\n{name}\n{at}\n{code}\n{message}\n{ordinal}\n{first_event}\n{count}\n"
-    for principal in entry[12:]:
-        if principal is not None:
-            text += f"{principal}\n"
+    if len(entry) > _PRINCIPAL and entry[_PRINCIPAL] is not None:
+        text += f"{entry[_PRINCIPAL]}\n"
     return sha256(before + text.encode() + digest + command).digest()
 
 
