@@ -33,6 +33,7 @@ from ledger.journal import (
 )
 from ledger.lines import Held, Lines
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.release import RELEASE
 
 CLOCK_TOLERANCE = 5 * SECOND
 """How far behind what is recorded already a command may come and still be taken, lifted to that time."""
@@ -67,6 +68,8 @@ class Ledger(Application[str]):
         self.partition = self.ledger_recorder.partition
         self.subject = f"log@{self.partition}"
         """What the events of the whole partition are about."""
+        self.origin: tuple[int | None, str | None] = (self.ledger_recorder.partitions, RELEASE)
+        """What a new log says of itself: how many partitions it has, and which release made it."""
         self._stated_at = self.ledger_recorder.clock_mode() == "played"
         self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
         self._batch = Batch({}, 0)
@@ -85,9 +88,19 @@ class Ledger(Application[str]):
             self._log_version = event.originator_version
             if isinstance(event, e.ClosedThrough):
                 self.closed_through = event.through
+        if self._log_version:
+            self._check_partitions()
         self.book.published.clear()
         for content, digest in self.ledger_recorder.published_terms():
             self.book.publish(content, digest)
+
+    def _check_partitions(self) -> None:
+        """Raises TopicMismatch where the log has another number of partitions: subjects would fall to others."""
+        here = self.ledger_recorder.partitions
+        for event in self.events.get(self.subject, lte=1):
+            if isinstance(event, e.LogCreated) and event.partitions not in (None, here):
+                message = f"partition {self.partition} is of a log of {event.partitions} partitions; here are {here}"
+                raise errors.TopicMismatch(message)
 
     @property
     def played(self) -> bool:
@@ -314,7 +327,9 @@ class Ledger(Application[str]):
         """Writes what has to stand in the log before a command's own events: its beginning, and the terms used."""
         if self._log_version == 0:
             mode = "played" if self._stated_at else "live"
-            self._emit(e.LogCreated, self.subject, 1, cause, batch, clock=mode)
+            partitions, release = self.origin
+            own = {"clock": mode, "partitions": partitions, "release": release}
+            self._emit(e.LogCreated, self.subject, 1, cause, batch, **own)
             self._log_version = 1
         if terms_id is not None and terms_id not in self.book.published:
             terms = self.book[terms_id]

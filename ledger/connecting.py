@@ -15,19 +15,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.structs import TopicPartition
 
 from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
 from ledger.findings import Finding, Report
 from ledger.settings import Settings
-from ledger.store.codec import Codec
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
@@ -153,24 +151,14 @@ def is_played(settings: Settings, log: KafkaSettings) -> bool:
 
 def clock_of(log: KafkaSettings) -> str | None:
     """`live` or `played`, as the first event of any partition says; None where nothing is recorded yet."""
-    place, ids, codec = topics.ensure(log, create=False), schema_ids(log), Codec()
+    place, ids = topics.ensure(log, create=False), schema_ids(log)
     with reported(f"Kafka at {log.bootstrap}"):
         consumer = KafkaConsumer(
             **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
         )
         with closing(consumer):
-            every = [TopicPartition(log.events, partition) for partition in range(place.partitions)]
-            consumer.assign(every)
-            ends = consumer.end_offsets(every)
-            for tp in every:
-                consumer.assign([tp])
-                consumer.seek(tp, 0)
-                while consumer.position(tp) < ends[tp]:
-                    for record in consumer.poll(timeout_ms=200, max_records=1).get(tp, ()):
-                        schema, state = read_wire(ids, record.value, record.headers)
-                        codec.learn([schema])
-                        return str(codec.record(state)["clock"])
-    return None
+            found = created(consumer, log, place, ids)
+    return None if found is None else str(found["clock"])
 
 
 def create(settings: Settings) -> int:
@@ -193,7 +181,11 @@ class Followed:
         self._lock = threading.RLock()
         self._follower: Follower | None = None
         self.mirrors: dict[int, Mirror] = {}
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def partitions(self) -> int:
@@ -233,7 +225,8 @@ class Followed:
 
     def _open(self) -> None:
         log, place = self.settings, self._place
-        self.mirrors = {p: mirror.opened(log, place, p, Mirror) for p in range(self.partitions)}
+        for partition in range(self.partitions):
+            self.mirrors[partition] = mirror.opened(log, place, partition, Mirror)
         self._follower = Follower(log, self._ids, answers=self._answers)
         self._follower.follow(self.mirrors)
 
@@ -296,6 +289,7 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
                     log.mirror(number),
                     progress,
                     partition=number,
+                    partitions=mirrors.partitions,
                     is_here=lambda subject, here=number: mirrors.partition_of(subject) == here,  # type: ignore[misc]
                 )
                 for number in range(mirrors.partitions)

@@ -108,6 +108,8 @@ class LedgerRecorder(Protocol):
     """A log that the ledger can write to."""
 
     partition: int
+    partitions: int
+    """How many the log has."""
     awaits_answers: bool
     """Whether outcomes are to be written even where nothing was recorded."""
 

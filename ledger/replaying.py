@@ -248,7 +248,10 @@ class _Run:
         recorder: Any = factory.application_recorder()
         recorder.set_clock_mode("live" if self.log.created is None else self.log.created.clock)
         factory.close()
-        return _Again(self._book, environment, self.log.partition, self._partition_of)
+        ledger = _Again(self._book, environment, self.log.partition, self._partition_of)
+        created = self.log.created
+        ledger.origin = (None, None) if created is None else (created.partitions, created.release)
+        return ledger
 
 
 def _must_have_commands(logs: Sequence[SqliteSnapshot], since: int | None, until: int | None) -> None:

@@ -56,11 +56,13 @@ def verify(
     progress: Progress | None = None,
     *,
     partition: int = PARTITION,
+    partitions: int | None = None,
     is_here: Callable[[str], bool] = lambda _: True,
 ) -> Report:
     """Checks a log from the first event to the last, beside a writer if there is one.
 
-    Of a log of several partitions it checks one; `is_here` tells which subjects belong to it.
+    Of a log of several partitions it checks one; `partitions` is how many there are, and `is_here` tells which subjects
+    belong to it.
 
     Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
     LogDamaged where the file cannot even be opened.
@@ -73,7 +75,7 @@ def verify(
             check_format(cast("SQLiteCursor", connection.cursor()))
         report = Report(str(path))
         try:
-            _Verification(connection, report, partition, is_here).run(progress)
+            _Verification(connection, report, partition, partitions, is_here).run(progress)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             report.add(Finding(f"SQLite cannot read on: {error}", "file"))
         return report
@@ -85,11 +87,17 @@ class _Verification:
     """One pass over one log."""
 
     def __init__(
-        self, connection: sqlite3.Connection, report: Report, partition: int, is_here: Callable[[str], bool]
+        self,
+        connection: sqlite3.Connection,
+        report: Report,
+        partition: int,
+        partitions: int | None,
+        is_here: Callable[[str], bool],
     ) -> None:
         self.connection = connection
         self.report = report
         self.partition = partition
+        self.partitions = partitions
         self.is_here = is_here
         self.codec = Codec()
         self.book = TermsBook()
@@ -226,6 +234,8 @@ class _Verification:
             return
         for unit, amount in imbalance(event.postings).items():
             yield f"its postings leave {amount} sen of {unit}"
+        if event.version == 1 and not self._belongs(id_):
+            yield "its subject belongs to another partition"
         if event.effective_at > event.recorded_at:
             yield "it is effective after it was recorded"
         if event.recorded_at <= self.closed_through:
@@ -235,11 +245,20 @@ class _Verification:
         else:
             yield from self._of_the_log(event)
 
+    def _belongs(self, subject: str) -> bool:
+        """Whether an account or a subject lies in its own partition, and so in no other."""
+        try:
+            return self.is_here(subject.partition("#")[0])
+        except ValueError:
+            return False
+
     def _of_the_log(self, event: e.Event) -> Iterator[str]:
         if isinstance(event, e.LogCreated):
             self.clock = event.clock
             if event.version != 1 or self.report.events != 1:
                 yield "it is not the first event"
+            if None not in (self.partitions, event.partitions) and self.partitions != event.partitions:
+                yield f"it says that the log has {event.partitions} partitions; there are {self.partitions}"
         elif isinstance(event, e.ClosedThrough):
             if event.through <= self.closed_through:
                 yield "more was closed before"
@@ -329,6 +348,8 @@ class _Verification:
         named = b"ledger.command." + entry.name.encode() + mark + content
         if sha256(named).digest() != entry.command_digest:
             yield "the command's digest is not that of its content"
+        if not self._belongs(entry.subject):
+            yield f"{entry.subject} belongs to another partition"
         if command.subject != entry.subject or command.command_id != entry.command_id:
             yield f"its command is {command.command_id} of {command.subject}"
         if self.clock and (instant is not None) != (self.clock == "played"):

@@ -101,9 +101,14 @@ _log = _named("ledger.log")
 @_log
 @dataclass(kw_only=True)
 class LogCreated(Event):
-    """The first event of a partition: `clock` is `live` or `played`, and stays so."""
+    """The first event of a partition: `clock` is `live` or `played`, and stays so, as the number of partitions does.
+
+    Logs of former releases say neither that nor by which release they were made.
+    """
 
     clock: str
+    partitions: int | None = None
+    release: str | None = None
 
 
 @_log

@@ -18,6 +18,7 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
+from ledger.store.codec import Codec
 from ledger.store.layout import check_format, intelligible, principal_column
 from ledger.store.reading import connect
 from ledger.store.schemas import RecordSchema
@@ -127,6 +128,18 @@ class Source:
         with intelligible(str(self.path)):
             row = self._connection.execute("SELECT value FROM meta WHERE name='clock'").fetchone()
         return "live" if row is None else str(row[0])
+
+    @property
+    def partitions(self) -> int | None:
+        """How many partitions the log says that it has; None where it says nothing of it."""
+        for (state,) in self.rows(
+            "SELECT state FROM stored_events WHERE topic='ledger.log.LogCreated' ORDER BY ordinal"
+        ):
+            codec = Codec()
+            codec.learn(self.schemas)
+            said: int | None = codec.record(state).get("partitions")
+            return said
+        return None
 
     @property
     def schemas(self) -> list[RecordSchema]:

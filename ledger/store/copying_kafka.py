@@ -35,6 +35,10 @@ class KafkaTarget:
             raise CopyRefused(
                 f"a copy keeps positions: {partitions} partitions do not go into {place.partitions}"
             )
+        if source.partitions not in (None, partitions):
+            raise CopyRefused(
+                f"the log says that it has {source.partitions} partitions; these are {partitions}"
+            )
         self._settings = settings
         self._ids = schema_ids(settings)
         self._codec = Codec()

@@ -56,6 +56,7 @@ class Recorder(library.SQLiteApplicationRecorder):
     """Events with ordinals without gaps, each with the digest that chains it to its account's event before."""
 
     partition = 0
+    partitions = 1
     awaits_answers = False
     overtaken: type[LedgerError] = WriterFenced
     """What it is where another has written to the file."""

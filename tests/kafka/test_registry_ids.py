@@ -62,8 +62,8 @@ def test_a_registry_with_other_ids(new_log: NewLog, shifted: str) -> None:
     for log in (other, fresh):
         with pytest.raises(RegistryMismatch):
             Writer(log, ()).run()
-        with pytest.raises(RegistryMismatch):
-            Followed(log).catch_up()
+        with pytest.raises(RegistryMismatch), closing(Followed(log)) as mirrors:
+            mirrors.catch_up()
     assert in_file(settings.mirror(0)) == seen(settings).accounts
     told(settings, commands[200:])
 

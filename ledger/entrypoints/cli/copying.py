@@ -13,7 +13,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
-from ledger.errors import LogMissing, SettingsInvalid
+from ledger.errors import LogMissing, SettingsInvalid, TopicMismatch
 from ledger.settings import Settings
 from ledger.store.copying import Copied, FileTarget, Source, Target, copy
 
@@ -75,7 +75,14 @@ def _sources(settings: Settings, place: str) -> Iterator[list[Source]]:
             files = {reader.partition: reader.path for reader in mirrors.readers()}
         else:
             files = _files(Path(place))
-        yield [stack.enter_context(closing(Source(path, number))) for number, path in sorted(files.items())]
+        sources = [
+            stack.enter_context(closing(Source(path, number))) for number, path in sorted(files.items())
+        ]
+        for source in sources:
+            if len(sources) > 1 and source.partitions not in (None, len(sources)):
+                message = f"{place}: a log of {source.partitions} partitions; here are {len(sources)}"
+                raise TopicMismatch(message)
+        yield sources
 
 
 def _files(place: Path) -> dict[int, Path]:

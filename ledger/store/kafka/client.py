@@ -14,6 +14,7 @@ from ledger.outcomes import UNKNOWN, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import ReplyRecords, schema_header
 from ledger.store.kafka.registry import schema_ids
@@ -25,7 +26,10 @@ _UNDER_WAY = 5000
 
 
 class KafkaClient:
-    """`execute` has the shape of `Ledger.execute`. `stated_at`: whether commands say their own time (a played log)."""
+    """`execute` has the shape of `Ledger.execute`. `stated_at`: whether commands say their own time (a played log).
+
+    Raises TopicMismatch where the log was made with another number of partitions than its topics have.
+    """
 
     def __init__(self, settings: KafkaSettings, *, stated_at: bool = False, timeout: float = 30.0) -> None:
         place = topics.ensure(settings, create=False)
@@ -48,6 +52,11 @@ class KafkaClient:
                 enable_auto_commit=False,
                 group_id=None,
             )
+            try:
+                created(self._consumer, settings, place, self._ids)
+            except BaseException:
+                self.close()
+                raise
             tps = [TopicPartition(settings.replies, partition) for partition in range(self.partitions)]
             self._consumer.assign(tps)
             for tp, end in self._consumer.end_offsets(tps).items():

@@ -219,7 +219,10 @@ class Mirror(Recorder):
                 arrived.dues.items(),
             )
             cursor.executemany("INSERT INTO claims VALUES (?,?,?)", self._claims(arrived.rows))
-            clocks = [(self.codec.record(row[4])["clock"],) for row in arrived.rows if row[3] == _CREATED]
+            created = [self.codec.record(row[4]) for row in arrived.rows if row[3] == _CREATED]
+            for record in created:
+                self._check_partitions(cursor, record.get("partitions"))
+            clocks = [(record["clock"],) for record in created]
             cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
             self._seal(cursor, [row[5] for row in arrived.rows], arrived.entries)
             self._advance(cursor, arrived.progress)
@@ -238,6 +241,13 @@ class Mirror(Recorder):
                 )
                 raise LogDamaged(f"{message} that its digest names")
             fresh[name] = (version, digest)
+
+    def _check_partitions(self, cursor: library.SQLiteCursor, said: int | None) -> None:
+        """Raises TopicMismatch where the log says that it has another number of partitions than there are topics'."""
+        cursor.execute("SELECT value FROM meta WHERE name='partitions'")
+        row = cursor.fetchone()
+        if said is not None and row is not None and int(row[0]) != said:
+            raise TopicMismatch(f"the log was made with {said} partitions; its topics have {row[0]}")
 
     def _claims(self, rows: Iterable[Row]) -> Iterable[tuple[str, str, str]]:
         for _, account, _, topic, state, _ in rows:

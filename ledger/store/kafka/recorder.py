@@ -79,7 +79,7 @@ class KafkaRecorder(Mirror):
         """
         self._settings = settings
         self._ids = ids
-        self._partitions = partitions
+        self.partitions = partitions
         self._events = EventRecords(settings.events, self.partition, ids)
         self._replies = ReplyRecords(settings.replies, ids, self.codec)
         with reported(f"partition {self.partition}"):
@@ -112,7 +112,7 @@ class KafkaRecorder(Mirror):
 
     def is_here(self, subject: str) -> bool:
         """Whether a subject belongs to this partition."""
-        return partition_of(subject, self._partitions) == self.partition
+        return partition_of(subject, self.partitions) == self.partition
 
     def insert_events(
         self,
@@ -212,7 +212,7 @@ class KafkaRecorder(Mirror):
     def _forward(self, producer: KafkaProducer, command: Command) -> None:
         state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
         value = self._ids.to_wire(self._settings.commands, state)
-        partition = partition_of(command.subject, self._partitions)
+        partition = partition_of(command.subject, self.partitions)
         producer.send(
             self._settings.commands, value, command.subject.encode(), [schema_header(state)], partition
         )
