@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -33,6 +34,9 @@ from ledger.verification import verify
 
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""
+
+_UNDER_WAY = 15.0
+"""Seconds after which a transaction that was under way has surely ended, or is none that anybody was told of."""
 
 Progress = Callable[[int, int], None]
 """Told how many records are read, of how many."""
@@ -197,7 +201,10 @@ class Followed:
         return partition_of(subject, self.partitions)
 
     def catch_up(self, progress: Progress | None = None) -> None:
-        """Reads all that is committed now. A mirror that is unlike its topic is made again."""
+        """Reads all that was committed before this was asked, even where that does not show yet.
+
+        A mirror that is unlike its topic is made again.
+        """
         with self._lock:
             try:
                 self._catch_up(progress)
@@ -236,8 +243,11 @@ class Followed:
             raise LogDamaged("the mirrors are closed")
         done = 0
         waiting = set(self.mirrors)
-        while waiting := {partition for partition in waiting if not follower.is_caught_up(partition)}:
+        written, until = follower.written(), time.monotonic() + _UNDER_WAY
+        while waiting := {one for one in waiting if not follower.is_caught_up(one, written)}:
             done += follower.advance(_SLICE)
+            if time.monotonic() > until:
+                written = {}
             if progress is not None:
                 progress(done, 0)
 

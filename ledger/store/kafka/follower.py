@@ -21,6 +21,7 @@ _WAIT_MS = 20
 """How long the broker holds a question back while there is nothing new: others wait behind it."""
 _AT_ONCE = 5000
 """Records that are written to a mirror at once."""
+_NOWHERE: Mapping[TopicPartition, int] = {}
 
 
 class Follower:
@@ -39,6 +40,8 @@ class Follower:
         self._progress: dict[int, Progress] = {}
         self._records: dict[int, EventRecords] = {}
         self._unverified: set[int] = set()
+        self._unbounded: Any = None
+        """A consumer that sees what is not committed: it is asked for ends alone."""
         with reported(f"Kafka at {settings.bootstrap}"):
             self._consumer = KafkaConsumer(
                 **settings.arguments(),
@@ -53,6 +56,8 @@ class Follower:
     def close(self) -> None:
         """Leaves the broker."""
         self._consumer.close()
+        if self._unbounded is not None:
+            self._unbounded.close()
 
     def follow(self, mirrors: Mapping[int, Mirror]) -> None:
         """Follows these partitions, each from where its mirror stands, and no others.
@@ -101,13 +106,33 @@ class Follower:
                 return total
         return total
 
-    def is_caught_up(self, partition: int) -> bool:
-        """Whether the mirror has all that is committed now. Raises LogDamaged where it has more."""
+    def written(self) -> dict[TopicPartition, int]:
+        """The ends of what has been written by now, by transactions that are under way too.
+
+        A commit is acknowledged before it shows in every partition: whatever was acknowledged before this was asked
+        lies before these ends, but not yet before the end of what is seen to be committed.
+        """
+        tps = [tp for partition in self._mirrors for tp in self._topics(partition)]
+        with reported("the topics"):
+            if self._unbounded is None:
+                self._unbounded = KafkaConsumer(
+                    **self._settings.arguments(),
+                    isolation_level="read_uncommitted",
+                    enable_auto_commit=False,
+                    group_id=None,
+                )
+            return dict(self._unbounded.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS))
+
+    def is_caught_up(self, partition: int, beyond: Mapping[TopicPartition, int] = _NOWHERE) -> bool:
+        """Whether the mirror has all that is committed now, and all before the offsets that are stated.
+
+        Raises LogDamaged where it has more.
+        """
         progress = self._progress[partition]
         tps = self._topics(partition)
         with reported("the topics"):
             ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
-            at_end = all(self._consumer.position(tp) >= ends[tp] for tp in tps)
+            at_end = all(self._consumer.position(tp) >= max(ends[tp], beyond.get(tp, 0)) for tp in tps)
         reached = {self._settings.events: progress.events, self._settings.replies: progress.replies}
         if any(ends[tp] < reached[tp.topic] for tp in tps):
             raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
