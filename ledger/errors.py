@@ -324,6 +324,12 @@ class CommitUncertain(LedgerError):
     code = "commit-uncertain"
 
 
+class MirrorFull(CommitUncertain):
+    """There is no room left for a mirror; what was under way is recorded or not, as the log on Kafka tells."""
+
+    code = "mirror-full"
+
+
 class ClockMismatch(LedgerError):
     """The log was created with the other clock."""
 

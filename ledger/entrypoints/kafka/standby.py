@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import structlog
 
+from ledger.errors import MirrorFull
 from ledger.store.kafka import mirror
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
@@ -69,6 +70,9 @@ class Standby:
         self._looked = now
         try:
             self._follower.advance(_CATCHING_UP if wanted else _SLICE)
+        except MirrorFull:
+            self._follow()  # from where the mirrors stand: what was read and not written is to be read again
+            raise
         except mirror.UNUSABLE as error:
             self._start_over(str(error))
 

@@ -7,8 +7,8 @@ away and made again from them; one that is of other topics is the only witness t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,8 +18,10 @@ from ledger.domain.events import EVENT_TYPES
 from ledger.errors import (
     LogDamaged,
     LogFormatUnknown,
+    LogFull,
     LogMismatch,
     LogUnreadable,
+    MirrorFull,
     RegistryMismatch,
     TopicMismatch,
 )
@@ -62,6 +64,15 @@ class MirrorDatastore(Datastore):
     def __init__(self, db_name: str, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(db_name, **kwargs)
         self.pool = MirrorPool(db_name=db_name)
+
+
+@contextmanager
+def mirrored() -> Iterator[None]:
+    """Says of a mirror that it is full, and not of the log: that is on Kafka, and has room."""
+    try:
+        yield
+    except LogFull as error:
+        raise MirrorFull(f"{error}; make room there, and it goes on by itself") from error
 
 
 class Arrived(NamedTuple):
@@ -202,7 +213,8 @@ class Mirror(Recorder):
     def apply(self, arrived: Arrived) -> None:
         """Writes what was read. Raises LogDamaged where an event's digest is not that of what it says."""
         fresh: dict[str, tuple[int, bytes]] = {}
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+        file = self.datastore.pool.db_name
+        with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
             self._check(cursor, arrived.rows, fresh)
             cursor.executemany(self.insert_events_statement, arrived.rows)
             if arrived.entries:
@@ -262,7 +274,8 @@ class Mirror(Recorder):
             return
         self.codec.learn(foreign[self._learned :])
         self._learned = len(foreign)
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+        file = self.datastore.pool.db_name
+        with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
             rows = [(schema.fingerprint, schema.name, schema.text) for schema in foreign]
             cursor.executemany("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", rows)
 
@@ -288,7 +301,8 @@ def _is_schema(mark: bytes, name: str, text: str) -> bool:
 def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:
     """The mirror of a partition; one that is damaged gives way to a new one.
 
-    Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions.
+    Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions, and
+    MirrorFull.
     """
     settings.mirrors.mkdir(parents=True, exist_ok=True)
     path = settings.mirror(partition)
@@ -303,9 +317,10 @@ def _opened(path: Path, place: Place, partition: int, make: Callable[..., _M]) -
     datastore = MirrorDatastore(str(path), originator_id_type="text")
     try:
         mirror = make(datastore, partition)
-        mirror.create_table()
-        mirror.belong_to(place)
-        mirror.must_be_sound()
+        with mirrored():
+            mirror.create_table()
+            mirror.belong_to(place)
+            mirror.must_be_sound()
     except BaseException:
         datastore.close()
         raise

@@ -24,7 +24,7 @@ from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.mirror import Mirror, Progress
+from ledger.store.kafka.mirror import Mirror, Progress, mirrored
 from ledger.store.kafka.records import (
     EventRecords,
     Outgoing,
@@ -122,13 +122,14 @@ class KafkaRecorder(Mirror):
         """Writes it all in one Kafka transaction, and then to the mirror.
 
         Raises the library's IntegrityError where a version is there already, WriterFenced where another writer has
-        taken over, and CommitUncertain where only the log can tell what became of it.
+        taken over, and CommitUncertain (MirrorFull) where only the log can tell what became of it.
         """
         if not stored_events and not others:
             return []
         with self._writing:
             try:
-                return super().insert_events(stored_events, **others)
+                with mirrored():
+                    return super().insert_events(stored_events, **others)
             except IntegrityError:
                 self._abort()
                 raise

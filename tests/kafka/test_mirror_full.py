@@ -1,0 +1,83 @@
+"""A disk without room for the mirrors: a writer waits, loses nothing, and goes on by itself once there is room."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from ledger.connecting import Followed
+from ledger.errors import MirrorFull
+from ledger.outcomes import Outcome
+from ledger.store.kafka.client import KafkaClient
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import PATIENCE, writing
+from tests.kafka.seen import embedded, in_file, population, seen
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for 4 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system of its own can be mounted here (that takes root)")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    """Takes all the room there is."""
+    with file.open("wb", buffering=0) as filling:
+        for size in (1 << 16, 1 << 12):
+            try:
+                while True:
+                    filling.write(bytes(size))
+            except OSError:
+                continue
+
+
+def test_a_writer_waits_for_room_and_goes_on(new_log: NewLog, small_disk: Path, tmp_path: Path) -> None:
+    settings = new_log(mirrors=small_disk / "mirrors")
+    commands = population(20, 2)[:400]
+    outcomes: list[Outcome] = []
+    with (
+        capture_logs() as said,
+        writing(settings),
+        closing(KafkaClient(settings, stated_at=True, timeout=PATIENCE)) as client,
+    ):
+        outcomes += client.execute(commands[:100])
+        fill(small_disk / "filler")
+        asking = threading.Thread(target=lambda: outcomes.extend(client.execute(commands[100:])))
+        asking.start()
+        deadline = time.monotonic() + PATIENCE
+        while not any(line.get("code") == MirrorFull.code for line in said):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.01)
+        (small_disk / "filler").unlink()
+        asking.join(2 * PATIENCE)
+        assert not asking.is_alive()
+    assert outcomes == embedded(tmp_path / "whole.db", commands)
+    assert seen(settings).accounts == in_file(tmp_path / "whole.db") == in_file(settings.mirror(0))
+
+
+def test_a_question_says_that_the_mirror_is_full(new_log: NewLog, small_disk: Path) -> None:
+    settings = new_log()
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute(population(20, 2)[:400])
+    reader = new_log(mirrors=small_disk / "mirrors", prefix=settings.prefix)
+    with closing(Followed(reader)) as mirrors:
+        fill(small_disk / "filler")
+        with pytest.raises(MirrorFull, match="make room there"):
+            mirrors.catch_up()
+        (small_disk / "filler").unlink()
+    with closing(Followed(reader)) as mirrors:
+        mirrors.catch_up()
+    assert in_file(reader.mirror(0)) == in_file(settings.mirror(0))
