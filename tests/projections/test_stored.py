@@ -98,7 +98,7 @@ def check(history: list[Step], close_after: int, moments: list[tuple[int, int]],
                 assert found == expected
 
 
-@often(60)
+@often(25)
 @given(steps(), st.integers(0, 30 * DAY), pairs)
 def test_answers_from_sqlite_equal_those_of_the_log(
     history: list[Step], close_after: int, moments: list[tuple[int, int]]
@@ -117,7 +117,7 @@ def test_answers_from_postgresql_equal_those_of_the_log(
     check(history, close_after, moments, postgres_url)
 
 
-@often(30)
+@often(15)
 @given(steps(), st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_batches_of_any_size_give_the_same_rows(history: list[Step], sizes: list[int]) -> None:
     with TemporaryDirectory() as folder:
