@@ -109,10 +109,9 @@ class KafkaTarget:
                     entry.ordinal,
                     entry.at,
                 )
-                value = self._replies.value(Reply(outcome, entry.subject, future.get(0).offset, entry))
-                producer.send(
-                    settings.replies, value, entry.subject.encode(), self._replies.headers, partition
-                )
+                reply = Reply(outcome, entry.subject, future.get(0).offset, entry)
+                key, value, said = self._replies.record(entry.subject.encode(), reply)
+                producer.send(settings.replies, value, key, said, partition)
             producer.commit_transaction()
 
     def finish(self) -> None:

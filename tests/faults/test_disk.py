@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,19 @@ def test_a_write_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     log, commands = tmp_path / "pulsa.db", _file(tmp_path, 20_000)
     _one_line_with("log-unreadable", _pulsa(log, "ingest", str(commands), largest=4 * 2**20))
     _goes_on_where_it_stopped(log, commands)
+
+
+def test_nothing_is_told_as_accepted_that_is_not_in_the_log(tmp_path: Path) -> None:
+    log, commands, out = tmp_path / "pulsa.db", _file(tmp_path, 20_000), tmp_path / "outcomes.jsonl"
+    failed = _pulsa(log, "ingest", str(commands), "--outcomes", str(out), "--json", largest=4 * 2**20)
+    _one_line_with("log-unreadable", failed)
+    told = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    with closing(sqlite3.connect(log)) as connection:
+        statement = "SELECT command_id FROM journal WHERE code IS NULL ORDER BY entry"
+        recorded = [row[0] for row in connection.execute(statement)]
+    assert recorded
+    assert [one["command_id"] for one in told if one["status"] == "accepted"] == recorded
+    assert json.loads(failed.stdout)["accepted"] == len(recorded)
 
 
 def _goes_on_where_it_stopped(log: Path, commands: Path) -> None:

@@ -6,8 +6,10 @@ import gzip
 import secrets
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -27,12 +29,12 @@ from ledger.store.kafka.arriving import LARGEST_BATCH, Batch, TooLarge, decompre
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.records import CUT, Received, ReplyRecords, dead_copy
+from ledger.store.kafka.records import CUT, MOST_NAMED, Received, ReplyRecords, dead_copy
 from ledger.store.kafka.registry import schema_ids
-from tests.given import NUMBER, START, at
+from tests.given import NUMBER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
-from tests.kafka.seen import committed
+from tests.kafka.seen import committed, table
 from tests.often import TIMES
 
 T = at(START)
@@ -311,6 +313,35 @@ def test_behind_every_hostile_record_the_next_command_is_answered(new_log: NewLo
     long_key = answers[offsets[6]]
     assert long_key.key == b"k" * LONGEST_ID
     assert dict(long_key.headers)[CUT].startswith(b"key 600000 ")
+
+
+def test_an_answer_names_no_more_events_than_a_record_holds(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    pack: dict[str, Any] = {"terms": SP23, "printed_credit": 10**6, "valid_until": day("2030-12-31")}
+    holder = {"channel": "web", "customer": "customer-1", "registration": "verified"}
+    opening = [
+        c.IssueStarterPack(at=T, command_id="issue", msisdn=NUMBER, **pack),
+        c.Activate(at=T, command_id="activate", msisdn=NUMBER, **holder),
+    ]
+    held = [
+        c.ReserveCredit(
+            at=T, command_id=f"r{n}", msisdn=NUMBER, reservation=f"r{n}", amount=1, expires_at=T + 1
+        )
+        for n in range(MOST_NAMED + 7)
+    ]
+    later = c.AdvanceTime(at=T + 1, command_id="later", msisdn=NUMBER)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute([*opening, *held])
+        (outcome,) = client.execute([later])
+    assert len(outcome.events) == MOST_NAMED
+    last = list(committed(settings, settings.replies))[-1]
+    assert dict(last.headers)["ledger_events"] == b"%d" % len(held)
+    again = replace(settings, mirrors=tmp_path / "again")
+    with writing(again), closing(KafkaClient(settings, stated_at=True)) as client:
+        (repeated,) = client.execute([later])
+    assert repeated == outcome.repeated()
+    journals = [table(each.mirror(0), "journal", "entry") for each in (settings, again)]
+    assert journals[0] == journals[1]
 
 
 # --- codecs -----------------------------------------------------------------------------------------------------------

@@ -56,6 +56,10 @@ _LONGEST_REASON = 1_000
 """Bytes of why a record cannot be decided."""
 _LONGEST_COPY = 16_384
 """Bytes of a value that the dead topic holds: more than any command that is well formed takes."""
+MOST_NAMED = 1_000
+"""Events that an answer names: as many fall due at once as there are reservations, and a broker takes a megabyte."""
+EVENTS = "ledger_events"
+"""On an answer that names only the first of its command's events: how many there are, one behind the other."""
 CUT = "ledger_cut"
 """On an answer or a dead command: a part of which only the beginning is there, its size in bytes, and its SHA-256."""
 
@@ -228,14 +232,23 @@ class ReplyRecords:
 
     def outgoing(self, received: Received, outcome: Outcome, entry: JournalEntry | None) -> Outgoing:
         """The record that answers one of the commands topic."""
-        value = self.value(Reply(outcome, received.subject, received.offset, entry))
-        headers = [*self.headers, *received.cuts] if received.cuts else self.headers
-        return Outgoing(received.key or b"", value, headers)
+        reply = Reply(outcome, received.subject, received.offset, entry)
+        return self.record(received.key or b"", reply, received.cuts)
 
-    def read(self, value: bytes, headers: Iterable[Header]) -> Reply:
+    def record(self, key: bytes, reply: Reply, cuts: Sequence[Header] = ()) -> Outgoing:
+        """The record of an answer, which names so many events at most, and else says how many there are."""
+        headers = [*self.headers, *cuts] if cuts else self.headers
+        events = reply.outcome.events
+        if len(events) > MOST_NAMED:
+            headers = [*headers, (EVENTS, b"%d" % len(events))]
+            reply = reply._replace(outcome=reply.outcome._replace(events=events[:MOST_NAMED]))
+        return Outgoing(key, self.value(reply), headers)
+
+    def read(self, value: bytes, headers: Sequence[Header]) -> Reply:
         """The answer that those bytes hold. Raises what `read_wire` raises."""
         record = self._codec.record(read_wire(self._ids, value, headers)[1])
         events = tuple([EventReference(**reference) for reference in record["events"]])
+        count = next((int(stated) for name, stated in headers if name == EVENTS), len(events))
         outcome = Outcome(
             record["command_id"],
             record["status"],
@@ -259,7 +272,7 @@ class ReplyRecords:
                 record["message"],
                 record["ordinal"],
                 record["first_event"],
-                len(events),
+                count,
                 record["chain"],
                 record.get("principal"),
             )

@@ -23,6 +23,8 @@ REPLICAS = 3
 """Copies of each partition, where nothing else is asked for and there is more than one broker."""
 
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+_LEAST = {"max.message.bytes": "1000000"}
+"""What a topic may have more of: no record of the ledger's is larger."""
 _STAMPED = {"message.timestamp.type": "LogAppendTime"}
 _IN_SYNC = 2
 """Copies that have to have a record before it is acknowledged, where there are several."""
@@ -179,13 +181,14 @@ def _check(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster) ->
             raise TopicMismatch(f"topic {name} has {count} partitions; this log has {expected}")
     _check_copies(settings, found)
     copies = _copies(found)
-    wanted = _wanted(copies)
+    wanted = _wanted(copies) | _LEAST
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(wanted)) for name in counts]
     described = admin.describe_configs(resources, config_filter="all")["topic"]
     for name in counts:
         for key, value in wanted.items():
             actual = described[name][key]["value"]
             enough = key == "min.insync.replicas" and int(value) <= int(actual) <= copies
+            enough |= key in _LEAST and int(value) <= int(actual)
             if actual != value and not enough:
                 raise TopicMismatch(f"topic {name} has {key}={actual}; this log needs {key}={value}")
 
