@@ -142,8 +142,11 @@ class LedgerRecorder(Protocol):
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
 
-    def chain_of(self, subject: str) -> bytes:
-        """The last digest of a subject's journal; 32 zero bytes where it has none."""
+    def head_of(self, subject: str) -> NumberHead:
+        """Where a subject stands; its chain is 32 zero bytes where it has no journal.
+
+        Raises LogDamaged where it has other events than were recorded of it, or another last journal entry.
+        """
 
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id."""

@@ -12,6 +12,7 @@ from ledger.domain.account import NEVER, Account
 from ledger.domain.line import Claimed, Line
 from ledger.domain.number import Number
 from ledger.domain.terms import TermsBook
+from ledger.errors import LogDamaged
 from ledger.journal import LedgerRecorder, Snapshot
 
 CACHED_LINES = 100_000
@@ -70,7 +71,7 @@ class Lines:
         if not msisdn[
             :1
         ].isdigit():  # a partition's own subject: it has events without end, and a journal, but no state
-            return Held(Line(msisdn, self._book), self._recorder.chain_of(msisdn))
+            return Held(Line(msisdn, self._book), self._recorder.head_of(msisdn).chain)
         number = self._state(Number, msisdn)
         generation = number.generation if number is not None else 0
         account = self._state(Account, f"{msisdn}#{generation + 1}")
@@ -79,7 +80,10 @@ class Lines:
         line = Line(msisdn, self._book, number=number, account=account, claimed=self._claimed)
         for former in range(1, generation + 1):  # money may have come back to one since
             line.recorded_at = max(line.recorded_at, self._recorded_at(f"{msisdn}#{former}"))
-        return Held(line, self._recorder.chain_of(msisdn))
+        head = self._recorder.head_of(msisdn)
+        if head.due_at != (None if line.due_at == NEVER else line.due_at):
+            raise LogDamaged(f"{msisdn}: what falls due next is another instant than its events lead to")
+        return Held(line, head.chain)
 
     def _recorded_at(self, account_id: str) -> int:
         """When something was recorded last for an account."""

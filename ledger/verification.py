@@ -7,6 +7,7 @@ The memory that it takes grows with the accounts, not with the events.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +28,7 @@ from ledger.findings import Finding, Report
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.seals import Seals
 from ledger.store.codec import Codec, instant_and_content
+from ledger.store.kept_schemas import is_as_kept
 from ledger.store.layout import check_format, fold_digest, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
@@ -107,6 +109,7 @@ class _Verification:
         self.versions: dict[str, int] = {}
         self.digests: dict[str, bytes] = {}
         self.chains: dict[str, bytes] = {}
+        self.counts: Counter[str] = Counter()
         self.closed_through = -NEVER
         self.claims = 0
         self.marks: set[bytes] = set()
@@ -178,18 +181,18 @@ class _Verification:
                 self.report.add(Finding(what, "file"))
 
     def _schemas(self) -> None:
-        """Each schema is the one that its fingerprint names; and from here on, what they wrote can be read."""
+        """Each schema is the one that was put into the file; and from here on, what they wrote can be read."""
+        digests = dict(self._rows("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'"))
         for mark, name, text in self._rows("SELECT fingerprint, name, schema FROM schemas"):
-            try:
-                schema = RecordSchema(text)
-            except Exception:  # noqa: BLE001 - whatever a damaged text does
-                schema = None
-            if schema is None or (schema.fingerprint, schema.name) != (mark, name):
-                what = "it is not the schema that its fingerprint names"
+            if not is_as_kept(mark, name, text, digests):
+                what = "it is not the schema that was put into the log"
                 self.report.add(Finding(what, "schemas", account=name))
             else:
-                self.codec.learn([schema])
+                self.codec.learn([RecordSchema(text)])
                 self.marks.add(mark)
+        held = {f"schema/{mark}" for (mark,) in self._rows("SELECT lower(hex(fingerprint)) FROM schemas")}
+        for named in digests.keys() - held:
+            self.report.add(Finding("there is no such schema", "meta", account=named))
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -210,6 +213,7 @@ class _Verification:
         if event_digest(self.digests.get(id_, NO_CHAIN), topic, state) != digest:
             find("its digest is not that of its content after the event before")
         self.versions[id_], self.digests[id_] = version, digest
+        self.counts[id_.partition("#")[0]] += 1
         self.seals.event(digest)
         if state[:FINGERPRINT_BYTES] not in self.marks:
             find("the log does not hold its schema")
@@ -372,6 +376,10 @@ class _Verification:
 
     def _numbers(self) -> None:
         missing = {*self.lines, *self.chains}
+        for subject, counted in self._rows("SELECT msisdn, events FROM numbers"):
+            if counted != self.counts[subject]:
+                what = f"it counts {counted} events; there are {self.counts[subject]}"
+                self.report.add(Finding(what, "numbers", account=subject))
         for msisdn, due_at, chain in self._rows("SELECT msisdn, due_at, chain FROM numbers"):
             missing.discard(msisdn)
             line = self.lines.get(msisdn)

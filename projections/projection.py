@@ -35,6 +35,8 @@ class Projection:
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    former: ClassVar[frozenset[str]] = frozenset({"entries"})
+    """What tables were called that earlier releases made, and this one does not."""
     one_by_one: ClassVar[frozenset[str]]
     """The types of events that a fold in bulk needs one by one."""
 

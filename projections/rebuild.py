@@ -161,9 +161,11 @@ class Rebuild:
             before = generations(connection)
             self._made = [kind(before.get(kind.name, FIRST) + 1) for kind in self._kinds]
             for made in self._made:
-                drop_tables(connection, made.name, made.generation - 2)  # which a reader was still using then
                 drop_tables(
-                    connection, made.name, made.generation
+                    connection, type(made), made.generation - 2
+                )  # which a reader was still using then
+                drop_tables(
+                    connection, type(made), made.generation
                 )  # of a rebuild that did not come to its end
                 made.metadata.create_all(connection)
             _forget(connection, self._made)
@@ -269,7 +271,7 @@ class Rebuild:
             self._database.lock(connection)
             self._database.lock_readers_out(connection)
             for made in old:
-                drop_tables(connection, made.name, made.generation)
+                drop_tables(connection, type(made), made.generation)
 
 
 def _forget(connection: Connection, old: Sequence[Projection]) -> None:

@@ -237,7 +237,7 @@ def live(connection: Connection, kind: type[Projection]) -> Projection:
         )
     ).first()
     if found is None:
-        drop_tables(connection, kind.name, FIRST)  # whoever made them has not come to its end
+        drop_tables(connection, kind, FIRST)  # whoever made them has not come to its end
         positions = POSITIONS.c
         connection.execute(
             sa.delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
@@ -267,11 +267,11 @@ def generations(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
 
 
-def drop_tables(connection: Connection, name: str, generation: int) -> None:
-    """Drops the tables of a generation, whichever release has made them."""
-    for table in sa.inspect(connection).get_table_names():
-        if table.startswith(f"{name}_") and table.endswith(f"_{generation}"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
+def drop_tables(connection: Connection, kind: type[Projection], generation: int) -> None:
+    """Drops the tables of a generation, those of earlier releases too; whatever else there is stays."""
+    own = {*kind(generation).metadata.tables, *(f"{kind.name}_{name}_{generation}" for name in kind.former)}
+    for table in own.intersection(sa.inspect(connection).get_table_names()):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
 def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:

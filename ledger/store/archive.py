@@ -18,7 +18,8 @@ from ledger.domain.events import Event
 from ledger.errors import LogDamaged, LogMissing, LogUnreadable
 from ledger.store.codec import Codec
 from ledger.store.columns import COMMON, Columns, OneByOne, Placed
-from ledger.store.reading import Recorded, decoded
+from ledger.store.decoding import decoded
+from ledger.store.reading import Recorded
 from ledger.store.schemas import RecordSchema
 
 _ROW = ["ordinal", "type", "state"]

@@ -34,11 +34,20 @@ class Chains:
         self._place = place
         self._partition = partition
 
-    def in_order_of_the_log(self, rows: Iterable[EventRow]) -> Iterator[EventRow]:
-        """Events in the log's order, from whichever on. Raises LogDamaged at one that does not follow."""
-        known: dict[str, bytes] = {}
+    def in_order(
+        self, rows: Iterable[EventRow], start: int, known: dict[str, bytes] | None = None
+    ) -> Iterator[EventRow]:
+        """Events in the log's order, from an ordinal on. Raises LogDamaged at one that does not follow, or is missing.
+
+        `known` are the last digests of accounts so far, which it goes on with; what it lacks is looked up.
+        """
+        known = {} if known is None else known
+        expected = start
         for row in rows:
             ordinal, id_, version, topic, state, digest = row
+            if ordinal != expected:
+                raise LogDamaged(f"the event at {self._partition}:{expected} is missing in {self._place}")
+            expected += 1
             try:
                 before = known.get(id_)
                 if before is None:
@@ -104,5 +113,5 @@ def names(state: bytes, id_: str, version: int) -> bool:
     return state.startswith(TEXTS[id_] + LONGS[version], FINGERPRINT_BYTES)
 
 
-Check = Callable[[Iterable[EventRow]], Iterator[EventRow]]
+Checked = Callable[[Iterable[EventRow]], Iterator[EventRow]]
 """A way to check events as they are read."""

@@ -5,15 +5,16 @@ Raises LogDamaged, which says where; `place` is the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest, seal_digest
+from ledger.journal import NO_CHAIN, JournalEntry, NumberHead, event_digest, journal_digest, seal_digest
 from ledger.outcomes import EventReference
-from ledger.store.chains import follows
+from ledger.store.chains import EVENT_COLUMNS, follows
 
 ENTRY_COLUMNS = (
     "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
@@ -121,3 +122,55 @@ def references(cursor: SQLiteCursor, place: str, first: int, count: int) -> tupl
     if len(found) != count:
         raise LogDamaged(f"{place}: the event at ordinal {first + len(found)} is missing")
     return tuple([EventReference(row[3], row[1], row[2]) for row in found])
+
+
+def head_of(cursor: SQLiteCursor, place: str, subject: str) -> NumberHead:
+    """Where a subject stands; it has as many events as were recorded of it, and its last journal entry is there."""
+    cursor.execute("SELECT due_at, chain, events FROM numbers WHERE msisdn=?", (subject,))
+    due_at, chain, events = cursor.fetchone() or (None, NO_CHAIN, 0)
+    cursor.execute("SELECT chain FROM journal WHERE subject=? ORDER BY entry DESC LIMIT 1", (subject,))
+    last = cursor.fetchone()
+    if chain != (NO_CHAIN if last is None else last[0]):
+        raise LogDamaged(f"{place}: the last journal entry of {subject} is not the one that it names")
+    cursor.execute(EVENTS_OF, {"subject": subject})
+    if cursor.fetchone()[0] != events:
+        raise LogDamaged(f"{place}: {subject} has not the events that were recorded of it")
+    return NumberHead(subject, due_at, chain)
+
+
+EVENTS_OF = (
+    "SELECT count(*) FROM stored_events WHERE originator_id=:subject"
+    " OR (originator_id>:subject||'#' AND originator_id<:subject||'$')"
+)
+"""How many events a subject has, those of its accounts included."""
+
+
+def published(cursor: SQLiteCursor, place: str) -> list[bytes]:
+    """The records of all terms that the log has published."""
+    cursor.execute(
+        f"SELECT {EVENT_COLUMNS} FROM stored_events"  # noqa: S608 - columns
+        " WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY ordinal"
+    )
+    rows = [tuple(row) for row in cursor.fetchall()]
+    for row in rows:
+        if row[3] != "ledger.log.TermsPublished" or not follows(NO_CHAIN, row):
+            raise LogDamaged(f"{place}: the event at ordinal {row[0]} is not what its digest names")
+    cursor.execute("SELECT count(*) FROM numbers WHERE msisdn>='terms/' AND msisdn<'terms0'")
+    if cursor.fetchone()[0] != len(rows):
+        raise LogDamaged(f"{place}: terms that were published are missing")
+    return [row[4] for row in rows]
+
+
+def events_by_subject(rows: Iterable[tuple[Any, ...]]) -> Counter[str]:
+    """How many of some events' rows each subject has, those of its accounts included."""
+    return Counter([row[1].partition("#")[0] for row in rows])
+
+
+def add_events(cursor: SQLiteCursor, counts: Counter[str]) -> None:
+    """Counts events with those that the subjects have already."""
+    if counts:
+        cursor.executemany(
+            "INSERT INTO numbers VALUES (?,NULL,zeroblob(32),?) ON CONFLICT (msisdn)"
+            " DO UPDATE SET events=events+excluded.events",
+            counts.items(),
+        )

@@ -19,6 +19,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.errors import LedgerError, LogDamaged
 from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
 from ledger.store.codec import Codec
+from ledger.store.kept_schemas import keep
 from ledger.store.layout import check_format, intelligible, principal_column
 from ledger.store.reading import connect
 from ledger.store.schemas import RecordSchema
@@ -242,8 +243,7 @@ class FileTarget:
             self.close()
             raise CopyRefused(f"{path}: there is a log with another clock")
         with self._writing() as cursor:
-            schemas = [(schema.fingerprint, schema.name, schema.text) for schema in source.schemas]
-            cursor.executemany("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", schemas)
+            keep(cast("SQLiteCursor", cursor), source.schemas)
 
     def extent(self) -> Extent:
         """Reads what is there, and checks it."""
@@ -258,11 +258,13 @@ class FileTarget:
     def finish(self) -> None:
         """Takes over what is derived."""
         with self._writing() as cursor:
-            for table, columns in (("numbers", 3), ("claims", 3)):
-                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-                places = ",".join("?" * columns)
-                rows = self._source.rows(f"SELECT * FROM {table}")  # noqa: S608 - our own names
-                cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
+            cursor.executemany(
+                "INSERT INTO numbers VALUES (?,?,?,0) ON CONFLICT (msisdn)"
+                " DO UPDATE SET due_at=excluded.due_at, chain=excluded.chain",
+                self._source.rows("SELECT msisdn, due_at, chain FROM numbers"),
+            )
+            cursor.execute("DELETE FROM claims")
+            cursor.executemany("INSERT INTO claims VALUES (?,?,?)", self._source.rows("SELECT * FROM claims"))
 
     def close(self) -> None:
         """Closes the file, and gives up its lock."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -15,7 +16,8 @@ import eventsourcing.persistence as library
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
-from ledger.store.schemas import load
+from ledger.store.kept_schemas import keep, must_be_as_kept
+from ledger.store.schemas import KINDS, load
 
 FORMAT = 2
 """The format of the file, kept as `user_version`. In format 1 the journal names no principals: a writer adds those."""
@@ -63,7 +65,12 @@ CREATE TABLE seals (
     entries INTEGER NOT NULL,
     digest BLOB NOT NULL
 );
-CREATE TABLE numbers (msisdn TEXT PRIMARY KEY, due_at INTEGER, chain BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE numbers (
+    msisdn TEXT PRIMARY KEY,
+    due_at INTEGER,
+    chain BLOB NOT NULL,
+    events INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE INDEX numbers_due ON numbers (due_at, msisdn) WHERE due_at IS NOT NULL;
 CREATE TABLE claims (account TEXT, kind TEXT, id TEXT, PRIMARY KEY (account, kind, id)) WITHOUT ROWID;
 CREATE TABLE schemas (fingerprint BLOB PRIMARY KEY, name TEXT NOT NULL, schema TEXT NOT NULL) WITHOUT ROWID;
@@ -82,7 +89,7 @@ CREATE = tuple(statement.strip() for statement in _TABLES.split(";") if statemen
 
 
 def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
-    """Lays out a new file, or checks one that is there (raises LogFormatUnknown).
+    """Lays out a new file, or checks one that is there (raises LogFormatUnknown, LogDamaged).
 
     Keeps this release's schemas in it, and drops snapshots that another release's fold has made.
     """
@@ -90,21 +97,34 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
     if cursor.fetchone()[0]:
         check_format(cursor)
         _bring_up(cursor)
+        _count_events(cursor)
     else:
         cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
         cursor.execute(f"PRAGMA user_version={FORMAT}")
         for statement in statements:
             cursor.execute(statement)
-    for kind in ("events", "commands", "replies"):
-        for schema in load(kind).values():
-            row = (schema.fingerprint, schema.name, schema.text)
-            cursor.execute("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", row)
+    must_be_as_kept(cursor)
+    keep(cursor, (schema for kind in KINDS for schema in load(kind).values()))
     fold = fold_digest()
     cursor.execute("SELECT value FROM meta WHERE name='fold'")
     known = cursor.fetchone()
     if known is None or known[0] != fold:
         cursor.execute("DELETE FROM stored_snapshots")
         cursor.execute("INSERT OR REPLACE INTO meta VALUES ('fold', ?)", (fold,))
+
+
+def _count_events(cursor: SQLiteCursor) -> None:
+    """In a log of an earlier release: takes note of how many events each number has."""
+    cursor.execute("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'")
+    if cursor.fetchone()[0]:
+        return
+    cursor.execute("ALTER TABLE numbers ADD COLUMN events INTEGER NOT NULL DEFAULT 0")
+    cursor.execute(
+        "INSERT INTO numbers (msisdn, chain, events)"
+        " SELECT substr(originator_id, 1, instr(originator_id || '#', '#') - 1) AS subject, zeroblob(32), count(*)"
+        " FROM stored_events WHERE true GROUP BY subject"
+        " ON CONFLICT (msisdn) DO UPDATE SET events=excluded.events"
+    )
 
 
 def check_format(cursor: SQLiteCursor) -> None:
@@ -134,11 +154,24 @@ def principal_column(connection: sqlite3.Connection) -> str:
     return "principal" if "principal" in columns else "NULL AS principal"
 
 
+FOLDED_BY = (
+    "account.py",
+    "calendar.py",
+    "events.py",
+    "money.py",
+    "number.py",
+    "rating.py",
+    "terms.py",
+    "validity.py",
+)
+"""The modules of `ledger.domain` that accounts and numbers are folded by: these two, and whatever they import."""
+
+
+@cache
 def fold_digest() -> str:
     """Names the code that folds events into snapshots: a snapshot made by other code is no use."""
     folder = files("ledger.domain")
-    names = ("account.py", "number.py", "validity.py", "events.py")
-    return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+    return sha256(b"".join((folder / name).read_bytes() for name in FOLDED_BY)).hexdigest()
 
 
 _ERRORS: dict[str, type[LedgerError]] = {

@@ -17,27 +17,25 @@ from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
 
 from ledger.domain.events import (
-    EVENT_TYPES,
     ClosedThrough,
     Event,
     LogCreated,
     TermsPublished,
-    UnknownEvent,
-    make,
 )
 from ledger.domain.terms import TermsBook
 from ledger.errors import (
-    LedgerError,
     LogDamaged,
     LogFormatUnknown,
     LogMissing,
     LogUnreadable,
-    SchemaUnknown,
     TermsInvalid,
 )
-from ledger.outcomes import EventReference
+from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
-from ledger.store.layout import check_format, intelligible, principal_column
+from ledger.store.decisions import Decided, Decisions
+from ledger.store.decoding import decoded
+from ledger.store.kept_schemas import is_as_kept
+from ledger.store.layout import check_format, intelligible
 from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema, load
 
@@ -50,11 +48,7 @@ PARTITION = 0
 _PATIENCE = 30.0
 """Seconds that a reader waits while another process recovers the file."""
 
-_EVENT = "SELECT ordinal, digest, topic, state FROM stored_events"
-_DECISION = (
-    "SELECT entry, subject, command_id, name, at, code, message, ordinal, first_event, event_count, {principal}"
-    " FROM journal"
-)
+_EVENT = f"SELECT {EVENT_COLUMNS} FROM stored_events"  # noqa: S608 - columns
 
 
 class Recorded(NamedTuple):
@@ -63,24 +57,6 @@ class Recorded(NamedTuple):
     ordinal: int
     digest: bytes
     event: Event
-
-
-class Decided(NamedTuple):
-    """A decided command as the journal has it: its name, and its outcome. `code` is None where it was accepted.
-
-    `at` is the instant that it was taken at, `ordinal` the log's head once it was done, `events` are its own.
-    """
-
-    entry: int
-    subject: str
-    command_id: str
-    name: str
-    at: int
-    code: str | None
-    message: str | None
-    ordinal: int
-    events: tuple[EventReference, ...]
-    principal: str | None
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -171,15 +147,24 @@ class SqliteReader:
 
     def _learn(self, connection: sqlite3.Connection) -> None:
         """Takes in schemas of other releases that the file holds."""
-        for (mark,) in connection.execute("SELECT fingerprint FROM schemas").fetchall():
-            if mark in self._learned:
-                continue
-            (text,) = connection.execute("SELECT schema FROM schemas WHERE fingerprint=?", (mark,)).fetchone()
+        new = [
+            mark
+            for (mark,) in connection.execute("SELECT fingerprint FROM schemas")
+            if mark not in self._learned
+        ]
+        if not new:
+            return
+        digests = dict(
+            connection.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
+        )
+        for mark in new:
+            name, text = connection.execute(
+                "SELECT name, schema FROM schemas WHERE fingerprint=?", (mark,)
+            ).fetchone()
+            if not is_as_kept(mark, name, text, digests):
+                raise LogDamaged(f"{self.path}: the schema {name} is not the one that was put into the log")
             self._learned.add(mark)
-            try:
-                self.codec.learn([RecordSchema(text)])
-            except Exception:  # noqa: BLE001, S112 - a schema that cannot be read is missed where it is needed
-                continue
+            self.codec.learn([RecordSchema(text)])
 
 
 class SqliteSnapshot:
@@ -190,6 +175,7 @@ class SqliteSnapshot:
         self.partition = reader.partition
         self.connection = connection
         self._reader = reader
+        self._chains = Chains(connection, self.path, self.partition)
 
     @property
     def codec(self) -> Codec:
@@ -200,14 +186,22 @@ class SqliteSnapshot:
 
     @cached_property
     def head(self) -> int:
-        """The ordinal of the last event; 0 in an empty log."""
-        return int(self._one("SELECT max(ordinal) FROM stored_events")[0] or 0)
+        """The ordinal of the last event; 0 in an empty log. Raises LogDamaged where another was sealed last."""
+        last = self._one("SELECT max(ordinal) FROM stored_events")[0] or 0
+        sealed = self._one("SELECT events FROM seals ORDER BY seal DESC LIMIT 1")
+        if last != (0 if sealed is None else sealed[0]):
+            raise LogDamaged(f"{self.path}: its end is not the one that was sealed")
+        return int(last)
 
     @cached_property
     def closed_through(self) -> int | None:
         """The instant through which the log is closed; None where it never was."""
         last = "WHERE originator_id=? ORDER BY originator_version DESC LIMIT 1"
         for found in self._events(f"{_EVENT} {last}", (f"log@{self.partition}",)):
+            if self._recorded_of(found.event.account) not in (None, found.event.version):
+                raise LogDamaged(
+                    f"{self.path}: {found.event.account} has not the events that were recorded of it"
+                )
             if isinstance(found.event, ClosedThrough):
                 return found.event.through
         return None
@@ -225,54 +219,92 @@ class SqliteSnapshot:
         for found in self._events(f"{_EVENT} {first}", (f"log@{self.partition}",)):
             if isinstance(found.event, LogCreated):
                 return found.event
+        if self.head:
+            raise LogDamaged(f"{self.path}: the event {self.partition}:1, which created the log, is missing")
         return None
 
     @cached_property
     def book(self) -> TermsBook:
         """The terms that the log has published, whenever that was."""
+        count = 0
         published = "WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY originator_id"
         for found in self._events(f"{_EVENT} {published}"):
             if isinstance(found.event, TermsPublished):
                 self._reader.publish(found.ordinal, found.event)
+                count += 1
+        counted = "SELECT count(*) FROM numbers WHERE msisdn>='terms/' AND msisdn<'terms0'"
+        if self._are_counted and self._one(counted)[0] != count:
+            raise LogDamaged(f"{self.path}: terms that were published are missing")
         return self._reader.book
 
     def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
         """The events from an ordinal on, in order; with `types` only those."""
-        if types is None:
-            yield from self._events(f"{_EVENT} WHERE ordinal>=? ORDER BY ordinal", (start,))
-            return
-        wanted = ",".join("?" * len(types))
-        where = f"WHERE ordinal>=? AND topic IN ({wanted}) ORDER BY ordinal"
-        yield from self._events(f"{_EVENT} {where}", (start, *types))
+        rows = self._rows(f"{_EVENT} WHERE ordinal>=? ORDER BY ordinal", (start,))
+        for ordinal, _, _, topic, state, digest in self._chains.in_order(rows, max(start, 1)):
+            if types is None or topic in types:  # told by what was checked
+                yield Recorded(ordinal, digest, self.decode(ordinal, topic, state))
 
     def columns(self, start: int, end: int, size: int) -> Iterator[Columns]:
         """The events from one ordinal through another as columns, so many at once."""
         from ledger.store.columns import Columns  # slow to import
 
-        statement = (
-            "SELECT ordinal, topic, state FROM stored_events WHERE ordinal>? AND ordinal<=? ORDER BY ordinal"
-        )
+        statement = f"{_EVENT} WHERE ordinal>? AND ordinal<=? ORDER BY ordinal"
+        known: dict[str, bytes] = {}
         last = start - 1
         while last < end:
             with intelligible(self.path):
                 rows = self.connection.execute(statement, (last, min(last + size, end)))
-                columns = Columns(rows, self._reader.codec, self.decode)
+                checked = self._chains.in_order(rows, last + 1, known)
+                bare = ((ordinal, topic, state) for ordinal, _, _, topic, state, _ in checked)
+                columns = Columns(bare, self._reader.codec, self.decode)
             if not columns.last:
                 return
             yield columns
             last = columns.last
 
     def recorded_by(self, known_at: int) -> int:
-        """The ordinal of the last event recorded at or before an instant; 0 where there is none."""
-        for found in self._events(f"{_EVENT} ORDER BY ordinal DESC"):
+        """The ordinal of the last event recorded at or before an instant; 0 where there is none.
+
+        Nothing is read that was recorded after the log was closed through that instant, which is found by halves.
+        """
+        end = self._closed_from(known_at) or self.head
+        rows = f"{_EVENT} WHERE ordinal<=? ORDER BY ordinal DESC"
+        for found in self._events(rows, (end,)):
             if found.event.recorded_at <= known_at:
                 return found.ordinal
         return 0
 
+    def _closed_from(self, instant: int) -> int | None:
+        """The ordinal of the first event that closed the log through an instant, or beyond it; None: none did."""
+        own = (f"log@{self.partition}",)
+        last = self._one("SELECT max(originator_version) FROM stored_events WHERE originator_id=?", own)[0]
+        one = f"{_EVENT} WHERE originator_id=? AND originator_version=?"
+        before, after, ordinal = 0, (last or 0) + 1, None
+        looked_at = last or 0
+        while before < looked_at < after:
+            for found in self._events(one, (*own, looked_at)):
+                if isinstance(found.event, ClosedThrough) and found.event.through >= instant:
+                    after, ordinal = looked_at, found.ordinal
+                    break
+            else:
+                before = looked_at
+            looked_at = (before + after) // 2
+        return ordinal
+
     # --- numbers ------------------------------------------------------------------------------------------------------
 
     def numbers(self) -> Iterator[str]:
-        """Every number that has events, ascending."""
+        """Every number that has events, ascending; in the end LogDamaged, where one has none that had some."""
+        count = 0
+        for msisdn in self._numbers():
+            count += 1
+            yield msisdn
+        if self._are_counted:
+            counted = "SELECT count(*) FROM numbers WHERE msisdn>'0' AND msisdn<'A' AND events>0"
+            if self._one(counted)[0] != count:
+                raise LogDamaged(f"{self.path}: the events of some number are missing")
+
+    def _numbers(self) -> Iterator[str]:
         after = "0"
         while True:
             following = self._next_id(after, "A")
@@ -285,8 +317,24 @@ class SqliteSnapshot:
     def events_of(self, msisdn: str) -> Iterator[Recorded]:
         """The events of a number and of all its accounts, in order."""
         of_one = f"{_EVENT} WHERE originator_id=? ORDER BY originator_version"
-        own = [self._events(of_one, (id_,)) for id_ in self._ids_of(msisdn)]
-        return own[0] if len(own) == 1 else heapq.merge(*own, key=lambda found: found.ordinal)
+        own = [self._events(of_one, (id_,), self._chains.of_one) for id_ in self._ids_of(msisdn)]
+        count = 0
+        for found in own[0] if len(own) == 1 else heapq.merge(*own, key=lambda found: found.ordinal):
+            count += 1
+            yield found
+        if self._recorded_of(msisdn) not in (None, count):
+            raise LogDamaged(f"{self.path}: {msisdn} has not the events that were recorded of it")
+
+    def _recorded_of(self, subject: str) -> int | None:
+        """How many events were recorded of a subject; None in a file where no release has counted them yet."""
+        if not self._are_counted:
+            return None
+        row = self._one("SELECT events FROM numbers WHERE msisdn=?", (subject,))
+        return 0 if row is None else int(row[0])
+
+    @cached_property
+    def _are_counted(self) -> bool:
+        return bool(self._one("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'")[0])
 
     def _ids_of(self, msisdn: str) -> list[str]:
         """The number and its accounts, as far as they have events."""
@@ -312,34 +360,20 @@ class SqliteSnapshot:
 
     def decided(self, subject: str) -> Iterator[Decided]:
         """What the journal has of a number, in order."""
-        statement = f"{self._decision} WHERE subject=? ORDER BY entry"
-        for row in self._rows(statement, (subject,)):
-            yield self._decided(row)
+        return Decisions(self.connection, self.path, self.partition).of(subject)
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""
-        row = self._one(f"{self._decision} WHERE subject=? AND command_id=?", (subject, command_id))
-        return None if row is None else self._decided(row)
-
-    @cached_property
-    def _decision(self) -> str:
-        with intelligible(self.path):
-            return _DECISION.format(principal=principal_column(self.connection))
-
-    def _decided(self, row: tuple[Any, ...]) -> Decided:
-        entry, subject, command_id, name, at, code, message, ordinal, first, count, principal = row
-        statement = (
-            "SELECT topic, originator_id, originator_version FROM stored_events"
-            " WHERE ordinal>=? AND ordinal<? ORDER BY ordinal"
-        )
-        events = self._rows(statement, (first, first + count)) if count else iter(())
-        own = tuple(EventReference(*found) for found in events)
-        return Decided(entry, subject, command_id, name, at, code, message, ordinal, own, principal)
+        return Decisions(self.connection, self.path, self.partition).one(subject, command_id)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
-    def _events(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[Recorded]:
-        for ordinal, digest, topic, state in self._rows(statement, parameters):
+    def _events(
+        self, statement: str, parameters: tuple[Any, ...] = (), checked: Checked | None = None
+    ) -> Iterator[Recorded]:
+        """The events of rows: single ones, unless said otherwise."""
+        checked = self._chains.alone if checked is None else checked
+        for ordinal, _, _, topic, state, digest in checked(self._rows(statement, parameters)):
             yield Recorded(ordinal, digest, self.decode(ordinal, topic, state))
 
     def decode(self, ordinal: int, topic: str, state: bytes) -> Event:
@@ -355,30 +389,3 @@ class SqliteSnapshot:
     def _one(self, statement: str, parameters: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row or None
         with intelligible(self.path):
             return self.connection.execute(statement, parameters).fetchone()
-
-
-def decoded(
-    codec: Codec, place: tuple[str, int, int], topic: str, state: bytes, *, unknown_types: bool
-) -> Event:
-    """The event in a file, at a partition's ordinal. Raises SchemaUnknown, or LogDamaged where it does not decode."""
-    try:
-        return codec.event(topic, state)
-    except SchemaUnknown as error:
-        if unknown_types and topic not in EVENT_TYPES:
-            return _unknown(codec, place, topic, state)
-        raise SchemaUnknown(f"{_event_at(place)} is of {error}") from error
-    except LedgerError:
-        raise
-    except Exception as error:
-        raise LogDamaged(f"{_event_at(place)} cannot be read: {error}") from error
-
-
-def _unknown(codec: Codec, place: tuple[str, int, int], topic: str, state: bytes) -> Event:
-    try:
-        return make(UnknownEvent, {**codec.record(state), "TOPIC": topic})
-    except Exception as error:
-        raise LogDamaged(f"{_event_at(place)} cannot be read: {error}") from error
-
-
-def _event_at(place: tuple[str, int, int]) -> str:
-    return f"{place[0]}: the event at {place[1]}:{place[2]}"

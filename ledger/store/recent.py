@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ledger.domain.account import NEVER
+from ledger.errors import LogDamaged
+from ledger.journal import NO_CHAIN
+from ledger.store.chains import follows
 from ledger.store.codec import Codec
 
 _LOOKED_BACK = 1000
 """Closings in a row behind which nothing is looked for: the clock went by, so many times, since anything happened."""
 
 _EVENT = (
-    "SELECT state FROM (SELECT topic, state FROM stored_events ORDER BY ordinal DESC LIMIT ?)"
+    "SELECT ordinal, originator_id, originator_version, topic, state, digest, (SELECT digest FROM stored_events AS b"
+    " WHERE b.originator_id=e.originator_id AND b.originator_version=e.originator_version-1)"
+    " FROM (SELECT * FROM stored_events ORDER BY ordinal DESC LIMIT ?) AS e"
     " WHERE topic<>'ledger.log.ClosedThrough' LIMIT 1"
 )
 _ENTRY = (
@@ -39,7 +44,9 @@ def recorded_last(cursor: Cursor, codec: Codec) -> int:
     event = cursor.fetchone()
     cursor.execute(_ENTRY, (_LOOKED_BACK,))
     entry = cursor.fetchone()
+    if event is not None and not follows(event[6] or NO_CHAIN, event[:6]):
+        raise LogDamaged(f"the event at ordinal {event[0]} is not what its digest names")
     return max(
-        -NEVER if event is None else int(codec.record(event[0])["recorded_at"]),
+        -NEVER if event is None else int(codec.record(event[4])["recorded_at"]),
         -NEVER if entry is None else int(entry[0]),
     )

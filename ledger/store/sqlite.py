@@ -6,10 +6,7 @@ are written in one transaction. One process writes; any number read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
-from itertools import chain, islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,23 +15,12 @@ from eventsourcing.persistence import ApplicationRecorder, Notification, StoredE
 
 from ledger.errors import LedgerError, WriterFenced
 from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
-from ledger.outcomes import ACCEPTED, REFUSED, Outcome
-from ledger.store.checked import (
-    ENTRY_COLUMNS,
-    End,
-    end_of,
-    in_one_chain,
-    last_seal,
-    must_follow,
-    references,
-)
-from ledger.store.codec import Codec
+from ledger.store.asked import AskedRecorder
+from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
 from ledger.store.connections import Datastore
 from ledger.store.layout import CREATE, intelligible, prepare, reported
 from ledger.store.lock import WriterLock
-from ledger.store.recent import recorded_last
-from ledger.store.schemas import KINDS, RecordSchema, load
-from ledger.store.snapshots import Snapshots, sealed
+from ledger.store.snapshots import Snapshots
 
 _REMEMBERED_DIGESTS = 200_000
 _KEYS_AT_ONCE = 100
@@ -42,20 +28,9 @@ _BEFORE, _LAST = -1, 2**62
 """Versions and ordinals between which everything is."""
 
 
-@cache
-def _answered_among(count: int) -> str:
-    """The statement that finds what was answered to so many (subject, command_id)."""
-    keys = ",".join(["(?,?)"] * count)
-    return (
-        f"SELECT {ENTRY_COLUMNS}, entry"  # noqa: S608 - columns, and question marks only
-        f" FROM (VALUES {keys}) AS wanted JOIN journal ON subject=column1 AND command_id=column2"
-    )
-
-
-class Recorder(library.SQLiteApplicationRecorder):
+class Recorder(AskedRecorder):
     """Events with ordinals without gaps, each with the digest that chains it to its account's event before."""
 
-    partition = 0
     partitions = 1
     awaits_answers = False
     overtaken: type[LedgerError] = WriterFenced
@@ -75,7 +50,7 @@ class Recorder(library.SQLiteApplicationRecorder):
 
     def create_table(self) -> None:
         """Makes the tables of a new log, or checks the format of one that is there. Raises LedgerError."""
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+        with intelligible(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
             prepare(cursor, self.create_table_statements)
 
     def insert_events(
@@ -103,12 +78,14 @@ class Recorder(library.SQLiteApplicationRecorder):
                 cursor.executemany(self.insert_events_statement, rows)
             if journal:
                 cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", journal)
+            counts = events_by_subject(rows)
             if heads:
                 cursor.executemany(
-                    "INSERT INTO numbers VALUES (?,?,?) ON CONFLICT (msisdn) DO UPDATE"
-                    " SET due_at=excluded.due_at, chain=excluded.chain",
-                    heads,
+                    "INSERT INTO numbers VALUES (?,?,?,?) ON CONFLICT (msisdn) DO UPDATE"
+                    " SET due_at=excluded.due_at, chain=excluded.chain, events=events+excluded.events",
+                    [(*head, counts.pop(head.msisdn, 0)) for head in heads],
                 )
+            add_events(cursor, counts)
             if claims:
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
             end = self._seal(cursor, [row[5] for row in rows], journal)
@@ -127,7 +104,9 @@ class Recorder(library.SQLiteApplicationRecorder):
         """
         self._digests.clear()
         with self._reading() as cursor:
-            self._end = end_of(cursor, self.datastore.pool.db_name)
+            place = self.datastore.pool.db_name
+            self._end = end_of(cursor, place)
+            head_of(cursor, place, f"log@{self.partition}")
         return self._end.events
 
     def _must_be_at_its_end(self, cursor: library.SQLiteCursor) -> None:
@@ -263,106 +242,6 @@ class Recorder(library.SQLiteApplicationRecorder):
                 )
                 for row in cursor.fetchall()
             ]
-
-    # --- the journal and what is derived ------------------------------------------------------------------------------
-
-    def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
-        """For each (subject, command_id) decided before: its command's digest, and its outcome."""
-        found: dict[tuple[str, str], tuple[bytes, Outcome]] = {}
-        left, place = iter(keys), self.datastore.pool.db_name
-        with self._reading() as cursor:
-            while some := tuple(islice(left, _KEYS_AT_ONCE)):
-                cursor.execute(_answered_among(len(some)), tuple(chain.from_iterable(some)))
-                for *row, entry in cursor.fetchall():
-                    must_follow(cursor, place, entry, row)
-                    subject, id_, _, digest, _, at, code, message, ordinal, first, count, *_ = row
-                    status = ACCEPTED if code is None else REFUSED
-                    events = references(cursor, place, first, count)
-                    outcome = Outcome(id_, status, code, message, events, self.partition, ordinal, at)
-                    found[subject, id_] = (digest, outcome)
-        return found
-
-    def chain_of(self, subject: str) -> bytes:
-        """The last digest of a subject's journal."""
-        return self._value("SELECT chain FROM numbers WHERE msisdn=?", (subject,)) or NO_CHAIN
-
-    def claimed(self, account: str, kind: str, id_: str) -> bool:
-        """Whether the account has used that id."""
-        statement = "SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?"
-        return self._value(statement, (account, kind, id_)) is not None
-
-    def due(self, until: int, limit: int) -> list[str]:
-        """Numbers that something falls due for at or before an instant, earliest first."""
-        with self._reading() as cursor:
-            cursor.execute(
-                "SELECT msisdn FROM numbers WHERE due_at<=? ORDER BY due_at, msisdn LIMIT ?", (until, limit)
-            )
-            return [row[0] for row in cursor.fetchall()]
-
-    def recorded_last(self) -> int:
-        """When something else than a closing was recorded last; -NEVER where nothing was."""
-        codec = self._codec()
-        with self._reading() as cursor:
-            return recorded_last(cursor, codec)
-
-    def foreign_schemas(self) -> list[RecordSchema]:
-        """The schemas that the file holds from other releases."""
-        own = {schema.fingerprint for kind in KINDS for schema in load(kind).values()}
-        with self._reading() as cursor:
-            cursor.execute("SELECT fingerprint, schema FROM schemas")
-            return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]
-
-    def published_terms(self) -> list[tuple[str, str]]:
-        """The content and the digest of every terms that the log has published."""
-        codec = self._codec()
-        with self._reading() as cursor:
-            cursor.execute(
-                "SELECT state FROM stored_events WHERE originator_id>='terms/' AND originator_id<'terms0'"
-                " AND topic='ledger.log.TermsPublished' ORDER BY ordinal"
-            )
-            records = [codec.record(row[0]) for row in cursor.fetchall()]
-        return [(record["content"], record["digest"]) for record in records]
-
-    def _codec(self) -> Codec:
-        """Reads what this release and others have written to the file."""
-        codec = Codec()
-        codec.learn(self.foreign_schemas())
-        return codec
-
-    def clock_mode(self) -> str:
-        """`live` or `played`."""
-        return str(self._value("SELECT value FROM meta WHERE name='clock'", ()))
-
-    def set_clock_mode(self, mode: str) -> None:
-        """Sets the clock of a log that has no events yet."""
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
-            cursor.execute("INSERT OR IGNORE INTO meta VALUES ('clock', ?)", (mode,))
-
-    def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
-        """Keeps snapshots, each with a digest of its own, and forgets older ones of the same accounts."""
-        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
-            for one in stored_events:
-                cursor.execute("DELETE FROM stored_snapshots WHERE originator_id=?", (one.originator_id,))
-                cursor.execute(
-                    "INSERT INTO stored_snapshots VALUES (?,?,?,?)",
-                    (one.originator_id, one.originator_version, one.topic, sealed(one.topic, one.state)),
-                )
-
-    def _value(self, statement: str, parameters: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a column
-        with self._reading() as cursor:
-            cursor.execute(statement, parameters)
-            row = cursor.fetchone()
-            return None if row is None else row[0]
-
-    @contextmanager
-    def _reading(self) -> Iterator[library.SQLiteCursor]:
-        with intelligible(self.datastore.pool.db_name), self.datastore.transaction(commit=False) as cursor:
-            yield cursor
-
-    def max_notification_id(self) -> int:
-        """The ordinal of the last event."""
-        with intelligible(self.datastore.pool.db_name):
-            return super().max_notification_id()
 
 
 class Factory(library.SQLiteFactory):

@@ -29,6 +29,7 @@ from tests.kafka.seen import embedded, in_chunks, population
 from tests.often import often
 from tests.projections.histories import BEGIN, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database
+from tests.rechained import rechain
 
 KINDS = ["sqlite", "postgresql"]
 
@@ -154,6 +155,7 @@ def test_types_of_a_later_release_are_counted_and_their_postings_count(tmp_path:
     with sqlite3.connect(log) as connection:
         renamed = "UPDATE stored_events SET topic='ledger.prepaid.Gifted' WHERE topic LIKE '%CreditCharged'"
         count = connection.execute(renamed).rowcount
+    rechain(log)
     logs = [SqliteReader(log, unknown_types=True)]
     with swapped_and_live(tmp_path / "views.db", logs, tmp_path) as (rebuilt, live):
         assert contents(rebuilt) == contents(live)
@@ -174,10 +176,7 @@ def test_an_event_that_does_not_decode_stops_it_at_its_position(damage: str, tmp
         connection.execute(f"UPDATE stored_events SET state={damage} WHERE ordinal=?", (ordinal,))
     with database(tmp_path / "views.db") as opened:
         rebuild = Rebuild(opened, [SqliteReader(log)], ["balances"])
-        if "||" in damage:  # more behind an event is none of its fields
-            rebuild.swap()
-            return
-        with pytest.raises((LogDamaged, SchemaUnknown), match=f"0:{ordinal}"):
+        with pytest.raises(LogDamaged, match=f"0:{ordinal} is not what its digest names"):
             rebuild.swap()
 
 

@@ -37,6 +37,7 @@ from tests.given import ledger_on
 from tests.often import KILLS, often
 from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.stored import NOW, contents, database, projected
+from tests.rechained import rechain
 
 EVENTS = 6_000
 BATCHES = {"size": 60, "in_bulk": 10**9}
@@ -268,6 +269,7 @@ def test_a_type_of_a_later_release_is_counted_and_its_postings_count(tmp_path: P
     with sqlite3.connect(log) as connection:
         renamed = "UPDATE stored_events SET topic='ledger.prepaid.Gifted' WHERE topic LIKE '%CreditCharged'"
         assert connection.execute(renamed).rowcount == 1
+    rechain(log)
     with database(tmp_path / "views.db") as opened:
         reader = SqliteReader(log, unknown_types=True)
         Runner(opened, [reader]).catch_up()

@@ -341,7 +341,7 @@ def rewritten(original: Path, path: Path, change: Change) -> str:
             entries = list(journal)
             change(decoded, entries)
             chained = []
-            chain = recorder.chain_of(NUMBER)
+            chain = recorder.head_of(NUMBER).chain
             for entry in entries:
                 chain = journal_digest(chain, entry)
                 chained.append(entry._replace(chain=chain))

@@ -26,11 +26,13 @@ from ledger.errors import (
     TopicMismatch,
 )
 from ledger.journal import JournalEntry, event_digest
+from ledger.store.checked import add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Row
 from ledger.store.kafka.topics import Place
+from ledger.store.kept_schemas import keep
 from ledger.store.layout import reported
 from ledger.store.schemas import KINDS, RecordSchema, load
 from ledger.store.sqlite import Recorder
@@ -217,16 +219,17 @@ class Mirror(Recorder):
         with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
             self._check(cursor, arrived.rows, fresh)
             cursor.executemany(self.insert_events_statement, arrived.rows)
+            add_events(cursor, events_by_subject(arrived.rows))
             if arrived.entries:
                 cursor.executemany(
                     "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", arrived.entries
                 )
                 cursor.executemany(
-                    "INSERT INTO numbers VALUES (?,NULL,?) ON CONFLICT (msisdn) DO UPDATE SET chain=excluded.chain",
+                    "INSERT INTO numbers VALUES (?,NULL,?,0) ON CONFLICT (msisdn) DO UPDATE SET chain=excluded.chain",
                     [(entry.subject, entry.chain) for entry in arrived.entries],
                 )
             cursor.executemany(
-                "INSERT INTO numbers VALUES (?,?,zeroblob(32)) ON CONFLICT (msisdn)"
+                "INSERT INTO numbers VALUES (?,?,zeroblob(32),0) ON CONFLICT (msisdn)"
                 " DO UPDATE SET due_at=excluded.due_at",
                 arrived.dues.items(),
             )
@@ -276,8 +279,7 @@ class Mirror(Recorder):
         self._learned = len(foreign)
         file = self.datastore.pool.db_name
         with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
-            rows = [(schema.fingerprint, schema.name, schema.text) for schema in foreign]
-            cursor.executemany("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", rows)
+            keep(cursor, foreign)
 
 
 _M = TypeVar("_M", bound=Mirror)

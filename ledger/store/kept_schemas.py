@@ -1,0 +1,90 @@
+"""The schemas that a log's file holds: each text is what it was when it was put there.
+
+A fingerprint says nothing of `doc`, `logicalType` and defaults, which whoever reads the file without this program goes
+by; so a digest of the whole text is kept beside it, in the table `meta`. Files of earlier releases lack it: there the
+text of a schema that was released has to be as it was released.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from eventsourcing.sqlite import SQLiteCursor
+
+from ledger.errors import LogDamaged
+from ledger.store.schemas import KINDS, RecordSchema, load
+
+_NAMED = "schema/"
+
+
+def keep(cursor: SQLiteCursor, schemas: Iterable[RecordSchema]) -> None:
+    """Puts schemas into the file that it does not hold yet."""
+    for schema in schemas:
+        row = (schema.fingerprint, schema.name, schema.text)
+        cursor.execute("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", row)
+        named = (_NAMED + schema.fingerprint.hex(), _digest(schema.text))
+        cursor.execute("INSERT OR IGNORE INTO meta VALUES (?,?)", named)
+
+
+def must_be_as_kept(cursor: SQLiteCursor) -> None:
+    """Raises LogDamaged where a schema is not as it was put into the file; from here on its digest is there."""
+    cursor.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
+    digests: dict[str, str] = {row[0]: row[1] for row in cursor.fetchall()}
+    cursor.execute("SELECT fingerprint, name, schema FROM schemas")
+    rows = [tuple(row) for row in cursor.fetchall()]
+    for mark, name, text in rows:
+        if not is_as_kept(mark, name, text, digests):
+            raise LogDamaged(f"the schema {name} is not the one that was put into the log")
+        if _NAMED + mark.hex() not in digests:
+            cursor.execute("INSERT INTO meta VALUES (?,?)", (_NAMED + mark.hex(), _digest(text)))
+    for named in digests.keys() - {_NAMED + mark.hex() for mark, _, _ in rows}:
+        raise LogDamaged(f"the schema {named.removeprefix(_NAMED)} is missing in the log")
+
+
+def is_as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> bool:  # noqa: ANN401 - whatever a damaged file holds
+    """Whether a row is as it was put into the file; `digests` are what the table `meta` says of schemas."""
+    if not isinstance(mark, bytes) or not isinstance(text, str):
+        return False
+    kept = digests.get(_NAMED + mark.hex())
+    if kept is not None:
+        if kept != _digest(text):
+            return False
+    elif mark in _known() and text not in _known()[mark]:
+        return False
+    try:
+        schema = RecordSchema(text)
+    except Exception:  # noqa: BLE001 - whatever a damaged text does
+        return False
+    return (schema.fingerprint, schema.name) == (mark, name)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+@cache
+def _known() -> dict[bytes, set[str]]:
+    """The texts of every schema of this release, and of those released before, by fingerprint."""
+    known: dict[bytes, set[str]] = {}
+    for schema in (*_of_this_release(), *_released()):
+        known.setdefault(schema.fingerprint, set()).add(schema.text)
+    return known
+
+
+def _of_this_release() -> Iterator[RecordSchema]:
+    for kind in KINDS:
+        yield from load(kind).values()
+
+
+def _released() -> Iterator[RecordSchema]:
+    folder = files("schemas") / "released"
+    for release in folder.iterdir() if folder.is_dir() else ():
+        for kind in KINDS:
+            for file in (release / kind).iterdir() if (release / kind).is_dir() else ():
+                if file.name.endswith(".avsc"):
+                    yield RecordSchema(json.dumps(json.loads(file.read_text("utf-8"))))
