@@ -92,6 +92,20 @@ def test_tables_of_an_older_release_are_made_anew_and_leave_nothing(
             assert not [name for name in sa.inspect(connection).get_table_names() if name.endswith("_1")]
 
 
+def test_tables_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log.db")
+    others = {"balances_by_month_1", "numbers_1", "usage_report_2", "balances_segments_old_1"}
+    with database(tmp_path / "views.db") as opened:
+        with opened.writing() as connection:
+            for name in others:
+                connection.exec_driver_sql(f"CREATE TABLE {name} (kept INTEGER)")
+        projected(opened, log)
+        for _ in range(3):
+            Rebuild(opened, [SqliteReader(log)]).swap()
+        with opened.reading() as connection:
+            assert others <= set(sa.inspect(connection).get_table_names())
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, postgres_url: str) -> None:
     log = a_log(tmp_path / "log.db")
