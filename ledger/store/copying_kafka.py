@@ -14,7 +14,7 @@ from ledger.journal import NO_CHAIN, NumberHead
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
-from ledger.store.kafka import mirror, topics
+from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
@@ -151,6 +151,7 @@ class KafkaTarget:
         """Commands that wait for an answer would never get one: the copy's own come behind them."""
         self._catch_up()
         tp = TopicPartition(self._settings.commands, self._partition)
+        arriving.install()
         with reported("the commands"):
             consumer = KafkaConsumer(
                 **self._settings.arguments(),
