@@ -1,0 +1,121 @@
+"""A sender who means ill: whatever a client can put on the commands topic, at any moment, in any order."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.hostility.records import HEAVY, KINDS, Asked, Author, Hostile
+
+_BOMB = 64 << 20
+_PACE = 0.02
+"""Seconds between two records."""
+
+
+class Sent(NamedTuple):
+    """A hostile record that the broker has taken, and where it lies."""
+
+    record: Hostile
+    partition: int
+    offset: int
+
+
+class HostileSender:
+    """Sends in a thread of its own until it is stopped; each kind of record once before any comes again."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        author: Author,
+        chance: random.Random,
+        answered: Callable[[], Sequence[Asked]],
+    ) -> None:
+        self.sent: list[Sent] = []
+        self.may_send = threading.Event()
+        self.may_send.set()
+        self.left_out: set[str] = set()
+        """Kinds that are not sent now."""
+        self._settings = settings
+        self._author = author
+        self._chance = chance
+        self._answered = answered
+        self._stopped = threading.Event()
+        self._failed: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, name="hostile sender", daemon=True)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many records of each kind the broker has taken."""
+        return Counter(sent.record.kind for sent in self.sent)
+
+    def stop(self) -> None:
+        """Sends no more; raises what went wrong."""
+        self._stopped.set()
+        self.may_send.set()
+        self._thread.join()
+        if self._failed:
+            raise self._failed[0]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self.may_send.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                with suppress(KafkaError):
+                    self._send_until_it_fails()
+        except BaseException as error:  # noqa: BLE001 - the test raises it
+            self._failed.append(error)
+
+    def _send_until_it_fails(self) -> None:
+        common = {
+            "bootstrap_servers": self._settings.bootstrap,
+            "delivery_timeout_ms": 10_000,
+            "request_timeout_ms": 5_000,
+            "max_block_ms": 5_000,
+            "reconnect_backoff_max_ms": 500,
+            "bootstrap_timeout_ms": 5_000,
+            "acks": "all",
+        }
+        plain = KafkaProducer(**common, max_request_size=2 << 20)
+        gzipped = KafkaProducer(**common, max_request_size=_BOMB, compression_type="gzip")
+        try:
+            while not self._stopped.wait(_PACE):
+                self.may_send.wait()
+                record = self._next()
+                if record is None:
+                    continue
+                producer = gzipped if record.huge else plain
+                future = producer.send(
+                    self._settings.commands, record.value, record.key, list(record.headers), record.partition
+                )
+                taken = future.get(15)
+                self.sent.append(Sent(record, taken.partition, taken.offset))
+        finally:
+            for producer in (plain, gzipped):
+                with suppress(KafkaError):
+                    producer.close(timeout=1)
+
+    def _next(self) -> Hostile | None:
+        sent = self.kinds
+        kinds = [kind for kind in KINDS if kind not in self.left_out]
+        missing = [kind for kind in kinds if not sent[kind]]
+        if missing:
+            kind = self._chance.choice(missing)
+        else:
+            kind = self._chance.choices(kinds, [1 if kind in HEAVY else 10 for kind in kinds])[0]
+        return self._author.write(kind, self._chance, self._answered())

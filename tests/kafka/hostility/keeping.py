@@ -1,0 +1,165 @@
+"""What keeps the ledger's own processes running, as a service manager does: whoever ended is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tests.processes import PATIENCE
+
+_ROOT = Path(__file__).resolve().parents[3]
+_PAUSE = 0.3
+"""Seconds before an ended process is started again."""
+STARTING = frozenset({"log-unreachable", "commit-uncertain", "registry-unreachable", "registry-mismatch"})
+"""Why a process may end that has not come to serve: what it needs did not answer, or is not to be believed."""
+
+
+class End(NamedTuple):
+    """How a process ended by itself: its exit code, the code and the line it said, and whether it had served."""
+
+    exit_code: int
+    code: str
+    line: str
+    had_served: bool
+
+
+class Kept:
+    """A verb of `pulsa` that is started again whenever it ends; what it logs goes to a file.
+
+    `excused` are more codes with which it may end by itself at any time.
+    """
+
+    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.excused: set[str] = set()
+        self.ends: Counter[str] = Counter()
+        self.wrong: list[End] = []
+        self._command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSA_")}
+        self._environment = inherited | environment
+        self._lock = threading.Condition(threading.RLock())
+        self._is_wanted = True
+        self._closing = threading.Event()
+        self._began = 0
+        self._process = self._started()
+        self._thread = threading.Thread(target=self._keep, name=f"keeper of {name}")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            self._began = log.tell()
+            self._is_noted = False
+            return subprocess.Popen(
+                self._command, cwd=_ROOT, env=self._environment, stdout=subprocess.DEVNULL, stderr=log
+            )
+
+    def _keep(self) -> None:
+        while not self._closing.wait(0.05):
+            if self._has_ended() and not self._closing.wait(_PAUSE):
+                self._start_again()
+
+    def _has_ended(self) -> bool:
+        with self._lock:
+            code = self._process.poll()
+            if code is None or not self._is_wanted:
+                return False
+            self._note(code)
+            return True
+
+    def _start_again(self) -> None:
+        with self._lock:
+            if self._is_wanted and self._process.poll() is not None:
+                self._process = self._started()
+
+    def _note(self, exit_code: int) -> None:
+        said = self.said()
+        line = next((line for line in reversed(said) if line.startswith("pulsa: ")), said[-1] if said else "")
+        code = line.split(": ")[1] if line.startswith("pulsa: ") else "said nothing"
+        end = End(exit_code, code, line, self.has_served)
+        self.ends[code] += 1
+        self._is_noted = True
+        may = self.excused if end.had_served else self.excused | STARTING
+        if exit_code != 2 or code not in may:
+            self.wrong.append(end)
+
+    def said(self) -> list[str]:
+        """The lines that it has logged since it was last started."""
+        with self.log.open("rb") as log:
+            log.seek(self._began)
+            return log.read().decode("utf-8", "replace").splitlines()
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it has served a partition since it was last started."""
+        return any('"serving"' in line for line in self.said())
+
+    def has_logged(self, *words: str) -> bool:
+        """Whether a line that it has logged since it was last started has one of these words."""
+        return any(word in line for line in self.said() for word in words)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs now."""
+        with self._lock:
+            return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would, once it is to run; it is started again."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._is_wanted, PATIENCE)
+            self._process.kill()
+            self._process.wait()
+            self._process = self._started()
+
+    def stop(self) -> int:
+        """Asks it to end, and does not start it again before `start`; its exit code.
+
+        One that had not come to listen to signals yet, or had ended and waits to be started again, has nothing to end.
+        """
+        with self._lock:
+            self._is_wanted = False
+            if self._process.poll() is not None:
+                if not self._is_noted:
+                    self._note(self._process.returncode)
+                return 0
+            self._process.send_signal(signal.SIGTERM)
+            code = self._process.wait(PATIENCE)
+            return 0 if code == -signal.SIGTERM and not self.has_served else code
+
+    def start(self) -> None:
+        """Starts what was stopped."""
+        with self._lock:
+            self._is_wanted = True
+            self._process = self._started()
+            self._lock.notify_all()
+
+    def await_serving(self) -> None:
+        """Returns once it serves a partition."""
+        until(lambda: self.has_served, f"{self.name} does not serve")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+def until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Returns once that is so; fails with what is wrong where it does not come to be."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)

@@ -1,0 +1,280 @@
+"""A soak of hostility: hostile records and faults of every kind at once, and the log is what it is without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.bootstrap import create
+from ledger.connecting import Followed, verified
+from ledger.domain.commands import AdvanceTime, Command
+from ledger.local.kafka import LocalKafka
+from ledger.local.postgres import LocalPostgres
+from ledger.local.registry import LocalRegistry
+from ledger.outcomes import ACCEPTED, Outcome
+from ledger.settings import Settings
+from ledger.store.kafka.client import KafkaClient
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.registry import Registry
+from ledger.store.schemas import RecordSchema
+from projections.database import Database
+from projections.runner import Runner
+from tests.kafka.hostility.answers import Answers
+from tests.kafka.hostility.faults import LANES, Fault, Scene
+from tests.kafka.hostility.gate import RegistryGate
+from tests.kafka.hostility.good import Good, workload
+from tests.kafka.hostility.hostile import HostileSender
+from tests.kafka.hostility.keeping import Kept, until
+from tests.kafka.hostility.records import KINDS, MINE, Author
+from tests.kafka.seen import Accounts, committed, embedded, in_file, of_accounts, seen
+from tests.often import TIMES
+from tests.projections.stored import contents
+from tests.servers import registry_address, run_directory, shared  # noqa: F401
+
+PARTITIONS = 3
+NOT_YET = (
+    "forged,wrong number,wrong key,rubbish,nothing,oversize,large key,large id,large text,bomb,bomb of an id,"
+    "unknown schema,broker_stopped,broker_killed,disk_full,registry_unavailable"
+)
+"""What a log does not withstand yet."""
+LEFT_OUT = frozenset(filter(None, os.environ.get("PULSA_TEST_WITHOUT", NOT_YET).split(",")))
+"""Kinds of records and faults (by their names) that are to be left out."""
+FORGETFUL = {
+    "transactional.id.expiration.ms": "4000",
+    "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
+    "producer.id.expiration.ms": "4000",
+    "producer.id.expiration.check.interval.ms": "500",
+    "offsets.retention.check.interval.ms": "1000",
+}
+"""A broker that soon forgets who has been writing."""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+    """A file system with little room, where one can be mounted (that takes root)."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        yield None
+        return
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_nothing_that_anybody_sends_and_no_bad_luck_changes_the_log(
+    run_directory: Path,  # noqa: F811
+    tmp_path: Path,
+    small_disk: Path | None,
+    chance: random.Random,
+) -> None:
+    commands = workload(chance, 40, 3 * TIMES)
+    expected = embedded(tmp_path / "uninterrupted.db", commands)
+    with scene(run_directory, tmp_path, small_disk, chance, commands) as there:
+        there.good.start()
+        suffer(there, LANES)
+        there.good.await_answers(len(commands))
+        there.hostile.stop()
+        check_answers(there)
+        check_at_work(there)
+        same = [(of_no_place(o), of_no_place(e)) for o, e in zip(there.good.outcomes, expected, strict=True)]
+        assert [one for one, other in same if one != other] == []
+        everything = seen(there.settings)
+        assert goods(everything.accounts) == goods(in_file(tmp_path / "uninterrupted.db"))
+        assert not [name for name, _ in everything.balances if name.endswith("/in-transit")]
+        assert min(there.good.arrived, there.good.returned) > 0
+        check_projections(there, tmp_path)
+        assert [kept.stop() for kept in (there.service, there.writer)] == [0, 0]
+        check_verified(there, everything.events)
+
+
+# --- the scene ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def scene(
+    shared_by_run: Path, folder: Path, small_disk: Path | None, chance: random.Random, commands: list[Command]
+) -> Iterator[Scene]:
+    with ExitStack() as parts, ThreadPoolExecutor() as pool:
+        (folder / "emptied").mkdir()
+        starting = pool.submit(parts.enter_context, LocalKafka(folder / "broker", settings=FORGETFUL))
+        beside = pool.submit(parts.enter_context, LocalPostgres(folder / "database"))
+        emptied = parts.enter_context(LocalRegistry(folder / "emptied"))
+        registry = parts.enter_context(shared(shared_by_run / "registry", registry_address))
+        broker, database = starting.result(), beside.result()
+        other = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
+        Registry(emptied.url).register("elsewhere", RecordSchema(json.dumps(other)))
+        gate = parts.enter_context(RegistryGate(registry))
+        settings = KafkaSettings(
+            broker.bootstrap_servers,
+            registry,
+            folder / "mirrors",
+            prefix=f"{secrets.token_hex(4)}.",
+            partitions=PARTITIONS,
+            clock="played",
+        )
+        common = {
+            "PULSA_KAFKA": settings.bootstrap,
+            "PULSA_REGISTRY": gate.url,
+            "PULSA_KAFKA_PREFIX": settings.prefix,
+            "PULSA_KAFKA_PARTITIONS": str(PARTITIONS),
+            "PULSA_CLOCK": "played",
+            "PULSA_DATABASE": database.url,
+        }
+        mirrors = {"service": folder / "service", "writer": (small_disk or folder) / "writer"}
+        verbs = {"service": "serve", "writer": "writer"}
+        create(of_the_log(settings, partitions=PARTITIONS))
+        service, writer = (
+            parts.enter_context(
+                Kept(
+                    name,
+                    [verb, "--instance", name, "--batch", "50"],
+                    common | {"PULSA_MIRRORS": str(mirrors[name])},
+                    folder,
+                )
+            )
+            for name, verb in verbs.items()
+        )
+        writer.excused = {"log-full"}
+        service.await_serving()
+        answers = parts.enter_context(Answers(settings, PARTITIONS))
+        good = Good(settings, commands, PARTITIONS, answers)
+        author = Author(settings, PARTITIONS, commands[0].at)
+        hostile = HostileSender(
+            settings,
+            author,
+            random.Random(chance.random()),
+            lambda: list(zip(commands, good.outcomes, strict=False)),
+        )
+        hostile.left_out |= LEFT_OUT
+        parts.enter_context(hostile)
+        yield Scene(
+            settings,
+            broker,
+            gate,
+            emptied.url,
+            database,
+            small_disk,
+            service,
+            writer,
+            good,
+            hostile,
+            answers,
+            chance,
+        )
+
+
+def of_the_log(log: KafkaSettings, partitions: int | None = None) -> Settings:
+    """What `pulsa` is told of where the log is."""
+    return Settings(
+        kafka=log.bootstrap,
+        registry=log.registry,
+        kafka_prefix=log.prefix,
+        kafka_partitions=partitions,
+        clock="played",
+    )
+
+
+def suffer(there: Scene, lanes: tuple[tuple[Fault, ...], ...]) -> None:
+    """Every fault as often as chance is tried, spread over all that the good sender asks; the lanes at once."""
+
+    def lane(faults: list[Fault]) -> None:
+        for turn, fault in enumerate(faults):
+            there.good.await_answers(len(there.good.commands) * turn // (len(faults) + 1))
+            tell(f"{fault.__name__} after {len(there.good.outcomes)} answers")
+            fault(there)
+
+    shuffled = []
+    for faults in lanes:
+        turns = [fault for fault in faults if fault.__name__ not in LEFT_OUT] * TIMES
+        there.chance.shuffle(turns)
+        shuffled.append(turns)
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for one in [pool.submit(lane, faults) for faults in shuffled]:
+            one.result()
+
+
+def tell(text: str) -> None:
+    """What a failure is to be understood from."""
+    sys.stdout.write(f"{text}\n")
+
+
+# --- what holds afterwards ------------------------------------------------------------------------------------------
+
+
+def of_no_place(outcome: Outcome) -> Outcome:
+    """Without where it was recorded, and whether it was asked for again."""
+    return outcome._replace(partition=0, ordinal=0)
+
+
+def goods(accounts: Accounts) -> Accounts:
+    """Without the hostile sender's own."""
+    return {name: events for name, events in of_accounts(accounts).items() if not name.startswith(MINE)}
+
+
+def check_answers(there: Scene) -> None:
+    """Every record has its one answer, in its turn; each hostile one says what it should, or lies among the dead."""
+    settings = there.settings
+    asked = [(record.partition, record.offset) for record in committed(settings, settings.commands)]
+    there.answers.until(lambda: all(there.answers.at(*place) for place in asked), "what is left")
+    kinds = there.hostile.kinds
+    tell(str(dict(kinds)))
+    assert kinds.keys() == set(KINDS) - LEFT_OUT
+    dead = {
+        dict(record.headers)["ledger_command_position"].decode()
+        for record in committed(settings, settings.dead)
+    }
+    wrong: list[tuple[str, object]] = []
+    for record, partition, offset in there.hostile.sent:
+        outcome = there.answers.at(partition, offset)
+        assert outcome is not None
+        if outcome.code not in record.codes:
+            wrong.append((record.kind, outcome))
+        if outcome.code == "defect" and f"{partition}:{offset}" not in dead:
+            wrong.append((record.kind, "no dead copy"))
+    assert wrong == []
+
+
+def check_at_work(there: Scene) -> None:
+    """Nobody is down, nobody ended who should not have, and every partition takes commands."""
+    for kept in (there.service, there.writer):
+        tell(f"{kept.name} ended: {dict(kept.ends)}")
+        assert kept.wrong == []
+        assert kept.runs
+    numbers = {partition_of(str(n), PARTITIONS): str(n) for n in range(6299_0000, 6299_0100)}
+    at = there.good.commands[0].at
+    with closing(KafkaClient(there.settings, stated_at=True)) as client:
+        outcomes = client.execute(
+            [AdvanceTime(at=at, command_id="last", msisdn=number) for number in numbers.values()]
+        )
+    assert [outcome.status for outcome in outcomes] == [ACCEPTED] * PARTITIONS
+
+
+def check_projections(there: Scene, folder: Path) -> None:
+    """The service's projections come to have the same rows as those made at once of the whole log."""
+    live, whole = Database(there.database.url), Database(f"sqlite:///{folder}/whole.db")
+    with closing(live), closing(whole):
+        with closing(Followed(replace(there.settings, mirrors=folder / "own"), answers=False)) as mirrors:
+            Runner(whole, mirrors.readers(unknown_types=True)).catch_up()
+        until(lambda: contents(live) == contents(whole), "the projections are not those of the log")
+
+
+def check_verified(there: Scene, events: int) -> None:
+    report = verified(of_the_log(there.settings))
+    assert report.clean, report.findings
+    assert report.events == events
+    assert report.forwarded == report.arrived
