@@ -13,7 +13,7 @@ from typing import Any, cast
 from eventsourcing.application import Application
 
 from ledger import errors, policies
-from ledger.batch import Batch
+from ledger.batch import Batch, Mark
 from ledger.domain import events as e
 from ledger.domain.account import NEVER
 from ledger.domain.calendar import SECOND, is_instant
@@ -23,6 +23,7 @@ from ledger.domain.prepaid import decide
 from ledger.domain.terms import TermsBook
 from ledger.journal import (
     NO_CHAIN,
+    Apart,
     Claim,
     JournalEntry,
     LedgerMapper,
@@ -37,6 +38,9 @@ from ledger.release import RELEASE
 
 CLOCK_TOLERANCE = 5 * SECOND
 """How far behind what is recorded already a command may come and still be taken, lifted to that time."""
+
+_LONGEST_REASON = 2000
+"""Characters that are kept of what a failing command's exception says."""
 
 SNAPSHOT_EVERY = 250
 """Events of an account between two snapshots of its state."""
@@ -70,6 +74,8 @@ class Ledger(Application[str]):
         """What the events of the whole partition are about."""
         self.origin: tuple[int | None, str | None] = (self.ledger_recorder.partitions, RELEASE)
         """What a new log says of itself: how many partitions it has, and which release made it."""
+        self._apart = f"apart@{self.partition}"
+        """What those are about that could not be carried out."""
         self._stated_at = self.ledger_recorder.clock_mode() == "played"
         self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
         self._batch = Batch({}, 0)
@@ -90,6 +96,8 @@ class Ledger(Application[str]):
                 self.closed_through = event.through
         if self._log_version:
             self._check_partitions()
+        last = next(iter(self.events.get(self._apart, desc=True, limit=1)), None)
+        self._apart_version = 0 if last is None else last.originator_version
         self.book.published.clear()
         for content, digest in self.ledger_recorder.published_terms():
             self.book.publish(content, digest)
@@ -106,6 +114,11 @@ class Ledger(Application[str]):
     def played(self) -> bool:
         """Whether commands state their own time."""
         return self._stated_at
+
+    @property
+    def set_apart(self) -> Sequence[Apart]:
+        """What the last batch's commands brought about and could not be carried out."""
+        return self._batch.apart
 
     @property
     def position(self) -> str:
@@ -125,8 +138,9 @@ class Ledger(Application[str]):
 
         `contents` are what the codec would make of each, None where that is not known: then it makes it. `principal` is
         who sent them all, where the caller knows that by itself: it is journaled, and neither command nor event has it.
-        Returns an outcome for each, in order. Raises LogFull, LogUnreadable or CommandDefect (a command made the
-        code fail); then nothing of the batch is written, and it may be sent again.
+        Returns an outcome for each, in order. One that makes the code fail is undone, and answered `defect`; so is
+        one that follows from what was recorded and is refused (`policy-refused`).
+        Raises LogFull or LogUnreadable; then nothing of the batch is written, and it may be sent again.
         """
         addressed = [command for command in commands if _is_addressed(command)]
         keys = dict.fromkeys([(command.subject, command.command_id) for command in addressed])
@@ -143,15 +157,21 @@ class Ledger(Application[str]):
         return outcomes
 
     def _answer(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
+        batch.index += 1
+        batch.at_hand.clear()
+        mark = self._mark(batch)
         try:
             return self._execute(command, content, batch)
         except errors.Refusal as refusal:  # before it was decided: not journaled
             return self._outcome(command, command.at, refusal, (), batch)
-        except errors.LedgerError:
-            raise
-        except Exception as error:
-            message = f"{command.name} {command.command_id}: {type(error).__name__}: {error}"
-            raise errors.CommandDefect(message, command) from error
+        except errors.LedgerError as error:
+            if error.code not in errors.SET_APART:
+                raise
+            failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
+            failure = _defect(command, error)
+        self._undo(batch, mark)
+        return self._outcome(command, command.at, failure, (), batch)
 
     def _execute(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
@@ -232,7 +252,7 @@ class Ledger(Application[str]):
                 first += emitted.index(own[0])
         for event in own:
             for following in policies.after_event(event):
-                self._pass_on(following, batch)
+                self._pass_on(following, cause, batch)
         return self._outcome(command, at, refusal, own, batch), first if own else 0
 
     def _taken_at(self, command: Command, line: Line) -> int:
@@ -257,24 +277,45 @@ class Ledger(Application[str]):
             line.advance(at)
         return refusal
 
-    def _pass_on(self, command: Command, batch: Batch) -> None:
+    def _pass_on(self, command: Command, cause: Cause, batch: Batch) -> None:
         """Carries out a policy's command, or sends it to the partition that it is for.
 
-        Here it is not journaled, for it follows from its cause.
+        Here it is not journaled, for it follows from its cause. One that fails is set apart; its cause stands.
         """
-        if self.ledger_recorder.is_here(command.subject):
-            self._follow(
-                command, self.codec.command_digest(command, self.codec.command_content(command)), batch
-            )
-        else:
+        if not self.ledger_recorder.is_here(command.subject):
             batch.forwarded.append(command)
+            return
+        mark, before = self._mark(batch), set(batch.at_hand)
+        batch.at_hand.clear()
+        try:
+            self._carry_on(command, batch)
+        except errors.LedgerError as error:
+            if error.code not in errors.SET_APART:
+                raise
+            failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cause stands
+            failure = _defect(command, error)
+        else:
+            batch.at_hand |= before
+            return
+        self._undo(batch, mark)
+        batch.at_hand |= before
+        self._set_apart(command, failure, cause, batch)
+
+    def _carry_on(self, command: Command, batch: Batch) -> None:
+        """Carries out a policy's command at once after its cause."""
+        self._follow(command, self.codec.command_digest(command, self.codec.command_content(command)), batch)
 
     def _follow_on(self, command: Command, digest: bytes, batch: Batch) -> tuple[Outcome, int]:
         """Carries out a policy's command that came from another partition: it is journaled like any."""
         first = batch.ordinal + 1
         before = len(batch.events)
         at, refusal = self._follow(command, digest, batch)
-        own = [event for event in batch.events[before:] if event.command_id == command.command_id]
+        own = [
+            event
+            for event in batch.events[before:]
+            if event.command_id == command.command_id and event.account[:1].isdigit()
+        ]
         if own:
             first += batch.events[before:].index(own[0])
         return self._outcome(command, at, refusal, own, batch), first if own else 0
@@ -286,8 +327,9 @@ class Ledger(Application[str]):
             self._lines.former(line, command.account)
         at = max(command.at, line.recorded_at, self.closed_through + 1)
         refusal: errors.Refusal | None = errors.UnknownAccount(command.msisdn)
+        cause = Cause(at, command.command_id, digest, command.actor)
         if line.account is not None:
-            refusal = self._carry_out(line, command, Cause(at, command.command_id, digest, command.actor))
+            refusal = self._carry_out(line, command, cause)
             batch.add(line.collect())
         if refusal is None:
             return at, None
@@ -296,8 +338,68 @@ class Ledger(Application[str]):
             message = f"policy {command.command_id} was refused: {refusal.message}"
             raise errors.PolicyRefused(message)
         for next_command in following:
-            self._pass_on(next_command, batch)
+            self._pass_on(next_command, cause, batch)
         return at, refusal
+
+    def _set_apart(self, command: Command, failure: errors.LedgerError, cause: Cause, batch: Batch) -> None:
+        """Records that a policy's command could not be carried out; it can be sent again as it stands there."""
+        self._begin(None, cause, batch)
+        try:
+            content = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
+        except Exception:  # noqa: BLE001 - that may be what failed
+            content = b""
+        self._apart_version += 1
+        own = {
+            "command": command.name,
+            "apart_id": command.command_id,
+            "subject": command.subject,
+            "content": content,
+            "code": failure.code,
+            "reason": str(failure),
+        }
+        self._emit(e.CommandSetApart, self._apart, self._apart_version, cause, batch, **own)
+        batch.apart.append(Apart(batch.index, command, str(failure)))
+
+    # --- undoing one command ------------------------------------------------------------------------------------------
+
+    def _mark(self, batch: Batch) -> Mark:
+        return Mark(
+            len(batch.events),
+            len(batch.journal),
+            len(batch.claims),
+            len(batch.forwarded),
+            len(batch.apart),
+            len(batch.touched),
+            self._log_version,
+            self._apart_version,
+            self.closed_through,
+        )
+
+    def _undo(self, batch: Batch, mark: Mark) -> None:
+        """Restores what was before a command, and the lines that it has touched; its neighbours stand.
+
+        A line that the batch had touched before is the log's with the batch's events of its number. What this costs
+        does not grow with the batch: a line that was restored is kept, and the next time only what came since is taken.
+        """
+        for event in batch.cut(mark):
+            if isinstance(event, e.TermsPublished):
+                self.book.withdraw(event.terms_id)
+        self._log_version, self._apart_version = mark.log_version, mark.apart_version
+        self.closed_through = mark.closed_through
+        for number in batch.untouched(mark):
+            batch.at_hand.discard(number)
+            self._lines.drop(number)
+        for number in batch.at_hand:
+            kept, events = batch.of_number(number)
+            line = self._lines.fresh(number) if kept is None else kept
+            for event in events:
+                account = event.account
+                known = {number, *line.former, line.account.id if line.account is not None else number}
+                if account not in known and event.version > 1:
+                    self._lines.former(line, account)
+                line.take(event)
+            batch.keep(line)
+            batch.touched[number].line = line
 
     # --- the partition ------------------------------------------------------------------------------------------------
 
@@ -344,6 +446,7 @@ class Ledger(Application[str]):
         version: int,
         cause: Cause,
         batch: Batch,
+        /,
         **own: Any,  # noqa: ANN401 - the event type's own fields
     ) -> None:
         event = event_type(
@@ -373,17 +476,23 @@ class Ledger(Application[str]):
     # --- keeping ------------------------------------------------------------------------------------------------------
 
     def _outcome(
-        self, command: Command, at: int, refusal: errors.Refusal | None, own: Sequence[e.Event], batch: Batch
+        self,
+        command: Command,
+        at: int,
+        refusal: errors.Refusal | errors.LedgerError | None,
+        own: Sequence[e.Event],
+        batch: Batch,
     ) -> Outcome:
         events = tuple([EventReference(event.TOPIC, event.account, event.version) for event in own])
         if refusal is None:
             return Outcome(
                 command.command_id, ACCEPTED, None, None, events, self.partition, batch.ordinal, at
             )
-        code, message = refusal.code, refusal.message
+        code, message = refusal.code, str(refusal)
         return Outcome(command.command_id, REFUSED, code, message, events, self.partition, batch.ordinal, at)
 
     def _touch(self, msisdn: str, batch: Batch) -> Held:
+        batch.at_hand.add(msisdn)
         held = batch.touched.get(msisdn)
         if held is None:
             held = batch.touched[msisdn] = self._lines.get(msisdn)
@@ -405,6 +514,7 @@ class Ledger(Application[str]):
             happened=batch.events,
             outcomes=outcomes,
             forwarded=batch.forwarded,
+            apart=batch.apart,
         )
         self._ordinal = batch.ordinal
         self._snapshot(batch)
@@ -426,3 +536,8 @@ class Ledger(Application[str]):
 def _is_addressed(command: Command) -> bool:
     """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
     return is_instant(command.at) and type(command.command_id) is str and type(command.msisdn) is str
+
+
+def _defect(command: Command, error: Exception) -> errors.CommandDefect:
+    reason = f"{command.name} {command.command_id}: {type(error).__name__}: {error}"
+    return errors.CommandDefect(reason.encode("utf-8", "backslashreplace").decode()[:_LONGEST_REASON])

@@ -1,21 +1,53 @@
-"""What a batch of commands has brought about so far, to be written in one transaction."""
+"""What a batch of commands has brought about so far, to be written in one transaction; and how one is undone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from ledger.domain.account import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.journal import Claim, JournalEntry, NumberHead
+from ledger.domain.line import Line
+from ledger.journal import Apart, Claim, JournalEntry, NumberHead
 from ledger.lines import Held
 from ledger.outcomes import Outcome
+
+
+class Mark(NamedTuple):
+    """How much there was before a command: of each list, of the numbers touched, and of the log itself."""
+
+    events: int
+    journal: int
+    claims: int
+    forwarded: int
+    apart: int
+    touched: int
+    log_version: int
+    apart_version: int
+    closed_through: int
 
 
 class Batch:
     """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
 
-    __slots__ = ("claims", "decided", "events", "forwarded", "journal", "ordinal", "principal", "touched")
+    __slots__ = (
+        "_by_number",
+        "_indexed",
+        "_restored",
+        "apart",
+        "at_hand",
+        "claims",
+        "decided",
+        "events",
+        "forwarded",
+        "index",
+        "journal",
+        "ordinal",
+        "principal",
+        "touched",
+    )
 
     def __init__(
         self,
@@ -33,7 +65,15 @@ class Batch:
         self.claims: dict[Claim, None] = {}
         self.forwarded: list[Command] = []
         """Policies' commands for other partitions."""
+        self.apart: list[Apart] = []
         self.touched: dict[str, Held] = {}
+        self.index = -1
+        """Which command is at hand, and"""
+        self.at_hand: set[str] = set()
+        """the numbers that it has touched."""
+        self._by_number: dict[str, list[Event]] = {}
+        self._indexed = 0
+        self._restored: dict[str, tuple[Line, int]] = {}
 
     def add(self, events: Iterable[Event]) -> None:
         """Takes in events in the order in which they happened."""
@@ -43,6 +83,44 @@ class Batch:
             if event.CLAIMS is not None:
                 kind, field = event.CLAIMS
                 self.claims[Claim(event.account, kind, getattr(event, field))] = None
+
+    def cut(self, mark: Mark) -> Sequence[Event]:
+        """Takes out what has come since, but for the lines; returns the events."""
+        gone = self.events[mark.events :]
+        del self.events[mark.events :]
+        self.ordinal -= len(gone)
+        del self.journal[mark.journal :]
+        del self.forwarded[mark.forwarded :]
+        del self.apart[mark.apart :]
+        while len(self.claims) > mark.claims:
+            self.claims.popitem()
+        if self._indexed > mark.events:
+            self._by_number.clear()
+            self._restored.clear()
+            self._indexed = 0
+        return gone
+
+    def untouched(self, mark: Mark) -> list[str]:
+        """Takes out the numbers that were touched first since then."""
+        fresh = list(islice(reversed(self.touched), len(self.touched) - mark.touched))
+        for number in fresh:
+            del self.touched[number]
+        return fresh
+
+    def of_number(self, number: str) -> tuple[Line | None, Sequence[Event]]:
+        """The events of a number and its accounts, after the line that was kept last, if one was.
+
+        What it costs grows with what has happened since it was asked last, not with the batch.
+        """
+        for event in self.events[self._indexed :]:
+            self._by_number.setdefault(event.account.partition("#")[0], []).append(event)
+        self._indexed = len(self.events)
+        line, taken = self._restored.get(number, (None, 0))
+        return None if line is None else line.copy(), self._by_number.get(number, [])[taken:]
+
+    def keep(self, line: Line) -> None:
+        """Keeps a line that holds all events of its number, to begin with it next time."""
+        self._restored[line.msisdn] = (line.copy(), len(self._by_number.get(line.msisdn, ())))
 
     def heads(self) -> list[NumberHead]:
         """Where the touched numbers stand now."""

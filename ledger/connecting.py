@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
 
+from ledger.domain.events import CreditTransferSent
 from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
 from ledger.findings import Finding, Report
 from ledger.settings import Settings
@@ -30,6 +32,7 @@ from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.transfers import Transfers
 from ledger.verification import verify
 
 _SLICE = 0.2
@@ -174,6 +177,22 @@ def create(settings: Settings) -> int:
     return place.partitions
 
 
+def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
+    """The committed records of a topic up to its end, partition by partition. Raises LogUnreachable."""
+    partitions = topics.ensure(log, create=False).partitions
+    with reported(f"the topic {topic}"):
+        consumer = KafkaConsumer(
+            **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+        )
+        with closing(consumer):
+            for tp in [TopicPartition(topic, partition) for partition in range(partitions)]:
+                consumer.assign([tp])
+                end = consumer.end_offsets([tp])[tp]
+                consumer.seek(tp, 0)
+                while consumer.position(tp) < end:
+                    yield from consumer.poll(timeout_ms=200).get(tp, ())
+
+
 class Followed:
     """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only."""
 
@@ -294,6 +313,7 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
         log = kafka_settings(settings, Path(folder))
         with closing(Followed(log)) as mirrors:
             mirrors.catch_up(progress)
+            transfers = Transfers()
             reports = [
                 verify(
                     log.mirror(number),
@@ -301,14 +321,29 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
                     partition=number,
                     partitions=mirrors.partitions,
                     is_here=lambda subject, here=number: mirrors.partition_of(subject) == here,  # type: ignore[misc]
+                    transfers=transfers,
                 )
                 for number in range(mirrors.partitions)
             ]
+            late = _sent_since(mirrors, reports, transfers)
     whole = Report(f"{log.bootstrap} {log.events}", closed_through=reports[0].closed_through)
     for report in reports:
         whole.join(report)
     if len(reports) == 1:
         whole.seal = reports[0].seal
-    for command_id in sorted(whole.arrived - whole.forwarded):
-        whole.add(Finding("no partition holds its cause", "journal", account=command_id))
+    for finding in late:
+        whole.add(finding)
+    transfers.settle(whole)
     return whole
+
+
+def _sent_since(mirrors: Followed, reports: Sequence[Report], transfers: Transfers) -> list[Finding]:
+    """Takes in what was sent since its partition was read, where it had ended in another one that was read later."""
+    if not transfers.unmatched:
+        return []
+    found: list[Finding] = []
+    for report, reader in zip(reports, mirrors.readers(), strict=True):
+        with reader.snapshot() as log:
+            for sent in log.events(report.events + 1, types=(CreditTransferSent.TOPIC,)):
+                found += transfers.take(sent.event, f"{log.partition}:{sent.ordinal}")
+    return found

@@ -229,9 +229,6 @@ def _subclasses(cls: type[Refusal]) -> list[type[Refusal]]:
 REFUSALS: dict[str, type[Refusal]] = {cls.code: cls for cls in _subclasses(Refusal)}
 """Every refusal of the language by its code."""
 
-NOT_JOURNALED = frozenset({Invalid.code, IdempotencyConflict.code, ClockBehind.code})
-"""Refusals after which a corrected command may use the same id."""
-
 
 class LedgerError(Exception):
     """The ledger cannot go on."""
@@ -409,17 +406,19 @@ class QueryRefused(LedgerError):
 
 
 class PolicyRefused(LedgerError):
-    """What had to follow from a recorded event was refused: money is in transit, and the partition stops."""
+    """What had to follow from a recorded event was refused: it is set apart, and its money is in transit."""
 
     code = "policy-refused"
 
 
 class CommandDefect(LedgerError):
-    """A command made the ledger's own code fail; nothing of its batch was recorded."""
+    """A command made the ledger's own code fail; nothing of it was recorded."""
 
     code = "defect"
 
-    def __init__(self, message: str, command: object = None) -> None:
-        super().__init__(message)
-        self.command = command
-        """The command that did."""
+
+SET_APART = frozenset({CommandDefect.code, PolicyRefused.code})
+"""Why a command is set apart: the same command may be sent again once the code is mended."""
+
+NOT_JOURNALED = SET_APART | {Invalid.code, IdempotencyConflict.code, ClockBehind.code}
+"""Answers after which the same id may be used again: nothing was decided."""

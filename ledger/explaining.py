@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ledger import errors, policies
 from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
-from ledger.domain.commands import Command
+from ledger.domain.commands import Command, ReturnCreditTransfer
 from ledger.store.codec import Codec
 
 _CLOCK = "clock"
@@ -53,8 +53,6 @@ class Explanation:
         self._numbers = {entry.subject}
         self._expected: dict[str, Command] = {}
         self._refused: set[str] = set()
-        self.forwarded: set[str] = set()
-        """What had to follow in another partition, by command_id."""
         self._is_here = is_here
         if entry.command_id.startswith(_POLICY) and entry.code in errors.REFUSALS:
             self._expect_return(entry)
@@ -71,6 +69,8 @@ class Explanation:
                 yield from self._own(ordinal, event, number)
         elif isinstance(event, e.ClosedThrough):
             yield from self._own(ordinal, event, event.account)
+        elif isinstance(event, e.CommandSetApart):
+            yield from self._set_apart(event)
         elif event.command_id != self.entry.command_id or event.command_digest != self.entry.command_digest:
             yield f"it is not of the command {self.entry.command_id}, with which it was written"
 
@@ -131,7 +131,7 @@ class Explanation:
     def _policy(self, event: e.Event) -> Iterator[str]:
         command = self._expected.pop(event.command_id, None)
         if command is None and isinstance(event, e.CreditTransferReturned):
-            command = self._returned(event)
+            command = self._returned(event.transfer, event.refusal, event.command_id)
         if command is None:
             yield "its cause is not there"
             return
@@ -141,17 +141,28 @@ class Explanation:
         for following in policies.after_event(event):
             self._expect(following)
 
-    def _returned(self, event: e.CreditTransferReturned) -> Command | None:
+    def _returned(self, transfer: str, code: str, command_id: str) -> Command | None:
         """The command that returns a transfer, where the one that was to receive it is still open."""
-        receive = self._expected.get(f"policy/{event.transfer}")
-        refusal = errors.REFUSALS.get(event.refusal)
+        receive = self._expected.get(f"{_POLICY}{transfer}")
+        refusal = errors.REFUSALS.get(code)
         if receive is None or refusal is None:
             return None
         for following in policies.after_refusal(receive, refusal()):
-            if following.command_id == event.command_id:
+            if following.command_id == command_id:
                 del self._expected[receive.command_id]
                 return following
         return None
+
+    def _set_apart(self, event: e.CommandSetApart) -> Iterator[str]:
+        """What had to follow and could not be carried out: it stands here as it would have been."""
+        command = self._expected.pop(event.apart_id, None)
+        said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
+        if command is None and isinstance(said, ReturnCreditTransfer):
+            command = self._returned(said.transfer, said.refusal, said.command_id)
+        if command is None:
+            yield "its cause is not there"
+        elif said is not None and said != command:
+            yield "it does not follow from its cause as it stands"
 
     def _expect_return(self, entry: Entry) -> None:
         """What follows from a policy's command that came from another partition, and was refused here."""
@@ -164,7 +175,6 @@ class Explanation:
 
     def _expect(self, command: Command) -> None:
         if not self._is_here(command.subject):
-            self.forwarded.add(command.command_id)
             return
         self._expected[command.command_id] = command
         self._numbers.add(command.msisdn)

@@ -44,10 +44,8 @@ class Report:
     closed_through: int | None = None
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
-    forwarded: set[str] = field(default_factory=set)
-    """Commands that had to follow in another partition, and"""
-    arrived: set[str] = field(default_factory=set)
-    """those that came from one."""
+    in_transit: int = 0
+    """Credit transfers that were sent and have neither arrived nor come back."""
 
     @property
     def clean(self) -> bool:
@@ -62,8 +60,6 @@ class Report:
         self.seals += other.seals
         closed = (self.closed_through, other.closed_through)
         self.closed_through = None if None in closed else min(filter(None, closed))
-        self.forwarded |= other.forwarded
-        self.arrived |= other.arrived
         self.found += other.found
         self.findings = [*self.findings, *other.findings][:MOST_FINDINGS]
 
@@ -85,6 +81,7 @@ class Report:
             "seals": self.seals,
             "seal": self.seal.hex(),
             "closed_through": None if closed is None else format_instant(closed),
+            "in_transit": self.in_transit,
             "found": self.found,
             "findings": [finding.to_json() for finding in self.findings],
         }

@@ -71,6 +71,14 @@ class Claim(NamedTuple):
     id: str
 
 
+class Apart(NamedTuple):
+    """What followed from the batch's so many-th command, and could not be carried out."""
+
+    cause: int
+    command: Command
+    reason: str
+
+
 class Snapshot:
     """The state of an account or number at a version, as the `eventsourcing` library keeps one."""
 
@@ -126,11 +134,12 @@ class LedgerRecorder(Protocol):
         happened: Sequence[Event] = (),
         outcomes: Sequence[Outcome] = (),
         forwarded: Sequence[Command] = (),
+        apart: Sequence[Apart] = (),
     ) -> Sequence[int] | None:
         """Writes it all in one transaction.
 
         `happened` are the stored events themselves, `outcomes` the answers to all commands in their order, `forwarded`
-        are commands for other partitions.
+        are commands for other partitions, `apart` those that could not be carried out.
         """
 
     def recall(self) -> int:

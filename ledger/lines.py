@@ -52,6 +52,14 @@ class Lines:
             self._held.move_to_end(msisdn)
         return held
 
+    def drop(self, msisdn: str) -> None:
+        """Drops one line: what was applied to it was not recorded."""
+        self._held.pop(msisdn, None)
+
+    def fresh(self, msisdn: str) -> Line:
+        """The line of a number as the log has it."""
+        return self._load(msisdn).line
+
     def forget(self) -> None:
         """Drops everything: what was applied was not recorded."""
         self._held.clear()

@@ -82,6 +82,12 @@ class WriterMetrics:
         self.dead = Counter(
             "ledger_dead_commands", "Commands that went to the dead topic.", partition, registry=registry
         )
+        self.apart = Counter(
+            "ledger_policies_set_apart",
+            "What had to follow from recorded events, or the clock's word, and could not be carried out.",
+            partition,
+            registry=registry,
+        )
 
     def served(
         self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[object], seconds: float
@@ -94,6 +100,10 @@ class WriterMetrics:
         self.transaction.labels(name).observe(seconds)
         self.dead.labels(name).inc(len(dead))
 
+    def set_apart(self, partition: int, commands: int) -> None:
+        """So much could not be carried out that had to follow."""
+        self.apart.labels(str(partition)).inc(commands)
+
     def behind(self, partition: int, commands: int) -> None:
         """So many commands wait."""
         self.lag.labels(str(partition)).set(commands)
@@ -104,6 +114,7 @@ class WriterMetrics:
         self.catch_up.labels(name).observe(seconds)
         # Counters that an alert looks at are there from the beginning: what never was cannot rise.
         self.dead.labels(name)
+        self.apart.labels(name)
         self.fencings.labels(name)
 
     def given_up(self, partition: int, code: str) -> None:

@@ -16,11 +16,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
 from ledger.application import Ledger
+from ledger.batch import Batch
 from ledger.domain.account import NEVER
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
+from ledger.domain.events import CommandSetApart
 from ledger.domain.terms import Terms, TermsBook
-from ledger.errors import NOT_JOURNALED, LedgerError, LogDamaged, QueryRefused, TermsMissing
+from ledger.errors import (
+    NOT_JOURNALED,
+    CommandDefect,
+    LedgerError,
+    LogDamaged,
+    PolicyRefused,
+    QueryRefused,
+    TermsMissing,
+)
 from ledger.outcomes import ACCEPTED
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteReader, SqliteSnapshot
@@ -151,10 +161,22 @@ class _Again(Ledger):
     """The ledger over a log that is thrown away, in the place of a partition."""
 
     def __init__(
-        self, terms: TermsBook, env: dict[str, str], partition: int, partition_of: PartitionOf
+        self, terms: TermsBook, env: dict[str, str], log: SqliteSnapshot, partition_of: PartitionOf
     ) -> None:
-        self._place = (partition, partition_of)
+        self._place = (log.partition, partition_of)
+        self._not_followed = {
+            found.event.apart_id: found.event
+            for found in log.events_of(f"apart@{log.partition}")
+            if isinstance(found.event, CommandSetApart)
+        }
         super().__init__(terms, env)
+
+    def _carry_on(self, command: Command, batch: Batch) -> None:
+        """What could not be carried out then is not carried out now: how it was mended comes later in the journal."""
+        then = self._not_followed.get(command.command_id)
+        if then is not None:
+            raise (PolicyRefused if then.code == PolicyRefused.code else CommandDefect)(then.reason)
+        super()._carry_on(command, batch)
 
     def construct_recorder(self) -> Any:  # noqa: ANN401 - the library's
         """A recorder that knows which subjects are the partition's."""
@@ -248,7 +270,7 @@ class _Run:
         recorder: Any = factory.application_recorder()
         recorder.set_clock_mode("live" if self.log.created is None else self.log.created.clock)
         factory.close()
-        ledger = _Again(self._book, environment, self.log.partition, self._partition_of)
+        ledger = _Again(self._book, environment, self.log, self._partition_of)
         created = self.log.created
         ledger.origin = (None, None) if created is None else (created.partitions, created.release)
         return ledger

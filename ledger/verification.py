@@ -33,6 +33,7 @@ from ledger.store.layout import check_format, fold_digest, intelligible, princip
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 from ledger.store.snapshots import sealed
+from ledger.transfers import Transfers
 
 Progress = Callable[[int, int], None]
 """Is told how many events are done, of how many."""
@@ -53,18 +54,19 @@ _ENTRY_TYPES = {
 }
 
 
-def verify(
+def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of it
     path: str | Path,
     progress: Progress | None = None,
     *,
     partition: int = PARTITION,
     partitions: int | None = None,
     is_here: Callable[[str], bool] = lambda _: True,
+    transfers: Transfers | None = None,
 ) -> Report:
     """Checks a log from the first event to the last, beside a writer if there is one.
 
-    Of a log of several partitions it checks one; `partitions` is how many there are, and `is_here` tells which subjects
-    belong to it.
+    Of a log of several partitions it checks one; `partitions` is how many there are, `is_here` tells which subjects
+    belong to it, and `transfers` is where the halves of transfers are gathered whose other halves may lie elsewhere.
 
     Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
     LogDamaged where the file cannot even be opened.
@@ -77,7 +79,10 @@ def verify(
             check_format(cast("SQLiteCursor", connection.cursor()))
         report = Report(str(path))
         try:
-            _Verification(connection, report, partition, partitions, is_here).run(progress)
+            gathered = Transfers() if transfers is None else transfers
+            _Verification(connection, report, partition, partitions, is_here, gathered).run(progress)
+            if transfers is None:
+                gathered.settle(report)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             report.add(Finding(f"SQLite cannot read on: {error}", "file"))
         return report
@@ -88,14 +93,16 @@ def verify(
 class _Verification:
     """One pass over one log."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as `verify`
         self,
         connection: sqlite3.Connection,
         report: Report,
         partition: int,
         partitions: int | None,
         is_here: Callable[[str], bool],
+        transfers: Transfers,
     ) -> None:
+        self.transfers = transfers
         self.connection = connection
         self.report = report
         self.partition = partition
@@ -135,9 +142,6 @@ class _Verification:
                 waiting = next(events, None)
             for what in explanation.faults():
                 self._find(what, "journal", entry=entry)
-            self.report.forwarded |= explanation.forwarded
-            if entry.command_id.startswith("policy/"):
-                self.report.arrived.add(entry.command_id)
             self.seals.entry(entry.chain)
         while waiting is not None:
             self._event(waiting, None)
@@ -227,6 +231,8 @@ class _Verification:
         try:
             for what in self._event_faults(event, id_, version):
                 find(what)
+            for finding in self.transfers.take(event, f"{self.partition}:{ordinal}"):
+                report.add(finding)
             for what in _UNEXPLAINED if explanation is None else explanation.take(ordinal, event):
                 find(what)
         except Exception as error:  # noqa: BLE001 - whatever an event does that no ledger writes
@@ -267,6 +273,9 @@ class _Verification:
             if event.through <= self.closed_through:
                 yield "more was closed before"
             self.closed_through = max(event.through, self.closed_through)
+        elif isinstance(event, e.CommandSetApart):
+            if event.account != f"apart@{self.partition}":
+                yield "it is of another partition"
         elif isinstance(event, e.TermsPublished):
             if sha256(event.content.encode()).hexdigest() != event.digest:
                 yield "the digest of the terms is not that of their content"

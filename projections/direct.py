@@ -292,14 +292,22 @@ class DirectQueries:
             moment = self._moment(log, as_of, known_at)
             position = _position(log, self._rests_on(log, moment))
             under_way: dict[str, e.CreditTransferSent] = {}
+            ended: set[str] = set()
             for found in log.events(types=_TRANSIT):
                 event = found.event
                 if not moment.sees(event):
                     continue
                 if isinstance(event, e.CreditTransferSent):
-                    under_way[event.transfer] = event
-                elif isinstance(event, e.CreditTransferReceived | e.CreditTransferReturned):
-                    under_way.pop(event.transfer, None)
+                    # Of equal instants in two partitions the end may come first.
+                    if event.transfer in ended:
+                        ended.discard(event.transfer)
+                    else:
+                        under_way[event.transfer] = event
+                elif (
+                    isinstance(event, e.CreditTransferReceived | e.CreditTransferReturned)
+                    and under_way.pop(event.transfer, None) is None
+                ):
+                    ended.add(event.transfer)
             return [
                 InTransit(
                     transfer=sent.transfer,

@@ -129,6 +129,22 @@ class TermsPublished(Event):
     content: str
 
 
+@_log
+@dataclass(kw_only=True)
+class CommandSetApart(Event):
+    """What had to follow from a recorded event could not be carried out (`code`, `reason`), and waits to be sent again.
+
+    `apart_id` is its command_id, `subject` what it is about, `content` the command in Avro after its schema's mark.
+    """
+
+    command: str
+    apart_id: str
+    subject: str
+    content: bytes
+    code: str
+    reason: str
+
+
 # --- the life of an account ---------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,9 @@ its exact boundary instant, whoever notices when.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from ledger.domain import events as e
 from ledger.domain.account import ACTIVE, GRACE, INACTIVE, NEVER, WAITING, Account
@@ -288,6 +290,14 @@ class Line:
         self.events.append(event)
         self.take(event)
 
+    def copy(self) -> Line:
+        """The line as it stands; what was emitted is not part of it."""
+        line = Line(self.msisdn, self.book, number=_copy(self.number), claimed=self.claimed)
+        line.account = None if self.account is None else _copy(self.account)
+        line.former = {name: _copy(account) for name, account in self.former.items()}
+        line.recorded_at = self.recorded_at
+        return line
+
     def open(self, event_type: type[e.Event], terms: str, clause: str | None, **own: Any) -> None:  # noqa: ANN401
         """Begins the number's next account."""
         generation = max(self.number.generation, self.account.generation if self.account else 0) + 1
@@ -328,6 +338,13 @@ class Line:
         """What was emitted since last asked, in order."""
         events, self.events = self.events, []
         return events
+
+
+_State = TypeVar("_State", Account, Number)
+
+
+def _copy(state: _State) -> _State:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
 
 
 def _or_never(instant: int | None) -> int:

@@ -481,6 +481,10 @@ class TermsBook:
         self._digests[terms.id] = digest
         self.published.add(terms.id)
 
+    def withdraw(self, terms_id: str) -> None:
+        """Undoes what was published last: it was not recorded."""
+        self.published.discard(terms_id)
+
 
 def changed_values(published: Terms, of_file: Terms) -> str:
     """Names the terms and the values in which a file differs from what was published."""

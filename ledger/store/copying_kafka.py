@@ -9,13 +9,14 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.errors import LogDamaged
 from ledger.journal import NO_CHAIN, NumberHead
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
 from ledger.store.kafka import arriving, mirror, topics
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
@@ -81,22 +82,23 @@ class KafkaTarget:
         records = self._events.outgoing(chunk.rows, happened, self._heads(chunk.rows))
         by_ordinal = {row[0]: row for row in chunk.rows}
         commands = [self._wire(settings.commands, entry.command) for entry in chunk.entries]
+        sources = [POLICIES if BY_NAME[entry.name].INTERNAL else COMMANDS for entry in chunk.entries]
         with reported(f"partition {partition}"):
             producer.begin_transaction()
             asked = [
                 producer.send(
-                    settings.commands,
+                    settings.sources[source],
                     value,
                     entry.subject.encode(),
                     [schema_header(entry.command)],
                     partition,
                 )
-                for value, entry in zip(commands, chunk.entries, strict=True)
+                for value, source, entry in zip(commands, sources, chunk.entries, strict=True)
             ]
             for key, value, headers in records:
                 producer.send(settings.events, value, key, headers, partition)
             producer.flush()
-            for future, entry in zip(asked, chunk.entries, strict=True):
+            for future, source, entry in zip(asked, sources, chunk.entries, strict=True):
                 own = range(entry.first_event, entry.first_event + entry.event_count)
                 references = tuple(_reference(by_ordinal[ordinal]) for ordinal in own)
                 outcome = Outcome(
@@ -109,7 +111,7 @@ class KafkaTarget:
                     entry.ordinal,
                     entry.at,
                 )
-                reply = Reply(outcome, entry.subject, future.get(0).offset, entry)
+                reply = Reply(outcome, entry.subject, future.get(0).offset, entry, source)
                 key, value, said = self._replies.record(entry.subject.encode(), reply)
                 producer.send(settings.replies, value, key, said, partition)
             producer.commit_transaction()
@@ -150,8 +152,8 @@ class KafkaTarget:
     def _must_await_nothing(self) -> None:
         """Commands that wait for an answer would never get one: the copy's own come behind them."""
         self._catch_up()
-        tp = TopicPartition(self._settings.commands, self._partition)
         arriving.install()
+        progress = self._mirror.progress
         with reported("the commands"):
             consumer = KafkaConsumer(
                 **self._settings.arguments(),
@@ -160,12 +162,16 @@ class KafkaTarget:
                 group_id=None,
             )
             with closing(consumer):
-                consumer.assign([tp])
-                consumer.seek(tp, self._mirror.progress.commands)
-                end = consumer.end_offsets([tp])[tp]
-                while consumer.position(tp) < end:
-                    if consumer.poll(timeout_ms=200, max_records=1):
-                        raise CopyRefused(f"partition {self._partition} has commands that await an answer")
+                for source, topic in self._settings.sources.items():
+                    tp = TopicPartition(topic, self._partition)
+                    consumer.assign([tp])
+                    consumer.seek(tp, getattr(progress, source))
+                    end = consumer.end_offsets([tp])[tp]
+                    while consumer.position(tp) < end:
+                        if consumer.poll(timeout_ms=200, max_records=1):
+                            raise CopyRefused(
+                                f"partition {self._partition} has commands that await an answer"
+                            )
 
 
 def _reference(row: Row) -> EventReference:

@@ -8,6 +8,8 @@ from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.money import imbalance
+from ledger.store.codec import Codec
+from tests.failing import failing
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 from tests.posting_table import check_event, moves_of
 
@@ -64,6 +66,10 @@ def eventful(story: Story) -> Story:
     story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
     story.given_active(number=OTHER, since=NOW + 5)
     story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
+    with failing(lambda asked: isinstance(asked, c.ReceiveCreditTransfer)):
+        story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
+    (apart,) = [one for one in story.new if isinstance(one, e.CommandSetApart)]
+    story.say(Codec().command(apart.command, apart.content, 0))
     story.given(c.AdjustCredit, NOW + 5, amount=-rupiah("0.01"))
     story.given(c.MigrateTerms, NOW + 5, terms="smartfren-prepaid-2025")
     story.given(c.MigrateTerms, NOW + 6, terms="smartfren-prepaid-2023")

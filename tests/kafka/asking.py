@@ -12,7 +12,7 @@ from pathlib import Path
 from ledger.domain.commands import AdvanceTime, Command
 from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.recorder import partition_of
 from tests.kafka.running import PATIENCE
 from tests.kafka.seen import embedded, in_file, seen
@@ -74,11 +74,12 @@ class Asking:
 def arrive(client: KafkaClient, at: int) -> None:
     """Returns once all that was forwarded has been decided, and what was sent back because of it.
 
-    What a transaction forwards lies before whatever is sent to that partition after its answer.
+    What a transaction forwards lies before whatever is said on that partition's policies after its answer.
     """
     unseen = (f"6999{number:07}" for number in itertools.count())
     somewhere = {partition_of(number, client.partitions): number for number in itertools.islice(unseen, 100)}
     for _ in range(2):
         client.execute(
-            [AdvanceTime(at=at, command_id="here", msisdn=number) for number in somewhere.values()]
+            [AdvanceTime(at=at, command_id="here", msisdn=number) for number in somewhere.values()],
+            source=POLICIES,
         )

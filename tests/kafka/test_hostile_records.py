@@ -89,7 +89,7 @@ def wire(settings: KafkaSettings, asked: c.Command) -> bytes:
 def taking(settings: KafkaSettings) -> Any:
     """What makes of a record what the log would be given, answer and dead copy in bytes."""
     ids = schema_ids(settings)
-    intake = Intake(ids, Codec(), 0, 1, played=True)
+    intake = Intake(ids, Codec(), 0, 1, {"commands": "commands"}, played=True)
     replies = ReplyRecords(settings.replies, ids, CODEC)
 
     def take(record: Record) -> Received | None:
@@ -169,7 +169,9 @@ def test_what_is_not_written_as_avro_writes_it_is_recorded_as_avro_does(new_log:
     ids = schema_ids(settings)
     good = wire(settings, top_up())
     longer = good[: good.rindex(b"\x06web")] + b"\x86\x00web"
-    taken = Intake(ids, Codec(), 0, 1, played=True).take(Record(NUMBER.encode(), longer, []), 0)
+    taken = Intake(ids, Codec(), 0, 1, {"commands": "commands"}, played=True).take(
+        Record(NUMBER.encode(), longer, []), 0
+    )
     assert taken.command == top_up()
     assert taken.content == CODEC.command_content(top_up())
 

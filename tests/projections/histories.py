@@ -12,6 +12,7 @@ from ledger.application import Ledger
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
+from tests.failing import failing
 from tests.given import (
     BUNDLED,
     SP23,
@@ -269,4 +270,7 @@ def a_log(path: Path) -> Path:
     often = commands([(1, 0, "use", 2, 0)] * 600, since=played[-1].at + 1, first=1000)
     closed = closing(played[middle].at - 1, "close")
     play(path, [*played[:middle], closed, *played[middle:], *often], size=20)
+    lost: list[Step] = [(1, 3, "issue", 0, 3), (1, 3, "activate", 0, 0), (1, 3, "transfer", 0, 0)]
+    with failing(lambda asked: isinstance(asked, c.ReceiveCreditTransfer)):
+        play(path, commands(lost, since=often[-1].at, first=2000))
     return path

@@ -8,6 +8,7 @@ import typer
 
 from ledger import bootstrap
 from ledger.entrypoints.cli.auditing import add_auditing
+from ledger.entrypoints.cli.dead import add_dead
 from ledger.entrypoints.cli.desk import add_desk
 from ledger.entrypoints.cli.files import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
@@ -48,6 +49,7 @@ for add in (
     add_ticking,
     add_serving,
     add_keeping,
+    add_dead,
     add_projecting,
     add_auditing,
     add_verbs,

@@ -1,4 +1,4 @@
-"""The clock of a log on Kafka: it knows from mirrors what is due, and sends commands like anybody else."""
+"""The clock of a log on Kafka: it knows from mirrors what is due, and says so on the policies' topic."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ledger.errors import LedgerError
 from ledger.journal import Standing
 from ledger.outcomes import Outcome
 from ledger.settings import Settings
+from ledger.store.kafka.connection import POLICIES
 
 _log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ class Partition:
 
     def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
         """The outcome of each command."""
-        return self._sender.execute(commands, principal=principal)
+        return self._sender.execute(commands, principal=principal, source=POLICIES)
 
 
 class KafkaClock:

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
-from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
+from ledger.domain.commands import (
+    COMMANDS,
+    CloseThrough,
+    Command,
+    ReceiveCreditTransfer,
+    ReturnCreditTransfer,
+)
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
-from ledger.errors import Invalid
+from ledger.errors import REFUSALS, Invalid
 from ledger.store.schemas import load
 
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
 _PARTITION = re.compile(r"log@(?:0|[1-9][0-9]{0,8})", re.ASCII)
+_LONGEST_OWN_ID = LONGEST_ID + 64
+"""Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
+_MOST_DAYS = 36_500
+"""Days of validity that any terms may give."""
 
 _Check = Callable[[Any], object]
 """Raises ValueError where a value is not well formed."""
@@ -24,8 +36,6 @@ _Check = Callable[[Any], object]
 
 def check(command: Command) -> None:
     """Raises Invalid with the path of the field that is not well formed."""
-    if command.INTERNAL:
-        return
     for name, is_nullable, test in _checks(command.name):
         value = getattr(command, name)
         if value is None and is_nullable:
@@ -34,6 +44,27 @@ def check(command: Command) -> None:
             test(value)
         except (ValueError, OverflowError) as error:
             raise Invalid(f"{name}: {error}") from None
+    if command.INTERNAL:
+        for name, holds in _relations(command):
+            if not holds:
+                raise Invalid(f"{name}: is not what follows from the rest of the command")
+
+
+def _relations(command: Command) -> Iterator[tuple[str, bool]]:
+    """What holds between the fields of a command that the ledger itself says."""
+    if isinstance(command, ReceiveCreditTransfer):
+        yield "from_account", bool(_ACCOUNT.fullmatch(command.from_account))
+        yield "transfer", command.transfer.startswith(f"{command.from_account}/")
+        yield "command_id", command.command_id == f"policy/{command.transfer}"
+        yield "days", 0 <= command.days <= _MOST_DAYS
+    elif isinstance(command, ReturnCreditTransfer):
+        yield "account", bool(_ACCOUNT.fullmatch(command.account))
+        yield "msisdn", command.account.startswith(f"{command.msisdn}#")
+        yield "transfer", command.transfer.startswith(f"{command.account}/")
+        yield "command_id", command.command_id == f"policy/return/{command.transfer}"
+        yield "refusal", command.refusal in REFUSALS
+    elif isinstance(command, CloseThrough):
+        yield "msisdn", bool(_PARTITION.fullmatch(command.msisdn))
 
 
 def check_subject(command: Command) -> None:
@@ -54,8 +85,10 @@ def _checks(command: str) -> list[tuple[str, bool, _Check]]:
     for field in json.loads(load("commands")[f"ledger.command.{command}"].text)["fields"]:
         name = field["name"]
         test = _FORMS.get(field.get("form", ""))
-        if name == "command_id":
-            test = read_id if COMMANDS[command] is AdvanceTime else read_command_id
+        if COMMANDS[command].INTERNAL:
+            test = _OF_THE_LEDGER.get(name, test)
+        elif name == "command_id":
+            test = read_command_id
         elif field.get("form") == "choice":
             test = _choice(field["choices"])
         if test is not None and name != "at":
@@ -82,6 +115,11 @@ def _between(low: int, high: int) -> _Check:
             raise ValueError(f"not from {low} to {high}")
 
     return test
+
+
+def _own_id(value: str) -> None:
+    if not value or len(value.encode()) > _LONGEST_OWN_ID or not value.isprintable():
+        raise ValueError(f"not 1 to {_LONGEST_OWN_ID} bytes of printable characters")
 
 
 def _signed(value: int) -> None:
@@ -118,3 +156,10 @@ _FORMS: dict[str, _Check] = {
     "count": _between(1, LARGEST_COUNT),
     "fee": _between(0, LARGEST_AMOUNT),
 }
+
+_OF_THE_LEDGER: dict[str, _Check] = {
+    "command_id": _own_id,
+    "transfer": _own_id,
+    "days": lambda _: None,
+}
+"""Where the ledger's own commands differ from their form; how their fields hang together `_relations` tells."""

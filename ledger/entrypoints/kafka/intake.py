@@ -1,19 +1,20 @@
-"""Records of the commands topic: decoded, checked and dated. One that is no command is answered without deciding."""
+"""Records of commands: decoded, checked and dated. One that is no command is answered without deciding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ledger.domain.bounds import LONGEST_COMMAND
-from ledger.domain.commands import COMMANDS, CloseThrough, Command
+from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
 from ledger.entrypoints.kafka import forms
 from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryUnreachable
 from ledger.outcomes import REFUSED, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.arriving import UNREADABLE
+from ledger.store.kafka.connection import POLICIES
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Received, read_wire
 from ledger.store.kafka.registry import SchemaIds
@@ -49,11 +50,22 @@ class Taken(NamedTuple):
 
 
 class Intake:
-    """What a writer makes of the records of one partition. `played` logs take a command's own time."""
+    """What a writer makes of the records of one partition. `played` logs take a command's own time.
+
+    `sources` are the topics that records come from, and how answers name them.
+    """
 
     def __init__(
-        self, ids: SchemaIds, codec: Codec, partition: int, partitions: int, *, played: bool
+        self,
+        ids: SchemaIds,
+        codec: Codec,
+        partition: int,
+        partitions: int,
+        sources: Mapping[str, str],
+        *,
+        played: bool,
     ) -> None:
+        self.sources = sources
         self._ids = ids
         self._codec = codec
         self._partition = partition
@@ -65,13 +77,14 @@ class Intake:
         """What a record holds, whatever that is. Raises RegistryUnreachable."""
         key = record.key or b""
         subject = key[:LONGEST_COMMAND].decode("utf-8", "replace")
-        received = Received(record.offset, record.key, record.value, subject, None)
+        source = self.sources[record.topic]
+        received = Received(record.offset, record.key, record.value, subject, None, source=source)
         command_id = ""
         appended = record.timestamp * _MILLISECOND
         try:
             command = self._decode(record)
             command_id = command.command_id
-            self._check(command, key, record.partition)
+            self._check(command, key, record.partition, source)
             return Taken(received, self._dated(command, appended), self._codec.command_content(command))
         except Invalid as refusal:
             outcome = self._refused(command_id, refusal.code, refusal.message, head, appended)
@@ -125,6 +138,8 @@ class Intake:
             return command
         at = appended
         if command.INTERNAL and not isinstance(command, CloseThrough):
+            if command.at != _UNSTATED:
+                forms.check_instant("at", command.at)
             at = max(command.at, appended)
         elif command.at != _UNSTATED:
             raise Invalid("at: a live log takes its broker's time, so none may be stated")
@@ -132,8 +147,13 @@ class Intake:
             raise Invalid("through: lies in the future")
         return msgspec.structs.replace(command, at=at)
 
-    def _check(self, command: Command, key: bytes, partition: int) -> None:
+    def _check(self, command: Command, key: bytes, partition: int, source: str) -> None:
         """Raises Invalid."""
+        if source == POLICIES:
+            if not (command.INTERNAL or isinstance(command, AdvanceTime)):
+                raise Invalid(f"{command.name}: the ledger itself does not say it, and nobody else may here")
+        elif command.INTERNAL:
+            raise Invalid(f"{command.name}: only the ledger itself says it")
         forms.check_subject(command)
         if key != command.subject.encode():
             raise Invalid(f"the record's key is not its subject, {command.subject}")

@@ -30,6 +30,11 @@ class Measured(Watch):
         super().served(partition, outcomes, dead, seconds)
         self._metrics.served(partition, outcomes, dead, seconds)
 
+    def set_apart(self, partition: int, command_ids: Sequence[str]) -> None:
+        """What had to follow from recorded events could not be carried out."""
+        super().set_apart(partition, command_ids)
+        self._metrics.set_apart(partition, len(command_ids))
+
     def behind(self, partition: int, commands: int) -> None:
         """So many commands wait behind those that were decided last."""
         self._metrics.behind(partition, commands)

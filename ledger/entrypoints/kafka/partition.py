@@ -6,23 +6,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ledger.application import Ledger
-from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
-from ledger.entrypoints.kafka.intake import Intake, Taken
-from ledger.errors import CommandDefect
+from ledger.entrypoints.kafka.intake import Intake
+from ledger.errors import SET_APART
 from ledger.outcomes import Outcome
 from ledger.store.codec import AvroMapper
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from ledger.store.kafka.records import Received
 from ledger.store.kafka.registry import SchemaIds
 
 
 class Served(NamedTuple):
-    """What became of a poll's records: an outcome for each, and those that went to the dead topic."""
+    """What became of a poll's records: an outcome for each, and those that went to the dead topic.
+
+    `apart` are the ids of what the ledger itself said, or had to say, and could not be carried out.
+    """
 
     outcomes: Sequence[Outcome]
     dead: Sequence[Received]
+    apart: Sequence[str]
 
 
 class OwnedPartition:
@@ -36,12 +39,12 @@ class OwnedPartition:
         self.recorder = cast("KafkaRecorder", self.ledger.recorder)
         codec = cast("AvroMapper", self.ledger.mapper).codec
         played = self.recorder.clock_mode() == "played"
-        self._intake = Intake(ids, codec, partition, partitions, played=played)
+        sources = {topic: source for source, topic in settings.sources.items()}
+        self._intake = Intake(ids, codec, partition, partitions, sources, played=played)
 
-    @property
-    def next_command(self) -> int:
-        """The offset to go on from: after the last command that was answered."""
-        return self.recorder.progress.commands
+    def next_of(self, topic: str) -> int:
+        """The offset to go on from in a topic of commands: after the last one that was answered."""
+        return int(getattr(self.recorder.progress, self._intake.sources[topic]))
 
     def serve(
         self,
@@ -51,40 +54,28 @@ class OwnedPartition:
     ) -> Served:
         """Decides a poll's records in one transaction; `meanwhile` is called while the broker commits it.
 
-        Raises WriterFenced, CommitUncertain, PolicyRefused or LogDamaged; then the partition is of no use any more.
+        A command that makes the code fail is answered `defect`, set apart, and spoils nothing beside it.
+        Raises WriterFenced, CommitUncertain or LogDamaged; then the partition is of no use any more.
         """
         head = self.recorder.max_notification_id() or 0
         taken = [self._intake.take(record, head) for record in records]
-        while True:
-            received = [one.received for one in taken]
-            commands = [one.command for one in taken if one.command is not None]
-            contents = [one.content for one in taken if one.command is not None]
-            self.recorder.delivery = Delivery(received, group, meanwhile)
-            try:
-                decided = self.ledger.execute(commands, contents)
-            except CommandDefect as defect:
-                taken = self._without(taken, cast("Command", defect.command), str(defect), head)
-                continue
-            finally:
-                self.recorder.delivery = None
-            answered = iter(decided)
-            return Served(
-                [one.outcome or next(answered) for one in received],
-                [one for one in received if one.dead is not None],
-            )
-
-    def _without(self, taken: list[Taken], faulty: Command, reason: str, head: int) -> list[Taken]:
-        """The same without the command that made the code fail. Raises CommandDefect where it is a policy's."""
-        if faulty.INTERNAL:
-            raise CommandDefect(
-                f"{reason}; what must follow from a recorded event cannot be left out", faulty
-            )
-        return [
-            self._intake.defect(one.received, faulty.command_id, reason, head)
-            if one.command is faulty
-            else one
-            for one in taken
+        received = [one.received for one in taken]
+        commands = [one.command for one in taken if one.command is not None]
+        contents = [one.content for one in taken if one.command is not None]
+        self.recorder.delivery = Delivery(received, group, meanwhile)
+        try:
+            decided = iter(self.ledger.execute(commands, contents))
+        finally:
+            self.recorder.delivery = None
+        outcomes = [one.outcome or next(decided) for one in received]
+        dead = [
+            one if one.outcome is not None else one._replace(outcome=outcome)
+            for one, outcome in zip(received, outcomes, strict=True)
+            if one.dead is not None or outcome.code in SET_APART
         ]
+        apart = [one.command.command_id for one in self.ledger.set_apart]
+        apart += [one.outcome.command_id for one in dead if one.source == POLICIES and one.outcome]
+        return Served(outcomes, dead, apart)
 
     def close(self) -> None:
         """Gives the partition up."""

@@ -38,6 +38,11 @@ class Watch:
             place = f"{partition}:{received.offset}"
             _log.error("dead command", command_id=command_id, command_position=place)
 
+    def set_apart(self, partition: int, command_ids: Sequence[str]) -> None:
+        """What had to follow from recorded events could not be carried out, and waits to be sent again."""
+        for command_id in command_ids:
+            _log.error("policy set apart", partition=partition, command_id=command_id)
+
     def behind(self, partition: int, commands: int) -> None:
         """So many commands wait behind those that were decided last."""
 

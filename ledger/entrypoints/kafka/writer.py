@@ -1,4 +1,4 @@
-"""A writer: a member of the consumer group on the commands topic, which decides for the partitions that it is given.
+"""A writer: a member of the consumer group on what is to be decided, for the partitions that it is given.
 
 Several writers share the partitions and take over from each other. One that was fenced stops, with nothing recorded.
 """
@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
@@ -68,12 +69,13 @@ class Writer:
         self.watch = watch or Watch()
         self._terms = list(terms)
         self._stopped = threading.Event()
-        self._assignment = _Assignment()
+        self._topics = list(settings.sources.values())
+        self._assignment = _Assignment(self._topics)
         self._owned: dict[int, OwnedPartition] = {}
         self._opening: dict[int, float] = {}
         """Partitions that are being taken over, and since when."""
         self._joined_at = self._looks_next = 0.0
-        self._standing: dict[int, int] = {}
+        self._standing: dict[TopicPartition, int] = {}
         """Where partitions stood when last looked at, of those that had more."""
         self._ahead: dict[TopicPartition, Sequence[Any]] = {}
         """Records that were polled, and are to be decided next."""
@@ -88,7 +90,7 @@ class Writer:
         return frozenset(self._owned)
 
     def run(self) -> None:
-        """Serves until stopped. Raises WriterFenced, PolicyRefused, or what is wrong with the log."""
+        """Serves until stopped. Raises WriterFenced, or what is wrong with the log."""
         self._place = topics.ensure(self.settings)
         self._ids = schema_ids(self.settings)
         self._standby = Standby(self.settings, self._ids, self._place)
@@ -122,25 +124,29 @@ class Writer:
         was, self._standing = self._standing, self._places_behind()
         if not is_deaf and not was.items() & self._standing.items():
             return
-        _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.keys() & self._standing.keys()))
+        _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.items() & self._standing.items()))
         for partition in list(self._owned):
             self._give_up(partition)
         self._opening.clear()
         self._ahead.clear()
         self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
-        self._assignment = _Assignment()
+        self._assignment = _Assignment(self._topics)
         with reported(f"Kafka at {self.settings.bootstrap}"):
             self._consumer = self._joined()
 
-    def _places_behind(self) -> dict[int, int]:
-        """The next offset of each owned partition that has more."""
-        tps = [TopicPartition(self.settings.commands, partition) for partition in self._owned]
+    def _places_behind(self) -> dict[TopicPartition, int]:
+        """The next offset of each owned partition of a topic that has more."""
+        tps = [tp for partition in self._owned for tp in self._of(partition)]
         if not tps:
             return {}
         with reported("the commands"):
             ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
-        places = {tp.partition: (self._consumer.position(tp), ends[tp]) for tp in tps}
-        return {partition: at for partition, (at, end) in places.items() if at < end}
+        places = {tp: (self._consumer.position(tp), ends[tp]) for tp in tps}
+        return {tp: at for tp, (at, end) in places.items() if at < end}
+
+    def _of(self, partition: int) -> list[TopicPartition]:
+        """What is taken of a partition: what follows from what was recorded comes before what is asked."""
+        return [TopicPartition(topic, partition) for topic in self._topics]
 
     def _joined(self) -> KafkaConsumer:
         arriving.install()
@@ -157,11 +163,14 @@ class Writer:
             fetch_max_wait_ms=int(_IDLE * 1000),
             max_partition_fetch_bytes=4 << 20,
             metadata_max_age_ms=_METADATA_AGE_MS,
+            # The only one that gives the same partitions of both topics to the same member.
+            partition_assignment_strategy=(RangePartitionAssignor,),
         )
         # Whoever assigns partitions of a topic that it has not heard of assigns none, and may never look again.
-        while not consumer.partitions_for_topic(self.settings.commands) and not self._stopped.is_set():
-            self._stopped.wait(_IDLE)
-        consumer.subscribe([self.settings.commands], listener=self._assignment)
+        for topic in self._topics:
+            while not consumer.partitions_for_topic(topic) and not self._stopped.is_set():
+                self._stopped.wait(_IDLE)
+        consumer.subscribe(self._topics, listener=self._assignment)
         self._joined_at = time.monotonic()
         self._standing = {}
         return consumer
@@ -178,15 +187,15 @@ class Writer:
         self._reassign()
         self._tell_what_waits()
         mine = [
-            (self._owned[tp.partition], records)
-            for tp, records in polled.items()
-            if tp.partition in self._owned
+            (owned, records)
+            for partition, owned in self._owned.items()
+            if (records := [record for tp in self._of(partition) for record in polled.get(tp, ())])
         ]
         portions = [(owned, portion) for owned, records in mine for portion in intake.portions(records)]
-        for count, (owned, records) in enumerate(portions, 1):
+        for count, (owned, portion) in enumerate(portions, 1):
             # The group may give partitions away whenever it is polled: not while records of another one wait.
             if self._owned.get(owned.partition) is owned:
-                self._serve(owned, records, self._look_ahead if count == len(portions) else _nothing)
+                self._serve(owned, portion, self._look_ahead if count == len(portions) else _nothing)
         self._standby.advance(wanted=self._opening)
         for partition in sorted(self._opening):
             if self._standby.is_caught_up(partition):
@@ -207,10 +216,10 @@ class Writer:
 
     def _tell_what_waits(self) -> None:
         for partition in self._owned:
-            tp = TopicPartition(self.settings.commands, partition)
-            end = self._consumer.highwater(tp)
-            if end is not None:
-                self.watch.behind(partition, max(end - self._consumer.position(tp), 0))
+            ends = [(tp, self._consumer.highwater(tp)) for tp in self._of(partition)]
+            behind = [max(end - self._consumer.position(tp), 0) for tp, end in ends if end is not None]
+            if behind:
+                self.watch.behind(partition, sum(behind))
 
     def _serve(self, owned: OwnedPartition, records: Sequence[Any], meanwhile: Callable[[], None]) -> None:
         started = time.monotonic()
@@ -224,10 +233,12 @@ class Writer:
             _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
             self._give_up(owned.partition)
             self._discard(owned.partition, error)
-            if TopicPartition(self.settings.commands, owned.partition) in self._consumer.assignment():
+            if self._consumer.assignment().issuperset(self._of(owned.partition)):
                 self._open(owned.partition)
             return
         self.watch.served(owned.partition, served.outcomes, served.dead, time.monotonic() - started)
+        if served.apart:
+            self.watch.set_apart(owned.partition, served.apart)
 
     # --- partitions come and go ---------------------------------------------------------------------------------------
 
@@ -245,7 +256,7 @@ class Writer:
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
     def _open(self, partition: int) -> None:
-        self._consumer.pause(TopicPartition(self.settings.commands, partition))
+        self._consumer.pause(*self._of(partition))
         self._opening.setdefault(partition, time.monotonic())
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
@@ -259,12 +270,12 @@ class Writer:
             return
         self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
         self._owned[partition] = owned
-        tp = TopicPartition(self.settings.commands, partition)
-        # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more meanwhile.
-        self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
-        self._consumer.seek(tp, owned.next_command)
-        self._consumer.resume(tp)
-        _log.info("serving", partition=partition, next_command=owned.next_command)
+        for tp in self._of(partition):
+            # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more.
+            self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
+            self._consumer.seek(tp, owned.next_of(tp.topic))
+            self._consumer.resume(tp)
+        _log.info("serving", partition=partition, next_command=owned.next_of(self.settings.commands))
         self.on_serving(partition)
 
     def _discard(self, partition: int, error: LedgerError) -> None:
@@ -274,7 +285,8 @@ class Writer:
 
     def _give_up(self, partition: int) -> None:
         owned = self._owned.pop(partition, None)
-        self._ahead.pop(TopicPartition(self.settings.commands, partition), None)
+        for tp in self._of(partition):
+            self._ahead.pop(tp, None)
         if owned is not None:
             owned.close()
 
@@ -284,28 +296,35 @@ def _nothing() -> None:
 
 
 class _Assignment(ConsumerRebalanceListener):
-    """What the group has given; the consumer's own thread tells it, and the writer looks between batches."""
+    """What the group has given; the consumer's own thread tells it, and the writer looks between batches.
 
-    def __init__(self) -> None:
+    A partition is given once it is of every topic: whoever is asked to decide half of it waits for the other half.
+    """
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self._topics = topics
         self._lock = threading.Lock()
-        self._current: set[int] = set()
-        self._fresh: set[int] = set()
+        self._current: set[TopicPartition] = set()
+        self._fresh: set[TopicPartition] = set()
 
     def taken(self) -> tuple[set[int], set[int]]:
         """The partitions that are assigned now, and those of them that were assigned since last asked."""
         with self._lock:
             fresh, self._fresh = self._fresh, set()
-            return set(self._current), fresh
+            of_topics = [
+                {tp.partition for tp in self._current if tp.topic == topic} for topic in self._topics
+            ]
+            whole = set.intersection(*of_topics)
+            return whole, whole & {tp.partition for tp in fresh}
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """They may be another writer's from here on."""
         with self._lock:
-            gone = {tp.partition for tp in revoked}
-            self._current -= gone
-            self._fresh -= gone
+            self._current -= set(revoked)
+            self._fresh -= set(revoked)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """They are to be taken over."""
         with self._lock:
-            self._current |= {tp.partition for tp in assigned}
-            self._fresh |= {tp.partition for tp in assigned}
+            self._current |= set(assigned)
+            self._fresh |= set(assigned)

@@ -13,7 +13,7 @@ from ledger.domain.commands import Command
 from ledger.outcomes import UNKNOWN, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import COMMANDS, KafkaSettings, reported
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import ReplyRecords, schema_header
@@ -23,6 +23,9 @@ _AT_ONCE = 1000
 """Commands that are sent before the answers of those before are looked at."""
 _UNDER_WAY = 5000
 """Commands that are under way at most."""
+
+_Place = tuple[str, int, int]
+"""A command's record: the topic's name, the partition and the offset."""
 
 
 class KafkaClient:
@@ -40,7 +43,7 @@ class KafkaClient:
         self._codec = Codec()
         self._ids = schema_ids(settings)
         self._replies = ReplyRecords(settings.replies, self._ids, self._codec)
-        self._answers: dict[tuple[int, int], Outcome] = {}
+        self._answers: dict[_Place, Outcome] = {}
         with reported(f"Kafka at {settings.bootstrap}"):
             self._producer = KafkaProducer(
                 **settings.arguments(), acks="all", enable_idempotence=True, linger_ms=1, batch_size=256 << 10
@@ -67,26 +70,30 @@ class KafkaClient:
         self._producer.close(timeout=5)
         self._consumer.close()
 
-    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
+    def execute(
+        self, commands: Sequence[Command], *, principal: str | None = None, source: str = COMMANDS
+    ) -> list[Outcome]:
         """The outcome of each command, in order; `unknown` where no answer came in time.
 
+        `source` is the topic that they are sent to; the clock's and the policies' go to `policies`.
         The principal stays here: a writer could not tell what a sender says of itself from what is so.
         Raises LogUnreachable, or CommitUncertain where the broker does not take a command.
         """
         del principal
         outcomes: list[Outcome | None] = [None] * len(commands)
-        waiting: dict[tuple[int, int], int] = {}
+        waiting: dict[_Place, int] = {}
         for start in range(0, len(commands), _AT_ONCE):
             chunk = commands[start : start + _AT_ONCE]
-            waiting |= {place: index for index, place in enumerate(self._send(chunk), start)}
+            waiting |= {place: index for index, place in enumerate(self._send(chunk, source), start)}
             self._settle(waiting, outcomes, _UNDER_WAY)
         self._settle(waiting, outcomes, 0)
         return [
             outcome or self._unknown(command) for command, outcome in zip(commands, outcomes, strict=True)
         ]
 
-    def _send(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
-        """The partition and the offset of each command's record."""
+    def _send(self, commands: Sequence[Command], source: str) -> list[_Place]:
+        """Where each command's record is."""
+        topic = self._settings.sources[source]
         with reported("sending commands"):
             futures = []
             for command in commands:
@@ -95,18 +102,12 @@ class KafkaClient:
                 value = self._ids.to_wire(self._settings.commands, state)
                 partition = partition_of(command.subject, self.partitions)
                 key = command.subject.encode()
-                futures.append(
-                    self._producer.send(
-                        self._settings.commands, value, key, [schema_header(state)], partition
-                    )
-                )
+                futures.append(self._producer.send(topic, value, key, [schema_header(state)], partition))
             self._producer.flush(self.timeout)
             sent = [future.get(self.timeout) for future in futures]
-        return [(metadata.partition, metadata.offset) for metadata in sent]
+        return [(source, metadata.partition, metadata.offset) for metadata in sent]
 
-    def _settle(
-        self, waiting: dict[tuple[int, int], int], outcomes: list[Outcome | None], under_way: int
-    ) -> None:
+    def _settle(self, waiting: dict[_Place, int], outcomes: list[Outcome | None], under_way: int) -> None:
         """Takes answers in until that many are left, or none came for too long."""
         deadline = time.monotonic() + self.timeout
         while True:
@@ -124,7 +125,7 @@ class KafkaClient:
         for tp, records in polled.items():
             for record in records:
                 reply = self._replies.read(record.value, record.headers)
-                self._answers[tp.partition, reply.offset] = reply.outcome
+                self._answers[reply.source, tp.partition, reply.offset] = reply.outcome
 
     def _unknown(self, command: Command) -> Outcome:
         message = (

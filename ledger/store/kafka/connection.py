@@ -20,6 +20,9 @@ RECONNECT_AFTER_MS = 1000
 QUESTION_TIMEOUT_MS = 5000
 """How long a question about offsets may take before it is given up, to be asked again."""
 
+COMMANDS, POLICIES = "commands", "policies"
+"""The topics that a command may come from, as answers name them."""
+
 _FENCED = (
     kafka.ProducerFencedError,
     kafka.InvalidProducerEpochError,
@@ -64,6 +67,16 @@ class KafkaSettings:
         return f"{self.prefix}ledger.commands"
 
     @property
+    def policies(self) -> str:
+        """The topic of what only the ledger itself says: what follows in another partition, and the clock's word."""
+        return f"{self.prefix}ledger.policies"
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The topics that writers take commands from, by the name that answers call them by, in the order of taking."""
+        return {POLICIES: self.policies, COMMANDS: self.commands}
+
+    @property
     def replies(self) -> str:
         """The topic of the answers, from which the journal is made again."""
         return f"{self.prefix}ledger.replies"
@@ -72,6 +85,11 @@ class KafkaSettings:
     def dead(self) -> str:
         """The topic of what could not be taken at all."""
         return f"{self.prefix}ledger.commands.dead"
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic of the log."""
+        return [self.events, self.commands, self.policies, self.replies, self.dead]
 
     @property
     def group(self) -> str:

@@ -161,7 +161,7 @@ class Follower:
         entries = []
         for record in replies:
             reply = self._replies.read(record.value, record.headers)
-            progress = progress._replace(commands=max(progress.commands, reply.offset + 1))
+            progress = progress.beyond(reply.source, reply.offset)
             if reply.entry is not None:
                 entries.append(reply.entry)
         if self._ids.foreign:

@@ -49,6 +49,11 @@ class Progress(NamedTuple):
     replies: int = 0
     commands: int = 0
     last_event: int = -1
+    policies: int = 0
+
+    def beyond(self, source: str, offset: int) -> Progress:
+        """The same once a command of a topic (`commands`, `policies`) has been answered."""
+        return self._replace(**{source: max(getattr(self, source), offset + 1)})
 
 
 class MirrorPool(Pool):
@@ -164,7 +169,8 @@ class Mirror(Recorder):
     def progress_in(cursor: library.SQLiteCursor) -> Progress:
         """How far the mirror goes, as a transaction sees it."""
         cursor.execute(
-            "SELECT name, value FROM meta WHERE name IN ('next_event','next_reply','next_command','last_event')"
+            "SELECT name, value FROM meta WHERE name IN"
+            " ('next_event','next_reply','next_command','last_event','next_policy')"
         )
         found = {row[0]: int(row[1]) for row in cursor.fetchall()}
         return Progress(
@@ -289,7 +295,7 @@ _EMPTY_SEALS = (
     "SELECT 1 FROM seals AS one LEFT JOIN seals AS before ON before.seal = one.seal - 1"
     " WHERE one.events = ifnull(before.events, 0) AND one.entries = ifnull(before.entries, 0) LIMIT 1"
 )
-_PROGRESS = ("next_event", "next_reply", "next_command", "last_event")
+_PROGRESS = ("next_event", "next_reply", "next_command", "last_event", "next_policy")
 
 
 def _is_schema(mark: bytes, name: str, text: str) -> bool:

@@ -19,14 +19,15 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.errors import NOT_JOURNALED, WriterFenced
-from ledger.journal import JournalEntry, NumberHead
+from ledger.errors import NOT_JOURNALED, SET_APART, WriterFenced
+from ledger.journal import Apart, JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.mirror import Mirror, Progress, mirrored
 from ledger.store.kafka.records import (
     EventRecords,
+    Header,
     Outgoing,
     Received,
     ReplyRecords,
@@ -36,7 +37,7 @@ from ledger.store.kafka.records import (
 )
 from ledger.store.kafka.registry import SchemaIds
 
-_NAMED = re.compile(r"(?:log|terms/.*)@(0|[1-9][0-9]{0,8})", re.ASCII | re.DOTALL)
+_NAMED = re.compile(r"(?:log|apart|terms/.*)@(0|[1-9][0-9]{0,8})", re.ASCII | re.DOTALL)
 
 
 @lru_cache(maxsize=200_000)
@@ -49,12 +50,17 @@ def partition_of(subject: str, partitions: int) -> int:
 
 
 class Delivery(NamedTuple):
-    """What a transaction answers: records in order, and the group on whose behalf their offset is committed."""
+    """What a transaction answers: records in order, and the group on whose behalf their offsets are committed."""
 
     received: Sequence[Received]
     group: Any
     meanwhile: Callable[[], None] = lambda: None
     """Called while the broker commits."""
+
+    @property
+    def last(self) -> dict[str, int]:
+        """The offset of the last record of each topic."""
+        return {record.source: record.offset for record in self.received}
 
 
 class KafkaRecorder(Mirror):
@@ -143,6 +149,7 @@ class KafkaRecorder(Mirror):
         happened: Sequence[Event] = (),
         outcomes: Sequence[Outcome] = (),
         forwarded: Sequence[Command] = (),
+        apart: Sequence[Apart] = (),
         **_: Any,  # noqa: ANN401
     ) -> None:
         """Begins the Kafka transaction: the broker takes the records in while they are written to the mirror."""
@@ -159,6 +166,8 @@ class KafkaRecorder(Mirror):
                 self._answered = append(producer, TopicPartition(settings.replies, self.partition), answers)
             for command in forwarded:
                 self._forward(producer, command)
+            for one in apart:
+                self._bury_following(producer, delivery, one)
             self._offsets = None if delivery is None else self._send_offsets(producer, delivery)
 
     def _settle(self, cursor: library.SQLiteCursor) -> None:
@@ -171,8 +180,9 @@ class KafkaRecorder(Mirror):
                 offset = self._sent.offset(0)
                 progress = progress._replace(events=offset + 1, last_event=offset)
             if self._answered is not None and delivery is not None:
-                next_command = delivery.received[-1].offset + 1
-                progress = progress._replace(replies=self._answered.offset(0) + 1, commands=next_command)
+                progress = progress._replace(replies=self._answered.offset(0) + 1)
+                for source, offset in delivery.last.items():
+                    progress = progress.beyond(source, offset)
         self._sent = self._answered = self._offsets = None
         self._committed(cursor, progress)
 
@@ -206,22 +216,43 @@ class KafkaRecorder(Mirror):
                         raise AssertionError(f"{entry.command_id} was journaled for {outcome.command_id}")
             answers.append(self._replies.outgoing(record, outcome, entry))
             if record.dead is not None:
-                key, value, headers = dead_copy(self.partition, record)
-                producer.send(self._settings.dead, value, key, headers, self.partition)
+                self._bury(producer, record)
+            elif outcome.code in SET_APART:
+                self._bury(producer, record._replace(outcome=outcome, dead=outcome.message or ""))
         return answers
 
-    def _forward(self, producer: KafkaProducer, command: Command) -> None:
-        state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
-        value = self._ids.to_wire(self._settings.commands, state)
-        partition = partition_of(command.subject, self.partitions)
-        producer.send(
-            self._settings.commands, value, command.subject.encode(), [schema_header(state)], partition
+    def _bury_following(self, producer: KafkaProducer, delivery: Delivery | None, apart: Apart) -> None:
+        """Sets apart what followed from a command, under that command's position."""
+        decided = [] if delivery is None else [one for one in delivery.received if one.outcome is None]
+        if not decided:
+            return  # the log says so too
+        value, _ = self._wire(apart.command)
+        subject = apart.command.subject
+        following = decided[apart.cause]._replace(
+            key=subject.encode(), value=value, subject=subject, dead=apart.reason
         )
+        self._bury(producer, following)
+
+    def _bury(self, producer: KafkaProducer, record: Received) -> None:
+        key, value, headers = dead_copy(self.partition, record.bounded())
+        producer.send(self._settings.dead, value, key, headers, self.partition)
+
+    def _forward(self, producer: KafkaProducer, command: Command) -> None:
+        partition = partition_of(command.subject, self.partitions)
+        value, mark = self._wire(command)
+        producer.send(self._settings.policies, value, command.subject.encode(), [mark], partition)
+
+    def _wire(self, command: Command) -> tuple[bytes | None, Header]:
+        state = self.codec.command_state(command, self.codec.command_content(command), stated_at=True)
+        return self._ids.to_wire(self._settings.commands, state), schema_header(state)
 
     def _send_offsets(self, producer: KafkaProducer, delivery: Delivery) -> Any:  # noqa: ANN401 - kafka-python's
         """Commits in this transaction how far the group has read; returns what is to be awaited."""
-        tp = TopicPartition(self._settings.commands, self.partition)
-        offsets = {tp: OffsetAndMetadata(delivery.received[-1].offset + 1, "", -1)}
+        sources = self._settings.sources
+        offsets = {
+            TopicPartition(sources[source], self.partition): OffsetAndMetadata(offset + 1, "", -1)
+            for source, offset in delivery.last.items()
+        }
         manager: Any = producer._transaction_manager  # noqa: SLF001
         sent = manager.send_offsets_to_transaction(offsets, delivery.group)
         self._wake()

@@ -13,6 +13,7 @@ from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import EventReference, Outcome
 from ledger.store.codec import Codec
+from ledger.store.kafka.connection import COMMANDS
 from ledger.store.kafka.registry import SchemaIds
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
@@ -81,7 +82,10 @@ class Outgoing(NamedTuple):
 
 
 class Received(NamedTuple):
-    """A record of the commands topic. `outcome` is there where it needs no deciding; `dead` says why it cannot be."""
+    """A record of a topic of commands (`source` names it).
+
+    `outcome` is there where it needs no deciding; `dead` says why it cannot be.
+    """
 
     offset: int
     key: bytes | None
@@ -91,6 +95,7 @@ class Received(NamedTuple):
     dead: str | None = None
     cuts: Sequence[Header] = ()
     """A header for each part that was too long, and of which this has only the beginning."""
+    source: str = COMMANDS
 
     def bounded(self) -> Received:
         """The same with no part that is too long, for the topics of answers and of the dead."""
@@ -120,6 +125,7 @@ def dead_copy(partition: int, received: Received) -> tuple[bytes, bytes | None, 
     headers: list[Header] = [
         ("ledger_reason", (received.dead or "").encode()),
         ("ledger_command_position", b"%d:%d" % (partition, received.offset)),
+        ("ledger_source", received.source.encode()),
         *received.cuts,
     ]
     return received.key or b"", received.value, headers
@@ -195,12 +201,16 @@ class EventRecords:
 
 
 class Reply(NamedTuple):
-    """An answer: the outcome, the offset of its command, and the journal's entry where there is one."""
+    """An answer: the outcome, the offset of its command, and the journal's entry where there is one.
+
+    `source` names the topic that the command came from: `commands`, or `policies`.
+    """
 
     outcome: Outcome
     subject: str
     offset: int
     entry: JournalEntry | None
+    source: str = COMMANDS
 
 
 class ReplyRecords:
@@ -219,6 +229,7 @@ class ReplyRecords:
         record = outcome.record()
         record["subject"] = reply.subject
         record["command_offset"] = reply.offset
+        record["source"] = reply.source
         record["command"] = entry and entry.name
         record["command_digest"] = entry and entry.command_digest
         record["content"] = entry and entry.command
@@ -231,8 +242,8 @@ class ReplyRecords:
         return value
 
     def outgoing(self, received: Received, outcome: Outcome, entry: JournalEntry | None) -> Outgoing:
-        """The record that answers one of the commands topic."""
-        reply = Reply(outcome, received.subject, received.offset, entry)
+        """The record that answers one of a topic of commands."""
+        reply = Reply(outcome, received.subject, received.offset, entry, received.source)
         return self.record(received.key or b"", reply, received.cuts)
 
     def record(self, key: bytes, reply: Reply, cuts: Sequence[Header] = ()) -> Outgoing:
@@ -276,4 +287,5 @@ class ReplyRecords:
                 record["chain"],
                 record.get("principal"),
             )
-        return Reply(outcome, record["subject"], record["command_offset"], entry)
+        source = record.get("source", COMMANDS)  # answers of the first release do not say
+        return Reply(outcome, record["subject"], record["command_offset"], entry, source)

@@ -61,7 +61,11 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
         try:
             found = _looked(admin, settings)
             _must_be_there(admin, settings, found, what)
-            missing = [name for name in _names(settings) if name not in found.topics]
+            missing = [name for name in settings.topics if name not in found.topics]
+            if (
+                not create
+            ):  # whoever only asks need not see the policies', nor has a log made before them any yet
+                missing = [name for name in missing if name != settings.policies]
             if missing:
                 if not create:
                     raise LogMissing(f"{what}: there is no topic {missing[0]}; a writer makes it")
@@ -93,14 +97,10 @@ def _essential(settings: KafkaSettings) -> list[str]:
     return [settings.events, settings.commands, settings.replies]
 
 
-def _names(settings: KafkaSettings) -> list[str]:
-    return [*_essential(settings), settings.dead]
-
-
 def _looked(admin: KafkaAdminClient, settings: KafkaSettings) -> _Cluster:
     cluster = admin.describe_cluster()
     topics = {
-        topic["name"]: topic for topic in admin.describe_topics(_names(settings)) if topic["error_code"] == 0
+        topic["name"]: topic for topic in admin.describe_topics(settings.topics) if topic["error_code"] == 0
     }
     alive = sum(not broker.get("is_fenced", False) for broker in cluster["brokers"])
     return _Cluster(str(cluster["cluster_id"]), alive, topics)

@@ -1,0 +1,118 @@
+"""`pulsa dead`: what could not be carried out is listed, looked at, and sent again, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from kafka import KafkaProducer
+
+from ledger.domain import commands as c
+from ledger.store.kafka.recorder import partition_of
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
+from tests.failing import failing
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.running import writing
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+MONTH_LATER = "2023-08-10T10:00:00+07:00"
+LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
+SEND = ("--amount", "20000", "--command-id", "gift", "--now", MONTH_LATER)
+NOBODY_KNOWS = ("--now", MONTH_LATER)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The writer beside the test says nothing where `pulsa` prints its answers."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+def receives(asked: Any) -> bool:
+    return isinstance(asked, c.ReceiveCreditTransfer)
+
+
+def two(pulsa: Pulsa, sender: str = NUMBER, receiver: str = OTHER) -> None:
+    pulsa.active(sender)
+    pulsa.active(receiver)
+    pulsa.done("top-up", sender, *LONG)
+    pulsa.done("top-up", receiver, *LONG)
+
+
+def waiting(pulsa: Pulsa) -> list[str]:
+    return [one["amount"] for one in pulsa.json("transit", *NOBODY_KNOWS)]
+
+
+def test_what_is_set_apart_in_a_file_is_sent_again(pulsa: Pulsa) -> None:
+    two(pulsa)
+    assert pulsa.json("dead", "list") == []
+    with failing(receives):
+        pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
+    (one,) = pulsa.json("dead", "list")
+    assert (one["command"], one["subject"], one["answer"]) == ("ReceiveCreditTransfer", OTHER, None)
+    assert "ZeroDivisionError" in one["reason"]
+    assert waiting(pulsa) == ["20000"]
+    (shown,) = pulsa.json("dead", "show", one["position"])
+    assert shown["content"]["amount"] == 2_000_000
+    assert "from_account: " in pulsa.done("dead", "show", one["position"])
+    assert "not yet" in pulsa.done("dead", "list")
+    assert pulsa.json("verify")[0]["clean"]
+    for status in ("accepted", "repeated"):
+        (outcome,) = pulsa.json("dead", "resend", one["position"], *NOBODY_KNOWS)
+        assert outcome["status"] == status
+    assert waiting(pulsa) == []
+    assert [one["answer"] for one in pulsa.json("dead", "list")] == ["accepted"]
+    assert pulsa.json("verify")[0]["clean"]
+    assert pulsa.complaint("dead", "show", "0:1").startswith(
+        "query-refused: 0:1: nothing was set apart there"
+    )
+    assert [found["type"] for found in pulsa.events()].count("ledger.log.CommandSetApart") == 1
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_what_is_set_apart_on_kafka_is_sent_again(
+    new_log: NewLog,  # noqa: F811
+    pulsa: Pulsa,
+    far: bool,
+) -> None:
+    settings = new_log(partitions=2)
+    numbers = [f"62881123456{n:02}" for n in range(30)]
+    sender = next(number for number in numbers if partition_of(number, 2) == 0)
+    receiver = next(n for n in numbers if n != sender and partition_of(n, 2) == far)
+    asking = on_kafka(pulsa.folder, settings)
+    with writing(settings):
+        two(asking, sender, receiver)
+        with failing(lambda asked: receives(asked) or asked.command_id == "bad"):
+            asking.done("transfer-credit", sender, "--to-msisdn", receiver, *SEND)
+            refused = asking(
+                "charge-credit", sender, "--amount", "1", "--item", "x", "--command-id", "bad", *NOBODY_KNOWS
+            )
+            assert (refused.exit_code, "defect" in refused.output) == (1, True)
+            for _ in range(100):  # what follows elsewhere comes in its own time
+                if len(asking.json("dead", "list")) == 2:
+                    break
+        producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
+        producer.send(settings.commands, b"rubbish", sender.encode(), [], 0)
+        producer.flush()
+        producer.close()
+        asking.done("advance-time", sender, *NOBODY_KNOWS)
+        found = {one["command"]: one for one in asking.json("dead", "list")}
+        assert set(found) == {"ReceiveCreditTransfer", "ChargeCredit", None}
+        assert found["ReceiveCreditTransfer"]["source"] == ("policies" if far else "commands")
+        assert waiting(asking) == ["20000"]
+        rubbish = found[None]["position"]
+        assert asking.json("dead", "show", rubbish)[0]["content"] == {"bytes": 7, "begins": b"rubbish".hex()}
+        assert asking.complaint("dead", "resend", rubbish).startswith("query-refused: ")
+        places = [found[name]["position"] for name in ("ReceiveCreditTransfer", "ChargeCredit")]
+        for status in ("accepted", "repeated"):
+            assert [one["status"] for one in asking.json("dead", "resend", *places)] == [status] * 2
+        assert waiting(asking) == []
+        answers = {one["command"]: one["answer"] for one in asking.json("dead", "list")}
+        assert answers == {"ReceiveCreditTransfer": "accepted", "ChargeCredit": "accepted", None: None}
+        report = asking.json("verify")[0]
+        assert (report["clean"], report["in_transit"]) == (True, 0)

@@ -1,0 +1,102 @@
+"""Credit that goes from one partition to another at one and the same instant: it is in transit, and then it is not."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.application import Ledger
+from ledger.domain import commands as c
+from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.terms import TermsBook
+from ledger.metrics import MirrorMetrics
+from ledger.store.reading import SqliteReader
+from ledger.transfers import Transfers
+from ledger.verification import verify
+from projections.partitions import PartitionedQueries, Partitions
+from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, at, create_log, day, rupiah
+
+T = at(START)
+NOW = T + 31 * DAY
+
+
+class Place(Ledger):
+    """The ledger of one partition of two, each a file; `far` are the numbers of the second."""
+
+    def __init__(self, path: Path, partition: int, far: str) -> None:
+        self._place = (partition, far)
+        create_log(path)
+        env = {"SQLITE_DBNAME": str(path), "ORIGINATOR_ID_TYPE": "text"}
+        super().__init__(TermsBook(BUNDLED.values()), env)
+
+    def construct_recorder(self) -> Any:
+        recorder: Any = super().construct_recorder()
+        recorder.partition, far = self._place
+        recorder.is_here = lambda subject: (subject == far) == bool(recorder.partition)
+        return recorder
+
+
+def active(msisdn: str) -> list[Command]:
+    said: dict[str, Any] = {"at": T, "msisdn": msisdn}
+    return [
+        c.IssueStarterPack(
+            command_id="issue", terms=SP23, printed_credit=0, valid_until=day("2030-12-31"), **said
+        ),
+        c.Activate(command_id="on", channel="web", customer="c", registration="verified", **said),
+        c.TopUp(command_id="more", credit=rupiah(100_000), price=0, channel="web", **said),
+    ]
+
+
+@pytest.mark.parametrize("far", [NUMBER, OTHER])
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, comes_back: bool) -> None:
+    files = [tmp_path / f"{partition}.db" for partition in (0, 1)]
+    with ExitStack() as stack:
+        places = [
+            stack.enter_context(closing(Place(path, partition, far))) for partition, path in enumerate(files)
+        ]
+
+        def execute(*commands: Command) -> list[Command]:
+            ledger = places[commands[0].subject == far]
+            assert {outcome.status for outcome in ledger.execute(commands)} <= {"accepted", "refused"}
+            return ledger._batch.forwarded
+
+        def transit() -> list[int]:
+            readers = [SqliteReader(path, partition) for partition, path in enumerate(files)]
+            asked = Partitions(readers, lambda subject: int(subject == far))
+            return [one.amount for one in PartitionedQueries(asked, lambda: NOW).transit()]
+
+        def measured() -> list[float]:
+            families = {family.name: family for family in metrics.collect()}
+            return [sample.value for sample in families["ledger_transit_transfers"].samples]
+
+        metrics = MirrorMetrics(dict(enumerate(files)), lambda: NOW)
+        execute(*active(NUMBER))
+        execute(*active(OTHER))
+        if comes_back:
+            execute(c.Terminate(at=T, command_id="end", msisdn=OTHER, ground="b"))
+        gift = c.TransferCredit(
+            at=NOW, command_id="gift", msisdn=NUMBER, to_msisdn=OTHER, amount=rupiah(20_000)
+        )
+        (following,) = execute(gift)
+        assert transit() == [rupiah(20_000)]
+        assert measured() == [1, 0, 0, 0]
+        for back in execute(following):
+            execute(back)
+        assert transit() == []
+        assert measured() == [0, 0, 0, 0]
+        fresh = MirrorMetrics(dict(enumerate(files)), lambda: NOW)
+        families = {family.name: family for family in fresh.collect()}
+        assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
+        transfers = Transfers()
+        reports = [
+            verify(path, partition=number, is_here=place.ledger_recorder.is_here, transfers=transfers)
+            for number, (path, place) in enumerate(zip(files, places, strict=True))
+        ]
+        transfers.settle(reports[0])
+        assert [found for report in reports for found in report.findings] == []
+        assert reports[0].in_transit == 0
