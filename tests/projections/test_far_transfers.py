@@ -36,8 +36,15 @@ class Place(Ledger):
     def construct_recorder(self) -> Any:
         recorder: Any = super().construct_recorder()
         recorder.partition, far = self._place
-        recorder.is_here = lambda subject: (subject == far) == bool(recorder.partition)
+        recorder.partitions = 2
+        recorder.is_here = lambda subject: place_of(subject, far) == recorder.partition
         return recorder
+
+
+def place_of(subject: str, far: str) -> int:
+    """The partition that it names, or the second for what is far."""
+    _, at_sign, stated = subject.rpartition("@")
+    return int(stated) if at_sign else int(subject.partition("#")[0] == far)
 
 
 def active(msisdn: str) -> list[Command]:
@@ -94,7 +101,13 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
         assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
         transfers = Transfers()
         reports = [
-            verify(path, partition=number, is_here=place.ledger_recorder.is_here, transfers=transfers)
+            verify(
+                path,
+                partition=number,
+                partitions=2,
+                is_here=place.ledger_recorder.is_here,
+                transfers=transfers,
+            )
             for number, (path, place) in enumerate(zip(files, places, strict=True))
         ]
         transfers.settle(reports[0])
