@@ -13,7 +13,7 @@ from kafka.structs import TopicPartition
 
 from ledger.outcomes import Outcome
 from ledger.store.codec import Codec
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import COMMANDS, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 
@@ -83,6 +83,7 @@ class Answers:
             for tp, records in polled.items():
                 for record in records:
                     reply = self._replies.read(record.value, record.headers)
-                    self._at[tp.partition, reply.offset] = reply.outcome
+                    if reply.source == COMMANDS:
+                        self._at[tp.partition, reply.offset] = reply.outcome
                     self._first.setdefault((reply.subject, reply.outcome.command_id), reply.outcome)
             self._news.notify_all()
