@@ -25,6 +25,7 @@ OWN_IDS = ("policy/", "due/")
 HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""
 
+_NO_STRING = "not a string of printable characters that takes 1 to {} bytes of UTF-8"
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _COUNT = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _NO_SEPARATORS = str.maketrans("", "", " -")
@@ -38,22 +39,21 @@ def _string(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     """An id or code: printable, 1 to 200 bytes of UTF-8."""
-    return _printable(value, LONGEST_ID)
+    if type(value) is str and value.isprintable() and 0 < _size(value) <= LONGEST_ID:
+        return value
+    raise ValueError(_NO_STRING.format(LONGEST_ID))
 
 
 def read_text(value: Any) -> str:  # noqa: ANN401 - any JSON
     """A text: printable, 1 to 2,000 bytes of UTF-8."""
-    return _printable(value, LONGEST_TEXT)
+    if type(value) is str and value.isprintable() and 0 < _size(value) <= LONGEST_TEXT:
+        return value
+    raise ValueError(_NO_STRING.format(LONGEST_TEXT))
 
 
-def _printable(value: Any, longest: int) -> str:  # noqa: ANN401 - any JSON
-    if type(value) is not str or not value or not value.isprintable() or not _fits(value, longest):
-        raise ValueError(f"not a string of printable characters that takes 1 to {longest} bytes of UTF-8")
-    return value
-
-
-def _fits(text: str, longest: int) -> bool:
-    return len(text) <= longest and (text.isascii() or len(text.encode()) <= longest)
+def _size(text: str) -> int:
+    """Bytes of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON

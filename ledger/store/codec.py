@@ -126,6 +126,14 @@ class Codec:
 
     def command(self, name: str, state: bytes, at: int) -> Command:
         """A command as it was taken: `at` fills in where none was stated."""
+        return COMMANDS[name](**self._command_record(name, state, at))
+
+    def command_and_content(self, name: str, state: bytes, at: int) -> tuple[Command, bytes]:
+        """The same with what `command_content` gives for it, however its bytes were written."""
+        record = self._command_record(name, state, at)
+        return COMMANDS[name](**record), self._commands[name][2](record)
+
+    def _command_record(self, name: str, state: bytes, at: int) -> dict[str, Any]:
         mark, parsed, _, _ = self._commands[name]
         body = BytesIO(state)
         body.seek(FINGERPRINT_BYTES)
@@ -135,7 +143,7 @@ class Codec:
             raise ValueError("there are bytes after the command")
         if record["at"] is None:
             record["at"] = at
-        return COMMANDS[name](**record)
+        return cast("dict[str, Any]", record)
 
     def outcome_state(self, record: dict[str, Any]) -> bytes:
         """`fingerprint ‖ body` of an outcome's record."""

@@ -82,10 +82,10 @@ class Intake:
         command_id = ""
         appended = record.timestamp * _MILLISECOND
         try:
-            command = self._decode(record)
+            command, content = self._decode(record)
             command_id = command.command_id
             self._check(command, key, record.partition, source)
-            return Taken(received, self._dated(command, appended), self._codec.command_content(command))
+            return Taken(received, self._dated(command, appended), content)
         except Invalid as refusal:
             outcome = self._refused(command_id, refusal.code, refusal.message, head, appended)
             return Taken(received._replace(outcome=outcome).bounded())
@@ -104,7 +104,7 @@ class Intake:
     def _refused(self, command_id: str, code: str, message: str, head: int, at: int) -> Outcome:
         return Outcome(command_id, REFUSED, code, message, (), self._partition, head, at)
 
-    def _decode(self, record: Any) -> Command:  # noqa: ANN401
+    def _decode(self, record: Any) -> tuple[Command, bytes]:  # noqa: ANN401
         value = record.value
         if value is None:
             reasons = [content for name, content in record.headers if name == UNREADABLE]
@@ -115,7 +115,7 @@ class Intake:
             raise ValueError(f"{len(value)} bytes; a command has {LONGEST_COMMAND} at most")
         schema, state = read_wire(self._ids, value, record.headers)
         name = self._names.get(schema.fingerprint) or self._learned(schema)
-        return self._codec.command(name, state, _UNSTATED)
+        return self._codec.command_and_content(name, state, _UNSTATED)
 
     def _learned(self, schema: RecordSchema) -> str:
         """The name of the command whose schema it is, as this release or another has it. Raises LedgerError."""
@@ -154,12 +154,13 @@ class Intake:
                 raise Invalid(f"{command.name}: the ledger itself does not say it, and nobody else may here")
         elif command.INTERNAL:
             raise Invalid(f"{command.name}: only the ledger itself says it")
-        forms.check_subject(command)
         if key != command.subject.encode():
             raise Invalid(f"the record's key is not its subject, {command.subject}")
+        forms.check(command)
+        if command.INTERNAL:
+            forms.check_subject(command)
         if partition_of(command.subject, self._partitions) != partition:
             raise Invalid(f"{command.subject} belongs to another partition than {partition}")
-        forms.check(command)
 
 
 def _is_flat(kind: Any) -> bool:  # noqa: ANN401 - any schema
