@@ -318,6 +318,7 @@ def test_a_log_of_a_release_that_counted_nothing_is_written_on_and_checked_from_
     with closing(sqlite3.connect(log)) as connection, connection:
         connection.execute("ALTER TABLE numbers DROP COLUMN events")
         connection.execute("DELETE FROM meta WHERE name LIKE 'schema/%'")
+    assert verify(log).clean
     before = [EVERYTHING[name](log) for name in QUESTIONS]
     assert before == [EVERYTHING[name](log) for name in QUESTIONS]
     with ledger_on(log):
