@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
@@ -22,19 +23,30 @@ from ledger.domain.events import CreditTransferSent
 from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
 from ledger.findings import Finding, Report
 from ledger.settings import Settings
+from ledger.store import private
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import TOKEN_FILE, KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.registry import known_ids, schema_ids
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.transfers import Transfers
 from ledger.verification import verify
 
+_FILES = (
+    "kafka_ca",
+    "kafka_certificate",
+    "kafka_key",
+    "kafka_token_file",
+    "registry_ca",
+    "registry_certificate",
+    "registry_key",
+)
+"""Settings that name files, which have to be there."""
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""
 
@@ -51,7 +63,9 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         raise SettingsInvalid("PULSA_KAFKA: is not set; it names the brokers of a log on Kafka")
     if settings.registry is None:
         raise SettingsInvalid("PULSA_REGISTRY: is not set; a log on Kafka needs its schema registry")
-    for name in ("kafka_ca", "kafka_certificate", "kafka_key"):
+    if urlsplit(settings.registry).scheme not in ("http", "https"):
+        raise SettingsInvalid("PULSA_REGISTRY: not an address that begins with http:// or https://")
+    for name in _FILES:
         path = getattr(settings, name)
         if path is not None and not path.is_file():
             raise SettingsInvalid(f"PULSA_{name.upper()}: there is no file {path}")
@@ -64,6 +78,7 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         clock=settings.clock if settings.clock_is_stated else None,
         replication=settings.kafka_replication,
         client=_client_arguments(settings),
+        registry_client=_registry_arguments(settings),
     )
 
 
@@ -73,7 +88,11 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if security != "PLAINTEXT":
         arguments["security_protocol"] = security
-    if security.startswith("SASL_"):
+    if security.startswith("SASL_") and settings.kafka_mechanism == "OAUTHBEARER":
+        if settings.kafka_token_file is None:
+            raise SettingsInvalid("PULSA_KAFKA_TOKEN_FILE: OAUTHBEARER needs the file that holds its token")
+        arguments |= {"sasl_mechanism": "OAUTHBEARER", TOKEN_FILE: str(settings.kafka_token_file)}
+    elif security.startswith("SASL_"):
         if settings.kafka_user is None or settings.kafka_password is None:
             raise SettingsInvalid(f"PULSA_KAFKA_USER, PULSA_KAFKA_PASSWORD: {security} needs both")
         arguments["sasl_mechanism"] = settings.kafka_mechanism
@@ -91,6 +110,25 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
+def _registry_arguments(settings: Settings) -> dict[str, str]:
+    """What the registry's client is told of passwords and certificates."""
+    password = settings.registry_password
+    if (settings.registry_user is None) != (password is None):
+        raise SettingsInvalid(
+            "PULSA_REGISTRY_USER, PULSA_REGISTRY_PASSWORD: one is of no use without the other"
+        )
+    if settings.registry_key is not None and settings.registry_certificate is None:
+        raise SettingsInvalid("PULSA_REGISTRY_KEY: is of no use without PULSA_REGISTRY_CERTIFICATE")
+    found = {
+        "user": settings.registry_user,
+        "password": None if password is None else password.get_secret_value(),
+        "ca": settings.registry_ca,
+        "certificate": settings.registry_certificate,
+        "key": settings.registry_key,
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
 @contextmanager
 def own_mirrors(settings: Settings, kind: str, *, create: bool = False) -> Iterator[KafkaSettings]:
     """The settings with the first folder of a kind (`writer`, `reader`, `projector`) that no other process is using.
@@ -99,7 +137,7 @@ def own_mirrors(settings: Settings, kind: str, *, create: bool = False) -> Itera
     """
     folder = settings.mirrors_folder
     kafka_settings(settings, folder)  # what is wrong with the settings is said before anything is made
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     for number in itertools.count():
         place = folder / f"{kind}-{number}"
         lock = WriterLock(str(place))
@@ -158,7 +196,7 @@ def is_played(settings: Settings, log: KafkaSettings) -> bool:
 
 def clock_of(log: KafkaSettings) -> str | None:
     """`live` or `played`, as the first event of any partition says; None where nothing is recorded yet."""
-    place, ids = topics.ensure(log, create=False), schema_ids(log)
+    place, ids = topics.ensure(log, create=False), known_ids(log)
     with reported(f"Kafka at {log.bootstrap}"):
         consumer = KafkaConsumer(
             **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
@@ -200,7 +238,7 @@ class Followed:
         self.settings = log
         self._answers = answers
         self._place = topics.ensure(log, create=False)
-        self._ids = schema_ids(log)
+        self._ids = known_ids(log)
         self._lock = threading.RLock()
         self._follower: Follower | None = None
         self.mirrors: dict[int, Mirror] = {}
@@ -219,20 +257,20 @@ class Followed:
         """The partition of a subject."""
         return partition_of(subject, self.partitions)
 
-    def catch_up(self, progress: Progress | None = None) -> None:
+    def catch_up(self, progress: Progress | None = None, *, only: int | None = None) -> None:
         """Reads all that was committed before this was asked, even where that does not show yet.
 
-        A mirror that is unlike its topic is made again.
+        `only` is one partition, where the others are not asked for. A mirror that is unlike its topic is made again.
         """
         with self._lock:
             try:
-                self._catch_up(progress)
+                self._catch_up(progress, only)
             except LogDamaged:
                 self.close()
                 for partition in range(self.partitions):
                     mirror.remove(self.settings.mirror(partition))
                 self._open()
-                self._catch_up(progress)
+                self._catch_up(progress, only)
 
     def close(self) -> None:
         """Closes files and connections."""
@@ -256,14 +294,14 @@ class Followed:
         self._follower = Follower(log, self._ids, answers=self._answers)
         self._follower.follow(self.mirrors)
 
-    def _catch_up(self, progress: Progress | None) -> None:
+    def _catch_up(self, progress: Progress | None, only: int | None) -> None:
         follower = self._follower
         if follower is None:
             raise LogDamaged("the mirrors are closed")
         done = 0
-        waiting = set(self.mirrors)
-        written, until = follower.written(), time.monotonic() + _UNDER_WAY
-        while waiting := {one for one in waiting if not follower.is_caught_up(one, written)}:
+        waiting = set(self.mirrors) if only is None else {only}
+        written, until = follower.written(waiting), time.monotonic() + _UNDER_WAY
+        while waiting := follower.behind(waiting, written):
             done += follower.advance(_SLICE)
             if time.monotonic() > until:
                 written = {}
@@ -288,7 +326,7 @@ class MirrorReader:
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
         """The partition as it stands now."""
-        self._followed.catch_up()
+        self._followed.catch_up(only=self.partition)
         with self._reader.snapshot() as log:
             yield log
 

@@ -315,6 +315,12 @@ class WriterFenced(LedgerError):
     code = "writer-fenced"
 
 
+class InstanceTaken(LedgerError):
+    """Another writer has joined the group by the name of this one."""
+
+    code = "instance-taken"
+
+
 class CommitUncertain(LedgerError):
     """A transaction did not end as it should; whether it was recorded, only the log can tell."""
 

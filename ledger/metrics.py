@@ -6,9 +6,10 @@ are behind the log, and what went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,7 +20,7 @@ from ledger.domain.account import NEVER
 from ledger.domain.calendar import DAY, SECOND
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.outcomes import Outcome
-from ledger.store.reading import SqliteReader
+from ledger.store.reading import SqliteReader, SqliteSnapshot
 
 if TYPE_CHECKING:
     from projections.health import Status
@@ -29,6 +30,8 @@ _COMMANDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _TAKE_OVER = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 AGES = {"minute": 60 * SECOND, "hour": 3600 * SECOND, "day": DAY}
 """How old credit in transit is at most; what is older stands under `older`."""
+AT_ONCE = 100_000
+"""Events that are looked through at once at most: nobody hears nothing of whoever does it for long."""
 
 _TRANSIT = tuple(
     kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
@@ -38,7 +41,9 @@ _TRANSIT = tuple(
 class WriterMetrics:
     """The figures of one writer, in a registry of its own."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, codes: Sequence[str] = ()) -> None:
+        """`codes` are those that a partition may be given up with."""
+        self._codes = codes
         partition = ["partition"]
         self.commands = Counter(
             "ledger_commands",
@@ -61,7 +66,10 @@ class WriterMetrics:
             registry=registry,
         )
         self.lag = Gauge(
-            "ledger_commands_waiting", "Commands behind the last one decided.", partition, registry=registry
+            "ledger_commands_waiting",
+            "Commands behind the last one answered, in the partitions that the group gave to this writer.",
+            partition,
+            registry=registry,
         )
         self.catch_up = Histogram(
             "ledger_take_over_seconds",
@@ -72,7 +80,7 @@ class WriterMetrics:
         )
         self.given = Counter(
             "ledger_partition_given_up",
-            "Batches after which only the log could tell what was recorded, by the error's code.",
+            "How often a partition was given up, to be taken over again, by the error's code.",
             ["partition", "code"],
             registry=registry,
         )
@@ -116,6 +124,13 @@ class WriterMetrics:
         self.dead.labels(name)
         self.apart.labels(name)
         self.fencings.labels(name)
+        for code in self._codes:
+            self.given.labels(name, code)
+
+    def left(self, partition: int) -> None:
+        """Another writer tells from now on what waits."""
+        with suppress(KeyError):
+            self.lag.remove(str(partition))
 
     def given_up(self, partition: int, code: str) -> None:
         """A partition is to be taken over again."""
@@ -126,63 +141,88 @@ class WriterMetrics:
         self.fencings.labels(str(partition)).inc()
 
 
-class MirrorMetrics(Collector):
-    """What the mirrors of all partitions say when they are asked: how far they go, and what is in transit.
+class _Place(NamedTuple):
+    """Where a partition stands: its last ordinal, and instants."""
 
-    `mirrors` are the files by partition; `now` tells the present in microseconds. Each asking reads only what is new.
+    head: int
+    closed_through: int | None
+    recorded_last: int
+
+
+class MirrorMetrics(Collector):
+    """What the mirrors of all partitions say: how far they go, and what is in transit.
+
+    `mirrors` tells the files by partition; `now` the present in microseconds. `advance` reads what is new, a bounded
+    part of it at once; asking reads nothing. What is in transit is told once all of every partition was read.
     """
 
-    def __init__(self, mirrors: dict[int, Path], now: Callable[[], int]) -> None:
+    def __init__(self, mirrors: Callable[[], Mapping[int, Path]], now: Callable[[], int]) -> None:
+        self._mirrors = mirrors
         self._now = now
-        self._readers = {partition: SqliteReader(path, partition) for partition, path in mirrors.items()}
-        self._read = dict.fromkeys(mirrors, 0)
+        self._readers: dict[int, SqliteReader] = {}
+        self._read: dict[int, int] = {}
         self._sent: dict[str, tuple[int, int]] = {}
         """Each transfer under way: when it was sent, and its amount."""
         self._ended: set[str] = set()
         """Transfers that ended in one partition before they were seen to begin in another."""
+        self._places: dict[int, _Place] = {}
+        self._transit: list[tuple[int, int]] | None = None
 
     def describe(self) -> Iterable[Metric]:
         """The names, without reading anything."""
         return [*self._families()]
 
     def collect(self) -> Iterator[Metric]:
-        """The figures as they are now."""
+        """The figures as they were when mirrors were last looked at."""
         head, closed, last, count, amount = self._families()
-        for partition, reader in self._readers.items():
-            try:
-                self._advance(partition, reader, head, closed, last)
-            except LedgerError:  # not made yet, or just being made again
-                continue
-        ages: dict[str, list[int]] = {name: [] for name in (*AGES, "older")}
-        now = self._now()
-        for sent_at, sen in self._sent.values():
-            ages[next((name for name, most in AGES.items() if now - sent_at < most), "older")].append(sen)
-        for name, amounts in ages.items():
-            count.add_metric([name], len(amounts))
-            amount.add_metric([name], sum(amounts) / 100)
+        for number, place in self._places.items():
+            partition = str(number)
+            head.add_metric([partition], place.head)
+            if place.closed_through is not None:
+                closed.add_metric([partition], place.closed_through / 1_000_000)
+            if place.recorded_last != -NEVER:
+                last.add_metric([partition], place.recorded_last / 1_000_000)
+        if self._transit is not None:
+            ages: dict[str, list[int]] = {name: [] for name in (*AGES, "older")}
+            now = self._now()
+            for sent_at, sen in self._transit:
+                ages[next((name for name, most in AGES.items() if now - sent_at < most), "older")].append(sen)
+            for name, amounts in ages.items():
+                count.add_metric([name], len(amounts))
+                amount.add_metric([name], sum(amounts) / 100)
         yield from (head, closed, last, count, amount)
 
-    def _advance(
-        self,
-        partition: int,
-        reader: SqliteReader,
-        head: GaugeMetricFamily,
-        closed: GaugeMetricFamily,
-        last: GaugeMetricFamily,
-    ) -> None:
-        with reader.snapshot() as log:
-            if log.head < self._read[partition]:  # made again: what it says now is what counts
-                self._read = dict.fromkeys(self._read, 0)
-                self._sent.clear()
-                self._ended.clear()
-            for found in log.events(self._read[partition] + 1, types=_TRANSIT):
-                self._take(found.event)
-            self._read[partition] = log.head
-            head.add_metric([str(partition)], log.head)
-            if log.closed_through is not None:
-                closed.add_metric([str(partition)], log.closed_through / 1_000_000)
-            if log.recorded_last != -NEVER:
-                last.add_metric([str(partition)], log.recorded_last / 1_000_000)
+    def advance(self) -> bool:
+        """Reads a part of what is new; whether that was all of it. Called by one thread."""
+        files = self._mirrors()
+        for partition, path in files.items():
+            if partition not in self._readers:
+                self._readers[partition] = SqliteReader(path, partition)
+                self._read[partition] = 0
+        places: dict[int, _Place] = {}
+        read = True
+        for partition, reader in self._readers.items():
+            try:
+                with reader.snapshot() as log:
+                    places[partition] = _Place(log.head, log.closed_through, log.recorded_last)
+                    read &= self._advance(partition, log)
+            except LedgerError:  # not made yet, or just being made again
+                read = False
+        self._places = places
+        if read and files:
+            self._transit = list(self._sent.values())
+        return read and bool(files)
+
+    def _advance(self, partition: int, log: SqliteSnapshot) -> bool:
+        if log.head < self._read[partition]:  # made again: what it says now is what counts
+            self._read = dict.fromkeys(self._read, 0)
+            self._sent.clear()
+            self._ended.clear()
+        last = min(self._read[partition] + AT_ONCE, log.head)
+        for found in log.events(self._read[partition] + 1, types=_TRANSIT, last=last):
+            self._take(found.event)
+        self._read[partition] = last
+        return last == log.head
 
     def _take(self, event: e.Event) -> None:
         if not isinstance(event, e.CreditTransferSent | e.CreditTransferReceived | e.CreditTransferReturned):
@@ -225,10 +265,10 @@ class MirrorMetrics(Collector):
 
 
 class ProjectionMetrics(Collector):
-    """How far projections are, and what kept them from going on. `ask` tells how they are, from any thread."""
+    """How far projections are, and what kept them from going on."""
 
-    def __init__(self, registry: CollectorRegistry, ask: Callable[[], Status]) -> None:
-        self._ask = ask
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ask: Callable[[], Status] | None = None
         self._errors = Counter(
             "ledger_projection_errors",
             "Batches that were not taken in, by the error's code; what was begun is undone.",
@@ -242,6 +282,24 @@ class ProjectionMetrics(Collector):
         """A batch was not taken in."""
         self._errors.labels(error.code).inc()
 
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Counts what keeps a batch from being taken in."""
+        try:
+            yield
+        except LedgerError as error:
+            self.failed(error)
+            raise
+
+    @contextmanager
+    def asking(self, ask: Callable[[], Status]) -> Iterator[None]:
+        """Meanwhile `ask` tells how they are, from any thread."""
+        self._ask = ask
+        try:
+            yield
+        finally:
+            self._ask = None
+
     def describe(self) -> Iterable[Metric]:
         """The names, without asking."""
         return self._families()
@@ -249,8 +307,11 @@ class ProjectionMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures as they are now; none of them while log or database do not answer."""
         families = position, events, seconds, unknown = self._families()
+        ask = self._ask
+        if ask is None:
+            return
         try:
-            found = self._ask()
+            found = ask()
         except LedgerError:
             return
         for lag in found.lags:

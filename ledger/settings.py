@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -17,12 +17,15 @@ from ledger.errors import SettingsInvalid
 PREFIX = "PULSA_"
 """How every variable of the environment begins."""
 
+FROM_FILES = ("database", "kafka_user", "kafka_password", "registry", "registry_user", "registry_password")
+"""Settings that a file may hold instead, which `PULSA_…_FILE` names: secrets, and whom they are of."""
+
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 Clock = Literal["live", "played"]
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
 def _instant(value: object) -> object:
@@ -53,7 +56,16 @@ class Settings(BaseSettings):
     kafka_ca: Path | None = None
     kafka_certificate: Path | None = None
     kafka_key: Path | None = None
+    kafka_token_file: Path | None = None
+    registry_user: str | None = None
+    registry_password: SecretStr | None = None
+    registry_ca: Path | None = None
+    registry_certificate: Path | None = None
+    registry_key: Path | None = None
     mirrors: Path | None = None
+    metrics: str | None = None
+    metrics_certificate: Path | None = None
+    metrics_key: Path | None = None
     timeout: Annotated[float, Field(gt=0)] = 30.0
 
     @property
@@ -88,8 +100,9 @@ class Shown(NamedTuple):
 def read(options: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force: options first, then the environment. Raises SettingsInvalid."""
     stated = {name: value for name, value in (options or {}).items() if value is not None}
+    held = {name: _held(name, file) for name, file in _files(stated).items()}
     try:
-        return Settings(**stated)
+        return Settings(**held | stated)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         name = str(wrong["loc"][0]) if wrong["loc"] else "settings"
@@ -99,14 +112,42 @@ def read(options: Mapping[str, Any] | None = None) -> Settings:
         raise SettingsInvalid(f"{source}: {message} (it is {given!r})") from None
 
 
+def _files(stated: Collection[str]) -> dict[str, str]:
+    """The files that hold settings, by name; an option wins. Raises SettingsInvalid where the environment does, too."""
+    found = {}
+    for name in FROM_FILES:
+        variable = f"{PREFIX}{name.upper()}"
+        file = os.environ.get(f"{variable}_FILE")
+        if file and name not in stated:
+            if os.environ.get(variable):
+                raise SettingsInvalid(f"{variable}_FILE: {variable} is set, too; set one of them")
+            found[name] = file
+    return found
+
+
+def _held(name: str, file: str) -> str:
+    """What a file holds, without the end of its line. Raises SettingsInvalid."""
+    variable = f"{PREFIX}{name.upper()}_FILE"
+    try:
+        text = Path(file).read_text("utf-8").strip("\r\n")
+    except (OSError, ValueError) as error:
+        raise SettingsInvalid(f"{variable}: {file}: {getattr(error, 'strerror', None) or error}") from error
+    if not text:
+        raise SettingsInvalid(f"{variable}: {file} is empty")
+    return text
+
+
 def shown(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Shown]:
     """Each setting with where it came from: an option, a variable of the environment, or the default."""
     stated = {name for name, value in (options or {}).items() if value is not None}
+    files = _files(stated)
     rows = []
     for name in Settings.model_fields:
         variable = f"{PREFIX}{name.upper()}"
         if name in stated:
             source = f"option {option_of(name)}"
+        elif name in files:
+            source = f"file {files[name]} ({variable}_FILE)"
         elif os.environ.get(variable):
             source = f"environment {variable}"
         else:

@@ -7,9 +7,10 @@ and the swap is one row: readers look it up in the transaction that they read in
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -93,6 +94,7 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise SettingsInvalid(f"PULSA_DATABASE, --database: {error}") from error
         if self.is_sqlite:
+            event.listen(self.engine, "do_connect", _make_private)
             event.listen(self.engine, "connect", _prepare)
             event.listen(self.engine, "begin", _begin)
 
@@ -238,6 +240,14 @@ def _arguments(url: URL) -> dict[str, Any]:
     if backend == "postgresql":
         return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_SECONDS}}
     raise SettingsInvalid(f"PULSA_DATABASE, --database: {backend} is neither postgresql nor sqlite")
+
+
+def _make_private(_dialect: object, _record: object, arguments: Sequence[Any], _named: object) -> None:
+    """Makes a file that is not there yet, for its owner alone: so will be what SQLite keeps beside it."""
+    name = str(arguments[0])
+    if name and name != ":memory:" and not name.startswith("file:"):
+        with suppress(OSError):  # SQLite will say what is wrong
+            os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ledger import metrics
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY, SECOND
 from ledger.entrypoints.clock import tick
+from ledger.entrypoints.health import Health
 from ledger.errors import DatabaseUnreachable
 from ledger.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
 from ledger.observing import PERSONAL, without_persons
@@ -49,12 +52,13 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     figures.given_up(0, "commit-uncertain")
     figures.fenced(0)
     figures.behind(0, 3)
-    registry.register(MirrorMetrics({0: tmp_path / "none.db"}, lambda: 0))
+    registry.register(MirrorMetrics(lambda: {0: tmp_path / "none.db"}, lambda: 0))
+    Health().count_in(registry)
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as opened:
         projected(opened, log)
-        ProjectionMetrics(registry, lambda: status(opened, [SqliteReader(log)]))
-        exposed = generate_latest(registry).decode()
+        with ProjectionMetrics(registry).asking(lambda: status(opened, [SqliteReader(log)])):
+            exposed = generate_latest(registry).decode()
     named = set(re.findall(r"ledger_[a-z_]+", " ".join(expr for _, expr, _ in _RULES)))
     there = set(re.findall(r"^(?:# TYPE )?(ledger_[a-z_]+)", exposed, re.MULTILINE))
     assert named
@@ -64,8 +68,11 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
 def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     embedded(path, population(60, 3))
-    metrics = MirrorMetrics({0: path}, lambda: 40 * 366 * DAY)
-    families = {family.name: family for family in metrics.collect()}
+    figures = MirrorMetrics(lambda: {0: path}, lambda: 40 * 366 * DAY)
+    before = {family.name: family for family in figures.collect()}
+    assert not before["ledger_transit_transfers"].samples  # not zero: nothing was read yet
+    assert figures.advance()
+    families = {family.name: family for family in figures.collect()}
     assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
     assert families["ledger_mirror_position"].samples[0].value > 1000
 
@@ -73,9 +80,11 @@ def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
 def test_what_is_recorded_behind_the_last_closing_shows_until_the_clock_has_gone_by(story: Story) -> None:
     """What the alert `ClockStopped` compares: an idle log is not taken for one whose clock has stopped."""
     registry = CollectorRegistry()
-    registry.register(MirrorMetrics({0: story.path}, lambda: 0))
+    figures = MirrorMetrics(lambda: {0: story.path}, lambda: 0)
+    registry.register(figures)
 
     def is_owed() -> bool:
+        assert figures.advance()
         labels = {"partition": "0"}
         last = registry.get_sample_value("ledger_recorded_last_seconds", labels)
         closed = registry.get_sample_value("ledger_closed_through_seconds", labels)
@@ -97,14 +106,41 @@ def test_what_is_recorded_behind_the_last_closing_shows_until_the_clock_has_gone
     assert not is_owed()
 
 
+def test_asking_for_figures_reads_nothing_and_what_reads_goes_in_bounded_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "AT_ONCE", 100)
+    path = tmp_path / "log.db"
+    embedded(path, population(30, 2))
+    registry = CollectorRegistry()
+    figures = MirrorMetrics(lambda: {0: path}, lambda: 40 * 366 * DAY)
+    registry.register(figures)
+
+    def transfers() -> float | None:
+        return registry.get_sample_value("ledger_transit_transfers", {"age": "older"})
+
+    steps = 1
+    while not figures.advance():
+        steps += 1
+        assert transfers() is None
+    head = registry.get_sample_value("ledger_mirror_position", {"partition": "0"})
+    assert head is not None
+    assert steps == -(-int(head) // 100)
+    path.rename(tmp_path / "elsewhere.db")
+    assert transfers() == 0
+    assert registry.get_sample_value("ledger_mirror_position", {"partition": "0"}) == head
+    assert not figures.advance()
+
+
 def test_projections_tell_where_they_are_what_they_lack_and_what_failed(tmp_path: Path) -> None:
     registry, log = CollectorRegistry(), tmp_path / "log.db"
     happened = commands([(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0), (90 * SECOND, 0, "charge", 0, 0)])
     play(log, happened[:2])
-    with database(tmp_path / "views.db") as opened:
+    with database(tmp_path / "views.db") as opened, ExitStack() as stack:
         projected(opened, log)
         play(log, happened[2:])
-        figures = ProjectionMetrics(registry, lambda: status(opened, [SqliteReader(log)]))
+        figures = ProjectionMetrics(registry)
+        stack.enter_context(figures.asking(lambda: status(opened, [SqliteReader(log)])))
         of_balances = {"projection": "balances", "partition": "0"}
         position = registry.get_sample_value("ledger_projection_position", of_balances)
         assert position is not None

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple, cast
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged, LogMissing
+from ledger.store import private
 from ledger.store.layout import check_format, intelligible, reported
 from ledger.store.lock import WriterLock
 from ledger.store.reading import PARTITION, connect
@@ -106,6 +107,7 @@ def _copied(source: Path, target: Path, progress: Progress | None) -> tuple[Path
             check_format(cast("SQLiteCursor", connection.cursor()))
             expected = _extent(connection)
         with reported(str(part)):
+            private.make_file(part)
             into = sqlite3.connect(part, isolation_level=None)
             try:
                 into.execute("PRAGMA synchronous=OFF")

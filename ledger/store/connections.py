@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import eventsourcing.sqlite as library
 
+from ledger.store import private
 from ledger.store.layout import PRAGMAS
 
 
@@ -35,6 +37,8 @@ class Pool(library.SQLiteConnectionPool):
     """Such connections, as many as are needed."""
 
     def _create_connection(self) -> library.SQLiteConnection:
+        if not self.is_sqlite_memory_mode and not self.db_name.startswith("file:"):
+            private.make_file(Path(self.db_name))
         made = super()._create_connection()
         cursor = made.cursor()
         for pragma in PRAGMAS:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from ledger.domain.events import HEADER
 from ledger.errors import LogDamaged
 from ledger.journal import JournalEntry
+from ledger.store import private
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, Digests, Extent, Row, Source
 
@@ -96,7 +97,7 @@ class FolderTarget:
         self._format = format_(source)
         self._entries = 0
         for name in ("events", "journal", "schemas"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            private.make_folder(folder / name)
         for schema in source.schemas:
             (folder / "schemas" / f"{schema.name}.{schema.fingerprint.hex()}.avsc").write_text(schema.text)
 

@@ -143,8 +143,8 @@ class KafkaTarget:
 
     def _catch_up(self) -> None:
         try:
-            written = self._follower.written()  # nobody else writes, so all of it has ended
-            while not self._follower.is_caught_up(self._partition, written):
+            written = self._follower.written([self._partition])  # nobody else writes, so all of it has ended
+            while self._follower.behind([self._partition], written):
                 self._follower.advance(_SLICE)
         except LogDamaged as error:
             raise CopyRefused(f"what is in the topics is no log: {error}") from error

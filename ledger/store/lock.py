@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from ledger.errors import LogLinked, LogLocked, LogUnreadable, WriterFenced
+from ledger.store import private
 
 _KEPT_OPEN = 64
 """Files that were locked once and are kept open: see `_give_back`."""
@@ -39,7 +40,7 @@ class WriterLock:
     def acquire(self) -> None:
         """Takes the lock at once. Raises LogLocked with the process that holds it, LogLinked or LogUnreadable."""
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
         except OSError as error:
             raise LogUnreadable(f"{self._named}.lock: {error.strerror}") from error
         try:

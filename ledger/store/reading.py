@@ -48,6 +48,8 @@ PARTITION = 0
 _PATIENCE = 30.0
 """Seconds that a reader waits while another process recovers the file."""
 
+_LAST = 2**62
+"""An ordinal behind every other."""
 _EVENT = f"SELECT {EVENT_COLUMNS} FROM stored_events"  # noqa: S608 - columns
 
 
@@ -237,9 +239,11 @@ class SqliteSnapshot:
             raise LogDamaged(f"{self.path}: terms that were published are missing")
         return self._reader.book
 
-    def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:
-        """The events from an ordinal on, in order; with `types` only those."""
-        rows = self._rows(f"{_EVENT} WHERE ordinal>=? ORDER BY ordinal", (start,))
+    def events(
+        self, start: int = 1, *, types: Collection[str] | None = None, last: int = _LAST
+    ) -> Iterator[Recorded]:
+        """The events from an ordinal on (through `last`), in order; with `types` only those."""
+        rows = self._rows(f"{_EVENT} WHERE ordinal>=? AND ordinal<=? ORDER BY ordinal", (start, last))
         for ordinal, _, _, topic, state, digest in self._chains.in_order(rows, max(start, 1)):
             if types is None or topic in types:  # told by what was checked
                 yield Recorded(ordinal, digest, self.decode(ordinal, topic, state))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -67,6 +68,17 @@ def test_a_writer_gets_healthy_and_ends_in_order(container: str) -> None:
     assert health == "healthy", docker("logs", container).stderr
     docker("stop", "--time", "30", container)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip() == "0"
+
+
+def test_liveness_is_not_judged_by_the_figures() -> None:
+    image = (_ROOT / "docker" / "Dockerfile").read_text("utf-8")
+    assert "9464/healthz" in image
+    assert "9464/metrics" not in image
+    compose = (_ROOT / "docker" / "compose.yaml").read_text("utf-8")
+    ours = re.findall(r"    <<: \*ledger\n    command: (.+)\n", compose)
+    assert len(ours) == 4
+    assert all('"--metrics", "0.0.0.0:9464"' in command for command in ours)
+    assert "disable" not in compose
 
 
 def test_the_compose_file_is_accepted() -> None:

@@ -74,10 +74,10 @@ class Pulsa:
 class Running(Process):
     """A verb that runs until it is stopped."""
 
-    def __init__(self, *arguments: str, **environment: str | None) -> None:
+    def __init__(self, *arguments: str, stderr: Any = subprocess.PIPE, **environment: str | None) -> None:
         stated = {name: value for name, value in environment.items() if value is not None}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSA_")}
-        super().__init__("ledger.entrypoints.cli", *arguments, env=inherited | stated, stderr=subprocess.PIPE)
+        super().__init__("ledger.entrypoints.cli", *arguments, env=inherited | stated, stderr=stderr)
 
     def logged(self, wanted: str) -> str:
         """Its next line in the log that has a word in it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,9 +50,28 @@ GRANTED = {
 }
 
 
+WITH_TOKENS = {
+    "listener.name.client.sasl.enabled.mechanisms": "PLAIN,OAUTHBEARER",
+    "listener.name.client.oauthbearer.sasl.jaas.config": (
+        "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
+        ' unsecuredLoginStringClaim_sub="root";'
+    ),
+}
+"""Takes tokens, too: those that nobody has signed, which Kafka's own validator for trying things out believes."""
+
+
+def token(name: str, *, lasts: float = 3600) -> str:
+    """A token of somebody, as an identity provider gives it, but unsigned."""
+    now = time.time()
+    parts = ({"alg": "none"}, {"sub": name, "iat": now - 10, "exp": now + lasts})
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"{'.'.join(encoded)}."
+
+
 @pytest.fixture(scope="module")
 def broker() -> Iterator[LocalKafka]:
-    with LocalKafka(users={name: f"{name}-secret" for name in GRANTED}) as running:
+    passwords = {name: f"{name}-secret" for name in GRANTED}
+    with LocalKafka(users=passwords, settings=WITH_TOKENS) as running:
         admin = KafkaAdminClient(**running.client())
         for name, grants in GRANTED.items():
             for kind, resource, operations in grants:
@@ -115,3 +137,29 @@ def test_the_wrong_protocol_is_one_line(log: KafkaSettings) -> None:
     complaint = on_kafka(log.mirrors, replace(log)).complaint("states")
     assert complaint.startswith("log-unreachable: ")
     assert "PLAINTEXT" in complaint
+
+
+def by_token(log: KafkaSettings, broker: LocalKafka, name: str) -> tuple[Pulsa, Path]:
+    """Whoever shows a token, and the file that it is in."""
+    file = log.mirrors / f"{name}.token"
+    file.write_text(f"{token(name)}\n")
+    plain = as_user(log, broker, name)
+    own = {"PULSA_KAFKA_MECHANISM": "OAUTHBEARER", "PULSA_KAFKA_TOKEN_FILE": str(file)}
+    without = dict.fromkeys(("PULSA_KAFKA_USER", "PULSA_KAFKA_PASSWORD"))
+    return Pulsa(log.mirrors, **plain.environment | own | without), file
+
+
+def test_a_token_opens_what_a_password_does_and_is_read_anew_for_each_connection(
+    log: KafkaSettings, broker: LocalKafka
+) -> None:
+    writer, _ = by_token(log, broker, "writer")
+    asker, file = by_token(log, broker, "asker")
+    assert writer("log", "create").exit_code in (0, 2)  # another test may have made it
+    asker.done("states", "--now", START)
+    file.write_text(token("asker", lasts=-5))
+    assert asker.complaint("states", "--now", START).startswith("log-unreachable: ")
+    file.write_text("")
+    assert "holds no token" in asker.complaint("states", "--now", START)
+    file.write_text(token("asker"))
+    asker.done("states", "--now", START)
+    assert "PULSA_KAFKA_TOKEN_FILE" in asker.complaint("states", PULSA_KAFKA_TOKEN_FILE=None)

@@ -166,9 +166,7 @@ def test_it_answers_prometheus_until_stopped(pulsa: Pulsa) -> None:
     assert out == "4 events taken in\n"
     assert 'ledger_projection_lag_events{partition="0",projection="balances"} 0.0' in said
     assert 'ledger_projection_errors_total{code="database-unreachable"} 0.0' in said
-    assert pulsa.complaint("project", "--once", "--metrics", "nonsense").startswith(
-        "settings-invalid: --metrics"
-    )
+    assert pulsa.complaint("project", "--metrics", "nonsense").startswith("settings-invalid: --metrics")
 
 
 def test_status_tells_of_the_log_also_before_anything_is_projected(pulsa: Pulsa) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ledger import settings
-from ledger.settings import Settings, hidden
+from ledger.settings import FROM_FILES, Settings, hidden
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa
 
 ALONE = dict.fromkeys(("PULSA_LOG", "PULSA_CLOCK"))
@@ -115,3 +115,48 @@ def test_terms_are_shown_and_checked(pulsa: Pulsa) -> None:
     assert checked.exit_code == 1
     assert len(checked.stderr.splitlines()) > 1
     assert all(line.startswith(f"pulsa: terms-invalid: {bad}: ") for line in checked.stderr.splitlines())
+
+
+def secret_of(name: str, found: Settings) -> str:
+    value = getattr(found, name)
+    return str(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
+
+
+@pytest.mark.parametrize("name", FROM_FILES)
+def test_secrets_may_be_in_files(pulsa: Pulsa, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    variable = f"PULSA_{name.upper()}"
+    file = pulsa.folder / "secret"
+    secret = "https://me:s3cret@there" if name in ("database", "registry") else "s3cret"
+    file.write_text(f"{secret}\n")
+    shown = pulsa.json("settings", **{f"{variable}_FILE": str(file)})[0][name]
+    assert shown["source"] == f"file {file} ({variable}_FILE)"
+    assert name.endswith("user") or "s3cret" not in shown["value"]
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    assert secret_of(name, settings.read()) == secret
+    assert secret_of(name, settings.read({name: "stated"})) == "stated"
+    monkeypatch.delenv(f"{variable}_FILE")
+    both = {variable: "other", f"{variable}_FILE": str(file)}
+    assert pulsa.complaint("states", **both).startswith(f"settings-invalid: {variable}_FILE: ")
+    file.write_text("")
+    empty = pulsa.complaint("states", **{f"{variable}_FILE": str(file)})
+    assert empty == f"settings-invalid: {variable}_FILE: {file} is empty"
+    missing = pulsa.complaint("states", **{f"{variable}_FILE": "nowhere"})
+    assert missing == f"settings-invalid: {variable}_FILE: nowhere: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"PULSA_REGISTRY": "localhost:8081"},
+        {"PULSA_REGISTRY_USER": "me"},
+        {"PULSA_REGISTRY_PASSWORD": "s3cret"},
+        {"PULSA_REGISTRY_KEY": __file__},
+        {"PULSA_REGISTRY_CA": "nowhere.pem"},
+        {"PULSA_KAFKA_SECURITY": "SASL_SSL", "PULSA_KAFKA_MECHANISM": "OAUTHBEARER"},
+    ],
+)
+def test_what_a_registry_or_a_broker_cannot_be_asked_with_is_said(
+    pulsa: Pulsa, wrong: dict[str, str]
+) -> None:
+    where = {"PULSA_KAFKA": "127.0.0.1:1", "PULSA_REGISTRY": "http://127.0.0.1:1"}
+    assert pulsa.complaint("states", **where | wrong).startswith("settings-invalid: PULSA_")

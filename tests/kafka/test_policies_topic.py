@@ -13,7 +13,7 @@ from kafka.structs import TopicPartition
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.entrypoints.kafka.writer import _Assignment
+from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings
@@ -193,7 +193,7 @@ def test_what_follows_elsewhere_goes_by_the_policies_topic(new_log: NewLog) -> N
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_partition_is_given_once_it_is_of_both_topics(order: tuple[int, int]) -> None:
     topics = ["policies", "commands"]
-    assignment = _Assignment(topics)
+    assignment = Assignment(topics)
     first, second = (TopicPartition(topics[index], 3) for index in order)
     assignment.on_partitions_assigned([first])
     assert assignment.taken() == (set(), set())

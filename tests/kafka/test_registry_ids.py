@@ -20,7 +20,8 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import SCHEMA
-from ledger.store.kafka.registry import Registry, schema_ids
+from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import RecordSchema
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
@@ -33,7 +34,9 @@ def shifted() -> Iterator[str]:
     with LocalRegistry() as registry:
         for number in range(3):
             schema = {"type": "record", "name": f"Other{number}", "namespace": "elsewhere", "fields": []}
-            Registry(registry.url).register(f"other-{number}", RecordSchema(json.dumps(schema)))
+            Registry(RegistryAccess(registry.url)).register(
+                f"other-{number}", RecordSchema(json.dumps(schema))
+            )
         yield registry.url
 
 

@@ -78,10 +78,11 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
             return [one.amount for one in PartitionedQueries(asked, lambda: NOW).transit()]
 
         def measured() -> list[float]:
+            assert metrics.advance()
             families = {family.name: family for family in metrics.collect()}
             return [sample.value for sample in families["ledger_transit_transfers"].samples]
 
-        metrics = MirrorMetrics(dict(enumerate(files)), lambda: NOW)
+        metrics = MirrorMetrics(lambda: dict(enumerate(files)), lambda: NOW)
         execute(*active(NUMBER))
         execute(*active(OTHER))
         if comes_back:
@@ -96,7 +97,8 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
             execute(back)
         assert transit() == []
         assert measured() == [0, 0, 0, 0]
-        fresh = MirrorMetrics(dict(enumerate(files)), lambda: NOW)
+        fresh = MirrorMetrics(lambda: dict(enumerate(files)), lambda: NOW)
+        assert fresh.advance()
         families = {family.name: family for family in fresh.collect()}
         assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
         transfers = Transfers()

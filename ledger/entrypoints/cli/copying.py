@@ -15,6 +15,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.errors import LogMissing, SettingsInvalid, TopicMismatch
 from ledger.settings import Settings
+from ledger.store import private
 from ledger.store.copying import Copied, FileTarget, Source, Target, copy
 
 _FORMS = "kafka, a FILE, a FOLDER of partition-0.db, partition-1.db, …"
@@ -110,7 +111,7 @@ def _target(settings: Settings, place: str, source: Source, partitions: int) -> 
     else:
         path = Path(place)
         if partitions > 1:
-            path.mkdir(parents=True, exist_ok=True)
+            private.make_folder(path)
         if path.is_dir():
             path /= f"partition-{source.partition}.db"
         if path.exists() and path.samefile(source.path):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,15 +11,14 @@ from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics, with_settings
 from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
-from ledger.errors import DatabaseUnreachable, LedgerError
+from ledger.entrypoints.cli.service import projections, supervised
+from ledger.errors import LedgerError
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
     from projections.health import Status
-    from projections.runner import Runner
 
 _PANEL = "Projections"
-_LONGEST_WAIT = 30.0
 _COUNTS = frozenset({"events", "lag", "seconds", "rows", "only live", "only rebuilt", "position"})
 
 Once = Annotated[bool, typer.Option("--once", help="Take in what there is, and end.")]
@@ -55,13 +51,7 @@ def project(
     as_json: AsJson = False,
 ) -> int:
     """Keep the projections up to date with the log, until stopped; several may run at once."""
-    from ledger import projecting  # slow to import
-
-    with ExitStack() as open_:
-        runner, ask = open_.enter_context(projecting.runner(settings))
-        failed = open_.enter_context(_measured(metrics, ask))
-        stopped = open_.enter_context(shell.until_stopped())
-        total = _project(runner, stopped, failed, every=every, once=once)
+    total = _once(settings) if once else _until_stopped(settings, every, metrics)
     if as_json:
         say_json({"events": total})
     else:
@@ -69,45 +59,35 @@ def project(
     return shell.DONE
 
 
-def _project(
-    runner: Runner, stopped: Event, failed: Callable[[LedgerError], None], *, every: float, once: bool
-) -> int:
-    """Catches up again and again, or once; returns the number of events."""
-    total, wait = 0, every
-    while not stopped.is_set():
-        try:
+def _once(settings: Settings) -> int:
+    """Takes in what there is; returns the number of events."""
+    from ledger import projecting  # slow to import
+
+    total = 0
+    with projecting.runner(settings) as (runner, _), shell.until_stopped() as stopped:
+        while not stopped.is_set():
             with counting("projecting") as progress:
                 taken = runner.catch_up(progress)
-            wait = every
-        except LedgerError as error:
-            failed(error)
-            if once or not isinstance(error, DatabaseUnreachable):
-                raise
-            shell.failed(error.code, f"{error}; trying again in {wait:g} s", 0)
-            taken, wait = 0, min(max(2 * wait, 1.0), _LONGEST_WAIT)
-        total += taken
-        if once and not taken:
-            break
-        if not taken:
-            stopped.wait(wait)
+            total += taken
+            if not taken:
+                break
     return total
 
 
-@contextmanager
-def _measured(address: str | None, ask: Callable[[], Status]) -> Iterator[Callable[[LedgerError], None]]:
-    """Answers Prometheus where that is asked for; yields what counts errors."""
-    if address is None:
-        yield lambda _: None
-        return
-    from prometheus_client import CollectorRegistry
+def _until_stopped(settings: Settings, every: float, metrics: str | None) -> int:
+    """Takes in what there is and what comes; returns the number of events."""
+    taken: list[int] = [0]
 
-    from ledger.entrypoints.answering import answering
-    from ledger.metrics import ProjectionMetrics
+    def took(events: int) -> None:
+        taken[0] += events
 
-    registry = CollectorRegistry()
-    figures = ProjectionMetrics(registry, ask)
-    with answering(address, registry):
-        yield figures.failed
+    def told(_: str, error: Exception, wait: float) -> None:
+        code = error.code if isinstance(error, LedgerError) else "defect"
+        shell.failed(code, f"{error}; trying again in {wait:g} s", 0)
+
+    with supervised(settings, metrics, told) as service:
+        service.supervisor.run(projections(settings, service, every, took=took))
+    return taken[0]
 
 
 def rebuild(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,16 +13,21 @@ from ledger.bootstrap import known_terms
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
 from ledger.entrypoints.cli.output import say
+from ledger.entrypoints.cli.service import Service, projections, supervised
 from ledger.entrypoints.kafka import BATCH
-from ledger.errors import CommitUncertain, DatabaseUnreachable, LedgerError, LogUnreachable, SettingsInvalid
+from ledger.entrypoints.supervising import Part, Step
+from ledger.errors import SettingsInvalid
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.entrypoints.kafka.writer import Writer
+    from ledger.metrics import MirrorMetrics
 
 _PANEL = "Service"
 _RETRY_SECONDS = 1.0
 _PROJECT_SECONDS = 0.5
+_FIGURES_SECONDS = 1.0
+_SOON = 0.05
 
 Directory = Annotated[
     Path | None,
@@ -92,19 +96,18 @@ def writer(
     """Decide commands for partitions of a log on Kafka; several writers share them."""
     _log_as_json(log_level)
     with (
-        shell.until_stopped() as stopped,
-        _writer(settings, batch, instance, metrics, create=create) as serving,
+        supervised(settings, metrics) as service,
+        _writer(settings, batch, instance, service, create=create) as serving,
     ):
-        _until(stopped, serving)
-        serving.run()
+        service.supervisor.run(serving.part)
     return shell.DONE
 
 
-def clock(settings: Settings, every: Every = 10.0, log_level: Level = "info") -> int:
+def clock(settings: Settings, every: Every = 10.0, metrics: Metrics = None, log_level: Level = "info") -> int:
     """Advance what is due on a log on Kafka, and close it once anything was recorded, again and again."""
     _log_as_json(log_level)
-    with shell.until_stopped() as stopped:
-        _run_clock(settings, every, stopped)
+    with supervised(settings, metrics) as service:
+        service.supervisor.run(_clock(settings, every, service))
     return shell.DONE
 
 
@@ -119,104 +122,83 @@ def serve(
 ) -> int:
     """Writer, clock and projections in one process, for one machine."""
     _log_as_json(log_level)
-    failed: list[LedgerError] = []
-
-    def beside(run: Callable[[], None]) -> None:
-        try:
-            run()
-        except LedgerError as error:
-            failed.append(error)
-            stopped.set()
-
     with (
-        shell.until_stopped() as stopped,
-        _writer(settings, batch, instance, metrics, create=create) as serving,
+        supervised(settings, metrics) as service,
+        _writer(settings, batch, instance, service, create=create) as serving,
     ):
-        _until(stopped, serving)
         waiting = [
-            threading.Thread(target=beside, args=(run,), name=name)
-            for name, run in (
-                ("clock", lambda: _run_clock(settings, every, stopped, played=True)),
-                ("projections", lambda: _keep_projections(settings, stopped)),
-            )
+            _clock(settings, every, service, beside=True),
+            projections(settings, service, _PROJECT_SECONDS, beside=True),
         ]
-        running = []
 
         def begin(_partition: int) -> None:
             while waiting:
-                running.append(waiting.pop())
-                running[-1].start()
+                service.supervisor.beside(waiting.pop())
 
         serving.on_serving = begin
-        try:
-            serving.run()
-        finally:
-            stopped.set()
-            for thread in running:
-                thread.join()
-    if failed:
-        raise failed[0]
+        service.supervisor.run(serving.part)
     return shell.DONE
 
 
-def _run_clock(settings: Settings, every: float, stopped: threading.Event, *, played: bool = False) -> None:
-    """Ticks until stopped. Where it may be `played`, such a log is left to those who say what time it is."""
+def _clock(settings: Settings, every: float, service: Service, *, beside: bool = False) -> Part:
+    """The clock. `beside` a writer a played log is left to those who say what time it is."""
     from ledger.entrypoints.kafka.clock import kafka_clock
+    from ledger.store.kafka import mirror
 
     if settings.now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: the clock has to go on by itself; leave it unset")
-    with kafka_clock(settings) as ticking:
-        if not ticking.played:
-            ticking.run(every, wall_clock, stopped)
-        elif not played:
-            raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
 
+    @contextmanager
+    def make() -> Iterator[Callable[[], Step]]:
+        with kafka_clock(settings, lambda: service.health.beat("clock")) as ticking:
+            if ticking.played and not beside:
+                raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
+            yield lambda: Step(every) if ticking.played else ticking.step(every, wall_clock)
 
-def _keep_projections(settings: Settings, stopped: threading.Event) -> None:
-    """Takes in what is written until stopped; a database or a broker that does not answer is awaited."""
-    import structlog
-
-    from ledger import projecting
-
-    log = structlog.get_logger()
-    with projecting.runner(settings) as (runner, _):
-        while not stopped.is_set():
-            try:
-                taken = runner.catch_up()
-            except (DatabaseUnreachable, LogUnreachable, CommitUncertain) as error:
-                log.warning("not projected", code=error.code, reason=str(error))
-                taken = 0
-            if not taken:
-                stopped.wait(_PROJECT_SECONDS)
+    return Part("clock", make, remade=mirror.UNUSABLE, patient=beside)
 
 
 @contextmanager
 def _writer(
-    settings: Settings, batch: int, instance: str | None, metrics: str | None, *, create: bool
+    settings: Settings, batch: int, instance: str | None, service: Service, *, create: bool
 ) -> Iterator[Writer]:
     """A writer with mirrors of its own, watched where that is asked for."""
-    from prometheus_client import CollectorRegistry
-
     from ledger.connecting import own_mirrors
-    from ledger.entrypoints.kafka.measuring import Measured, answering_for
+    from ledger.entrypoints.kafka.measuring import Measured
     from ledger.entrypoints.kafka.writer import Writer
+    from ledger.metrics import MirrorMetrics
 
-    registry = CollectorRegistry()
-    with own_mirrors(settings, "writer", create=create) as log, ExitStack() as open_:
-        watch = Measured(registry)
-        if metrics is not None:
-            open_.enter_context(answering_for(log, metrics, registry, wall_clock))
-        yield Writer(log, known_terms(settings), batch=batch, instance=instance, watch=watch)
+    with own_mirrors(settings, "writer", create=create) as log:
+        writer = Writer(
+            log,
+            known_terms(settings),
+            batch=batch,
+            instance=instance,
+            watch=Measured(service.registry),
+            stopped=service.supervisor.stopped,
+        )
+        if service.answers:
+            figures = MirrorMetrics(lambda: {p: log.mirror(p) for p in range(writer.partitions)}, wall_clock)
+            service.registry.register(figures)
+            service.supervisor.beside(_figures(figures))
+        try:
+            yield writer
+        finally:
+            service.supervisor.wait()
 
 
-def _until(stopped: threading.Event, serving: Writer) -> None:
-    """The writer stops when everything does."""
+def _figures(figures: MirrorMetrics) -> Part:
+    """Keeps the figures of the mirrors up to date, so that whoever asks for them waits for nothing."""
 
-    def await_end() -> None:
-        stopped.wait()
-        serving.stop()
+    @contextmanager
+    def make() -> Iterator[Callable[[], Step]]:
+        def step() -> Step:
+            read = figures.advance()
+            return Step(_FIGURES_SECONDS if read else _SOON, ready=read)
 
-    threading.Thread(target=await_end, name="stopper", daemon=True).start()
+        yield step
+
+    return Part("figures", make)
 
 
 def _log_as_json(level: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +11,7 @@ from ledger.connecting import Client, Followed, client, followed
 from ledger.domain.account import NEVER
 from ledger.domain.commands import Command
 from ledger.entrypoints.clock import Tick, tick
-from ledger.errors import LedgerError
+from ledger.entrypoints.supervising import Step
 from ledger.journal import Standing
 from ledger.outcomes import Outcome
 from ledger.settings import Settings
@@ -24,7 +23,8 @@ _log = structlog.get_logger()
 class Partition:
     """One partition as the clock sees it."""
 
-    def __init__(self, mirrors: Followed, sender: Client, partition: int) -> None:
+    def __init__(self, mirrors: Followed, sender: Client, partition: int, alive: Callable[[], None]) -> None:
+        self._alive = alive
         self.subject = f"log@{partition}"
         self._mirrors = mirrors
         self._sender = sender
@@ -44,39 +44,39 @@ class Partition:
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
-        self._mirrors.catch_up()
+        self._mirrors.catch_up(only=self._partition)
         return self._mirrors.mirrors[self._partition].due(until, limit)
 
     def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
         """The outcome of each command."""
+        self._alive()
         return self._sender.execute(commands, principal=principal, source=POLICIES)
 
 
 class KafkaClock:
-    """Advances every partition, and closes them."""
+    """Advances every partition, and closes them. `alive` is told meanwhile that it is at work."""
 
-    def __init__(self, mirrors: Followed, sender: Client) -> None:
+    def __init__(self, mirrors: Followed, sender: Client, alive: Callable[[], None] = lambda: None) -> None:
         self.played = sender.played
-        self._partitions = [Partition(mirrors, sender, number) for number in range(mirrors.partitions)]
+        self._alive = alive
+        self._mirrors = mirrors
+        self._partitions = [Partition(mirrors, sender, number, alive) for number in range(mirrors.partitions)]
 
     def tick(self, now: int, *, asked: bool = False) -> list[Tick]:
         """Ticks, as `ledger.entrypoints.clock.tick` says. Raises ClockRefused, or what Kafka raises."""
+        self._mirrors.catch_up(lambda *_: self._alive())
         return tick(self._partitions, now, asked=asked)
 
-    def run(self, every: float, now: Callable[[], int], stopped: threading.Event) -> None:
-        """Ticks until stopped; what keeps one tick from being taken is logged, and the next comes all the same."""
-        while not stopped.is_set():
-            try:
-                ticks = self.tick(now())
-                due = sum(tick.due for tick in ticks)
-                _log.info("tick", due=due, positions=[tick.position for tick in ticks])
-            except LedgerError as error:
-                _log.warning("tick not taken", code=error.code, reason=str(error))
-            stopped.wait(every)
+    def step(self, every: float, now: Callable[[], int]) -> Step:
+        """A tick, and the pause after it."""
+        ticks = self.tick(now())
+        due = sum(tick.due for tick in ticks)
+        _log.info("tick", due=due, positions=[tick.position for tick in ticks])
+        return Step(every)
 
 
 @contextmanager
-def kafka_clock(settings: Settings) -> Iterator[KafkaClock]:
+def kafka_clock(settings: Settings, alive: Callable[[], None] = lambda: None) -> Iterator[KafkaClock]:
     """The clock of the log that is set. Raises LogUnreachable, LogMissing or SettingsInvalid."""
     with followed(settings) as mirrors, client(settings) as sender:
-        yield KafkaClock(mirrors, sender)
+        yield KafkaClock(mirrors, sender, alive)

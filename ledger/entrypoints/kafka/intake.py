@@ -10,7 +10,7 @@ import msgspec
 from ledger.domain.bounds import LONGEST_COMMAND
 from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
 from ledger.entrypoints.kafka import forms
-from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryUnreachable
+from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryRefused, RegistryUnreachable
 from ledger.outcomes import REFUSED, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.arriving import UNREADABLE
@@ -74,7 +74,10 @@ class Intake:
         self._names: dict[bytes, str] = {}
 
     def take(self, record: Any, head: int) -> Taken:  # noqa: ANN401 - kafka-python's
-        """What a record holds, whatever that is. Raises RegistryUnreachable."""
+        """What a record holds, whatever that is.
+
+        Raises RegistryUnreachable or RegistryRefused where nobody knows what that is.
+        """
         key = record.key or b""
         subject = key[:LONGEST_COMMAND].decode("utf-8", "replace")
         source = self.sources[record.topic]
@@ -89,7 +92,7 @@ class Intake:
         except Invalid as refusal:
             outcome = self._refused(command_id, refusal.code, refusal.message, head, appended)
             return Taken(received._replace(outcome=outcome).bounded())
-        except RegistryUnreachable:
+        except (RegistryUnreachable, RegistryRefused):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no command
             return self.defect(

@@ -1,27 +1,25 @@
-"""A writer that is watched by Prometheus: its figures, and the port that answers with them."""
+"""A writer that is watched by Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
-from ledger.entrypoints.answering import answering
 from ledger.entrypoints.kafka.watching import Watch
-from ledger.metrics import MirrorMetrics, WriterMetrics
+from ledger.entrypoints.kafka.writer import LOST
+from ledger.metrics import WriterMetrics
 from ledger.outcomes import Outcome
-from ledger.store.kafka import topics
-from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Received
-from ledger.store.kafka.registry import schema_ids
 
 
 class Measured(Watch):
     """Counts, besides writing the log."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._metrics = WriterMetrics(registry)
+        self._metrics = WriterMetrics(
+            registry, [code.code for kind in LOST for code in (kind, *kind.__subclasses__())]
+        )
 
     def served(
         self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float
@@ -47,19 +45,10 @@ class Measured(Watch):
         """A partition is to be taken over again."""
         self._metrics.given_up(partition, code)
 
+    def left(self, partition: int) -> None:
+        """The group has given a partition to another."""
+        self._metrics.left(partition)
+
     def fenced(self, partition: int) -> None:
         """Another writer has taken a partition over."""
         self._metrics.fenced(partition)
-
-
-@contextmanager
-def answering_for(
-    log: KafkaSettings, address: str, registry: CollectorRegistry, now: Callable[[], int]
-) -> Iterator[None]:
-    """Answers Prometheus at `host:port` meanwhile, of the mirrors too. Raises what `answering` raises."""
-    place = topics.ensure(log)
-    schema_ids(log)  # whoever asks whether this writer is well shall not hear before its registry answers
-    mirrors = {partition: log.mirror(partition) for partition in range(place.partitions)}
-    registry.register(MirrorMetrics(mirrors, now))
-    with answering(address, registry):
-        yield

@@ -86,6 +86,10 @@ class Standby:
             self._start_over(str(error))
             return False
 
+    def answered(self, partition: int, source: str) -> int:
+        """The next command of a partition from a source, as far as its mirror knows."""
+        return 0 if self._follower is None else self._follower.answered(partition, source)
+
     def _follow(self) -> None:
         if self._follower is None:
             self._follower = Follower(self._settings, self._ids)

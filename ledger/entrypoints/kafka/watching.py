@@ -52,5 +52,8 @@ class Watch:
     def given_up(self, partition: int, code: str) -> None:
         """A partition is to be taken over again: what became of its last batch only the log can tell."""
 
+    def left(self, partition: int) -> None:
+        """The group has given a partition to another."""
+
     def fenced(self, partition: int) -> None:
         """Another writer has taken a partition over."""

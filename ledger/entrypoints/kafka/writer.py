@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka import KafkaConsumer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import FencedInstanceIdError, KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka import BATCH, intake
+from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
-from ledger.errors import CommitUncertain, LedgerError, LogUnreachable, RegistryUnreachable, WriterFenced
+from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Step, Supervisor
+from ledger.errors import InstanceTaken, LedgerError, RegistryRefused, WriterFenced
 from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
 
 _log = structlog.get_logger()
 
-_IDLE = 0.1
-"""Seconds that a poll waits for commands."""
-_PAUSE = 0.5
-"""Seconds before it is tried again, where a broker or the registry did not answer."""
-_PASSING = (CommitUncertain, LogUnreachable, RegistryUnreachable)
-"""What may be well again by itself, once a writer is at work."""
+_IDLE = 0.25
+"""Seconds that a poll waits for commands. They end it at once: so often turns a writer that has nothing to do."""
+LOST = (*PASSING, RegistryRefused, *mirror.UNUSABLE)
+"""After which a partition is given up and taken over again; the others go on."""
+_ASKED_EVERY = 1.0
+"""Seconds between two questions for what waits in partitions that are not served yet."""
 _SESSIONS = 2
 """Session time-outs without a heartbeat after which the group has surely given a member up."""
 _CLOSE_MS = 2000
@@ -58,6 +60,7 @@ class Writer:
         group: str | None = None,
         on_serving: Callable[[int], None] = lambda _: None,
         watch: Watch | None = None,
+        stopped: threading.Event | None = None,
     ) -> None:
         self.settings = settings
         self.batch = batch
@@ -68,15 +71,21 @@ class Writer:
         self.on_serving = on_serving
         self.watch = watch or Watch()
         self._terms = list(terms)
-        self._stopped = threading.Event()
+        self._stopped = stopped or threading.Event()
         self._topics = list(settings.sources.values())
-        self._assignment = _Assignment(self._topics)
+        self._assignment = Assignment(self._topics)
         self._owned: dict[int, OwnedPartition] = {}
         self._opening: dict[int, float] = {}
         """Partitions that are being taken over, and since when."""
+        self._partitions = 0
         self._joined_at = self._looks_next = 0.0
         self._standing: dict[TopicPartition, int] = {}
         """Where partitions stood when last looked at, of those that had more."""
+        self._answered: dict[TopicPartition, int] = {}
+        """The next command of partitions that were given up, as far as it is known."""
+        self._trials: dict[int, tuple[int, float]] = {}
+        """How often in a row partitions were given up, and when they may be taken over again."""
+        self._asks_next = 0.0
         self._ahead: dict[TopicPartition, Sequence[Any]] = {}
         """Records that were polled, and are to be decided next."""
 
@@ -89,24 +98,53 @@ class Writer:
         """The partitions that are served now."""
         return frozenset(self._owned)
 
+    @property
+    def partitions(self) -> int:
+        """How many the log has; 0 before it was looked at."""
+        return self._partitions
+
     def run(self) -> None:
         """Serves until stopped. Raises WriterFenced, or what is wrong with the log."""
+        Supervisor(self._stopped).run(self.part)
+
+    @property
+    def part(self) -> Part:
+        """What `run` runs."""
+        return Part("writer", self._at_work, remade=mirror.UNUSABLE)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[Callable[[], Step]]:
+        """A member of the group, until it leaves."""
         self._place = topics.ensure(self.settings)
         self._ids = schema_ids(self.settings)
+        self._partitions = self._place.partitions
         self._standby = Standby(self.settings, self._ids, self._place)
         self._consumer: Any = None
         try:
             with reported(f"Kafka at {self.settings.bootstrap}"):
                 self._consumer = self._joined()
-            while not self._stopped.is_set():
-                try:
-                    self._round()
-                    self._look_after_consumer()
-                except _PASSING as error:
-                    _log.warning("waiting", code=error.code, reason=str(error))
-                    self._stopped.wait(_PAUSE)
+            yield self._step
         finally:
             self._leave()
+
+    def _step(self) -> Step:
+        """Polls, and decides what there is. It is ready when every partition that it was given is served."""
+        try:
+            self._round()
+            self._look_after_consumer()
+        except PASSING:
+            self._rewind()
+            raise
+        return Step(ready=self._assignment.is_given and not self._opening)
+
+    def _rewind(self) -> None:
+        """Goes back to what is to be decided next: what was polled and not decided would never come again."""
+        self._ahead.clear()
+        assigned = self._consumer.assignment()
+        for partition, owned in self._owned.items():
+            for tp in self._of(partition):
+                if tp in assigned:
+                    self._consumer.seek(tp, owned.next_of(tp.topic))
 
     def _look_after_consumer(self) -> None:
         """Joins the group anew where kafka-python has come to a standstill, which it does not notice itself.
@@ -118,6 +156,7 @@ class Writer:
         if now < self._looks_next:
             return
         self._looks_next = now + self.session_timeout
+        self._must_be_itself()
         silent = self._consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"]
         limit = _SESSIONS * self.session_timeout
         is_deaf = silent > limit and now - self._joined_at > limit
@@ -130,9 +169,23 @@ class Writer:
         self._opening.clear()
         self._ahead.clear()
         self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
-        self._assignment = _Assignment(self._topics)
+        self._assignment = Assignment(self._topics)
         with reported(f"Kafka at {self.settings.bootstrap}"):
             self._consumer = self._joined()
+
+    def _must_be_itself(self) -> None:
+        """Raises InstanceTaken where another writer has joined by this one's name: kafka-python only falls silent."""
+        if self.instance is None:
+            return
+        coordinator: Any = self._consumer._coordinator  # noqa: SLF001
+        try:
+            coordinator._net.run(coordinator._send_heartbeat_request)  # noqa: SLF001
+        except FencedInstanceIdError as error:
+            raise InstanceTaken(
+                f"another writer was started with --instance {self.instance}, too: give each a name of its own"
+            ) from error
+        except KafkaError:
+            return  # it says nothing of that
 
     def _places_behind(self) -> dict[TopicPartition, int]:
         """The next offset of each owned partition of a topic that has more."""
@@ -178,14 +231,17 @@ class Writer:
     def _leave(self) -> None:
         for partition in list(self._owned):
             self._give_up(partition)
+        self._opening.clear()
+        self._ahead.clear()
         self._standby.close()
+        self._assignment = Assignment(self._topics)
         if self._consumer is not None:
-            self._consumer.close(autocommit=False)
+            with suppress(KafkaError):  # the broker may be what is gone
+                self._consumer.close(autocommit=False)
 
     def _round(self) -> None:
         polled, self._ahead = self._ahead or self._polled(), {}
         self._reassign()
-        self._tell_what_waits()
         mine = [
             (owned, records)
             for partition, owned in self._owned.items()
@@ -196,8 +252,11 @@ class Writer:
             # The group may give partitions away whenever it is polled: not while records of another one wait.
             if self._owned.get(owned.partition) is owned:
                 self._serve(owned, portion, self._look_ahead if count == len(portions) else _nothing)
-        self._standby.advance(wanted=self._opening)
-        for partition in sorted(self._opening):
+        self._tell_what_waits()
+        now = time.monotonic()
+        wanted = [p for p in sorted(self._opening) if now >= self._trials.get(p, (0, 0.0))[1]]
+        self._standby.advance(wanted=wanted)
+        for partition in wanted:
             if self._standby.is_caught_up(partition):
                 self._take_over(partition)
 
@@ -215,11 +274,34 @@ class Writer:
                 self._ahead = self._consumer.poll(timeout_ms=0)
 
     def _tell_what_waits(self) -> None:
-        for partition in self._owned:
-            ends = [(tp, self._consumer.highwater(tp)) for tp in self._of(partition)]
-            behind = [max(end - self._consumer.position(tp), 0) for tp, end in ends if end is not None]
-            if behind:
-                self.watch.behind(partition, sum(behind))
+        """What is not answered: of owned partitions beyond what was polled and what is held, of others by the log."""
+        with reported("the commands"):
+            for partition in self._owned:
+                ends = [(tp, self._consumer.highwater(tp)) for tp in self._of(partition)]
+                left = [
+                    max(end - self._consumer.position(tp), 0) + len(self._ahead.get(tp, ()))
+                    for tp, end in ends
+                    if end is not None
+                ]
+                if left:
+                    self.watch.behind(partition, sum(left))
+            now = time.monotonic()
+            if not self._opening or now < self._asks_next:
+                return
+            self._asks_next = now + _ASKED_EVERY
+            tps = [tp for partition in self._opening for tp in self._of(partition)]
+            found = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
+        for partition in self._opening:
+            known = {
+                topic: max(
+                    self._answered.get(TopicPartition(topic, partition), 0),
+                    self._standby.answered(partition, source),
+                )
+                for source, topic in self.settings.sources.items()
+            }
+            self.watch.behind(
+                partition, sum(max(found[tp] - known[tp.topic], 0) for tp in self._of(partition))
+            )
 
     def _serve(self, owned: OwnedPartition, records: Sequence[Any], meanwhile: Callable[[], None]) -> None:
         started = time.monotonic()
@@ -227,15 +309,17 @@ class Writer:
             served = owned.serve(records, self._consumer.group_metadata(), meanwhile)
         except WriterFenced:
             self.watch.fenced(owned.partition)
+            self._must_be_itself()
             raise
-        except (*_PASSING, *mirror.UNUSABLE) as error:
+        except LOST as error:
             # Whether it was recorded only the log can tell: begin again as on assignment.
             _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
             self._give_up(owned.partition)
-            self._discard(owned.partition, error)
+            self._failed(owned.partition, error)
             if self._consumer.assignment().issuperset(self._of(owned.partition)):
                 self._open(owned.partition)
             return
+        self._trials.pop(owned.partition, None)
         self.watch.served(owned.partition, served.outcomes, served.dead, time.monotonic() - started)
         if served.apart:
             self.watch.set_apart(owned.partition, served.apart)
@@ -245,6 +329,8 @@ class Writer:
     def _reassign(self) -> None:
         """Gives up what was taken away, and begins to take over what was given."""
         assigned, fresh = self._assignment.taken()
+        for partition in (set(self._owned) | set(self._opening)) - assigned:
+            self.watch.left(partition)
         for partition in set(self._owned) - assigned:
             self._give_up(partition)
         self._opening = {
@@ -264,9 +350,9 @@ class Writer:
         self._standby.release(partition)
         try:
             owned = OwnedPartition(self.settings, self._ids, self._terms, partition, self._place.partitions)
-        except (*_PASSING, *mirror.UNUSABLE) as error:
+        except LOST as error:
             _log.warning("taking over failed", partition=partition, code=error.code, reason=str(error))
-            self._discard(partition, error)
+            self._failed(partition, error)
             return
         self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
         self._owned[partition] = owned
@@ -278,8 +364,12 @@ class Writer:
         _log.info("serving", partition=partition, next_command=owned.next_of(self.settings.commands))
         self.on_serving(partition)
 
-    def _discard(self, partition: int, error: LedgerError) -> None:
-        """Throws the mirror away, if that is what was wrong."""
+    def _failed(self, partition: int, error: LedgerError) -> None:
+        """Counts it, and lets the partition wait. Throws the mirror away, if that is what was wrong."""
+        self.watch.given_up(partition, error.code)
+        times = self._trials.get(partition, (0, 0.0))[0]
+        wait = min(FIRST_PAUSE * 2 ** min(times, 10), LONGEST_PAUSE) if times else 0.0
+        self._trials[partition] = (times + 1, time.monotonic() + wait)
         if isinstance(error, mirror.UNUSABLE):
             mirror.remove(self.settings.mirror(partition))
 
@@ -288,43 +378,10 @@ class Writer:
         for tp in self._of(partition):
             self._ahead.pop(tp, None)
         if owned is not None:
+            with suppress(LedgerError):  # its mirror may be what is wrong
+                self._answered |= {tp: owned.next_of(tp.topic) for tp in self._of(partition)}
             owned.close()
 
 
 def _nothing() -> None:
     """There is something else to do meanwhile."""
-
-
-class _Assignment(ConsumerRebalanceListener):
-    """What the group has given; the consumer's own thread tells it, and the writer looks between batches.
-
-    A partition is given once it is of every topic: whoever is asked to decide half of it waits for the other half.
-    """
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self._topics = topics
-        self._lock = threading.Lock()
-        self._current: set[TopicPartition] = set()
-        self._fresh: set[TopicPartition] = set()
-
-    def taken(self) -> tuple[set[int], set[int]]:
-        """The partitions that are assigned now, and those of them that were assigned since last asked."""
-        with self._lock:
-            fresh, self._fresh = self._fresh, set()
-            of_topics = [
-                {tp.partition for tp in self._current if tp.topic == topic} for topic in self._topics
-            ]
-            whole = set.intersection(*of_topics)
-            return whole, whole & {tp.partition for tp in fresh}
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """They may be another writer's from here on."""
-        with self._lock:
-            self._current -= set(revoked)
-            self._fresh -= set(revoked)
-
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """They are to be taken over."""
-        with self._lock:
-            self._current |= set(assigned)
-            self._fresh |= set(assigned)

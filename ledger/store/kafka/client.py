@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
@@ -16,8 +16,9 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings, reported
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.records import ReplyRecords, schema_header
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.records import Header, ReplyRecords, schema_header
+from ledger.store.kafka.registry import known_ids
+from ledger.store.schemas import FINGERPRINT_BYTES
 
 _AT_ONCE = 1000
 """Commands that are sent before the answers of those before are looked at."""
@@ -41,7 +42,7 @@ class KafkaClient:
         self._settings = settings
         self._stated_at = stated_at
         self._codec = Codec()
-        self._ids = schema_ids(settings)
+        self._ids = known_ids(settings)
         self._replies = ReplyRecords(settings.replies, self._ids, self._codec)
         self._answers: dict[_Place, Outcome] = {}
         with reported(f"Kafka at {settings.bootstrap}"):
@@ -77,7 +78,8 @@ class KafkaClient:
 
         `source` is the topic that they are sent to; the clock's and the policies' go to `policies`.
         The principal stays here: a writer could not tell what a sender says of itself from what is so.
-        Raises LogUnreachable, or CommitUncertain where the broker does not take a command.
+        Raises LogUnreachable, CommitUncertain where the broker does not take a command, SchemaUnknown where no writer
+        of this release has registered its schema yet, or what keeps the registry from saying so.
         """
         del principal
         outcomes: list[Outcome | None] = [None] * len(commands)
@@ -96,16 +98,23 @@ class KafkaClient:
         topic = self._settings.sources[source]
         with reported("sending commands"):
             futures = []
-            for command in commands:
-                content = self._codec.command_content(command)
-                state = self._codec.command_state(command, content, stated_at=self._stated_at)
-                value = self._ids.to_wire(self._settings.commands, state)
+            for command, (value, header) in [(command, self._said(command)) for command in commands]:
                 partition = partition_of(command.subject, self.partitions)
                 key = command.subject.encode()
-                futures.append(self._producer.send(topic, value, key, [schema_header(state)], partition))
+                futures.append(self._producer.send(topic, value, key, [header], partition))
             self._producer.flush(self.timeout)
             sent = [future.get(self.timeout) for future in futures]
         return [(source, metadata.partition, metadata.offset) for metadata in sent]
+
+    def _said(self, command: Command) -> tuple[bytes, Header]:
+        """The record's value, and what names its schema; the registry is asked once for each kind of command."""
+        topic, content = self._settings.commands, self._codec.command_content(command)
+        state = self._codec.command_state(command, content, stated_at=self._stated_at)
+        value = self._ids.to_wire(topic, state)
+        if value is None:
+            self._ids.look_up(topic, self._codec.schema(state[:FINGERPRINT_BYTES]))
+            value = self._ids.to_wire(topic, state)
+        return cast("bytes", value), schema_header(state)
 
     def _settle(self, waiting: dict[_Place, int], outcomes: list[Outcome | None], under_way: int) -> None:
         """Takes answers in until that many are left, or none came for too long."""

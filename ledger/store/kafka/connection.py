@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from kafka import errors as kafka
+from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from ledger.errors import CommitUncertain, LogUnreachable, SettingsInvalid, TopicMismatch, WriterFenced
+from ledger.errors import (
+    CommitUncertain,
+    InstanceTaken,
+    LogUnreachable,
+    SettingsInvalid,
+    TopicMismatch,
+    WriterFenced,
+)
 
 BOOTSTRAP_TIMEOUT_MS = 6000
 """How long a broker may take to answer at all before that is said to be wrong."""
@@ -31,13 +39,45 @@ _FENCED = (
 _TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
 _TOO_LARGE = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError)
 _LIMIT = "it does not take a record of this size: see max.message.bytes of the topics"
+_INSTANCE = "another writer has joined the group by the same name (--instance): give each a name of its own"
 _DENIED = (kafka.SaslAuthenticationFailedError, kafka.AuthorizationError)
+
+
+TOKEN_FILE = "token_file"  # noqa: S105 - the name of an argument
+"""Among the clients' arguments, the file whose content is the token of OAUTHBEARER."""
+
+
+class TokenFile(AbstractTokenProvider):
+    """The token as its file has it whenever a connection is made: whoever renews it replaces the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._path = path
+
+    def token(self) -> str:
+        """The token. Raises kafka-python's SaslAuthenticationFailedError where there is none."""
+        try:
+            token = self._path.read_text("ascii").strip()
+        except (OSError, ValueError) as error:
+            raise kafka.SaslAuthenticationFailedError(f"{self._path}: {error}") from error
+        if not token or not token.isprintable() or " " in token:
+            raise kafka.SaslAuthenticationFailedError(f"{self._path} holds no token")
+        return token
+
+
+def _with_token(client: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = dict(client)
+    file = arguments.pop(TOKEN_FILE, None)
+    if file is not None:
+        arguments["sasl_oauth_token_provider"] = TokenFile(Path(file))
+    return arguments
 
 
 @dataclass(frozen=True)
 class KafkaSettings:
     """One log on Kafka. `client` are more arguments of every kafka-python client: SASL, TLS.
 
+    `registry_client` are those of `RegistryAccess` besides the address.
     `partitions` is what is asked for (None: as found, and `DEFAULT_PARTITIONS` for a log that is not there yet);
     `clock` likewise (None: as found, and live for a new log). `mirrors` is this process's own folder.
     """
@@ -54,7 +94,8 @@ class KafkaSettings:
     """Copies of each partition that are asked for; None: one on a single broker, else at least `REPLICAS`."""
     commit_timeout: float = 15.0
     transaction_timeout: float = 10.0
-    client: Mapping[str, Any] = field(default_factory=dict)
+    client: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    registry_client: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def events(self) -> str:
@@ -110,7 +151,7 @@ class KafkaSettings:
             "bootstrap_servers": self.bootstrap.split(","),
             "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
             "reconnect_backoff_max_ms": RECONNECT_AFTER_MS,
-            **self.client,
+            **_with_token(self.client),
         }
 
     def environment(self, partition: int) -> dict[str, str]:
@@ -126,6 +167,7 @@ class KafkaSettings:
             "KAFKA_COMMIT_TIMEOUT": str(self.commit_timeout),
             "KAFKA_TRANSACTION_TIMEOUT": str(self.transaction_timeout),
             "KAFKA_CLIENT": json.dumps(dict(self.client)),
+            "KAFKA_REGISTRY_CLIENT": json.dumps(dict(self.registry_client)),
         }
         if self.partitions is not None:
             stated["KAFKA_PARTITIONS"] = str(self.partitions)
@@ -160,6 +202,7 @@ def settings_from(env: Mapping[str, str]) -> KafkaSettings:
         commit_timeout=float(env.get("KAFKA_COMMIT_TIMEOUT") or KafkaSettings.commit_timeout),
         transaction_timeout=float(env.get("KAFKA_TRANSACTION_TIMEOUT") or KafkaSettings.transaction_timeout),
         client=json.loads(env.get("KAFKA_CLIENT") or "{}"),
+        registry_client=json.loads(env.get("KAFKA_REGISTRY_CLIENT") or "{}"),
     )
 
 
@@ -167,9 +210,9 @@ def settings_from(env: Mapping[str, str]) -> KafkaSettings:
 def reported(what: str) -> Iterator[None]:
     """Turns kafka-python's errors into the ledger's own, with what was being done.
 
-    Raises WriterFenced where another writer has taken over, LogUnreachable where no broker answers or it refuses us,
-    TopicMismatch where a record is larger than a topic takes (which the same record will always be),
-    else CommitUncertain: then it is not known what the broker has.
+    Raises WriterFenced where another writer has taken over, InstanceTaken where one has joined by its name,
+    LogUnreachable where no broker answers or it refuses us, TopicMismatch where a record is larger than a topic takes
+    (which the same record will always be), else CommitUncertain: then it is not known what the broker has.
     """
     try:
         yield
@@ -177,6 +220,8 @@ def reported(what: str) -> Iterator[None]:
         raise WriterFenced(f"{what}: {_TAKEN}") from error
     except _TOO_LARGE as error:
         raise TopicMismatch(f"{what}: {_LIMIT}") from error
+    except kafka.FencedInstanceIdError as error:
+        raise InstanceTaken(f"{what}: {_INSTANCE}") from error
     except _DENIED as error:
         raise LogUnreachable(f"{what}: the broker refuses these credentials: {error}") from error
     except kafka.KafkaConfigurationError as error:
@@ -189,6 +234,8 @@ def reported(what: str) -> Iterator[None]:
         raise CommitUncertain(f"{what}: {error}") from error
     except kafka.KafkaError as error:
         # What a producer says once it has failed: the reason is there by its name only.
+        if kafka.FencedInstanceIdError.__name__ in str(error):
+            raise InstanceTaken(f"{what}: {_INSTANCE}") from error
         if any(kind.__name__ in str(error) for kind in _FENCED):
             raise WriterFenced(f"{what}: {_TAKEN}") from error
         if any(kind.__name__ in str(error) for kind in _TOO_LARGE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -106,13 +106,13 @@ class Follower:
                 return total
         return total
 
-    def written(self) -> dict[TopicPartition, int]:
+    def written(self, partitions: Collection[int]) -> dict[TopicPartition, int]:
         """The ends of what has been written by now, by transactions that are under way too.
 
         A commit is acknowledged before it shows in every partition: whatever was acknowledged before this was asked
         lies before these ends, but not yet before the end of what is seen to be committed.
         """
-        tps = [tp for partition in self._mirrors for tp in self._topics(partition)]
+        tps = [tp for partition in partitions for tp in self._topics(partition)]
         with reported("the topics"):
             if self._unbounded is None:
                 self._unbounded = KafkaConsumer(
@@ -123,20 +123,36 @@ class Follower:
                 )
             return dict(self._unbounded.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS))
 
-    def is_caught_up(self, partition: int, beyond: Mapping[TopicPartition, int] = _NOWHERE) -> bool:
-        """Whether the mirror has all that is committed now, and all before the offsets that are stated.
+    def answered(self, partition: int, source: str) -> int:
+        """The next command from a source after those whose answers were read; 0 for a partition not followed."""
+        progress = self._progress.get(partition)
+        return 0 if progress is None else int(getattr(progress, source))
 
-        Raises LogDamaged where it has more.
+    def is_caught_up(self, partition: int) -> bool:
+        """Whether the mirror has all that is committed now. Raises LogDamaged where it has more."""
+        return not self.behind([partition])
+
+    def behind(
+        self, partitions: Collection[int], beyond: Mapping[TopicPartition, int] = _NOWHERE
+    ) -> set[int]:
+        """The partitions whose mirrors lack what is committed now, or what lies before the offsets that are stated.
+
+        The broker is asked once for all of them. Raises LogDamaged where a mirror has more.
         """
-        progress = self._progress[partition]
-        tps = self._topics(partition)
+        places = [(partition, tp) for partition in partitions for tp in self._topics(partition)]
         with reported("the topics"):
-            ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
-            at_end = all(self._consumer.position(tp) >= max(ends[tp], beyond.get(tp, 0)) for tp in tps)
-        reached = {self._settings.events: progress.events, self._settings.replies: progress.replies}
-        if any(ends[tp] < reached[tp.topic] for tp in tps):
-            raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
-        return at_end and partition not in self._unverified
+            ends = self._consumer.end_offsets([tp for _, tp in places], timeout_ms=QUESTION_TIMEOUT_MS)
+            found = {
+                partition
+                for partition, tp in places
+                if self._consumer.position(tp) < max(ends[tp], beyond.get(tp, 0))
+            }
+        for partition, tp in places:
+            progress = self._progress[partition]
+            reached = progress.events if tp.topic == self._settings.events else progress.replies
+            if ends[tp] < reached:
+                raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
+        return found | (self._unverified & set(partitions))
 
     def _topics(self, partition: int) -> list[TopicPartition]:
         topics = [self._settings.events, self._settings.replies] if self._answers else [self._settings.events]

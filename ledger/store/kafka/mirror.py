@@ -26,6 +26,7 @@ from ledger.errors import (
     TopicMismatch,
 )
 from ledger.journal import JournalEntry, event_digest
+from ledger.store import private
 from ledger.store.checked import add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
@@ -312,7 +313,7 @@ def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable
     Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions, and
     MirrorFull.
     """
-    settings.mirrors.mkdir(parents=True, exist_ok=True)
+    private.make_folder(settings.mirrors)
     path = settings.mirror(partition)
     try:
         return _opened(path, place, partition, make)

@@ -1,98 +1,78 @@
-"""Schemas in the registry (Confluent's REST API), and the ids that it gives them: the prefix of every record."""
+"""The registry's ids of schemas: the prefix of every record. Writers register; everybody else looks up and reads."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterable
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
-from typing import Any
 
-from ledger.errors import RegistryRefused, RegistryUnreachable, SchemaUnknown
+from ledger.errors import SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
+from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
-_TIMEOUT = 8.0
-_TYPE = "application/vnd.schemaregistry.v1+json"
-_NOT_FOUND = 404
-_CONFLICT = 409
 _MAGIC = b"\0"
 _PREFIX_BYTES = 5
-
-
-class RegistryConflict(RegistryRefused):
-    """The setting is there already."""
-
-
-class Registry:
-    """The registry's API, as far as the log needs it. Raises RegistryUnreachable or RegistryRefused."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-
-    def register(self, subject: str, schema: RecordSchema) -> int:
-        """The id of a schema under a subject that is FULL_TRANSITIVE before its first version is there."""
-        name = urllib.parse.quote(subject, safe="")
-        body = {"schema": schema.text}
-        known = self._call("POST", f"/subjects/{name}", body, missing_is_none=True)
-        if known is None:
-            with suppress(RegistryConflict):  # another process starts at the same moment, and says the same
-                self._call("PUT", f"/config/{name}", {"compatibility": "FULL_TRANSITIVE"})
-            known = self._call("POST", f"/subjects/{name}/versions", body)
-        return int(known["id"])
-
-    def schema(self, id_: int) -> RecordSchema:
-        """The schema of an id."""
-        found = self._call("GET", f"/schemas/ids/{id_}", missing_is_none=True)
-        if found is None:
-            raise SchemaUnknown(f"{self.url} knows no schema of id {id_}")
-        return RecordSchema(found["schema"])
-
-    def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, missing_is_none: bool = False
-    ) -> Any:  # noqa: ANN401 - any JSON
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - the address is a setting
-            self.url + path, data, {"Content-Type": _TYPE, "Accept": _TYPE}, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                if missing_is_none and error.code == _NOT_FOUND:
-                    return None
-                message = error.read(500).decode("utf-8", "replace")
-            refused = RegistryConflict if error.code == _CONFLICT and method == "PUT" else RegistryRefused
-            raise refused(f"{method} {self.url}{path}: {error.code} {message}") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise RegistryUnreachable(f"{self.url}: {error}") from error
+_LARGEST_ID = 2**31 - 1
+"""Ids are Java's ints: a registry that is asked for a larger one answers anything."""
+_NAMESPACE = "ledger."
+REMEMBERED_SECONDS = 10.0
+"""How long an id that the registry does not know is not asked for again: a newer release may register it any time."""
+REMEMBERED = 10_000
+"""Unknown ids that are remembered at most, the latest of them."""
 
 
 class SchemaIds:
-    """Schema fingerprints ↔ the registry's ids. What was learned once is known for as long as the process runs."""
+    """Schema fingerprints ↔ the registry's ids. What was learned once is known for as long as the process runs.
 
-    def __init__(self, registry: Registry) -> None:
+    `monotonic` tells seconds.
+    """
+
+    def __init__(self, registry: Registry, monotonic: Callable[[], float]) -> None:
         self._registry = registry
+        self._monotonic = monotonic
         self._prefix: dict[tuple[str, bytes], bytes] = {}
         self._schemas: dict[bytes, RecordSchema] = {}
+        self._unknown: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        """Ids that were asked for in vain: until when that counts, and what was said."""
         self.foreign: list[RecordSchema] = []
         """Schemas of other releases, in the order in which they were met."""
 
     def register(self, topics: Iterable[tuple[str, str]]) -> None:
-        """Registers every schema of (topic, kind) under `<topic>-<record name>`."""
+        """Registers every schema of (topic, kind) under `<topic>-<record name>`: only writers may."""
+        self._learn_all(topics, self._registry.register)
+
+    def recall(self, topics: Iterable[tuple[str, str]]) -> None:
+        """Learns the ids of those schemas of (topic, kind) that writers have registered."""
+        self._learn_all(topics, self._registry.look_up)
+
+    def _learn_all(
+        self, topics: Iterable[tuple[str, str]], ask: Callable[[str, RecordSchema], int | None]
+    ) -> None:
         wanted = [(topic, schema) for topic, kind in topics for schema in load(kind).values()]
         with ThreadPoolExecutor(4) as pool:
-            ids = pool.map(lambda w: self._registry.register(f"{w[0]}-{w[1].name}", w[1]), wanted)
+            ids = pool.map(lambda one: ask(_subject(*one), one[1]), wanted)
             for (topic, schema), id_ in zip(wanted, ids, strict=True):
-                prefix = _MAGIC + id_.to_bytes(4, "big")
-                self._prefix[topic, schema.fingerprint] = prefix
-                self._schemas[prefix] = schema
+                if id_ is not None:
+                    self._learn(topic, schema, id_)
+
+    def look_up(self, topic: str, schema: RecordSchema) -> None:
+        """Learns the id of a schema that a writer has registered. Raises SchemaUnknown, or what Registry raises."""
+        id_ = self._registry.look_up(_subject(topic, schema), schema)
+        if id_ is None:
+            raise SchemaUnknown(
+                f"the registry has no {schema.name} as this release writes it: only writers register schemas,"
+                " so start a writer of this release first"
+            )
+        self._learn(topic, schema, id_)
+
+    def _learn(self, topic: str, schema: RecordSchema, id_: int) -> None:
+        prefix = _MAGIC + id_.to_bytes(4, "big")
+        self._prefix[topic, schema.fingerprint] = prefix
+        self._schemas[prefix] = schema
+        self._unknown.pop(prefix, None)
 
     def to_wire(self, topic: str, state: bytes) -> bytes | None:
         """`fingerprint ‖ body` as `0x00 ‖ id ‖ body`; None where the fingerprint is not a known schema's."""
@@ -114,19 +94,67 @@ class SchemaIds:
     def _fetch(self, prefix: bytes) -> RecordSchema:
         if len(prefix) < _PREFIX_BYTES or not prefix.startswith(_MAGIC):
             raise SchemaUnknown("the record does not begin with 0x00 and a schema id")
-        schema = self._registry.schema(int.from_bytes(prefix[1:], "big"))
+        id_ = int.from_bytes(prefix[1:], "big")
+        if id_ > _LARGEST_ID:
+            raise SchemaUnknown(f"{id_} is no schema id")
+        until, said = self._unknown.get(prefix, (0.0, ""))
+        if self._monotonic() < until:
+            raise SchemaUnknown(said)
+        schema = self._registry.schema(id_)
+        if schema is None or not schema.name.startswith(_NAMESPACE):
+            known = "it is none of the ledger's" if schema is not None else "it knows none"
+            self._remember(prefix, f"schema id {id_}: {known}, says the registry")
+            raise SchemaUnknown(self._unknown[prefix][1])
         self._schemas[prefix] = schema
-        self.foreign.append(schema)
+        if schema.fingerprint not in _own():
+            self.foreign.append(schema)
         return schema
+
+    def _remember(self, prefix: bytes, said: str) -> None:
+        self._unknown.pop(prefix, None)
+        self._unknown[prefix] = (self._monotonic() + REMEMBERED_SECONDS, said)
+        if len(self._unknown) > REMEMBERED:
+            self._unknown.popitem(last=False)
+
+
+def _subject(topic: str, schema: RecordSchema) -> str:
+    return f"{topic}-{schema.name}"
 
 
 @cache
-def _known(url: str, events: str, commands: str, replies: str) -> SchemaIds:
-    ids = SchemaIds(Registry(url))
+def _own() -> frozenset[bytes]:
+    return frozenset(schema.fingerprint for kind in KINDS for schema in load(kind).values())
+
+
+@cache
+def _registered(access: RegistryAccess, events: str, commands: str, replies: str) -> SchemaIds:
+    ids = SchemaIds(Registry(access), time.monotonic)
     ids.register([(events, "events"), (commands, "commands"), (replies, "replies")])
     return ids
 
 
+@cache
+def _recalled(access: RegistryAccess, events: str, commands: str, replies: str) -> SchemaIds:
+    ids = SchemaIds(Registry(access), time.monotonic)
+    ids.recall([(events, "events"), (commands, "commands"), (replies, "replies")])
+    return ids
+
+
+def _access(settings: KafkaSettings) -> RegistryAccess:
+    return RegistryAccess(settings.registry, **settings.registry_client)
+
+
 def schema_ids(settings: KafkaSettings) -> SchemaIds:
-    """The ids of all schemas of this release: registered once by a process, and known to it from then on."""
-    return _known(settings.registry, settings.events, settings.commands, settings.replies)
+    """The ids of all schemas of this release, for a writer: it registers them, once a process.
+
+    Raises RegistryUnreachable or RegistryRefused.
+    """
+    return _registered(_access(settings), settings.events, settings.commands, settings.replies)
+
+
+def known_ids(settings: KafkaSettings) -> SchemaIds:
+    """The ids as far as they are registered, for whoever only asks or sends; others are learned as they are met.
+
+    Raises RegistryUnreachable or RegistryRefused.
+    """
+    return _recalled(_access(settings), settings.events, settings.commands, settings.replies)

@@ -16,7 +16,8 @@ from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import SCHEMA
-from ledger.store.kafka.registry import Registry, SchemaIds, schema_ids
+from ledger.store.kafka.registry import SchemaIds, schema_ids
+from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import RecordSchema, load
 from tests.given import SP23, day
 
@@ -230,7 +231,7 @@ class Author:
 
 def _registered(settings: KafkaSettings, schema: RecordSchema) -> bytes:
     """The prefix of records of a schema that somebody has registered beside ours."""
-    id_ = Registry(settings.registry).register(f"{settings.commands}-{schema.name}", schema)
+    id_ = Registry(RegistryAccess(settings.registry)).register(f"{settings.commands}-{schema.name}", schema)
     return b"\0" + struct.pack(">I", id_)
 
 

@@ -27,7 +27,7 @@ from ledger.settings import Settings
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.registry import Registry
+from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import RecordSchema
 from projections.database import Database
 from projections.runner import Runner
@@ -117,7 +117,7 @@ def scene(
         registry = parts.enter_context(shared(shared_by_run / "registry", registry_address))
         broker, database = starting.result(), beside.result()
         other = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
-        Registry(emptied.url).register("elsewhere", RecordSchema(json.dumps(other)))
+        Registry(RegistryAccess(emptied.url)).register("elsewhere", RecordSchema(json.dumps(other)))
         gate = parts.enter_context(RegistryGate(registry))
         settings = KafkaSettings(
             broker.bootstrap_servers,

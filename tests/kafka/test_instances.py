@@ -1,0 +1,25 @@
+"""Two writers that were started by the same name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ledger.errors import InstanceTaken
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.test_bad_records import barrier
+
+
+def test_the_first_of_two_writers_of_one_name_stops_and_says_why(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    with started(settings, instance="writer-1", session_timeout=6) as (_, first, failed):
+        assert first.acquire(timeout=PATIENCE)
+        other = replace(settings, mirrors=tmp_path / "other")
+        with writing(other, instance="writer-1", session_timeout=6):
+            assert first.acquire(timeout=PATIENCE)  # it has ended
+            barrier(settings)
+        (error,) = failed
+        failed.clear()
+    assert isinstance(error, InstanceTaken)
+    assert "--instance" in str(error)
