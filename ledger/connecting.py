@@ -24,6 +24,8 @@ from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, 
 from ledger.findings import Finding, Report
 from ledger.settings import Settings
 from ledger.store import private
+from ledger.store.copying import CopyRefused, Source
+from ledger.store.copying_kafka import fence, must_await_nothing
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import TOKEN_FILE, KafkaSettings, reported
@@ -32,8 +34,11 @@ from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import known_ids, schema_ids
+from ledger.store.kafka.registry_api import Registry
+from ledger.store.kafka.registry_restoring import Texts, restore, used
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.store.schemas import RecordSchema
 from ledger.transfers import Transfers
 from ledger.verification import verify
 
@@ -231,6 +236,23 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
                     yield from consumer.poll(timeout_ms=200).get(tp, ())
 
 
+def restore_registry(settings: Settings, copies: Sequence[Path], progress: Progress | None = None) -> int:
+    """Fills an empty registry with the log's schemas, under the ids of its records; returns how many there were not.
+
+    `copies` are logs in files that hold schemas which this release does not have: copies, or mirrors. Raises what
+    `registry_restoring.restore` does.
+    """
+    held: list[RecordSchema] = []
+    for path in copies:
+        with closing(Source(path)) as copy:
+            held += copy.schemas
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with _hinting(settings):
+        topics.ensure(log, create=False)
+        texts = Texts(held)
+        return restore(Registry(log.registry), used(log, texts, progress), texts.by_mark)
+
+
 class Followed:
     """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only."""
 
@@ -336,6 +358,27 @@ def followed(settings: Settings) -> Iterator[Followed]:
     """Mirrors of the log that is set, for questions. Raises LogUnreachable, LogMissing or SettingsInvalid."""
     with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
         yield mirrors
+
+
+@contextmanager
+def at_rest(settings: Settings) -> Iterator[Followed]:
+    """Mirrors of a log whose writers are fenced, and which has answered all that was asked of it.
+
+    Raises CopyRefused where commands wait, and at the end where something was written meanwhile.
+    """
+    with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+        for partition in range(mirrors.partitions):
+            fence(log, partition)
+        mirrors.catch_up()
+        reached = {partition: kept.progress for partition, kept in mirrors.mirrors.items()}
+        for partition, progress in reached.items():
+            must_await_nothing(log, partition, progress)
+        yield mirrors
+        mirrors.catch_up()
+        for partition, kept in mirrors.mirrors.items():
+            must_await_nothing(log, partition, kept.progress)
+            if kept.progress != reached[partition]:
+                raise CopyRefused(f"partition {partition} was written meanwhile: stop all writers first")
 
 
 @contextmanager

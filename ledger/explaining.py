@@ -42,7 +42,13 @@ class Entry(NamedTuple):
 class Explanation:
     """An entry, and the events that came with it, one after the other."""
 
-    def __init__(self, entry: Entry, codec: Codec, is_here: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        codec: Codec,
+        is_here: Callable[[str], bool] = lambda _: True,
+        is_journaled: Callable[[Command], bool] = lambda _: False,
+    ) -> None:
         self.entry = entry
         self.unreadable = False
         """Whether one of the events cannot be read: then they cannot be told apart."""
@@ -53,7 +59,7 @@ class Explanation:
         self._numbers = {entry.subject}
         self._expected: dict[str, Command] = {}
         self._refused: set[str] = set()
-        self._is_here = is_here
+        self._is_here, self._is_journaled = is_here, is_journaled
         if entry.command_id.startswith(_POLICY) and entry.code in errors.REFUSALS:
             self._expect_return(entry)
 
@@ -174,7 +180,7 @@ class Explanation:
             self._expect(following)
 
     def _expect(self, command: Command) -> None:
-        if not self._is_here(command.subject):
+        if not self._is_here(command.subject) or self._is_journaled(command):
             return
         self._expected[command.command_id] = command
         self._numbers.add(command.msisdn)

@@ -19,6 +19,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.domain import events as e
 from ledger.domain.account import NEVER, Account
 from ledger.domain.calendar import format_instant
+from ledger.domain.commands import Command
 from ledger.domain.line import Line
 from ledger.domain.money import imbalance
 from ledger.domain.number import Number
@@ -136,7 +137,7 @@ class _Verification:
             entry = self._entry(row)
             if entry is None:
                 continue
-            explanation = Explanation(entry, self.codec, self.is_here)
+            explanation = Explanation(entry, self.codec, self.is_here, self._is_journaled)
             while waiting is not None and waiting[0] <= entry.ordinal:
                 self._event(waiting, explanation)
                 waiting = next(events, None)
@@ -254,6 +255,11 @@ class _Verification:
             yield from self._folded(event)
         else:
             yield from self._of_the_log(event)
+
+    def _is_journaled(self, command: Command) -> bool:
+        """Whether what had to follow has an entry of its own: it came from what was another partition then."""
+        statement = "SELECT 1 FROM journal WHERE subject=? AND command_id=?"
+        return self._one(statement, command.subject, command.command_id) is not None
 
     def _belongs(self, subject: str) -> bool:
         """Whether an account or a subject lies in its own partition, and so in no other."""

@@ -18,7 +18,7 @@ from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
 from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, reported
 from ledger.store.kafka.follower import Follower
-from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.mirror import Mirror, Progress
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
 from ledger.store.kafka.registry import schema_ids
 
@@ -152,26 +152,37 @@ class KafkaTarget:
     def _must_await_nothing(self) -> None:
         """Commands that wait for an answer would never get one: the copy's own come behind them."""
         self._catch_up()
-        arriving.install()
-        progress = self._mirror.progress
-        with reported("the commands"):
-            consumer = KafkaConsumer(
-                **self._settings.arguments(),
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                group_id=None,
-            )
-            with closing(consumer):
-                for source, topic in self._settings.sources.items():
-                    tp = TopicPartition(topic, self._partition)
-                    consumer.assign([tp])
-                    consumer.seek(tp, getattr(progress, source))
-                    end = consumer.end_offsets([tp])[tp]
-                    while consumer.position(tp) < end:
-                        if consumer.poll(timeout_ms=200, max_records=1):
-                            raise CopyRefused(
-                                f"partition {self._partition} has commands that await an answer"
-                            )
+        must_await_nothing(self._settings, self._partition, self._mirror.progress)
+
+
+def must_await_nothing(settings: KafkaSettings, partition: int, progress: Progress) -> None:
+    """Raises CopyRefused where a partition has commands behind those that were answered."""
+    arriving.install()
+    with reported("the commands"):
+        consumer = KafkaConsumer(
+            **settings.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+        )
+        with closing(consumer):
+            for source, topic in settings.sources.items():
+                tp = TopicPartition(topic, partition)
+                consumer.assign([tp])
+                consumer.seek(tp, getattr(progress, source))
+                end = consumer.end_offsets([tp])[tp]
+                while consumer.position(tp) < end:
+                    if consumer.poll(timeout_ms=200, max_records=1):
+                        raise CopyRefused(f"partition {partition} has commands that await an answer")
+
+
+def fence(settings: KafkaSettings, partition: int) -> None:
+    """Whoever writes a partition can commit nothing more."""
+    with reported(f"partition {partition}"):
+        producer = KafkaProducer(
+            **settings.arguments(), transactional_id=settings.transactional_id(partition)
+        )
+        try:
+            producer.init_transactions()
+        finally:
+            producer.close(timeout=5)
 
 
 def _reference(row: Row) -> EventReference:

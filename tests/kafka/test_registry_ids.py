@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,12 @@ from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import RecordSchema
+from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
 from tests.kafka.seen import committed, in_file, population, seen
+
+OTHER = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,8 @@ def shifted() -> Iterator[str]:
     """A registry that others have used before: its ids are not those of the log's registry."""
     with LocalRegistry() as registry:
         for number in range(3):
-            schema = {"type": "record", "name": f"Other{number}", "namespace": "elsewhere", "fields": []}
-            Registry(RegistryAccess(registry.url)).register(
-                f"other-{number}", RecordSchema(json.dumps(schema))
-            )
+            schema = RecordSchema(json.dumps(OTHER | {"name": f"Other{number}"}))
+            Registry(RegistryAccess(registry.url)).register(f"other-{number}", schema)
         yield registry.url
 
 
@@ -101,6 +103,33 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
         assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}
         assert seen(settings).events == events
         assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
+def test_a_registry_that_was_emptied_is_filled_from_the_log(
+    new_log: NewLog, tmp_path: Path, named: bool
+) -> None:
+    with LocalRegistry() as lost:
+        written = settings = replace(new_log(), registry=lost.url)
+        Registry(RegistryAccess(lost.url)).register("other", RecordSchema(json.dumps(OTHER)))
+        commands = population(20, 2)
+        told(settings, commands[:200])
+        before = seen(settings)
+        if not named:
+            settings = replace(new_log(), registry=lost.url)
+            as_before(written, settings)
+    with LocalRegistry() as empty:
+        settings = replace(settings, registry=empty.url, mirrors=tmp_path / "again")
+        pulsa = on_kafka(tmp_path, settings)
+        (restored,) = pulsa.json("log", "restore-registry")
+        assert restored["schemas"] > 3
+        assert pulsa.json("log", "restore-registry") == [{"schemas": 0}]
+        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+            assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
+        after = seen(settings)
+        assert after.events > before.events
+        for account, events in before.accounts.items():
+            assert after.accounts[account][: len(events)] == events
 
 
 def as_before(written: KafkaSettings, target: KafkaSettings) -> None:

@@ -24,6 +24,14 @@ _PARTITION = re.compile(r"partition-([0-9]+)\.db")
 From = Annotated[
     str, typer.Option("--from", metavar="LOG", help=f"What is copied: {_FORMS}.", show_default=False)
 ]
+Folder = Annotated[
+    Path,
+    typer.Option("--to", metavar="FOLDER", help="Where the files go; it is made.", show_default=False),
+]
+Count = Annotated[
+    int,
+    typer.Option("--partitions", metavar="N", min=1, max=10_000, help="How many.", show_default=False),
+]
 To = Annotated[
     str,
     typer.Option(
@@ -65,13 +73,32 @@ def _say(copied: Copied, *, as_json: bool) -> None:
     say(f"partition {copied.partition}: {read}{there}, verified: {extent.event_digest.hex()[:12]}")
 
 
+def log_repartition(
+    settings: Settings, from_: From, to: Folder, partitions: Count, as_json: AsJson = False
+) -> int:
+    """Play a log into another number of partitions, in a new folder of files; then copy it to where it shall be."""
+    from ledger.repartitioning import repartition
+    from ledger.store.kafka.recorder import partition_of
+
+    with counting("playing") as progress, _sources(settings, from_, at_rest=True) as sources:
+        made = repartition(sources, to, partitions, partition_of, progress)
+    for one in made:
+        if as_json:
+            say_json(one._asdict())
+        else:
+            read = f"{counted(one.events, 'event')}, {counted(one.entries, 'journal entry')}"
+            say(f"partition {one.partition}: {read}, verified")
+    return shell.DONE
+
+
 @contextmanager
-def _sources(settings: Settings, place: str) -> Iterator[list[Source]]:
+def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterator[list[Source]]:
     with ExitStack() as stack:
         if place == "kafka":
-            from ledger.connecting import followed
+            from ledger import connecting
 
-            mirrors = stack.enter_context(followed(settings))
+            follow = connecting.at_rest if at_rest else connecting.followed
+            mirrors = stack.enter_context(follow(settings))
             mirrors.catch_up()
             files = {reader.partition: reader.path for reader in mirrors.readers()}
         else:

@@ -16,7 +16,7 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.asking import Since
-from ledger.entrypoints.cli.copying import log_copy
+from ledger.entrypoints.cli.copying import log_copy, log_repartition
 from ledger.entrypoints.cli.options import Options, now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.settings import Settings
@@ -46,6 +46,14 @@ Types = Annotated[
 
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also where a file is there already.")]
+
+
+Copies = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from", metavar="FILE", help="A copy or a mirror of the log, for schemas that this release lacks."
+    ),
+]
 
 
 class _Wanted(NamedTuple):
@@ -166,6 +174,19 @@ def log_restore(
     return shell.DONE
 
 
+def log_restore_registry(settings: Settings, from_: Copies = None, as_json: AsJson = False) -> int:
+    """Fill an empty schema registry again from the log on Kafka, under the ids that its records have."""
+    from ledger.connecting import restore_registry  # embedded logs need none of it
+
+    with counting("reading") as progress:
+        restored = restore_registry(settings, from_ or [], progress)
+    if as_json:
+        say_json({"schemas": restored})
+    else:
+        say(f"{counted(restored, 'schema')} registered under the ids of the log's records")
+    return shell.DONE
+
+
 def _say_copy(copy: Copy, file: Path, *, as_json: bool) -> None:
     if as_json:
         say_json(
@@ -189,5 +210,7 @@ def add_log(app: typer.Typer) -> None:
     group.command("create")(with_settings(log_create))
     group.command("backup")(with_settings(log_backup))
     group.command("restore")(with_settings(log_restore))
+    group.command("restore-registry")(with_settings(log_restore_registry))
+    group.command("repartition")(with_settings(log_repartition))
     group.command("copy")(with_settings(log_copy))
     app.add_typer(group, name="log", rich_help_panel="Log")

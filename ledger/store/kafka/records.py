@@ -257,35 +257,39 @@ class ReplyRecords:
 
     def read(self, value: bytes, headers: Sequence[Header]) -> Reply:
         """The answer that those bytes hold. Raises what `read_wire` raises."""
-        record = self._codec.record(read_wire(self._ids, value, headers)[1])
-        events = tuple([EventReference(**reference) for reference in record["events"]])
-        count = next((int(stated) for name, stated in headers if name == EVENTS), len(events))
-        outcome = Outcome(
+        return reply_of(self._codec.record(read_wire(self._ids, value, headers)[1]), headers)
+
+
+def reply_of(record: dict[str, Any], headers: Sequence[Header]) -> Reply:
+    """The answer of these fields and headers."""
+    events = tuple([EventReference(**reference) for reference in record["events"]])
+    count = next((int(stated) for name, stated in headers if name == EVENTS), len(events))
+    outcome = Outcome(
+        record["command_id"],
+        record["status"],
+        record["code"],
+        record["message"],
+        events,
+        record["partition"],
+        record["ordinal"],
+        record["at"],
+    )
+    entry = None
+    if record["chain"] is not None:
+        entry = JournalEntry(
+            record["subject"],
             record["command_id"],
-            record["status"],
+            record["command"],
+            record["command_digest"],
+            record["content"],
+            record["at"],
             record["code"],
             record["message"],
-            events,
-            record["partition"],
             record["ordinal"],
-            record["at"],
+            record["first_event"],
+            count,
+            record["chain"],
+            record.get("principal"),
         )
-        entry = None
-        if record["chain"] is not None:
-            entry = JournalEntry(
-                record["subject"],
-                record["command_id"],
-                record["command"],
-                record["command_digest"],
-                record["content"],
-                record["at"],
-                record["code"],
-                record["message"],
-                record["ordinal"],
-                record["first_event"],
-                count,
-                record["chain"],
-                record.get("principal"),
-            )
-        source = record.get("source", COMMANDS)  # answers of the first release do not say
-        return Reply(outcome, record["subject"], record["command_offset"], entry, source)
+    source = record.get("source", COMMANDS)  # answers of the first release do not say
+    return Reply(outcome, record["subject"], record["command_offset"], entry, source)

@@ -1,0 +1,49 @@
+"""A log on Kafka that is given another number of partitions, by the verbs that an operator has."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from ledger.domain.commands import CloseThrough, TransferCredit
+from ledger.errors import NOT_JOURNALED
+from ledger.store.kafka.client import KafkaClient
+from tests.entrypoints.kafka import on_kafka
+from tests.kafka.conftest import NewLog
+from tests.kafka.running import writing
+from tests.kafka.seen import of_accounts, population, seen, up_to_transfers
+
+
+def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log(partitions=2)
+    commands = population(30, 3)
+    assert any(isinstance(command, TransferCredit) for command in commands)
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        outcomes = [outcome for piece in up_to_transfers(commands) for outcome in client.execute(piece)]
+        through = max(command.at for command in commands)
+        for partition in range(2):
+            subject = f"log@{partition}"
+            close = CloseThrough(
+                at=through, command_id="close", actor="clock", msisdn=subject, through=through - 1
+            )
+            assert client.execute([close])[0].status == "accepted"
+    before = seen(settings)
+    pulsa = on_kafka(tmp_path, settings)
+    made = pulsa.json(
+        "log", "repartition", "--from", "kafka", "--to", str(tmp_path / "three"), "--partitions", "3"
+    )
+    assert [one["partition"] for one in made] == [0, 1, 2]
+    target = new_log(partitions=3)
+    there = on_kafka(tmp_path, target, PULSA_MIRRORS=str(tmp_path / "there"))
+    there.json("log", "copy", "--from", str(tmp_path / "three"), "--to", "kafka")
+    assert there.json("verify")[0]["clean"]
+    after = seen(target)
+    assert of_accounts(after.accounts) == of_accounts(before.accounts)
+    assert after.balances == before.balances
+    assert seen(settings) == before
+    with writing(target), closing(KafkaClient(target, stated_at=True)) as client:
+        again = client.execute(commands)
+    for outcome, then in zip(again, outcomes, strict=True):
+        if then.code not in NOT_JOURNALED and then.status != "repeated":
+            assert (outcome.status, outcome.code, outcome.events) == ("repeated", then.code, then.events)
+    assert of_accounts(seen(target).accounts) == of_accounts(before.accounts)

@@ -1,0 +1,127 @@
+"""Another number of partitions: every account is what it was, and whoever asks again is answered as before."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ledger.domain.commands import CloseThrough, Command, TransferCredit
+from ledger.errors import NOT_JOURNALED, LogDamaged, TopicMismatch
+from ledger.findings import Report
+from ledger.repartitioning import repartition
+from ledger.store.copying import CopyRefused, Source
+from ledger.store.kafka.recorder import partition_of
+from ledger.verification import verify
+from tests.given import ledger_on
+from tests.kafka.seen import embedded, in_chunks, in_file, of_accounts, population, table
+
+
+def closed_now_and_then(commands: list[Command]) -> list[Command]:
+    """The commands of a log, which is closed after every three hundred of them."""
+    told: list[Command] = []
+    for chunk in in_chunks(commands, 300):
+        through = max(command.at for command in chunk) - 1
+        name = f"close-{len(told)}"
+        told += [
+            *chunk,
+            CloseThrough(at=through, command_id=name, actor="clock", msisdn="log@0", through=through),
+        ]
+    return told
+
+
+def balances(files: list[Path]) -> dict[tuple[str, str], int]:
+    from ledger.store.codec import Codec
+
+    codec, sums = Codec(), dict[tuple[str, str], int]()
+    for file in files:
+        for events in in_file(file).values():
+            for _, _, state, _ in events:
+                for posting in codec.record(state)["postings"]:
+                    key = (posting["account"], posting["unit"])
+                    sums[key] = sums.get(key, 0) + posting["amount"]
+    return sums
+
+
+def played(sources: list[Path], folder: Path, partitions: int) -> list[Path]:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(closing(Source(path, number))) for number, path in enumerate(sources)]
+        repartition(opened, folder, partitions, partition_of)
+    return [folder / f"partition-{number}.db" for number in range(partitions)]
+
+
+def falls_to(partition: int, partitions: int, subject: str) -> bool:
+    return partition_of(subject, partitions) == partition
+
+
+def verified(files: list[Path]) -> list[Report]:
+    return [
+        verify(
+            path,
+            partition=number,
+            partitions=len(files),
+            is_here=partial(falls_to, number, len(files)),
+        )
+        for number, path in enumerate(files)
+    ]
+
+
+def accounts(files: list[Path]) -> dict[str, list[tuple[int, str, bytes, bytes]]]:
+    found: dict[str, list[tuple[int, str, bytes, bytes]]] = {}
+    for file in files:
+        for name, events in of_accounts(in_file(file)).items():
+            assert name not in found
+            found[name] = events
+    return found
+
+
+def test_one_partition_becomes_three_and_three_become_two(tmp_path: Path) -> None:
+    one = tmp_path / "one.db"
+    commands = closed_now_and_then(population(40, 3))
+    assert any(isinstance(command, TransferCredit) for command in commands)
+    outcomes = embedded(one, commands)
+    before = of_accounts(in_file(one))
+    three = played([one], tmp_path / "three", 3)
+    assert len([file for file in three if len(in_file(file)) > 1]) == 3
+    two = played(three, tmp_path / "two", 2)
+    again = played(two, tmp_path / "one-again", 1)
+    for files in (three, two, again):
+        assert accounts(files) == before
+        assert balances(files) == balances([one])
+        assert [report.findings for report in verified(files)] == [[]] * len(files)
+    answered = {
+        (subject, command_id): (code, message, count)
+        for subject, command_id, code, message, count in _answers([one])
+        if subject.isdigit()
+    }
+    for files in (three, two, again):
+        kept = {row[:2]: row[2:] for row in _answers(files)}
+        assert kept.items() >= answered.items()
+    with ledger_on(again[0]) as ledger:
+        said = [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
+    for command, outcome, then in zip(commands, said, outcomes, strict=True):
+        if then.code in NOT_JOURNALED or then.status == "repeated":
+            continue
+        if command.subject.isdigit():
+            assert (outcome.status, outcome.code, outcome.events) == ("repeated", then.code, then.events)
+    assert accounts(again) == before
+
+
+def _answers(files: list[Path]) -> list[tuple[str, str, str | None, str | None, int]]:
+    return [
+        (row[1], row[2], row[7], row[8], row[11]) for file in files for row in table(file, "journal", "entry")
+    ]
+
+
+def test_a_part_of_a_log_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    one = tmp_path / "one.db"
+    embedded(one, population(10, 2))
+    three = played([one], tmp_path / "three", 3)
+    with pytest.raises(TopicMismatch), ledger_on(three[0]):
+        pass
+    with pytest.raises(LogDamaged, match="does not verify"):
+        played(three[:1] * 2, tmp_path / "twice", 2)
+    with pytest.raises(CopyRefused, match="not empty"):
+        played([one], tmp_path / "three", 3)
