@@ -74,6 +74,7 @@ def repartition(
     """
     for source in sources:
         source.extent()
+    before = _last_digests(sources)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise CopyRefused(f"{folder}: it is not empty")
@@ -92,7 +93,7 @@ def repartition(
                 progress(done, total)
         through = _closed_through(sources, book.codec)
         made = [target.finish(through) for target in targets]
-    _check(sources, folder, partitions, partition_of)
+    _check(before, folder, partitions, partition_of)
     return made
 
 
@@ -426,14 +427,21 @@ _LAST = (
 )
 
 
-def _check(sources: Sequence[Source], folder: Path, partitions: int, partition_of: PartitionOf) -> None:
-    """Raises LogDamaged unless every account ends with the digest that it had, and each partition verifies."""
-    before: dict[str, tuple[Any, ...]] = {}
+def _last_digests(sources: Sequence[Source]) -> dict[str, tuple[Any, ...]]:
+    """The last version and digest of every account and number. Raises LogDamaged where one lies in two partitions."""
+    found: dict[str, tuple[Any, ...]] = {}
     for source in sources:
         for name, *last in source.rows(_LAST):
-            if name in before:
+            if name in found:
                 raise LogDamaged(f"{name} lies in two partitions")
-            before[name] = tuple(last)
+            found[name] = tuple(last)
+    return found
+
+
+def _check(
+    before: dict[str, tuple[Any, ...]], folder: Path, partitions: int, partition_of: PartitionOf
+) -> None:
+    """Raises LogDamaged unless every account ends with the digest that it had, and each partition verifies."""
     for number in range(partitions):
         path = folder / f"partition-{number}.db"
         with closing(Source(path, number)) as made:

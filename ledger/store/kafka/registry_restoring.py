@@ -18,6 +18,7 @@ from kafka.structs import TopicPartition
 from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.store.codec import Codec
+from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of
 from ledger.store.kafka.registry import Registry
@@ -143,6 +144,7 @@ class _Found:
 
 
 def _records(settings: KafkaSettings, topic: str) -> Iterator[Any]:
+    arriving.install()
     with reported(topic):
         consumer = KafkaConsumer(
             **settings.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
