@@ -21,11 +21,13 @@ from ledger import policies
 from ledger.domain import events as e
 from ledger.domain.commands import AdvanceTime, CloseThrough, Command, ReceiveCreditTransfer
 from ledger.errors import REFUSALS, LogDamaged
+from ledger.findings import Report
 from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, journal_digest
 from ledger.release import RELEASE
 from ledger.store.codec import Codec
 from ledger.store.copying import CopyRefused, Extent, Row, Source
 from ledger.store.sqlite import Factory, Recorder
+from ledger.transfers import Transfers
 from ledger.verification import verify
 
 AT_ONCE = 2000
@@ -442,6 +444,7 @@ def _check(
     before: dict[str, tuple[Any, ...]], folder: Path, partitions: int, partition_of: PartitionOf
 ) -> None:
     """Raises LogDamaged unless every account ends with the digest that it had, and each partition verifies."""
+    transfers, whole = Transfers(), Report(str(folder))
     for number in range(partitions):
         path = folder / f"partition-{number}.db"
         with closing(Source(path, number)) as made:
@@ -453,8 +456,11 @@ def _check(
             partition=number,
             partitions=partitions,
             is_here=lambda subject, here=number: partition_of(subject, partitions) == here,  # type: ignore[misc]
+            transfers=transfers,
         )
-        if not report.clean:
-            raise LogDamaged(f"{path} does not verify: {report.findings[0]}")
+        whole.join(report)
+    transfers.settle(whole)
+    if not whole.clean:
+        raise LogDamaged(f"{folder} does not verify: {whole.findings[0]}")
     if before:
         raise LogDamaged(f"{next(iter(before))} is missing")

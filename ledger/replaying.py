@@ -21,6 +21,7 @@ from ledger.domain.account import NEVER
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import CommandSetApart
+from ledger.domain.line import Cause
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import (
     NOT_JOURNALED,
@@ -164,6 +165,7 @@ class _Again(Ledger):
         self, terms: TermsBook, env: dict[str, str], log: SqliteSnapshot, partition_of: PartitionOf
     ) -> None:
         self._place = (log.partition, partition_of)
+        self._log = log
         self._not_followed = {
             found.event.apart_id: found.event
             for found in log.events_of(f"apart@{log.partition}")
@@ -177,6 +179,16 @@ class _Again(Ledger):
         if then is not None:
             raise (PolicyRefused if then.code == PolicyRefused.code else CommandDefect)(then.reason)
         super()._carry_on(command, batch)
+
+    def _pass_on(self, command: Command, cause: Cause, batch: Batch) -> None:
+        """What has an entry of its own came from what was another partition then, and comes by itself."""
+        entry = "SELECT 1 FROM main.journal WHERE subject=? AND command_id=?"
+        key = (command.subject, command.command_id)
+        if (
+            command.command_id in self._not_followed
+            or not self._log.connection.execute(entry, key).fetchone()
+        ):
+            super()._pass_on(command, cause, batch)
 
     def construct_recorder(self) -> Any:  # noqa: ANN401 - the library's
         """A recorder that knows which subjects are the partition's."""

@@ -28,7 +28,7 @@ def writing(
         while len(writer.serving) < (settings.partitions or 0):
             assert serving.acquire(timeout=PATIENCE), "the writer does not serve"
             if failed:
-                break
+                raise failed[0]
         yield writer
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from importlib.resources import files
+from io import BytesIO
 from typing import Any, NamedTuple
 
+from fastavro import schemaless_reader
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.journal import NO_CHAIN, event_digest, journal_digest
-from ledger.store.codec import Codec
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of
@@ -30,6 +32,7 @@ _PREFIX_BYTES = 5
 _OUTCOME = "ledger.reply.Outcome"
 
 Progress = Callable[[int, int], None]
+_Read = Callable[[str, Any, int], None]
 
 
 class Used(NamedTuple):
@@ -64,18 +67,17 @@ def used(settings: KafkaSettings, texts: Texts, progress: Progress | None = None
     """Every id that records of the log have. Reads all of the topics, and asks no registry. Raises SchemaUnknown."""
     found = _Found(texts)
     done = 0
-    for topic, read in (
-        (settings.events, found.event),
-        (settings.replies, found.reply),
-        (settings.commands, found.command),
-    ):
+    readers: list[tuple[str, _Read]] = [(settings.events, found.event), (settings.replies, found.reply)]
+    readers += [(topic, partial(found.command, source)) for source, topic in settings.sources.items()]
+    subjects = dict.fromkeys(settings.sources.values(), settings.commands)
+    for topic, read in readers:
         for record in _records(settings, topic):
             done += 1
             if progress is not None and done % 1000 == 0:
                 progress(done, 0)
             if record.value is None or len(record.value) < _PREFIX_BYTES or record.value[0]:
                 continue
-            read(topic, record, int.from_bytes(record.value[1:_PREFIX_BYTES], "big"))
+            read(subjects.get(topic, topic), record, int.from_bytes(record.value[1:_PREFIX_BYTES], "big"))
     return found.used
 
 
@@ -85,13 +87,11 @@ class _Found:
     def __init__(self, texts: Texts) -> None:
         self.used: set[Used] = set()
         self._texts = texts
-        self._codec = Codec()
-        self._codec.learn(texts.by_mark.values())
         self._known: dict[tuple[str, int], bytes] = {}
         self._digests: dict[bytes, bytes] = {}
         self._chains: dict[str, bytes] = {}
-        self._contents: dict[tuple[int, int], bytes] = {}
-        """The fingerprint of a journaled command, by its partition and offset."""
+        self._contents: dict[tuple[str, int, int], bytes] = {}
+        """The fingerprint of a journaled command, by its topic, partition and offset."""
 
     def event(self, topic: str, record: Any, id_: int) -> None:  # noqa: ANN401 - kafka-python's
         """By its header, or by its digest."""
@@ -112,23 +112,27 @@ class _Found:
         else:
             candidates = [schema.fingerprint for schema in self._texts.named(_OUTCOME)]
         for mark in candidates:
-            with suppress(
-                SchemaUnknown, EOFError, ValueError, IndexError
-            ):  # it was written by another schema
-                reply = reply_of(self._codec.record(mark + body), record.headers)
+            with suppress(KeyError, EOFError, ValueError, IndexError):  # it was written by another schema
+                fields = BytesIO(body)
+                answer: Any = schemaless_reader(fields, self._texts.by_mark[mark].parsed)
+                if fields.tell() != len(body):
+                    continue
+                reply = reply_of(answer, record.headers)
                 entry = reply.entry
                 if entry is None:
                     continue
                 before = self._chains.get(entry.subject, NO_CHAIN)
                 if journal_digest(before, entry) == entry.chain:
                     self._chains[entry.subject] = entry.chain
-                    self._contents[record.partition, reply.offset] = entry.command[:FINGERPRINT_BYTES]
+                    self._contents[reply.source, record.partition, reply.offset] = entry.command[
+                        :FINGERPRINT_BYTES
+                    ]
                     self._note(topic, id_, mark)
                     return
 
-    def command(self, topic: str, record: Any, id_: int) -> None:  # noqa: ANN401 - kafka-python's
+    def command(self, source: str, topic: str, record: Any, id_: int) -> None:  # noqa: ANN401 - kafka-python's
         """By what was journaled of it: a header may say anything, for anybody may send."""
-        self._note(topic, id_, self._contents.get((record.partition, record.offset)))
+        self._note(topic, id_, self._contents.get((source, record.partition, record.offset)))
 
     def _note(self, topic: str, id_: int, mark: bytes | None) -> bool:
         known = self._known.get((topic, id_))
