@@ -33,7 +33,7 @@ from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.registry import known_ids, schema_ids
+from ledger.store.kafka.registry import access, known_ids, schema_ids
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, restore, used
 from ledger.store.lock import WriterLock
@@ -250,7 +250,7 @@ def restore_registry(settings: Settings, copies: Sequence[Path], progress: Progr
     with _hinting(settings):
         topics.ensure(log, create=False)
         texts = Texts(held)
-        return restore(Registry(log.registry), used(log, texts, progress), texts.by_mark)
+        return restore(Registry(access(log)), used(log, texts, progress), texts.by_mark)
 
 
 class Followed:

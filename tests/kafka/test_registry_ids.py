@@ -105,7 +105,7 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
         assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
 
 
-@pytest.mark.parametrize("named", [True], ids=["named"])
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
 def test_a_registry_that_was_emptied_is_filled_from_the_log(
     new_log: NewLog, tmp_path: Path, named: bool
 ) -> None:

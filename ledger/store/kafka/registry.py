@@ -140,7 +140,8 @@ def _recalled(access: RegistryAccess, events: str, commands: str, replies: str) 
     return ids
 
 
-def _access(settings: KafkaSettings) -> RegistryAccess:
+def access(settings: KafkaSettings) -> RegistryAccess:
+    """How the log's registry is reached."""
     return RegistryAccess(settings.registry, **settings.registry_client)
 
 
@@ -149,7 +150,7 @@ def schema_ids(settings: KafkaSettings) -> SchemaIds:
 
     Raises RegistryUnreachable or RegistryRefused.
     """
-    return _registered(_access(settings), settings.events, settings.commands, settings.replies)
+    return _registered(access(settings), settings.events, settings.commands, settings.replies)
 
 
 def known_ids(settings: KafkaSettings) -> SchemaIds:
@@ -157,4 +158,4 @@ def known_ids(settings: KafkaSettings) -> SchemaIds:
 
     Raises RegistryUnreachable or RegistryRefused.
     """
-    return _recalled(_access(settings), settings.events, settings.commands, settings.replies)
+    return _recalled(access(settings), settings.events, settings.commands, settings.replies)

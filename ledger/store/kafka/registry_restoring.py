@@ -23,7 +23,7 @@ from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of
-from ledger.store.kafka.registry import Registry
+from ledger.store.kafka.registry_api import Registry
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 MOST_FILLERS = 10_000
@@ -189,11 +189,11 @@ def restore(registry: Registry, wanted: Iterable[Used], texts: Mapping[bytes, Re
             fillers += 1
             if last >= id_ or fillers > MOST_FILLERS:
                 raise RegistryMismatch(
-                    f"{registry.url} gives {last} next, and cannot give {id_}: it has to be empty"
+                    f"the registry gives {last} next, and cannot give {id_}: it has to be empty"
                 )
         last = registry.register(subjects[id_][0], texts[by_id[id_]])
         if last != id_:
-            raise RegistryMismatch(f"{registry.url} gave {last} where the log has {id_}: it has to be empty")
+            raise RegistryMismatch(f"the registry gave {last} where the log has {id_}: it has to be empty")
     for id_, names in subjects.items():  # the same text again may use an id up
         for name in names:
             registry.register(name, texts[by_id[id_]])
@@ -201,13 +201,10 @@ def restore(registry: Registry, wanted: Iterable[Used], texts: Mapping[bytes, Re
 
 
 def _is_there(registry: Registry, id_: int, mark: bytes) -> bool:
-    try:
-        found = registry.schema(id_)
-    except SchemaUnknown:
-        return False
-    if found.fingerprint != mark:
-        raise RegistryMismatch(f"{registry.url} has {found.name} under id {id_}, and the log another schema")
-    return True
+    found = registry.schema(id_)
+    if found is not None and found.fingerprint != mark:
+        raise RegistryMismatch(f"the registry has {found.name} under id {id_}, and the log another schema")
+    return found is not None
 
 
 def _filled(registry: Registry, number: int) -> int:
