@@ -37,6 +37,8 @@ class SchemaIds:
         self._schemas: dict[bytes, RecordSchema] = {}
         self._unknown: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
         """Ids that were asked for in vain: until when that counts, and what was said."""
+        self._others: OrderedDict[bytes, RecordSchema] = OrderedDict()
+        """Schemas that are none of the ledger's, the latest of them."""
         self.foreign: list[RecordSchema] = []
         """Schemas of other releases, in the order in which they were met."""
 
@@ -82,7 +84,7 @@ class SchemaIds:
     def from_wire(self, value: bytes) -> tuple[RecordSchema, bytes]:
         """The schema of a record, and its `fingerprint ‖ body`. Raises SchemaUnknown, or what Registry raises."""
         prefix = value[:_PREFIX_BYTES]
-        schema = self._schemas.get(prefix)
+        schema = self._schemas.get(prefix) or self._others.get(prefix)
         if schema is None:
             schema = self._fetch(prefix)
         return schema, schema.fingerprint + value[_PREFIX_BYTES:]
@@ -101,10 +103,14 @@ class SchemaIds:
         if self._monotonic() < until:
             raise SchemaUnknown(said)
         schema = self._registry.schema(id_)
-        if schema is None or not schema.name.startswith(_NAMESPACE):
-            known = "it is none of the ledger's" if schema is not None else "it knows none"
-            self._remember(prefix, f"schema id {id_}: {known}, says the registry")
+        if schema is None:
+            self._remember(prefix, f"schema id {id_}: the registry knows none")
             raise SchemaUnknown(self._unknown[prefix][1])
+        if not schema.name.startswith(_NAMESPACE):  # others' schemas are as many as others like
+            self._others[prefix] = schema
+            if len(self._others) > REMEMBERED:
+                self._others.popitem(last=False)
+            return schema
         self._schemas[prefix] = schema
         if schema.fingerprint not in _own():
             self.foreign.append(schema)
