@@ -132,19 +132,20 @@ def test_every_transfer_ends_once_whoever_dies_meanwhile(
 
 
 def with_transfers(commands: Sequence[Command], chance: random.Random) -> Iterator[Command]:
-    """One command in nine is a transfer, among a part of the population, or to nobody."""
+    """Every so often two numbers send each other credit at the same instant, or one sends it to nobody."""
     numbers = sorted({command.msisdn for command in commands if isinstance(command, Activate)})[:40:2]
     for index, command in enumerate(commands):
         yield command
         if index % 8 == 0:
             sender, receiver = chance.sample([*numbers, NOBODY], 2)
-            yield TransferCredit(
-                at=command.at,
-                command_id=f"more-{index}",
-                msisdn=sender,
-                to_msisdn=receiver,
-                amount=1000 * RUPIAH,
-            )
+            for number, (from_, to) in enumerate([(sender, receiver), (receiver, sender)]):
+                yield TransferCredit(
+                    at=command.at,
+                    command_id=f"more-{index}-{number}",
+                    msisdn=from_,
+                    to_msisdn=to,
+                    amount=1000 * RUPIAH,
+                )
 
 
 def without(numbers: set[str], accounts: Accounts) -> Accounts:
