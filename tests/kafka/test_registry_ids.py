@@ -23,7 +23,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
-from ledger.store.schemas import RecordSchema
+from ledger.store.schemas import KINDS, RecordSchema, load
 from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
@@ -113,6 +113,8 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
         commands = population(20, 2)
         told(settings, commands[:200])
         before = seen(settings)
+        in_order = [schema.fingerprint for kind in KINDS for schema in load(kind).values()]
+        assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
         if not named:
             settings = replace(new_log(), registry=lost.url)
             as_before(written, settings)

@@ -43,22 +43,29 @@ class SchemaIds:
         """Schemas of other releases, in the order in which they were met."""
 
     def register(self, topics: Iterable[tuple[str, str]]) -> None:
-        """Registers every schema of (topic, kind) under `<topic>-<record name>`: only writers may."""
-        self._learn_all(topics, self._registry.register)
+        """Registers every schema of (topic, kind) under `<topic>-<record name>`: only writers may.
 
-    def recall(self, topics: Iterable[tuple[str, str]]) -> None:
-        """Learns the ids of those schemas of (topic, kind) that writers have registered."""
-        self._learn_all(topics, self._registry.look_up)
-
-    def _learn_all(
-        self, topics: Iterable[tuple[str, str]], ask: Callable[[str, RecordSchema], int | None]
-    ) -> None:
-        wanted = [(topic, schema) for topic, kind in topics for schema in load(kind).values()]
+        What is not there yet is added one after the other in one order: a registry that was emptied gives the same
+        ids again.
+        """
+        added = self.recall(topics)
         with ThreadPoolExecutor(4) as pool:
-            ids = pool.map(lambda one: ask(_subject(*one), one[1]), wanted)
+            list(pool.map(lambda one: self._registry.bind(_subject(*one)), added))
+        for topic, schema in added:
+            self._learn(topic, schema, self._registry.add(_subject(topic, schema), schema))
+
+    def recall(self, topics: Iterable[tuple[str, str]]) -> list[tuple[str, RecordSchema]]:
+        """Learns the ids of those schemas of (topic, kind) that writers have registered; returns the others."""
+        wanted = [(topic, schema) for topic, kind in topics for schema in load(kind).values()]
+        missing = []
+        with ThreadPoolExecutor(4) as pool:
+            ids = pool.map(lambda one: self._registry.look_up(_subject(*one), one[1]), wanted)
             for (topic, schema), id_ in zip(wanted, ids, strict=True):
-                if id_ is not None:
+                if id_ is None:
+                    missing.append((topic, schema))
+                else:
                     self._learn(topic, schema, id_)
+        return missing
 
     def look_up(self, topic: str, schema: RecordSchema) -> None:
         """Learns the id of a schema that a writer has registered. Raises SchemaUnknown, or what Registry raises."""

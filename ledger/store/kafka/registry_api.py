@@ -72,9 +72,18 @@ class Registry:
         known = self.look_up(subject, schema)
         if known is not None:
             return known
+        self.bind(subject)
+        return self.add(subject, schema)
+
+    def bind(self, subject: str) -> None:
+        """From here on every version of a subject has to be FULL_TRANSITIVE."""
         name = urllib.parse.quote(subject, safe="")
         with suppress(RegistryConflict):  # another process starts at the same moment, and says the same
             self._call("PUT", f"/config/{name}", {"compatibility": "FULL_TRANSITIVE"})
+
+    def add(self, subject: str, schema: RecordSchema) -> int:
+        """The id of a version that is added to a subject, which is bound already."""
+        name = urllib.parse.quote(subject, safe="")
         return self._id(self._call("POST", f"/subjects/{name}/versions", {"schema": schema.text}))
 
     def look_up(self, subject: str, schema: RecordSchema) -> int | None:
