@@ -96,6 +96,7 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
         client = stack.enter_context(closing(KafkaClient(settings, stated_at=True)))
         client.execute(commands[:100])
         events = seen(settings).events
+        schema_ids(replace(settings, registry=shifted))
         astray = stack.enter_context(closing(KafkaClient(settings, stated_at=True)))
         astray._ids = schema_ids(replace(settings, registry=shifted))
         assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from ledger.domain.commands import CloseThrough, TransferCredit
+from ledger.domain.commands import TransferCredit
 from ledger.errors import NOT_JOURNALED
 from ledger.store.kafka.client import KafkaClient
 from tests.entrypoints.kafka import on_kafka
@@ -20,13 +20,6 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     assert any(isinstance(command, TransferCredit) for command in commands)
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         outcomes = [outcome for piece in up_to_transfers(commands) for outcome in client.execute(piece)]
-        through = max(command.at for command in commands)
-        for partition in range(2):
-            subject = f"log@{partition}"
-            close = CloseThrough(
-                at=through, command_id="close", actor="clock", msisdn=subject, through=through - 1
-            )
-            assert client.execute([close])[0].status == "accepted"
     before = seen(settings)
     pulsa = on_kafka(tmp_path, settings)
     made = pulsa.json(

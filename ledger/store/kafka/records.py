@@ -43,7 +43,15 @@ def read_wire(ids: SchemaIds, value: bytes, headers: Iterable[Header]) -> tuple[
     Raises SchemaUnknown, RegistryMismatch where its header names another schema than the registry gives for its id, or
     what Registry raises.
     """
-    schema, state = ids.from_wire(value)
+    try:
+        schema, state = ids.from_wire(value)
+    except SchemaUnknown as error:
+        for name, stated in headers:
+            if name == SCHEMA:
+                raise RegistryMismatch(
+                    f"{error}; the record was written by the schema {stated.hex()}"
+                ) from error
+        raise
     for name, stated in headers:  # records of former releases have no such header
         if name == SCHEMA and stated != schema.fingerprint:
             raise RegistryMismatch(
