@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ledger.errors import LedgerError
+from ledger.release import RELEASE
 
 STILL = 120.0
 """Seconds without a sign of life after which a loop is taken to stand still; no answer is awaited for that long."""
@@ -42,7 +42,7 @@ class Health:
             registry=registry,
         )
         build = Gauge("ledger_build_info", "The release at work.", ["release"], registry=registry)
-        build.labels(release()).set(1)
+        build.labels(RELEASE).set(1)
         for part in self._parts:
             self._failures.labels(part, _UNFORESEEN, "again")
 
@@ -88,11 +88,3 @@ class Health:
             if not self._parts:
                 return ["nothing runs yet"]
             return [f"{name}: {part.why}" for name, part in self._parts.items() if not part.ready]
-
-
-def release() -> str:
-    """The release of the ledger that is installed."""
-    try:
-        return metadata.version("pulsa-ledger")
-    except metadata.PackageNotFoundError:
-        return "unknown"

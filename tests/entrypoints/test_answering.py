@@ -13,9 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ledger.entrypoints.answering import address, answering
-from ledger.entrypoints.health import Health, release
+from ledger.entrypoints.health import Health
 from ledger.errors import LogUnreachable, SettingsInvalid
 from ledger.local.process import free_port
+from ledger.release import RELEASE
 from tests.certificates import self_signed
 
 
@@ -70,7 +71,7 @@ def test_it_tells_whether_the_process_is_alive_and_whether_it_is_ready() -> None
         assert port.ask("/healthz") == (503, "writer: no sign of life for 1000 s\n")
         status, figures = port.ask("/metrics")
         assert status == 200
-        assert f'ledger_build_info{{release="{release()}"}} 1.0' in figures
+        assert f'ledger_build_info{{release="{RELEASE}"}} 1.0' in figures
         assert 'ledger_part_failures_total{code="log-unreachable",part="writer",then="wait"} 1.0' in figures
         assert port.ask("/elsewhere")[0] == 404
 
