@@ -13,6 +13,7 @@ from ledger.domain.commands import AdvanceTime
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import (
     ClockMismatch,
+    LogMismatch,
     LogMissing,
     LogUnreachable,
     RegistryUnreachable,
@@ -85,8 +86,17 @@ def test_more_copies_than_brokers(new_log: NewLog) -> None:
         topics.ensure(replace(settings, replication=2))
 
 
-@pytest.mark.parametrize("lost", ["events", "commands", "replies"])
-def test_a_topic_of_a_log_that_is_gone(new_log: NewLog, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("events", "answers tell of .* events, there are 0"),
+        ("commands", "commands were answered, and .* has 0"),
+        ("replies", "events, and no answer at all"),
+    ],
+)
+def test_a_topic_of_a_log_that_is_gone_and_one_that_was_made_again(
+    new_log: NewLog, lost: str, said: str
+) -> None:
     settings = new_log()
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
@@ -94,6 +104,9 @@ def test_a_topic_of_a_log_that_is_gone(new_log: NewLog, lost: str) -> None:
     delete(settings, getattr(settings, lost))
     others = replace(settings, mirrors=settings.mirrors / "others")
     with pytest.raises(LogMissing, match=r"is gone, and .* is not empty"):
+        Writer(others, ()).run()
+    create(settings, 1, GOOD, getattr(settings, lost))
+    with pytest.raises(LogMismatch, match=said):
         Writer(others, ()).run()
 
 

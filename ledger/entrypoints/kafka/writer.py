@@ -24,7 +24,7 @@ from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Step, Supervisor
-from ledger.errors import InstanceTaken, LedgerError, RegistryRefused, WriterFenced
+from ledger.errors import InstanceTaken, LedgerError, LogMismatch, RegistryRefused, WriterFenced
 from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
@@ -354,6 +354,11 @@ class Writer:
             _log.warning("taking over failed", partition=partition, code=error.code, reason=str(error))
             self._failed(partition, error)
             return
+        try:
+            self._must_have_been_asked(owned)
+        except BaseException:
+            owned.close()
+            raise
         self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
         self._owned[partition] = owned
         for tp in self._of(partition):
@@ -363,6 +368,17 @@ class Writer:
             self._consumer.resume(tp)
         _log.info("serving", partition=partition, next_command=owned.next_of(self.settings.commands))
         self.on_serving(partition)
+
+    def _must_have_been_asked(self, owned: OwnedPartition) -> None:
+        """Raises LogMismatch where answers tell of commands that the topic does not reach: it was made again."""
+        tp = TopicPartition(self.settings.commands, owned.partition)
+        with reported("the commands"):
+            end = self._consumer.end_offsets([tp], timeout_ms=QUESTION_TIMEOUT_MS)[tp]
+        answered = owned.next_of(tp.topic)
+        if answered > end:
+            raise LogMismatch(
+                f"partition {owned.partition}: {answered} commands were answered, and {tp.topic} has {end}"
+            )
 
     def _failed(self, partition: int, error: LedgerError) -> None:
         """Counts it, and lets the partition wait. Throws the mirror away, if that is what was wrong."""

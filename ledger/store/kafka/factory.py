@@ -58,7 +58,10 @@ class Factory(InfrastructureFactory[Any]):
 
 
 def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition: int) -> KafkaRecorder:
-    """The recorder of a partition: its former writer is fenced first, and then what it wrote is read to the end."""
+    """The recorder of a partition: its former writer is fenced first, and then what it wrote is read to the end.
+
+    Raises LogMismatch where events and answers are not of one log.
+    """
     recorder = mirror.opened(settings, place, partition, KafkaRecorder)
     try:
         recorder.take_over(settings, ids, place.partitions)
@@ -87,6 +90,7 @@ def _catch_up(recorder: KafkaRecorder, settings: KafkaSettings, ids: SchemaIds) 
             follower.advance(0.5)
     finally:
         follower.close()
+    recorder.must_be_of_one_log()
 
 
 def _settle_clock(recorder: KafkaRecorder, settings: KafkaSettings) -> None:

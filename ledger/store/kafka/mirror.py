@@ -83,6 +83,15 @@ def mirrored() -> Iterator[None]:
         raise MirrorFull(f"{error}; make room there, and it goes on by itself") from error
 
 
+_HEADS = """
+SELECT (SELECT ifnull(max(ordinal), 0) FROM stored_events),
+       (SELECT ifnull(max(ordinal), 0) FROM journal WHERE entry = (SELECT max(entry) FROM journal)),
+       (SELECT count(*) FROM (SELECT 1 FROM journal LIMIT 1)),
+       (SELECT count(*) FROM (SELECT 1 FROM stored_events WHERE originator_id < ':' LIMIT 1))
+"""
+"""The head, the head as the last answer knew it, whether there are answers, and whether there are events of numbers."""
+
+
 class Arrived(NamedTuple):
     """What was read of a partition: rows, when numbers fall due (by number), journal entries, how far it goes."""
 
@@ -159,6 +168,21 @@ class Mirror(Recorder):
                     raise LogDamaged(f"{file}: there is a seal of nothing")
         with reported(file), self.datastore.transaction(commit=True) as cursor:
             cursor.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', 'what was written')")
+
+    def must_be_of_one_log(self) -> None:
+        """Raises LogMismatch where events and answers are not of one log: one of the topics was made again, empty.
+
+        To be asked once all of both was read: without the answers everything would be decided a second time.
+        """
+        with self._reading() as cursor:
+            cursor.execute(_HEADS)
+            events, answered, entries, numbers = cursor.fetchone()
+        if answered > events:
+            raise LogMismatch(
+                f"partition {self.partition}: answers tell of {answered} events, there are {events}"
+            )
+        if numbers and not entries:
+            raise LogMismatch(f"partition {self.partition}: there are {events} events, and no answer at all")
 
     @property
     def progress(self) -> Progress:
