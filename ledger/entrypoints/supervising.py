@@ -19,6 +19,7 @@ from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.health import Health
 from ledger.errors import (
     CommitUncertain,
+    DatabaseDamaged,
     DatabaseFull,
     DatabaseUnreachable,
     LedgerError,
@@ -35,6 +36,7 @@ PASSING = (
     RegistryUnreachable,
     DatabaseUnreachable,
     DatabaseFull,
+    DatabaseDamaged,
     LogFull,
     ClockRefused,
 )

@@ -211,6 +211,11 @@ def intelligible(path: str) -> Iterator[None]:
             raise
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether it was for want of room."""
+    return _sqlite_name(error).startswith("SQLITE_FULL")
+
+
 def _sqlite_name(error: BaseException) -> str:
     """SQLite's own name of an error."""
     return str(getattr(_sqlite_error(error), "sqlite_errorname", ""))

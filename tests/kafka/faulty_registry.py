@@ -24,8 +24,12 @@ class FaultyRegistry:
         self.asked: list[tuple[str, str]] = []
         """The method and the path of every request."""
         self.url = ""
-        self._real = urllib.parse.urlsplit(registry)
+        self.lead_to(registry)
         self.ended = threading.Event()
+
+    def lead_to(self, registry: str) -> None:
+        """Whoever asks from now on is answered by that registry."""
+        self._real = urllib.parse.urlsplit(registry)
 
     def asked_for_ids(self) -> int:
         """How often a schema was asked for by its id."""

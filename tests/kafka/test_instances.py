@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import InstanceTaken
+from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.running import PATIENCE, WriterProcess, started, writing
 from tests.kafka.test_bad_records import barrier
 
 
@@ -23,3 +25,16 @@ def test_the_first_of_two_writers_of_one_name_stops_and_says_why(new_log: NewLog
         failed.clear()
     assert isinstance(error, InstanceTaken)
     assert "--instance" in str(error)
+
+
+def test_a_writer_started_again_does_not_take_its_former_self_for_another(new_log: NewLog) -> None:
+    settings = new_log()
+    with WriterProcess(settings, instance="writer-1") as former:
+        former.await_serving().kill()
+    writer = Writer(settings, BUNDLED.values(), instance="writer-1")
+    writer._consumer = writer._joined(writer._assignment)
+    try:
+        writer._consumer._coordinator.ensure_coordinator_ready()
+        writer._must_be_itself()
+    finally:
+        writer._consumer.close(autocommit=False)

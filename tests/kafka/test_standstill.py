@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from kafka.structs import TopicPartition
 
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.writer import Writer
+from ledger.errors import LogUnreachable
+from ledger.local.process import free_port
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.recorder import partition_of
+from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import PATIENCE, started, writing
@@ -95,3 +99,16 @@ def keep_aside(consumer: Any, late: TopicPartition, other: TopicPartition) -> bo
     while consumer.position(other) < end:
         consumer.poll(timeout_ms=100)
     return late in aside
+
+
+def test_a_consumer_is_kept_where_no_broker_answers_another(new_log: NewLog) -> None:
+    log = new_log()
+    writer = Writer(log, BUNDLED.values(), session_timeout=6)
+    with writer._at_work():
+        consumer: Any = writer._consumer
+        writer.settings = replace(log, bootstrap=f"127.0.0.1:{free_port()}")
+        writer._joined_at = -1e6
+        with pytest.raises(LogUnreachable):
+            writer._look_after_consumer()
+        assert writer._consumer is consumer
+        assert consumer.poll(timeout_ms=0) == {}

@@ -122,7 +122,7 @@ class Writer:
         self._consumer: Any = None
         try:
             with reported(f"Kafka at {self.settings.bootstrap}"):
-                self._consumer = self._joined()
+                self._consumer = self._joined(self._assignment)
             yield self._step
         finally:
             self._leave()
@@ -164,20 +164,24 @@ class Writer:
         if not is_deaf and not was.items() & self._standing.items():
             return
         _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.items() & self._standing.items()))
+        assignment = Assignment(self._topics)
+        with reported(f"Kafka at {self.settings.bootstrap}"):
+            fresh = self._joined(assignment)  # where no broker answers, the former goes on as it is
         for partition in list(self._owned):
             self._give_up(partition)
         self._opening.clear()
         self._ahead.clear()
-        self._consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
-        self._assignment = Assignment(self._topics)
-        with reported(f"Kafka at {self.settings.bootstrap}"):
-            self._consumer = self._joined()
+        former, self._consumer, self._assignment = self._consumer, fresh, assignment
+        former.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
     def _must_be_itself(self) -> None:
-        """Raises InstanceTaken where another writer has joined by this one's name: kafka-python only falls silent."""
-        if self.instance is None:
-            return
+        """Raises InstanceTaken where another writer has joined by this one's name: kafka-python only falls silent.
+
+        While it is on its way into the group, the member that the group knows by its name is its own former self.
+        """
         coordinator: Any = self._consumer._coordinator  # noqa: SLF001
+        if self.instance is None or coordinator.generation_if_stable() is None:
+            return
         try:
             coordinator._net.run(coordinator._send_heartbeat_request)  # noqa: SLF001
         except FencedInstanceIdError as error:
@@ -201,7 +205,7 @@ class Writer:
         """What is taken of a partition: what follows from what was recorded comes before what is asked."""
         return [TopicPartition(topic, partition) for topic in self._topics]
 
-    def _joined(self) -> KafkaConsumer:
+    def _joined(self, assignment: Assignment) -> KafkaConsumer:
         arriving.install()
         consumer = KafkaConsumer(
             **self.settings.arguments(),
@@ -223,7 +227,7 @@ class Writer:
         for topic in self._topics:
             while not consumer.partitions_for_topic(topic) and not self._stopped.is_set():
                 self._stopped.wait(_IDLE)
-        consumer.subscribe(self._topics, listener=self._assignment)
+        consumer.subscribe(self._topics, listener=assignment)
         self._joined_at = time.monotonic()
         self._standing = {}
         return consumer

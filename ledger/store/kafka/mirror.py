@@ -7,18 +7,19 @@ away and made again from them; one that is of other topics is the only witness t
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import eventsourcing.sqlite as library
+from eventsourcing.persistence import PersistenceError
 
 from ledger.domain.events import EVENT_TYPES
 from ledger.errors import (
     LogDamaged,
     LogFormatUnknown,
-    LogFull,
     LogMismatch,
     LogUnreadable,
     MirrorFull,
@@ -34,7 +35,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Row
 from ledger.store.kafka.topics import Place
 from ledger.store.kept_schemas import keep
-from ledger.store.layout import reported
+from ledger.store.layout import is_full, reported
 from ledger.store.schemas import KINDS, RecordSchema, load
 from ledger.store.sqlite import Recorder
 
@@ -67,20 +68,23 @@ class MirrorPool(Pool):
 
 
 class MirrorDatastore(Datastore):
-    """A datastore on such connections."""
+    """A datastore on such connections. A mirror that is full is said to be so, and not the log: that has room."""
 
     def __init__(self, db_name: str, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(db_name, **kwargs)
         self.pool = MirrorPool(db_name=db_name)
 
-
-@contextmanager
-def mirrored() -> Iterator[None]:
-    """Says of a mirror that it is full, and not of the log: that is on Kafka, and has room."""
-    try:
-        yield
-    except LogFull as error:
-        raise MirrorFull(f"{error}; make room there, and it goes on by itself") from error
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[library.SQLiteCursor]:
+        """A transaction, and a cursor in it. Raises MirrorFull, and what SQLite raises."""
+        try:
+            with super().transaction(commit=commit) as cursor:
+                yield cursor
+        except (sqlite3.Error, PersistenceError) as error:
+            if not is_full(error):
+                raise
+            place = self.pool.db_name
+            raise MirrorFull(f"{place}: {error}; make room there, and it goes on by itself") from error
 
 
 _HEADS = """
@@ -247,7 +251,7 @@ class Mirror(Recorder):
         """Writes what was read. Raises LogDamaged where an event's digest is not that of what it says."""
         fresh: dict[str, tuple[int, bytes]] = {}
         file = self.datastore.pool.db_name
-        with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
             self._check(cursor, arrived.rows, fresh)
             cursor.executemany(self.insert_events_statement, arrived.rows)
             add_events(cursor, events_by_subject(arrived.rows))
@@ -309,7 +313,7 @@ class Mirror(Recorder):
         self.codec.learn(foreign[self._learned :])
         self._learned = len(foreign)
         file = self.datastore.pool.db_name
-        with mirrored(), reported(file), self.datastore.transaction(commit=True) as cursor:
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
             keep(cursor, foreign)
 
 
@@ -350,10 +354,9 @@ def _opened(path: Path, place: Place, partition: int, make: Callable[..., _M]) -
     datastore = MirrorDatastore(str(path), originator_id_type="text")
     try:
         mirror = make(datastore, partition)
-        with mirrored():
-            mirror.create_table()
-            mirror.belong_to(place)
-            mirror.must_be_sound()
+        mirror.create_table()
+        mirror.belong_to(place)
+        mirror.must_be_sound()
     except BaseException:
         datastore.close()
         raise

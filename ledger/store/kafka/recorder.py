@@ -24,7 +24,7 @@ from ledger.journal import Apart, JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.mirror import Mirror, Progress, mirrored
+from ledger.store.kafka.mirror import Mirror, Progress
 from ledger.store.kafka.records import (
     EventRecords,
     Header,
@@ -134,8 +134,7 @@ class KafkaRecorder(Mirror):
             return []
         with self._writing:
             try:
-                with mirrored():
-                    return super().insert_events(stored_events, **others)
+                return super().insert_events(stored_events, **others)
             except IntegrityError:
                 self._abort()
                 raise

@@ -16,8 +16,8 @@ from kafka.errors import KafkaError
 from ledger.local.kafka import LocalKafka
 from ledger.local.postgres import LocalPostgres
 from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.faulty_registry import FaultyRegistry
 from tests.kafka.hostility.answers import Answers
-from tests.kafka.hostility.gate import RegistryGate
 from tests.kafka.hostility.good import Good
 from tests.kafka.hostility.hostile import HostileSender
 from tests.kafka.hostility.keeping import Kept, until
@@ -29,8 +29,10 @@ class Scene:
 
     settings: KafkaSettings
     broker: LocalKafka
-    gate: RegistryGate
-    emptied_registry: str
+    registry: FaultyRegistry
+    """What stands between everybody's writers and their registry."""
+    emptied: str
+    """A registry that has no schema of theirs."""
     database: LocalPostgres
     small_disk: Path | None
     service: Kept
@@ -75,24 +77,25 @@ def broker_killed(scene: Scene) -> None:
 
 def registry_unavailable(scene: Scene) -> None:
     """503, while a writer starts and records come whose schemas nobody has met."""
-    refused = scene.gate.refused
-    scene.gate.lead_to(None)
+    scene.registry.fault = 503
+    asked = len(scene.registry.asked)
     scene.writer.kill()
-    until(lambda: scene.gate.refused >= refused + 3, "nobody asked the registry")
-    scene.gate.lead_to(scene.settings.registry)
+    until(lambda: len(scene.registry.asked) > asked + 3, "nobody asked the registry")
+    scene.registry.fault = None
 
 
 def registry_emptied(scene: Scene) -> None:
     """The registry has lost its data, and gives other ids; a writer starts. Then its backup is restored."""
     left_out = {"later release", "no command"}
     scene.hostile.left_out |= left_out
-    asked = [sent for sent in scene.hostile.sent if sent.record.kind in left_out]
-    scene.answers.until(lambda: all(scene.answers.at(s.partition, s.offset) for s in asked), "those before")
-    scene.gate.lead_to(scene.emptied_registry)
+    sent = [sent for sent in scene.hostile.sent if sent.record.kind in left_out]
+    scene.answers.until(lambda: all(scene.answers.at(s.partition, s.offset) for s in sent), "those before")
+    asked = len(scene.registry.asked)
+    scene.registry.lead_to(scene.emptied)
     scene.writer.kill()
-    until(lambda: scene.gate.passed > 3, "nobody asked the registry")
+    until(lambda: len(scene.registry.asked) > asked + 3, "nobody asked the registry")
     scene.wait(1)
-    scene.gate.lead_to(scene.settings.registry)
+    scene.registry.lead_to(scene.settings.registry)
     scene.hostile.left_out -= left_out
 
 
@@ -101,14 +104,10 @@ def disk_full(scene: Scene) -> None:
     if scene.small_disk is None:
         return
     ballast = scene.small_disk / "ballast"
-    ends = scene.writer.ends["log-full"]
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-    until(
-        lambda: scene.writer.ends["log-full"] > ends or scene.writer.has_logged("log-full"),
-        "nobody noticed the full disk",
-    )
+    until(lambda: scene.writer.has_logged("mirror-full"), "nobody noticed the full disk")
     ballast.unlink()
     scene.writer.await_serving()
 

@@ -39,7 +39,9 @@ def workload(chance: random.Random, subscribers: int, months: int) -> list[Comma
             continue
         chosen.append(command)
         if chance.random() < 0.15:
-            sender, receiver = chance.sample([*numbers, NOBODY], 2)
+            sender, receiver = chance.sample(numbers, 2)
+            if chance.random() < 0.3:
+                receiver = NOBODY
             amount = chance.choice([1000, 5000]) * RUPIAH
             chosen.append(
                 TransferCredit(

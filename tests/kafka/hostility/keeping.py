@@ -34,13 +34,12 @@ class End(NamedTuple):
 class Kept:
     """A verb of `pulsa` that is started again whenever it ends; what it logs goes to a file.
 
-    `excused` are more codes with which it may end by itself at any time.
+    One that has served may not end by itself, whatever happens; one that starts may, where `STARTING` says so.
     """
 
     def __init__(self, name: str, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        self.excused: set[str] = set()
         self.ends: Counter[str] = Counter()
         self.wrong: list[End] = []
         self._command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
@@ -86,8 +85,7 @@ class Kept:
         end = End(exit_code, code, line, self.has_served)
         self.ends[code] += 1
         self._is_noted = True
-        may = self.excused if end.had_served else self.excused | STARTING
-        if exit_code != 2 or code not in may:
+        if exit_code != 2 or end.had_served or code not in STARTING:
             self.wrong.append(end)
 
     def said(self) -> list[str]:

@@ -93,7 +93,8 @@ class Author:
         return self._anywhere(chance, chance.randbytes(chance.randrange(1, 400)), key)
 
     def nothing(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
-        return self._anywhere(chance, chance.choice([None, b""]), chance.choice([None, b"", b"log@9"]))
+        value, key = chance.choice([(None, b""), (None, b"log@9"), (b"", None), (b"", b""), (b"", b"log@9")])
+        return self._anywhere(chance, value, key)
 
     def torn(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         command = self._own(chance, c.TopUp, credit=500_000, price=0, channel="web")
@@ -205,13 +206,13 @@ class Author:
         return self._anywhere(chance, chance.randbytes(20), bytes(600_000))
 
     def large_id(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
-        size = chance.choice([201, 500_000])
-        return self._right(self._own(chance, command_id="i" * size), INVALID)
+        size, codes = chance.choice([(201, INVALID), (500_000, DEFECT)])
+        return self._right(self._own(chance, command_id="i" * size), codes)
 
     def large_text(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
-        size = chance.choice([3_000, 600_000])
+        size, codes = chance.choice([(3_000, INVALID), (600_000, DEFECT)])
         reason = self._own(chance, c.TopUp, credit=500_000, price=0, channel="c" * size)
-        return self._right(reason, INVALID)
+        return self._right(reason, codes)
 
     def bomb(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         size = chance.choice([5, 20]) * MEGABYTE
@@ -219,7 +220,7 @@ class Author:
 
     def bomb_of_an_id(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         long = self._own(chance, command_id="i" * 5 * MEGABYTE)
-        return self._right(long, INVALID)._replace(huge=True)
+        return self._right(long, DEFECT)._replace(huge=True)
 
     def pack(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         """A command that is taken, or refused as any other's: the sender has numbers of its own."""
