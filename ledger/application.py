@@ -6,7 +6,7 @@ and the journal are written in one transaction. A refused command is an outcome,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -35,6 +35,7 @@ from ledger.journal import (
 from ledger.lines import Held, Lines
 from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.release import RELEASE
+from ledger.transfers import Following, answer_of, endings, numbers_of
 
 CLOCK_TOLERANCE = 5 * SECOND
 """How far behind what is recorded already a command may come and still be taken, lifted to that time."""
@@ -196,6 +197,8 @@ class Ledger(Application[str]):
             return before[1].repeated()
         if isinstance(command, CloseThrough):
             outcome, first = self._close(command, digest, batch)
+        elif (ended := self._ended(command, digest, batch)) is not None:
+            return ended
         elif command.INTERNAL:
             outcome, first = self._follow_on(command, digest, batch)
         else:
@@ -319,6 +322,22 @@ class Ledger(Application[str]):
         if own:
             first += batch.events[before:].index(own[0])
         return self._outcome(command, at, refusal, own, batch), first if own else 0
+
+    def _ended(self, command: Command, digest: bytes, batch: Batch) -> Outcome | None:
+        """The answer to half of a transfer that was carried out at once after its cause, and so is not journaled.
+
+        Only what has both its numbers here is ever carried out so; the journal knows all others.
+        """
+        if not isinstance(command, Following) or not all(
+            map(self.ledger_recorder.is_here, numbers_of(command))
+        ):
+            return None
+        recorded = cast("Callable[[str], Iterable[e.Event]]", self.events.get)
+        for event in endings(command, recorded, batch.happened):
+            refusal = answer_of(command, digest, event)
+            own = [event] if refusal is None else []
+            return self._outcome(command, event.recorded_at, refusal, own, batch).repeated()
+        return None
 
     def _follow(self, command: Command, digest: bytes, batch: Batch) -> tuple[int, errors.Refusal | None]:
         """The instant at which a policy's command is taken, lifted without limit, and its refusal."""

@@ -112,11 +112,15 @@ class Batch:
 
         What it costs grows with what has happened since it was asked last, not with the batch.
         """
+        line, taken = self._restored.get(number, (None, 0))
+        return None if line is None else line.copy(), self.happened(number)[taken:]
+
+    def happened(self, number: str) -> Sequence[Event]:
+        """The events of a number and its accounts, all of them; it costs as little."""
         for event in self.events[self._indexed :]:
             self._by_number.setdefault(event.account.partition("#")[0], []).append(event)
         self._indexed = len(self.events)
-        line, taken = self._restored.get(number, (None, 0))
-        return None if line is None else line.copy(), self._by_number.get(number, [])[taken:]
+        return self._by_number.get(number, ())
 
     def keep(self, line: Line) -> None:
         """Keeps a line that holds all events of its number, to begin with it next time."""

@@ -58,6 +58,8 @@ class Explanation:
         self._last = 0
         self._numbers = {entry.subject}
         self._expected: dict[str, Command] = {}
+        self._later: dict[str, Command] = {}
+        """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
         self._refused: set[str] = set()
         self._is_here, self._is_journaled = is_here, is_journaled
         if entry.command_id.startswith(_POLICY) and entry.code in errors.REFUSALS:
@@ -137,7 +139,7 @@ class Explanation:
     def _policy(self, event: e.Event) -> Iterator[str]:
         command = self._expected.pop(event.command_id, None)
         if command is None and isinstance(event, e.CreditTransferReturned):
-            command = self._returned(event.transfer, event.refusal, event.command_id)
+            command = self._returned(event.transfer, event.refusal, event.command_id, self._expected)
         if command is None:
             yield "its cause is not there"
             return
@@ -147,24 +149,27 @@ class Explanation:
         for following in policies.after_event(event):
             self._expect(following)
 
-    def _returned(self, transfer: str, code: str, command_id: str) -> Command | None:
-        """The command that returns a transfer, where the one that was to receive it is still open."""
-        receive = self._expected.get(f"{_POLICY}{transfer}")
+    def _returned(
+        self, transfer: str, code: str, command_id: str, among: dict[str, Command]
+    ) -> Command | None:
+        """The command that returns a transfer, where the one that was to receive it is among those."""
+        receive = among.get(f"{_POLICY}{transfer}")
         refusal = errors.REFUSALS.get(code)
         if receive is None or refusal is None:
             return None
         for following in policies.after_refusal(receive, refusal()):
             if following.command_id == command_id:
-                del self._expected[receive.command_id]
+                self._expected.pop(receive.command_id, None)
                 return following
         return None
 
     def _set_apart(self, event: e.CommandSetApart) -> Iterator[str]:
         """What had to follow and could not be carried out: it stands here as it would have been."""
-        command = self._expected.pop(event.apart_id, None)
+        command = self._expected.pop(event.apart_id, None) or self._later.pop(event.apart_id, None)
         said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
         if command is None and isinstance(said, ReturnCreditTransfer):
-            command = self._returned(said.transfer, said.refusal, said.command_id)
+            open_ = self._expected | self._later
+            command = self._returned(said.transfer, said.refusal, said.command_id, open_)
         if command is None:
             yield "its cause is not there"
         elif said is not None and said != command:
@@ -180,7 +185,10 @@ class Explanation:
             self._expect(following)
 
     def _expect(self, command: Command) -> None:
-        if not self._is_here(command.subject) or self._is_journaled(command):
+        if not self._is_here(command.subject):
+            return
+        if self._is_journaled(command):
+            self._later[command.command_id] = command
             return
         self._expected[command.command_id] = command
         self._numbers.add(command.msisdn)

@@ -190,6 +190,9 @@ class _Again(Ledger):
         ):
             super()._pass_on(command, cause, batch)
 
+    def _ended(self, command: Command, digest: bytes, batch: Batch) -> None:
+        """What the journal has was carried out then; halves that came from several partitions come in any order."""
+
     def construct_recorder(self) -> Any:  # noqa: ANN401 - the library's
         """A recorder that knows which subjects are the partition's."""
         recorder: Any = super().construct_recorder()

@@ -7,7 +7,7 @@ Who asked something of a log in a file was told that it could not be done, and a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ from ledger.outcomes import ACCEPTED, Outcome
 from ledger.settings import Settings
 from ledger.store.codec import Codec
 
+POLICIES = "policies"
+"""The topic of what only the ledger itself says, as answers name it."""
 MOST_LISTED = 1000
 """Dead commands that are listed at most: the latest."""
 _SHOWN_BYTES = 512
@@ -94,15 +96,26 @@ def resend(settings: Settings, one: Dead, now: int) -> Outcome:
     command = one.command
     if command is None:
         raise QueryRefused(f"{one.position}: it cannot be read as a command, and so not be sent again")
+    return say_again(settings, [command], now, source=POLICIES if command.INTERNAL else one.source)[0]
+
+
+def say_again(
+    settings: Settings, commands: Sequence[Command], now: int, *, source: str = POLICIES
+) -> list[Outcome]:
+    """Carries commands out on a log in a file, or sends them to the topic `source`. Raises what keeps it from that."""
+    if not commands:
+        return []
     if settings.kafka is None:
         with writer(settings) as ledger:
-            at = command.at if ledger.played else max(command.at, now)
-            again = msgspec.structs.replace(command, at=at)
-            return ledger.execute([again], principal=of_this_process())[0]
+            dated = [
+                one if ledger.played else msgspec.structs.replace(one, at=max(one.at, now))
+                for one in commands
+            ]
+            return ledger.execute(dated, principal=of_this_process())
     from ledger.connecting import client  # embedded logs need none of it
 
     with client(settings) as sender:
-        return sender.execute([command], source="policies" if command.INTERNAL else one.source)[0]
+        return sender.execute(commands, source=source)
 
 
 def _in_file(settings: Settings) -> Iterator[Dead]:
@@ -118,7 +131,7 @@ def _in_file(settings: Settings) -> Iterator[Dead]:
                 event.subject,
                 event.reason,
                 event.recorded_at,
-                "policies",
+                POLICIES,
                 event.command_id,
                 event.content,
                 _command(codec, event.command, event.content),
