@@ -466,9 +466,11 @@ def test_the_log_can_be_read_from_a_position_and_of_one_subject(story: Story) ->
 def test_an_outcome_is_the_one_first_given(story: Story) -> None:
     story.given_active()
     story.when(c.ChargeCredit, at("2023-07-04T00:00:00Z"), amount=100, command_id="buy")
-    assert queries(story.path).outcome(NUMBER, "buy").to_json() == story.outcome.to_json()
+    asked = queries(story.path).outcome(NUMBER, "buy").to_json()
+    assert asked == story.outcome.to_json() | {"principal": None}
     story.given(c.TopUp, at("2023-07-04T00:00:00Z"), credit=rupiah(10_000), command_id="more")
-    assert queries(story.path).outcome(NUMBER, "more").to_json() == story.outcome.to_json()
+    asked = queries(story.path).outcome(NUMBER, "more").to_json()
+    assert asked == story.outcome.to_json() | {"principal": None}
 
 
 def test_credit_is_in_transit_until_the_other_number_has_recorded_it(tell: Any) -> None:

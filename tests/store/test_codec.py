@@ -8,13 +8,14 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import avro.io
 import avro.schema
 import fastavro
 import msgspec
 import pytest
+from eventsourcing.sqlite import SQLiteCursor
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ from ledger.journal import NO_CHAIN, event_digest
 from ledger.store import codec, schemas
 from ledger.store.codec import Codec
 from ledger.store.encoding import Encode, encoder
+from ledger.store.kept_schemas import keep
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 from tests.given import NUMBER, Story, at, event, rupiah
 from tests.often import often
@@ -297,8 +299,7 @@ def rewrite(story: Story, topic: str, *, keep_schema: bool) -> bytes:
         state = other.fingerprint + by_fastavro(other, record)
         connection.execute("UPDATE stored_events SET state=? WHERE topic=?", (state, topic))
         if keep_schema:
-            row = (other.fingerprint, other.name, other.text)
-            connection.execute("INSERT INTO schemas VALUES (?,?,?)", row)
+            keep(cast("SQLiteCursor", connection.cursor()), [other])
         connection.commit()
     rechain(story.path)
     return other.fingerprint

@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, SchemaUnknown, TermsInvalid
+from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema, load
 from projections.direct import DirectQueries
@@ -231,8 +233,7 @@ def test_an_event_of_another_release_is_read_by_the_schema_that_the_log_holds(st
         rechain(story.path)
         with reader.snapshot() as snapshot, pytest.raises(SchemaUnknown):
             list(snapshot.events())
-        row = (other.fingerprint, other.name, other.text)
-        connection.execute("INSERT INTO schemas VALUES (?,?,?)", row)
+        keep(cast("SQLiteCursor", connection.cursor()), [other])
         connection.commit()
     assert DirectQueries(reader, lambda: at(START)).enquiry(NUMBER).state == "active"
 
