@@ -275,6 +275,11 @@ class Followed:
         """How many there are."""
         return self._place.partitions
 
+    @property
+    def policies(self) -> str:
+        """The id of the topic of policies; empty for whoever may not see it."""
+        return self._place.policies
+
     def partition_of(self, subject: str) -> int:
         """The partition of a subject."""
         return partition_of(subject, self.partitions)
@@ -372,11 +377,11 @@ def at_rest(settings: Settings) -> Iterator[Followed]:
         mirrors.catch_up()
         reached = {partition: kept.progress for partition, kept in mirrors.mirrors.items()}
         for partition, progress in reached.items():
-            must_await_nothing(log, partition, progress)
+            must_await_nothing(log, partition, progress.on(mirrors.policies))
         yield mirrors
         mirrors.catch_up()
         for partition, kept in mirrors.mirrors.items():
-            must_await_nothing(log, partition, kept.progress)
+            must_await_nothing(log, partition, kept.progress.on(mirrors.policies))
             if kept.progress != reached[partition]:
                 raise CopyRefused(f"partition {partition} was written meanwhile: stop all writers first")
 

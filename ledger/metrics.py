@@ -96,6 +96,12 @@ class WriterMetrics:
             partition,
             registry=registry,
         )
+        self.replaced = Counter(
+            "ledger_policies_topic_replaced",
+            "How often ledger.policies was found made anew: what lay there and was not answered is gone.",
+            partition,
+            registry=registry,
+        )
 
     def served(
         self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[object], seconds: float
@@ -112,6 +118,10 @@ class WriterMetrics:
         """So much could not be carried out that had to follow."""
         self.apart.labels(str(partition)).inc(commands)
 
+    def policies_replaced(self, partition: int) -> None:
+        """The topic of policies was made anew since its last answer."""
+        self.replaced.labels(str(partition)).inc()
+
     def behind(self, partition: int, commands: int) -> None:
         """So many commands wait."""
         self.lag.labels(str(partition)).set(commands)
@@ -123,6 +133,7 @@ class WriterMetrics:
         # Counters that an alert looks at are there from the beginning: what never was cannot rise.
         self.dead.labels(name)
         self.apart.labels(name)
+        self.replaced.labels(name)
         self.fencings.labels(name)
         for code in self._codes:
             self.given.labels(name, code)

@@ -64,6 +64,7 @@ class KafkaTarget:
                 batch_size=256 << 10,
             )
             self._producer.init_transactions()
+        self._policies = place.policies
         self._mirror = mirror.opened(settings, place, self._partition, Mirror)
         self._follower = Follower(settings, self._ids)
         self._follower.follow({self._partition: self._mirror})
@@ -152,7 +153,7 @@ class KafkaTarget:
     def _must_await_nothing(self) -> None:
         """Commands that wait for an answer would never get one: the copy's own come behind them."""
         self._catch_up()
-        must_await_nothing(self._settings, self._partition, self._mirror.progress)
+        must_await_nothing(self._settings, self._partition, self._mirror.progress.on(self._policies))
 
 
 def must_await_nothing(settings: KafkaSettings, partition: int, progress: Progress) -> None:

@@ -41,6 +41,11 @@ class Measured(Watch):
         """A partition is served from here on."""
         self._metrics.taken_over(partition, seconds)
 
+    def policies_replaced(self, partition: int) -> None:
+        """The topic of policies was made anew since its last answer."""
+        super().policies_replaced(partition)
+        self._metrics.policies_replaced(partition)
+
     def given_up(self, partition: int, code: str) -> None:
         """A partition is to be taken over again."""
         self._metrics.given_up(partition, code)

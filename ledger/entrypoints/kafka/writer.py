@@ -364,6 +364,8 @@ class Writer:
             owned.close()
             raise
         self.watch.taken_over(partition, time.monotonic() - self._opening.pop(partition))
+        if owned.recorder.policies_replaced:
+            self.watch.policies_replaced(partition)
         self._owned[partition] = owned
         for tp in self._of(partition):
             # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more.

@@ -66,6 +66,7 @@ def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition:
     try:
         recorder.take_over(settings, ids, place.partitions)
         _catch_up(recorder, settings, ids)
+        recorder.take_up(place.policies)
     except mirror.UNUSABLE:
         recorder.close()
         mirror.remove(settings.mirror(partition))
@@ -73,6 +74,7 @@ def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition:
         try:
             recorder.take_over(settings, ids, place.partitions)
             _catch_up(recorder, settings, ids)
+            recorder.take_up(place.policies)
         except BaseException:
             recorder.close()
             raise

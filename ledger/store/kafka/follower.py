@@ -177,7 +177,7 @@ class Follower:
         entries = []
         for record in replies:
             reply = self._replies.read(record.value, record.headers)
-            progress = progress.beyond(reply.source, reply.offset)
+            progress = progress.beyond(reply.source, reply.offset, reply.topic)
             if reply.entry is not None:
                 entries.append(reply.entry)
         if self._ids.foreign:

@@ -45,17 +45,29 @@ _CREATED = "ledger.log.LogCreated"
 
 
 class Progress(NamedTuple):
-    """The next offset to read of each topic, and the offset of the last event mirrored (-1: none yet)."""
+    """The next offset to read of each topic, and the offset of the last event mirrored (-1: none yet).
+
+    `policies_topic` is the id of the topic of which `policies` is an offset; empty where no answer has said so.
+    """
 
     events: int = 0
     replies: int = 0
     commands: int = 0
     last_event: int = -1
     policies: int = 0
+    policies_topic: str = ""
 
-    def beyond(self, source: str, offset: int) -> Progress:
-        """The same once a command of a topic (`commands`, `policies`) has been answered."""
+    def beyond(self, source: str, offset: int, topic: str = "") -> Progress:
+        """The same once a command of a topic (`commands`, `policies`) was answered; `topic` is its id, if known."""
+        if topic and topic != self.policies_topic:
+            return self._replace(policies=offset + 1, policies_topic=topic)
         return self._replace(**{source: max(getattr(self, source), offset + 1)})
+
+    def on(self, topic: str) -> Progress:
+        """The same where the topic of policies has this id: one that was made anew is read from its beginning."""
+        if self.policies_topic in ("", topic):
+            return self._replace(policies_topic=topic)
+        return self._replace(policies=0, policies_topic=topic)
 
 
 class MirrorPool(Pool):
@@ -199,12 +211,20 @@ class Mirror(Recorder):
         """How far the mirror goes, as a transaction sees it."""
         cursor.execute(
             "SELECT name, value FROM meta WHERE name IN"
-            " ('next_event','next_reply','next_command','last_event','next_policy')"
+            " ('next_event','next_reply','next_command','last_event','next_policy','policies_topic')"
         )
-        found = {row[0]: int(row[1]) for row in cursor.fetchall()}
-        return Progress(
-            *(found.get(name, default) for name, default in zip(_PROGRESS, Progress(), strict=True))
-        )
+        found: dict[str, str] = dict(cursor.fetchall())
+        none = zip(_PROGRESS, _NOTHING, strict=False)
+        events, replies, commands, last, policies = (int(found.get(name, default)) for name, default in none)
+        return Progress(events, replies, commands, last, policies, found.get("policies_topic", ""))
+
+    def go_on_in(self, policies_topic: str) -> bool:
+        """Goes on in the topic of policies that is there; returns whether it was made anew since its last answer."""
+        file = self.datastore.pool.db_name
+        with reported(file), self.datastore.transaction(commit=True) as cursor:
+            was = self.progress_in(cursor)
+            self._advance(cursor, was.on(policies_topic))
+        return was.policies_topic not in ("", policies_topic)
 
     @staticmethod
     def _advance(cursor: library.SQLiteCursor, progress: Progress) -> None:
@@ -324,7 +344,9 @@ _EMPTY_SEALS = (
     "SELECT 1 FROM seals AS one LEFT JOIN seals AS before ON before.seal = one.seal - 1"
     " WHERE one.events = ifnull(before.events, 0) AND one.entries = ifnull(before.entries, 0) LIMIT 1"
 )
-_PROGRESS = ("next_event", "next_reply", "next_command", "last_event", "next_policy")
+_NOTHING = (0, 0, 0, -1, 0)
+"""The offsets of a mirror that nothing was read into yet."""
+_PROGRESS = ("next_event", "next_reply", "next_command", "last_event", "next_policy", "policies_topic")
 
 
 def _is_schema(mark: bytes, name: str, text: str) -> bool:

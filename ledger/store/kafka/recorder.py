@@ -77,6 +77,8 @@ class KafkaRecorder(Mirror):
         self._answered: Appended | None = None
         self._offsets: Any = None
         self._writing = threading.RLock()
+        self.policies_replaced = False
+        """Whether the topic of policies was found made anew: what lay there and was not answered is gone."""
 
     def take_over(self, settings: KafkaSettings, ids: SchemaIds, partitions: int) -> None:
         """Becomes the partition's writer: whoever was it before can commit nothing from here on.
@@ -102,6 +104,11 @@ class KafkaRecorder(Mirror):
             self._producer.init_transactions()
             for topic in (settings.events, settings.replies):
                 self._producer.partitions_for(topic)
+
+    def take_up(self, policies_topic: str) -> None:
+        """Goes on in the topic of policies, once all answers are read."""
+        self.policies_replaced = self.go_on_in(policies_topic)
+        self._replies.policies = policies_topic
 
     def close(self) -> None:
         """Gives up the partition and closes the mirror; a transaction under way is left to be aborted."""

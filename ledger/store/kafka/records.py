@@ -13,7 +13,7 @@ from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.journal import JournalEntry, NumberHead
 from ledger.outcomes import EventReference, Outcome
 from ledger.store.codec import Codec
-from ledger.store.kafka.connection import COMMANDS
+from ledger.store.kafka.connection import COMMANDS, POLICIES
 from ledger.store.kafka.registry import SchemaIds
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
@@ -69,6 +69,8 @@ MOST_NAMED = 1_000
 """Events that an answer names: as many fall due at once as there are reservations, and a broker takes a megabyte."""
 EVENTS = "ledger_events"
 """On an answer that names only the first of its command's events: how many there are, one behind the other."""
+TOPIC = "ledger_topic"
+"""On an answer to a record of `ledger.policies`: that topic's id; one that is made anew begins at offset 0 again."""
 CUT = "ledger_cut"
 """On an answer or a dead command: a part of which only the beginning is there, its size in bytes, and its SHA-256."""
 
@@ -211,7 +213,7 @@ class EventRecords:
 class Reply(NamedTuple):
     """An answer: the outcome, the offset of its command, and the journal's entry where there is one.
 
-    `source` names the topic that the command came from: `commands`, or `policies`.
+    `source` names the topic that the command came from: `commands`, or `policies`, of which `topic` is the id.
     """
 
     outcome: Outcome
@@ -219,6 +221,7 @@ class Reply(NamedTuple):
     offset: int
     entry: JournalEntry | None
     source: str = COMMANDS
+    topic: str = ""
 
 
 class ReplyRecords:
@@ -230,6 +233,8 @@ class ReplyRecords:
         self._codec = codec
         self.headers: list[Header] = [(SCHEMA, load("replies")["ledger.reply.Outcome"].fingerprint)]
         """Of every answer."""
+        self.policies = ""
+        """The id of the topic of policies, for whoever answers what lies there."""
 
     def value(self, reply: Reply) -> bytes:
         """The bytes of an answer."""
@@ -252,11 +257,14 @@ class ReplyRecords:
     def outgoing(self, received: Received, outcome: Outcome, entry: JournalEntry | None) -> Outgoing:
         """The record that answers one of a topic of commands."""
         reply = Reply(outcome, received.subject, received.offset, entry, received.source)
-        return self.record(received.key or b"", reply, received.cuts)
+        more = received.cuts
+        if received.source == POLICIES and self.policies:
+            more = [*more, (TOPIC, self.policies.encode())]
+        return self.record(received.key or b"", reply, more)
 
-    def record(self, key: bytes, reply: Reply, cuts: Sequence[Header] = ()) -> Outgoing:
+    def record(self, key: bytes, reply: Reply, more: Sequence[Header] = ()) -> Outgoing:
         """The record of an answer, which names so many events at most, and else says how many there are."""
-        headers = [*self.headers, *cuts] if cuts else self.headers
+        headers = [*self.headers, *more] if more else self.headers
         events = reply.outcome.events
         if len(events) > MOST_NAMED:
             headers = [*headers, (EVENTS, b"%d" % len(events))]
@@ -300,4 +308,9 @@ def reply_of(record: dict[str, Any], headers: Sequence[Header]) -> Reply:
             record.get("principal"),
         )
     source = record.get("source", COMMANDS)  # answers of the first release do not say
-    return Reply(outcome, record["subject"], record["command_offset"], entry, source)
+    topic = (
+        ""
+        if source == COMMANDS
+        else next((str(said, "ascii") for name, said in headers if name == TOPIC), "")
+    )
+    return Reply(outcome, record["subject"], record["command_offset"], entry, source, topic)

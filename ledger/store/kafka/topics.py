@@ -37,6 +37,8 @@ class Place(NamedTuple):
     events: str
     replies: str
     partitions: int
+    policies: str = ""
+    """Empty for whoever may not see it, or where a writer has still to make it."""
 
 
 class _Cluster(NamedTuple):
@@ -75,7 +77,14 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
         finally:
             admin.close()
     events, replies = found.topics[settings.events], found.topics[settings.replies]
-    return Place(found.id, str(events["topic_id"]), str(replies["topic_id"]), len(events["partitions"]))
+    policies = found.topics.get(settings.policies)
+    return Place(
+        found.id,
+        str(events["topic_id"]),
+        str(replies["topic_id"]),
+        len(events["partitions"]),
+        "" if policies is None else str(policies["topic_id"]),
+    )
 
 
 def create(settings: KafkaSettings) -> Place:
