@@ -6,11 +6,13 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -19,6 +21,8 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
+from kafka.errors import TopicAuthorizationFailedError
+from kafka.structs import TopicPartition
 
 from ledger.local.kafka import LocalKafka
 from ledger.store.kafka.connection import KafkaSettings
@@ -45,6 +49,12 @@ GRANTED = {
         (ResourceType.TOPIC, "ledger.commands", DESCRIBED),
         (ResourceType.TOPIC, "ledger.replies", [O.READ, *DESCRIBED]),
         (ResourceType.TOPIC, "ledger.events", [O.READ, *DESCRIBED]),
+        (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
+    ],
+    # More than is granted to anybody: who may see the policies' topic, and yet not write it.
+    "onlooker": [
+        (ResourceType.TOPIC, "ledger.commands", [O.WRITE, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.policies", [O.READ, *DESCRIBED]),
         (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
     ],
 }
@@ -123,6 +133,26 @@ def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka
         assert refused.exit_code == 2
         assert len(refused.stderr.splitlines()) == 1
         assert running.stop()[0] == 0
+
+
+@pytest.mark.parametrize("name", ["sender", "asker", "onlooker"])
+def test_only_writers_write_what_only_the_ledger_says(
+    log: KafkaSettings, broker: LocalKafka, name: str
+) -> None:
+    as_user(log, broker, "writer")("log", "create")  # another test may have made it
+    whole = [TopicPartition(log.policies, partition) for partition in range(2)]
+    sent: tuple[Any, ...] = (log.policies, b"credit of nothing", b"6288112345678", [], 0)
+    with closing(KafkaConsumer(**broker.client())) as root:
+        before = root.end_offsets(whole)
+        with (
+            closing(KafkaProducer(**broker.client(name), max_block_ms=10_000)) as producer,
+            pytest.raises(TopicAuthorizationFailedError),
+        ):
+            producer.send(*sent).get(30)
+        assert root.end_offsets(whole) == before
+        with closing(KafkaProducer(**broker.client("writer"))) as producer:
+            producer.send(*sent).get(30)
+        assert root.end_offsets(whole) != before
 
 
 @pytest.mark.parametrize("verb", [("states",), ("writer",)])

@@ -14,17 +14,19 @@ import pytest
 from kafka import KafkaProducer
 
 from ledger.connecting import Followed
+from ledger.domain.commands import AdvanceTime, CloseThrough
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import RegistryMismatch
 from ledger.local.registry import LocalRegistry
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.registry import access, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import KINDS, RecordSchema, load
 from tests.entrypoints.kafka import on_kafka
+from tests.given import NUMBER
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
 from tests.kafka.seen import committed, in_file, population, seen
@@ -51,11 +53,30 @@ def test_every_record_names_its_schema(new_log: NewLog) -> None:
     settings = new_log(partitions=2)
     told(settings, population(20, 2))
     ids = schema_ids(settings)
-    for topic in (settings.events, settings.commands, settings.replies):
+    for topic in (settings.events, settings.commands, settings.policies, settings.replies):
         records = list(committed(settings, topic))
         assert records
         for record in records:
             assert dict(record.headers)[SCHEMA] == ids.from_wire(record.value)[0].fingerprint
+
+
+def test_a_command_has_one_subject_whatever_topic_it_travels_on(new_log: NewLog) -> None:
+    settings = new_log()
+    asked = [
+        AdvanceTime(at=0, command_id="by-anybody", msisdn=NUMBER),
+        CloseThrough(at=0, command_id="by-the-clock", msisdn="log@0", through=0),
+    ]
+    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        client.execute(asked[:1])
+        client.execute(asked, source=POLICIES)
+    registry = Registry(access(settings))
+    travelled = [*committed(settings, settings.commands), *committed(settings, settings.policies)]
+    assert len(travelled) == 3
+    for record in travelled:
+        schema, _ = schema_ids(settings).from_wire(record.value)
+        id_ = int.from_bytes(record.value[1:5], "big")
+        assert registry.look_up(f"{settings.commands}-{schema.name}", schema) == id_
+        assert registry.look_up(f"{settings.policies}-{schema.name}", schema) is None
 
 
 def test_a_registry_with_other_ids(new_log: NewLog, shifted: str) -> None:
