@@ -48,6 +48,8 @@ class Dead(NamedTuple):
     value: bytes
     command: Command | None
     answer: str | None
+    follows: bool = True
+    """Whether the ledger itself said it, or had to: on Kafka anybody may send what looks so."""
 
     def to_json(self) -> dict[str, Any]:
         """What a list says of it."""
@@ -91,11 +93,16 @@ def resend(settings: Settings, one: Dead, now: int) -> Outcome:
     """Sends it again, under its own id: what was decided meanwhile is answered as it was, and nothing happens twice.
 
     What only the ledger says goes to the policies' topic, which only writers may write. Raises QueryRefused where it
-    cannot be read, or what keeps it from being sent.
+    cannot be read, or only looks like what the ledger says, or what keeps it from being sent.
     """
     command = one.command
     if command is None:
         raise QueryRefused(f"{one.position}: it cannot be read as a command, and so not be sent again")
+    if command.INTERNAL and not one.follows:
+        raise QueryRefused(
+            f"{one.position}: {command.name} is the ledger's own word, and this came from a sender;"
+            " `pulsa dead resend --in-transit` says what is really missing"
+        )
     return say_again(settings, [command], now, source=POLICIES if command.INTERNAL else one.source)[0]
 
 
@@ -141,6 +148,7 @@ def _in_file(settings: Settings) -> Iterator[Dead]:
 
 def _on_kafka(settings: Settings) -> Iterator[Dead]:
     from ledger.connecting import kafka_settings, records_of
+    from ledger.store.kafka.records import FOLLOWS
     from ledger.store.kafka.registry import schema_ids
 
     log = kafka_settings(settings, settings.mirrors_folder)
@@ -159,16 +167,18 @@ def _on_kafka(settings: Settings) -> Iterator[Dead]:
         if command is not None:
             with readers[record.partition].snapshot() as there:
                 answer = _answer(there, subject, command.command_id)
+        source = _text(headers, "ledger_source") or "commands"
         yield Dead(
             f"{record.partition}:{record.offset}",
             subject,
             _text(headers, "ledger_reason"),
             record.timestamp * _MICROSECONDS,
-            _text(headers, "ledger_source") or "commands",
+            source,
             _text(headers, "ledger_command_position"),
             value,
             command,
             answer,
+            follows=source == POLICIES or FOLLOWS in headers,
         )
 
 

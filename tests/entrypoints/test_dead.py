@@ -11,7 +11,10 @@ import structlog
 from kafka import KafkaProducer
 
 from ledger.domain import commands as c
+from ledger.domain.calendar import parse_instant
+from ledger.store.codec import Codec
 from ledger.store.kafka.recorder import partition_of
+from ledger.store.kafka.registry import schema_ids
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 from tests.failing import failing
@@ -116,3 +119,35 @@ def test_what_is_set_apart_on_kafka_is_sent_again(
         assert answers == {"ReceiveCreditTransfer": "accepted", "ChargeCredit": "accepted", None: None}
         report = asking.json("verify")[0]
         assert (report["clean"], report["in_transit"]) == (True, 0)
+
+
+def test_what_a_sender_says_in_the_ledgers_name_is_not_sent_again(new_log: NewLog, pulsa: Pulsa) -> None:  # noqa: F811
+    """A forged half of a transfer that cannot be decoded lies among the dead: resending would mint its amount."""
+    settings = new_log()
+    asking = on_kafka(pulsa.folder, settings)
+    forged = c.ReceiveCreditTransfer(
+        at=parse_instant(MONTH_LATER),
+        command_id=f"policy/{OTHER}#1/t-1",
+        msisdn=NUMBER,
+        transfer=f"{OTHER}#1/t-1",
+        from_account=f"{OTHER}#1",
+        amount=10**14,
+        fee=0,
+        days=0,
+    )
+    with writing(settings):
+        two(asking)
+        codec = Codec()
+        state = codec.command_state(forged, codec.command_content(forged), stated_at=True)
+        value = schema_ids(settings).to_wire(settings.commands, state)
+        producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
+        producer.send(settings.commands, value, NUMBER.encode(), [("ledger_schema", b"another!")], 0)
+        producer.flush()
+        producer.close()
+        asking.done("advance-time", NUMBER, *NOBODY_KNOWS)
+        (one,) = asking.json("dead", "list")
+        assert (one["command"], one["source"]) == ("ReceiveCreditTransfer", "commands")
+        said = asking.complaint("dead", "resend", one["position"], *NOBODY_KNOWS)
+        assert said.startswith("query-refused: 0:0: ReceiveCreditTransfer is the ledger's own word")
+        assert [one["answer"] for one in asking.json("dead", "list")] == [None]
+        assert asking.json("verify")[0]["clean"]

@@ -235,7 +235,7 @@ class KafkaRecorder(Mirror):
         value, _ = self._wire(apart.command)
         subject = apart.command.subject
         following = decided[apart.cause]._replace(
-            key=subject.encode(), value=value, subject=subject, dead=apart.reason
+            key=subject.encode(), value=value, subject=subject, dead=apart.reason, follows=True
         )
         self._bury(producer, following)
 

@@ -71,6 +71,8 @@ EVENTS = "ledger_events"
 """On an answer that names only the first of its command's events: how many there are, one behind the other."""
 TOPIC = "ledger_topic"
 """On an answer to a record of `ledger.policies`: that topic's id; one that is made anew begins at offset 0 again."""
+FOLLOWS = "ledger_follows"
+"""On a dead command that the ledger itself had to say, because of the command at that position."""
 CUT = "ledger_cut"
 """On an answer or a dead command: a part of which only the beginning is there, its size in bytes, and its SHA-256."""
 
@@ -106,6 +108,8 @@ class Received(NamedTuple):
     cuts: Sequence[Header] = ()
     """A header for each part that was too long, and of which this has only the beginning."""
     source: str = COMMANDS
+    follows: bool = False
+    """Whether this is what had to follow from the record at that offset, and no sender's word."""
 
     def bounded(self) -> Received:
         """The same with no part that is too long, for the topics of answers and of the dead."""
@@ -136,6 +140,7 @@ def dead_copy(partition: int, received: Received) -> tuple[bytes, bytes | None, 
         ("ledger_reason", (received.dead or "").encode()),
         ("ledger_command_position", b"%d:%d" % (partition, received.offset)),
         ("ledger_source", received.source.encode()),
+        *([(FOLLOWS, b"")] if received.follows else []),
         *received.cuts,
     ]
     return received.key or b"", received.value, headers
