@@ -314,6 +314,36 @@ def test_the_outcomes_never_overwrite_a_file_that_is_read(pulsa: Pulsa) -> None:
     assert Path(file).read_bytes() == before
 
 
+@pytest.mark.parametrize("beside", ["", "-wal", ".lock", ".views.db"])
+@pytest.mark.parametrize(
+    "verb",
+    [("ingest", "next.jsonl", "--outcomes"), ("export", "csv", "--out"), ("log", "backup", "--overwrite")],
+)
+def test_nothing_is_written_over_the_log_nor_beside_it(
+    pulsa: Pulsa, verb: tuple[str, ...], beside: str
+) -> None:
+    pulsa.done("ingest", pulsa.file("feed.jsonl", *OPENING))
+    pulsa.file("next.jsonl", top_up())
+    link = pulsa.folder / "link"
+    link.symlink_to(f"{pulsa.log}{beside}")
+    before = pulsa.log.read_bytes()
+    assert pulsa.complaint(*verb, str(link)).startswith("settings-invalid: ")
+    assert pulsa.log.read_bytes() == before
+    assert link.is_symlink()
+
+
+def test_the_outcomes_never_overwrite_what_standard_input_reads(pulsa: Pulsa) -> None:
+    file = Path(pulsa.file("feed.jsonl", *OPENING))
+    before = file.read_bytes()
+    command = [sys.executable, "-m", "ledger.entrypoints.cli", "ingest", "-", "--outcomes", str(file)]
+    environment = os.environ | {"PULSA_LOG": str(pulsa.log), "PULSA_CLOCK": "played"}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    with file.open("rb") as feed:
+        result = subprocess.run(command, stdin=feed, capture_output=True, env=environment, check=False)
+    assert (result.returncode, result.stderr.split(b":")[:2]) == (2, [b"pulsa", b" settings-invalid"])
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_one_line_with_what_was_taken_in_written(
     pulsa: Pulsa, sent: signal.Signals

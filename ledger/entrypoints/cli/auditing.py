@@ -18,6 +18,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.asking import instant
 from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
+from ledger.entrypoints.targets import must_be_another
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
         raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
     if format_ == "parquet" and out is None:
         raise typer.BadParameter("parquet needs --out FILE")
+    if out is not None:
+        must_be_another("--out", out, settings)
     with ExitStack() as stack:
         readers = stack.enter_context(projecting.readers(settings))
         logs = [stack.enter_context(one.snapshot()) for one in readers]

@@ -24,6 +24,7 @@ from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Reco
 from ledger.entrypoints.lines import STANDARD_INPUT, Source
 from ledger.entrypoints.principal import of_this_process
 from ledger.entrypoints.rows import Format
+from ledger.entrypoints.targets import must_be_another
 from ledger.errors import SettingsInvalid
 from ledger.settings import Settings
 
@@ -56,6 +57,8 @@ def ingest(
     known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
     if format_ not in known:
         raise SettingsInvalid(f"--format: not auto, json or csv (it is {format_!r})")
+    if outcomes is not None:
+        must_be_another("--outcomes", outcomes, settings)
     _must_be_readable(files, outcomes)
     faults = _Faults()
     with taker(settings) as ledger, _recording(outcomes) as written, _progress() as bar:
@@ -123,6 +126,8 @@ def _must_be_readable(files: list[str], outcomes: Path | None) -> None:
     """Raises OSError before anything is written; SettingsInvalid where the outcomes would overwrite a file read."""
     for name in files:
         if name == STANDARD_INPUT:
+            if outcomes is not None and outcomes.is_file() and _is_standard_input(outcomes):
+                raise SettingsInvalid(f"--outcomes: {outcomes} is what standard input reads")
             continue
         path = Path(name)
         if S_ISDIR(path.stat().st_mode):
@@ -131,6 +136,13 @@ def _must_be_readable(files: list[str], outcomes: Path | None) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
         if outcomes is not None and outcomes.exists() and outcomes.samefile(path):
             raise SettingsInvalid(f"--outcomes: {outcomes} is one of the files to read")
+
+
+def _is_standard_input(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(0))
+    except OSError:  # there is none
+        return False
 
 
 class _Outcomes:

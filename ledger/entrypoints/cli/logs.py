@@ -19,6 +19,7 @@ from ledger.entrypoints.cli.asking import Since
 from ledger.entrypoints.cli.copying import log_copy, log_repartition
 from ledger.entrypoints.cli.options import Options, now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
+from ledger.entrypoints.targets import must_be_another
 from ledger.settings import Settings
 from ledger.store.backup import Copy
 from projections.answers import LogLine
@@ -158,6 +159,7 @@ def log_backup(
     settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
     """Copy the log into a file, also while a writer writes."""
+    must_be_another("FILE", file, settings)
     with counting("copying") as progress:
         copy = back_up(settings, file, overwrite=overwrite, progress=progress)
     _say_copy(copy, file, as_json=as_json)
