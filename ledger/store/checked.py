@@ -132,17 +132,24 @@ def head_of(cursor: SQLiteCursor, place: str, subject: str) -> NumberHead:
     last = cursor.fetchone()
     if chain != (NO_CHAIN if last is None else last[0]):
         raise LogDamaged(f"{place}: the last journal entry of {subject} is not the one that it names")
-    cursor.execute(EVENTS_OF, {"subject": subject})
-    if cursor.fetchone()[0] != events:
+    if _events_of(cursor, subject) != events:
         raise LogDamaged(f"{place}: {subject} has not the events that were recorded of it")
     return NumberHead(subject, due_at, chain)
 
 
-EVENTS_OF = (
-    "SELECT count(*) FROM stored_events WHERE originator_id=:subject"
-    " OR (originator_id>:subject||'#' AND originator_id<:subject||'$')"
-)
-"""How many events a subject has, those of its accounts included."""
+def _events_of(cursor: SQLiteCursor, subject: str) -> int:
+    """How many events a subject has, those of its accounts included: the last version of each says it."""
+    events, generation = _last_version(cursor, subject), 1
+    while last := _last_version(cursor, f"{subject}#{generation}"):
+        events += last
+        generation += 1
+    return events
+
+
+def _last_version(cursor: SQLiteCursor, id_: str) -> int:
+    cursor.execute("SELECT max(originator_version) FROM stored_events WHERE originator_id=?", (id_,))
+    last = cursor.fetchone()[0]
+    return last if type(last) is int else 0  # a value of another kind
 
 
 def published(cursor: SQLiteCursor, place: str) -> list[bytes]:

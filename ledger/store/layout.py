@@ -32,7 +32,10 @@ PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",
 )
 
-_TABLES = """
+_ENTRIES_OF_ONE = "journal_subject ON journal (subject)"
+"""Finds the last journal entry of a subject, or the one before another, however many it has."""
+
+_TABLES = f"""
 CREATE TABLE stored_events (
     ordinal INTEGER PRIMARY KEY,
     originator_id TEXT NOT NULL,
@@ -59,6 +62,7 @@ CREATE TABLE journal (
     principal TEXT,
     UNIQUE (subject, command_id)
 );
+CREATE INDEX {_ENTRIES_OF_ONE};
 CREATE TABLE seals (
     seal INTEGER PRIMARY KEY,
     events INTEGER NOT NULL,
@@ -98,6 +102,7 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
         check_format(cursor)
         _bring_up(cursor)
         _count_events(cursor)
+        cursor.execute(f"CREATE INDEX IF NOT EXISTS {_ENTRIES_OF_ONE}")
     else:
         cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
         cursor.execute(f"PRAGMA user_version={FORMAT}")

@@ -14,6 +14,7 @@ import pytest
 
 from ledger.domain import commands as c
 from ledger.errors import LedgerError, LogDamaged
+from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
@@ -328,6 +329,57 @@ def test_a_log_of_a_release_that_counted_nothing_is_written_on_and_checked_from_
     change(log, "UPDATE numbers SET events=events+1 WHERE msisdn=?", NUMBER)
     with pytest.raises(LogDamaged, match=NUMBER):
         EVERYTHING["enquiry of " + NUMBER](log)
+
+
+def test_what_a_writer_checks_first_costs_the_same_however_much_was_recorded(tmp_path: Path) -> None:
+    steps = [0]
+
+    def step() -> None:
+        steps[0] += 1
+
+    def cost(entries: int) -> list[int]:
+        (tmp_path / f"{entries}").mkdir()
+        with closing(Story(tmp_path / f"{entries}")) as story:
+            story.given_active(credit=rupiah(50_000))
+            adjust, close = (
+                [story.command(of, BEGIN + i, command_id=f"{i}", **fields(BEGIN + i)) for i in range(entries)]
+                for of, fields in (
+                    (c.AdjustCredit, lambda _: {"amount": 1}),
+                    (c.CloseThrough, lambda at: {"msisdn": LOG, "through": at, "actor": "clock"}),
+                )
+            )
+            for one in (adjust, close, [adjust[-1]]):
+                story.ledger.execute(one)
+        asked: list[Callable[[Any], Any]] = [
+            lambda cursor: head_of(cursor, "", NUMBER),
+            lambda cursor: head_of(cursor, "", LOG),
+            lambda cursor: must_follow(cursor, "", row[-1], row[:-1]),
+        ]
+        with closing(sqlite3.connect(story.path)) as connection:
+            (row,) = connection.execute(
+                f"SELECT {ENTRY_COLUMNS}, entry FROM journal WHERE subject=? AND command_id=?",
+                (NUMBER, f"{entries - 1}"),
+            )
+            connection.set_progress_handler(step, 1)
+            found = []
+            for ask in asked:
+                before = steps[0]
+                ask(connection.cursor())
+                found.append(steps[0] - before)
+            return found
+
+    assert cost(300) == cost(30)
+
+
+def test_a_log_without_the_index_of_its_subjects_is_given_it(log: Path) -> None:
+    with closing(sqlite3.connect(log)) as connection, connection:
+        connection.execute("DROP INDEX journal_subject")
+    with ledger_on(log):
+        pass
+    with closing(sqlite3.connect(log)) as connection:
+        assert connection.execute(
+            "SELECT tbl_name FROM sqlite_master WHERE name='journal_subject'"
+        ).fetchall()
 
 
 def test_the_last_event_known_then_is_found_without_reading_what_was_closed_after(log: Path) -> None:
