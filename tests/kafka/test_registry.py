@@ -8,11 +8,15 @@ import ssl
 import time
 from contextlib import closing
 from dataclasses import replace
+from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastavro import schemaless_writer
 
-from ledger.connecting import followed
+from ledger.connecting import followed, verified
 from ledger.errors import RegistryRefused, RegistryUnreachable, SchemaUnknown
 from ledger.settings import Settings
 from ledger.store.codec import Codec
@@ -20,7 +24,8 @@ from ledger.store.kafka import registry, registry_api, topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.recorder import partition_of
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.records import Outgoing, ReplyRecords
+from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import RecordSchema, load
 from tests.certificates import self_signed
@@ -136,6 +141,37 @@ def test_a_question_and_a_sender_register_nothing(new_log: NewLog) -> None:
             with writing(behind):
                 (outcome,) = client.execute([command(at=at(START), command_id="1", msisdn=NUMBER)])
                 assert outcome.status == "accepted"
+
+
+def test_what_an_earlier_release_answered_is_read(
+    new_log: NewLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By clients, and by writers and readers that have no mirror yet."""
+    settings = new_log()
+    file = files("schemas") / "released" / "1" / "replies" / "ledger.reply.Outcome.avsc"
+    earlier, asked = RecordSchema(file.read_text("utf-8")), command(command_id="1")
+    access = RegistryAccess(settings.registry)
+    id_ = Registry(access).register(f"{settings.replies}-{earlier.name}", earlier)
+    outgoing = ReplyRecords.outgoing
+
+    def as_earlier(self: ReplyRecords, *what: Any) -> Outgoing:
+        made, body = outgoing(self, *what), BytesIO()
+        fields = Codec().record(schema_ids(settings).from_wire(made.value)[1])
+        schemaless_writer(body, earlier.parsed, fields)
+        return Outgoing(made.key, b"\0" + id_.to_bytes(4, "big") + body.getvalue(), [])
+
+    with (
+        monkeypatch.context() as patched,
+        writing(settings),
+        closing(KafkaClient(settings, stated_at=True)) as it,
+    ):
+        patched.setattr(ReplyRecords, "outgoing", as_earlier)
+        assert [outcome.status for outcome in it.execute([asked])] == ["accepted"]
+    fresh = replace(settings, mirrors=tmp_path / "fresh")
+    with writing(fresh), closing(KafkaClient(settings, stated_at=True)) as it:
+        assert [outcome.status for outcome in it.execute([asked])] == ["repeated"]
+    asking = Settings(kafka=settings.bootstrap, registry=settings.registry, kafka_prefix=settings.prefix)
+    assert (verified(asking).clean, verified(asking).entries) == (True, 1)
 
 
 @pytest.mark.parametrize("fault", [503, 429, GARBAGE, EMPTY, GATEWAY])

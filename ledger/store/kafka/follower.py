@@ -182,7 +182,6 @@ class Follower:
                 entries.append(reply.entry)
         if self._ids.foreign:
             mirror.learn(self._ids.foreign)
-            self._codec.learn(self._ids.foreign)
         if events:
             progress = progress._replace(events=events[-1].offset + 1, last_event=events[-1].offset)
         if replies:

@@ -277,8 +277,11 @@ class ReplyRecords:
         return Outgoing(key, self.value(reply), headers)
 
     def read(self, value: bytes, headers: Sequence[Header]) -> Reply:
-        """The answer that those bytes hold. Raises what `read_wire` raises."""
-        return reply_of(self._codec.record(read_wire(self._ids, value, headers)[1]), headers)
+        """The answer that those bytes hold, by whatever release's schema. Raises what `read_wire` raises."""
+        schema, state = read_wire(self._ids, value, headers)
+        if not self._codec.knows(schema.fingerprint):
+            self._codec.learn([schema])
+        return reply_of(self._codec.record(state), headers)
 
 
 def reply_of(record: dict[str, Any], headers: Sequence[Header]) -> Reply:
