@@ -50,6 +50,9 @@ DUE_AT_CLOSING = 50_000
 """Numbers that a closing itself advances at most, for they are one transaction; the clock has advanced them before."""
 
 
+_NOT_ADDRESSED = "at, command_id, msisdn: not an instant in whole microseconds, and two texts"
+
+
 class Ledger(Application[str]):
     """The write side over one log, or one partition of it.
 
@@ -143,13 +146,21 @@ class Ledger(Application[str]):
         one that follows from what was recorded and is refused (`policy-refused`).
         Raises LogFull or LogUnreadable; then nothing of the batch is written, and it may be sent again.
         """
-        addressed = [command for command in commands if _is_addressed(command)]
-        keys = dict.fromkeys([(command.subject, command.command_id) for command in addressed])
+        addressed = [_is_addressed(command) for command in commands]
+        keys = dict.fromkeys(
+            [
+                (command.subject, command.command_id)
+                for command, known in zip(commands, addressed, strict=True)
+                if known
+            ]
+        )
         batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal, principal)
         try:
             outcomes = [
-                self._answer(command, content, batch)
-                for command, content in zip(commands, contents or [None] * len(commands), strict=True)
+                self._answer(command, content, batch, known=known)
+                for command, content, known in zip(
+                    commands, contents or [None] * len(commands), addressed, strict=True
+                )
             ]
             self._write(batch, outcomes)
         except BaseException:
@@ -157,8 +168,10 @@ class Ledger(Application[str]):
             raise
         return outcomes
 
-    def _answer(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
+    def _answer(self, command: Command, content: bytes | None, batch: Batch, *, known: bool) -> Outcome:
         batch.index += 1
+        if not known:
+            return self._outcome(command, command.at, errors.Invalid(_NOT_ADDRESSED), (), batch)
         batch.at_hand.clear()
         mark = self._mark(batch)
         try:
@@ -171,15 +184,11 @@ class Ledger(Application[str]):
             failure = error
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
             failure = _defect(command, error)
-        self._undo(batch, mark)
+        self._undo(batch, Mark(*mark))
         return self._outcome(command, command.at, failure, (), batch)
 
     def _execute(self, command: Command, content: bytes | None, batch: Batch) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
-        if not _is_addressed(command):
-            raise errors.Invalid(
-                "at, command_id, msisdn: not an instant in whole microseconds, and two texts"
-            )
         terms_id = command.terms_named
         if terms_id is not None and terms_id not in self.book:
             raise errors.Invalid(f"terms: no terms are named {terms_id!r}")
@@ -301,7 +310,7 @@ class Ledger(Application[str]):
         else:
             batch.at_hand |= before
             return
-        self._undo(batch, mark)
+        self._undo(batch, Mark(*mark))
         batch.at_hand |= before
         self._set_apart(command, failure, cause, batch)
 
@@ -381,8 +390,9 @@ class Ledger(Application[str]):
 
     # --- undoing one command ------------------------------------------------------------------------------------------
 
-    def _mark(self, batch: Batch) -> Mark:
-        return Mark(
+    def _mark(self, batch: Batch) -> tuple[int, ...]:
+        """What makes a `Mark`, which is needed only where a command is undone."""
+        return (
             len(batch.events),
             len(batch.journal),
             len(batch.claims),
