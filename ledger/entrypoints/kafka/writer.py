@@ -79,6 +79,8 @@ class Writer:
         """Partitions that are being taken over, and since when."""
         self._partitions = 0
         self._joined_at = self._looks_next = 0.0
+        self._is_answered = True
+        """Whether the broker answered when it was asked last: a poll does not tell, it finds nothing then."""
         self._standing: dict[TopicPartition, int] = {}
         """Where partitions stood when last looked at, of those that had more."""
         self._answered: dict[TopicPartition, int] = {}
@@ -128,14 +130,17 @@ class Writer:
             self._leave()
 
     def _step(self) -> Step:
-        """Polls, and decides what there is. It is ready when every partition that it was given is served."""
+        """Polls, and decides what there is.
+
+        It is ready when every partition that it was given is served, and the broker answered when it was asked last.
+        """
         try:
             self._round()
             self._look_after_consumer()
         except PASSING:
             self._rewind()
             raise
-        return Step(ready=self._assignment.is_given and not self._opening)
+        return Step(ready=self._assignment.is_given and not self._opening and self._is_answered)
 
     def _rewind(self) -> None:
         """Goes back to what is to be decided next: what was polled and not decided would never come again."""
@@ -156,12 +161,14 @@ class Writer:
         if now < self._looks_next:
             return
         self._looks_next = now + self.session_timeout
+        self._is_answered = False
         self._must_be_itself()
         silent = self._consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"]
         limit = _SESSIONS * self.session_timeout
         is_deaf = silent > limit and now - self._joined_at > limit
         was, self._standing = self._standing, self._places_behind()
         if not is_deaf and not was.items() & self._standing.items():
+            self._is_answered = True
             return
         _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.items() & self._standing.items()))
         assignment = Assignment(self._topics)
@@ -230,6 +237,7 @@ class Writer:
         consumer.subscribe(self._topics, listener=assignment)
         self._joined_at = time.monotonic()
         self._standing = {}
+        self._is_answered = True
         return consumer
 
     def _leave(self) -> None:
