@@ -5,14 +5,18 @@ from __future__ import annotations
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.entrypoints.supervising import PASSING, Step
 from ledger.local.kafka import LocalKafka
 from ledger.store.kafka.connection import KafkaSettings
+from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.running import PATIENCE, writing
 from tests.kafka.seen import committed, population
@@ -74,3 +78,32 @@ def test_a_broker_stopped_and_started_under_load(
         broker.kill()
         broker.start()
         asking.check()
+
+
+def going_on(step: Callable[[], Step], deadline: float) -> None:
+    while time.monotonic() < deadline:
+        step()
+
+
+def test_a_writer_is_not_ready_while_its_broker_does_not_answer(
+    settings: KafkaSettings, broker: LocalKafka
+) -> None:
+    """A poll finds nothing then, and says nothing: a step that goes well does not make it ready again."""
+    process = broker._process
+    assert process is not None
+    with Writer(settings, BUNDLED.values(), session_timeout=6.0).part.make() as step:
+        deadline = time.monotonic() + PATIENCE
+        while not step().ready:
+            assert time.monotonic() < deadline, "the writer does not serve"
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(PASSING):
+                going_on(step, deadline + PATIENCE)
+            assert not step().ready
+        finally:
+            process.send_signal(signal.SIGCONT)
+        ready = False
+        while not ready:
+            assert time.monotonic() < deadline + 2 * PATIENCE, "the writer does not serve again"
+            with suppress(*PASSING):
+                ready = step().ready
