@@ -30,7 +30,7 @@ from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.seals import Seals
 from ledger.store.codec import Codec, instant_and_content
 from ledger.store.kept_schemas import is_as_kept
-from ledger.store.layout import check_format, fold_digest, intelligible, principal_column
+from ledger.store.layout import check_format, fold_digest, foreign, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 from ledger.store.snapshots import sealed
@@ -184,6 +184,8 @@ class _Verification:
         for (what,) in self._rows("PRAGMA integrity_check(20)"):
             if what != "ok":
                 self.report.add(Finding(what, "file"))
+        for kind, name in foreign(cast("SQLiteCursor", self.connection.cursor())):
+            self.report.add(Finding(f"it holds a {kind} that is not the ledger's: {name}", "file"))
 
     def _schemas(self) -> None:
         """Each schema is the one that was put into the file; and from here on, what they wrote can be read."""

@@ -100,6 +100,8 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
     cursor.execute("SELECT count(*) FROM sqlite_master")
     if cursor.fetchone()[0]:
         check_format(cursor)
+        for kind, name in foreign(cursor):
+            raise LogDamaged(f"the file holds a {kind} that is not the ledger's: {name}")
         _bring_up(cursor)
         _count_events(cursor)
         cursor.execute(f"CREATE INDEX IF NOT EXISTS {_ENTRIES_OF_ONE}")
@@ -143,6 +145,12 @@ def check_format(cursor: SQLiteCursor) -> None:
             f"format {version} of application {application:#x}; this release reads formats up to {FORMAT}"
         )
         raise LogFormatUnknown(message)
+
+
+def foreign(cursor: SQLiteCursor) -> list[tuple[str, str]]:
+    """Triggers and views, which no log has: they would change, or keep out, what is written (type and name of each)."""
+    cursor.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name")
+    return [(str(kind), str(name)) for kind, name in cursor.fetchall()]
 
 
 def _bring_up(cursor: SQLiteCursor) -> None:

@@ -371,6 +371,18 @@ def test_what_a_writer_checks_first_costs_the_same_however_much_was_recorded(tmp
     assert cost(300) == cost(30)
 
 
+def test_a_trigger_that_keeps_out_what_is_written_is_found_before_anything_is_answered(log: Path) -> None:
+    with closing(sqlite3.connect(log)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER away BEFORE INSERT ON stored_events BEGIN SELECT RAISE(IGNORE); END"
+        )
+    assert [finding.what for finding in verify(log).findings] == [
+        "it holds a trigger that is not the ledger's: away"
+    ]
+    with pytest.raises(LogDamaged, match="trigger"), ledger_on(log):
+        pass
+
+
 def test_a_log_without_the_index_of_its_subjects_is_given_it(log: Path) -> None:
     with closing(sqlite3.connect(log)) as connection, connection:
         connection.execute("DROP INDEX journal_subject")
