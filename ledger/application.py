@@ -50,7 +50,7 @@ DUE_AT_CLOSING = 50_000
 """Numbers that a closing itself advances at most, for they are one transaction; the clock has advanced them before."""
 
 
-_NOT_ADDRESSED = "at, command_id, msisdn: not an instant in whole microseconds, and two texts"
+_NOT_ADDRESSED = "at, command_id, msisdn: not an instant in whole microseconds, a text, and a number's text"
 
 
 class Ledger(Application[str]):
@@ -144,8 +144,11 @@ class Ledger(Application[str]):
         who sent them all, where the caller knows that by itself: it is journaled, and neither command nor event has it.
         Returns an outcome for each, in order. One that makes the code fail is undone, and answered `defect`; so is
         one that follows from what was recorded and is refused (`policy-refused`).
-        Raises LogFull or LogUnreadable; then nothing of the batch is written, and it may be sent again.
+        Raises LogFull or LogUnreadable; then nothing of the batch is written, and it may be sent again; and ValueError
+        where `principal` is no printable text.
         """
+        if principal is not None and not (type(principal) is str and principal and principal.isprintable()):
+            raise ValueError(f"principal: not a printable text ({principal!r})")
         addressed = [_is_addressed(command) for command in commands]
         keys = dict.fromkeys(
             [
@@ -564,7 +567,19 @@ class Ledger(Application[str]):
 
 def _is_addressed(command: Command) -> bool:
     """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
-    return is_instant(command.at) and type(command.command_id) is str and type(command.msisdn) is str
+    id_, msisdn = command.command_id, command.msisdn
+    if not (is_instant(command.at) and type(id_) is str and type(msisdn) is str and "#" not in msisdn):
+        return False
+    return (id_.isascii() and msisdn.isascii()) or _is_text(id_ + msisdn)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it has a form in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _defect(command: Command, error: Exception) -> errors.CommandDefect:

@@ -700,3 +700,14 @@ class TestTypes:
         story.given_active()
         story.when(c.RecordUsage, NOW, used_at=instant)
         story.refused("invalid")
+
+
+@pytest.mark.parametrize(
+    "stated", [{"command_id": "\ud800"}, {"msisdn": "\udc80"}, {"msisdn": f"{NUMBER}#1"}]
+)
+def test_a_command_that_is_addressed_to_nothing_spoils_none_beside_it(
+    story: Story, stated: dict[str, str]
+) -> None:
+    story.given_active()
+    bad, good = story.command(c.AdvanceTime, NOW, **stated), story.command(c.AdvanceTime, NOW)
+    assert [outcome.code for outcome in story.ledger.execute([bad, good])] == ["invalid", None]

@@ -108,6 +108,16 @@ def test_commands_of_several_are_replayed_without_a_difference(story: Story) -> 
     assert (found.empty, found.commands) == (True, 5)
 
 
+@pytest.mark.parametrize("principal", ["", 1, True, b"clerk", [], "\ud800", "clerk\nos:other"])
+def test_what_is_no_text_is_nobody(story: Story, principal: Any) -> None:
+    story.given_active()
+    before = rows(story.path, "SELECT count(*) FROM journal")
+    with pytest.raises(ValueError, match="principal"):
+        story.ledger.execute([story.command(c.AdvanceTime, NOW)], principal=principal)
+    assert rows(story.path, "SELECT count(*) FROM journal") == before
+    assert verify(story.path).clean
+
+
 # --- a log of a release that knew of none ---------------------------------------------------------------------------
 
 

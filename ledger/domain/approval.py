@@ -11,9 +11,10 @@ from unicodedata import category, normalize
 from ledger.errors import ApprovalRequired
 
 _UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
 )
-"""What Unicode calls ignorable although it is of no category that says so: it is printed as nothing."""
+"""What Unicode calls ignorable although it is of no category that says so, and Braille's blank: printed as nothing."""
 _CONTROLS = {"Cc", "Cf"}
 
 
