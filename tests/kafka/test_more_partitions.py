@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
 
+from ledger.application import Ledger
 from ledger.connecting import Followed, verified
 from ledger.domain.events import LogCreated
 from ledger.entrypoints.kafka.writer import Writer
@@ -70,4 +72,38 @@ def test_more_partitions(new_log: NewLog, tmp_path: Path) -> None:
     ):
         with pytest.raises(TopicMismatch, match=r"partitions"):
             use()
+    assert seen(settings) == before
+
+
+def test_more_partitions_of_a_log_that_does_not_say_how_many_it_has(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Former releases did not write it down, and no mirror is left that knows."""
+    settings = new_log()
+    begin = Ledger._begin
+
+    def as_formerly(self: Ledger, *what: Any) -> None:
+        self.origin = (None, None)
+        begin(self, *what)
+
+    with (
+        monkeypatch.context() as patched,
+        writing(settings),
+        closing(KafkaClient(settings, stated_at=True)) as it,
+    ):
+        patched.setattr(Ledger, "_begin", as_formerly)
+        it.execute(population(20, 1))
+    before = seen(settings)
+    grow(settings, 2)
+    fresh = replace(settings, partitions=None, mirrors=tmp_path / "fresh")
+    while topics.ensure(fresh).partitions != 2:
+        pass
+
+    def serving(partition: int) -> None:
+        if partition == 0:
+            writer.stop()
+
+    writer = Writer(fresh, BUNDLED.values(), on_serving=serving)
+    with pytest.raises(TopicMismatch, match="numbers that fall to others"):
+        writer.run()
     assert seen(settings) == before

@@ -60,7 +60,7 @@ class Factory(InfrastructureFactory[Any]):
 def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition: int) -> KafkaRecorder:
     """The recorder of a partition: its former writer is fenced first, and then what it wrote is read to the end.
 
-    Raises LogMismatch where events and answers are not of one log.
+    Raises LogMismatch where events and answers are not of one log, TopicMismatch where numbers fall to others.
     """
     recorder = mirror.opened(settings, place, partition, KafkaRecorder)
     try:
@@ -93,6 +93,7 @@ def _catch_up(recorder: KafkaRecorder, settings: KafkaSettings, ids: SchemaIds) 
     finally:
         follower.close()
     recorder.must_be_of_one_log()
+    recorder.must_hold_its_own()
 
 
 def _settle_clock(recorder: KafkaRecorder, settings: KafkaSettings) -> None:

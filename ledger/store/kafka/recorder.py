@@ -19,7 +19,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.errors import NOT_JOURNALED, SET_APART, WriterFenced
+from ledger.errors import NOT_JOURNALED, SET_APART, TopicMismatch, WriterFenced
 from ledger.journal import Apart, JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
@@ -38,6 +38,9 @@ from ledger.store.kafka.records import (
 from ledger.store.kafka.registry import SchemaIds
 
 _NAMED = re.compile(r"(?:log|apart|terms/.*)@(0|[1-9][0-9]{0,8})", re.ASCII | re.DOTALL)
+
+_LOOKED_AT = 200
+"""Numbers that are looked at to see whether they belong to a partition."""
 
 
 @lru_cache(maxsize=200_000)
@@ -109,6 +112,20 @@ class KafkaRecorder(Mirror):
         """Goes on in the topic of policies, once all answers are read."""
         self.policies_replaced = self.go_on_in(policies_topic)
         self._replies.policies = policies_topic
+
+    def must_hold_its_own(self) -> None:
+        """Raises TopicMismatch where numbers lie here that fall to another partition: the topics were given more.
+
+        Logs of former releases do not say how many they have. So many numbers are looked at, however many there are.
+        """
+        with self._reading() as cursor:
+            cursor.execute("SELECT msisdn FROM numbers LIMIT ?", (_LOOKED_AT,))
+            strangers = [number for (number,) in cursor.fetchall() if not self.is_here(number)]
+        if strangers:
+            raise TopicMismatch(
+                f"partition {self.partition} holds numbers that fall to others of {self.partitions} partitions:"
+                " the log was made with another number of them"
+            )
 
     def close(self) -> None:
         """Gives up the partition and closes the mirror; a transaction under way is left to be aborted."""
