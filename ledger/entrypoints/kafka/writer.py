@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from kafka.structs import TopicPartition
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka import BATCH, intake
 from ledger.entrypoints.kafka.assignment import Assignment
+from ledger.entrypoints.kafka.ordering import Ordering
 from ledger.entrypoints.kafka.partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
@@ -90,6 +91,8 @@ class Writer:
         self._asks_next = 0.0
         self._ahead: dict[TopicPartition, Sequence[Any]] = {}
         """Records that were polled, and are to be decided next."""
+        self._orderings: dict[int, Ordering] = {}
+        """The order of what came on the two topics, of owned partitions."""
 
     def stop(self) -> None:
         """Finishes the batch at hand, commits it and leaves the group."""
@@ -147,9 +150,10 @@ class Writer:
         self._ahead.clear()
         assigned = self._consumer.assignment()
         for partition, owned in self._owned.items():
+            self._orderings[partition] = Ordering()
             for tp in self._of(partition):
                 if tp in assigned:
-                    self._consumer.seek(tp, owned.next_of(tp.topic))
+                    self._go_on(tp, owned.next_of(tp.topic))
 
     def _look_after_consumer(self) -> None:
         """Joins the group anew where kafka-python has come to a standstill, which it does not notice itself.
@@ -200,7 +204,8 @@ class Writer:
 
     def _places_behind(self) -> dict[TopicPartition, int]:
         """The next offset of each owned partition of a topic that has more."""
-        tps = [tp for partition in self._owned for tp in self._of(partition)]
+        paused = self._consumer.paused()
+        tps = [tp for partition in self._owned for tp in self._of(partition) if tp not in paused]
         if not tps:
             return {}
         with reported("the commands"):
@@ -209,7 +214,7 @@ class Writer:
         return {tp: at for tp, (at, end) in places.items() if at < end}
 
     def _of(self, partition: int) -> list[TopicPartition]:
-        """What is taken of a partition: what follows from what was recorded comes before what is asked."""
+        """What is taken of a partition."""
         return [TopicPartition(topic, partition) for topic in self._topics]
 
     def _joined(self, assignment: Assignment) -> KafkaConsumer:
@@ -257,7 +262,7 @@ class Writer:
         mine = [
             (owned, records)
             for partition, owned in self._owned.items()
-            if (records := [record for tp in self._of(partition) for record in polled.get(tp, ())])
+            if (records := self._in_order(partition, polled))
         ]
         portions = [(owned, portion) for owned, records in mine for portion in intake.portions(records)]
         for count, (owned, portion) in enumerate(portions, 1):
@@ -271,6 +276,33 @@ class Writer:
         for partition in wanted:
             if self._standby.is_caught_up(partition):
                 self._take_over(partition)
+
+    def _in_order(self, partition: int, polled: Mapping[TopicPartition, Sequence[Any]]) -> Sequence[Any]:
+        """What is to be decided of a partition now; of policies, no more is polled than may be held."""
+        commands = TopicPartition(self.settings.commands, partition)
+        policies = TopicPartition(self.settings.policies, partition)
+        ordering = self._orderings[partition]
+
+        def is_all() -> bool:
+            with reported("the commands"):
+                end = self._consumer.end_offsets([commands], timeout_ms=QUESTION_TIMEOUT_MS)[commands]
+            return bool(self._consumer.position(commands) >= end)
+
+        records = ordering.take(polled.get(commands, ()), polled.get(policies, ()), is_all)
+        is_paused = policies in self._consumer.paused()
+        if is_paused != (len(ordering.held) >= self.batch):
+            if is_paused:
+                self._go_on(policies, self._consumer.position(policies))
+            else:
+                self._consumer.pause(policies)
+        return records
+
+    def _go_on(self, tp: TopicPartition, offset: int) -> None:
+        """Polls a paused partition of a topic again, from an offset on."""
+        # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more.
+        self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
+        self._consumer.seek(tp, offset)
+        self._consumer.resume(tp)
 
     def _polled(self) -> dict[TopicPartition, Sequence[Any]]:
         wait = _BEHIND if self._opening else _IDLE
@@ -296,7 +328,7 @@ class Writer:
                     if end is not None
                 ]
                 if left:
-                    self.watch.behind(partition, sum(left))
+                    self.watch.behind(partition, sum(left) + len(self._orderings[partition].held))
             now = time.monotonic()
             if not self._opening or now < self._asks_next:
                 return
@@ -375,11 +407,9 @@ class Writer:
         if owned.recorder.policies_replaced:
             self.watch.policies_replaced(partition)
         self._owned[partition] = owned
+        self._orderings[partition] = Ordering()
         for tp in self._of(partition):
-            # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more.
-            self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
-            self._consumer.seek(tp, owned.next_of(tp.topic))
-            self._consumer.resume(tp)
+            self._go_on(tp, owned.next_of(tp.topic))
         _log.info("serving", partition=partition, next_command=owned.next_of(self.settings.commands))
         self.on_serving(partition)
 
@@ -405,6 +435,7 @@ class Writer:
 
     def _give_up(self, partition: int) -> None:
         owned = self._owned.pop(partition, None)
+        self._orderings.pop(partition, None)
         for tp in self._of(partition):
             self._ahead.pop(tp, None)
         if owned is not None:
