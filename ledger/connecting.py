@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kafka import KafkaConsumer
+from kafka.errors import SaslAuthenticationFailedError
 from kafka.structs import TopicPartition
 
 from ledger.domain.events import CreditTransferSent
@@ -28,7 +29,7 @@ from ledger.store.copying import CopyRefused, Source
 from ledger.store.copying_kafka import fence, must_await_nothing
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.connection import TOKEN_FILE, KafkaSettings, reported
+from ledger.store.kafka.connection import TOKEN_FILE, KafkaSettings, TokenFile, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.origin import created
@@ -96,6 +97,10 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
     if security.startswith("SASL_") and settings.kafka_mechanism == "OAUTHBEARER":
         if settings.kafka_token_file is None:
             raise SettingsInvalid("PULSA_KAFKA_TOKEN_FILE: OAUTHBEARER needs the file that holds its token")
+        try:
+            TokenFile(settings.kafka_token_file).token()
+        except SaslAuthenticationFailedError as error:
+            raise SettingsInvalid(f"PULSA_KAFKA_TOKEN_FILE: {error}") from error
         arguments |= {"sasl_mechanism": "OAUTHBEARER", TOKEN_FILE: str(settings.kafka_token_file)}
     elif security.startswith("SASL_"):
         if settings.kafka_user is None or settings.kafka_password is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.commands import COMMANDS as BY_NAME
@@ -16,7 +15,7 @@ from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
 from ledger.store.kafka import arriving, mirror, topics
-from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, reported
+from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let_go, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror, Progress
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
@@ -122,8 +121,7 @@ class KafkaTarget:
 
     def close(self) -> None:
         """Leaves the broker; a transaction under way is aborted by it."""
-        with suppress(KafkaError):
-            self._producer.close(timeout=5)
+        let_go(self._producer, 5)
         self._follower.close()
         self._mirror.close()
 
@@ -183,7 +181,7 @@ def fence(settings: KafkaSettings, partition: int) -> None:
         try:
             producer.init_transactions()
         finally:
-            producer.close(timeout=5)
+            let_go(producer, 5)
 
 
 def _reference(row: Row) -> EventReference:

@@ -113,11 +113,11 @@ def test_a_clock_an_hour_ahead_does_not_fill_the_journal(there: There) -> None:
     for index in range(20):
         held: dict[str, Any] = {"reservation": f"r{index}", "amount": RUPIAH, "expires_at": now() + HOUR // 2}
         assert there.ask(c.ReserveCredit, **held).code is None
-    before = sum(1 for _ in committed(there.log, there.log.commands))
+    before = sum(1 for _ in committed(there.log, there.log.policies))
     for _ in range(3):
         with pytest.raises(ClockRefused, match="ahead of it"):
             there.clock.tick(now() + HOUR)
-    assert sum(1 for _ in committed(there.log, there.log.commands)) == before + 3
+    assert sum(1 for _ in committed(there.log, there.log.policies)) == before + 3
     assert "ledger.prepaid.ReservationReleased" not in there.types()
     assert there.top_up().code is None
 

@@ -86,7 +86,7 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
             price=1,
             channel="app",
         )
-        for index in range(100)
+        for index in range(1000)
     ]
     hour = start + 3_600_000_000
     close = c.CloseThrough(at=hour, command_id="clock/1", actor="clock", msisdn="log@0", through=hour)
@@ -95,7 +95,7 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
     with closing(KafkaClient(log, stated_at=True)) as client:
         client._send(waiting, COMMANDS)
         client._send([close], POLICIES)
-        with writing(log, batch=20):
+        with writing(log):
             again = client.execute(waiting)
             (closed,) = client.execute([close], source=POLICIES)
     assert {(outcome.status, outcome.code) for outcome in again} == {("repeated", None)}

@@ -34,7 +34,7 @@ def test_one_partition_is_the_file_row_by_row(new_log: NewLog, tmp_path: Path) -
 
 def derived(path: Path) -> list[list[tuple[Any, ...]]]:
     """The journal, where each number stands (if anything is known of it), and the ids used."""
-    numbers = [row for row in table(path, "numbers", "msisdn") if row[1:] != (None, NO_CHAIN)]
+    numbers = [row for row in table(path, "numbers", "msisdn") if row[1:] != (None, NO_CHAIN, 0)]
     return [table(path, "journal", "entry"), numbers, table(path, "claims", "account, kind, id")]
 
 

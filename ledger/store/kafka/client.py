@@ -13,7 +13,7 @@ from ledger.domain.commands import Command
 from ledger.outcomes import UNKNOWN, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
-from ledger.store.kafka.connection import COMMANDS, KafkaSettings, reported
+from ledger.store.kafka.connection import COMMANDS, KafkaSettings, let_go, reported
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Header, ReplyRecords, schema_header
@@ -68,7 +68,7 @@ class KafkaClient:
 
     def close(self) -> None:
         """Leaves the broker."""
-        self._producer.close(timeout=5)
+        let_go(self._producer, 5)
         self._consumer.close()
 
     def execute(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kafka import KafkaProducer
 from kafka import errors as kafka
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
@@ -241,3 +242,17 @@ def reported(what: str) -> Iterator[None]:
         if any(kind.__name__ in str(error) for kind in _TOO_LARGE):
             raise TopicMismatch(f"{what}: {_LIMIT}") from error
         raise CommitUncertain(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def let_go(producer: KafkaProducer, seconds: float) -> None:
+    """Closes a producer within so many seconds; what it could not send by then it sends no more.
+
+    kafka-python's own `close` raises where something is left to send, and its thread goes on for ever.
+    """
+    try:
+        producer.close(timeout=seconds)
+    except kafka.KafkaError:
+        sender: Any = producer._sender  # noqa: SLF001
+        sender.force_close()
+        sender.join(seconds)
+        producer._closed = True  # noqa: SLF001

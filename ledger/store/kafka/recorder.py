@@ -6,14 +6,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -23,7 +22,7 @@ from ledger.errors import NOT_JOURNALED, SET_APART, TopicMismatch, WriterFenced
 from ledger.journal import Apart, JournalEntry, NumberHead
 from ledger.outcomes import REPEATED, Outcome
 from ledger.store.kafka.bulk import Appended, append
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import KafkaSettings, let_go, reported
 from ledger.store.kafka.mirror import Mirror, Progress
 from ledger.store.kafka.records import (
     EventRecords,
@@ -131,8 +130,7 @@ class KafkaRecorder(Mirror):
         """Gives up the partition and closes the mirror; a transaction under way is left to be aborted."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError):
-                producer.close(timeout=1)
+            let_go(producer, 1)
         super().close()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
-from ledger.errors import LogMismatch, LogMissing, TopicMismatch
+from ledger.errors import LogMismatch, LogMissing, LogUnreachable, TopicMismatch
 from ledger.store.backup import FileExists
 from ledger.store.kafka.connection import KafkaSettings, reported
 
@@ -22,6 +23,9 @@ DEFAULT_PARTITIONS = 4
 REPLICAS = 3
 """Copies of each partition, where nothing else is asked for and there is more than one broker."""
 
+_KNOWN_WITHIN = 15
+"""Seconds within which each broker has heard of a topic that was made."""
+_AGAIN = 0.1
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 _LEAST = {"max.message.bytes": "1000000"}
 """What a topic may have more of: no record of the ledger's is larger."""
@@ -72,7 +76,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
                 if not create:
                     raise LogMissing(f"{what}: there is no topic {missing[0]}; a writer makes it")
                 _create(admin, settings, missing, found)
-                found = _looked(admin, settings)
+                found = _made(admin, settings)
             _check(admin, settings, found)
         finally:
             admin.close()
@@ -171,6 +175,21 @@ def _create(admin: KafkaAdminClient, settings: KafkaSettings, missing: list[str]
         admin.create_topics(dict.fromkeys(missing, new), wait_for_metadata=True)
     except TopicAlreadyExistsError:  # another writer started at the same moment
         admin.wait_for_topics(missing)
+
+
+def _made(admin: KafkaAdminClient, settings: KafkaSettings) -> _Cluster:
+    """The cluster once the broker that is asked knows the topics just made: another one has made them."""
+    deadline = time.monotonic() + _KNOWN_WITHIN
+    while True:
+        found = _looked(admin, settings)
+        missing = [name for name in settings.topics if name not in found.topics]
+        if not missing:
+            return found
+        if time.monotonic() > deadline:
+            raise LogUnreachable(
+                f"the topic {missing[0]} was made, and after {_KNOWN_WITHIN} s a broker does not know it"
+            )
+        time.sleep(_AGAIN)
 
 
 def _least(brokers: int) -> int:
