@@ -1,7 +1,8 @@
 """The audit replay: the journaled commands decided again, on a log of their own that is thrown away afterwards.
 
 Nothing is written to the log that is replayed. Under the terms that it has published the events must be the same, to
-the last byte, and every command must be answered as it was: that audits the code. Under other terms the difference is
+the last byte (or, where an earlier release wrote them by its own schema, to the last field), and every command must be
+answered as it was: that audits the code. Under other terms the difference is
 what those would have changed. A log that is not whole, or not what its digests name, is compared with nothing.
 """
 
@@ -35,6 +36,7 @@ from ledger.errors import (
 from ledger.outcomes import ACCEPTED
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.store.schemas import FINGERPRINT_BYTES
 from ledger.store.sqlite import Factory
 from ledger.wholeness import must_be_whole
 from projections.partitions import PartitionOf
@@ -43,7 +45,7 @@ from projections.replay import Answered, Comparison, Place, Sums, compare
 
 BATCH = 1000
 
-_EVENT = "originator_id, originator_version, topic, state, digest"
+_EVENT = "originator_id, originator_version, topic"
 _ENTRY = (
     "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
     " chain"
@@ -57,10 +59,16 @@ def _unlike(columns: str) -> str:
     return f"({was}) IS NOT ({now})"
 
 
-_EVENT_UNLIKE = (
-    "SELECT now.ordinal, now.originator_id, now.originator_version FROM again.stored_events AS now"  # noqa: S608 - columns
-    f" LEFT JOIN main.stored_events AS was ON was.ordinal=now.ordinal WHERE {_unlike(_EVENT)}"
+_EVENTS = (
+    "SELECT now.ordinal, now.originator_id, now.originator_version FROM again.stored_events AS now"
+    " LEFT JOIN main.stored_events AS was ON was.ordinal=now.ordinal"
 )
+_EVENT_UNLIKE_TO_THE_BYTE = f"{_EVENTS} WHERE {_unlike(f'{_EVENT}, state, digest')} LIMIT 1"
+_EVENT_UNLIKE = (
+    f"{_EVENTS} WHERE ({_unlike(_EVENT)}"
+    " OR (was.state IS NOT now.state AND NOT same_by_another_schema(now.topic, was.state, now.state)))"
+)
+"""But for the schemas that they were written by, and for digests, which follow from those."""
 _EVENT_NO_MORE = (
     "SELECT ordinal, originator_id, originator_version FROM main.stored_events"
     " WHERE ordinal>(SELECT ifnull(max(ordinal), 0) FROM again.stored_events) AND ordinal<=?"
@@ -239,14 +247,30 @@ class _Run:
             ledger.close()
 
     def is_the_same(self) -> bool:
-        """Whether every event and every journal entry is the same in both logs: compared row by row, by SQLite."""
+        """Whether every event and every journal entry is the same in both logs: compared row by row, by SQLite.
+
+        Raises LogDamaged where what an earlier release wrote is not what its digests name.
+        """
         with intelligible(self.log.path):
-            self.log.connection.execute("ATTACH ? AS again", (self.path.resolve().as_uri() + "?mode=ro",))
-        return not (
+            connection = self.log.connection
+            connection.create_function("same_by_another_schema", 3, self._same_by_another_schema)
+            connection.execute("ATTACH ? AS again", (self.path.resolve().as_uri() + "?mode=ro",))
+        if (
             self._row(f"{_EVENT_UNLIKE} LIMIT 1")
             or self._row(f"{_EVENT_NO_MORE} LIMIT 1", self.last)
             or self._row(_ENTRY_UNLIKE, self.commands)
-        )
+        ):
+            return False
+        if self._row(_EVENT_UNLIKE_TO_THE_BYTE):
+            must_be_whole(self.log, self.last, self.commands)
+        return True
+
+    def _same_by_another_schema(self, topic: str, was: bytes | None, now: bytes) -> bool:
+        """Whether two events say the same, the former by the schema of an earlier release."""
+        if was is None or was[:FINGERPRINT_BYTES] == now[:FINGERPRINT_BYTES]:
+            return False
+        former, again = (self.log.codec.event(topic, state).__dict__ for state in (was, now))
+        return bool(former == again)
 
     def first_unlike(self, terms: Sequence[Terms]) -> Iterator[Place]:
         """The first event that differs or is missing, if there is one; that other terms are published is none."""

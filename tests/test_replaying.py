@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing as closed
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
+import fastavro
 import msgspec
 import pytest
+from eventsourcing.sqlite import SQLiteCursor
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +24,9 @@ from ledger.domain.terms import Terms
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
 from ledger.replaying import replay
 from ledger.store.codec import Codec
+from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
+from ledger.store.schemas import RecordSchema
 from ledger.verification import verify
 from projections.queries import BeforeTheLog
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
@@ -151,6 +157,30 @@ def by_another(log: Path, ordinal: int) -> None:
     other = Codec().event_state(make(type(event), {**event.__dict__, "actor": "somebody else"}))
     change(log, "UPDATE stored_events SET state=? WHERE ordinal=?", other, ordinal)
     rechain(log)
+
+
+def test_a_log_that_began_under_an_earlier_schema_is_the_same_to_the_last_field(story: Story) -> None:
+    story.given_active()
+    story.given(c.CloseThrough, at(START), msisdn="log@0", through=at(START) - 1)
+    story.close()
+    released = Path(__file__).parents[1] / "schemas/released/1/events/ledger.log.LogCreated.avsc"
+    former = RecordSchema(json.dumps(json.loads(released.read_text("utf-8"))))
+    ((state,),) = rows(story.path, "SELECT state FROM stored_events WHERE ordinal=1")
+    said = Codec().record(state) | {"partitions": None, "release": None}
+    body = BytesIO()
+    fastavro.schemaless_writer(body, former.parsed, said)
+    assert former.fingerprint != state[:8]
+    with closed(sqlite3.connect(story.path)) as connection, connection:
+        keep(cast("SQLiteCursor", connection.cursor()), [former])
+    change(
+        story.path, "UPDATE stored_events SET state=? WHERE ordinal=1", former.fingerprint + body.getvalue()
+    )
+    rechain(story.path)
+    assert verify(story.path).clean
+    assert replay([SqliteReader(story.path)], KNOWN).empty
+    change(story.path, "UPDATE stored_events SET digest=zeroblob(32) WHERE ordinal=2")
+    with pytest.raises(LogDamaged, match="0:2 is not what its digest names"):
+        replay([SqliteReader(story.path)], KNOWN)
 
 
 def test_a_log_of_before_the_rule_that_another_approves_is_whole_and_says_what_it_forbids_now(
