@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from typing import TYPE_CHECKING
 
 from ledger.errors import LedgerError
 from ledger.release import RELEASE
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter
 
 STILL = 120.0
 """Seconds without a sign of life after which a loop is taken to stand still; no answer is awaited for that long."""
@@ -35,6 +37,11 @@ class Health:
 
     def count_in(self, registry: CollectorRegistry) -> None:
         """Counts failures there, and says which release this is."""
+        from prometheus_client import (  # slow to import, and every verb is made with what stands here
+            Counter,
+            Gauge,
+        )
+
         self._failures = Counter(
             "ledger_part_failures",
             "What failed in a part of the process, by the error's code and by what followed: wait, again, stop.",

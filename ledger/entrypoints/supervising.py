@@ -11,9 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
-
-import structlog
+from typing import Any, NamedTuple
 
 from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.health import Health
@@ -27,8 +25,6 @@ from ledger.errors import (
     LogUnreachable,
     RegistryUnreachable,
 )
-
-_log = structlog.get_logger()
 
 PASSING = (
     CommitUncertain,
@@ -213,6 +209,12 @@ class _Course:
 
 def _logged(part: str, error: Exception, wait: float) -> None:
     if isinstance(error, LedgerError):
-        _log.warning("waiting", part=part, code=error.code, reason=str(error), seconds=wait)
+        _log().warning("waiting", part=part, code=error.code, reason=str(error), seconds=wait)
     else:
-        _log.error("started again", part=part, code="defect", seconds=wait, exc_info=error)
+        _log().error("started again", part=part, code="defect", seconds=wait, exc_info=error)
+
+
+def _log() -> Any:  # noqa: ANN401 - structlog's
+    import structlog  # slow to import, and every verb is made with what stands here
+
+    return structlog.get_logger()
