@@ -395,10 +395,10 @@ class _Verification:
         missing = {*self.lines, *self.chains}
         if self._one("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'"):
             counted = dict(self._rows("SELECT msisdn, events FROM numbers"))
-            for subject in sorted(counted.keys() | self.counts.keys()):
+            for subject in sorted(counted.keys() | self.counts.keys(), key=str):
                 if counted.get(subject) != self.counts[subject]:
                     what = f"it counts {counted.get(subject)} events; there are {self.counts[subject]}"
-                    self.report.add(Finding(what, "numbers", account=subject))
+                    self.report.add(Finding(what, "numbers", account=str(subject)))
         for msisdn, due_at, chain in self._rows("SELECT msisdn, due_at, chain FROM numbers"):
             missing.discard(msisdn)
             line = self.lines.get(msisdn)

@@ -204,8 +204,7 @@ class Writer:
 
     def _places_behind(self) -> dict[TopicPartition, int]:
         """The next offset of each owned partition of a topic that has more."""
-        paused = self._consumer.paused()
-        tps = [tp for partition in self._owned for tp in self._of(partition) if tp not in paused]
+        tps = [tp for partition in self._owned for tp in self._of(partition) if not self._is_held_back(tp)]
         if not tps:
             return {}
         with reported("the commands"):
@@ -290,12 +289,16 @@ class Writer:
 
         records = ordering.take(polled.get(commands, ()), polled.get(policies, ()), is_all)
         is_paused = policies in self._consumer.paused()
-        if is_paused != (len(ordering.held) >= self.batch):
+        if is_paused != self._is_held_back(policies):
             if is_paused:
                 self._go_on(policies, self._consumer.position(policies))
             else:
                 self._consumer.pause(policies)
         return records
+
+    def _is_held_back(self, tp: TopicPartition) -> bool:
+        """Whether no more is polled of a partition of the policies' topic, for as much is held as may be."""
+        return tp.topic == self.settings.policies and len(self._orderings[tp.partition].held) >= self.batch
 
     def _go_on(self, tp: TopicPartition, offset: int) -> None:
         """Polls a paused partition of a topic again, from an offset on."""
