@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger import errors, policies
-from ledger.application import CLOCK_TOLERANCE
+from ledger.application import policies
+from ledger.application.ledger import CLOCK_TOLERANCE
+from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.domain import commands as c
 from ledger.domain import events as e
-from ledger.domain.line import Cause, Line
-from ledger.domain.prepaid import decide
+from ledger.domain import refusals
+from ledger.domain.line.line import Cause, Line
+from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms import Terms, TermsBook
-from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 
 _CODEC = Codec()
@@ -54,11 +55,11 @@ class Deciding:
         """What becomes of a command."""
         at = command.at
         own: list[e.Event] = []
-        refusal: errors.Refusal | None
+        refusal: refusals.Refusal | None
         try:
             at = self._taken_at(command)
             refusal, own = self._carry_out(command, at, _digest(command))
-        except errors.Refusal as refused:
+        except refusals.Refusal as refused:
             refusal = refused
         named = tuple(EventReference(event.TOPIC, event.account, event.version) for event in own)
         status, code, message = ACCEPTED, None, None
@@ -68,17 +69,17 @@ class Deciding:
 
     def _taken_at(self, command: c.Command) -> int:
         if command.terms_named is not None and command.terms_named not in self.book:
-            raise errors.Invalid(f"terms: no terms are named {command.terms_named!r}")
+            raise refusals.Invalid(f"terms: no terms are named {command.terms_named!r}")
         line, _ = self._pair(command.msisdn)
         if line.account is None and not command.NUMBER_ITSELF:
-            raise errors.UnknownAccount(command.msisdn)
+            raise refusals.UnknownAccount(command.msisdn)
         if line.recorded_at - command.at > CLOCK_TOLERANCE:
-            raise errors.ClockBehind
+            raise refusals.ClockBehind
         return max(command.at, line.recorded_at)
 
     def _carry_out(
         self, command: c.Command, at: int, digest: bytes
-    ) -> tuple[errors.Refusal | None, list[e.Event]]:
+    ) -> tuple[refusals.Refusal | None, list[e.Event]]:
         """The refusal if it was one, and the events that are the command's own; what follows is done too."""
         line, twin = self._pair(command.msisdn)
         refusal = None
@@ -86,7 +87,7 @@ class Deciding:
         line.advance(at)
         try:
             decide(line, command)
-        except errors.Refusal as refused:
+        except refusals.Refusal as refused:
             refusal = refused
         line.advance(at)
         happened = line.collect()
@@ -108,7 +109,7 @@ class Deciding:
         if line.account is not None:
             self._carry_out(command, at, _digest(command))
             return
-        for one in policies.after_refusal(command, errors.UnknownAccount(command.msisdn)):
+        for one in policies.after_refusal(command, refusals.UnknownAccount(command.msisdn)):
             self._follow(one)
 
     def _record(self, event: e.Event, twin: Line) -> None:

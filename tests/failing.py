@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ledger import application
-from ledger.domain import prepaid
+from ledger.application import ledger as application
 from ledger.domain.commands import Command
+from ledger.domain.prepaid import deciding as prepaid
 
 Fails = Callable[[Command], bool]
 

@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.application.outcomes import Outcome
 from ledger.domain import commands as c
 from ledger.domain import events as e
-from ledger.domain.account import NEVER, Account
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
-from ledger.domain.line import Cause, Line, fold
+from ledger.domain.line.line import Cause, Line, fold
 from ledger.domain.money import parse_amount
+from ledger.domain.prepaid.account import NEVER, Account
 from ledger.domain.terms import Terms, TermsBook
-from ledger.outcomes import Outcome
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
 from tests.deciding import Deciding

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from ledger.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
+from ledger.application.journal import NO_CHAIN, event_digest, journal_digest, seal_digest
 from ledger.store.checked import ENTRY_COLUMNS
 
 

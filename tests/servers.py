@@ -28,7 +28,7 @@ from psycopg import sql
 from ledger.local.kafka import SINGLE_BROKER_SETTINGS, LocalKafka
 from ledger.local.postgres import LocalPostgres
 from ledger.local.process import file_lock
-from ledger.local.registry import LocalRegistry
+from ledger.local.schema_registry import LocalRegistry
 
 KAFKA_IMAGE = "confluentinc/cp-kafka:8.3.0"
 POSTGRES_IMAGE = "postgres:15"

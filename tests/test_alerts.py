@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ledger import metrics
+from ledger.application.outcomes import Outcome
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY, SECOND
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.health import Health
 from ledger.errors import DatabaseUnreachable
-from ledger.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
-from ledger.observing import PERSONAL, without_persons
-from ledger.outcomes import Outcome
 from ledger.store.reading import SqliteReader
-from projections.health import status
+from ledger.wiring import metrics
+from ledger.wiring.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
+from ledger.wiring.observing import PERSONAL, without_persons
+from projections.engine.lag import status
 from tests.given import START, Story, at, rupiah
 from tests.kafka.seen import embedded, population
 from tests.projections.histories import a_log, commands, play

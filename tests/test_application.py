@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-import ledger.application
-import ledger.lines
+import ledger.application.ledger
+import ledger.application.memory
 from ledger import errors
 from ledger.domain import commands as c
 from ledger.domain import events as e
@@ -269,7 +269,7 @@ class TestClosing:
     def test_more_numbers_than_one_transaction_holds_are_to_be_advanced_before(
         self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger.application, "DUE_AT_CLOSING", 2)
+        monkeypatch.setattr(ledger.application.ledger, "DUE_AT_CLOSING", 2)
         for number in (NUMBER, OTHER, THIRD):
             story.given_active(number=number)
         self.close(story, GRACE).refused("limit-reached")
@@ -612,7 +612,7 @@ class TestFailedWrites:
     def test_a_snapshot_that_cannot_be_kept_does_not_undo_what_was_recorded(
         self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger.application, "SNAPSHOT_EVERY", 1)
+        monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 1)
         story.given_active(credit=rupiah(9000))
         with closing(sqlite3.connect(story.path)) as connection:
             connection.execute("ALTER TABLE stored_snapshots RENAME TO away")
@@ -628,8 +628,8 @@ class TestMemory:
         self, story: Story, tell: Tell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         remembering = tell()
-        monkeypatch.setattr(ledger.lines, "CACHED_LINES", 1)
-        monkeypatch.setattr(ledger.application, "SNAPSHOT_EVERY", 3)
+        monkeypatch.setattr(ledger.application.memory, "CACHED_LINES", 1)
+        monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 3)
         for told in (story, remembering):
             for number in (NUMBER, OTHER, THIRD):
                 told.given_active(number=number, credit=rupiah(50000))
@@ -643,7 +643,7 @@ class TestMemory:
     def test_snapshots_are_kept_for_accounts_that_grow_and_only_the_last(
         self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger.application, "SNAPSHOT_EVERY", 5)
+        monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 5)
         story.given_active(credit=rupiah(50000))
         for count in range(12):
             story.given(c.AdjustCredit, NOW + count, amount=1)

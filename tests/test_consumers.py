@@ -15,11 +15,11 @@ import duckdb
 import pytest
 
 from ledger.local.java import jars, java
-from ledger.settings import Settings
 from ledger.store.copying import Source, copy
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.wiring.settings import Settings
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
 from tests.kafka.seen import population, seen
@@ -88,7 +88,7 @@ def check(said: str, log: KafkaSettings) -> None:
 
 
 def test_sql_over_a_copy_finds_every_balance(log: KafkaSettings, tmp_path: Path) -> None:
-    from ledger.connecting import followed
+    from ledger.wiring.on_kafka import followed
 
     folder = tmp_path / "copy"
     settings = Settings(

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from ledger.audit.replaying import replay
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.replaying import replay
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
-from ledger.verification import verify
-from projections.direct import DirectQueries
+from projections.asking.direct import DirectQueries
 from tests.failing import failing
 from tests.given import BUNDLED, NUMBER, OTHER, START, Story, at, event, ledger_on, rupiah
 from tests.kafka.seen import in_chunks, population
@@ -85,7 +85,7 @@ def test_what_a_defect_costs_does_not_grow_with_the_batch(
         taken.append(happened.command_id)
         original(line, happened)
 
-    from ledger.domain.line import Line
+    from ledger.domain.line.line import Line
 
     original = Line.take
     with failing(lambda one: one.command_id.startswith("bad")) as decided:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit.verification import verify
 from ledger.demo.screen import Screen
-from ledger.verification import verify
 
 
 def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:

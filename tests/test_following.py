@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ledger import policies
+from ledger.application import policies
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
-from ledger.errors import REFUSALS
-from ledger.outcomes import ACCEPTED, REFUSED, REPEATED
-from ledger.verification import verify
+from ledger.domain.refusals import REFUSALS
 from tests.failing import failing
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from ledger.application.journal import NO_CHAIN, journal_digest
+from ledger.audit.replaying import replay
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
-from ledger.journal import NO_CHAIN, journal_digest
-from ledger.replaying import replay
 from ledger.store.backup import backup
 from ledger.store.copying import FileTarget, Source, copy
 from ledger.store.layout import FORMAT
 from ledger.store.reading import SqliteReader
-from ledger.verification import verify
-from projections.direct import DirectQueries
+from projections.asking.direct import DirectQueries
 from tests.entrypoints.pulsa import Pulsa
 from tests.given import BUNDLED, NUMBER, START, Story, at, rupiah
 

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from ledger.application.outcomes import NOT_JOURNALED
+from ledger.audit.findings import Report
+from ledger.audit.repartitioning import repartition
+from ledger.audit.replaying import replay
+from ledger.audit.transfers_matched import Transfers
+from ledger.audit.verification import verify
 from ledger.domain.commands import CloseThrough, Command, TransferCredit
-from ledger.errors import NOT_JOURNALED, LogDamaged, TopicMismatch
-from ledger.findings import Report
-from ledger.repartitioning import repartition
-from ledger.replaying import replay
+from ledger.errors import LogDamaged, TopicMismatch
 from ledger.store.copying import CopyRefused, Source
-from ledger.store.kafka.recorder import partition_of
+from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
-from ledger.transfers import Transfers
-from ledger.verification import verify
 from tests.given import BUNDLED, ledger_on
 from tests.kafka.seen import embedded, in_chunks, in_file, of_accounts, population, table
 

@@ -17,18 +17,18 @@ from eventsourcing.sqlite import SQLiteCursor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.audit.replaying import replay
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.domain.events import ClosedThrough, make
 from ledger.domain.terms import Terms
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
-from ledger.replaying import replay
 from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema
-from ledger.verification import verify
-from projections.queries import BeforeTheLog
+from projections.asking.queries import BeforeTheLog
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps

@@ -12,18 +12,18 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from ledger.bootstrap import queries, writer
+from ledger.audit.verification import verify
 from ledger.domain.calendar import parse_instant
 from ledger.domain.commands import COMMANDS
+from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.cli import app
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Ingest, Tally
-from ledger.errors import REFUSALS, Invalid
-from ledger.settings import Settings
 from ledger.simulation import CAST, commands, end_of, simulate
 from ledger.simulation.faults import FAULTS
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
-from ledger.verification import verify
+from ledger.wiring.composition import queries, writer
+from ledger.wiring.settings import Settings
 
 SUBSCRIBERS, MONTHS, SEED = 60, 14, 7
 

@@ -89,7 +89,7 @@ clauses = [
         "ledger/terms/some.toml": """
 top_up = { clause = "TS-01", source = "by TS-02" }
 grounds = [{ code = "a", clause = "TS-01" }, { code = "b", clause = "TS-01" }]""",
-        "ledger/domain/validity.py": "# TS-01, and an XX-99 that is no set of ours",
+        "ledger/domain/prepaid/validity.py": "# TS-01, and an XX-99 that is no set of ours",
         "tests/domain/test_one.py": "@pytest.mark.clause('TS-01', 'TS-03', 'TS-77')\ndef test_it(): ...",
     }
     for name, text in files.items():
@@ -106,7 +106,7 @@ def test_gaps_between_clauses_and_tests_are_named(small: Project) -> None:
 
 
 def test_a_row_of_the_table_leads_from_the_clause_to_its_rules_and_tests(small: Project) -> None:
-    rules = "terms `some`: `top_up.clause`, `grounds[].clause`<br>code: `ledger/domain/validity.py`"
+    rules = "terms `some`: `top_up.clause`, `grounds[].clause`<br>code: `ledger/domain/prepaid/validity.py`"
     assert small.table().splitlines()[-4:] == [
         "|---|---|---|---|",
         f"| TS-01 | one | {rules} | `tests/domain/test_one.py`: `test_it` |",

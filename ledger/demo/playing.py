@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from ledger.bootstrap import queries, writer
+from ledger.audit.verification import verify
 from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
 from ledger.domain.events import UsageDebited
+from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints import clock
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.entrypoints.ussd import enquiry_text, rupiah
-from ledger.errors import REFUSALS
-from ledger.settings import Settings
 from ledger.simulation import LAPSING, end_of, simulate
-from ledger.verification import verify
-from projections.answers import Enquiry, HistoryEvent, HistoryLine
-from projections.queries import Queries
+from ledger.wiring.composition import queries, writer
+from ledger.wiring.settings import Settings
+from projections.asking.answers import Enquiry, HistoryEvent, HistoryLine
+from projections.asking.queries import Queries
 
 _HOUR = DAY // 24
 _STATES = ("inactive", "active", "grace", "waiting", "deactivated", "expired", "terminated")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from unicodedata import category, normalize
 
-from ledger.errors import ApprovalRequired
+from ledger.domain.refusals import ApprovalRequired
 
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"

@@ -18,8 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from ledger.domain.calendar import DAY, Zone, parse_day, zone
 from ledger.domain.money import SEN, format_amount, parse_amount
+from ledger.domain.prepaid.validity import ExtensionRule
 from ledger.domain.rating import Price, PriceList, Tariff
-from ledger.domain.validity import ExtensionRule
 from ledger.errors import TermsChanged
 
 Clause = Annotated[str, Field(pattern=r"^[A-Z]{2,4}[0-9]{0,2}-[0-9]{2}[a-z]?$")]

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ledger.application import CLOCK_TOLERANCE
-from ledger.domain.account import NEVER
+from ledger.application.journal import Standing
+from ledger.application.ledger import CLOCK_TOLERANCE
+from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import format_instant
 from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import AdvanceTime, CloseThrough, Command
+from ledger.domain.prepaid.account import NEVER
 from ledger.errors import LedgerError
-from ledger.journal import Standing
-from ledger.outcomes import Outcome
 
 ACTOR = "clock"
 BATCH = 1000

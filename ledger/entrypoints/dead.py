@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger.bootstrap import journaled, writer
+from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.domain.commands import Command
 from ledger.domain.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LedgerError, QueryRefused
-from ledger.outcomes import ACCEPTED, Outcome
-from ledger.settings import Settings
 from ledger.store.codec import Codec
+from ledger.wiring.composition import journaled, writer
+from ledger.wiring.settings import Settings
 
 POLICIES = "policies"
 """The topic of what only the ledger itself says, as answers name it."""
@@ -119,7 +119,7 @@ def say_again(
                 for one in commands
             ]
             return ledger.execute(dated, principal=of_this_process())
-    from ledger.connecting import client  # embedded logs need none of it
+    from ledger.wiring.on_kafka import client  # embedded logs need none of it
 
     with client(settings) as sender:
         return sender.execute(commands, source=source)
@@ -147,9 +147,9 @@ def _in_file(settings: Settings) -> Iterator[Dead]:
 
 
 def _on_kafka(settings: Settings) -> Iterator[Dead]:
-    from ledger.connecting import kafka_settings, records_of
     from ledger.store.kafka.records import FOLLOWS
     from ledger.store.kafka.registry import schema_ids
+    from ledger.wiring.on_kafka import kafka_settings, records_of
 
     log = kafka_settings(settings, settings.mirrors_folder)
     ids, codec = schema_ids(log), Codec()

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.fields import Read, reader
-from ledger.errors import Invalid
 from ledger.store.schemas import load
 
 Schema = dict[str, Any]

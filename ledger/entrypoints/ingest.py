@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.bootstrap import Taker
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
+from ledger.domain.refusals import Invalid
+from ledger.entrypoints.file_lines import Source, opened
 from ledger.entrypoints.forms import CommandReader
-from ledger.entrypoints.lines import Source, opened
 from ledger.entrypoints.rows import BadLine, Format, Row, rows
-from ledger.errors import Invalid
-from ledger.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
+from ledger.wiring.composition import Taker
 
 BATCH = 1000
 """Commands that are written at once."""

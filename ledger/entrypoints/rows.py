@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ledger.domain.commands import Command
+from ledger.domain.refusals import Invalid
+from ledger.entrypoints.file_lines import Broken, Source
 from ledger.entrypoints.forms import CommandReader, decode_object
-from ledger.entrypoints.lines import Broken, Source
-from ledger.errors import Invalid
 
 Format = Literal["auto", "json", "csv"]
 

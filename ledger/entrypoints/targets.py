@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ledger.errors import SettingsInvalid
-from ledger.settings import Settings
+from ledger.wiring.settings import Settings
 
 _BESIDE = ("", "-wal", "-shm", "-journal", ".lock")
 _SQLITE = "sqlite:///"

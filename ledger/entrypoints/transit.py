@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from ledger import policies
-from ledger.bootstrap import journaled
+from ledger.application import policies
+from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
+from ledger.audit.transfers_matched import Transfers
 from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command, ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.money import format_amount
+from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints.dead import say_again
-from ledger.errors import NOT_JOURNALED, REFUSALS
-from ledger.outcomes import UNKNOWN, Outcome
-from ledger.settings import Settings
 from ledger.store.reading import SqliteSnapshot
-from ledger.transfers import Transfers
+from ledger.wiring.composition import journaled
+from ledger.wiring.settings import Settings
 
 MOST_AT_ONCE = 10_000
 """Transfers that are looked after at once: those under way for longest."""

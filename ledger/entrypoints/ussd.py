@@ -5,10 +5,10 @@ from __future__ import annotations
 from calendar import month_name
 from datetime import date
 
-from ledger.domain.account import ACTIVE, GRACE, INACTIVE, WAITING
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
-from projections.answers import Enquiry
+from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
+from projections.asking.answers import Enquiry
 
 _KILOBYTE = 1024
 

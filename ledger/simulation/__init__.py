@@ -5,7 +5,7 @@ top-ups come in time and late, numbers lapse, cards are lost, records come late,
 """
 
 from ledger.simulation.cast import LAPSING
-from ledger.simulation.files import simulate, write
+from ledger.simulation.played_files import simulate, write
 from ledger.simulation.population import CAST, commands, end_of
 
 __all__ = ["CAST", "LAPSING", "commands", "end_of", "simulate", "write"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.domain.calendar import DAY
+from ledger.domain.prepaid.validity import extended
 from ledger.domain.terms import Terms
-from ledger.domain.validity import extended
 from ledger.simulation.draws import Weighted
 
 NEVER = 2**62

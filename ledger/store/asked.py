@@ -11,9 +11,9 @@ from typing import Any
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
+from ledger.application.journal import NumberHead
+from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.errors import LogDamaged
-from ledger.journal import NumberHead
-from ledger.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published, references
 from ledger.store.codec import Codec
 from ledger.store.layout import intelligible, reported

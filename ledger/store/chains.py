@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 
+from ledger.application.journal import NO_CHAIN
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN
 from ledger.store.encoding import LONGS, TEXTS
 from ledger.store.schemas import FINGERPRINT_BYTES
 

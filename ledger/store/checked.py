@@ -11,9 +11,16 @@ from typing import Any, NamedTuple
 
 from eventsourcing.sqlite import SQLiteCursor
 
+from ledger.application.journal import (
+    NO_CHAIN,
+    JournalEntry,
+    NumberHead,
+    event_digest,
+    journal_digest,
+    seal_digest,
+)
+from ledger.application.outcomes import EventReference
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN, JournalEntry, NumberHead, event_digest, journal_digest, seal_digest
-from ledger.outcomes import EventReference
 from ledger.store.chains import EVENT_COLUMNS, follows
 
 ENTRY_COLUMNS = (

@@ -15,12 +15,12 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 from fastavro import schemaless_reader
 
-from ledger.domain.account import Account
+from ledger.application.journal import Snapshot
 from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, Event, make
-from ledger.domain.number import Number
+from ledger.domain.line.number import Number
+from ledger.domain.prepaid.account import Account
 from ledger.errors import SchemaUnknown
-from ledger.journal import Snapshot
 from ledger.store.encoding import LONGS, Encode
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, cast
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
+from ledger.application.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
 from ledger.errors import LedgerError, LogDamaged
-from ledger.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
 from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
 from ledger.store.layout import check_format, intelligible, principal_column

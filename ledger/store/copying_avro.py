@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 
-from ledger.journal import JournalEntry
+from ledger.application.journal import JournalEntry
 from ledger.store.copying import CopyRefused, Row, Source
 from ledger.store.copying_files import Written
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema

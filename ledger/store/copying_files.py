@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.application.journal import JournalEntry
 from ledger.domain.events import HEADER
 from ledger.errors import LogDamaged
-from ledger.journal import JournalEntry
 from ledger.store import private
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, Digests, Extent, Row, Source

@@ -8,10 +8,10 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from ledger.application.journal import NO_CHAIN, NumberHead
+from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN, NumberHead
-from ledger.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
 from ledger.store.kafka import arriving, mirror, topics

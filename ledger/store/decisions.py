@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, cast
 
 from eventsourcing.sqlite import SQLiteCursor
 
+from ledger.application.journal import NO_CHAIN, journal_digest
+from ledger.application.outcomes import EventReference
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN, journal_digest
-from ledger.outcomes import EventReference
 from ledger.store.checked import ENTRY_COLUMNS, references
 from ledger.store.layout import intelligible, principal_column
 

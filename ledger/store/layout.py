@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import eventsourcing.persistence as library
 from eventsourcing.sqlite import SQLiteCursor
@@ -167,24 +168,23 @@ def principal_column(connection: sqlite3.Connection) -> str:
     return "principal" if "principal" in columns else "NULL AS principal"
 
 
-FOLDED_BY = (
-    "account.py",
-    "calendar.py",
-    "events.py",
-    "money.py",
-    "number.py",
-    "rating.py",
-    "terms.py",
-    "validity.py",
-)
-"""The modules of `ledger.domain` that accounts and numbers are folded by: these two, and whatever they import."""
-
-
 @cache
 def fold_digest() -> str:
     """Names the code that folds events into snapshots: a snapshot made by other code is no use."""
-    folder = files("ledger.domain")
-    return sha256(b"".join((folder / name).read_bytes() for name in FOLDED_BY)).hexdigest()
+    return rules_digest(files("ledger.domain"))
+
+
+def rules_digest(folder: Traversable) -> str:
+    """SHA-256 over every module of a package and of those within it, in hexadecimal."""
+    return sha256(b"".join(_modules(folder))).hexdigest()
+
+
+def _modules(folder: Traversable) -> Iterator[bytes]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _modules(entry)
+        elif entry.name.endswith(".py"):
+            yield entry.name.encode() + b"\n" + entry.read_bytes()
 
 
 _ERRORS: dict[str, type[LedgerError]] = {

@@ -23,13 +23,7 @@ from ledger.domain.events import (
     TermsPublished,
 )
 from ledger.domain.terms import TermsBook
-from ledger.errors import (
-    LogDamaged,
-    LogFormatUnknown,
-    LogMissing,
-    LogUnreadable,
-    TermsInvalid,
-)
+from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions

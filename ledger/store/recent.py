@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ledger.domain.account import NEVER
+from ledger.application.journal import NO_CHAIN
+from ledger.domain.prepaid.account import NEVER
 from ledger.errors import LogDamaged
-from ledger.journal import NO_CHAIN
 from ledger.store.chains import follows
 from ledger.store.codec import Codec
 

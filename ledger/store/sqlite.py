@@ -13,8 +13,8 @@ from uuid import UUID
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
+from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
 from ledger.errors import LedgerError, WriterFenced
-from ledger.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
 from ledger.store.asked import AskedRecorder
 from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
 from ledger.store.connections import Datastore

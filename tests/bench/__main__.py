@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger import bootstrap
+from ledger.wiring import composition
 from tests.bench import kafka, projecting, reading, writing
 from tests.bench.report import Figure, markdown, show
 
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument("--markdown", type=Path, help="where the table goes as Markdown")
     arguments = parser.parse_args()
-    bootstrap.collect_rarely()  # as `pulsa` does
+    composition.collect_rarely()  # as `pulsa` does
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}")

@@ -13,7 +13,6 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.connecting import Followed
 from ledger.domain.commands import Command
 from ledger.local.postgres import LocalPostgres
 from ledger.store.codec import Codec
@@ -23,8 +22,9 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.registry import schema_ids
-from projections.database import Database
-from projections.runner import Runner
+from ledger.wiring.on_kafka import Followed
+from projections.engine.database import Database
+from projections.engine.runner import Runner
 from tests.bench import kafka_log as k
 from tests.bench.report import Figure, paired, set_aside
 

@@ -21,19 +21,19 @@ import structlog
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger import bootstrap
+from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import Writer
-from ledger.outcomes import Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Received
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
+from ledger.wiring import composition
 from tests.bench import population as p
 from tests.processes import Process
 from tests.servers import kafka_address, registry_address
@@ -227,5 +227,5 @@ def new_consumer(log: KafkaSettings) -> Any:
 
 
 if __name__ == "__main__":
-    bootstrap.collect_rarely()
+    composition.collect_rarely()
     _write(*sys.argv[1:])

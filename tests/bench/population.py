@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ledger import bootstrap
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
 from ledger.domain import commands as c
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
-from ledger.settings import Settings
+from ledger.wiring import composition
+from ledger.wiring.settings import Settings
 
 BEGIN = parse_instant("2023-07-03T08:00:00+07:00")
 TERMS = "smartfren-prepaid-2023"
@@ -27,7 +27,7 @@ def number(index: int) -> str:
 @contextmanager
 def new_ledger(folder: Path, name: str) -> Iterator[Ledger]:
     """A ledger over a new played log."""
-    with bootstrap.writer(Settings(log=folder / f"{name}.db", clock="played")) as ledger:
+    with composition.writer(Settings(log=folder / f"{name}.db", clock="played")) as ledger:
         yield ledger
 
 

@@ -16,21 +16,21 @@ from typing import Any
 import duckdb
 from eventsourcing.application import Application
 
+from ledger.audit.replaying import replay
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.replaying import replay
 from ledger.store.archive import archives
 from ledger.store.columns import COMMON
 from ledger.store.copying import Extent, Source
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
-from projections.balances import Balances
-from projections.changes import Changes
-from projections.database import Database
-from projections.rebuild import Rebuild
-from projections.runner import Runner
-from projections.stored import StoredQueries
+from projections.asking.stored import StoredQueries
+from projections.engine.changes import Changes
+from projections.engine.database import Database
+from projections.engine.rebuild import Rebuild
+from projections.engine.runner import Runner
+from projections.money.balances import Balances
 from tests.bench import population as p
 from tests.bench.report import Figure, paired
 from tests.bench.writing import PlainAccount

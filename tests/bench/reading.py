@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from ledger.domain.line import Line
+from ledger.domain.line.line import Line
 from ledger.store.reading import SqliteReader
 from tests.bench import population as p
 from tests.bench.report import Figure, paired

@@ -9,9 +9,9 @@ import pytest
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
-from ledger.domain.line import Cause, Line
+from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import LARGEST_BALANCE
-from ledger.domain.prepaid import decide
+from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms import TermsBook
 from tests.conftest import Tell
 from tests.given import (

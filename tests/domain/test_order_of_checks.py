@@ -9,7 +9,7 @@ import pytest
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
-from ledger.errors import REFUSALS
+from ledger.domain.refusals import REFUSALS
 from tests.given import SP23, START, XP25, Story, at, day, event, rupiah
 
 pytestmark = pytest.mark.stored

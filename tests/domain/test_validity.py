@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain.calendar import DAY, parse_instant, zone
-from ledger.domain.validity import extended
+from ledger.domain.prepaid.validity import extended
 
 JAKARTA = zone("Asia/Jakarta")
 BERLIN = zone("Europe/Berlin")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ledger.application import CLOCK_TOLERANCE as TOLERANCE
+from ledger.application.ledger import CLOCK_TOLERANCE as TOLERANCE
 from ledger.domain import commands as c
 from ledger.domain.calendar import SECOND
 from ledger.entrypoints.clock import tick

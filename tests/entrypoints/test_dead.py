@@ -13,8 +13,8 @@ from kafka import KafkaProducer
 from ledger.domain import commands as c
 from ledger.domain.calendar import parse_instant
 from ledger.store.codec import Codec
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 from tests.failing import failing

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ledger.domain import commands as c
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
 from ledger.domain.money import format_amount
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader, command_schemas
-from ledger.errors import Invalid
 from tests.entrypoints.pulsa import NUMBER, START, activate, issue, top_up, use
 
 PLAYED = CommandReader(played=True, now=None)

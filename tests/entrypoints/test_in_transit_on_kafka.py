@@ -10,13 +10,13 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
 from ledger.domain import commands as c
-from ledger.entrypoints.kafka.partition import OwnedPartition
+from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import Pulsa
 from tests.entrypoints.test_dead import MONTH_LATER, NOBODY_KNOWS, quiet, two, waiting  # noqa: F401

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from ledger.entrypoints.file_lines import LONGEST_LINE, opened
 from ledger.entrypoints.forms import CommandReader
-from ledger.entrypoints.lines import LONGEST_LINE, opened
 from ledger.entrypoints.rows import BadLine, rows
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, as_bytes, issue, top_up, use
 

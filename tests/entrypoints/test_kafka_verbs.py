@@ -19,7 +19,7 @@ from ledger import terms
 from ledger.simulation import commands
 from ledger.store.kafka import connection
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
+from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401

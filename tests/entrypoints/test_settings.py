@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from ledger import settings
-from ledger.settings import FROM_FILES, Settings, hidden
+from ledger.wiring import settings
+from ledger.wiring.settings import FROM_FILES, Settings, hidden
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa
 
 ALONE = dict.fromkeys(("PULSA_LOG", "PULSA_CLOCK"))

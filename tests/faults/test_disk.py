@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit.verification import verify
 from ledger.store.reading import SqliteReader
-from ledger.verification import verify
 from tests.bench import population as p
 
 

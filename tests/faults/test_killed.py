@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ledger.audit.verification import verify
 from ledger.entrypoints.cli import main
 from ledger.store.reading import SqliteReader
-from ledger.verification import verify
 from tests.bench import population as p
 from tests.often import KILLS
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from ledger.application.outcomes import Outcome
 from ledger.domain.commands import AdvanceTime, Command
-from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
-from ledger.store.kafka.recorder import partition_of
+from ledger.store.partitioning import partition_of
 from tests.kafka.running import PATIENCE
 from tests.kafka.seen import embedded, in_file, seen
 

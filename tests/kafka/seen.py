@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
+from ledger.application.journal import NO_CHAIN, event_digest
+from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command, TransferCredit
 from ledger.domain.terms import Terms
 from ledger.entrypoints.forms import CommandReader
-from ledger.journal import NO_CHAIN, event_digest
-from ledger.outcomes import Outcome
 from ledger.simulation import commands
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings

@@ -9,14 +9,14 @@ import pytest
 from kafka import KafkaProducer
 
 from ledger.domain import commands as c
-from ledger.domain import prepaid
 from ledger.domain.commands import Command
+from ledger.domain.prepaid import deciding as prepaid
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
@@ -147,7 +147,7 @@ def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest
             raise ZeroDivisionError("the rule divides by nothing")
         decide(line, asked)
 
-    monkeypatch.setattr("ledger.application.decide", fails)
+    monkeypatch.setattr("ledger.application.ledger.decide", fails)
     pack = command(c.IssueStarterPack, terms=SP23, printed_credit=0, valid_until=day("2030-12-31"))
     others = [command(command_id=str(n), msisdn=OTHER) for n in range(2, 5)]
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:

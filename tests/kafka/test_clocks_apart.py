@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from ledger.application import CLOCK_TOLERANCE
-from ledger.bootstrap import close, queries
-from ledger.connecting import verified
+from ledger.application.ledger import CLOCK_TOLERANCE
+from ledger.application.outcomes import Outcome
 from ledger.domain import commands as c
 from ledger.domain.calendar import SECOND
 from ledger.entrypoints.clock import ClockRefused
-from ledger.entrypoints.kafka.clock import KafkaClock, kafka_clock
-from ledger.outcomes import Outcome
-from ledger.settings import Settings
+from ledger.entrypoints.kafka.kafka_clock import KafkaClock, kafka_clock
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.wiring.composition import close, queries
+from ledger.wiring.on_kafka import verified
+from ledger.wiring.settings import Settings
 from tests.given import NUMBER, OTHER, SP23, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from ledger.connecting import Followed
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.records import EventRecords
 from ledger.store.kafka.registry import schema_ids
+from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
 from tests.kafka.seen import embedded, in_file, population

@@ -27,9 +27,9 @@ from ledger.store.encoding import LONGS
 from ledger.store.kafka.arriving import LARGEST_BATCH, Batch, TooLarge, decompressed
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import CUT, MOST_NAMED, Received, ReplyRecords, dead_copy
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing

@@ -10,16 +10,16 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.connecting import verified
+from ledger.application.outcomes import UNKNOWN, Outcome
 from ledger.domain.commands import Activate, Command, TransferCredit
-from ledger.outcomes import UNKNOWN, Outcome
-from ledger.settings import Settings
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
+from ledger.wiring.on_kafka import verified
+from ledger.wiring.settings import Settings
 from tests.kafka.asking import Asking, arrive
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import WriterProcess

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ledger.connecting import Followed
+from ledger.application.outcomes import Outcome
 from ledger.errors import MirrorFull
-from ledger.outcomes import Outcome
 from ledger.store.kafka.client import KafkaClient
+from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import PATIENCE, writing
 from tests.kafka.seen import embedded, in_file, population, seen

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from ledger.connecting import Followed
+from ledger.audit.findings import Finding
+from ledger.audit.verification import verify
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogMismatch, LogMissing
-from ledger.findings import Finding
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.verification import verify
+from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
 from tests.kafka.seen import in_file, population, seen

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient
 
-from ledger.application import Ledger
-from ledger.connecting import Followed, verified
+from ledger.application.ledger import Ledger
 from ledger.domain.events import LogCreated
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import TopicMismatch
 from ledger.release import RELEASE
-from ledger.settings import Settings
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.wiring.on_kafka import Followed, verified
+from ledger.wiring.settings import Settings
 from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing

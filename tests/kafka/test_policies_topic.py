@@ -17,9 +17,9 @@ from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing

@@ -16,18 +16,18 @@ from typing import Any
 import pytest
 from fastavro import schemaless_writer
 
-from ledger.connecting import followed, verified
 from ledger.errors import RegistryRefused, RegistryUnreachable, SchemaUnknown
-from ledger.settings import Settings
 from ledger.store.codec import Codec
 from ledger.store.kafka import registry, registry_api, topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Outgoing, ReplyRecords
 from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
+from ledger.wiring.on_kafka import followed, verified
+from ledger.wiring.settings import Settings
 from tests.certificates import self_signed
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from ledger.connecting import Followed
 from ledger.domain.commands import AdvanceTime, CloseThrough
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import RegistryMismatch
-from ledger.local.registry import LocalRegistry
+from ledger.local.schema_registry import LocalRegistry
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
@@ -25,6 +24,7 @@ from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import access, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import KINDS, RecordSchema, load
+from ledger.wiring.on_kafka import Followed
 from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from ledger.application.outcomes import NOT_JOURNALED
 from ledger.domain.commands import TransferCredit
-from ledger.errors import NOT_JOURNALED
 from ledger.store.kafka.client import KafkaClient
 from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ledger.journal import NO_CHAIN
+from ledger.application.journal import NO_CHAIN
 from ledger.store.kafka.client import KafkaClient
 from tests.kafka.asking import arrive
 from tests.kafka.conftest import NewLog

@@ -16,7 +16,7 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogUnreachable
 from ledger.local.process import free_port
 from ledger.store.kafka.client import KafkaClient
-from ledger.store.kafka.recorder import partition_of
+from ledger.store.partitioning import partition_of
 from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog

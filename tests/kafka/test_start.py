@@ -21,7 +21,7 @@ from ledger.errors import (
     TopicMismatch,
 )
 from ledger.local.process import free_port
-from ledger.local.registry import LocalRegistry
+from ledger.local.schema_registry import LocalRegistry
 from ledger.store.backup import FileExists
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient

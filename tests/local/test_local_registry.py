@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ledger.local.process import ServerFailed
-from ledger.local.registry import LocalRegistry
+from ledger.local.schema_registry import LocalRegistry
 
 SUBJECT = "ledger.prepaid.CreditToppedUp"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.store.reading import SqliteReader
-from projections.database import GENERATIONS, Database
-from projections.direct import DirectQueries
-from projections.runner import PROJECTIONS, Runner
-from projections.stored import StoredQueries
+from projections.asking.direct import DirectQueries
+from projections.asking.stored import StoredQueries
+from projections.engine.database import GENERATIONS, Database
+from projections.engine.runner import PROJECTIONS, Runner
 
 NOW = 2_366_841_600_000_000
 """2045-01-01: later than anything that the histories record."""

@@ -18,12 +18,12 @@ from ledger.store.archive import archives
 from ledger.store.copying import Source
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.reading import SqliteReader
-from projections import columnar
-from projections.database import POSITIONS, Database
-from projections.health import status
-from projections.rebuild import ForeignArchive, Rebuild
-from projections.runner import Runner
-from projections.sums import BLOCK_BITS
+from projections.engine import columnar
+from projections.engine.database import POSITIONS, Database
+from projections.engine.lag import status
+from projections.engine.rebuild import ForeignArchive, Rebuild
+from projections.engine.runner import Runner
+from projections.engine.sums import BLOCK_BITS
 from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
 from tests.often import often

@@ -13,8 +13,8 @@ from hypothesis import given
 
 from ledger.domain.calendar import DAY
 from ledger.errors import QueryRefused
-from projections.direct import DirectQueries
-from projections.stored import StoredQueries
+from projections.asking.direct import DirectQueries
+from projections.asking.stored import StoredQueries
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, recorded, steps
 from tests.projections.stored import NOW, database, direct, projected

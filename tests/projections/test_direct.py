@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND, format_instant
-from ledger.domain.line import Cause, Line
+from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import format_amount
 from ledger.domain.terms import TermsBook
 from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
-from projections.answers import HistoryEvent, HistoryRefusal
-from projections.direct import DirectQueries
-from projections.queries import Queries
+from projections.asking.answers import HistoryEvent, HistoryRefusal
+from projections.asking.direct import DirectQueries
+from projections.asking.queries import Queries
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, Story, at, rupiah
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, QUICK, Step, closing, commands, play, recorded, steps
@@ -510,7 +510,7 @@ def test_a_trial_balance_sums_the_customers_or_shows_each(story: Story) -> None:
 def test_every_field_of_an_event_is_written_as_its_schema_says(kind: type[e.Event]) -> None:
     from ledger.domain.events import HEADER
     from ledger.store.schemas import load
-    from projections.answers import DAY_FIELDS, INSTANT_FIELDS, MONEY_FIELDS
+    from projections.asking.answers import DAY_FIELDS, INSTANT_FIELDS, MONEY_FIELDS
 
     for stated in load("events")[kind.TOPIC].fields:
         name, type_ = stated["name"], json.dumps(stated["type"])

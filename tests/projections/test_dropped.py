@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from ledger.errors import DatabaseDamaged, DatabaseUnreachable
 from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
-from projections.database import CONTROL, Database
-from projections.rebuild import Rebuild
-from projections.runner import PROJECTIONS, Runner
+from projections.engine.database import CONTROL, Database
+from projections.engine.rebuild import Rebuild
+from projections.engine.runner import PROJECTIONS, Runner
 from tests.bench import population as p
 from tests.given import ledger_on
 from tests.projections.stored import contents, database, projected

@@ -19,8 +19,8 @@ import pytest
 from ledger.domain import commands as c
 from ledger.domain.money import parse_amount
 from ledger.store.reading import SqliteReader
-from projections import export
-from projections.reader import LogSnapshot
+from projections.engine.reader import LogSnapshot
+from projections.money import export
 from tests.projections.histories import NUMBERS, a_log, play, recorded
 from tests.projections.stored import direct
 

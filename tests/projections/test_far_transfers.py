@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.audit.transfers_matched import Transfers
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.terms import TermsBook
-from ledger.metrics import MirrorMetrics
 from ledger.store.reading import SqliteReader
-from ledger.transfers import Transfers
-from ledger.verification import verify
-from projections.partitions import PartitionedQueries, Partitions
+from ledger.wiring.metrics import MirrorMetrics
+from projections.asking.partitions import PartitionedQueries, Partitions
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, at, create_log, day, rupiah
 
 T = at(START)

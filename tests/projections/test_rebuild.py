@@ -12,9 +12,9 @@ from hypothesis import given
 
 from ledger.errors import DatabaseFormatUnknown
 from ledger.store.reading import SqliteReader
-from projections.balances import Balances
-from projections.database import GENERATIONS, RebuildUnderWay
-from projections.rebuild import Rebuild, UnknownProjection
+from projections.engine.database import GENERATIONS, RebuildUnderWay
+from projections.engine.rebuild import Rebuild, UnknownProjection
+from projections.money.balances import Balances
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database, projected

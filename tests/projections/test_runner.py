@@ -28,10 +28,10 @@ from ledger.errors import (
 )
 from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
-from projections.database import GENERATIONS, POSITIONS, Database
-from projections.health import status
-from projections.runner import Runner
-from projections.stored import StoredQueries
+from projections.asking.stored import StoredQueries
+from projections.engine.database import GENERATIONS, POSITIONS, Database
+from projections.engine.lag import status
+from projections.engine.runner import Runner
 from tests.bench import population as p
 from tests.given import ledger_on
 from tests.often import KILLS, often

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.errors import QueryRefused
-from projections.queries import Queries
+from projections.asking.queries import Queries
 from tests.often import often
 from tests.projections.histories import (
     BEGIN,

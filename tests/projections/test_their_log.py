@@ -14,12 +14,12 @@ from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.errors import DatabaseFull, LogDamaged, LogMismatch, SettingsInvalid, SumOutOfRange
 from ledger.store.reading import SqliteReader
-from projections.changes import Changes
-from projections.database import GENERATIONS, POSITIONS, Database
-from projections.health import must_match
-from projections.rebuild import Rebuild
-from projections.runner import PROJECTIONS, Runner
-from projections.sums import Sums
+from projections.engine.changes import Changes
+from projections.engine.database import GENERATIONS, POSITIONS, Database
+from projections.engine.lag import must_match
+from projections.engine.rebuild import Rebuild
+from projections.engine.runner import PROJECTIONS, Runner
+from projections.engine.sums import Sums
 from tests.given import ledger_on
 from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play
 from tests.projections.stored import contents, database, direct, projected

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 
 from ledger.domain import money
-from projections.trial_balance import by_day
+from projections.money.trial_balance import by_day
 from tests.often import often
 from tests.projections.histories import BEGIN, Step, commands, play, recorded, steps
 from tests.projections.stored import database, direct, projected

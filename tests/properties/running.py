@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.application.outcomes import Outcome
 from ledger.domain import commands as c
 from ledger.domain import events as e
-from ledger.outcomes import Outcome
 from tests.given import ledger_on, notifications
 from tests.properties.strategies import History
 

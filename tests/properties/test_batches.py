@@ -12,12 +12,12 @@ from eventsourcing.persistence import PersistenceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ledger.application
-from ledger.application import Ledger
+import ledger.application.ledger
+from ledger.application.ledger import Ledger
+from ledger.application.outcomes import NOT_JOURNALED, Outcome
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
-from ledger.errors import NOT_JOURNALED, IdempotencyConflict, Invalid
-from ledger.outcomes import Outcome
-from ledger.verification import verify
+from ledger.domain.refusals import IdempotencyConflict, Invalid
 from tests.given import ledger_on
 from tests.often import often
 from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
@@ -65,7 +65,7 @@ def test_batches_of_any_size_give_the_same_log_as_one_by_one(
 def test_what_any_history_leaves_behind_verifies(case: tuple[History, list[list[c.Command]]]) -> None:
     history, batches = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.application, "SNAPSHOT_EVERY", 4)
+        patch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 4)
         with log_of(history) as (ledger_, path):
             for batch in batches:
                 ledger_.execute(batch)

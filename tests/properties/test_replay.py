@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
-import ledger.application
-import ledger.lines
-from ledger.domain.line import Line, fold
+import ledger.application.ledger
+import ledger.application.memory
+from ledger.domain.line.line import Line, fold
 from tests.given import ledger_on
 from tests.often import often
 from tests.properties.running import DERIVED, LOG, events_of, log_of, one_by_one, rows
@@ -64,7 +64,7 @@ def test_a_fold_does_not_depend_on_what_was_folded_before(history: History) -> N
 @given(histories())
 def test_a_line_loaded_from_snapshots_is_the_one_loaded_from_events(history: History) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.application, "SNAPSHOT_EVERY", 3)
+        patch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 3)
         with log_of(history) as (ledger_, path):
             one_by_one(ledger_, history.commands)
             kept = rows(path, "stored_snapshots")["stored_snapshots"]
@@ -85,8 +85,8 @@ def test_a_ledger_that_forgets_at_once_writes_the_same_log(history: History) -> 
         wanted = one_by_one(remembering, history.commands)
         written = rows(path, *LOG, *DERIVED)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.lines, "CACHED_LINES", 0)
-        patch.setattr(ledger.application, "SNAPSHOT_EVERY", 2)
+        patch.setattr(ledger.application.memory, "CACHED_LINES", 0)
+        patch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 2)
         with log_of(history) as (forgetful, path):
             assert one_by_one(forgetful, history.commands) == wanted
             assert rows(path, *LOG, *DERIVED) == written

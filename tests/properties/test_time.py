@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.application import CLOCK_TOLERANCE
+from ledger.application.ledger import CLOCK_TOLERANCE
+from ledger.application.outcomes import Outcome
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
-from ledger.outcomes import Outcome
 from tests.often import often
 from tests.properties.running import events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.entrypoints.forms import CommandReader
-from ledger.outcomes import ACCEPTED, Outcome
 from ledger.store.reading import SqliteReader
 from ledger.terms import load
 from tests.given import ledger_on

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bootstrap import writer
+from ledger.audit.verification import verify
 from ledger.domain.money import format_amount
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Fault, Ingest
-from ledger.errors import Invalid
-from ledger.settings import Settings
-from ledger.verification import verify
+from ledger.wiring.composition import writer
+from ledger.wiring.settings import Settings
 from tests.real import berka
 from tests.real.replay import TERMS, Played, replay, write_lines
 from tests.shared import shared_file

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.replaying import replay as replay_log
+from ledger.audit.replaying import replay as replay_log
 from ledger.store.reading import SqliteReader
 from ledger.terms import load
-from projections.rebuild import Rebuild
+from projections.engine.rebuild import Rebuild
 from tests.often import TIMES
 from tests.projections.stored import database, direct, projected
 from tests.real import paysim

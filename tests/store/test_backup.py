@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogLocked, LogMissing, LogUnreadable
 from ledger.store.backup import FileExists, backup, restore
-from ledger.verification import verify
 from tests.given import NUMBER, START, Story, at, ledger_on, rupiah
 from tests.projections.histories import a_log, recorded
 from tests.store.test_reading import every_question, not_root, read_only_copy

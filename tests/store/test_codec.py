@@ -19,12 +19,12 @@ from eventsourcing.sqlite import SQLiteCursor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, make
 from ledger.errors import SchemaUnknown
-from ledger.journal import NO_CHAIN, event_digest
 from ledger.store import codec, schemas
 from ledger.store.codec import Codec
 from ledger.store.encoding import Encode, encoder

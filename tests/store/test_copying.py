@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from fastavro import reader
 
+from ledger.audit.verification import verify
 from ledger.errors import LogDamaged
 from ledger.store.copying import CopyRefused, Extent, FileTarget, Source, Target, copy
 from ledger.store.copying_avro import AvroContainer
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.copying_kafka import KafkaTarget
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.verification import verify
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import writing
 from tests.kafka.seen import embedded, in_file, population, seen, table

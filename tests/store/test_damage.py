@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.errors import LedgerError, LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
-from ledger.verification import verify
-from projections.database import Database
-from projections.direct import DirectQueries
-from projections.rebuild import Rebuild
-from projections.runner import Runner
-from projections.stored import StoredQueries
+from projections.asking.direct import DirectQueries
+from projections.asking.stored import StoredQueries
+from projections.engine.database import Database
+from projections.engine.rebuild import Rebuild
+from projections.engine.runner import Runner
 from tests.given import NUMBER, OTHER, SP23, THIRD, Story, at, ledger_on, rupiah
 
 BEGIN = at("2023-07-03T12:00:00+07:00")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain.terms import TermsBook
 from ledger.errors import LogLinked, LogLocked, WriterFenced
 from ledger.store.backup import backup, restore
 from ledger.store.lock import WriterLock
-from ledger.verification import verify
 from tests.given import BUNDLED, NUMBER, Story, at, open_log, rupiah
 
 NOW = at("2023-07-03T12:00:00+07:00")

@@ -25,7 +25,7 @@ from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadabl
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema, load
-from projections.direct import DirectQueries
+from projections.asking.direct import DirectQueries
 from tests.given import NUMBER, OTHER, START, Story, at, create_log, rupiah
 from tests.projections.histories import NUMBERS, a_log, recorded
 from tests.rechained import rechain

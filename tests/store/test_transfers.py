@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from ledger.application import Ledger
+from ledger.application.ledger import Ledger
+from ledger.audit.findings import Report
+from ledger.audit.transfers_matched import Transfers
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
-from ledger.findings import Report
-from ledger.transfers import Transfers
-from ledger.verification import verify
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 
 NOW = at(START) + 31 * DAY

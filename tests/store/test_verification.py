@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.application.journal import JournalEntry, event_digest, journal_digest
+from ledger.audit.findings import Report
+from ledger.audit.verification import verify
 from ledger.domain import commands as c
 from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing
-from ledger.findings import Report
-from ledger.journal import JournalEntry, event_digest, journal_digest
-from ledger.verification import verify
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 from tests.often import often
 from tests.projections.histories import Step, a_log, closing, commands, opened, play, recorded, steps

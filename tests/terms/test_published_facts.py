@@ -11,8 +11,8 @@ import pytest
 
 from ledger.domain.calendar import parse_instant
 from ledger.domain.money import parse_amount
+from ledger.domain.prepaid.validity import extended
 from ledger.domain.terms import Terms
-from ledger.domain.validity import extended
 from ledger.terms import bundled
 from tests.shared import shared_file
 

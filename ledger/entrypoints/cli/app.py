@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import typer
 
-from ledger import bootstrap
 from ledger.entrypoints.cli.auditing import add_auditing
-from ledger.entrypoints.cli.dead import add_dead
-from ledger.entrypoints.cli.desk import add_desk
-from ledger.entrypoints.cli.files import add_files
+from ledger.entrypoints.cli.care import add_desk
+from ledger.entrypoints.cli.dead_letters import add_dead
+from ledger.entrypoints.cli.ingesting import add_files
 from ledger.entrypoints.cli.keeping import add_keeping
 from ledger.entrypoints.cli.logs import add_log
 from ledger.entrypoints.cli.options import remember_options
@@ -21,6 +20,7 @@ from ledger.entrypoints.cli.shell import OneLineGroup
 from ledger.entrypoints.cli.simulating import add_simulation
 from ledger.entrypoints.cli.ticking import add_ticking
 from ledger.entrypoints.cli.verbs import add_verbs
+from ledger.wiring import composition
 
 app = typer.Typer(
     name="pulsa",
@@ -59,7 +59,7 @@ for add in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `pulsa`; ends the process with its exit code."""
-    bootstrap.collect_rarely()
+    composition.collect_rarely()
     app(arguments, prog_name="pulsa")
 
 

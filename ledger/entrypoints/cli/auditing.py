@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger import terms as files
-from ledger.bootstrap import journaled, known_terms
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import instant
 from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
+from ledger.entrypoints.cli.prose import instant
 from ledger.entrypoints.targets import must_be_another
-from ledger.settings import Settings
+from ledger.wiring.composition import journaled, known_terms
+from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.replay import Comparison
+    from projections.asking.comparison import Comparison
 
 _PANEL = "Projections"
 _NAMED = 20
@@ -77,7 +77,7 @@ def replay(
     as_csv: AccountsAsCsv = False,
 ) -> int:
     """Decide the journaled commands again, and say what would differ. Nothing is written."""
-    from ledger.replaying import replay as run  # slow to import
+    from ledger.audit.replaying import replay as run  # slow to import
 
     if since is not None and not terms:
         raise typer.BadParameter("--from says from when on other terms hold; it needs --terms FILE")
@@ -152,8 +152,8 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
     `pulsa advance` records it.
     """
-    from ledger import projecting  # slow to import
-    from projections import export as exports
+    from ledger.wiring import read_side  # slow to import
+    from projections.money import export as exports
 
     if format_ not in _FORMATS:
         raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
@@ -162,7 +162,7 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     if out is not None:
         must_be_another("--out", out, settings)
     with ExitStack() as stack:
-        readers = stack.enter_context(projecting.readers(settings))
+        readers = stack.enter_context(read_side.readers(settings))
         logs = [stack.enter_context(one.snapshot()) for one in readers]
         if out is None:
             exports.TEXT[format_](logs, sys.stdout)

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from ledger import settings as configuration
 from ledger import terms as files
-from ledger.bootstrap import known_terms, verify
+from ledger.audit.findings import Report
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Options, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
 from ledger.errors import TermsInvalid, TermsMissing
-from ledger.findings import Report
-from ledger.settings import Settings
+from ledger.wiring import settings as configuration
+from ledger.wiring.composition import known_terms, verify
+from ledger.wiring.settings import Settings
 
 _DIGEST_SHOWN = 12
 

@@ -11,19 +11,19 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from ledger.bootstrap import back_up, create, queries, restore
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import Since
-from ledger.entrypoints.cli.copying import log_copy, log_repartition
+from ledger.entrypoints.cli.log_copy import log_copy, log_repartition
 from ledger.entrypoints.cli.options import Options, now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
+from ledger.entrypoints.cli.prose import Since
 from ledger.entrypoints.targets import must_be_another
-from ledger.settings import Settings
 from ledger.store.backup import Copy
-from projections.answers import LogLine
-from projections.queries import BeforeTheLog, Queries
+from ledger.wiring.composition import back_up, create, queries, restore
+from ledger.wiring.settings import Settings
+from projections.asking.answers import LogLine
+from projections.asking.queries import BeforeTheLog, Queries
 
 _FOLLOW_SECONDS = 0.5
 
@@ -178,7 +178,7 @@ def log_restore(
 
 def log_restore_registry(settings: Settings, from_: Copies = None, as_json: AsJson = False) -> int:
     """Fill an empty schema registry again from the log on Kafka, under the ids that its records have."""
-    from ledger.connecting import restore_registry  # embedded logs need none of it
+    from ledger.wiring.on_kafka import restore_registry  # embedded logs need none of it
 
     with counting("reading") as progress:
         restored = restore_registry(settings, from_ or [], progress)

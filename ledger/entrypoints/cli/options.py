@@ -10,12 +10,12 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from ledger import bootstrap
-from ledger import settings as configuration
-from ledger.bootstrap import Taker
 from ledger.entrypoints.forms import CommandReader
 from ledger.errors import SettingsInvalid
-from ledger.settings import Settings, option_of
+from ledger.wiring import composition
+from ledger.wiring import settings as configuration
+from ledger.wiring.composition import Taker
+from ledger.wiring.settings import Settings, option_of
 
 _PANEL = "Settings"
 _PREFIX = "setting_"  # a command's own fields may have the same names
@@ -99,7 +99,7 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
         try:
             return command(configuration.read(options), **given)
         finally:
-            bootstrap.close()
+            composition.close()
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *_parameters()]

@@ -13,7 +13,7 @@ from unicodedata import category
 import msgspec
 import typer
 
-from ledger.outcomes import Outcome
+from ledger.application.outcomes import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod

@@ -13,10 +13,10 @@ from ledger.entrypoints.cli.options import Metrics, with_settings
 from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
 from ledger.entrypoints.cli.service import projections, supervised
 from ledger.errors import LedgerError
-from ledger.settings import Settings
+from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.health import Status
+    from projections.engine.lag import Status
 
 _PANEL = "Projections"
 _COUNTS = frozenset({"events", "lag", "seconds", "rows", "only live", "only rebuilt", "position"})
@@ -61,10 +61,10 @@ def project(
 
 def _once(settings: Settings) -> int:
     """Takes in what there is; returns the number of events."""
-    from ledger import projecting  # slow to import
+    from ledger.wiring import read_side  # slow to import
 
     total = 0
-    with projecting.runner(settings) as (runner, _), shell.until_stopped() as stopped:
+    with read_side.runner(settings) as (runner, _), shell.until_stopped() as stopped:
         while not stopped.is_set():
             with counting("projecting") as progress:
                 taken = runner.catch_up(progress)
@@ -98,12 +98,12 @@ def rebuild(
     as_json: AsJson = False,
 ) -> int:
     """Make projections anew from the log's first event on, beside the live ones, and put them in their place."""
-    from ledger import projecting  # slow to import
+    from ledger.wiring import read_side  # slow to import
 
     archive = (
         None if from_ is None else Path(str(from_).removeprefix("parquet:"))
     )  # as `pulsa log copy` names it
-    with projecting.rebuild(settings, projections or [], archive) as run, counting("rebuilding") as progress:
+    with read_side.rebuild(settings, projections or [], archive) as run, counting("rebuilding") as progress:
         if not check:
             total = run.swap(progress)
             if as_json:
@@ -122,11 +122,11 @@ def rebuild(
 
 def status(settings: Settings, as_json: AsJson = False) -> int:
     """Where the log stands: partitions, closed through when; how far the projections are, and if they are of it."""
-    from ledger import projecting  # slow to import
-    from projections.health import must_match
-    from projections.health import status as status_of
+    from ledger.wiring import read_side  # slow to import
+    from projections.engine.lag import must_match
+    from projections.engine.lag import status as status_of
 
-    with projecting.readers(settings) as readers, projecting.database(settings) as database:
+    with read_side.readers(settings) as readers, read_side.database(settings) as database:
         found = status_of(database, readers)
         if as_json:
             say_json(found.to_json())

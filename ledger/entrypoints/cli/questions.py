@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ledger.bootstrap import known_terms, queries
+from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.calendar import Zone, format_instant, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.asking import (
+from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
+from ledger.entrypoints.cli.prose import (
     AtLeast,
     Each,
     Number,
@@ -22,13 +24,11 @@ from ledger.entrypoints.cli.asking import (
     question,
     say_rows,
 )
-from ledger.entrypoints.cli.options import now_of, with_settings
-from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.ussd import enquiry_text
-from ledger.outcomes import EventReference, Outcome
-from ledger.settings import Settings
-from projections.answers import HistoryEvent, HistoryLine, OutcomeAnswer
-from projections.queries import Queries
+from ledger.wiring.composition import known_terms, queries
+from ledger.wiring.settings import Settings
+from projections.asking.answers import HistoryEvent, HistoryLine, OutcomeAnswer
+from projections.asking.queries import Queries
 
 _PANEL = "Questions"
 _AMOUNT = frozenset({"amount"})

@@ -12,7 +12,7 @@ from ledger.entrypoints.cli.output import counting
 from ledger.entrypoints.health import Health
 from ledger.entrypoints.supervising import Part, Step, Supervisor
 from ledger.errors import LedgerError
-from ledger.settings import Settings
+from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -61,15 +61,15 @@ def projections(
     took: Callable[[int], None] = lambda _: None,
 ) -> Part:
     """Takes in what is written, again and again. `beside` a writer it waits for what it needs from the beginning."""
-    from ledger import projecting  # slow to import
-    from ledger.metrics import ProjectionMetrics
+    from ledger.wiring import read_side  # slow to import
+    from ledger.wiring.metrics import ProjectionMetrics
 
     figures = ProjectionMetrics(service.registry)
     name = "projections"
 
     @contextmanager
     def make() -> Iterator[Callable[[], Step]]:
-        with projecting.runner(settings) as (runner, ask), counting("projecting") as progress:
+        with read_side.runner(settings) as (runner, ask), counting("projecting") as progress:
 
             def alive(position: int, head: int) -> None:
                 service.health.beat(name)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.bootstrap import known_terms
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
 from ledger.entrypoints.cli.output import say
@@ -17,11 +16,12 @@ from ledger.entrypoints.cli.service import Service, projections, supervised
 from ledger.entrypoints.kafka import BATCH
 from ledger.entrypoints.supervising import Part, Step
 from ledger.errors import SettingsInvalid
-from ledger.settings import Settings
+from ledger.wiring.composition import known_terms
+from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.entrypoints.kafka.writer import Writer
-    from ledger.metrics import MirrorMetrics
+    from ledger.wiring.metrics import MirrorMetrics
 
 _PANEL = "Service"
 _RETRY_SECONDS = 1.0
@@ -62,7 +62,7 @@ def kafka(directory: Directory = None) -> int:
     try:
         from ledger.local.kafka import LocalKafka
         from ledger.local.process import ServerFailed
-        from ledger.local.registry import LocalRegistry
+        from ledger.local.schema_registry import LocalRegistry
     except ImportError as error:
         raise SettingsInvalid(f"{error.name} is missing: install pulsa-ledger[local]") from error
     with shell.until_stopped() as stopped, ExitStack() as servers:
@@ -142,7 +142,7 @@ def serve(
 
 def _clock(settings: Settings, every: float, service: Service, *, beside: bool = False) -> Part:
     """The clock. `beside` a writer a played log is left to those who say what time it is."""
-    from ledger.entrypoints.kafka.clock import kafka_clock
+    from ledger.entrypoints.kafka.kafka_clock import kafka_clock
     from ledger.store.kafka import mirror
 
     if settings.now is not None:
@@ -163,10 +163,10 @@ def _writer(
     settings: Settings, batch: int, instance: str | None, service: Service, *, create: bool
 ) -> Iterator[Writer]:
     """A writer with mirrors of its own, watched where that is asked for."""
-    from ledger.connecting import own_mirrors
     from ledger.entrypoints.kafka.measuring import Measured
     from ledger.entrypoints.kafka.writer import Writer
-    from ledger.metrics import MirrorMetrics
+    from ledger.wiring.metrics import MirrorMetrics
+    from ledger.wiring.on_kafka import own_mirrors
 
     with own_mirrors(settings, "writer", create=create) as log:
         writer = Writer(
@@ -202,7 +202,7 @@ def _figures(figures: MirrorMetrics) -> Part:
 
 
 def _log_as_json(level: str) -> None:
-    from ledger.observing import LEVELS, log_as_json
+    from ledger.wiring.observing import LEVELS, log_as_json
 
     if level not in LEVELS:
         raise SettingsInvalid(f"--log-level: not one of {', '.join(LEVELS)} (it is {level!r})")

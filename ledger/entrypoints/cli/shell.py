@@ -21,8 +21,9 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 
+from ledger.domain.refusals import Refusal
 from ledger.entrypoints.cli.output import shown
-from ledger.errors import LedgerError, Refusal
+from ledger.errors import LedgerError
 
 DONE, REFUSED, FAILED, INTERRUPTED, UNHEARD = 0, 1, 2, 130, 141
 

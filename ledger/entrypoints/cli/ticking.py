@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ledger.bootstrap import writer
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, with_settings
@@ -14,7 +13,8 @@ from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LogLocked, SettingsInvalid
-from ledger.settings import Settings
+from ledger.wiring.composition import writer
+from ledger.wiring.settings import Settings
 
 Every = Annotated[
     float | None,
@@ -55,7 +55,7 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
 def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
     """A tick of each partition. Opens the log for one tick only, so that others can write between two."""
     if settings.kafka is not None:
-        from ledger.entrypoints.kafka.clock import kafka_clock
+        from ledger.entrypoints.kafka.kafka_clock import kafka_clock
 
         with kafka_clock(settings) as clock:
             _check_now(settings, played=clock.played)

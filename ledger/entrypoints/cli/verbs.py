@@ -9,16 +9,16 @@ from uuid import uuid4
 
 import typer
 
-from ledger.bootstrap import taker
+from ledger.application.outcomes import REFUSED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, signed, with_settings
 from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
 from ledger.entrypoints.forms import command_schemas, may_lack
 from ledger.entrypoints.principal import of_this_process
-from ledger.errors import Invalid
-from ledger.outcomes import REFUSED, UNKNOWN, Outcome
-from ledger.settings import Settings
+from ledger.wiring.composition import taker
+from ledger.wiring.settings import Settings
 
 _PANEL = "Commands"
 _METAVARS = {

@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ledger.application.outcomes import REFUSED, Outcome
 from ledger.domain.bounds import LONGEST_COMMAND
 from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
-from ledger.entrypoints.kafka import forms
-from ledger.errors import CommandDefect, Invalid, LedgerError, RegistryRefused, RegistryUnreachable
-from ledger.outcomes import REFUSED, Outcome
+from ledger.domain.refusals import Invalid
+from ledger.entrypoints.kafka import avro_forms
+from ledger.errors import CommandDefect, LedgerError, RegistryRefused, RegistryUnreachable
 from ledger.store.codec import Codec
 from ledger.store.kafka.arriving import UNREADABLE
 from ledger.store.kafka.connection import POLICIES
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Received, read_wire
 from ledger.store.kafka.registry import SchemaIds
+from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema
 
 _NAMESPACE = "ledger.command."
@@ -137,12 +138,12 @@ class Intake:
         if self._played:
             if command.at == _UNSTATED:
                 raise Invalid("at: is missing, and this log is played")
-            forms.check_instant("at", command.at)
+            avro_forms.check_instant("at", command.at)
             return command
         at = appended
         if command.INTERNAL and not isinstance(command, CloseThrough):
             if command.at != _UNSTATED:
-                forms.check_instant("at", command.at)
+                avro_forms.check_instant("at", command.at)
             at = max(command.at, appended)
         elif command.at != _UNSTATED:
             raise Invalid("at: a live log takes its broker's time, so none may be stated")
@@ -159,9 +160,9 @@ class Intake:
             raise Invalid(f"{command.name}: only the ledger itself says it")
         if key != command.subject.encode():
             raise Invalid(f"the record's key is not its subject, {command.subject}")
-        forms.check(command)
+        avro_forms.check(command)
         if command.INTERNAL:
-            forms.check_subject(command)
+            avro_forms.check_subject(command)
         if partition_of(command.subject, self._partitions) != partition:
             raise Invalid(f"{command.subject} belongs to another partition than {partition}")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
+from ledger.application.outcomes import Outcome
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import LOST
-from ledger.metrics import WriterMetrics
-from ledger.outcomes import Outcome
 from ledger.store.kafka.records import Received
+from ledger.wiring.metrics import WriterMetrics
 
 
 class Measured(Watch):

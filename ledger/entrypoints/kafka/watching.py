@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from ledger.outcomes import Outcome
+from ledger.application.outcomes import Outcome
 from ledger.store.kafka.records import Received
 
 _log = structlog.get_logger()

@@ -21,7 +21,7 @@ from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka import BATCH, intake
 from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.entrypoints.kafka.ordering import Ordering
-from ledger.entrypoints.kafka.partition import OwnedPartition
+from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Step, Supervisor

@@ -9,15 +9,15 @@ from typing import Any, cast
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from ledger.application.outcomes import UNKNOWN, Outcome
 from ledger.domain.commands import Command
-from ledger.outcomes import UNKNOWN, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings, let_go, reported
 from ledger.store.kafka.origin import created
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import Header, ReplyRecords, schema_header
 from ledger.store.kafka.registry import known_ids
+from ledger.store.partitioning import partition_of
 from ledger.store.schemas import FINGERPRINT_BYTES
 
 _AT_ONCE = 1000

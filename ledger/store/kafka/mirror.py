@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import PersistenceError
 
+from ledger.application.journal import JournalEntry, event_digest
 from ledger.domain.events import EVENT_TYPES
 from ledger.errors import (
     LogDamaged,
@@ -26,7 +27,6 @@ from ledger.errors import (
     RegistryMismatch,
     TopicMismatch,
 )
-from ledger.journal import JournalEntry, event_digest
 from ledger.store import private
 from ledger.store.checked import add_events, events_by_subject
 from ledger.store.codec import Codec

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
-from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from ledger.application.journal import Apart, JournalEntry, NumberHead
+from ledger.application.outcomes import NOT_JOURNALED, REPEATED, SET_APART, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.errors import NOT_JOURNALED, SET_APART, TopicMismatch, WriterFenced
-from ledger.journal import Apart, JournalEntry, NumberHead
-from ledger.outcomes import REPEATED, Outcome
+from ledger.errors import TopicMismatch, WriterFenced
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, let_go, reported
 from ledger.store.kafka.mirror import Mirror, Progress
@@ -35,20 +32,10 @@ from ledger.store.kafka.records import (
     schema_header,
 )
 from ledger.store.kafka.registry import SchemaIds
-
-_NAMED = re.compile(r"(?:log|apart|terms/.*)@(0|[1-9][0-9]{0,8})", re.ASCII | re.DOTALL)
+from ledger.store.partitioning import partition_of
 
 _LOOKED_AT = 200
 """Numbers that are looked at to see whether they belong to a partition."""
-
-
-@lru_cache(maxsize=200_000)
-def partition_of(subject: str, partitions: int) -> int:
-    """The partition of a subject: the one that it names (`log@2`), or the standard partitioner's."""
-    named = _NAMED.fullmatch(subject)
-    if named is not None:
-        return int(named[1])
-    return int(murmur2(subject.encode()) & 0x7FFFFFFF) % partitions
 
 
 class Delivery(NamedTuple):

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from ledger.application.journal import JournalEntry, NumberHead
+from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.bounds import LONGEST_ID, cut
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
 from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
-from ledger.journal import JournalEntry, NumberHead
-from ledger.outcomes import EventReference, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, POLICIES
 from ledger.store.kafka.registry import SchemaIds

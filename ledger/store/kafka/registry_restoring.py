@@ -18,8 +18,8 @@ from fastavro import schemaless_reader
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
+from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.errors import RegistryMismatch, SchemaUnknown
-from ledger.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from ledger.outcomes import Outcome
+from ledger.application.outcomes import Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords

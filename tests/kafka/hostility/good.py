@@ -15,13 +15,13 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.domain.commands import Activate, Command, RecordUsage, TransferCredit
-from ledger.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import schema_header
 from ledger.store.kafka.registry import schema_ids
+from ledger.store.partitioning import partition_of
 from tests.kafka.hostility.answers import PATIENCE, Answers
 from tests.kafka.seen import population
 

@@ -8,16 +8,15 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ledger.application.outcomes import NOT_JOURNALED, Outcome
 from ledger.domain import commands as c
 from ledger.domain.commands import Command
-from ledger.errors import NOT_JOURNALED
-from ledger.outcomes import Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
 from tests.given import SP23, day
 

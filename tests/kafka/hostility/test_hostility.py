@@ -17,21 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from ledger.bootstrap import create
-from ledger.connecting import Followed, verified
+from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import AdvanceTime, Command
 from ledger.local.kafka import LocalKafka
 from ledger.local.postgres import LocalPostgres
-from ledger.local.registry import LocalRegistry
-from ledger.outcomes import ACCEPTED, Outcome
-from ledger.settings import Settings
+from ledger.local.schema_registry import LocalRegistry
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.recorder import partition_of
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema
-from projections.database import Database
-from projections.runner import Runner
+from ledger.wiring.composition import create
+from ledger.wiring.on_kafka import Followed, verified
+from ledger.wiring.settings import Settings
+from projections.engine.database import Database
+from projections.engine.runner import Runner
 from tests.kafka.faulty_registry import faulty
 from tests.kafka.hostility.answers import Answers
 from tests.kafka.hostility.faults import LANES, Fault, Scene

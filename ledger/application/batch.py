@@ -1,0 +1,134 @@
+"""What a batch of commands has brought about so far, to be written in one transaction; and how one is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from ledger.application.journal import Apart, Claim, JournalEntry, NumberHead
+from ledger.application.memory import Held
+from ledger.application.outcomes import Outcome
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.line import Line
+from ledger.domain.prepaid.account import NEVER
+
+
+class Mark(NamedTuple):
+    """How much there was before a command: of each list, of the numbers touched, and of the log itself."""
+
+    events: int
+    journal: int
+    claims: int
+    forwarded: int
+    apart: int
+    touched: int
+    log_version: int
+    apart_version: int
+    closed_through: int
+
+
+class Batch:
+    """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
+
+    __slots__ = (
+        "_by_number",
+        "_indexed",
+        "_restored",
+        "apart",
+        "at_hand",
+        "claims",
+        "decided",
+        "events",
+        "forwarded",
+        "index",
+        "journal",
+        "ordinal",
+        "principal",
+        "touched",
+    )
+
+    def __init__(
+        self,
+        decided: dict[tuple[str, str], tuple[bytes, Outcome]],
+        ordinal: int,
+        principal: str | None = None,
+    ) -> None:
+        self.decided = decided
+        self.principal = principal
+        """Who sent it, where that is known."""
+        self.ordinal = ordinal
+        """The ordinal of the last event so far."""
+        self.events: list[Event] = []
+        self.journal: list[JournalEntry] = []
+        self.claims: dict[Claim, None] = {}
+        self.forwarded: list[Command] = []
+        """Policies' commands for other partitions."""
+        self.apart: list[Apart] = []
+        self.touched: dict[str, Held] = {}
+        self.index = -1
+        """Which command is at hand, and"""
+        self.at_hand: set[str] = set()
+        """the numbers that it has touched."""
+        self._by_number: dict[str, list[Event]] = {}
+        self._indexed = 0
+        self._restored: dict[str, tuple[Line, int]] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Takes in events in the order in which they happened."""
+        for event in events:
+            self.events.append(event)
+            self.ordinal += 1
+            if event.CLAIMS is not None:
+                kind, field = event.CLAIMS
+                self.claims[Claim(event.account, kind, getattr(event, field))] = None
+
+    def cut(self, mark: Mark) -> Sequence[Event]:
+        """Takes out what has come since, but for the lines; returns the events."""
+        gone = self.events[mark.events :]
+        del self.events[mark.events :]
+        self.ordinal -= len(gone)
+        del self.journal[mark.journal :]
+        del self.forwarded[mark.forwarded :]
+        del self.apart[mark.apart :]
+        while len(self.claims) > mark.claims:
+            self.claims.popitem()
+        if self._indexed > mark.events:
+            self._by_number.clear()
+            self._restored.clear()
+            self._indexed = 0
+        return gone
+
+    def untouched(self, mark: Mark) -> list[str]:
+        """Takes out the numbers that were touched first since then."""
+        fresh = list(islice(reversed(self.touched), len(self.touched) - mark.touched))
+        for number in fresh:
+            del self.touched[number]
+        return fresh
+
+    def of_number(self, number: str) -> tuple[Line | None, Sequence[Event]]:
+        """The events of a number and its accounts, after the line that was kept last, if one was.
+
+        What it costs grows with what has happened since it was asked last, not with the batch.
+        """
+        line, taken = self._restored.get(number, (None, 0))
+        return None if line is None else line.copy(), self.happened(number)[taken:]
+
+    def happened(self, number: str) -> Sequence[Event]:
+        """The events of a number and its accounts, all of them; it costs as little."""
+        for event in self.events[self._indexed :]:
+            self._by_number.setdefault(event.account.partition("#")[0], []).append(event)
+        self._indexed = len(self.events)
+        return self._by_number.get(number, ())
+
+    def keep(self, line: Line) -> None:
+        """Keeps a line that holds all events of its number, to begin with it next time."""
+        self._restored[line.msisdn] = (line.copy(), len(self._by_number.get(line.msisdn, ())))
+
+    def heads(self) -> list[NumberHead]:
+        """Where the touched numbers stand now."""
+        return [
+            NumberHead(msisdn, None if (due := held.line.due_at) == NEVER else due, held.chain)
+            for msisdn, held in self.touched.items()
+        ]

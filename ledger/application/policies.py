@@ -1,0 +1,51 @@
+"""What must happen on one account because of what happened to another: (event or refusal) → commands.
+
+They run inside the writer, at once after their cause. Money in transit always arrives or returns.
+"""
+
+from __future__ import annotations
+
+from ledger.domain import events as e
+from ledger.domain.commands import Command, ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.refusals import Refusal
+
+ACTOR = "policy"
+
+
+def after_event(event: e.Event) -> list[Command]:
+    """The commands that follow from an event."""
+    if not isinstance(event, e.CreditTransferSent):
+        return []
+    return [
+        ReceiveCreditTransfer(
+            at=event.recorded_at,
+            command_id=f"policy/{event.transfer}",
+            actor=ACTOR,
+            msisdn=event.to_msisdn,
+            transfer=event.transfer,
+            from_account=event.account,
+            amount=event.amount,
+            fee=event.fee,
+            days=event.days,
+        )
+    ]
+
+
+def after_refusal(command: Command, refusal: Refusal) -> list[Command]:
+    """The commands that follow from the refusal of a policy's command."""
+    if not isinstance(command, ReceiveCreditTransfer):
+        return []
+    return [
+        ReturnCreditTransfer(
+            at=command.at,
+            command_id=f"policy/return/{command.transfer}",
+            actor=ACTOR,
+            msisdn=command.from_account.partition("#")[0],
+            transfer=command.transfer,
+            account=command.from_account,
+            to_msisdn=command.msisdn,
+            amount=command.amount,
+            fee=command.fee,
+            refusal=refusal.code,
+        )
+    ]

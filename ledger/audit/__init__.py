@@ -1,0 +1,1 @@
+"""Proving a log: re-read, explained, decided again."""

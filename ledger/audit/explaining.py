@@ -1,0 +1,195 @@
+"""Whether a journal entry explains the events that were written for it: its own, what fell due, what followed.
+
+Between one entry's position and the next lie the events of that next entry's command, and of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ledger.application import policies
+from ledger.domain import events as e
+from ledger.domain import refusals
+from ledger.domain.calendar import format_instant
+from ledger.domain.commands import Command, ReturnCreditTransfer
+from ledger.store.codec import Codec
+
+_CLOCK = "clock"
+_OWN_ARE_DUE = "AdvanceTime"
+_CLOSING = "CloseThrough"
+_POLICY = "policy/"
+
+
+class Entry(NamedTuple):
+    """A row of the journal."""
+
+    entry: int
+    subject: str
+    command_id: str
+    name: str
+    command_digest: bytes
+    command: bytes
+    at: int
+    code: str | None
+    message: str | None
+    ordinal: int
+    first_event: int
+    event_count: int
+    chain: bytes
+    principal: str | None
+
+
+class Explanation:
+    """An entry, and the events that came with it, one after the other."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        codec: Codec,
+        is_here: Callable[[str], bool] = lambda _: True,
+        is_journaled: Callable[[Command], bool] = lambda _: False,
+    ) -> None:
+        self.entry = entry
+        self.unreadable = False
+        """Whether one of the events cannot be read: then they cannot be told apart."""
+        self._codec = codec
+        self._first = 0
+        self._count = 0
+        self._last = 0
+        self._numbers = {entry.subject}
+        self._expected: dict[str, Command] = {}
+        self._later: dict[str, Command] = {}
+        """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
+        self._refused: set[str] = set()
+        self._is_here, self._is_journaled = is_here, is_journaled
+        if entry.command_id.startswith(_POLICY) and entry.code in refusals.REFUSALS:
+            self._expect_return(entry)
+
+    def take(self, ordinal: int, event: e.Event) -> Iterator[str]:
+        """What is wrong with an event of the entry's, if anything is."""
+        if event.account[:1].isdigit():
+            number = event.account.partition("#")[0]
+            if event.command_id.startswith("due/"):
+                yield from self._due(ordinal, event, number)
+            elif event.command_id.startswith(_POLICY) and event.command_id != self.entry.command_id:
+                yield from self._policy(event)
+            else:
+                yield from self._own(ordinal, event, number)
+        elif isinstance(event, e.ClosedThrough):
+            yield from self._own(ordinal, event, event.account)
+        elif isinstance(event, e.CommandSetApart):
+            yield from self._set_apart(event)
+        elif event.command_id != self.entry.command_id or event.command_digest != self.entry.command_digest:
+            yield f"it is not of the command {self.entry.command_id}, with which it was written"
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with the entry, now that all its events are known."""
+        entry = self.entry
+        if self.unreadable:
+            return
+        if (self._first, self._count) != (entry.first_event, entry.event_count):
+            yield (
+                f"it names {entry.event_count} events from position {entry.first_event} on as its own;"
+                f" they are {self._count} from {self._first} on"
+            )
+        for command_id in self._expected:
+            yield f"what had to follow is not there: {command_id}"
+        if (entry.code is None) != (entry.message is None):
+            yield "it has a refusal's code without a message, or a message without a code"
+        if entry.code is not None and entry.code not in refusals.REFUSALS:
+            yield f"no refusal has the code {entry.code}"
+        if entry.code is not None and self._count and self._refused != {entry.code}:
+            yield f"it was refused with {entry.code}, and yet has events of its own"
+        if entry.code is None and self._refused:
+            yield "it was accepted, and yet a use was refused"
+
+    def _counts(self, ordinal: int) -> Iterator[str]:
+        if self._count and ordinal != self._last + 1:
+            yield "other events stand between it and the command's own event before"
+        self._first = self._first or ordinal
+        self._last = ordinal
+        self._count += 1
+
+    def _own(self, ordinal: int, event: e.Event, number: str) -> Iterator[str]:
+        entry = self.entry
+        if event.command_id != entry.command_id or number != entry.subject:
+            yield f"the journal has no command {event.command_id} of {number} here"
+            return
+        if event.command_digest != entry.command_digest:
+            yield "its command's digest is not that of the journal"
+        if event.recorded_at != entry.at and entry.name != _CLOSING:
+            yield f"it was recorded at another instant than the command, at {format_instant(entry.at)}"
+        yield from self._counts(ordinal)
+        if isinstance(event, e.UsageRefused):
+            self._refused.add(event.refusal)
+        for command in policies.after_event(event):
+            self._expect(command)
+
+    def _due(self, ordinal: int, event: e.Event, number: str) -> Iterator[str]:
+        name = f"due/{event.account}/{event.name}/{format_instant(event.effective_at)}"
+        if event.command_id != name or event.command_digest is not None or event.actor != _CLOCK:
+            yield f"it fell due, and should name {name} as its cause, and the clock"
+        if self.entry.name == _CLOSING:
+            return
+        if number not in self._numbers:
+            yield f"it fell due on a number that the command {self.entry.command_id} has nothing to do with"
+        if self.entry.name == _OWN_ARE_DUE and number == self.entry.subject:
+            yield from self._counts(ordinal)
+
+    def _policy(self, event: e.Event) -> Iterator[str]:
+        command = self._expected.pop(event.command_id, None)
+        if command is None and isinstance(event, e.CreditTransferReturned):
+            command = self._returned(event.transfer, event.refusal, event.command_id, self._expected)
+        if command is None:
+            yield "its cause is not there"
+            return
+        digest = self._codec.command_digest(command, self._codec.command_content(command))
+        if event.command_digest != digest or event.actor != command.actor:
+            yield "it does not follow from its cause as it stands"
+        for following in policies.after_event(event):
+            self._expect(following)
+
+    def _returned(
+        self, transfer: str, code: str, command_id: str, among: dict[str, Command]
+    ) -> Command | None:
+        """The command that returns a transfer, where the one that was to receive it is among those."""
+        receive = among.get(f"{_POLICY}{transfer}")
+        refusal = refusals.REFUSALS.get(code)
+        if receive is None or refusal is None:
+            return None
+        for following in policies.after_refusal(receive, refusal()):
+            if following.command_id == command_id:
+                self._expected.pop(receive.command_id, None)
+                return following
+        return None
+
+    def _set_apart(self, event: e.CommandSetApart) -> Iterator[str]:
+        """What had to follow and could not be carried out: it stands here as it would have been."""
+        command = self._expected.pop(event.apart_id, None) or self._later.pop(event.apart_id, None)
+        said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
+        if command is None and isinstance(said, ReturnCreditTransfer):
+            open_ = self._expected | self._later
+            command = self._returned(said.transfer, said.refusal, said.command_id, open_)
+        if command is None:
+            yield "its cause is not there"
+        elif said is not None and said != command:
+            yield "it does not follow from its cause as it stands"
+
+    def _expect_return(self, entry: Entry) -> None:
+        """What follows from a policy's command that came from another partition, and was refused here."""
+        try:
+            command = self._codec.command(entry.name, entry.command, entry.at)
+        except Exception:  # noqa: BLE001 - whatever damaged bytes do; the entry's own check tells
+            return
+        for following in policies.after_refusal(command, refusals.REFUSALS[entry.code or ""]()):
+            self._expect(following)
+
+    def _expect(self, command: Command) -> None:
+        if not self._is_here(command.subject):
+            return
+        if self._is_journaled(command):
+            self._later[command.command_id] = command
+            return
+        self._expected[command.command_id] = command
+        self._numbers.add(command.msisdn)

@@ -1,0 +1,94 @@
+"""Both halves of every credit transfer, held against each other: what arrived or came back had been sent, so, and once.
+
+Halves come in any order and from any partition. The memory that it takes grows with the transfers under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ledger.audit.findings import Finding, Report
+from ledger.domain import events as e
+from ledger.domain.prepaid.credit_transfers import Ending
+
+
+class Half(NamedTuple):
+    """An event of a transfer, and its position."""
+
+    event: e.Event
+    position: str
+
+    def finding(self, what: str) -> Finding:
+        """Something that is wrong with it."""
+        event = self.event
+        return Finding(what, "stored_events", self.position, event.account, event.version)
+
+
+class Transfers:
+    """What has begun and not ended, and what has ended and not been seen to begin, each by the transfer's id."""
+
+    def __init__(self) -> None:
+        self.under_way: dict[str, Half] = {}
+        self.unmatched: dict[str, Half] = {}
+
+    def take(self, event: e.Event, position: str) -> Iterator[Finding]:
+        """Takes an event in, and tells what is wrong with it or with its other half."""
+        half = Half(event, position)
+        if isinstance(event, e.CreditTransferSent):
+            if event.transfer != f"{event.account}/{event.command_id}":
+                yield half.finding("its transfer is not named as its account and command are")
+            yield from self._begun(event.transfer, half)
+        elif isinstance(event, Ending):
+            yield from self._ended(event.transfer, half)
+
+    def settle(self, report: Report) -> None:
+        """Puts in what is left, now that every partition was read: what ended and had not begun is a finding."""
+        for half in self.unmatched.values():
+            report.add(half.finding("no transfer was sent that it ends, or it had ended before"))
+        self.unmatched.clear()
+        report.in_transit = len(self.under_way)
+
+    def _begun(self, transfer: str, half: Half) -> Iterator[Finding]:
+        ended = self.unmatched.pop(transfer, None)
+        if ended is not None:
+            yield from _differences(half, ended)
+        elif transfer in self.under_way:
+            yield half.finding("the same transfer was sent before")
+        else:
+            self.under_way[transfer] = half
+
+    def _ended(self, transfer: str, half: Half) -> Iterator[Finding]:
+        begun = self.under_way.pop(transfer, None)
+        if begun is not None:
+            yield from _differences(begun, half)
+        elif transfer in self.unmatched:
+            yield half.finding("the same transfer has ended before")
+        else:
+            self.unmatched[transfer] = half
+
+
+def _differences(begun: Half, ended: Half) -> Iterator[Finding]:
+    """What an ending says otherwise than its beginning."""
+    sent, event = begun.event, ended.event
+    if not isinstance(sent, e.CreditTransferSent):
+        return
+    if isinstance(event, e.CreditTransferReceived):
+        pairs = [
+            ("amount", event.amount, sent.amount),
+            ("sender", event.from_account, sent.account),
+            ("recipient", event.account.partition("#")[0], sent.to_msisdn),
+            ("days", event.days or sent.days, sent.days),
+        ]
+    elif isinstance(event, e.CreditTransferReturned):
+        pairs = [
+            ("amount", event.amount, sent.amount),
+            ("fee", event.fee, sent.fee),
+            ("sender", event.account, sent.account),
+            ("recipient", event.to_msisdn, sent.to_msisdn),
+        ]
+    else:
+        return
+    for name, is_, was in pairs:
+        if is_ != was:
+            yield ended.finding(f"its {name} is {is_}; what was sent at {begun.position} says {was}")

@@ -1,0 +1,434 @@
+"""Re-reads a whole log and proves that it is what was written: nothing changed, removed, swapped or unexplained.
+
+One pass over events and journal in order, as they were written, and a look at every table that is derived from them.
+The memory that it takes grows with the accounts, not with the events.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from eventsourcing.sqlite import SQLiteCursor
+
+from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.audit.explaining import Entry, Explanation
+from ledger.audit.findings import Finding, Report
+from ledger.audit.seals import Seals
+from ledger.audit.transfers_matched import Transfers
+from ledger.domain import events as e
+from ledger.domain.calendar import format_instant
+from ledger.domain.commands import Command
+from ledger.domain.line.line import Line
+from ledger.domain.line.number import Number
+from ledger.domain.money import imbalance
+from ledger.domain.prepaid.account import NEVER, Account
+from ledger.domain.terms import TermsBook
+from ledger.store.codec import Codec, instant_and_content
+from ledger.store.kept_schemas import is_as_kept
+from ledger.store.layout import check_format, fold_digest, foreign, intelligible, principal_column
+from ledger.store.reading import PARTITION, connect
+from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
+from ledger.store.snapshots import sealed
+
+Progress = Callable[[int, int], None]
+"""Is told how many events are done, of how many."""
+
+_STEP = 1000
+_UNEXPLAINED = ("no command of the journal explains it",)
+_EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events ORDER BY ordinal"
+_JOURNAL = (
+    "SELECT entry, subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
+    " event_count, chain, {principal} FROM journal ORDER BY entry"
+)
+_EVENT_TYPES = {(int, str, int, str, bytes, bytes)}
+_ENTRY_TYPES = {
+    (int, str, str, str, bytes, bytes, int, code, message, int, int, int, bytes, principal)
+    for code in (str, type(None))
+    for message in (str, type(None))
+    for principal in (str, type(None))
+}
+
+
+def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of it
+    path: str | Path,
+    progress: Progress | None = None,
+    *,
+    partition: int = PARTITION,
+    partitions: int | None = None,
+    is_here: Callable[[str], bool] = lambda _: True,
+    transfers: Transfers | None = None,
+) -> Report:
+    """Checks a log from the first event to the last, beside a writer if there is one.
+
+    Of a log of several partitions it checks one; `partitions` is how many there are, `is_here` tells which subjects
+    belong to it, and `transfers` is where the halves of transfers are gathered whose other halves may lie elsewhere.
+
+    Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
+    LogDamaged where the file cannot even be opened.
+    """
+    path = Path(path)
+    connection, _ = connect(path)
+    try:
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        with intelligible(str(path)):
+            check_format(cast("SQLiteCursor", connection.cursor()))
+        report = Report(str(path))
+        try:
+            gathered = Transfers() if transfers is None else transfers
+            _Verification(connection, report, partition, partitions, is_here, gathered).run(progress)
+            if transfers is None:
+                gathered.settle(report)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            report.add(Finding(f"SQLite cannot read on: {error}", "file"))
+        return report
+    finally:
+        connection.close()
+
+
+class _Verification:
+    """One pass over one log."""
+
+    def __init__(  # noqa: PLR0913 - as `verify`
+        self,
+        connection: sqlite3.Connection,
+        report: Report,
+        partition: int,
+        partitions: int | None,
+        is_here: Callable[[str], bool],
+        transfers: Transfers,
+    ) -> None:
+        self.transfers = transfers
+        self.connection = connection
+        self.report = report
+        self.partition = partition
+        self.partitions = partitions
+        self.is_here = is_here
+        self.codec = Codec()
+        self.book = TermsBook()
+        self.lines: dict[str, Line] = {}
+        self.broken: set[str] = set()
+        """Numbers whose events cannot be folded further."""
+        self.versions: dict[str, int] = {}
+        self.digests: dict[str, bytes] = {}
+        self.chains: dict[str, bytes] = {}
+        self.counts: Counter[str] = Counter()
+        self.closed_through = -NEVER
+        self.claims = 0
+        self.marks: set[bytes] = set()
+        self.clock = ""
+
+    def run(self, progress: Progress | None) -> None:
+        self._file()
+        self._schemas()
+        self.seals = Seals(
+            self._rows("SELECT seal, events, entries, digest FROM seals ORDER BY seal"), self.report
+        )
+        self.snapshots = self._snapshot_versions()
+        total = self._one("SELECT count(*) FROM stored_events")
+        events = self._counted(total, progress)
+        waiting = next(events, None)
+        for row in self._rows(_JOURNAL.format(principal=principal_column(self.connection))):
+            entry = self._entry(row)
+            if entry is None:
+                continue
+            explanation = Explanation(entry, self.codec, self.is_here, self._is_journaled)
+            while waiting is not None and waiting[0] <= entry.ordinal:
+                self._event(waiting, explanation)
+                waiting = next(events, None)
+            for what in explanation.faults():
+                self._find(what, "journal", entry=entry)
+            self.seals.entry(entry.chain)
+        while waiting is not None:
+            self._event(waiting, None)
+            waiting = next(events, None)
+        self.seals.end()
+        self._derived()
+        self.report.numbers = len(self.lines)
+        self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        return self.connection.execute(statement)
+
+    def _one(self, statement: str, *parameters: object) -> Any:  # noqa: ANN401 - a column
+        row = self.connection.execute(statement, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def _counted(self, total: int, progress: Progress | None) -> Iterator[tuple[Any, ...]]:
+        for done, row in enumerate(self._rows(_EVENTS)):
+            if progress is not None and done % _STEP == 0:
+                progress(done, total)
+            if tuple(map(type, row)) not in _EVENT_TYPES:
+                self.report.add(
+                    Finding("a column holds a value of another kind", "stored_events", f"{row[0]}")
+                )
+                self.report.events += 1
+                continue
+            yield row
+        if progress is not None:
+            progress(total, total)
+
+    def _find(self, what: str, table: str, *, entry: Entry) -> None:
+        self.report.add(Finding(what, table, f"entry {entry.entry}", f"{entry.subject} {entry.command_id}"))
+
+    # --- the file -----------------------------------------------------------------------------------------------------
+
+    def _file(self) -> None:
+        for (what,) in self._rows("PRAGMA integrity_check(20)"):
+            if what != "ok":
+                self.report.add(Finding(what, "file"))
+        for kind, name in foreign(cast("SQLiteCursor", self.connection.cursor())):
+            self.report.add(Finding(f"it holds a {kind} that is not the ledger's: {name}", "file"))
+
+    def _schemas(self) -> None:
+        """Each schema is the one that was put into the file; and from here on, what they wrote can be read."""
+        digests = dict(self._rows("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'"))
+        for mark, name, text in self._rows("SELECT fingerprint, name, schema FROM schemas"):
+            if not is_as_kept(mark, name, text, digests):
+                what = "it is not the schema that was put into the log"
+                self.report.add(Finding(what, "schemas", account=name))
+            else:
+                self.codec.learn([RecordSchema(text)])
+                self.marks.add(mark)
+        held = {f"schema/{mark}" for (mark,) in self._rows("SELECT lower(hex(fingerprint)) FROM schemas")}
+        for named in digests.keys() - held:
+            self.report.add(Finding("there is no such schema", "meta", account=named))
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _event(self, row: tuple[Any, ...], explanation: Explanation | None) -> None:
+        ordinal, id_, version, topic, state, digest = row
+        report = self.report
+
+        def find(what: str) -> None:
+            report.add(Finding(what, "stored_events", f"{self.partition}:{ordinal}", id_, version))
+
+        report.events += 1
+        if ordinal != report.events:
+            find(f"position {report.events} is missing")
+            report.events = ordinal
+        last = self.versions.get(id_, 0)
+        if version != last + 1:
+            find(f"version {last + 1} is missing")
+        if event_digest(self.digests.get(id_, NO_CHAIN), topic, state) != digest:
+            find("its digest is not that of its content after the event before")
+        self.versions[id_], self.digests[id_] = version, digest
+        self.counts[id_.partition("#")[0]] += 1
+        self.seals.event(digest)
+        if state[:FINGERPRINT_BYTES] not in self.marks:
+            find("the log does not hold its schema")
+        try:
+            event = self.codec.event(topic, state)
+        except Exception as error:  # noqa: BLE001 - whatever damaged bytes do
+            find(f"it cannot be read: {error}")
+            if explanation is not None:
+                explanation.unreadable = True
+            return
+        try:
+            for what in self._event_faults(event, id_, version):
+                find(what)
+            for finding in self.transfers.take(event, f"{self.partition}:{ordinal}"):
+                report.add(finding)
+            for what in _UNEXPLAINED if explanation is None else explanation.take(ordinal, event):
+                find(what)
+        except Exception as error:  # noqa: BLE001 - whatever an event does that no ledger writes
+            find(f"it makes no sense ({type(error).__name__}: {error})")
+
+    def _event_faults(self, event: e.Event, id_: str, version: int) -> Iterator[str]:
+        if event.account != id_ or event.version != version:
+            yield f"it says that it is {event.account} version {event.version}"
+            return
+        for unit, amount in imbalance(event.postings).items():
+            yield f"its postings leave {amount} sen of {unit}"
+        if event.version == 1 and not self._belongs(id_):
+            yield "its subject belongs to another partition"
+        if event.effective_at > event.recorded_at:
+            yield "it is effective after it was recorded"
+        if event.recorded_at <= self.closed_through:
+            yield f"it was recorded at or before {format_instant(self.closed_through)}, which was closed"
+        if id_[:1].isdigit():
+            yield from self._folded(event)
+        else:
+            yield from self._of_the_log(event)
+
+    def _is_journaled(self, command: Command) -> bool:
+        """Whether what had to follow has an entry of its own: it came from what was another partition then."""
+        statement = "SELECT 1 FROM journal WHERE subject=? AND command_id=?"
+        return self._one(statement, command.subject, command.command_id) is not None
+
+    def _belongs(self, subject: str) -> bool:
+        """Whether an account or a subject lies in its own partition, and so in no other."""
+        try:
+            return self.is_here(subject.partition("#")[0])
+        except ValueError:
+            return False
+
+    def _of_the_log(self, event: e.Event) -> Iterator[str]:
+        if isinstance(event, e.LogCreated):
+            self.clock = event.clock
+            if event.version != 1 or self.report.events != 1:
+                yield "it is not the first event"
+            if None not in (self.partitions, event.partitions) and self.partitions != event.partitions:
+                yield f"it says that the log has {event.partitions} partitions; there are {self.partitions}"
+        elif isinstance(event, e.ClosedThrough):
+            if event.through <= self.closed_through:
+                yield "more was closed before"
+            self.closed_through = max(event.through, self.closed_through)
+        elif isinstance(event, e.CommandSetApart):
+            if event.account != f"apart@{self.partition}":
+                yield "it is of another partition"
+        elif isinstance(event, e.TermsPublished):
+            if sha256(event.content.encode()).hexdigest() != event.digest:
+                yield "the digest of the terms is not that of their content"
+            try:
+                self.book.publish(event.content, event.digest)
+            except Exception as error:  # noqa: BLE001 - whatever damaged terms do
+                yield f"the terms cannot be read: {error}"
+        else:
+            yield "its subject is neither a number nor an account"
+
+    def _folded(self, event: e.Event) -> Iterator[str]:
+        """The event follows from the state that was, and leads to one that may be."""
+        msisdn = event.account.partition("#")[0]
+        if msisdn in self.broken:
+            return
+        line = self.lines.get(msisdn)
+        if line is None:
+            line = self.lines[msisdn] = Line(msisdn, self.book)
+        if event.recorded_at < line.recorded_at:
+            yield "the number has an event before it that was recorded later"
+        due = line.due_at
+        if event.command_id.startswith("due/"):
+            if due != event.effective_at:
+                yield f"nothing fell due at {format_instant(event.effective_at)}"
+        elif due <= event.recorded_at:
+            yield f"what fell due at {format_instant(due)} was not recorded before it"
+        try:
+            line.take(event)
+        except Exception as error:  # noqa: BLE001 - whatever an event that does not belong does
+            self.broken.add(msisdn)
+            yield f"it does not fit the events before it ({type(error).__name__}: {error})"
+            return
+        account = line.account
+        if account is not None:
+            if account.available < 0 or account.reserved < 0:
+                yield "it takes credit below zero"
+            if account.reserved != sum(held.amount for held in account.reservations.values()):
+                yield "what is reserved is not what the reservations hold"
+        yield from self._claimed(event)
+        wanted = self.snapshots.get(event.account)
+        if wanted is not None and event.version in wanted:
+            wanted.discard(event.version)
+            yield from self._snapshot(line, event)
+
+    def _claimed(self, event: e.Event) -> Iterator[str]:
+        if event.CLAIMS is None:
+            return
+        self.claims += 1
+        kind, name = event.CLAIMS
+        claim = (event.account, kind, getattr(event, name))
+        if self._one("SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?", *claim) is None:
+            yield f"the id that it used up is not in the table of claims: {kind} {claim[2]}"
+
+    # --- the journal --------------------------------------------------------------------------------------------------
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry | None:
+        self.report.entries += 1
+        if tuple(map(type, row)) not in _ENTRY_TYPES:
+            self.report.add(Finding("a column holds a value of another kind", "journal", f"entry {row[0]}"))
+            return None
+        entry = Entry(*row)
+        if entry.entry != self.report.entries:
+            self._find(f"entry {self.report.entries} is missing", "journal", entry=entry)
+            self.report.entries = entry.entry
+        before = self.chains.get(entry.subject, NO_CHAIN)
+        if journal_digest(before, row[1:]) != entry.chain:
+            self._find("its digest is not that of its content after the entry before", "journal", entry=entry)
+        self.chains[entry.subject] = entry.chain
+        for what in self._entry_faults(entry):
+            self._find(what, "journal", entry=entry)
+        return entry
+
+    def _entry_faults(self, entry: Entry) -> Iterator[str]:
+        mark = entry.command[:FINGERPRINT_BYTES]
+        if mark not in self.marks:
+            yield "the log does not hold its command's schema"
+        try:
+            instant, content = instant_and_content(entry.command)
+            command = self.codec.command(entry.name, entry.command, entry.at)
+        except Exception as error:  # noqa: BLE001 - whatever damaged bytes do
+            yield f"its command cannot be read: {error}"
+            return
+        named = b"ledger.command." + entry.name.encode() + mark + content
+        if sha256(named).digest() != entry.command_digest:
+            yield "the command's digest is not that of its content"
+        if not self._belongs(entry.subject):
+            yield f"{entry.subject} belongs to another partition"
+        if command.subject != entry.subject or command.command_id != entry.command_id:
+            yield f"its command is {command.command_id} of {command.subject}"
+        if self.clock and (instant is not None) != (self.clock == "played"):
+            yield f"its command states an instant or does not, unlike a log that is {self.clock}"
+
+    # --- what is derived ----------------------------------------------------------------------------------------------
+
+    def _derived(self) -> None:
+        add = self.report.add
+        clock = self._one("SELECT value FROM meta WHERE name='clock'")
+        if self.clock and clock != self.clock:
+            add(Finding(f"the clock is {clock}; the log was created {self.clock}", "meta"))
+        if self._one("SELECT count(*) FROM claims") != self.claims:
+            add(Finding("it holds other ids than the events have used up", "claims"))
+        self._numbers()
+        for id_, versions in self.snapshots.items():
+            for version in versions:
+                what = "there is no such event"
+                add(Finding(what, "stored_snapshots", account=id_, version=version))
+
+    def _numbers(self) -> None:
+        missing = {*self.lines, *self.chains}
+        if self._one("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'"):
+            counted = dict(self._rows("SELECT msisdn, events FROM numbers"))
+            for subject in sorted(counted.keys() | self.counts.keys(), key=str):
+                if counted.get(subject) != self.counts[subject]:
+                    what = f"it counts {counted.get(subject)} events; there are {self.counts[subject]}"
+                    self.report.add(Finding(what, "numbers", account=str(subject)))
+        for msisdn, due_at, chain in self._rows("SELECT msisdn, due_at, chain FROM numbers"):
+            missing.discard(msisdn)
+            line = self.lines.get(msisdn)
+            due = NEVER if line is None else line.due_at
+            if due_at != (None if due == NEVER else due) and msisdn not in self.broken:
+                what = "what falls due next is another instant"
+                self.report.add(Finding(what, "numbers", account=msisdn))
+            if chain != self.chains.get(msisdn, NO_CHAIN):
+                what = "its digest is not that of the number's last journal entry"
+                self.report.add(Finding(what, "numbers", account=msisdn))
+        for msisdn in sorted(missing):
+            self.report.add(Finding("it is missing", "numbers", account=msisdn))
+
+    def _snapshot_versions(self) -> dict[str, set[int]]:
+        """What snapshots there are to compare; none where other code has made them."""
+        if self._one("SELECT value FROM meta WHERE name='fold'") != fold_digest():
+            return {}
+        versions: dict[str, set[int]] = {}
+        for id_, version in self._rows("SELECT originator_id, originator_version FROM stored_snapshots"):
+            versions.setdefault(id_, set()).add(version)
+        return versions
+
+    def _snapshot(self, line: Line, event: e.Event) -> Iterator[str]:
+        statement = "SELECT topic, state FROM stored_snapshots WHERE originator_id=? AND originator_version=?"
+        topic, state = self.connection.execute(statement, (event.account, event.version)).fetchone()
+        folded: Account | Number | None = line.number
+        if event.account != line.msisdn:
+            current = line.account
+            folded = current if current and current.id == event.account else line.former[event.account]
+        if topic != f"snapshot/{type(folded).__name__}" or state != sealed(
+            topic, msgspec.msgpack.encode(folded)
+        ):
+            yield "its snapshot is not what the events add up to"

@@ -1,0 +1,1 @@
+"""A line: a number with its current account; what every product shares."""

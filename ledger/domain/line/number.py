@@ -1,0 +1,37 @@
+"""A number: it belongs to the operator and has a life of its own, apart from its accounts (SP23-04, SP23-12)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.domain import events as e
+from ledger.domain.prepaid.account import NEVER
+
+AVAILABLE, ASSIGNED, QUARANTINED = "available", "assigned", "quarantined"
+
+
+class Number(msgspec.Struct):
+    """What the number's own events add up to: the last account that it was freed of, and whether it may be issued.
+
+    A number never seen is available.
+    """
+
+    id: str
+    version: int = 0
+    recorded_at: int = -NEVER
+    generation: int = 0
+    """The account that ended last, as far as the number knows; the next one has this plus one."""
+    holder: str | None = None
+    """Who held the number last; a pack that was never activated had no holder."""
+    available_at: int | None = None
+    """When a quarantine ends; None where none runs."""
+
+    def apply(self, event: e.Event) -> None:
+        """Takes an event of the number into the state."""
+        self.version = event.version
+        self.recorded_at = max(self.recorded_at, event.recorded_at)
+        if not isinstance(event, e.NumberQuarantined | e.NumberAvailable):
+            return
+        self.generation = event.generation
+        self.holder = event.customer or self.holder
+        self.available_at = event.available_at if isinstance(event, e.NumberQuarantined) else None

@@ -1,0 +1,1 @@
+"""The prepaid product of a line."""

@@ -1,0 +1,168 @@
+"""`pulsa dead`: commands that could not be carried out are listed, looked at, and sent again."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from ledger.application.outcomes import UNKNOWN
+from ledger.domain.calendar import SECOND, format_instant
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome, say_table
+from ledger.wiring.settings import Settings
+
+_SHOWN = 60
+"""Characters of a reason that a table shows."""
+
+Position = Annotated[str, typer.Argument(metavar="POSITION", help="As `pulsa dead list` says it.")]
+Positions = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[POSITION…]", help="As `pulsa dead list` says them.", show_default=False),
+]
+InTransit = Annotated[
+    bool,
+    typer.Option(
+        "--in-transit", help="Whatever has to follow for transfers that neither arrived nor came back."
+    ),
+]
+OlderThan = Annotated[
+    str | None,
+    typer.Option(
+        "--older-than",
+        metavar="DURATION",
+        help="Only those sent that long ago: 90s, 15m, 2h, 1d.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")]
+_TOLD = ("transfer", "from_account", "to_msisdn", "amount", "sent_at", "command")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def dead_list(settings: Settings, as_json: AsJson = False) -> int:
+    """What could not be carried out, why, and what it was answered since it was sent again."""
+    from ledger.entrypoints.dead import dead  # Kafka's libraries are slow to import
+
+    found = dead(settings)
+    if as_json:
+        for one in found:
+            say_json({**one.to_json(), "at": format_instant(one.at)})
+        return shell.DONE
+    rows = [
+        [
+            one.position,
+            "" if one.command is None else one.command.name,
+            _plain("" if one.command is None else one.command.command_id),
+            _plain(one.reason)[:_SHOWN],
+            format_instant(one.at),
+            one.answer or "not yet",
+        ]
+        for one in found
+    ]
+    say_table("", ["position", "command", "command_id", "reason", "since", "answered"], rows)
+    waiting = sum(one.answer is None for one in found)
+    say(f"{counted(len(found), 'command')}, {waiting} not answered since")
+    return shell.DONE
+
+
+def dead_show(settings: Settings, position: Position, as_json: AsJson = False) -> int:
+    """All that one of them says, and the whole reason."""
+    from ledger.entrypoints.dead import at_position  # Kafka's libraries are slow to import
+
+    one = at_position(settings, position)
+    record = {**one.to_json(), "at": format_instant(one.at), "content": one.content()}
+    if as_json:
+        say_json(record)
+        return shell.DONE
+    content = record.pop("content")
+    for name, value in [*record.items(), *content.items()]:
+        say(f"{name}: {_plain('' if value is None else str(value))}")
+    return shell.DONE
+
+
+def dead_resend(
+    settings: Settings,
+    positions: Positions = None,
+    in_transit: InTransit = False,
+    older_than: OlderThan = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Send them again, each under its own id: nothing happens twice."""
+    if in_transit:
+        if positions:
+            raise typer.BadParameter("say POSITION… or --in-transit, not both")
+        return _resend_in_transit(settings, _age(older_than), dry_run=dry_run, as_json=as_json)
+    if older_than is not None or dry_run:
+        raise typer.BadParameter("--older-than, --dry-run: are said of --in-transit")
+    if not positions:
+        raise typer.BadParameter("say POSITION…, as `pulsa dead list` has them, or --in-transit")
+    from ledger.entrypoints.dead import at_position, resend  # Kafka's libraries are slow to import
+
+    code = shell.DONE
+    for one in [at_position(settings, position) for position in positions]:
+        outcome = resend(settings, one, now_of(settings))
+        if as_json:
+            say_json(outcome.to_json())
+        else:
+            say_outcome(outcome)
+        if outcome.status == UNKNOWN:
+            code = shell.FAILED
+        elif outcome.code is not None:
+            code = max(code, shell.REFUSED)
+    return code
+
+
+def _resend_in_transit(settings: Settings, age: int, *, dry_run: bool, as_json: bool) -> int:
+    """What has to follow for each transfer under way, and what it was answered."""
+    from ledger.entrypoints.transit import missing, resend  # Kafka's libraries are slow to import
+
+    now = now_of(settings)
+    found = missing(settings, now - age)
+    outcomes = [None] * len(found) if dry_run else resend(settings, found, now)
+    rows, code = [], shell.DONE
+    for one, outcome in zip(found, outcomes, strict=True):
+        said = one.to_json() | ({} if outcome is None else {"outcome": outcome.to_json()})
+        if as_json:
+            say_json(said)
+        answer = "" if outcome is None else outcome.code or outcome.status
+        rows.append([*(_plain(str(said[name])) for name in _TOLD), answer])
+        if outcome is not None and outcome.status == UNKNOWN:
+            code = shell.FAILED
+        elif outcome is not None and not one.settled(outcome):
+            code = max(code, shell.REFUSED)
+    if as_json:
+        return code
+    if rows:
+        say_table(
+            "", [*(name.replace("_", " ") for name in _TOLD), "answer"], rows, right=frozenset({"amount"})
+        )
+    say(f"{counted(len(found), 'transfer')} in transit{'' if dry_run else ': what follows was sent again'}")
+    return code
+
+
+def _age(text: str | None) -> int:
+    """Microseconds."""
+    if text is None:
+        return 0
+    said = re.fullmatch(r"([0-9]{1,6})([smhd])", text, re.ASCII)
+    if said is None:
+        raise typer.BadParameter("--older-than: not a duration such as 90s, 15m, 2h or 1d")
+    return int(said[1]) * _UNITS[said[2]] * SECOND
+
+
+def _plain(text: str) -> str:
+    """Text from a stranger, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def add_dead(app: typer.Typer) -> None:
+    """Gives the application the group `dead`."""
+    group = typer.Typer(no_args_is_help=True, help="Commands that could not be carried out.")
+    group.command("list")(with_settings(dead_list))
+    group.command("show")(with_settings(dead_show))
+    group.command("resend")(with_settings(dead_resend))
+    app.add_typer(group, name="dead", rich_help_panel="Keeping")

@@ -1,0 +1,228 @@
+"""What the questions on the command line have in common: the two instants, the numbers, and how answers are said."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
+
+import typer
+
+from ledger.domain.calendar import format_instant, parse_instant
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of, signed, with_settings
+from ledger.entrypoints.cli.output import AsCsv, AsJson, say, say_table, told
+from ledger.entrypoints.fields import read_msisdn
+from ledger.errors import QueryRefused
+from ledger.wiring.composition import positions_of
+from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from projections.asking.answers import Listed
+    from projections.asking.stored import StoredQueries
+
+
+_A = TypeVar("_A")
+
+
+class Answer(Protocol):
+    """An answer to a question."""
+
+    @property
+    def as_of(self) -> int:
+        """The instant that is asked about."""
+
+    @property
+    def known_at(self) -> int:
+        """The instant that it is known at."""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can change it any more."""
+
+
+def instant(text: str) -> int:
+    """An instant as it is stated on the command line."""
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from None
+
+
+def _position(text: str) -> dict[int, int]:
+    try:
+        return dict(positions_of(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no position such as 0:120") from None
+
+
+def _subject(text: str) -> str:
+    number, mark, generation = text.partition("#")
+    try:
+        return read_msisdn(number) + mark + generation
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from None
+
+
+def ledger_account_of(text: str) -> str:
+    """A ledger account, whose number may be written as it is dialled."""
+    subject, slash, name = text.partition("/")
+    return f"{_subject(subject)}{slash}{name}" if "#" in subject else text
+
+
+AsOf = Annotated[
+    int | None,
+    typer.Option(
+        "--as-of",
+        metavar="INSTANT",
+        parser=instant,
+        help="As it was then (default: now).",
+        show_default=False,
+    ),
+]
+KnownAt = Annotated[
+    int | None,
+    typer.Option(
+        "--known-at",
+        metavar="INSTANT",
+        parser=instant,
+        help="As it was known then (default: now).",
+        show_default=False,
+    ),
+]
+AtLeast = Annotated[
+    dict[int, int] | None,
+    typer.Option(
+        "--at-least",
+        metavar="POSITION",
+        parser=_position,
+        help="Only once that position is taken in, as a command's outcome says it.",
+        show_default=False,
+    ),
+]
+Since = Annotated[
+    int | None,
+    typer.Option(
+        "--since",
+        metavar="INSTANT",
+        parser=instant,
+        help="Only what was recorded from then on.",
+        show_default=False,
+    ),
+]
+Number = Annotated[
+    str, typer.Argument(metavar="MSISDN", parser=_subject, help="The number, such as 6288112345678.")
+]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MSISDN…", parser=_subject, help="Numbers, or accounts such as 6288112345678#1."),
+]
+
+
+class Then(NamedTuple):
+    """What every question takes: the moment, the position to have been reached, and how the answer is to be told."""
+
+    as_of: AsOf = None
+    known_at: KnownAt = None
+    at_least: AtLeast = None
+    as_json: AsJson = False
+    as_csv: AsCsv = False
+
+    @property
+    def moment(self) -> dict[str, int | None]:
+        """The two instants, as questions take them."""
+        return {"as_of": self.as_of, "known_at": self.known_at}
+
+    def told(self, records: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> bool:
+        """Prints records as programs read them, if that is asked for; else it is left to the caller to tell people."""
+        return told(records, as_json=self.as_json, as_csv=self.as_csv, columns=columns)
+
+
+def question(verb: Callable[..., int]) -> Callable[..., int | None]:
+    """A verb that takes `then`, with the options of all questions in its place, and those of the settings."""
+    own = [p for name, p in inspect.signature(verb, eval_str=True).parameters.items() if name != "then"]
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=Then._field_defaults[name], annotation=annotation
+        )
+        for name, annotation in get_type_hints(Then, include_extras=True).items()
+    ]
+
+    @functools.wraps(verb)
+    def run(*settings: Settings, **given: Any) -> int:  # noqa: ANN401 - the verb's own
+        then = Then(**{name: given.pop(name) for name in Then._fields})
+        return verb(*settings, **given, then=then)
+
+    return with_settings(signed(run, [*own, *options]))
+
+
+_ONE_TABLE: Mapping[str, Callable[[Any], bool]] = {"": lambda _: True}
+
+
+def final_or_not(answer: Answer) -> str:
+    """In words: as of when, known when, and whether it can still change."""
+    word = "final" if answer.final else "provisional"
+    return f"as of {format_instant(answer.as_of)}, known at {format_instant(answer.known_at)}, {word}"
+
+
+@contextmanager
+def asked_of_projections(settings: Settings, then: Then) -> Iterator[StoredQueries]:
+    """What only the projections answer. Raises ProjectionBehind where there are none."""
+    from ledger.wiring import read_side  # slow to import
+
+    now = now_of(settings)
+    with read_side.stored(settings, lambda: now, at_least=then.at_least) as stored:
+        yield stored
+
+
+def say_rows(
+    found: Listed[Any],
+    then: Then,
+    *,
+    none: str = "",
+    right: Collection[str] = (),
+    tables: Mapping[str, Callable[[Any], bool]] = _ONE_TABLE,
+) -> None:
+    """Says an answer of many rows: as records, or to people as tables by title, with the moment below.
+
+    `none` is what is said where there are no rows; the columns in `right` are set flush right.
+    """
+    records = found.to_rows()
+    if then.told(records, columns=found.columns):
+        return
+    names = found.kind._fields
+    for title, belongs in tables.items():
+        rows = [
+            [_cell(record[name]) for name in names]
+            for row, record in zip(found.rows, records, strict=True)
+            if belongs(row)
+        ]
+        if rows:
+            say_table(title, list(names), rows, right=frozenset(right))
+    if not found.rows:
+        say(none)
+    say(final_or_not(found))
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else value or ""
+
+
+class Each(Generic[_A]):
+    """The answers for each subject. One that fails does not keep the others back; `code` is the exit code then."""
+
+    def __init__(self, subjects: Iterable[str], ask: Callable[[str], Iterable[_A]]) -> None:
+        self.code = shell.DONE
+        self._subjects = subjects
+        self._ask = ask
+
+    def __iter__(self) -> Iterator[_A]:
+        for subject in self._subjects:
+            try:
+                yield from self._ask(subject)
+            except QueryRefused as error:
+                self.code = shell.failed(error.code, str(error), shell.FAILED)

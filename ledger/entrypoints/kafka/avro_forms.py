@@ -1,0 +1,165 @@
+"""The form of commands that come in Avro: their types are right, their values need not be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from ledger.domain.bounds import LONGEST_ID
+from ledger.domain.calendar import DAY, format_instant, parse_instant
+from ledger.domain.commands import (
+    COMMANDS,
+    CloseThrough,
+    Command,
+    ReceiveCreditTransfer,
+    ReturnCreditTransfer,
+)
+from ledger.domain.money import LARGEST_AMOUNT
+from ledger.domain.refusals import REFUSALS, Invalid
+from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
+from ledger.store.schemas import load
+
+_MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+_ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
+_PARTITION = re.compile(r"log@(?:0|[1-9][0-9]{0,8})", re.ASCII)
+_LONGEST_OWN_ID = LONGEST_ID + 64
+"""Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
+_MOST_DAYS = 36_500
+"""Days of validity that any terms may give."""
+
+_Check = Callable[[Any], object]
+"""Raises ValueError where a value is not well formed."""
+
+
+def check(command: Command) -> None:
+    """Raises Invalid with the path of the field that is not well formed."""
+    for name, is_nullable, test in _checks(command.name):
+        value = getattr(command, name)
+        if value is None and is_nullable:
+            continue
+        try:
+            test(value)
+        except (ValueError, OverflowError) as error:
+            raise Invalid(f"{name}: {error}") from None
+    if command.INTERNAL:
+        for name, holds in _relations(command):
+            if not holds:
+                raise Invalid(f"{name}: is not what follows from the rest of the command")
+
+
+def _relations(command: Command) -> Iterator[tuple[str, bool]]:
+    """What holds between the fields of a command that the ledger itself says."""
+    if isinstance(command, ReceiveCreditTransfer):
+        yield "from_account", bool(_ACCOUNT.fullmatch(command.from_account))
+        yield "transfer", command.transfer.startswith(f"{command.from_account}/")
+        yield "command_id", command.command_id == f"policy/{command.transfer}"
+        yield "days", 0 <= command.days <= _MOST_DAYS
+    elif isinstance(command, ReturnCreditTransfer):
+        yield "account", bool(_ACCOUNT.fullmatch(command.account))
+        yield "msisdn", command.account.startswith(f"{command.msisdn}#")
+        yield "transfer", command.transfer.startswith(f"{command.account}/")
+        yield "command_id", command.command_id == f"policy/return/{command.transfer}"
+        yield "refusal", command.refusal in REFUSALS
+    elif isinstance(command, CloseThrough):
+        yield "msisdn", bool(_PARTITION.fullmatch(command.msisdn))
+
+
+def check_subject(command: Command) -> None:
+    """Raises Invalid where no command of this kind has such a subject."""
+    if isinstance(command, CloseThrough):
+        if not _PARTITION.fullmatch(command.msisdn):
+            raise Invalid("msisdn: not a partition, such as log@0")
+        return
+    try:
+        _msisdn(command.msisdn)
+    except ValueError as error:
+        raise Invalid(f"msisdn: {error}") from None
+
+
+@cache
+def _checks(command: str) -> list[tuple[str, bool, _Check]]:
+    checks: list[tuple[str, bool, _Check]] = []
+    for field in json.loads(load("commands")[f"ledger.command.{command}"].text)["fields"]:
+        name = field["name"]
+        test = _FORMS.get(field.get("form", ""))
+        if COMMANDS[command].INTERNAL:
+            test = _OF_THE_LEDGER.get(name, test)
+        elif name == "command_id":
+            test = read_command_id
+        elif field.get("form") == "choice":
+            test = _choice(field["choices"])
+        if test is not None and name != "at":
+            checks.append((name, isinstance(field["type"], list), test))
+    return checks
+
+
+def _choice(choices: list[str]) -> _Check:
+    def test(value: Any) -> None:  # noqa: ANN401
+        if value not in choices:
+            raise ValueError(f"not one of {', '.join(choices)}")
+
+    return test
+
+
+def _msisdn(value: str) -> None:
+    if not _MSISDN.fullmatch(value):
+        raise ValueError("not a number of 7 to 15 digits with country code")
+
+
+def _between(low: int, high: int) -> _Check:
+    def test(value: int) -> None:
+        if not low <= value <= high:
+            raise ValueError(f"not from {low} to {high}")
+
+    return test
+
+
+def _own_id(value: str) -> None:
+    if not value or len(value.encode()) > _LONGEST_OWN_ID or not value.isprintable():
+        raise ValueError(f"not 1 to {_LONGEST_OWN_ID} bytes of printable characters")
+
+
+def _signed(value: int) -> None:
+    if value == 0:
+        raise ValueError("zero changes nothing")
+    _between(-LARGEST_AMOUNT, LARGEST_AMOUNT)(value)
+
+
+_SURELY = parse_instant("2100-01-01T00:00:00Z")
+
+
+def _instant(value: int) -> None:
+    if not 0 <= value <= _SURELY:
+        parse_instant(format_instant(value))
+
+
+def check_instant(name: str, value: int) -> None:
+    """Raises Invalid where an instant is beyond the times that the ledger keeps."""
+    try:
+        _instant(value)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{name}: beyond the times that the ledger keeps") from None
+
+
+_FORMS: dict[str, _Check] = {
+    "msisdn": _msisdn,
+    "id": read_id,
+    "text": read_text,
+    "amount": _between(1, LARGEST_AMOUNT),
+    "amount-or-zero": _between(0, LARGEST_AMOUNT),
+    "signed-amount": _signed,
+    "instant": _instant,
+    "day": lambda value: _instant(value * DAY),
+    "count": _between(1, LARGEST_COUNT),
+    "fee": _between(0, LARGEST_AMOUNT),
+}
+
+_OF_THE_LEDGER: dict[str, _Check] = {
+    "command_id": _own_id,
+    "transfer": _own_id,
+    "days": lambda _: None,
+}
+"""Where the ledger's own commands differ from their form; how their fields hang together `_relations` tells."""

@@ -1,0 +1,237 @@
+"""The composition root: the only place that knows which log, which terms and which answers go together."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ledger import terms
+from ledger.application.ledger import Ledger
+from ledger.application.outcomes import Outcome
+from ledger.audit import verification
+from ledger.audit.findings import Report
+from ledger.audit.verification import Progress
+from ledger.domain.commands import Command
+from ledger.domain.terms import Terms, TermsBook
+from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
+from ledger.store import backup
+from ledger.store.backup import Copy
+from ledger.store.reading import SqliteReader
+from ledger.store.sqlite import Factory, Recorder
+from ledger.wiring.settings import Settings
+from projections.asking.direct import DirectQueries
+from projections.asking.partitions import PartitionedQueries, PartitionOf, Partitions
+from projections.asking.queries import ProjectionBehind, Queries
+
+if TYPE_CHECKING:
+    from ledger.wiring.on_kafka import MirrorReader
+
+_open = ExitStack()
+"""What questions to a log on Kafka keep open."""
+
+
+_OBJECTS_BETWEEN_COLLECTIONS = 500_000
+
+
+def collect_rarely() -> None:
+    """Lets Python look for cycles less often: nothing of the ledger's is cyclic, and the search took a sixth of it."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+
+
+def close() -> None:
+    """Closes what questions have kept open."""
+    _open.close()
+
+
+def known_terms(settings: Settings) -> list[Terms]:
+    """The terms that come with the ledger, and those of the folder that is set. Raises TermsInvalid."""
+    return terms.bundled_and(settings.terms)
+
+
+@contextmanager
+def writer(settings: Settings) -> Iterator[Ledger]:
+    """The ledger over the log that is set, which is created where there is none.
+
+    Raises LogLocked where another process writes to it, ClockMismatch, TermsInvalid, TermsChanged, or what else is
+    wrong with the log.
+    """
+    _must_be_embedded(settings)
+    environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
+    book = TermsBook(known_terms(settings))
+    _settle_clock(settings, environment)
+    ledger = Ledger(book, environment)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def create(settings: Settings) -> int:
+    """Makes the log that is set; returns how many partitions it has. Raises FileExists where there is one."""
+    if settings.kafka is not None:
+        from ledger.wiring.on_kafka import create as create_on_kafka  # embedded logs need none of it
+
+        return create_on_kafka(settings)
+    if settings.log.exists():
+        raise backup.FileExists(f"{settings.log}: there is a file already")
+    with writer(settings):
+        return 1
+
+
+class Taker(Protocol):
+    """Takes commands, and answers each: the ledger over a log in a file, or a client of the writers on Kafka."""
+
+    @property
+    def played(self) -> bool:
+        """Whether commands state their own time."""
+
+    @property
+    def position(self) -> str:
+        """The position of the last event, as far as it is known."""
+
+    def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
+        """The outcome of each command, in order; `principal` is who sent them. Kafka does not carry it."""
+
+
+@contextmanager
+def taker(settings: Settings) -> Iterator[Taker]:
+    """Takes commands for the log that is set. Raises like `writer`, or what keeps Kafka from being reached."""
+    if settings.kafka is None:
+        with writer(settings) as ledger:
+            yield ledger
+        return
+    from ledger.wiring.on_kafka import client  # embedded logs need none of it
+
+    with client(settings) as connected:
+        yield connected
+
+
+def reader(settings: Settings) -> SqliteReader:
+    """Reads the log that is set. Raises LogMissing."""
+    _must_be_embedded(settings)
+    if not settings.log.exists():
+        raise LogMissing(f"{settings.log}: there is no log here; a command or an ingest creates one")
+    return SqliteReader(settings.log)
+
+
+def journaled(settings: Settings) -> tuple[Sequence[SqliteReader | MirrorReader], PartitionOf]:
+    """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing.
+
+    On Kafka it keeps mirrors open until `close`.
+    """
+    if settings.kafka is None:
+        return [reader(settings)], lambda _: 0
+    from ledger.wiring.on_kafka import followed  # embedded logs need none of it
+
+    mirrors = _open.enter_context(followed(settings))
+    return mirrors.readers(), mirrors.partition_of
+
+
+def queries(
+    settings: Settings, now: Callable[[], int], *, at_least: Mapping[int, int] | None = None
+) -> Queries:
+    """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
+
+    Where a database is set, the projections in it answer, once they have taken in the positions `at_least` (ordinals
+    by partition). Raises LogMismatch where they are not of the embedded log that is set. On Kafka it keeps mirrors open
+    until `close`.
+    """
+
+    def of_log() -> Queries:
+        found = _of_log(settings, now)
+        _check_reached(found, at_least or {})
+        return found
+
+    if settings.database is None:
+        return of_log()
+    from projections.asking.stored import StoredQueries
+    from projections.engine.database import Database  # logs that answer themselves need none of it
+    from projections.engine.lag import must_match
+
+    database = Database(settings.database)
+    _open.callback(database.close)
+    if settings.kafka is None and settings.log.exists():
+        must_match(database, [SqliteReader(settings.log)])
+    return StoredQueries(database, now, log=of_log, at_least=at_least)
+
+
+def _check_reached(log: Queries, at_least: Mapping[int, int]) -> None:
+    reached = dict(positions_of(log.head().position)) if at_least else {}
+    for partition, ordinal in at_least.items():
+        if reached.get(partition, 0) < ordinal:
+            behind = (
+                f"the log is at {partition}:{reached.get(partition, 0)}, not yet at {partition}:{ordinal}"
+            )
+            raise ProjectionBehind(behind)
+
+
+def positions_of(text: str) -> Iterator[tuple[int, int]]:
+    """The (partition, ordinal) pairs of a position such as `0:120` or `0:120,1:98`. Raises ValueError."""
+    for part in text.split(","):
+        partition, _, ordinal = part.partition(":")
+        yield int(partition), int(ordinal)
+
+
+def _of_log(settings: Settings, now: Callable[[], int]) -> Queries:
+    readers, partition_of = journaled(settings)
+    if len(readers) == 1:
+        return DirectQueries(readers[0], now)
+    return PartitionedQueries(Partitions(readers, partition_of), now)
+
+
+def verify(settings: Settings, progress: Progress | None = None) -> Report:
+    """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+    if settings.kafka is not None:
+        from ledger.wiring.on_kafka import verified  # embedded logs need none of it
+
+        return verified(settings, progress)
+    return verification.verify(reader(settings).path, progress)
+
+
+def back_up(
+    settings: Settings, target: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Copy:
+    """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
+    return backup.backup(reader(settings).path, target, overwrite=overwrite, progress=progress)
+
+
+def restore(
+    settings: Settings, source: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Copy:
+    """Puts a backup in place as the log that is set, once all of it is verified.
+
+    Raises LogLocked while a writer writes, FileExists unless `overwrite` where a log is there, or what is wrong.
+    """
+    _must_be_embedded(settings)
+    return backup.restore(source, settings.log, overwrite=overwrite, check=_must_be_clean, progress=progress)
+
+
+def _must_be_clean(copy: Path) -> None:
+    report = verification.verify(copy)
+    if not report.clean:
+        raise LogDamaged(
+            f"the backup is not as it was written, in {report.found} places: {report.findings[0]}"
+        )
+
+
+def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
+    """Gives a new log its clock, and checks that of one that is there."""
+    factory = Factory(environment)
+    try:
+        recorder = cast("Recorder", factory.application_recorder())
+        recorder.set_clock_mode(settings.clock)
+        mode = recorder.clock_mode()
+    finally:
+        factory.close()
+    if settings.clock_is_stated and mode != settings.clock:
+        raise ClockMismatch(f"{settings.log} was created {mode}, and {settings.clock} was asked for")
+
+
+def _must_be_embedded(settings: Settings) -> None:
+    if settings.kafka is not None:
+        raise SettingsInvalid(
+            "PULSA_KAFKA: this is for a log in a file; leave it unset, or say `pulsa log copy`"
+        )

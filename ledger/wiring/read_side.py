@@ -1,0 +1,90 @@
+"""The projections of the log that is set: its readers, the database, and what keeps the one up with the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ledger.store.reading import SqliteReader
+from ledger.wiring import composition
+from ledger.wiring.settings import Settings
+from projections.asking.queries import Queries
+from projections.asking.stored import StoredQueries
+from projections.engine.database import Database
+from projections.engine.lag import Status, status
+from projections.engine.reader import BulkReader
+from projections.engine.rebuild import Rebuild
+from projections.engine.runner import Runner
+
+
+class FileReader(BulkReader, Protocol):
+    """Reads a partition that is kept, or mirrored, in a file."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def partition(self) -> int:
+        """The partition's number."""
+
+
+@contextmanager
+def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
+    """A reader of each partition of the log, or of the log in a file. Raises LogMissing, LogUnreachable."""
+    if settings.kafka is None:
+        own = composition.reader(settings)
+        yield [SqliteReader(own.path, unknown_types=True)]
+        return
+    from ledger.wiring.on_kafka import followed_events  # embedded logs need none of it
+
+    with followed_events(settings) as mirrors:
+        yield mirrors.readers(unknown_types=True)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    """The projections' database. Raises SettingsInvalid."""
+    opened = Database(settings.database_url)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
+    """Keeps the projections up to date with the log; and what tells from any thread how far they are behind it.
+
+    The log is there as far as this process has read it.
+    """
+    with readers(settings) as logs, database(settings) as opened:
+        files = [SqliteReader(log.path, log.partition, unknown_types=True) for log in logs]
+        yield Runner(opened, logs), lambda: status(opened, files)
+
+
+@contextmanager
+def rebuild(settings: Settings, names: Sequence[str], archive: Path | None = None) -> Iterator[Rebuild]:
+    """Makes projections anew from the log, or from an archive of it in Parquet as far as that goes."""
+    with readers(settings) as logs, database(settings) as opened:
+        if archive is None:
+            yield Rebuild(opened, logs, names)
+            return
+        from ledger.store.archive import archives  # slow to import
+
+        yield Rebuild(opened, logs, names, archives=archives(archive))
+
+
+@contextmanager
+def stored(
+    settings: Settings,
+    now: Callable[[], int],
+    *,
+    log: Callable[[], Queries] | None = None,
+    at_least: Mapping[int, int] | None = None,
+) -> Iterator[StoredQueries]:
+    """Answers from the projections."""
+    with database(settings) as opened:
+        yield StoredQueries(opened, now, log=log, at_least=at_least)

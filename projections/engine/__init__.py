@@ -1,0 +1,1 @@
+"""What every projection runs on: one loop, one database, rebuilds."""

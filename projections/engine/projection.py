@@ -1,0 +1,68 @@
+"""What a projection is: tables of one generation, and a fold of events into rows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain.events import Event
+from ledger.domain.terms import TermsBook
+from projections.engine.changes import Changes
+from projections.engine.reader import Columns, Placed
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # slow to import
+
+
+class Batch(NamedTuple):
+    """Events of one partition, in order, and the transaction that they are folded in."""
+
+    partition: int
+    events: Sequence[Placed]
+    connection: Connection
+    book: TermsBook
+
+
+Rows = tuple[sa.Table, "pa.Table"]
+"""A table, and rows of it as Arrow columns."""
+
+
+class Projection:
+    """Tables of one generation. `version` counts the changes of their layout or meaning: others need a rebuild."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    former: ClassVar[frozenset[str]] = frozenset({"entries"})
+    """What tables were called that earlier releases made, and this one does not."""
+    one_by_one: ClassVar[frozenset[str]]
+    """The types of events that a fold in bulk needs one by one."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.metadata = sa.MetaData()
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Turns events into rows. It never fails for an event of a known type."""
+        raise NotImplementedError
+
+    # --- in bulk: columns for what there is most of, one by one for the rest; together they are all of `fold` ---------
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """What columns do not give, from events of the types that are needed one by one."""
+        self.fold(batch, changes)
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """Rows as columns of their tables, best in the order of keys; of a key that is merged, one row only."""
+        yield from ()
+
+    def forget(self) -> None:
+        """Drops what is remembered between batches: the database has gone on without it."""
+
+
+def number_of(event: Event) -> str | None:
+    """The number that an event belongs to; None for the log's own."""
+    account = event.account
+    return account.partition("#")[0] if account[0].isdigit() else None

@@ -1,0 +1,235 @@
+"""Sums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
+
+The sum as of T, known at K is that of the whole days before both, and of the single entries of the two days that T
+and K lie in. Days are those of UTC. Additions commute, so sums do not depend on the size or order of batches.
+
+Single entries are asked for by the day, never one by one, so they lie packed: those with the same key, recorded on
+one day within one block of ordinals, are one row. Postgres and SQLite take such a row in as fast as an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from struct import Struct
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain.calendar import DAY
+from projections.engine.changes import Changes
+from projections.engine.database import MOST, TEXT
+from projections.engine.prepared import Prepared
+from projections.engine.projection import Rows
+
+BLOCK_BITS = 12
+"""Entries of 4,096 ordinals lie in one segment: what is appended to it is written together with what it has."""
+
+Entry = tuple[int, ...]
+"""(ordinal, effective_at, recorded_at, values…, extra…)"""
+
+
+class Sums:
+    """Two tables: `segments`, the entries packed in their order; and `days`, their sums per partition.
+
+    `keys` name what is summed apart, `values` what is summed; `extra` numbers stand in the entries only. An entry is
+    so many numbers of 8 bytes, least byte first.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of two tables
+        self,
+        metadata: sa.MetaData,
+        name: str,
+        generation: int,
+        *,
+        keys: Sequence[str],
+        values: Sequence[str],
+        extra: Sequence[str] = (),
+    ) -> None:
+        self.keys, self.values = tuple(keys), tuple(values)
+        self._packed = ("ordinal", "effective_at", "recorded_at", *values, *extra)
+        self._entry = Struct(f"<{len(self._packed)}q")
+        self.segments = sa.Table(
+            f"{name}_segments_{generation}",
+            metadata,
+            sa.Column("recorded_day", sa.Integer),
+            *(sa.Column(key, TEXT) for key in keys),
+            sa.Column("partition", sa.Integer),
+            sa.Column("block", sa.BigInteger),
+            sa.Column("entries", sa.LargeBinary, nullable=False),
+            sa.PrimaryKeyConstraint("recorded_day", *keys, "partition", "block"),
+            sqlite_with_rowid=False,
+            info={"merge": {"entries": "append"}},
+        )
+        self.days = sa.Table(
+            f"{name}_days_{generation}",
+            metadata,
+            *(sa.Column(key, TEXT) for key in keys),
+            *(sa.Column(column, sa.Integer) for column in ("effective_day", "recorded_day", "partition")),
+            *(sa.Column(value, sa.BigInteger, nullable=False) for value in values),
+            sa.Column("last", sa.BigInteger, nullable=False),
+            sa.PrimaryKeyConstraint(*keys, "effective_day", "recorded_day", "partition"),
+            *(sa.CheckConstraint(f"{value} BETWEEN {-MOST} AND {MOST}") for value in values),
+            sqlite_with_rowid=False,
+            info={"merge": {**dict.fromkeys(values, "add"), "last": "max"}},
+        )
+        self._statements: dict[Any, tuple[Prepared, Prepared]] = {}
+
+    # --- taking in ----------------------------------------------------------------------------------------------------
+
+    def add(self, changes: Changes, keys: tuple[str, ...], partition: int, *entry: int) -> None:
+        """Takes in an entry: its ordinal, effective and recorded instant, values, extra. Ordinals never descend."""
+        ordinal, effective_at, recorded_at, *values = entry
+        recorded_day = recorded_at // DAY
+        segments = changes.cells(self.segments)
+        segment = (recorded_day, *keys, partition, block_of(ordinal))
+        before = segments.get(segment)
+        if before is None:
+            segments[segment] = (bytearray(self._entry.pack(*entry)),)
+        else:
+            before[0].extend(self._entry.pack(*entry))
+        values = values[: len(self.values)]
+        days = (effective_at // DAY, recorded_day)
+        self.count(changes, keys, days, (partition, ordinal), values)
+
+    def count(
+        self,
+        changes: Changes,
+        keys: tuple[str, ...],
+        days: tuple[int, int],
+        place: tuple[int, int],
+        values: Iterable[int],
+    ) -> None:
+        """Takes values at (partition, ordinal) into the sums of (effective day, recorded day) only."""
+        cells = changes.cells(self.days)
+        partition, ordinal = place
+        cell = (*keys, *days, partition)
+        before = cells.get(cell)
+        if before is not None:
+            values = map(int.__add__, before, values)
+        cells[cell] = (*values, ordinal)
+
+    def fold_columns(self, partition: int, columns: Mapping[str, Any]) -> Iterator[Rows]:
+        """Entries, from columns for keys, values, extra, `ordinal` and both instants; and their sums."""
+        from projections.engine import columnar  # slow to import
+
+        found = columnar.table_of(
+            {
+                **columns,
+                **{key: columnar.in_words(columns[key]) for key in self.keys},
+                "effective_day": columnar.days(columns["effective_at"]),
+                "recorded_day": columnar.days(columns["recorded_at"]),
+                "partition": partition,
+                "block": columnar.blocks(columns["ordinal"], BLOCK_BITS),
+                "last": columns["ordinal"],
+            }
+        )
+        if not len(found):
+            return
+        yield self.segments, columnar.packed(found, self.segments, self._packed)
+        yield self.days, columnar.merged(found, self.days)
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def at(
+        self,
+        connection: Connection,
+        as_of: int,
+        known_at: int,
+        *,
+        by: Sequence[str] = (),
+        **only: str | list[str],
+    ) -> list[tuple[Any, ...]]:
+        """Rows of (`by`…, the sum of each value, the ordinal of the last entry); no row where there is no entry.
+
+        `only` restricts keys: to a value, to several (a list), or to a range (`<key>_from`, `<key>_before`).
+        """
+        shape = (tuple(by), tuple((name, isinstance(value, list)) for name, value in only.items()))
+        statements = self._statements.get(shape)
+        if statements is None:
+            statements = self._statements[shape] = self._parts(*shape)
+        whole, single = statements
+        moment = {"t_day": as_of // DAY, "k_day": known_at // DAY}
+        sums = {
+            tuple(row[: len(by)]): tuple(map(int, row[len(by) :]))
+            for row in whole(connection, **moment, **only)
+            if row[-1] is not None
+        }
+        places = [1 + self.keys.index(name) for name in by]
+        for row in single(connection, **moment, **only):
+            key = tuple([row[place] for place in places])
+            sums[key] = self._summed(sums.get(key), self._chosen(row, as_of, known_at))
+        return [(*key, *summed) for key, summed in sums.items() if summed]
+
+    def single(
+        self, connection: Connection, segments: sa.Select[Any], as_of: int, known_at: int
+    ) -> Iterator[tuple[Any, ...]]:
+        """Of chosen segments (`self.segments`' own columns) those of the two days: (key…, effective_at, value…)."""
+        width = 3 + len(self.values)
+        for row in connection.execute(segments):
+            keys = row[1 : 1 + len(self.keys)]
+            for entry in self._chosen(row, as_of, known_at):
+                yield (*keys, entry[1], *entry[3:width])
+
+    def entries(self, segment: bytes) -> Iterator[Entry]:
+        """The entries of a segment, in the order of recording."""
+        return self._entry.iter_unpack(segment)
+
+    def _chosen(self, row: Any, as_of: int, known_at: int) -> list[Entry]:  # noqa: ANN401 - a row of segments
+        """The entries that whole days leave: those of K's day of recording; of days before, those of T's day."""
+        entries = self._entry.iter_unpack(row[-1])
+        if row[0] == known_at // DAY:
+            return [entry for entry in entries if entry[1] <= as_of and entry[2] <= known_at]
+        begin = as_of // DAY * DAY
+        return [entry for entry in entries if begin <= entry[1] <= as_of]
+
+    def _summed(self, before: tuple[int, ...] | None, entries: list[Entry]) -> tuple[int, ...]:
+        """The sum of each value and the last ordinal, with what there was before; nothing where there is nothing."""
+        if not entries:
+            return before or ()
+        values = range(3, 3 + len(self.values))
+        sums = [*(sum([entry[place] for entry in entries]) for place in values), entries[-1][0]]
+        if not before:
+            return tuple(sums)
+        *values_before, last = before
+        return (*map(int.__add__, values_before, sums), max(last, sums[-1]))
+
+    def _parts(self, by: tuple[str, ...], only: tuple[tuple[str, bool], ...]) -> tuple[Prepared, Prepared]:
+        """The sums of whole days, and the segments that the rest is in."""
+        days, segments = self.days.c, self.segments.c
+        t_day, k_day = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t_day", "k_day"))
+        groups = [days[name] for name in by]
+        sums = [sa.cast(sa.func.sum(days[name]), sa.BigInteger) for name in self.values]
+        whole = (
+            sa.select(*groups, *sums, sa.func.max(days.last))
+            .where(days.effective_day < t_day, days.recorded_day < k_day, *_only(days, only))
+            .group_by(*groups)
+        )
+        joined = [days[name] == segments[name] for name in (*self.keys, "recorded_day", "partition")]
+        of_day = sa.select(*segments).where(segments.recorded_day == k_day, *_only(segments, only))
+        earlier = (
+            sa.select(*segments)
+            .select_from(self.days.join(self.segments, sa.and_(*joined)))
+            .where(days.effective_day == t_day, days.recorded_day < k_day, *_only(days, only))
+        )
+        return Prepared(whole), Prepared(sa.union_all(of_day, earlier))
+
+
+def block_of(ordinal: int) -> int:
+    """The block of ordinals that an entry is packed within."""
+    return ordinal - 1 >> BLOCK_BITS
+
+
+def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401 - of a table
+    conditions: list[sa.ColumnElement[bool]] = []
+    for name, several in only:
+        value: sa.BindParameter[Any] = sa.bindparam(name, expanding=several)
+        if name.endswith("_from"):
+            conditions.append(columns[name.removesuffix("_from")] >= value)
+        elif name.endswith("_before"):
+            conditions.append(columns[name.removesuffix("_before")] < value)
+        elif several:
+            conditions.append(columns[name].in_(value))
+        else:
+            conditions.append(columns[name] == value)
+    return conditions

@@ -1,0 +1,1 @@
+"""Balances, their movements and what is under way, over both time axes."""

@@ -1,0 +1,179 @@
+"""Every ledger account's balance, customers' and the operator's, over both time axes; and the movements behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain.calendar import DAY
+from projections.engine.changes import Changes
+from projections.engine.projection import Batch, Projection, Rows
+from projections.engine.reader import Columns
+from projections.engine.sums import Sums
+
+OPERATOR = "operator/"
+CUSTOMERS = "accounts/"
+"""What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
+
+
+class Movement(NamedTuple):
+    """One posting: sen into a ledger account (negative: out of it), by the event at a position."""
+
+    partition: int
+    ordinal: int
+    account: str
+    unit: str
+    amount: int
+    effective_at: int
+    recorded_at: int
+
+
+class Balances(Projection):
+    """The postings of every event, whatever its type."""
+
+    name = "balances"
+    version = 3
+    one_by_one = frozenset[str]()
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        self.sums = Sums(self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",))
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes in every posting."""
+        partition, add, count = batch.partition, self.sums.add, self.sums.count
+        for found in batch.events:
+            event, ordinal = found.event, found.ordinal
+            effective_at, recorded_at = event.effective_at, event.recorded_at
+            days = (effective_at // DAY, recorded_at // DAY)
+            for posting in event.postings:
+                account, unit, amount = posting["account"], posting["unit"], posting["amount"]
+                add(changes, (account, unit), partition, ordinal, effective_at, recorded_at, amount)
+                if account[0] != "o":
+                    count(changes, (class_of(account), unit), days, (partition, ordinal), (amount,))
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """Columns give everything."""
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """Every posting."""
+        from projections.engine import columnar  # slow to import
+
+        for table, rows in self.sums.fold_columns(partition, columnar.postings(columns.common)):
+            yield table, rows
+            if table is self.sums.days:
+                customers = columnar.reworded(rows, "account", _customers_class)
+                yield table, columnar.merged(customers, table)
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def of(
+        self, connection: Connection, account: str, as_of: int, known_at: int
+    ) -> dict[str, tuple[int, int]]:
+        """The sum in sen by unit of one ledger account, with the ordinal of the last event that it rests on."""
+        rows = self.sums.at(connection, as_of, known_at, by=("unit",), account=account)
+        return {unit: (int(amount), last) for unit, amount, last in rows}
+
+    def of_each(
+        self, connection: Connection, accounts: list[str], as_of: int, known_at: int
+    ) -> dict[str, tuple[int, int]]:
+        """The same by account, for accounts that hold one unit."""
+        rows = self.sums.at(connection, as_of, known_at, by=("account",), account=accounts)
+        return {account: (int(amount), last) for account, amount, last in rows}
+
+    def everything(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+        """Every ledger account's sum by (account, unit)."""
+        found: dict[tuple[str, str], int] = {}
+        for low, high in (("0", ":"), (OPERATOR, "operator0")):
+            rows = self.sums.at(
+                connection, as_of, known_at, by=("account", "unit"), account_from=low, account_before=high
+            )
+            found.update({(account, unit): int(amount) for account, unit, amount, _ in rows})
+        return found
+
+    def summed(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+        """The operator's accounts one by one, the customers' summed, by (account, unit)."""
+        rows = self.sums.at(
+            connection,
+            as_of,
+            known_at,
+            by=("account", "unit"),
+            account_from=OPERATOR,
+            account_before="operator0",
+        )
+        found = {(account, unit): int(amount) for account, unit, amount, _ in rows}
+        found.update(self._customers(connection, as_of, known_at))
+        return found
+
+    def _customers(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+        days = self.sums.days.c
+        whole = sa.select(days.account, days.unit, days.amount).where(
+            *_customers_sums(days), days.effective_day < as_of // DAY, days.recorded_day < known_at // DAY
+        )
+        sums: dict[tuple[str, str], int] = {}
+        for account, unit, amount in connection.execute(whole):
+            sums[account, unit] = sums.get((account, unit), 0) + int(amount)
+        for account, unit, _, amount in self.single(connection, as_of, known_at, before=":"):
+            key = (class_of(account), unit)
+            sums[key] = sums.get(key, 0) + amount
+        return sums
+
+    def single(
+        self, connection: Connection, as_of: int, known_at: int, *, before: str
+    ) -> Iterator[tuple[str, str, int, int]]:
+        """Entries that the sums of whole days leave, of ledger accounts up to a name: (account, unit, effective, sen).
+
+        All that is summed is in a customers' sum or on the operator's side: so these say on which days to look.
+        """
+        days, segments = self.sums.days.c, self.sums.segments.c
+        late = sa.select(days.recorded_day).where(
+            sa.or_(days.account >= OPERATOR, sa.and_(*_customers_sums(days))),
+            days.effective_day == as_of // DAY,
+            days.recorded_day < known_at // DAY,
+        )
+        found = sa.select(*segments).where(
+            segments.account < before,
+            sa.or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
+        )
+        yield from self.sums.single(connection, found, as_of, known_at)
+
+    def movements(
+        self, connection: Connection, account: str, as_of: int, known_at: int
+    ) -> Iterator[Movement]:
+        """The postings of one ledger account, in the order of recording."""
+        segments, days = self.sums.segments.c, self.sums.days.c
+        found = (
+            sa.select(*segments)
+            .where(
+                segments.account == account,
+                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
+            )
+            .order_by(segments.partition, segments.block)
+        )
+        for _, some in groupby(connection.execute(found), lambda row: (row.partition, row.block)):
+            apart = [
+                [Movement(partition, entry[0], name, unit, entry[3], *entry[1:3]) for entry in entries]
+                for _, name, unit, partition, _, packed in some
+                for entries in [self.sums.entries(packed)]
+            ]
+            for moved in merge(*apart, key=lambda moved: moved.ordinal):
+                if moved.effective_at <= as_of and moved.recorded_at <= known_at:
+                    yield moved
+
+
+def _customers_sums(days: Any) -> tuple[sa.ColumnElement[bool], ...]:  # noqa: ANN401 - the columns of a table
+    return days.account >= CUSTOMERS, days.account < "accounts0"
+
+
+def _customers_class(account: str) -> str | None:
+    return None if account[0] == "o" else class_of(account)
+
+
+def class_of(account: str) -> str:
+    """What a customer's account is summed as."""
+    return CUSTOMERS + account.rpartition("/")[2]

@@ -1,0 +1,93 @@
+"""Credit under way: what was sent, and what has arrived or come back. The two may lie in different partitions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain import events as e
+from projections.engine.changes import Changes
+from projections.engine.database import TEXT
+from projections.engine.projection import Batch, Projection
+
+
+class Sent(NamedTuple):
+    """A transfer that was sent: amount and fee in sen."""
+
+    transfer: str
+    account: str
+    to_msisdn: str
+    amount: int
+    fee: int
+    effective_at: int
+
+
+class Transfers(Projection):
+    """What was sent, and what ended it."""
+
+    name = "transfers"
+    version = 2
+    one_by_one = frozenset(
+        kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
+    )
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        amount = sa.BigInteger
+        self.sent = self._table(
+            "sent",
+            sa.Column("account", TEXT, nullable=False),
+            sa.Column("to_msisdn", TEXT, nullable=False),
+            sa.Column("amount", amount, nullable=False),
+            sa.Column("fee", amount, nullable=False),
+        )
+        self.ended = self._table("ended", sa.Column("how", TEXT, nullable=False))
+
+    def _table(self, name: str, *columns: sa.Column[object]) -> sa.Table:
+        return sa.Table(
+            f"transfers_{name}_{self.generation}",
+            self.metadata,
+            sa.Column("transfer", TEXT, primary_key=True),
+            sa.Column("partition", sa.Integer, primary_key=True),
+            sa.Column("ordinal", sa.BigInteger, primary_key=True),
+            sa.Column("effective_at", sa.BigInteger, nullable=False),
+            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            *columns,
+            sqlite_with_rowid=False,
+        )
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes in both ends of every transfer."""
+        for found in batch.events:
+            event = found.event
+            if isinstance(event, e.CreditTransferSent):
+                own = (event.account, event.to_msisdn, event.amount, event.fee)
+                rows = changes.rows(self.sent)
+            elif isinstance(event, e.CreditTransferReceived | e.CreditTransferReturned):
+                own = (event.name,)  # type: ignore[assignment]
+                rows = changes.rows(self.ended)
+            else:
+                continue
+            place = (event.transfer, batch.partition, found.ordinal)
+            rows.append((*place, event.effective_at, event.recorded_at, *own))
+
+    def under_way(self, connection: Connection, as_of: int, known_at: int) -> list[Sent]:
+        """What was sent and had neither arrived nor come back, longest first."""
+        sent, ended = self.sent.c, self.ended.c
+        over = (
+            sa.select(ended.transfer)
+            .where(
+                ended.transfer == sent.transfer,
+                ended.effective_at <= as_of,
+                ended.recorded_at <= known_at,
+            )
+            .exists()
+        )
+        found = (
+            sa.select(*(sent[name] for name in Sent._fields))
+            .where(sent.effective_at <= as_of, sent.recorded_at <= known_at, ~over)
+            .order_by(sent.effective_at, sent.partition, sent.ordinal)
+        )
+        return [Sent(*row) for row in connection.execute(found)]

@@ -1,0 +1,1 @@
+"""States, numbers, blocks and use of prepaid accounts."""

@@ -1,0 +1,106 @@
+"""Standing blocks by ground; those that need an order's reference (an authority's) apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain import events as e
+from projections.engine.changes import Changes
+from projections.engine.database import TEXT
+from projections.engine.projection import Batch, Projection
+
+
+class Standing(NamedTuple):
+    """A block that stands: since when, on what ground, by whose order (`reference`), and under which terms."""
+
+    account: str
+    block: str
+    scope: str
+    ground: str
+    reference: str | None
+    ordered: bool
+    since: int
+    terms: str | None
+    clause: str | None
+
+
+class Blocks(Projection):
+    """Blocks as they were set, and as they were lifted."""
+
+    name = "blocks"
+    version = 2
+    one_by_one = frozenset(kind.TOPIC for kind in (e.Blocked, e.Unblocked))
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        self.placed = self._table(
+            "set",
+            sa.Column("scope", TEXT, nullable=False),
+            sa.Column("ground", TEXT, nullable=False),
+            sa.Column("reference", TEXT),
+            sa.Column("ordered", sa.Boolean, nullable=False),
+            sa.Column("terms", TEXT),
+            sa.Column("clause", TEXT),
+        )
+        self.lifted = self._table("lifted")
+
+    def _table(self, name: str, *columns: sa.Column[object]) -> sa.Table:
+        return sa.Table(
+            f"blocks_{name}_{self.generation}",
+            self.metadata,
+            sa.Column("account", TEXT, primary_key=True),
+            sa.Column("block", TEXT, primary_key=True),
+            sa.Column("partition", sa.Integer, primary_key=True),
+            sa.Column("ordinal", sa.BigInteger, nullable=False),
+            sa.Column("effective_at", sa.BigInteger, nullable=False),
+            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            *columns,
+            sqlite_with_rowid=False,
+        )
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes in what sets and lifts blocks."""
+        for found in batch.events:
+            event = found.event
+            if not isinstance(event, e.Blocked | e.Unblocked):
+                continue
+            place = (event.account, event.block, batch.partition, found.ordinal)
+            row = (*place, event.effective_at, event.recorded_at)
+            if isinstance(event, e.Unblocked):
+                changes.rows(self.lifted).append(row)
+                continue
+            ground = None if event.terms is None else batch.book[event.terms].ground(event.ground)
+            ordered = ground is not None and ground.requires == "reference"
+            own = (event.scope, event.ground, event.reference, ordered, event.terms, event.clause)
+            changes.rows(self.placed).append(row + own)
+
+    def standing(
+        self, connection: Connection, as_of: int, known_at: int, *, ground: str | None = None
+    ) -> list[Standing]:
+        """The blocks that stood, by ground and account; where it is named, only those on one ground."""
+        placed, lifted = self.placed.c, self.lifted.c
+        gone = (
+            sa.select(lifted.block)
+            .where(
+                lifted.account == placed.account,
+                lifted.block == placed.block,
+                lifted.effective_at <= as_of,
+                lifted.recorded_at <= known_at,
+            )
+            .exists()
+        )
+        columns = [
+            placed.effective_at.label("since") if name == "since" else placed[name]
+            for name in Standing._fields
+        ]
+        found = (
+            sa.select(*columns)
+            .where(placed.effective_at <= as_of, placed.recorded_at <= known_at, ~gone)
+            .order_by(placed.ground, placed.account, placed.ordinal)
+        )
+        if ground is not None:
+            found = found.where(placed.ground == ground)
+        return [Standing(*row) for row in connection.execute(found)]

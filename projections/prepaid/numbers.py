@@ -1,0 +1,100 @@
+"""Each number: its state, and its generations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain import events as e
+from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED
+from projections.engine.changes import Changes
+from projections.engine.database import TEXT
+from projections.engine.projection import Batch, Projection
+
+
+class NumberState(NamedTuple):
+    """A number entered a state with a generation; `holder` is who had it last, `available_at` ends a quarantine."""
+
+    msisdn: str
+    partition: int
+    ordinal: int
+    generation: int
+    state: str
+    holder: str | None
+    available_at: int | None
+    effective_at: int
+    recorded_at: int
+
+
+class Entered(NamedTuple):
+    """What an event says of a number's own state."""
+
+    msisdn: str
+    generation: int
+    state: str
+    holder: str | None
+    available_at: int | None
+
+
+def entered_by(event: e.Event) -> Entered | None:
+    """The state that a number enters by what begins an account, or frees the number; None by any other event."""
+    if isinstance(event, e.StarterPackIssued):
+        return Entered(event.msisdn, event.generation, ASSIGNED, None, None)
+    if isinstance(event, e.NumberReclaimed):
+        return Entered(event.msisdn, event.generation, ASSIGNED, event.customer, None)
+    if isinstance(event, e.NumberQuarantined):
+        return Entered(event.msisdn, event.generation, QUARANTINED, event.customer, event.available_at)
+    if isinstance(event, e.NumberAvailable):
+        return Entered(event.msisdn, event.generation, AVAILABLE, event.customer, None)
+    return None
+
+
+class Numbers(Projection):
+    """Every change of a number's own state."""
+
+    name = "numbers"
+    version = 2
+    one_by_one = frozenset(
+        kind.TOPIC
+        for kind in (e.StarterPackIssued, e.NumberReclaimed, e.NumberQuarantined, e.NumberAvailable)
+    )
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        instant = sa.BigInteger
+        self.states = sa.Table(
+            f"numbers_states_{generation}",
+            self.metadata,
+            sa.Column("msisdn", TEXT, primary_key=True),
+            sa.Column("partition", sa.Integer, primary_key=True),
+            sa.Column("ordinal", instant, primary_key=True),
+            sa.Column("generation", sa.Integer, nullable=False),
+            sa.Column("state", TEXT, nullable=False),
+            sa.Column("holder", TEXT),
+            sa.Column("available_at", instant),
+            sa.Column("effective_at", instant, nullable=False),
+            sa.Column("recorded_at", instant, nullable=False),
+            sqlite_with_rowid=False,
+        )
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes in what begins an account, and what frees a number."""
+        for found in batch.events:
+            event = found.event
+            entered = entered_by(event)
+            if entered is None:
+                continue
+            row = (entered.msisdn, batch.partition, found.ordinal, *entered[1:])
+            changes.rows(self.states).append((*row, event.effective_at, event.recorded_at))
+
+    def of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[NumberState]:
+        """The states that a number had entered, in order; its generations are theirs."""
+        states = self.states.c
+        found = (
+            sa.select(*(states[name] for name in NumberState._fields))
+            .where(states.msisdn == msisdn, states.effective_at <= as_of, states.recorded_at <= known_at)
+            .order_by(states.ordinal)
+        )
+        return [NumberState(*row) for row in connection.execute(found)]

@@ -1,0 +1,144 @@
+"""Use and charge by account, service and day, over both time axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain import events as e
+from ledger.domain.calendar import DAY, day_of_number
+from projections.engine.changes import Changes
+from projections.engine.projection import Batch, Projection, Rows
+from projections.engine.reader import Columns
+from projections.engine.sums import Sums
+
+_COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
+
+
+class Used(NamedTuple):
+    """Granted outgoing use of a service (seconds, messages, bytes), and what it cost in sen."""
+
+    granted: int
+    charged: int
+    last: int
+    """The ordinal of the last event that it rests on."""
+
+
+class DayOfUse(NamedTuple):
+    """What an account used of a service on a local day: uses, those refused, granted outgoing, charged in sen."""
+
+    account: str
+    service: str
+    day: str
+    uses: int
+    refused: int
+    granted: int
+    charged: int
+
+
+class Usage(Projection):
+    """Every use: debited, recorded at no charge, or refused."""
+
+    name = "usage"
+    version = 3
+    one_by_one = frozenset({e.UsageRefused.TOPIC})
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        keys, extra = ("account", "service"), ("day",)
+        self.sums = Sums(
+            self.metadata, "usage", generation, keys=keys, values=("uses", "granted", "charged"), extra=extra
+        )
+        self.refused = Sums(
+            self.metadata, "usage_refused", generation, keys=keys, values=("refused",), extra=extra
+        )
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes in every use."""
+        for found in batch.events:
+            event = found.event
+            if not isinstance(event, e.UsageDebited | e.UsageRecorded | e.UsageRefused):
+                continue
+            keys = (event.account, event.service)
+            place = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
+            if isinstance(event, e.UsageDebited):
+                self.sums.add(changes, keys, *place, 1, event.granted, event.charge, event.day)
+            elif isinstance(event, e.UsageRecorded):
+                granted = event.granted if event.direction == "outgoing" else 0
+                self.sums.add(changes, keys, *place, 1, granted, 0, event.day)
+            else:
+                zone = batch.book[event.terms].zone if event.terms is not None else None
+                local = None if zone is None else zone.day(event.effective_at)
+                day = event.effective_at // DAY if local is None else local.toordinal() - _EPOCH
+                self.refused.add(changes, keys, *place, 1, day)
+
+    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+        """What was refused: its day is that of the zone of its terms."""
+        refused = [found for found in batch.events if isinstance(found.event, e.UsageRefused)]
+        self.fold(batch._replace(events=refused), changes)
+
+    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+        """What was granted."""
+        import pyarrow as pa  # slow to import
+        import pyarrow.compute as pc
+
+        used = []
+        for kind in (e.UsageDebited, e.UsageRecorded):
+            found = columns.of(kind.TOPIC)
+            if found is None:
+                continue
+            if kind is e.UsageDebited:
+                found = found.append_column("charged", found.column("charge"))
+            else:
+                outgoing = pc.equal(found.column("direction"), "outgoing")
+                granted = pc.if_else(outgoing, found.column("granted"), 0)
+                found = found.drop_columns(["granted"]).append_column("granted", granted)
+                found = found.append_column("charged", pa.repeat(pa.scalar(0, pa.int64()), len(found)))
+            used.append(found.select(_COLUMNS))
+        if used:
+            every = pa.concat_tables(used, promote_options="permissive")
+            yield from self.sums.fold_columns(
+                partition, {**{name: every.column(name) for name in _COLUMNS}, "uses": 1}
+            )
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def of_each(
+        self, connection: Connection, accounts: list[str], as_of: int, known_at: int
+    ) -> dict[tuple[str, str], Used]:
+        """Use by (account, service)."""
+        asked: dict[str, Any] = {"by": ("account", "service"), "account": accounts}
+        found = {
+            (account, service): Used(0, 0, last)
+            for account, service, _, last in self.refused.at(connection, as_of, known_at, **asked)
+        }
+        for account, service, _, granted, charged, last in self.sums.at(connection, as_of, known_at, **asked):
+            refused = found.get((account, service))
+            found[account, service] = Used(granted, charged, max(last, refused.last if refused else last))
+        return found
+
+    def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
+        """An account's use by service and local day."""
+        sums: dict[tuple[int, str], list[int]] = {}
+        for kept, places in ((self.sums, (0, 2, 3)), (self.refused, (1,))):
+            segments, days = kept.segments.c, kept.days.c
+            found = sa.select(segments.service, segments.entries).where(
+                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
+                segments.account == account,
+            )
+            for service, packed in connection.execute(found):
+                for _, effective_at, recorded_at, *values, day in kept.entries(packed):
+                    if effective_at <= as_of and recorded_at <= known_at:
+                        summed = sums.setdefault((day, service), [0, 0, 0, 0])
+                        for place, value in zip(places, values, strict=True):
+                            summed[place] += value
+        return [
+            DayOfUse(account, service, day_of_number(day).isoformat(), *summed)
+            for (day, service), summed in sorted(sums.items())
+        ]
+
+
+_EPOCH = day_of_number(0).toordinal()
