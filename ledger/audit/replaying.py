@@ -31,7 +31,7 @@ from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.schemas import FINGERPRINT_BYTES
 from ledger.store.sqlite import Factory
-from projections.asking.comparison import Answered, Comparison, Place, Sums, compare
+from projections.asking.comparison import Amounts, Answered, Comparison, DifferingEvent, compare
 from projections.asking.partitions import PartitionOf
 from projections.asking.queries import BeforeTheLog
 
@@ -142,8 +142,8 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
             runs.append(run)
         found = Comparison(max(run.end for run in runs) if until is None else until)
         found.commands = sum(run.commands for run in runs)
-        before: Sums = {}
-        after: Sums = {}
+        before: Amounts = {}
+        after: Amounts = {}
         for run in runs:
             if run.is_the_same():
                 continue
@@ -264,14 +264,14 @@ class _Run:
         former, again = (self.log.codec.event(topic, state).__dict__ for state in (was, now))
         return bool(former == again)
 
-    def first_unlike(self, terms: Sequence[Terms]) -> Iterator[Place]:
+    def first_unlike(self, terms: Sequence[Terms]) -> Iterator[DifferingEvent]:
         """The first event that differs or is missing, if there is one; that other terms are published is none."""
         published = [f"terms/{one.id}@{self.log.partition}" for one in terms]
         known = f"now.originator_id NOT IN ({','.join('?' * len(published))})"
         row = self._row(f"{_EVENT_UNLIKE} AND {known} ORDER BY now.ordinal LIMIT 1", *published)
         row = row or self._row(f"{_EVENT_NO_MORE} ORDER BY ordinal LIMIT 1", self.last)
         if row is not None:
-            yield Place(f"{self.log.partition}:{row[0]}", *row[1:])
+            yield DifferingEvent(f"{self.log.partition}:{row[0]}", *row[1:])
 
     def answered_otherwise(self, found: dict[tuple[str, str], Answered]) -> None:
         """Puts in which commands have another answer, one by one."""

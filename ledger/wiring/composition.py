@@ -149,7 +149,7 @@ def queries(
         return of_log()
     from projections.asking.stored import StoredQueries
     from projections.engine.database import Database  # logs that answer themselves need none of it
-    from projections.engine.lag import must_match
+    from projections.engine.log_identity import must_match
 
     database = Database(settings.database)
     _open.callback(database.close)

@@ -17,6 +17,7 @@ from projections.engine.lag import Status, status
 from projections.engine.reader import BulkReader
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 
 
 class FileReader(BulkReader, Protocol):
@@ -62,7 +63,7 @@ def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
     """
     with readers(settings) as logs, database(settings) as opened:
         files = [SqliteReader(log.path, log.partition, unknown_types=True) for log in logs]
-        yield Runner(opened, logs), lambda: status(opened, files)
+        yield Runner(opened, logs, PROJECTIONS), lambda: status(opened, files)
 
 
 @contextmanager
@@ -70,11 +71,11 @@ def rebuild(settings: Settings, names: Sequence[str], archive: Path | None = Non
     """Makes projections anew from the log, or from an archive of it in Parquet as far as that goes."""
     with readers(settings) as logs, database(settings) as opened:
         if archive is None:
-            yield Rebuild(opened, logs, names)
+            yield Rebuild(opened, logs, PROJECTIONS, names)
             return
         from ledger.store.archive import archives  # slow to import
 
-        yield Rebuild(opened, logs, names, archives=archives(archive))
+        yield Rebuild(opened, logs, PROJECTIONS, names, archives=archives(archive))
 
 
 @contextmanager

@@ -14,16 +14,17 @@ from ledger.domain.prepaid.account import Account
 from ledger.domain.terms import TermsBook
 from projections.asking.queries import ProjectionBehind
 from projections.engine.database import GENERATIONS, POSITIONS
-from projections.engine.partition_facts import Fact, Facts
+from projections.engine.generations import must_be_of_this_release
+from projections.engine.partition_facts import PartitionFact, PartitionFacts
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Projection
-from projections.engine.runner import PROJECTIONS, must_be_of_this_release
 from projections.money.balances import Balances
 from projections.money.transfers import Transfers
 from projections.prepaid.blocks import Blocks
 from projections.prepaid.lifecycles import Lifecycles
 from projections.prepaid.numbers import Numbers
 from projections.prepaid.usage import Usage
+from projections.registry import PROJECTIONS
 
 _P = TypeVar("_P", bound=Projection)
 _AT_ONCE = 200
@@ -80,7 +81,7 @@ class Tables:
             made = self._made[key] = kind(generation)
         return made  # type: ignore[return-value]
 
-    def book(self, connection: Connection, facts: Facts) -> TermsBook:
+    def book(self, connection: Connection, facts: PartitionFacts) -> TermsBook:
         """The terms that the log has published."""
         facts.publish(connection, self._book)
         return self._book
@@ -99,14 +100,14 @@ class View:
         self.connection = connection
         self._tables = tables
         generations = self._check(at_least)
-        self.facts = tables.of(Facts, generations["facts"])
+        self.facts = tables.of(PartitionFacts, generations["facts"])
         self.balances = tables.of(Balances, generations["balances"])
         self.lifecycles = tables.of(Lifecycles, generations["lifecycles"])
         self.usage = tables.of(Usage, generations["usage"])
         self.numbers = tables.of(Numbers, generations["numbers"])
         self.blocks = tables.of(Blocks, generations["blocks"])
         self.transfers = tables.of(Transfers, generations["transfers"])
-        self.partitions: dict[int, Fact] = self.facts.partitions(connection)
+        self.partitions: dict[int, PartitionFact] = self.facts.partitions(connection)
 
     def _check(self, at_least: dict[int, int]) -> dict[str, int]:
         """The live generations, if all have taken in as much, and as much as is asked for."""

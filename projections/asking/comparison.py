@@ -13,12 +13,12 @@ from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import Account
 from projections.engine.reader import LogSnapshot
 
-Sums = dict[tuple[str, str], int]
+Amounts = dict[tuple[str, str], int]
 """Sen by (ledger account, unit)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountEnd:
     """An account at the end: what it holds in sen, its state, and until when its credit is valid."""
 
     credit: int
@@ -40,8 +40,8 @@ class Difference:
     """An account that would be another: as it was, and as it would be (None: it would not be, or was not)."""
 
     account: str
-    was: Standing | None
-    would_be: Standing | None
+    was: AccountEnd | None
+    would_be: AccountEnd | None
 
     @property
     def credit(self) -> int:
@@ -60,7 +60,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DifferingEvent:
     """An event that is not the same in both logs, or stands in one of them only."""
 
     position: str
@@ -97,7 +97,7 @@ class Comparison:
 
     until: int
     commands: int = 0
-    first: list[Place] = field(default_factory=list)
+    first: list[DifferingEvent] = field(default_factory=list)
     """The first event of each partition that differs or is missing."""
     others: list[str] = field(default_factory=list)
     """Numbers with other events than before."""
@@ -113,7 +113,7 @@ class Comparison:
         """Whether the same commands gave the same events and the same refusals."""
         return not (self.first or self.others or self.answered)
 
-    def sum_up(self, before: Sums, after: Sums) -> None:
+    def sum_up(self, before: Amounts, after: Amounts) -> None:
         """Takes over the sums that are not the same."""
         for key in sorted(before.keys() | after.keys()):
             pair = (before.get(key, 0), after.get(key, 0))
@@ -150,7 +150,7 @@ class Comparison:
 
 def compare(  # noqa: PLR0913 - two logs, and what to look at
     found: Comparison,
-    sums: tuple[Sums, Sums],
+    sums: tuple[Amounts, Amounts],
     numbers: Iterable[str],
     was: LogSnapshot,
     last: int,
@@ -173,8 +173,8 @@ def compare(  # noqa: PLR0913 - two logs, and what to look at
 
 
 def _accounts(
-    msisdn: str, events: Iterator[e.Event], log: LogSnapshot, until: int, sums: Sums
-) -> dict[str, Standing]:
+    msisdn: str, events: Iterator[e.Event], log: LogSnapshot, until: int, sums: Amounts
+) -> dict[str, AccountEnd]:
     """Every account of a number at the end, what falls due by then folded in; its postings go into the sums."""
     line = Line(msisdn, log.book)
     for event in events:
@@ -185,10 +185,10 @@ def _accounts(
     for event in line.collect():
         _add(sums, event)
     every: list[Account] = [*line.former.values(), *([] if line.account is None else [line.account])]
-    return {one.id: Standing(one.credit, one.state, one.active_until) for one in every}
+    return {one.id: AccountEnd(one.credit, one.state, one.active_until) for one in every}
 
 
-def _add(sums: Sums, event: e.Event) -> None:
+def _add(sums: Amounts, event: e.Event) -> None:
     for posting in event.postings:
         name = posting["account"]
         key = (

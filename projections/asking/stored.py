@@ -41,7 +41,7 @@ from projections.asking.queries import (
 from projections.engine.database import Database
 from projections.money.balances import class_of
 from projections.money.trial_balance import Day, by_day
-from projections.prepaid.blocks import Standing
+from projections.prepaid.blocks import BlockOnGround
 from projections.prepaid.timeline import Span, timeline
 from projections.prepaid.usage import DayOfUse
 
@@ -262,11 +262,11 @@ class StoredQueries:
 
     def blocks(
         self, ground: str | None = None, *, as_of: int | None = None, known_at: int | None = None
-    ) -> Listed[Standing]:
+    ) -> Listed[BlockOnGround]:
         """The blocks that stand, by ground and account; where it is named, only those on one ground."""
         with self._whole(as_of, known_at) as (view, moment, position):
             rows = view.blocks.standing(view.connection, moment.as_of, moment.known_at, ground=ground)
-            return Listed(Standing, rows, *moment, position)
+            return Listed(BlockOnGround, rows, *moment, position)
 
     def due(
         self, until: int, *, as_of: int | None = None, known_at: int | None = None

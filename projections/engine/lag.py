@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.domain.calendar import SECOND, format_instant
-from projections.engine.database import GENERATIONS, LOGS, Database
-from projections.engine.partition_facts import Facts
-from projections.engine.reader import BulkReader, LogReader, LogSnapshot
-from projections.engine.runner import Place, must_be_of, places_of
+from projections.engine.database import GENERATIONS, Database
+from projections.engine.generations import ProjectionPosition, positions_by_partition
+from projections.engine.partition_facts import PartitionFacts
+from projections.engine.reader import LogReader, LogSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class Status:
 
 def status(database: Database, readers: Sequence[LogReader]) -> Status:
     """Where the log stands, and where the projections do. Raises what keeps the log or the database from being read."""
-    places: dict[int, list[Place]] = {}
+    places: dict[int, list[ProjectionPosition]] = {}
     unknown: dict[str, int] = {}
     if database.is_prepared():
         with database.reading() as connection:
-            places = places_of(connection)
+            places = positions_by_partition(connection)
             live = {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
-            if Facts.name in live:
-                unknown = Facts(live[Facts.name]).unknown_types(connection)
+            if PartitionFacts.name in live:
+                unknown = PartitionFacts(live[PartitionFacts.name]).unknown_types(connection)
     parts, lags = [], []
     for reader in readers:
         with reader.snapshot() as log:
@@ -101,18 +101,7 @@ def status(database: Database, readers: Sequence[LogReader]) -> Status:
     return Status(tuple(parts), tuple(lags), unknown)
 
 
-def must_match(database: Database, readers: Sequence[BulkReader]) -> None:
-    """Raises LogMismatch where the projections are not of the log, as far as it goes now."""
-    if not database.is_prepared():
-        return
-    with database.reading() as connection:
-        if sa.inspect(connection).has_table(LOGS.name):
-            for reader in readers:
-                with reader.snapshot() as log:
-                    must_be_of(connection, reader, log)
-
-
-def _lag(log: LogSnapshot, place: Place) -> Lag:
+def _lag(log: LogSnapshot, place: ProjectionPosition) -> Lag:
     waiting = 0.0
     if place.ordinal < log.head:
         last, taken = _recorded_at(log, log.head), _recorded_at(log, max(place.ordinal, 1))

@@ -21,7 +21,7 @@ from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
 
 
-class Fact(NamedTuple):
+class PartitionFact(NamedTuple):
     """A partition's beginning and clock, and the instant that it is closed through (None: it never was)."""
 
     partition: int
@@ -30,7 +30,7 @@ class Fact(NamedTuple):
     closed_through: int | None
 
 
-class Facts(Projection):
+class PartitionFacts(Projection):
     """The partitions, and their terms."""
 
     name = "facts"
@@ -142,9 +142,9 @@ class Facts(Projection):
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    def partitions(self, connection: Connection) -> dict[int, Fact]:
+    def partitions(self, connection: Connection) -> dict[int, PartitionFact]:
         """What is so of each partition that has begun."""
-        return {row[0]: Fact(*row) for row in self._partitions(connection)}
+        return {row[0]: PartitionFact(*row) for row in self._partitions(connection)}
 
     def recorded_by(self, connection: Connection, known_at: int) -> dict[int, int]:
         """For each partition the ordinal of the last event recorded at or before an instant, where there is one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -60,6 +60,10 @@ class Projection:
 
     def forget(self) -> None:
         """Drops what is remembered between batches: the database has gone on without it."""
+
+
+Registry = Mapping[str, type[Projection]]
+"""Projections by name, in the order in which they fold: what runs them knows no single one."""
 
 
 def number_of(event: Event) -> str | None:

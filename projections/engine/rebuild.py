@@ -17,23 +17,18 @@ from ledger.domain.terms import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from projections.engine.changes import Changes
 from projections.engine.database import GENERATIONS, LOGS, POSITIONS, Database
-from projections.engine.projection import Batch, Projection
-from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
-from projections.engine.runner import (
+from projections.engine.generations import (
     FIRST,
-    PROJECTIONS,
-    Progress,
-    batches,
     begin,
-    digest_of,
     drop_tables,
     generations,
     live,
-    mark,
-    must_be_of,
-    places_of,
-    publish,
+    positions_by_partition,
 )
+from projections.engine.log_identity import digest_of, mark, must_be_of
+from projections.engine.projection import Batch, Projection, Registry
+from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
+from projections.engine.runner import Progress, batches, publish
 
 BATCH = 65_536
 """Events that are folded at once."""
@@ -68,24 +63,26 @@ class Checked(NamedTuple):
 class Rebuild:
     """Makes the next generation of some projections (of all, where none is named) from the log's first event on."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the log, its archives, and what to make of it
         self,
         database: Database,
         readers: Sequence[BulkReader],
+        projections: Registry,
         names: Collection[str] = (),
         *,
         archives: Sequence[BulkSource] = (),
         size: int = BATCH,
     ) -> None:
-        unknown = sorted(set(names) - PROJECTIONS.keys())
+        unknown = sorted(set(names) - projections.keys())
         if unknown:
             raise UnknownProjection(
-                f"no projection is named {unknown[0]}; there are {', '.join(PROJECTIONS)}"
+                f"no projection is named {unknown[0]}; there are {', '.join(projections)}"
             )
         self._database = database
         self._readers = readers
         self._archives = archives
-        self._kinds = [PROJECTIONS[name] for name in PROJECTIONS if name in names or not names]
+        self._kinds = [kind for name, kind in projections.items() if name in names or not names]
+        self._anew = len(self._kinds) == len(projections)
         self._size = size
         self._book = TermsBook()
         self._made: list[Projection] = []
@@ -95,10 +92,9 @@ class Rebuild:
 
         Raises LogMismatch where only some are rebuilt, and what is live was made of another log.
         """
-        anew = len(self._kinds) == len(PROJECTIONS)
         with self._database.rebuilding():
             self._database.prepare()
-            if not anew:
+            if not self._anew:
                 self._must_match()
             total = self._make(progress)
             with self._database.writing() as connection:
@@ -109,7 +105,7 @@ class Rebuild:
                 for made in self._made:
                     _put_live(connection, made)
                 _forget(connection, old)  # so that no runner goes on with them
-                if anew:
+                if self._anew:
                     connection.execute(sa.delete(LOGS))
                 for partition, ordinal, digest in reached:
                     mark(connection, partition, ordinal, digest)
@@ -285,8 +281,8 @@ def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:
 
 def _positions(connection: Connection) -> dict[int, int]:
     """The position of the live generations by partition."""
-    places = places_of(connection)
-    return {partition: max(place.ordinal for place in found) for partition, found in places.items()}
+    found = positions_by_partition(connection)
+    return {partition: max(one.ordinal for one in several) for partition, several in found.items()}
 
 
 def _own(made: Projection) -> sa.ColumnElement[bool]:

@@ -8,38 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from ledger.domain.events import TermsPublished
 from ledger.domain.terms import TermsBook
-from ledger.errors import (
-    DatabaseDamaged,
-    DatabaseFormatUnknown,
-    LedgerError,
-    LogDamaged,
-    LogMismatch,
-    SchemaUnknown,
-)
+from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from projections.engine.changes import Changes
-from projections.engine.database import GENERATIONS, LOGS, POSITIONS, Database
-from projections.engine.partition_facts import Facts
-from projections.engine.projection import Batch, Projection
-from projections.engine.reader import Bulk, BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
-from projections.money.balances import Balances
-from projections.money.transfers import Transfers
-from projections.prepaid.blocks import Blocks
-from projections.prepaid.lifecycles import Lifecycles
-from projections.prepaid.numbers import Numbers
-from projections.prepaid.usage import Usage
-
-PROJECTIONS: dict[str, type[Projection]] = {
-    kind.name: kind for kind in (Facts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
-}
-"""Every projection by name. `preferences` and `holders` take their place here once customers exist."""
+from projections.engine.database import Database
+from projections.engine.generations import (
+    Overtaken,
+    begin,
+    generations,
+    in_turn,
+    live,
+    move,
+    positions_by_partition,
+)
+from projections.engine.log_identity import digest_of, mark, must_be_of
+from projections.engine.partition_facts import PartitionFacts
+from projections.engine.projection import Batch, Projection, Registry
+from projections.engine.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
 
 BATCH = 2000
 """Events that one transaction takes in."""
@@ -49,24 +38,8 @@ IN_BULK = 5000
 CHUNK = 20_000
 """Events that one transaction takes in by columns."""
 
-FIRST = 1
-"""The generation that a runner begins with, and a rebuild never makes."""
-
 Progress = Callable[[int, int], None]
 """Told (the position, the log's head)."""
-
-
-class Overtaken(Exception):
-    """Another runner has taken in the same events."""
-
-
-class Place(NamedTuple):
-    """Where a projection stands in a partition."""
-
-    projection: str
-    generation: int
-    partition: int
-    ordinal: int
 
 
 class Runner:
@@ -76,10 +49,11 @@ class Runner:
     what keeps the log from being read. Whatever it raised, it begins the next time with what the database has.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the log, what to make of it, and how much at once
         self,
         database: Database,
         readers: Sequence[BulkReader],
+        projections: Registry,
         *,
         size: int = BATCH,
         in_bulk: int = IN_BULK,
@@ -87,6 +61,7 @@ class Runner:
     ) -> None:
         self.database = database
         self._readers = readers
+        self._kinds = projections
         self._size = size
         self._in_bulk = in_bulk
         self._chunk = chunk
@@ -107,7 +82,7 @@ class Runner:
         self.database.prepare()
         with self.database.writing() as connection:
             self.database.lock(connection)
-            self._projections = [live(connection, kind) for kind in PROJECTIONS.values()]
+            self._projections = [live(connection, kind) for kind in self._kinds.values()]
             for projection in self._projections:
                 projection.metadata.create_all(connection)
         self._left = {}
@@ -159,7 +134,7 @@ class Runner:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:
-                    for projection in _in_turn(made):
+                    for projection in in_turn(made):
                         move(connection, projection, partition, start, chunk.last)
                     mark(connection, partition, chunk.last, digest_of(log, chunk.last))
                     columnar.take_in(connection, made, partition, chunk, self._book)
@@ -171,7 +146,7 @@ class Runner:
         publish(events, self._book)
         changes = Changes()
         with self.database.writing() as connection:
-            for projection in _in_turn(self._projections):
+            for projection in in_turn(self._projections):
                 move(connection, projection, partition, positions[projection.name], events[-1].ordinal)
             mark(connection, partition, events[-1].ordinal, events[-1].digest)
             for projection in self._projections:
@@ -191,7 +166,9 @@ class Runner:
         if partition not in self._left:
             self._begin(partition)
         with self.database.reading() as connection:
-            places = {place.projection: place for place in places_of(connection).get(partition, [])}
+            places = {
+                place.projection: place for place in positions_by_partition(connection).get(partition, [])
+            }
             positions = {}
             for made in self._projections:
                 place = places.get(made.name)
@@ -219,155 +196,8 @@ class Runner:
         """Reads what others may have taken in: the terms now, everything else when it is needed."""
         for projection in self._projections:
             projection.forget()
-            if isinstance(projection, Facts):
+            if isinstance(projection, PartitionFacts):
                 projection.publish(connection, self._book)
-
-
-# --- generations and positions --------------------------------------------------------------------------------------
-
-
-def live(connection: Connection, kind: type[Projection]) -> Projection:
-    """The live generation of a projection, which is its first where there is none yet.
-
-    Raises DatabaseFormatUnknown where its tables are those of another release, DatabaseDamaged where one is gone.
-    """
-    found = connection.execute(
-        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(
-            GENERATIONS.c.projection == kind.name
-        )
-    ).first()
-    if found is None:
-        drop_tables(connection, kind, FIRST)  # whoever made them has not come to its end
-        positions = POSITIONS.c
-        connection.execute(
-            sa.delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
-        )
-        row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
-        connection.execute(sa.insert(GENERATIONS).values(row))
-        return kind(FIRST)
-    must_be_of_this_release(kind, found.version)
-    made = kind(found.generation)
-    # Made again they would be empty, and what they stand for would be taken for nothing.
-    for table in made.metadata.tables.keys() - set(sa.inspect(connection).get_table_names()):
-        raise DatabaseDamaged(f"the table {table} is gone: `pulsa rebuild {kind.name}` makes it anew")
-    return made
-
-
-def must_be_of_this_release(kind: type[Projection], version: int) -> None:
-    """Raises DatabaseFormatUnknown where a projection's tables are those of another release."""
-    if version != kind.version:
-        raise DatabaseFormatUnknown(
-            f"the tables of {kind.name} are of version {version}, and this release has version {kind.version}:"
-            " `pulsa rebuild` makes them anew"
-        )
-
-
-def generations(connection: Connection) -> dict[str, int]:
-    """The live generation of each projection that has one."""
-    return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
-
-
-def drop_tables(connection: Connection, kind: type[Projection], generation: int) -> None:
-    """Drops the tables of a generation, those of earlier releases too; whatever else there is stays."""
-    own = {*kind(generation).metadata.tables, *(f"{kind.name}_{name}_{generation}" for name in kind.former)}
-    for table in own.intersection(sa.inspect(connection).get_table_names()):
-        connection.exec_driver_sql(f"DROP TABLE {table}")
-
-
-def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
-    """Sets a generation's first position in a partition, unless it has one."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(
-        make(POSITIONS)
-        .values(
-            projection=projection.name,
-            generation=projection.generation,
-            partition=partition,
-            ordinal=ordinal,
-        )
-        .on_conflict_do_nothing()
-    )
-
-
-def move(connection: Connection, projection: Projection, partition: int, before: int, after: int) -> None:
-    """Moves a position on from where it was. Raises Overtaken where it is no longer there."""
-    columns = POSITIONS.c
-    moved = connection.execute(
-        sa.update(POSITIONS)
-        .where(
-            columns.projection == projection.name,
-            columns.generation == projection.generation,
-            columns.partition == partition,
-            columns.ordinal == before,
-        )
-        .values(ordinal=max(before, after))
-    )
-    if moved.rowcount != 1:
-        raise Overtaken
-
-
-def _in_turn(made: Iterable[Projection]) -> list[Projection]:
-    """In the one order that everybody moves them in: nobody then waits for who waits for him."""
-    return sorted(made, key=lambda projection: projection.name)
-
-
-def places_of(connection: Connection) -> dict[int, list[Place]]:
-    """Where the live generations stand, by partition."""
-    columns, live = POSITIONS.c, GENERATIONS.c
-    found = connection.execute(
-        sa.select(*(columns[name] for name in Place._fields)).join(
-            GENERATIONS,
-            sa.and_(live.projection == columns.projection, live.generation == columns.generation),
-        )
-    )
-    places: dict[int, list[Place]] = {}
-    for row in found:
-        place = Place(*row)
-        places.setdefault(place.partition, []).append(place)
-    return places
-
-
-# --- the log that they are of ---------------------------------------------------------------------------------------
-
-
-def mark(connection: Connection, partition: int, ordinal: int, digest: bytes | None) -> None:
-    """Notes the last event that was taken in of a partition; it never goes back."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    noted = {"ordinal": ordinal, "digest": digest}
-    connection.execute(
-        make(LOGS)
-        .values(partition=partition, **noted)
-        .on_conflict_do_update(index_elements=["partition"], set_=noted, where=LOGS.c.ordinal <= ordinal)
-    )
-
-
-def must_be_of(connection: Connection, reader: BulkReader, log: BulkSnapshot) -> None:
-    """Raises LogMismatch where what was taken in of a partition was not taken from this log."""
-    noted = connection.execute(
-        sa.select(LOGS.c.ordinal, LOGS.c.digest).where(LOGS.c.partition == log.partition)
-    ).first()
-    if noted is None:
-        return
-    if noted.ordinal > log.head:  # others may have gone on since it was opened
-        with reader.snapshot() as later:
-            found = digest_of(later, noted.ordinal)
-    else:
-        found = digest_of(log, noted.ordinal)
-    if found != noted.digest:
-        what = "is another" if found is not None else "is not there"
-        raise LogMismatch(
-            f"the event at {log.partition}:{noted.ordinal} that the projections have taken in {what} in this log:"
-            " it was restored, or is not theirs; `pulsa rebuild`, without names, makes all of them anew"
-        )
-
-
-def digest_of(log: Bulk, ordinal: int) -> bytes | None:
-    """The digest of the event at an ordinal; None where there is none."""
-    found = next(log.events(ordinal), None)
-    return None if found is None or found.ordinal != ordinal else found.digest
-
-
-# --- events ---------------------------------------------------------------------------------------------------------
 
 
 def batches(log: LogSnapshot, start: int, size: int) -> Iterator[list[Recorded]]:

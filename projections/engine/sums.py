@@ -1,4 +1,4 @@
-"""Sums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
+"""BitemporalSums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
 
 The sum as of T, known at K is that of the whole days before both, and of the single entries of the two days that T
 and K lie in. Days are those of UTC. Additions commute, so sums do not depend on the size or order of batches.
@@ -29,7 +29,7 @@ Entry = tuple[int, ...]
 """(ordinal, effective_at, recorded_at, values…, extra…)"""
 
 
-class Sums:
+class BitemporalSums:
     """Two tables: `segments`, the entries packed in their order; and `days`, their sums per partition.
 
     `keys` name what is summed apart, `values` what is summed; `extra` numbers stand in the entries only. An entry is

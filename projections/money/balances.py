@@ -14,7 +14,7 @@ from ledger.domain.calendar import DAY
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
-from projections.engine.sums import Sums
+from projections.engine.sums import BitemporalSums
 
 OPERATOR = "operator/"
 CUSTOMERS = "accounts/"
@@ -42,7 +42,9 @@ class Balances(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        self.sums = Sums(self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",))
+        self.sums = BitemporalSums(
+            self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",)
+        )
 
     def fold(self, batch: Batch, changes: Changes) -> None:
         """Takes in every posting."""

@@ -1,4 +1,4 @@
-"""Standing blocks by ground; those that need an order's reference (an authority's) apart."""
+"""BlockOnGround blocks by ground; those that need an order's reference (an authority's) apart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
 
 
-class Standing(NamedTuple):
+class BlockOnGround(NamedTuple):
     """A block that stands: since when, on what ground, by whose order (`reference`), and under which terms."""
 
     account: str
@@ -79,7 +79,7 @@ class Blocks(Projection):
 
     def standing(
         self, connection: Connection, as_of: int, known_at: int, *, ground: str | None = None
-    ) -> list[Standing]:
+    ) -> list[BlockOnGround]:
         """The blocks that stood, by ground and account; where it is named, only those on one ground."""
         placed, lifted = self.placed.c, self.lifted.c
         gone = (
@@ -94,7 +94,7 @@ class Blocks(Projection):
         )
         columns = [
             placed.effective_at.label("since") if name == "since" else placed[name]
-            for name in Standing._fields
+            for name in BlockOnGround._fields
         ]
         found = (
             sa.select(*columns)
@@ -103,4 +103,4 @@ class Blocks(Projection):
         )
         if ground is not None:
             found = found.where(placed.ground == ground)
-        return [Standing(*row) for row in connection.execute(found)]
+        return [BlockOnGround(*row) for row in connection.execute(found)]

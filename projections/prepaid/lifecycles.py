@@ -19,7 +19,7 @@ from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Batch, Projection, number_of
-from projections.engine.sums import Sums
+from projections.engine.sums import BitemporalSums
 from projections.prepaid.folded_numbers import TIMELESS, Tracked, body_of, event_of
 
 _REMEMBERED = 20_000
@@ -91,7 +91,7 @@ class Lifecycles(Projection):
             sa.Index(f"lifecycles_dues_{generation}_until", "until", "due_at"),
             info={"merge": {"until": "put", "due_at": "put"}},
         )
-        self.counts = Sums(
+        self.counts = BitemporalSums(
             self.metadata, "lifecycles_counts", generation, keys=("kind", "state"), values=("count",)
         )
         self._lines: dict[str, Tracked] = {}

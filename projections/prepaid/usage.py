@@ -13,7 +13,7 @@ from ledger.domain.calendar import DAY, day_of_number
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
-from projections.engine.sums import Sums
+from projections.engine.sums import BitemporalSums
 
 _COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 
@@ -49,10 +49,10 @@ class Usage(Projection):
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         keys, extra = ("account", "service"), ("day",)
-        self.sums = Sums(
+        self.sums = BitemporalSums(
             self.metadata, "usage", generation, keys=keys, values=("uses", "granted", "charged"), extra=extra
         )
-        self.refused = Sums(
+        self.refused = BitemporalSums(
             self.metadata, "usage_refused", generation, keys=keys, values=("refused",), extra=extra
         )
 

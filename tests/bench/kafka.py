@@ -25,6 +25,7 @@ from ledger.store.kafka.registry import schema_ids
 from ledger.wiring.on_kafka import Followed
 from projections.engine.database import Database
 from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 from tests.bench import kafka_log as k
 from tests.bench.report import Figure, paired, set_aside
 
@@ -246,7 +247,7 @@ def _projected(log: KafkaSettings, url: str, admin: Database) -> float:
         closing(Followed(replace(log, mirrors=log.mirrors / name), answers=False)) as mirrors,
         closing(Database(f"{url}?options=-csearch_path%3D{name}")) as database,
     ):
-        events = Runner(database, mirrors.readers()).catch_up()
+        events = Runner(database, mirrors.readers(), PROJECTIONS).catch_up()
         return events / (time.perf_counter() - begin)
 
 

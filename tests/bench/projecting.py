@@ -31,6 +31,7 @@ from projections.engine.database import Database
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.money.balances import Balances
+from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.bench.report import Figure, paired
 from tests.bench.writing import PlainAccount
@@ -75,7 +76,7 @@ def rebuild(folder: Path, runs: int, count: int) -> list[Figure]:
     def ours() -> float:
         database = Database(f"sqlite:///{folder}/rebuilt-{time.monotonic_ns()}.db")
         begin = time.perf_counter()
-        events = Rebuild(database, [SqliteReader(log)], ["balances", "lifecycles"]).swap()
+        events = Rebuild(database, [SqliteReader(log)], PROJECTIONS, ["balances", "lifecycles"]).swap()
         seconds = time.perf_counter() - begin
         database.close()
         return events / seconds
@@ -107,7 +108,7 @@ def archive(folder: Path, runs: int, count: int) -> list[Figure]:
         database = Database(f"sqlite:///{folder}/rebuilt-{time.monotonic_ns()}.db")
         begin = time.perf_counter()
         events = Rebuild(
-            database, [SqliteReader(log)], ["balances", "lifecycles"], archives=archives(kept)
+            database, [SqliteReader(log)], PROJECTIONS, ["balances", "lifecycles"], archives=archives(kept)
         ).swap()
         seconds = time.perf_counter() - begin
         database.close()
@@ -134,7 +135,7 @@ def questions(folder: Path, movements: int, of_one: int) -> list[Figure]:
         p.open_accounts(ledger, 1)
     file = folder / "asked.views.db"
     database = Database(f"sqlite:///{file}")
-    Runner(database, [SqliteReader(log)]).catch_up()
+    Runner(database, [SqliteReader(log)], PROJECTIONS).catch_up()
     name = f"{p.number(0)}#1/credit"
     plain = sqlite3.connect(folder / "asked.plain.db", isolation_level=None)
     plain.execute("CREATE TABLE movements (account TEXT, effective_at INT, recorded_at INT, amount INT)")
@@ -259,5 +260,5 @@ def _largest_size() -> int:
 
 
 if __name__ == "__main__":
-    Rebuild(Database(f"sqlite:///{sys.argv[2]}"), [SqliteReader(sys.argv[1])]).swap()
+    Rebuild(Database(f"sqlite:///{sys.argv[2]}"), [SqliteReader(sys.argv[1])], PROJECTIONS).swap()
     print(_largest_size())

@@ -14,7 +14,8 @@ from ledger.store.reading import SqliteReader
 from projections.asking.direct import DirectQueries
 from projections.asking.stored import StoredQueries
 from projections.engine.database import GENERATIONS, Database
-from projections.engine.runner import PROJECTIONS, Runner
+from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 
 NOW = 2_366_841_600_000_000
 """2045-01-01: later than anything that the histories record."""
@@ -46,7 +47,7 @@ def database(url: str | Path) -> Iterator[Database]:
 
 def projected(opened: Database, log: Path, *, size: int = 2000) -> StoredQueries:
     """The questions, once everything is taken in."""
-    Runner(opened, [SqliteReader(log)], size=size).catch_up()
+    Runner(opened, [SqliteReader(log)], PROJECTIONS, size=size).catch_up()
     return StoredQueries(opened, lambda: NOW, log=lambda: direct(log))
 
 

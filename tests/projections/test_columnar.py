@@ -24,6 +24,7 @@ from projections.engine.lag import status
 from projections.engine.rebuild import ForeignArchive, Rebuild
 from projections.engine.runner import Runner
 from projections.engine.sums import BLOCK_BITS
+from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
 from tests.often import often
@@ -49,8 +50,8 @@ def swapped_and_live(
 ) -> Iterator[tuple[Database, Database]]:
     """A database whose rows were all made by a rebuild, and one that was kept up live."""
     with database(where) as rebuilt, database(folder / "live.db") as live:
-        Runner(live, logs, size=7, in_bulk=10**9).catch_up()
-        Rebuild(rebuilt, logs, **how).swap()  # type: ignore[arg-type]
+        Runner(live, logs, PROJECTIONS, size=7, in_bulk=10**9).catch_up()
+        Rebuild(rebuilt, logs, PROJECTIONS, **how).swap()  # type: ignore[arg-type]
         yield rebuilt, live
 
 
@@ -85,8 +86,10 @@ def test_every_event_there_is_is_rebuilt_from_the_archive_and_the_rest_of_the_lo
     logs = [SqliteReader(log)]
     with swapped_and_live(where, logs, tmp_path, archives=archives(folder)) as (rebuilt, live):
         assert contents(rebuilt) == contents(live)
-        assert all(one.equal for one in Rebuild(rebuilt, logs, archives=archives(folder)).check())
-        Rebuild(rebuilt, logs, archives=archives(folder)).swap()
+        assert all(
+            one.equal for one in Rebuild(rebuilt, logs, PROJECTIONS, archives=archives(folder)).check()
+        )
+        Rebuild(rebuilt, logs, PROJECTIONS, archives=archives(folder)).swap()
         assert contents(rebuilt) == contents(live)
 
 
@@ -111,11 +114,11 @@ def test_a_runner_far_behind_takes_in_by_columns_what_it_would_one_by_one(
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     log = tmp_path / "log.db"
     with database(where) as opened, database(tmp_path / "live.db") as live, ledger_on(log) as ledger:
-        runner = Runner(opened, [SqliteReader(log)], size=3, in_bulk=40)
+        runner = Runner(opened, [SqliteReader(log)], PROJECTIONS, size=3, in_bulk=40)
         for count, chunk in enumerate(in_chunks(population(20, 3), 60)):
             ledger.execute(chunk if count % 2 else chunk[:5])
             runner.catch_up()
-        Runner(live, [SqliteReader(log)], size=7).catch_up()
+        Runner(live, [SqliteReader(log)], PROJECTIONS, size=7).catch_up()
         assert contents(opened) == contents(live)
 
 
@@ -140,7 +143,7 @@ def test_a_file_of_an_archive_is_one_too(tmp_path: Path) -> None:
 def test_an_archive_of_another_log_is_refused(tmp_path: Path, populated: Path) -> None:
     kept = archives(archived(a_log(tmp_path / "log.db"), tmp_path / "archive"))
     with database(tmp_path / "views.db") as opened, pytest.raises(ForeignArchive):
-        Rebuild(opened, [SqliteReader(populated)], archives=kept).swap()
+        Rebuild(opened, [SqliteReader(populated)], PROJECTIONS, archives=kept).swap()
 
 
 def test_an_archive_that_lacks_a_file_is_damaged(tmp_path: Path, populated: Path) -> None:
@@ -161,7 +164,7 @@ def test_types_of_a_later_release_are_counted_and_their_postings_count(tmp_path:
         assert contents(rebuilt) == contents(live)
         assert status(rebuilt, logs).unknown_types == {"ledger.prepaid.Gifted": count}
     with database(tmp_path / "others.db") as opened, pytest.raises(SchemaUnknown, match="Gifted"):
-        Rebuild(opened, [SqliteReader(log)], ["balances"]).swap()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS, ["balances"]).swap()
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_an_event_that_does_not_decode_stops_it_at_its_position(damage: str, tmp
         (ordinal,) = connection.execute(use).fetchone()
         connection.execute(f"UPDATE stored_events SET state={damage} WHERE ordinal=?", (ordinal,))
     with database(tmp_path / "views.db") as opened:
-        rebuild = Rebuild(opened, [SqliteReader(log)], ["balances"])
+        rebuild = Rebuild(opened, [SqliteReader(log)], PROJECTIONS, ["balances"])
         with pytest.raises(LogDamaged, match=f"0:{ordinal} is not what its digest names"):
             rebuild.swap()
 

@@ -15,7 +15,8 @@ from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
 from projections.engine.database import CONTROL, Database
 from projections.engine.rebuild import Rebuild
-from projections.engine.runner import PROJECTIONS, Runner
+from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
 from tests.projections.stored import contents, database, projected
@@ -44,7 +45,7 @@ def test_a_database_restarted_in_the_middle_of_a_transaction(
         database(tmp_path / "whole.db") as whole,
         closing(Database(server.url)) as opened,
     ):
-        runner = Runner(opened, [SqliteReader(log)], **how)
+        runner = Runner(opened, [SqliteReader(log)], PROJECTIONS, **how)
         restart_within_transactions(server, opened, runner)
         runner.catch_up()
         projected(whole, log)
@@ -105,7 +106,7 @@ def run_while(drop: Callable[[Database], None], opened: Database, log: Path, how
         if len(done) == 2:
             drop(opened)
 
-    runner = Runner(opened, [SqliteReader(log)], **how)
+    runner = Runner(opened, [SqliteReader(log)], PROJECTIONS, **how)
     with pytest.raises(DatabaseDamaged):
         runner.catch_up(after)
     assert len(done) == 2
@@ -139,10 +140,10 @@ def test_a_part_of_them_dropped_is_never_taken_for_empty(
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(where) as opened, database(tmp_path / "whole.db") as whole:
         runner = run_while(drop, opened, log, how)
-        for other in (runner, Runner(opened, [SqliteReader(log)])):
+        for other in (runner, Runner(opened, [SqliteReader(log)], PROJECTIONS)):
             with pytest.raises(DatabaseDamaged, match="pulsa rebuild"):
                 other.catch_up()
-        Rebuild(opened, [SqliteReader(log)]).swap()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         runner.catch_up()
         projected(whole, log)
         assert contents(opened) == contents(whole)

@@ -15,6 +15,7 @@ from ledger.store.reading import SqliteReader
 from projections.engine.database import GENERATIONS, RebuildUnderWay
 from projections.engine.rebuild import Rebuild, UnknownProjection
 from projections.money.balances import Balances
+from projections.registry import PROJECTIONS
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
 from tests.projections.stored import contents, database, projected
@@ -29,11 +30,11 @@ def test_rebuilt_rows_equal_live_ones_to_the_last_cell(history: list[Step]) -> N
         play(log, commands(history))
         with database(Path(folder) / "views.db") as opened:
             projected(opened, log, size=5)
-            checked = Rebuild(opened, [SqliteReader(log)]).check()
+            checked = Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check()
             assert checked
             assert all(one.equal for one in checked)
             before = contents(opened)
-            Rebuild(opened, [SqliteReader(log)]).swap()
+            Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
             assert contents(opened) == before
 
 
@@ -44,8 +45,8 @@ def test_live_goes_on_after_a_rebuild(kind: str, tmp_path: Path, postgres_url: s
         ask = projected(opened, log)
         more = commands([(1, 0, "use", 2, 0)] * 30, since=BEGIN + 10**15, first=9000)
         play(log, more[:10])
-        Rebuild(opened, [SqliteReader(log)]).swap()
-        Rebuild(opened, [SqliteReader(log)], ["balances", "usage"]).swap()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS, ["balances", "usage"]).swap()
         play(log, more[10:])
         projected(opened, log)
         with database(tmp_path / "whole.db") as whole:
@@ -67,7 +68,7 @@ def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) ->
                 .where(days.c.account == "operator/usage", days.c.effective_day >= some)
                 .values(amount=days.c.amount + 1)
             )
-        found = {c.table: c for c in Rebuild(opened, [SqliteReader(log)]).check() if not c.equal}
+        found = {c.table: c for c in Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check() if not c.equal}
         assert set(found) == {"balances_days"}
         with opened.reading() as connection:
             assert set(connection.execute(sa.select(GENERATIONS.c.generation)).scalars()) == {1}
@@ -85,8 +86,8 @@ def test_tables_of_an_older_release_are_made_anew_and_leave_nothing(
             connection.exec_driver_sql("ALTER TABLE balances_segments_1 RENAME TO balances_entries_1")
             connection.execute(sa.update(GENERATIONS).values(version=0))
         with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
-            Rebuild(opened, [SqliteReader(log)]).check()
-        Rebuild(opened, [SqliteReader(log)]).swap()
+            Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         assert contents(opened) == expected
         with opened.reading() as connection:
             assert not [name for name in sa.inspect(connection).get_table_names() if name.endswith("_1")]
@@ -101,7 +102,7 @@ def test_tables_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
                 connection.exec_driver_sql(f"CREATE TABLE {name} (kept INTEGER)")
         projected(opened, log)
         for _ in range(3):
-            Rebuild(opened, [SqliteReader(log)]).swap()
+            Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         with opened.reading() as connection:
             assert others <= set(sa.inspect(connection).get_table_names())
 
@@ -127,7 +128,7 @@ def test_readers_never_see_a_gap_while_it_is_swapped(kind: str, tmp_path: Path, 
         reader.start()
         try:
             for _ in range(4):
-                Rebuild(opened, [SqliteReader(log)]).swap()
+                Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         finally:
             done.set()
             reader.join()
@@ -145,20 +146,20 @@ def test_two_rebuilds_do_not_write_the_same_tables(kind: str, tmp_path: Path, po
 
         def meanwhile(_done: int, _of: int) -> None:
             for other in (
-                Rebuild(opened, [SqliteReader(log)]).swap,
-                Rebuild(opened, [SqliteReader(log)]).check,
+                Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap,
+                Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check,
             ):
                 with pytest.raises(RebuildUnderWay) as refusal:
                     other()
                 refused.append(refusal.value.code)
 
-        Rebuild(opened, [SqliteReader(log)]).swap(meanwhile)
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap(meanwhile)
         assert refused[:2] == ["rebuild-under-way"] * 2
-        Rebuild(opened, [SqliteReader(log)]).swap()
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         assert contents(opened) == before
 
 
 def test_a_name_that_is_no_projection_is_refused(tmp_path: Path) -> None:
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as opened, pytest.raises(UnknownProjection):
-        Rebuild(opened, [SqliteReader(log)], ["nonsense"])
+        Rebuild(opened, [SqliteReader(log)], PROJECTIONS, ["nonsense"])

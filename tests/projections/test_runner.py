@@ -32,6 +32,7 @@ from projections.asking.stored import StoredQueries
 from projections.engine.database import GENERATIONS, POSITIONS, Database
 from projections.engine.lag import status
 from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
 from tests.often import KILLS, often
@@ -48,7 +49,7 @@ _CONTEXT.set_forkserver_preload([__name__])
 
 def _project(url: str, log: str, how: dict[str, int]) -> None:
     """What a runner does, in a process of its own."""
-    Runner(Database(url), [SqliteReader(log)], **how).catch_up()
+    Runner(Database(url), [SqliteReader(log)], PROJECTIONS, **how).catch_up()
 
 
 def _position(opened: Database) -> int:
@@ -116,7 +117,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
         def run() -> None:
             own = Database(url)
             try:
-                runner = Runner(own, [SqliteReader(long_log)], **how)
+                runner = Runner(own, [SqliteReader(long_log)], PROJECTIONS, **how)
                 while runner.catch_up():
                     pass
             except BaseException as error:  # noqa: BLE001 - reported by the test
@@ -147,7 +148,7 @@ def test_runners_that_take_turns_know_what_the_other_took_in(
         log = Path(folder) / "log.db"
         with database(Path(folder) / "views.db") as views, database(Path(folder) / "whole.db") as whole:
             play(log, [])
-            runners = [Runner(views, [SqliteReader(log)]) for _ in range(2)]
+            runners = [Runner(views, [SqliteReader(log)], PROJECTIONS) for _ in range(2)]
             left = commands(history)
             for size, which in turns:
                 play(log, left[:size])
@@ -164,7 +165,7 @@ def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
 ) -> None:
     with database(small_disk / "views.db") as opened:
         with pytest.raises(DatabaseFull):
-            Runner(opened, [SqliteReader(long_log)], size=200, in_bulk=10**9).catch_up()
+            Runner(opened, [SqliteReader(long_log)], PROJECTIONS, size=200, in_bulk=10**9).catch_up()
         (small_disk / "ballast").unlink()
         projected(opened, long_log)
         with database(tmp_path / "whole.db") as whole:
@@ -193,7 +194,7 @@ def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_aft
 ) -> None:
     with LocalPostgres() as server, database(tmp_path / "whole.db") as whole:
         opened = Database(server.url)
-        runner = Runner(opened, [SqliteReader(long_log)], **how)
+        runner = Runner(opened, [SqliteReader(long_log)], PROJECTIONS, **how)
         done: list[int] = []
 
         def cut(position: int, _: int) -> None:
@@ -217,7 +218,7 @@ def test_a_connection_cut_in_mid_batch_undoes_the_batch(
     tmp_path: Path, postgres_url: str, long_log: Path, how: dict[str, int]
 ) -> None:
     with database(postgres_url) as opened, database(tmp_path / "whole.db") as whole:
-        runner = Runner(opened, [SqliteReader(long_log)], **how)
+        runner = Runner(opened, [SqliteReader(long_log)], PROJECTIONS, **how)
         cut: list[int] = []
 
         def after(position: int, _: int) -> None:
@@ -259,7 +260,7 @@ def test_an_event_that_does_not_decode_stops_it_at_its_position(tmp_path: Path, 
         connection.execute("UPDATE stored_events SET state=substr(state,1,9) WHERE ordinal=77")
     with database(tmp_path / "views.db") as opened:
         with pytest.raises(LogDamaged, match="0:77"):
-            Runner(opened, [SqliteReader(log)], in_bulk=in_bulk).catch_up()
+            Runner(opened, [SqliteReader(log)], PROJECTIONS, in_bulk=in_bulk).catch_up()
         assert {lag.position for lag in status(opened, [SqliteReader(log)]).lags} == {76}
 
 
@@ -272,7 +273,7 @@ def test_a_type_of_a_later_release_is_counted_and_its_postings_count(tmp_path: P
     rechain(log)
     with database(tmp_path / "views.db") as opened:
         reader = SqliteReader(log, unknown_types=True)
-        Runner(opened, [reader]).catch_up()
+        Runner(opened, [reader], PROJECTIONS).catch_up()
         ask = StoredQueries(opened, lambda: NOW)
         (charges,) = ask.balance("operator/charges")
         assert charges.amount == 100_000

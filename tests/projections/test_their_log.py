@@ -16,10 +16,11 @@ from ledger.errors import DatabaseFull, LogDamaged, LogMismatch, SettingsInvalid
 from ledger.store.reading import SqliteReader
 from projections.engine.changes import Changes
 from projections.engine.database import GENERATIONS, POSITIONS, Database
-from projections.engine.lag import must_match
+from projections.engine.log_identity import must_match
 from projections.engine.rebuild import Rebuild
-from projections.engine.runner import PROJECTIONS, Runner
-from projections.engine.sums import Sums
+from projections.engine.runner import Runner
+from projections.engine.sums import BitemporalSums
+from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play
 from tests.projections.stored import contents, database, direct, projected
@@ -66,20 +67,20 @@ def test_a_first_rebuild_that_was_killed_leaves_nothing_for_who_projects(
     names: list[str], views: Database, log: Path
 ) -> None:
     with pytest.raises(Stop):
-        Rebuild(views, [SqliteReader(log)], names, size=100).swap(stop)
+        Rebuild(views, [SqliteReader(log)], PROJECTIONS, names, size=100).swap(stop)
     projected(views, log)
     must_be_as_if_made_alone(views, log)
 
 
 def test_who_begins_to_project_during_a_first_rebuild_goes_on_after_it(views: Database, log: Path) -> None:
-    runner = Runner(views, [SqliteReader(log)])
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS)
     begun: list[int] = []
 
     def begin(*_: object) -> None:
         if not begun:
             begun.append(runner.catch_up())
 
-    Rebuild(views, [SqliteReader(log)], size=100).swap(begin)
+    Rebuild(views, [SqliteReader(log)], PROJECTIONS, size=100).swap(begin)
     play(log, MORE)
     while runner.catch_up():
         pass
@@ -90,11 +91,11 @@ def test_who_begins_to_project_during_a_first_rebuild_goes_on_after_it(views: Da
 def test_runners_that_were_at_work_before_a_rebuild_go_on_after_it(
     names: list[str], views: Database, log: Path
 ) -> None:
-    runners = [Runner(views, [SqliteReader(log)]) for _ in range(2)]
+    runners = [Runner(views, [SqliteReader(log)], PROJECTIONS) for _ in range(2)]
     ask = projected(views, log)
     for runner in runners:
         assert runner.catch_up() == 0
-    Rebuild(views, [SqliteReader(log)], names).swap()
+    Rebuild(views, [SqliteReader(log)], PROJECTIONS, names).swap()
     play(log, MORE)
     for runner in runners:
         while runner.catch_up():
@@ -105,9 +106,9 @@ def test_runners_that_were_at_work_before_a_rebuild_go_on_after_it(
 def test_a_swap_before_anything_was_recorded_does_no_harm(views: Database, tmp_path: Path) -> None:
     log = tmp_path / "log.db"
     play(log, [])
-    runner = Runner(views, [SqliteReader(log)])
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS)
     assert runner.catch_up() <= 1
-    Rebuild(views, [SqliteReader(log)]).swap()
+    Rebuild(views, [SqliteReader(log)], PROJECTIONS).swap()
     a_log(log)
     while runner.catch_up():
         pass
@@ -116,7 +117,7 @@ def test_a_swap_before_anything_was_recorded_does_no_harm(views: Database, tmp_p
 
 def test_the_positions_of_what_was_replaced_go_with_it(views: Database, log: Path) -> None:
     projected(views, log)
-    Rebuild(views, [SqliteReader(log)], ["balances"]).swap()
+    Rebuild(views, [SqliteReader(log)], PROJECTIONS, ["balances"]).swap()
     with views.reading() as connection:
         live = set(connection.execute(sa.select(GENERATIONS.c.projection, GENERATIONS.c.generation)))
         there = set(connection.execute(sa.select(POSITIONS.c.projection, POSITIONS.c.generation)))
@@ -124,16 +125,16 @@ def test_the_positions_of_what_was_replaced_go_with_it(views: Database, log: Pat
 
 
 def test_live_rows_at_the_very_beginning_are_compared_with_as_many(views: Database, log: Path) -> None:
-    runner = Runner(views, [SqliteReader(log)], size=100, in_bulk=10**9)
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS, size=100, in_bulk=10**9)
     with pytest.raises(Stop):
         runner.catch_up(stop)  # the first batch is taken in
-    assert all(one.equal for one in Rebuild(views, [SqliteReader(log)]).check())
+    assert all(one.equal for one in Rebuild(views, [SqliteReader(log)], PROJECTIONS).check())
     with views.writing() as connection:
         for kind in PROJECTIONS.values():
             for table in kind(1).metadata.sorted_tables:
                 connection.execute(sa.delete(table))
         connection.execute(sa.update(POSITIONS).values(ordinal=0))
-    assert all(one.equal for one in Rebuild(views, [SqliteReader(log)]).check())
+    assert all(one.equal for one in Rebuild(views, [SqliteReader(log)], PROJECTIONS).check())
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def test_live_rows_at_the_very_beginning_are_compared_with_as_many(views: Databa
 def test_a_runner_that_failed_goes_on_with_what_the_database_has(
     table: str, views: Database, log: Path
 ) -> None:
-    runner = Runner(views, [SqliteReader(log)], size=20, in_bulk=10**9)
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS, size=20, in_bulk=10**9)
     with pytest.raises(Stop):
         runner.catch_up(stop)
     mend = _breaks(views, table)
@@ -181,18 +182,18 @@ def _breaks(views: Database, table: str) -> Callable[[], None]:
 def test_an_event_that_is_missing_stops_it_there(in_bulk: int, views: Database, log: Path) -> None:
     with sqlite3.connect(log) as connection:
         connection.execute("DELETE FROM stored_events WHERE ordinal=300")
-    runner = Runner(views, [SqliteReader(log)], in_bulk=in_bulk)
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS, in_bulk=in_bulk)
     for _ in range(2):
         with pytest.raises(LogDamaged, match="0:300"):
             runner.catch_up()
     with pytest.raises(LogDamaged, match="0:300"):
-        Rebuild(views, [SqliteReader(log)]).swap()
+        Rebuild(views, [SqliteReader(log)], PROJECTIONS).swap()
     with views.reading() as connection:
         assert set(connection.execute(sa.select(POSITIONS.c.ordinal)).scalars()) == {299}
 
 
 def test_a_sum_beyond_what_is_kept_is_refused_and_nothing_written(views: Database) -> None:
-    sums = Sums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
+    sums = BitemporalSums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
     with views.writing() as connection:
         for table in (sums.segments, sums.days):
             table.create(connection)
@@ -215,7 +216,7 @@ def test_a_sum_beyond_what_is_kept_is_refused_and_nothing_written(views: Databas
 def test_columns_are_summed_as_exactly() -> None:
     import pyarrow as pa
 
-    sums = Sums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
+    sums = BitemporalSums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
 
     def folded(*amounts: int) -> Any:
         count = len(amounts)
@@ -241,12 +242,12 @@ def test_a_log_that_was_restored_is_not_taken_for_theirs(views: Database, log: P
     backup = tmp_path / "backup.db"
     backup.write_bytes(log.read_bytes())
     play(log, MORE[:10])
-    runner = Runner(views, [SqliteReader(log)])
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS)
     runner.catch_up()
     _must_be_refused(views, backup, "is not there")
     play(backup, commands([(1, 1, "use", 1, 0)] * 20, since=NEXT, first=8000))
     _must_be_refused(views, backup, "is another")
-    Rebuild(views, [SqliteReader(backup)]).swap()
+    Rebuild(views, [SqliteReader(backup)], PROJECTIONS).swap()
     must_match(views, [SqliteReader(backup)])
     projected(views, backup)
     must_be_as_if_made_alone(views, backup)
@@ -258,7 +259,7 @@ def test_a_log_that_was_restored_is_not_taken_for_theirs(views: Database, log: P
 def test_a_log_that_is_restored_while_it_is_followed_is_noticed(views: Database, log: Path) -> None:
     before = log.read_bytes()
     play(log, MORE[:10])
-    runner = Runner(views, [SqliteReader(log)])
+    runner = Runner(views, [SqliteReader(log)], PROJECTIONS)
     while runner.catch_up():
         pass
     log.write_bytes(before)
@@ -270,9 +271,9 @@ def _must_be_refused(views: Database, log: Path, why: str) -> None:
     before = contents(views)
     readers = [SqliteReader(log)]
     for refused in (
-        Runner(views, readers).catch_up,
-        Rebuild(views, readers, ["balances"]).swap,
-        Rebuild(views, readers).check,
+        Runner(views, readers, PROJECTIONS).catch_up,
+        Rebuild(views, readers, PROJECTIONS, ["balances"]).swap,
+        Rebuild(views, readers, PROJECTIONS).check,
         lambda: must_match(views, readers),
     ):
         with pytest.raises(LogMismatch, match=why):
@@ -283,7 +284,7 @@ def _must_be_refused(views: Database, log: Path, why: str) -> None:
 def test_a_log_is_no_database_for_projections(log: Path) -> None:
     opened = Database(f"sqlite:///{log}")
     with pytest.raises(SettingsInvalid, match="is a log"):
-        Runner(opened, [SqliteReader(log)]).catch_up()
+        Runner(opened, [SqliteReader(log)], PROJECTIONS).catch_up()
     opened.close()
     with sqlite3.connect(log) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}

@@ -11,6 +11,7 @@ from ledger.audit.replaying import replay as replay_log
 from ledger.store.reading import SqliteReader
 from ledger.terms import load
 from projections.engine.rebuild import Rebuild
+from projections.registry import PROJECTIONS
 from tests.often import TIMES
 from tests.projections.stored import database, direct, projected
 from tests.real import paysim
@@ -38,6 +39,6 @@ def test_the_commands_decided_again_give_the_same_events(log: Path) -> None:
 def test_rebuilt_rows_equal_live_ones_and_answers_those_of_the_log(log: Path, tmp_path: Path) -> None:
     with database(tmp_path / "views.db") as opened:
         stored = projected(opened, log)
-        assert all(one.equal for one in Rebuild(opened, [SqliteReader(log)]).check())
+        assert all(one.equal for one in Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check())
         assert stored.trial_balance(each=True) == direct(log).trial_balance(each=True)
         assert stored.states() == direct(log).states()

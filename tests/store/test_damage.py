@@ -24,6 +24,7 @@ from projections.asking.stored import StoredQueries
 from projections.engine.database import Database
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 from tests.given import NUMBER, OTHER, SP23, THIRD, Story, at, ledger_on, rupiah
 
 BEGIN = at("2023-07-03T12:00:00+07:00")
@@ -124,7 +125,7 @@ def projected(log: Path) -> list[Any]:
     told = []
     for in_bulk in (1, 5000):
         with closing(Database(f"sqlite:///{log}-{in_bulk}.views")) as database:
-            Runner(database, [SqliteReader(log)], in_bulk=in_bulk).catch_up()
+            Runner(database, [SqliteReader(log)], PROJECTIONS, in_bulk=in_bulk).catch_up()
             ask = StoredQueries(database, lambda: NOW)
             told.append((ask.trial_balance(each=True), ask.states(), ask.enquiry(NUMBER)))
     return told
@@ -293,10 +294,10 @@ def test_a_repeat_is_not_answered_from_a_damaged_entry(log: Path) -> None:
 
 def test_a_check_of_projections_notices(log: Path, tmp_path: Path) -> None:
     with closing(Database(f"sqlite:///{tmp_path}/views.db")) as database:
-        Runner(database, [SqliteReader(log)]).catch_up()
+        Runner(database, [SqliteReader(log)], PROJECTIONS).catch_up()
         change(log, "UPDATE stored_events SET digest=zeroblob(32) WHERE ordinal=9")
         with pytest.raises(LogDamaged, match="0:9"):
-            Rebuild(database, [SqliteReader(log)]).check()
+            Rebuild(database, [SqliteReader(log)], PROJECTIONS).check()
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def rebuild(
 def status(settings: Settings, as_json: AsJson = False) -> int:
     """Where the log stands: partitions, closed through when; how far the projections are, and if they are of it."""
     from ledger.wiring import read_side  # slow to import
-    from projections.engine.lag import must_match
     from projections.engine.lag import status as status_of
+    from projections.engine.log_identity import must_match
 
     with read_side.readers(settings) as readers, read_side.database(settings) as database:
         found = status_of(database, readers)

@@ -32,6 +32,7 @@ from ledger.wiring.on_kafka import Followed, verified
 from ledger.wiring.settings import Settings
 from projections.engine.database import Database
 from projections.engine.runner import Runner
+from projections.registry import PROJECTIONS
 from tests.kafka.faulty_registry import faulty
 from tests.kafka.hostility.answers import Answers
 from tests.kafka.hostility.faults import LANES, Fault, Scene
@@ -264,7 +265,7 @@ def check_projections(there: Scene, folder: Path) -> None:
     live, whole = Database(there.database.url), Database(f"sqlite:///{folder}/whole.db")
     with closing(live), closing(whole):
         with closing(Followed(replace(there.settings, mirrors=folder / "own"), answers=False)) as mirrors:
-            Runner(whole, mirrors.readers(unknown_types=True)).catch_up()
+            Runner(whole, mirrors.readers(unknown_types=True), PROJECTIONS).catch_up()
         until(lambda: contents(live) == contents(whole), "the projections are not those of the log")
 
 

@@ -1,0 +1,131 @@
+"""The generations of a projection's tables: which is live, where each stands, and how positions move on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from ledger.errors import DatabaseDamaged, DatabaseFormatUnknown
+from projections.engine.database import GENERATIONS, POSITIONS
+from projections.engine.projection import Projection
+
+FIRST = 1
+"""The generation that a runner begins with, and a rebuild never makes."""
+
+
+class Overtaken(Exception):
+    """Another runner has taken in the same events."""
+
+
+class ProjectionPosition(NamedTuple):
+    """Where a projection stands in a partition."""
+
+    projection: str
+    generation: int
+    partition: int
+    ordinal: int
+
+
+def live(connection: Connection, kind: type[Projection]) -> Projection:
+    """The live generation of a projection, which is its first where there is none yet.
+
+    Raises DatabaseFormatUnknown where its tables are those of another release, DatabaseDamaged where one is gone.
+    """
+    found = connection.execute(
+        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(
+            GENERATIONS.c.projection == kind.name
+        )
+    ).first()
+    if found is None:
+        drop_tables(connection, kind, FIRST)  # whoever made them has not come to its end
+        positions = POSITIONS.c
+        connection.execute(
+            sa.delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
+        )
+        row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
+        connection.execute(sa.insert(GENERATIONS).values(row))
+        return kind(FIRST)
+    must_be_of_this_release(kind, found.version)
+    made = kind(found.generation)
+    # Made again they would be empty, and what they stand for would be taken for nothing.
+    for table in made.metadata.tables.keys() - set(sa.inspect(connection).get_table_names()):
+        raise DatabaseDamaged(f"the table {table} is gone: `pulsa rebuild {kind.name}` makes it anew")
+    return made
+
+
+def must_be_of_this_release(kind: type[Projection], version: int) -> None:
+    """Raises DatabaseFormatUnknown where a projection's tables are those of another release."""
+    if version != kind.version:
+        raise DatabaseFormatUnknown(
+            f"the tables of {kind.name} are of version {version}, and this release has version {kind.version}:"
+            " `pulsa rebuild` makes them anew"
+        )
+
+
+def generations(connection: Connection) -> dict[str, int]:
+    """The live generation of each projection that has one."""
+    return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+
+
+def drop_tables(connection: Connection, kind: type[Projection], generation: int) -> None:
+    """Drops the tables of a generation, those of earlier releases too; whatever else there is stays."""
+    own = {*kind(generation).metadata.tables, *(f"{kind.name}_{name}_{generation}" for name in kind.former)}
+    for table in own.intersection(sa.inspect(connection).get_table_names()):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+
+
+def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
+    """Sets a generation's first position in a partition, unless it has one."""
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        make(POSITIONS)
+        .values(
+            projection=projection.name,
+            generation=projection.generation,
+            partition=partition,
+            ordinal=ordinal,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def move(connection: Connection, projection: Projection, partition: int, before: int, after: int) -> None:
+    """Moves a position on from where it was. Raises Overtaken where it is no longer there."""
+    columns = POSITIONS.c
+    moved = connection.execute(
+        sa.update(POSITIONS)
+        .where(
+            columns.projection == projection.name,
+            columns.generation == projection.generation,
+            columns.partition == partition,
+            columns.ordinal == before,
+        )
+        .values(ordinal=max(before, after))
+    )
+    if moved.rowcount != 1:
+        raise Overtaken
+
+
+def in_turn(made: Iterable[Projection]) -> list[Projection]:
+    """In the one order that everybody moves them in: nobody then waits for who waits for him."""
+    return sorted(made, key=lambda projection: projection.name)
+
+
+def positions_by_partition(connection: Connection) -> dict[int, list[ProjectionPosition]]:
+    """Where the live generations stand, by partition."""
+    columns, live = POSITIONS.c, GENERATIONS.c
+    found = connection.execute(
+        sa.select(*(columns[name] for name in ProjectionPosition._fields)).join(
+            GENERATIONS,
+            sa.and_(live.projection == columns.projection, live.generation == columns.generation),
+        )
+    )
+    found_in: dict[int, list[ProjectionPosition]] = {}
+    for row in found:
+        place = ProjectionPosition(*row)
+        found_in.setdefault(place.partition, []).append(place)
+    return found_in

@@ -1,0 +1,20 @@
+"""Every projection, by name: a new one is a module and a line here.
+
+They fold in this order.
+"""
+
+from __future__ import annotations
+
+from projections.engine.partition_facts import PartitionFacts
+from projections.engine.projection import Registry
+from projections.money.balances import Balances
+from projections.money.transfers import Transfers
+from projections.prepaid.blocks import Blocks
+from projections.prepaid.lifecycles import Lifecycles
+from projections.prepaid.numbers import Numbers
+from projections.prepaid.usage import Usage
+
+PROJECTIONS: Registry = {
+    kind.name: kind for kind in (PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
+}
+"""`preferences` and `holders` take their place here once customers exist."""
