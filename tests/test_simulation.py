@@ -22,7 +22,7 @@ from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.simulation import CAST, commands, end_of, simulate
 from ledger.simulation.faults import FAULTS
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
-from ledger.wiring.composition import queries, writer
+from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 
 SUBSCRIBERS, MONTHS, SEED = 60, 14, 7
@@ -47,7 +47,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     files = simulate(SUBSCRIBERS, MONTHS, SEED, folder / "records")
     tallies, heads = [], []
     for _ in range(2):
-        with writer(settings) as ledger:
+        with opened(settings) as log:
+            ledger = log.writer()
             run = Ingest(ledger, CommandReader(played=True, now=None))
             tallies.append(run.run([str(path) for path in files]))
             heads.append(ledger.recorder.max_notification_id() or 0)
@@ -126,7 +127,8 @@ def test_the_same_files_again_change_nothing(played: Played) -> None:
 
 
 def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
-    balance = queries(played.settings, lambda: end_of(MONTHS)).trial_balance()
+    with opened(played.settings) as log:
+        balance = log.queries(lambda: end_of(MONTHS)).trial_balance()
     assert balance.totals == {"PULSA": 0, "IDR": 0}
     assert all(
         amount for account, _, amount in balance.rows if account in {"operator/usage", "operator/fees"}
@@ -137,7 +139,8 @@ def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
 
 
 def test_every_state_occurs(played: Played) -> None:
-    states = queries(played.settings, lambda: end_of(MONTHS)).states()
+    with opened(played.settings) as log:
+        states = log.queries(lambda: end_of(MONTHS)).states()
     assert {"active", "grace", "waiting", "deactivated", "expired", "terminated"} <= set(states.accounts)
     assert set(states.numbers) == {"assigned", "quarantined", "available"}
 

@@ -16,7 +16,7 @@ from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.entrypoints.ussd import enquiry_text, rupiah
 from ledger.simulation import LAPSING, end_of, simulate
-from ledger.wiring.composition import queries, writer
+from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.answers import Enquiry, HistoryEvent, HistoryLine
 from projections.asking.queries import Queries
@@ -61,7 +61,8 @@ class Demo:
             files = simulate(subscribers, months, seed, self.folder / "records")
         size = sum(path.stat().st_size for path in files)
         screen.say(f"{len(files)} files of records, {size / 1e6:.1f} MB compressed, in {files[0].parent}")
-        with screen.timed("taking the records in"), writer(self.settings) as ledger, screen.progress() as bar:
+        with screen.timed("taking the records in"), opened(self.settings) as log, screen.progress() as bar:
+            ledger = log.writer()
             reader = reader_for(ledger, self.settings)
             run = Ingest(
                 ledger,
@@ -69,8 +70,8 @@ class Demo:
                 progress=lambda file, _: bar.at(Path(file.name).name, file.read_bytes, file.size),
             )
             self._tally = run.run([str(path) for path in files])
-        with screen.timed("advancing what is due, and closing"), writer(self.settings) as ledger:
-            (tick,) = clock.tick([ledger], end_of(months), asked=True)
+        with screen.timed("advancing what is due, and closing"), opened(self.settings) as log:
+            (tick,) = clock.tick([log.writer()], end_of(months), asked=True)
         self._now = tick.closed_through
         tally = self._tally
         screen.say(
@@ -80,12 +81,13 @@ class Demo:
 
     def show(self) -> None:
         """The end of it, its money, one life, two answers to one question, and whether the log is whole."""
-        asked = queries(self.settings, lambda: self._now)
         self._refusals()
-        self._money(asked, self._states(asked))
-        history = list(asked.history(LAPSING, refused=True))
-        self._history(history)
-        self._late_record(asked, history)
+        with opened(self.settings) as log:
+            asked = log.queries(lambda: self._now)
+            self._money(asked, self._states(asked))
+            history = list(asked.history(LAPSING, refused=True))
+            self._history(history)
+            self._late_record(asked, history)
         self._verify()
         self._speed()
         self.screen.title("Go on asking")

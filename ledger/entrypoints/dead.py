@@ -20,8 +20,7 @@ from ledger.domain.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LedgerError, QueryRefused
 from ledger.store.codec import Codec
-from ledger.wiring.composition import journaled, writer
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 POLICIES = "policies"
 """The topic of what only the ledger itself says, as answers name it."""
@@ -74,22 +73,22 @@ class Dead(NamedTuple):
         return {name: value for name, value in fields.items() if value != _UNSTATED}
 
 
-def dead(settings: Settings) -> list[Dead]:
+def dead(opened: Opened) -> list[Dead]:
     """The latest `MOST_LISTED` of them, partition by partition. Raises what keeps the log from being read."""
-    found = _in_file(settings) if settings.kafka is None else _on_kafka(settings)
+    found = _in_file(opened) if opened.settings.kafka is None else _on_kafka(opened)
     return list(deque(found, maxlen=MOST_LISTED))
 
 
-def at_position(settings: Settings, position: str) -> Dead:
+def at_position(opened: Opened, position: str) -> Dead:
     """The one at a position. Raises QueryRefused where there is none."""
-    found = _in_file(settings) if settings.kafka is None else _on_kafka(settings)
+    found = _in_file(opened) if opened.settings.kafka is None else _on_kafka(opened)
     for one in found:
         if one.position == position:
             return one
     raise QueryRefused(f"{position}: nothing was set apart there; `pulsa dead list` has the positions")
 
 
-def resend(settings: Settings, one: Dead, now: int) -> Outcome:
+def resend(opened: Opened, one: Dead, now: int) -> Outcome:
     """Sends it again, under its own id: what was decided meanwhile is answered as it was, and nothing happens twice.
 
     What only the ledger says goes to the policies' topic, which only writers may write. Raises QueryRefused where it
@@ -103,31 +102,29 @@ def resend(settings: Settings, one: Dead, now: int) -> Outcome:
             f"{one.position}: {command.name} is the ledger's own word, and this came from a sender;"
             " `pulsa dead resend --in-transit` says what is really missing"
         )
-    return say_again(settings, [command], now, source=POLICIES if command.INTERNAL else one.source)[0]
+    return say_again(opened, [command], now, source=POLICIES if command.INTERNAL else one.source)[0]
 
 
 def say_again(
-    settings: Settings, commands: Sequence[Command], now: int, *, source: str = POLICIES
+    opened: Opened, commands: Sequence[Command], now: int, *, source: str = POLICIES
 ) -> list[Outcome]:
     """Carries commands out on a log in a file, or sends them to the topic `source`. Raises what keeps it from that."""
     if not commands:
         return []
-    if settings.kafka is None:
-        with writer(settings) as ledger:
-            dated = [
-                one if ledger.played else msgspec.structs.replace(one, at=max(one.at, now))
-                for one in commands
-            ]
-            return ledger.execute(dated, principal=of_this_process())
+    if opened.settings.kafka is None:
+        ledger = opened.writer()
+        dated = [
+            one if ledger.played else msgspec.structs.replace(one, at=max(one.at, now)) for one in commands
+        ]
+        return ledger.execute(dated, principal=of_this_process())
     from ledger.wiring.on_kafka import client  # embedded logs need none of it
 
-    with client(settings) as sender:
+    with client(opened.settings) as sender:
         return sender.execute(commands, source=source)
 
 
-def _in_file(settings: Settings) -> Iterator[Dead]:
-    (log_reader,), _ = journaled(settings)
-    codec = Codec()
+def _in_file(opened: Opened) -> Iterator[Dead]:
+    log_reader, codec = opened.reader(), Codec()
     with log_reader.snapshot() as log:
         for found in log.events_of(f"apart@{log.partition}"):
             event = found.event
@@ -146,14 +143,14 @@ def _in_file(settings: Settings) -> Iterator[Dead]:
             )
 
 
-def _on_kafka(settings: Settings) -> Iterator[Dead]:
+def _on_kafka(opened: Opened) -> Iterator[Dead]:
     from ledger.store.kafka.records import FOLLOWS
     from ledger.store.kafka.registry import schema_ids
     from ledger.wiring.on_kafka import kafka_settings, records_of
 
-    log = kafka_settings(settings, settings.mirrors_folder)
+    log = kafka_settings(opened.settings, opened.settings.mirrors_folder)
     ids, codec = schema_ids(log), Codec()
-    readers, _ = journaled(settings)
+    readers, _ = opened.journaled()
     for record in records_of(log, log.dead):
         headers = dict(record.headers)
         subject = (record.key or b"").decode("utf-8", "replace")

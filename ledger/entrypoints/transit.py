@@ -20,8 +20,7 @@ from ledger.domain.money import format_amount
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints.dead import say_again
 from ledger.store.reading import SqliteSnapshot
-from ledger.wiring.composition import journaled
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 MOST_AT_ONCE = 10_000
 """Transfers that are looked after at once: those under way for longest."""
@@ -58,12 +57,12 @@ class Missing(NamedTuple):
         }
 
 
-def missing(settings: Settings, until: int) -> list[Missing]:
+def missing(opened: Opened, until: int) -> list[Missing]:
     """What has to follow for each transfer that was sent by an instant, longest first: `MOST_AT_ONCE` of them.
 
     Raises what keeps the log from being read.
     """
-    readers, partition_of = journaled(settings)
+    readers, partition_of = opened.journaled()
     transfers, apart = Transfers(), dict[str, Command]()
     for reader in readers:
         with reader.snapshot() as log:
@@ -77,17 +76,17 @@ def missing(settings: Settings, until: int) -> list[Missing]:
         if isinstance(half.event, e.CreditTransferSent) and half.event.recorded_at <= until
     ]
     begun = sorted(begun, key=lambda one: (one[0].recorded_at, one[0].transfer))[:MOST_AT_ONCE]
-    with ExitStack() as opened:  # later than what was read above: a half that came since is in no way missed
-        logs = [opened.enter_context(reader.snapshot()) for reader in readers]
+    with ExitStack() as reading:  # later than what was read above: a half that came since is in no way missed
+        logs = [reading.enter_context(reader.snapshot()) for reader in readers]
         return [
             Missing(sent, position, _following(sent, logs[partition_of(sent.to_msisdn)], apart))
             for sent, position in begun
         ]
 
 
-def resend(settings: Settings, found: Sequence[Missing], now: int) -> list[Outcome]:
+def resend(opened: Opened, found: Sequence[Missing], now: int) -> list[Outcome]:
     """Says it, each under its own id; what was decided meanwhile is answered as it was. Raises like `say_again`."""
-    return say_again(settings, [one.command for one in found], now)
+    return say_again(opened, [one.command for one in found], now)
 
 
 def _set_apart(log: SqliteSnapshot) -> dict[str, Command]:

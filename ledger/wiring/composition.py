@@ -1,10 +1,13 @@
-"""The composition root: the only place that knows which log, which terms and which answers go together."""
+"""The composition root: the only place that knows which log, which terms and which answers go together.
+
+Whoever needs them says for how long: `with opened(settings) as log:`.
+"""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -27,58 +30,9 @@ from projections.asking.partitions import PartitionedQueries, PartitionOf, Parti
 from projections.asking.queries import ProjectionBehind, Queries
 
 if TYPE_CHECKING:
-    from ledger.wiring.on_kafka import MirrorReader
-
-_open = ExitStack()
-"""What questions to a log on Kafka keep open."""
-
+    from ledger.wiring.on_kafka import Followed, MirrorReader
 
 _OBJECTS_BETWEEN_COLLECTIONS = 500_000
-
-
-def collect_rarely() -> None:
-    """Lets Python look for cycles less often: nothing of the ledger's is cyclic, and the search took a sixth of it."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-
-
-def close() -> None:
-    """Closes what questions have kept open."""
-    _open.close()
-
-
-def known_terms(settings: Settings) -> list[Terms]:
-    """The terms that come with the ledger, and those of the folder that is set. Raises TermsInvalid."""
-    return terms.bundled_and(settings.terms)
-
-
-@contextmanager
-def writer(settings: Settings) -> Iterator[Ledger]:
-    """The ledger over the log that is set, which is created where there is none.
-
-    Raises LogLocked where another process writes to it, ClockMismatch, TermsInvalid, TermsChanged, or what else is
-    wrong with the log.
-    """
-    _must_be_embedded(settings)
-    environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
-    book = TermsBook(known_terms(settings))
-    _settle_clock(settings, environment)
-    ledger = Ledger(book, environment)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-def create(settings: Settings) -> int:
-    """Makes the log that is set; returns how many partitions it has. Raises FileExists where there is one."""
-    if settings.kafka is not None:
-        from ledger.wiring.on_kafka import create as create_on_kafka  # embedded logs need none of it
-
-        return create_on_kafka(settings)
-    if settings.log.exists():
-        raise backup.FileExists(f"{settings.log}: there is a file already")
-    with writer(settings):
-        return 1
 
 
 class Taker(Protocol):
@@ -96,106 +50,128 @@ class Taker(Protocol):
         """The outcome of each command, in order; `principal` is who sent them. Kafka does not carry it."""
 
 
+class Opened:
+    """What is open of the log that is set. Nothing is until it is asked for; from then on it is, until this ends.
+
+    One thread's at a time.
+    """
+
+    def __init__(self, settings: Settings, until_the_end: ExitStack) -> None:
+        self.settings = settings
+        self._open = until_the_end
+        self._ledger: Ledger | None = None
+        self._mirrors: Followed | None = None
+
+    def writer(self) -> Ledger:
+        """The ledger over the log that is set, which is created where there is none.
+
+        Raises LogLocked where another process writes to it, ClockMismatch, TermsInvalid, TermsChanged, or what else is
+        wrong with the log.
+        """
+        if self._ledger is None:
+            self._ledger = self._open.enter_context(closing(_ledger(self.settings)))
+        return self._ledger
+
+    def taker(self) -> Taker:
+        """Takes commands for the log that is set. Raises like `writer`, or what keeps Kafka from being reached."""
+        if self.settings.kafka is None:
+            return self.writer()
+        from ledger.wiring.on_kafka import client  # embedded logs need none of it
+
+        return self._open.enter_context(client(self.settings))
+
+    def reader(self) -> SqliteReader:
+        """Reads the log that is set. Raises LogMissing."""
+        _must_be_embedded(self.settings)
+        if not self.settings.log.exists():
+            raise LogMissing(f"{self.settings.log}: there is no log here; a command or an ingest creates one")
+        return SqliteReader(self.settings.log)
+
+    def journaled(self) -> tuple[Sequence[SqliteReader | MirrorReader], PartitionOf]:
+        """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing."""
+        if self.settings.kafka is None:
+            return [self.reader()], lambda _: 0
+        mirrors = self._followed()
+        return mirrors.readers(), mirrors.partition_of
+
+    def _followed(self) -> Followed:
+        from ledger.wiring.on_kafka import followed  # embedded logs need none of it
+
+        if self._mirrors is None:
+            self._mirrors = self._open.enter_context(followed(self.settings))
+        return self._mirrors
+
+    def queries(self, now: Callable[[], int], *, at_least: Mapping[int, int] | None = None) -> Queries:
+        """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
+
+        Where a database is set, the projections in it answer, once they have taken in the positions `at_least`
+        (ordinals by partition). Raises LogMismatch where they are not of the embedded log that is set.
+        """
+
+        def of_log() -> Queries:
+            found = self._of_log(now)
+            _check_reached(found, at_least or {})
+            return found
+
+        settings = self.settings
+        if settings.database is None:
+            return of_log()
+        from projections.asking.stored import StoredQueries
+        from projections.engine.database import Database  # logs that answer themselves need none of it
+        from projections.engine.log_identity import must_match
+
+        database = self._open.enter_context(closing(Database(settings.database)))
+        if settings.kafka is None and settings.log.exists():
+            must_match(database, [SqliteReader(settings.log)])
+        return StoredQueries(database, now, log=of_log, at_least=at_least)
+
+    def _of_log(self, now: Callable[[], int]) -> Queries:
+        readers, partition_of = self.journaled()
+        if len(readers) == 1:
+            return DirectQueries(readers[0], now)
+        return PartitionedQueries(Partitions(readers, partition_of), now)
+
+    def verify(self, progress: Progress | None = None) -> Report:
+        """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+        if self.settings.kafka is not None:
+            from ledger.wiring.on_kafka import verified  # embedded logs need none of it
+
+            return verified(self.settings, progress)
+        return verification.verify(self.reader().path, progress)
+
+    def back_up(self, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Copy:
+        """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
+        return backup.backup(self.reader().path, target, overwrite=overwrite, progress=progress)
+
+
 @contextmanager
-def taker(settings: Settings) -> Iterator[Taker]:
-    """Takes commands for the log that is set. Raises like `writer`, or what keeps Kafka from being reached."""
-    if settings.kafka is None:
-        with writer(settings) as ledger:
-            yield ledger
-        return
-    from ledger.wiring.on_kafka import client  # embedded logs need none of it
-
-    with client(settings) as connected:
-        yield connected
+def opened(settings: Settings) -> Iterator[Opened]:
+    """The log that is set, with all that is asked of it meanwhile; closes what that opened."""
+    with ExitStack() as until_the_end:
+        yield Opened(settings, until_the_end)
 
 
-def reader(settings: Settings) -> SqliteReader:
-    """Reads the log that is set. Raises LogMissing."""
-    _must_be_embedded(settings)
-    if not settings.log.exists():
-        raise LogMissing(f"{settings.log}: there is no log here; a command or an ingest creates one")
-    return SqliteReader(settings.log)
+def collect_rarely() -> None:
+    """Lets Python look for cycles less often: nothing of the ledger's is cyclic, and the search took a sixth of it."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
-def journaled(settings: Settings) -> tuple[Sequence[SqliteReader | MirrorReader], PartitionOf]:
-    """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing.
-
-    On Kafka it keeps mirrors open until `close`.
-    """
-    if settings.kafka is None:
-        return [reader(settings)], lambda _: 0
-    from ledger.wiring.on_kafka import followed  # embedded logs need none of it
-
-    mirrors = _open.enter_context(followed(settings))
-    return mirrors.readers(), mirrors.partition_of
+def known_terms(settings: Settings) -> list[Terms]:
+    """The terms that come with the ledger, and those of the folder that is set. Raises TermsInvalid."""
+    return terms.bundled_and(settings.terms)
 
 
-def queries(
-    settings: Settings, now: Callable[[], int], *, at_least: Mapping[int, int] | None = None
-) -> Queries:
-    """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
-
-    Where a database is set, the projections in it answer, once they have taken in the positions `at_least` (ordinals
-    by partition). Raises LogMismatch where they are not of the embedded log that is set. On Kafka it keeps mirrors open
-    until `close`.
-    """
-
-    def of_log() -> Queries:
-        found = _of_log(settings, now)
-        _check_reached(found, at_least or {})
-        return found
-
-    if settings.database is None:
-        return of_log()
-    from projections.asking.stored import StoredQueries
-    from projections.engine.database import Database  # logs that answer themselves need none of it
-    from projections.engine.log_identity import must_match
-
-    database = Database(settings.database)
-    _open.callback(database.close)
-    if settings.kafka is None and settings.log.exists():
-        must_match(database, [SqliteReader(settings.log)])
-    return StoredQueries(database, now, log=of_log, at_least=at_least)
-
-
-def _check_reached(log: Queries, at_least: Mapping[int, int]) -> None:
-    reached = dict(positions_of(log.head().position)) if at_least else {}
-    for partition, ordinal in at_least.items():
-        if reached.get(partition, 0) < ordinal:
-            behind = (
-                f"the log is at {partition}:{reached.get(partition, 0)}, not yet at {partition}:{ordinal}"
-            )
-            raise ProjectionBehind(behind)
-
-
-def positions_of(text: str) -> Iterator[tuple[int, int]]:
-    """The (partition, ordinal) pairs of a position such as `0:120` or `0:120,1:98`. Raises ValueError."""
-    for part in text.split(","):
-        partition, _, ordinal = part.partition(":")
-        yield int(partition), int(ordinal)
-
-
-def _of_log(settings: Settings, now: Callable[[], int]) -> Queries:
-    readers, partition_of = journaled(settings)
-    if len(readers) == 1:
-        return DirectQueries(readers[0], now)
-    return PartitionedQueries(Partitions(readers, partition_of), now)
-
-
-def verify(settings: Settings, progress: Progress | None = None) -> Report:
-    """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+def create(settings: Settings) -> int:
+    """Makes the log that is set; returns how many partitions it has. Raises FileExists where there is one."""
     if settings.kafka is not None:
-        from ledger.wiring.on_kafka import verified  # embedded logs need none of it
+        from ledger.wiring.on_kafka import create as create_on_kafka  # embedded logs need none of it
 
-        return verified(settings, progress)
-    return verification.verify(reader(settings).path, progress)
-
-
-def back_up(
-    settings: Settings, target: Path, *, overwrite: bool = False, progress: Progress | None = None
-) -> Copy:
-    """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
-    return backup.backup(reader(settings).path, target, overwrite=overwrite, progress=progress)
+        return create_on_kafka(settings)
+    if settings.log.exists():
+        raise backup.FileExists(f"{settings.log}: there is a file already")
+    with opened(settings) as log:
+        log.writer()
+    return 1
 
 
 def restore(
@@ -217,6 +193,14 @@ def _must_be_clean(copy: Path) -> None:
         )
 
 
+def _ledger(settings: Settings) -> Ledger:
+    _must_be_embedded(settings)
+    environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
+    book = TermsBook(known_terms(settings))
+    _settle_clock(settings, environment)
+    return Ledger(book, environment)
+
+
 def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
     """Gives a new log its clock, and checks that of one that is there."""
     factory = Factory(environment)
@@ -235,3 +219,20 @@ def _must_be_embedded(settings: Settings) -> None:
         raise SettingsInvalid(
             "PULSA_KAFKA: this is for a log in a file; leave it unset, or say `pulsa log copy`"
         )
+
+
+def _check_reached(log: Queries, at_least: Mapping[int, int]) -> None:
+    reached = dict(positions_of(log.head().position)) if at_least else {}
+    for partition, ordinal in at_least.items():
+        if reached.get(partition, 0) < ordinal:
+            behind = (
+                f"the log is at {partition}:{reached.get(partition, 0)}, not yet at {partition}:{ordinal}"
+            )
+            raise ProjectionBehind(behind)
+
+
+def positions_of(text: str) -> Iterator[tuple[int, int]]:
+    """The (partition, ordinal) pairs of a position such as `0:120` or `0:120,1:98`. Raises ValueError."""
+    for part in text.split(","):
+        partition, _, ordinal = part.partition(":")
+        yield int(partition), int(ordinal)

@@ -36,8 +36,8 @@ class FileReader(BulkReader, Protocol):
 def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
     """A reader of each partition of the log, or of the log in a file. Raises LogMissing, LogUnreachable."""
     if settings.kafka is None:
-        own = composition.reader(settings)
-        yield [SqliteReader(own.path, unknown_types=True)]
+        with composition.opened(settings) as log:
+            yield [SqliteReader(log.reader().path, unknown_types=True)]
         return
     from ledger.wiring.on_kafka import followed_events  # embedded logs need none of it
 

@@ -27,8 +27,8 @@ def number(index: int) -> str:
 @contextmanager
 def new_ledger(folder: Path, name: str) -> Iterator[Ledger]:
     """A ledger over a new played log."""
-    with composition.writer(Settings(log=folder / f"{name}.db", clock="played")) as ledger:
-        yield ledger
+    with composition.opened(Settings(log=folder / f"{name}.db", clock="played")) as log:
+        yield log.writer()
 
 
 def opening(subscribers: range) -> list[c.Command]:

@@ -21,7 +21,7 @@ from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.kafka.kafka_clock import KafkaClock, kafka_clock
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.wiring.composition import close, queries
+from ledger.wiring.composition import Opened, opened
 from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
 from tests.given import NUMBER, OTHER, SP23, day
@@ -40,11 +40,9 @@ def now() -> int:
 class There:
     """A live log with two numbers in it, who asks, and the clock that is to close it."""
 
-    def __init__(
-        self, log: KafkaSettings, settings: Settings, client: KafkaClient, clock: KafkaClock
-    ) -> None:
+    def __init__(self, log: KafkaSettings, asking: Opened, client: KafkaClient, clock: KafkaClock) -> None:
         self.log = log
-        self.settings = settings
+        self._asking = asking
         self.clock = clock
         self._client = client
         self._count = 0
@@ -64,7 +62,7 @@ class There:
 
     def credit(self, our_now: int, known_at: int | None = None) -> tuple[int, bool]:
         """A number's credit as one who has that time would hear it, and whether that is final."""
-        answer = queries(self.settings, lambda: our_now).enquiry(NUMBER, as_of=known_at, known_at=known_at)
+        answer = self._asking.queries(lambda: our_now).enquiry(NUMBER, as_of=known_at, known_at=known_at)
         return answer.credit, answer.final
 
 
@@ -79,10 +77,10 @@ def _there(log: KafkaSettings, folder: Path) -> Iterator[There]:
     settings = Settings(
         kafka=log.bootstrap, registry=log.registry, kafka_prefix=log.prefix, mirrors=folder / "asking"
     )
-    with writing(log), kafka_clock(settings) as clock:
+    with writing(log), kafka_clock(settings) as clock, opened(settings) as asking:
         client = KafkaClient(log)
         try:
-            found = There(log, settings, client, clock)
+            found = There(log, asking, client, clock)
             for number in (NUMBER, OTHER):
                 pack = {"terms": SP23, "printed_credit": 0, "valid_until": day("2190-12-31")}
                 person = {"channel": "web", "customer": "customer-1", "registration": "verified"}
@@ -92,7 +90,6 @@ def _there(log: KafkaSettings, folder: Path) -> Iterator[There]:
             yield found
         finally:
             client.close()
-            close()
         seen(log)
         report = verified(settings)
         assert report.clean, report.findings

@@ -13,7 +13,7 @@ from ledger.domain.money import format_amount
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Fault, Ingest
-from ledger.wiring.composition import writer
+from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from tests.real import berka
 from tests.real.replay import TERMS, Played, replay, write_lines
@@ -84,7 +84,8 @@ def test_the_same_records_are_taken_in_from_a_file(path: Path, tmp_path: Path) -
     file = write_lines(tmp_path / "berka.jsonl.gz", [*first, berka.cut_off(path)])
     faults: list[Fault] = []
     settings = Settings(log=tmp_path / "log.db", clock="played", terms=TERMS)
-    with writer(settings) as ledger:
+    with opened(settings) as log:
+        ledger = log.writer()
         tally = Ingest(ledger, CommandReader(played=True, now=None), faulty=faults.append).run([str(file)])
     assert (tally.accepted, tally.invalid, tally.total) == (len(first), 1, len(first) + 1)
     assert [(fault.line, "PRIJE" in fault.message) for fault in faults] == [(len(first) + 1, True)]

@@ -18,7 +18,7 @@ from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
 from ledger.entrypoints.cli.prose import instant
 from ledger.entrypoints.targets import must_be_another
-from ledger.wiring.composition import journaled, known_terms
+from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ Out = Annotated[
 
 
 def replay(
-    settings: Settings,
+    opened: Opened,
     terms: TermsFiles = None,
     since: From = None,
     until: To = None,
@@ -82,11 +82,11 @@ def replay(
     if since is not None and not terms:
         raise typer.BadParameter("--from says from when on other terms hold; it needs --terms FILE")
     others = [files.load(path) for path in terms or ()]
-    readers, partition_of = journaled(settings)
+    readers, partition_of = opened.journaled()
     with counting("replaying") as progress:
         found = run(
             readers,
-            known_terms(settings),
+            known_terms(opened.settings),
             partition_of=partition_of,
             terms=others,
             since=since,

@@ -12,7 +12,7 @@ from ledger.domain.calendar import SECOND, format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome, say_table
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 _SHOWN = 60
 """Characters of a reason that a table shows."""
@@ -42,11 +42,11 @@ _TOLD = ("transfer", "from_account", "to_msisdn", "amount", "sent_at", "command"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def dead_list(settings: Settings, as_json: AsJson = False) -> int:
+def dead_list(opened: Opened, as_json: AsJson = False) -> int:
     """What could not be carried out, why, and what it was answered since it was sent again."""
     from ledger.entrypoints.dead import dead  # Kafka's libraries are slow to import
 
-    found = dead(settings)
+    found = dead(opened)
     if as_json:
         for one in found:
             say_json({**one.to_json(), "at": format_instant(one.at)})
@@ -68,11 +68,11 @@ def dead_list(settings: Settings, as_json: AsJson = False) -> int:
     return shell.DONE
 
 
-def dead_show(settings: Settings, position: Position, as_json: AsJson = False) -> int:
+def dead_show(opened: Opened, position: Position, as_json: AsJson = False) -> int:
     """All that one of them says, and the whole reason."""
     from ledger.entrypoints.dead import at_position  # Kafka's libraries are slow to import
 
-    one = at_position(settings, position)
+    one = at_position(opened, position)
     record = {**one.to_json(), "at": format_instant(one.at), "content": one.content()}
     if as_json:
         say_json(record)
@@ -84,7 +84,7 @@ def dead_show(settings: Settings, position: Position, as_json: AsJson = False) -
 
 
 def dead_resend(
-    settings: Settings,
+    opened: Opened,
     positions: Positions = None,
     in_transit: InTransit = False,
     older_than: OlderThan = None,
@@ -95,7 +95,7 @@ def dead_resend(
     if in_transit:
         if positions:
             raise typer.BadParameter("say POSITION… or --in-transit, not both")
-        return _resend_in_transit(settings, _age(older_than), dry_run=dry_run, as_json=as_json)
+        return _resend_in_transit(opened, _age(older_than), dry_run=dry_run, as_json=as_json)
     if older_than is not None or dry_run:
         raise typer.BadParameter("--older-than, --dry-run: are said of --in-transit")
     if not positions:
@@ -103,8 +103,8 @@ def dead_resend(
     from ledger.entrypoints.dead import at_position, resend  # Kafka's libraries are slow to import
 
     code = shell.DONE
-    for one in [at_position(settings, position) for position in positions]:
-        outcome = resend(settings, one, now_of(settings))
+    for one in [at_position(opened, position) for position in positions]:
+        outcome = resend(opened, one, now_of(opened.settings))
         if as_json:
             say_json(outcome.to_json())
         else:
@@ -116,13 +116,13 @@ def dead_resend(
     return code
 
 
-def _resend_in_transit(settings: Settings, age: int, *, dry_run: bool, as_json: bool) -> int:
+def _resend_in_transit(opened: Opened, age: int, *, dry_run: bool, as_json: bool) -> int:
     """What has to follow for each transfer under way, and what it was answered."""
     from ledger.entrypoints.transit import missing, resend  # Kafka's libraries are slow to import
 
-    now = now_of(settings)
-    found = missing(settings, now - age)
-    outcomes = [None] * len(found) if dry_run else resend(settings, found, now)
+    now = now_of(opened.settings)
+    found = missing(opened, now - age)
+    outcomes = [None] * len(found) if dry_run else resend(opened, found, now)
     rows, code = [], shell.DONE
     for one, outcome in zip(found, outcomes, strict=True):
         said = one.to_json() | ({} if outcome is None else {"outcome": outcome.to_json()})

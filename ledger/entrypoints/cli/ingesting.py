@@ -25,8 +25,7 @@ from ledger.entrypoints.principal import of_this_process
 from ledger.entrypoints.rows import Format
 from ledger.entrypoints.targets import must_be_another
 from ledger.errors import SettingsInvalid
-from ledger.wiring.composition import taker
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -51,17 +50,19 @@ As = Annotated[
 
 
 def ingest(
-    settings: Settings, files: Files, outcomes: Outcomes = None, format_: As = "auto", as_json: AsJson = False
+    opened: Opened, files: Files, outcomes: Outcomes = None, format_: As = "auto", as_json: AsJson = False
 ) -> int:
     """Take in files of commands. A bad line is refused as invalid with its number, and the rest goes on."""
     known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
     if format_ not in known:
         raise SettingsInvalid(f"--format: not auto, json or csv (it is {format_!r})")
+    settings = opened.settings
     if outcomes is not None:
         must_be_another("--outcomes", outcomes, settings)
     _must_be_readable(files, outcomes)
     faults = _Faults()
-    with taker(settings) as ledger, _recording(outcomes) as written, _progress() as bar:
+    ledger = opened.taker()
+    with _recording(outcomes) as written, _progress() as bar:
 
         def after_batch(source: Source, tally: Tally) -> None:
             written.flush()

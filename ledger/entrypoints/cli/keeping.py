@@ -16,7 +16,7 @@ from ledger.entrypoints.cli.options import Options, with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
 from ledger.errors import TermsInvalid, TermsMissing
 from ledger.wiring import settings as configuration
-from ledger.wiring.composition import known_terms, verify
+from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.settings import Settings
 
 _DIGEST_SHOWN = 12
@@ -27,10 +27,10 @@ TermsId = Annotated[
 TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")]
 
 
-def verify_(settings: Settings, as_json: AsJson = False) -> int:
+def verify_(opened: Opened, as_json: AsJson = False) -> int:
     """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
     with counting("verifying") as progress:
-        report = verify(settings, progress)
+        report = opened.verify(progress)
     if as_json:
         say_json(report.to_json())
     elif report.clean:

@@ -20,7 +20,7 @@ from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_js
 from ledger.entrypoints.cli.prose import Since
 from ledger.entrypoints.targets import must_be_another
 from ledger.store.backup import Copy
-from ledger.wiring.composition import back_up, create, queries, restore
+from ledger.wiring.composition import Opened, create, restore
 from ledger.wiring.settings import Settings
 from projections.asking.answers import LogLine
 from projections.asking.queries import BeforeTheLog, Queries
@@ -72,7 +72,7 @@ class _Wanted(NamedTuple):
 
 
 def log(
-    settings: Settings,
+    opened: Opened,
     ctx: typer.Context,
     options: Options,
     account: Account = None,
@@ -86,7 +86,7 @@ def log(
     if ctx.invoked_subcommand is not None:
         ctx.obj = dict(options)
         return None
-    asked = queries(settings, lambda: now_of(settings))
+    asked = opened.queries(lambda: now_of(opened.settings))
     wanted = _Wanted(account, type_ or None, since)
     heads = _heads(asked)
     for line in _last(wanted.lines(asked, 1), lines):
@@ -156,12 +156,12 @@ def log_create(settings: Settings, as_json: AsJson = False) -> int:
 
 
 def log_backup(
-    settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
+    opened: Opened, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
     """Copy the log into a file, also while a writer writes."""
-    must_be_another("FILE", file, settings)
+    must_be_another("FILE", file, opened.settings)
     with counting("copying") as progress:
-        copy = back_up(settings, file, overwrite=overwrite, progress=progress)
+        copy = opened.back_up(file, overwrite=overwrite, progress=progress)
     _say_copy(copy, file, as_json=as_json)
     return shell.DONE
 

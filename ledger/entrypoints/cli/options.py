@@ -83,11 +83,12 @@ def reader_for(ledger: Taker, settings: Settings) -> CommandReader:
 def with_settings(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Gives a command the setting options, and itself the `settings` (its first parameter) that result.
 
-    Options before the verb count too; those behind it win. A command that takes `options` is handed them as stated.
+    One whose first parameter is `opened` is handed the log that is set, until it ends. Options before the verb count
+    too; those behind it win. A command that takes `options` is handed them as stated.
     """
     own = inspect.signature(command, eval_str=True)
     takes_options = "options" in own.parameters
-    kept = [p for p in own.parameters.values() if p.name not in ("settings", "options", "ctx")]
+    kept = [p for p in own.parameters.values() if p.name not in ("settings", "opened", "options", "ctx")]
 
     @functools.wraps(command)
     def run(ctx: typer.Context, **given: Any) -> int | None:  # noqa: ANN401 - the command's own
@@ -96,10 +97,8 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
             given["options"] = options
         if "ctx" in own.parameters:
             given["ctx"] = ctx
-        try:
-            return command(configuration.read(options), **given)
-        finally:
-            composition.close()
+        with composition.opened(configuration.read(options)) as opened:
+            return command(opened if "opened" in own.parameters else opened.settings, **given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *_parameters()]

@@ -25,8 +25,7 @@ from ledger.entrypoints.cli.prose import (
     say_rows,
 )
 from ledger.entrypoints.ussd import enquiry_text
-from ledger.wiring.composition import known_terms, queries
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened, known_terms
 from projections.asking.answers import HistoryEvent, HistoryLine, OutcomeAnswer
 from projections.asking.queries import Queries
 
@@ -62,36 +61,36 @@ ByDay = Annotated[
 ]
 
 
-def _queries(settings: Settings, at_least: dict[int, int] | None = None) -> Queries:
-    now = now_of(settings)
-    return queries(settings, lambda: now, at_least=at_least)
+def _queries(opened: Opened, at_least: dict[int, int] | None = None) -> Queries:
+    now = now_of(opened.settings)
+    return opened.queries(lambda: now, at_least=at_least)
 
 
-def enquiry(settings: Settings, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
+def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
     """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
-    asked = _queries(settings, then.at_least)
+    asked = _queries(opened, then.at_least)
     if all_:
         found = Each(["all"], lambda _: asked.enquiries(**then.moment))
     else:
         found = Each(msisdn or [], lambda one: [asked.enquiry(one, **then.moment)])
     if not then.told(one.to_json() for one in found):
-        zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(settings)}
+        zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(opened.settings)}
         for one in found:
             say(enquiry_text(one, zones.get(one.terms) or zone("UTC")))
     return found.code
 
 
 def outcome(
-    settings: Settings,
+    opened: Opened,
     msisdn: Number,
     command_id: CommandId,
     at_least: AtLeast = None,
     as_json: AsJson = False,
 ) -> int:
     """What became of a command."""
-    found = _queries(settings, at_least).outcome(msisdn, command_id)
+    found = _queries(opened, at_least).outcome(msisdn, command_id)
     if as_json:
         say_json(found.to_json())
     else:
@@ -114,9 +113,9 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
     )
 
 
-def history(settings: Settings, then: Then, msisdn: Number, refused: Refused = False) -> int:
+def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    found = _queries(settings, then.at_least).history(msisdn, refused=refused, **then.moment)
+    found = _queries(opened, then.at_least).history(msisdn, refused=refused, **then.moment)
     if not then.told((line.to_json() for line in found), columns=_HISTORY):
         for line in found:
             say(_history_text(line))
@@ -139,9 +138,9 @@ def _history_text(line: HistoryLine) -> str:
     return f"{was.position:<10} {format_instant(was.at):<27} {was.msisdn:<18} {text}"
 
 
-def balance(settings: Settings, then: Then, ledger_account: LedgerAccounts) -> int:
+def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
-    asked = _queries(settings, then.at_least)
+    asked = _queries(opened, then.at_least)
     found = Each(ledger_account, lambda name: asked.balance(name, **then.moment))
     if not then.told(one.to_json() for one in found):
         for one in found:
@@ -149,9 +148,9 @@ def balance(settings: Settings, then: Then, ledger_account: LedgerAccounts) -> i
     return found.code
 
 
-def transit(settings: Settings, then: Then) -> int:
+def transit(opened: Opened, then: Then) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
-    found = _queries(settings, then.at_least).transit(**then.moment)
+    found = _queries(opened, then.at_least).transit(**then.moment)
     if then.told((one.to_json() for one in found), columns=_TRANSIT):
         return shell.DONE
     if not found:
@@ -171,9 +170,9 @@ def transit(settings: Settings, then: Then) -> int:
     return shell.DONE
 
 
-def states(settings: Settings, then: Then) -> int:
+def states(opened: Opened, then: Then) -> int:
     """How many accounts, and how many numbers, are in each state."""
-    found = _queries(settings, then.at_least).states(**then.moment)
+    found = _queries(opened, then.at_least).states(**then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     for kind, counts in (("accounts", found.accounts), ("numbers", found.numbers)):
@@ -183,16 +182,16 @@ def states(settings: Settings, then: Then) -> int:
     return shell.DONE
 
 
-def trial_balance(settings: Settings, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
+def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
     """The balance of every ledger account; each unit sums to zero."""
     if by_day:
         if each_:
             raise typer.BadParameter("say --each or --by-day, not both")
-        with asked_of_projections(settings, then) as asked:
+        with asked_of_projections(opened.settings, then) as asked:
             days = asked.days(**then.moment)
         say_rows(days, then, none="no money has moved", right=set(days.kind._fields) - {"day"})
         return shell.DONE
-    found = _queries(settings, then.at_least).trial_balance(each=each_, **then.moment)
+    found = _queries(opened, then.at_least).trial_balance(each=each_, **then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     rows = [[account, unit, format_amount(amount)] for account, unit, amount in found.rows]

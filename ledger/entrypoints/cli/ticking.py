@@ -13,7 +13,7 @@ from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LogLocked, SettingsInvalid
-from ledger.wiring.composition import writer
+from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 
 Every = Annotated[
@@ -60,7 +60,8 @@ def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
         with kafka_clock(settings) as clock:
             _check_now(settings, played=clock.played)
             return clock.tick(now_of(settings), asked=asked)
-    with writer(settings) as ledger:
+    with opened(settings) as log:
+        ledger = log.writer()
         _check_now(settings, played=ledger.played)
         return tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
 

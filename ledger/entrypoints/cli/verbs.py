@@ -17,7 +17,7 @@ from ledger.entrypoints.cli.options import reader_for, signed, with_settings
 from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
 from ledger.entrypoints.forms import command_schemas, may_lack
 from ledger.entrypoints.principal import of_this_process
-from ledger.wiring.composition import taker
+from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 
 _PANEL = "Commands"
@@ -108,7 +108,8 @@ def _parameter(field: dict[str, Any]) -> inspect.Parameter:
 
 
 def _execute(settings: Settings, given: dict[str, str]) -> Outcome:
-    with taker(settings) as ledger:
+    with opened(settings) as log:
+        ledger = log.taker()
         try:
             command: Command = reader_for(ledger, settings).from_text(given)
         except Invalid as refusal:

@@ -1,0 +1,83 @@
+"""What is opened of a log is closed when that ends, however often, and whatever was asked of it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from ledger.domain import commands as c
+from ledger.errors import LogLocked, LogMissing
+from ledger.wiring import read_side
+from ledger.wiring.composition import opened
+from ledger.wiring.settings import Settings
+from tests.given import NUMBER, SP23, START, at, day
+
+TIMES = 1000
+SELDOM = 40
+NOW = at(START)
+PACK = c.IssueStarterPack(
+    at=NOW,
+    command_id="pack",
+    msisdn=NUMBER,
+    terms=SP23,
+    printed_credit=0,
+    valid_until=day("2030-12-31"),
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    found = Settings(log=tmp_path / "log.db", clock="played")
+    with opened(found) as log:
+        assert log.taker().execute([PACK])[0].code is None
+    return found
+
+
+def held() -> tuple[list[str], list[threading.Thread], list[Path]]:
+    """What this process has of files, threads and temporary folders."""
+    files = [str(path.readlink()) for path in list(Path("/proc/self/fd").iterdir()) if path.is_symlink()]
+    return sorted(files), threading.enumerate(), list(Path(tempfile.gettempdir()).iterdir())
+
+
+def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+    projected = settings.model_copy(update={"database": f"sqlite:///{tmp_path / 'views.db'}"})
+    with read_side.runner(projected) as (runner, _):
+        runner.catch_up()
+    before = None
+    for time in range(TIMES):
+        with opened(settings if time % SELDOM else projected) as log:
+            assert log.queries(lambda: NOW).enquiry(NUMBER).state == "inactive"
+            if time % SELDOM == 0:
+                (again,) = log.taker().execute([PACK])
+                assert again.status == "repeated"
+                assert log.verify().clean
+                log.back_up(tmp_path / "backup.db", overwrite=True)
+        if time == SELDOM:  # all that is made once is made
+            before = held()
+    assert before == held()
+
+
+def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+    nowhere = settings.model_copy(update={"log": tmp_path / "nowhere.db"})
+    with opened(settings) as log:
+        log.writer()
+        before = held()
+        for _ in range(SELDOM):
+            with pytest.raises(LogLocked), opened(settings) as other:
+                other.writer()
+            with pytest.raises(LogMissing), opened(nowhere) as other:
+                other.queries(lambda: NOW)
+        assert before == held()
+    with opened(settings) as other:
+        assert other.writer().position == log.writer().position
+
+
+def test_one_writer_is_opened_however_often_it_is_asked_for(settings: Settings) -> None:
+    with opened(settings) as log:
+        assert log.writer() is log.writer()
+        assert log.taker() is log.writer()
