@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from ledger.application import policies
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain import refusals
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms import Terms, TermsBook
@@ -26,7 +26,7 @@ class Deciding:
 
     def __init__(self, terms: Iterable[Terms]) -> None:
         self.book = TermsBook(terms)
-        self._happened: list[e.Event] = []
+        self._happened: list[Event] = []
         self._lines: dict[str, tuple[Line, Line]] = {}
         self._claims: set[tuple[str, str, str]] = set()
 
@@ -47,14 +47,14 @@ class Deciding:
         """How many events there are."""
         return len(self._happened)
 
-    def events(self, after: int) -> list[e.Event]:
+    def events(self, after: int) -> list[Event]:
         """What happened after so many events, in its order, as it was read back."""
         return self._happened[after:]
 
-    def execute(self, command: c.Command) -> Outcome:
+    def execute(self, command: Command) -> Outcome:
         """What becomes of a command."""
         at = command.at
-        own: list[e.Event] = []
+        own: list[Event] = []
         refusal: refusals.Refusal | None
         try:
             at = self._taken_at(command)
@@ -67,7 +67,7 @@ class Deciding:
             status, code, message = REFUSED, refusal.code, refusal.message
         return Outcome(command.command_id, status, code, message, named, 0, self.head(), at)
 
-    def _taken_at(self, command: c.Command) -> int:
+    def _taken_at(self, command: Command) -> int:
         if command.terms_named is not None and command.terms_named not in self.book:
             raise refusals.Invalid(f"terms: no terms are named {command.terms_named!r}")
         line, _ = self._pair(command.msisdn)
@@ -78,8 +78,8 @@ class Deciding:
         return max(command.at, line.recorded_at)
 
     def _carry_out(
-        self, command: c.Command, at: int, digest: bytes
-    ) -> tuple[refusals.Refusal | None, list[e.Event]]:
+        self, command: Command, at: int, digest: bytes
+    ) -> tuple[refusals.Refusal | None, list[Event]]:
         """The refusal if it was one, and the events that are the command's own; what follows is done too."""
         line, twin = self._pair(command.msisdn)
         refusal = None
@@ -102,7 +102,7 @@ class Deciding:
             self._follow(one)
         return refusal, own
 
-    def _follow(self, command: c.Command) -> None:
+    def _follow(self, command: Command) -> None:
         """A policy's command, which is taken however late it comes."""
         line, _ = self._pair(command.msisdn)
         at = max(command.at, line.recorded_at)
@@ -112,7 +112,7 @@ class Deciding:
         for one in policies.after_refusal(command, refusals.UnknownAccount(command.msisdn)):
             self._follow(one)
 
-    def _record(self, event: e.Event, twin: Line) -> None:
+    def _record(self, event: Event, twin: Line) -> None:
         read = _CODEC.event(event.TOPIC, _CODEC.event_state(event))
         assert read == event
         self._happened.append(read)
@@ -132,7 +132,7 @@ class Deciding:
         return found
 
 
-def _digest(command: c.Command) -> bytes:
+def _digest(command: Command) -> bytes:
     return _CODEC.command_digest(command, _CODEC.command_content(command))
 
 

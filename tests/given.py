@@ -14,12 +14,37 @@ from typing import Any, NamedTuple
 
 from ledger.application.ledger import Ledger
 from ledger.application.outcomes import Outcome
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
 from ledger.domain.line.line import Cause, Line, fold
 from ledger.domain.money import parse_amount
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.account import NEVER, Account
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
 from ledger.domain.terms import Terms, TermsBook
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
@@ -57,37 +82,37 @@ def variant(of: str, id_: str = "variant", **rules: object) -> Terms:
     return Terms.model_validate(values | {"id": id_} | rules)
 
 
-_UNSAID: dict[type[c.Command], dict[str, Any]] = {
-    c.IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
-    c.Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},
-    c.TopUp: {"channel": "web"},
-    c.ReverseTopUp: {"reason": "wrong-number", "approved_by": "staff-2"},
-    c.ChargeCredit: {"item": "package"},
-    c.RecordUsage: {
+_UNSAID: dict[type[Command], dict[str, Any]] = {
+    IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
+    Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},
+    TopUp: {"channel": "web"},
+    ReverseTopUp: {"reason": "wrong-number", "approved_by": "staff-2"},
+    ChargeCredit: {"item": "package"},
+    RecordUsage: {
         "service": "voice",
         "direction": "outgoing",
         "destination": "off-net",
         "zone": "zone1",
         "quantity": 1,
     },
-    c.ReserveCredit: {"reservation": "r1"},
-    c.CaptureReservation: {"reservation": "r1"},
-    c.ReleaseReservation: {"reservation": "r1"},
-    c.Block: {"block": "b1", "scope": "all", "ground": "b"},
-    c.Unblock: {"block": "b1"},
-    c.ReplaceCard: {"iccid": "8962-1", "identity_checked": True},
-    c.RequestRightsTransfer: {"request": "q1", "to_customer": "customer-2"},
-    c.DecideRightsTransfer: {"request": "q1", "decision": "approved", "decided_by": "staff-1"},
-    c.TransferCredit: {"to_msisdn": OTHER},
-    c.AdjustCredit: {"reason": "goodwill", "approved_by": "staff-2"},
-    c.ReclaimNumber: {
+    ReserveCredit: {"reservation": "r1"},
+    CaptureReservation: {"reservation": "r1"},
+    ReleaseReservation: {"reservation": "r1"},
+    Block: {"block": "b1", "scope": "all", "ground": "b"},
+    Unblock: {"block": "b1"},
+    ReplaceCard: {"iccid": "8962-1", "identity_checked": True},
+    RequestRightsTransfer: {"request": "q1", "to_customer": "customer-2"},
+    DecideRightsTransfer: {"request": "q1", "decision": "approved", "decided_by": "staff-1"},
+    TransferCredit: {"to_msisdn": OTHER},
+    AdjustCredit: {"reason": "goodwill", "approved_by": "staff-2"},
+    ReclaimNumber: {
         "customer": "customer-1",
         "terms": SP23,
         "decision": "approved",
         "decided_by": "staff-1",
         "fee_paid": None,
     },
-    c.Terminate: {"ground": "b"},
+    Terminate: {"ground": "b"},
 }
 """What a story does not say of a command, because it does not matter to it."""
 
@@ -95,11 +120,11 @@ _UNSAID: dict[type[c.Command], dict[str, Any]] = {
 class Expected(NamedTuple):
     """An event of which only the fields that matter are stated."""
 
-    type: type[e.Event]
+    type: type[Event]
     fields: dict[str, Any]
 
 
-def event(event_type: type[e.Event], **fields: object) -> Expected:
+def event(event_type: type[Event], **fields: object) -> Expected:
     """An expected event."""
     return Expected(event_type, fields)
 
@@ -123,15 +148,15 @@ class OnLog:
         self.close()
         self.ledger = open_log(self.path, self._terms)
 
-    def execute(self, command: c.Command) -> Outcome:
+    def execute(self, command: Command) -> Outcome:
         (outcome,) = self.ledger.execute([command])
         return outcome
 
     def head(self) -> int:
         return self.ledger.recorder.max_notification_id() or 0
 
-    def events(self, after: int) -> list[e.Event]:
-        found: list[e.Event] = []
+    def events(self, after: int) -> list[Event]:
+        found: list[Event] = []
         for notification in notifications(self.ledger, after=after):
             decoded: Any = self.ledger.mapper.to_domain_event(notification)
             found.append(decoded)
@@ -144,7 +169,7 @@ class Story:
     def __init__(self, folder: Path | None, *terms: Terms, clock: str = "played") -> None:
         self.terms = [*BUNDLED.values(), *terms]
         self.outcome: Outcome
-        self.new: list[e.Event] = []
+        self.new: list[Event] = []
         """What the last command brought about, on all accounts and numbers."""
         self._count = 0
         self._played: OnLog | Deciding = (
@@ -182,7 +207,7 @@ class Story:
 
     # --- given, when, then ------------------------------------------------------------------------------------------
 
-    def given(self, command: type[c.Command], when: int, **fields: object) -> Story:
+    def given(self, command: type[Command], when: int, **fields: object) -> Story:
         """A command that is accepted, whatever it does."""
         self.when(command, when, **fields)
         assert self.outcome.status == "accepted", f"{command.__name__}: {self.outcome}"
@@ -199,10 +224,10 @@ class Story:
     ) -> Story:
         """A number activated at an instant, with that much printed credit."""
         when = at(since) if isinstance(since, str) else since
-        self.given(c.IssueStarterPack, when, msisdn=number, terms=terms, printed_credit=credit)
-        return self.given(c.Activate, when, msisdn=number, customer=customer)
+        self.given(IssueStarterPack, when, msisdn=number, terms=terms, printed_credit=credit)
+        return self.given(Activate, when, msisdn=number, customer=customer)
 
-    def when(self, command: type[c.Command], when: int, **fields: object) -> Story:
+    def when(self, command: type[Command], when: int, **fields: object) -> Story:
         """A command, with what the story says of it; its outcome is judged by what follows."""
         return self.say(self.command(command, when, **fields))
 
@@ -229,17 +254,17 @@ class Story:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def command(self, command: type[c.Command], when: int, **fields: Any) -> c.Command:
+    def command(self, command: type[Command], when: int, **fields: Any) -> Command:
         """The command, with an id of its own unless it has one, and with what the story leaves unsaid."""
         self._count += 1
         said = {"command_id": str(self._count), "msisdn": NUMBER, **_UNSAID.get(command, {}), **fields}
-        if command is c.TopUp:
+        if command is TopUp:
             said.setdefault("price", said["credit"])
-        if command is c.RecordUsage:
+        if command is RecordUsage:
             said.setdefault("used_at", when)
         return command(at=when, **said)
 
-    def say(self, command: c.Command) -> Story:
+    def say(self, command: Command) -> Story:
         """Hands one command to the ledger, and holds what it brings about against what is true of all events."""
         before = self._played.head()
         self.outcome = self._played.execute(command)
@@ -251,11 +276,11 @@ class Story:
             assert (one.command_digest is None) == (kind == "due"), one
             assert one.effective_at <= one.recorded_at, one
         self.new = [one for one in happened if not one.account.startswith(("log@", "terms/"))]
-        if self.outcome.status != "repeated" and not isinstance(command, c.AdvanceTime | c.CloseThrough):
+        if self.outcome.status != "repeated" and not isinstance(command, AdvanceTime | CloseThrough):
             own = [
                 one
                 for one in self.new
-                if one.command_id == command.command_id and not isinstance(one, e.CommandSetApart)
+                if one.command_id == command.command_id and not isinstance(one, CommandSetApart)
             ]
             named = [(one.TOPIC, one.account, one.version) for one in own]
             assert [tuple(reference) for reference in self.outcome.events] == named
@@ -263,7 +288,7 @@ class Story:
 
     # --- what is so -------------------------------------------------------------------------------------------------
 
-    def events(self, *, after: int = 0) -> list[e.Event]:
+    def events(self, *, after: int = 0) -> list[Event]:
         """Every event of the log after a position, in its order."""
         return self._played.events(after)
 
@@ -277,7 +302,7 @@ class Story:
         line.advance(as_of)
         return line
 
-    def of_number(self, number: str) -> list[e.Event]:
+    def of_number(self, number: str) -> list[Event]:
         """The events of a number and its accounts."""
         return [x for x in self.events() if x.account == number or x.account.startswith(f"{number}#")]
 

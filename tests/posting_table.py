@@ -8,8 +8,25 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ledger.domain import events as e
+from ledger.domain.events import Event
+from ledger.domain.line.events import CardReplaced
 from ledger.domain.money import imbalance
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditAdjusted,
+    CreditCharged,
+    CreditForfeited,
+    CreditReserved,
+    CreditToppedUp,
+    CreditTransferReceived,
+    CreditTransferReturned,
+    CreditTransferSent,
+    NumberReclaimed,
+    ReservationCaptured,
+    ReservationReleased,
+    TopUpReversed,
+    UsageDebited,
+)
 
 Moves = dict[tuple[str, str], int]
 """Sen by ledger account and unit."""
@@ -17,42 +34,42 @@ Moves = dict[tuple[str, str], int]
 PULSA, IDR = "PULSA", "IDR"
 
 
-def moves_of(event: e.Event) -> Moves:
+def moves_of(event: Event) -> Moves:
     """What the posting table says of an event."""
     x: Any = event
     credit, reserved, in_transit = (f"{x.account}/{name}" for name in ("credit", "reserved", "in-transit"))
-    if isinstance(event, e.Activated):
+    if isinstance(event, Activated):
         return _pulsa({credit: x.credit, "operator/credit-issued": -x.credit})
-    if isinstance(event, e.CreditToppedUp):
+    if isinstance(event, CreditToppedUp):
         rupiah = {("operator/cash", IDR): x.price, ("operator/credit-sales", IDR): -x.price}
         return _pulsa({credit: x.credit, "operator/credit-issued": -x.credit}) | rupiah
-    if isinstance(event, e.TopUpReversed):
+    if isinstance(event, TopUpReversed):
         return _pulsa({credit: -x.taken, "operator/credit-issued": x.taken})
-    if isinstance(event, e.UsageDebited):
+    if isinstance(event, UsageDebited):
         return _pulsa({credit: -x.charge, "operator/usage": x.charge})
-    if isinstance(event, e.CreditCharged):
+    if isinstance(event, CreditCharged):
         return _pulsa({credit: -x.amount, "operator/charges": x.amount})
-    if isinstance(event, e.CardReplaced):
+    if isinstance(event, CardReplaced):
         fees = sum(fee["amount"] for fee in x.fees)
         return _pulsa({credit: -fees, "operator/fees": fees})
-    if isinstance(event, e.CreditReserved):
+    if isinstance(event, CreditReserved):
         return _pulsa({credit: -x.amount, reserved: x.amount})
-    if isinstance(event, e.ReservationCaptured):
+    if isinstance(event, ReservationCaptured):
         return _pulsa({reserved: -x.amount - x.freed, "operator/usage": x.amount, credit: x.freed})
-    if isinstance(event, e.ReservationReleased):
+    if isinstance(event, ReservationReleased):
         return _pulsa({reserved: -x.amount, credit: x.amount})
-    if isinstance(event, e.CreditForfeited):
+    if isinstance(event, CreditForfeited):
         return _pulsa({credit: -x.amount, "operator/breakage": x.amount})
-    if isinstance(event, e.CreditTransferSent):
+    if isinstance(event, CreditTransferSent):
         return _pulsa({credit: -x.amount - x.fee, in_transit: x.amount, "operator/fees": x.fee})
-    if isinstance(event, e.CreditTransferReceived):
+    if isinstance(event, CreditTransferReceived):
         return _pulsa({f"{x.from_account}/in-transit": -x.amount, credit: x.amount})
-    if isinstance(event, e.CreditTransferReturned):
+    if isinstance(event, CreditTransferReturned):
         taker = "operator/breakage" if x.to_breakage else credit
         return _pulsa({in_transit: -x.amount, "operator/fees": -x.fee, taker: x.amount + x.fee})
-    if isinstance(event, e.CreditAdjusted):
+    if isinstance(event, CreditAdjusted):
         return _pulsa({credit: x.amount, "operator/adjustments": -x.amount})
-    if isinstance(event, e.NumberReclaimed):
+    if isinstance(event, NumberReclaimed):
         return {("operator/cash", IDR): x.fee, ("operator/fees", IDR): -x.fee}
     return {}
 
@@ -61,7 +78,7 @@ def _pulsa(amounts: dict[str, int]) -> Moves:
     return {(account, PULSA): amount for account, amount in amounts.items()}
 
 
-def check_event(event: e.Event) -> None:
+def check_event(event: Event) -> None:
     """An event's postings balance per unit, and are what the table says; none is of nothing."""
     assert imbalance(event.postings) == {}, event
     moved: Counter[tuple[str, str]] = Counter()

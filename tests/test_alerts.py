@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.application.outcomes import Outcome
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.prepaid.commands import TopUp
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.health import Health
 from ledger.errors import DatabaseUnreachable
@@ -98,7 +98,7 @@ def test_what_is_recorded_behind_the_last_closing_shows_until_the_clock_has_gone
     assert not is_owed()
     tick([story.ledger], begun + DAY, asked=False)
     assert not is_owed()
-    story.given(c.TopUp, begun + 2 * DAY, credit=rupiah(5000))
+    story.given(TopUp, begun + 2 * DAY, credit=rupiah(5000))
     assert is_owed()
     tick([story.ledger], begun + 2 * DAY + SECOND, asked=False)
     assert is_owed(), "closed, but not beyond it"

@@ -13,9 +13,35 @@ import pytest
 import ledger.application.ledger
 import ledger.application.memory
 from ledger import errors
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND, format_instant
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime, MigrateTerms, RecordUsage, Terminate
+from ledger.domain.line.events import UsageRefused
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReserveCredit,
+    ReturnCreditTransfer,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditAdjusted,
+    CreditCharged,
+    CreditToppedUp,
+    CreditTransferReceived,
+    CreditTransferSent,
+    GraceStarted,
+    StarterPackExpired,
+    StarterPackIssued,
+    UsageDebited,
+)
 from ledger.store.codec import Codec
 from tests.conftest import Tell
 from tests.failing import failing
@@ -64,9 +90,9 @@ class TestRepeats:
         self, story: Story
     ) -> None:
         story.given_active()
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         first, before = story.outcome, everything(story)
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         assert story.outcome.status == "repeated"
         assert story.outcome == first.repeated()
         assert [x.type for x in story.outcome.events] == ["ledger.prepaid.CreditToppedUp"]
@@ -75,22 +101,22 @@ class TestRepeats:
     @pytest.mark.parametrize("moment", [NOW - 365 * DAY, NOW + MICROSECOND, NOW + 1000 * DAY])
     def test_whenever_it_comes_again(self, story: Story, moment: int) -> None:
         story.given_active()
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         first, before = story.outcome, everything(story)
-        story.when(c.TopUp, moment, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, moment, credit=rupiah(5000), command_id="t1")
         assert story.outcome == first.repeated()
         assert everything(story) == before
 
     def test_after_the_log_was_opened_anew(self, story: Story) -> None:
         story.given_active()
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         first = story.outcome
-        story.reopen().when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.reopen().when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         assert story.outcome == first.repeated()
 
     def test_in_one_batch(self, story: Story) -> None:
         story.given_active()
-        again = [story.command(c.TopUp, NOW, credit=rupiah(5000), command_id="t1") for _ in range(3)]
+        again = [story.command(TopUp, NOW, credit=rupiah(5000), command_id="t1") for _ in range(3)]
         outcomes = story.ledger.execute(again)
         assert [x.status for x in outcomes] == ["accepted", "repeated", "repeated"]
         assert outcomes[1] == outcomes[0].repeated()
@@ -98,26 +124,26 @@ class TestRepeats:
 
     def test_a_refusal_is_repeated_even_when_its_cause_is_gone(self, story: Story) -> None:
         story.given_active()
-        story.when(c.ChargeCredit, NOW, amount=1, command_id="c1").refused("insufficient-credit")
+        story.when(ChargeCredit, NOW, amount=1, command_id="c1").refused("insufficient-credit")
         first = story.outcome
-        story.given(c.TopUp, NOW, credit=rupiah(5000))
-        story.when(c.ChargeCredit, NOW, amount=1, command_id="c1")
+        story.given(TopUp, NOW, credit=rupiah(5000))
+        story.when(ChargeCredit, NOW, amount=1, command_id="c1")
         assert story.outcome == first.repeated()
         assert (story.outcome.status, story.outcome.code) == ("repeated", "insufficient-credit")
         assert story.outcome.message == first.message
-        story.when(c.ChargeCredit, NOW, amount=1, command_id="c2").then(event(e.CreditCharged))
+        story.when(ChargeCredit, NOW, amount=1, command_id="c2").then(event(CreditCharged))
 
     def test_so_is_an_unknown_account(self, story: Story) -> None:
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1").refused("unknown-account")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1").refused("unknown-account")
         story.given_active(since=NOW)
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         assert (story.outcome.status, story.outcome.code) == ("repeated", "unknown-account")
 
     def test_a_refused_use_is_repeated_with_its_event(self, story: Story) -> None:
         story.given_active()
-        story.when(c.RecordUsage, NOW, command_id="u1")
+        story.when(RecordUsage, NOW, command_id="u1")
         first = story.outcome
-        story.when(c.RecordUsage, NOW, command_id="u1", used_at=NOW)
+        story.when(RecordUsage, NOW, command_id="u1", used_at=NOW)
         assert story.outcome == first.repeated()
         assert [x.type for x in story.outcome.events] == ["ledger.prepaid.UsageRefused"]
 
@@ -127,30 +153,28 @@ class TestRepeats:
     ) -> None:
         story.given_active()
         said = {"credit": rupiah(5000), "price": rupiah(5000), "command_id": "t1"}
-        story.given(c.TopUp, NOW, **said)
+        story.given(TopUp, NOW, **said)
         before = everything(story)
-        story.when(c.TopUp, NOW, **(said | change)).refused("idempotency-conflict")
+        story.when(TopUp, NOW, **(said | change)).refused("idempotency-conflict")
         assert everything(story) == before
-        story.when(c.TopUp, NOW, **said)
+        story.when(TopUp, NOW, **said)
         assert story.outcome.status == "repeated"
 
     def test_so_is_another_command(self, story: Story) -> None:
         story.given_active()
-        story.given(c.AdvanceTime, NOW, command_id="x")
-        story.when(c.Terminate, NOW, command_id="x").refused("idempotency-conflict")
+        story.given(AdvanceTime, NOW, command_id="x")
+        story.when(Terminate, NOW, command_id="x").refused("idempotency-conflict")
 
     def test_an_id_belongs_to_its_number(self, story: Story) -> None:
         story.given_active()
         story.given_active(number=OTHER)
-        story.given(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
-        story.when(c.TopUp, NOW, credit=rupiah(9000), command_id="t1", msisdn=OTHER).then(
-            event(e.CreditToppedUp)
-        )
+        story.given(TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(9000), command_id="t1", msisdn=OTHER).then(event(CreditToppedUp))
 
     def test_the_repeat_answers_before_the_account_and_the_clock(self, story: Story) -> None:
         story.given_active()
-        story.given(c.Terminate, NOW, command_id="end")
-        story.when(c.Terminate, NOW - DAY, command_id="end")
+        story.given(Terminate, NOW, command_id="end")
+        story.when(Terminate, NOW - DAY, command_id="end")
         assert story.outcome.status == "repeated"
 
 
@@ -158,19 +182,19 @@ class TestNotJournaled:
     def test_after_clock_behind_the_id_can_be_used(self, story: Story) -> None:
         story.given_active(since=NOW)
         before = everything(story)
-        story.when(c.TopUp, NOW - DAY, credit=rupiah(5000), command_id="t1").refused("clock-behind")
+        story.when(TopUp, NOW - DAY, credit=rupiah(5000), command_id="t1").refused("clock-behind")
         assert everything(story) == before
-        story.when(c.TopUp, NOW, credit=rupiah(9000), command_id="t1").then(event(e.CreditToppedUp))
+        story.when(TopUp, NOW, credit=rupiah(9000), command_id="t1").then(event(CreditToppedUp))
 
     def test_after_invalid_the_id_can_be_used(self, story: Story) -> None:
-        story.when(c.IssueStarterPack, NOW, terms="nobodys", command_id="i1").refused("invalid")
+        story.when(IssueStarterPack, NOW, terms="nobodys", command_id="i1").refused("invalid")
         assert journal(story) == []
-        story.when(c.IssueStarterPack, NOW, command_id="i1").then(event(e.StarterPackIssued))
+        story.when(IssueStarterPack, NOW, command_id="i1").then(event(StarterPackIssued))
 
     def test_every_other_refusal_is_journaled(self, story: Story) -> None:
-        story.when(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.when(TopUp, NOW, credit=rupiah(5000), command_id="t1")
         story.given_active(since=NOW)
-        story.when(c.ChargeCredit, NOW, amount=1, command_id="c1")
+        story.when(ChargeCredit, NOW, amount=1, command_id="c1")
         assert [row for row in journal(story) if row[2] is not None] == [
             (NUMBER, "t1", "unknown-account"),
             (NUMBER, "c1", "insufficient-credit"),
@@ -181,49 +205,49 @@ class TestClock:
     @pytest.mark.parametrize("behind", [0, MICROSECOND, TOLERANCE])
     def test_a_little_behind_what_is_recorded_is_lifted_to_it(self, story: Story, behind: int) -> None:
         story.given_active(since=NOW)
-        story.when(c.TopUp, NOW - behind, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, recorded_at=NOW, effective_at=NOW)
+        story.when(TopUp, NOW - behind, credit=rupiah(5000)).then(
+            event(CreditToppedUp, recorded_at=NOW, effective_at=NOW)
         )
         assert story.outcome.at == NOW
 
     def test_further_behind_is_refused(self, story: Story) -> None:
         story.given_active(since=NOW)
-        story.when(c.TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
+        story.when(TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
 
     def test_a_refused_use_counts_as_recorded(self, story: Story) -> None:
         story.given_active()
-        story.when(c.RecordUsage, NOW).refused("insufficient-credit", event(e.UsageRefused))
-        story.when(c.TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
+        story.when(RecordUsage, NOW).refused("insufficient-credit", event(UsageRefused))
+        story.when(TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
 
     def test_other_refusals_leave_no_time_behind(self, story: Story) -> None:
         story.given_active()
-        story.when(c.ChargeCredit, NOW, amount=1).refused("insufficient-credit")
-        story.when(c.TopUp, NOW - DAY, credit=rupiah(5000)).then(event(e.CreditToppedUp))
+        story.when(ChargeCredit, NOW, amount=1).refused("insufficient-credit")
+        story.when(TopUp, NOW - DAY, credit=rupiah(5000)).then(event(CreditToppedUp))
 
     def test_events_of_the_number_count_too(self, story: Story) -> None:
         story.given_active()
-        story.given(c.Terminate, NOW)
-        story.when(c.ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
-        story.reopen().when(c.ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
+        story.given(Terminate, NOW)
+        story.when(ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
+        story.reopen().when(ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
 
     @pytest.mark.parametrize("is_opened_anew", [False, True])
     def test_events_of_a_former_account_count_too(self, story: Story, is_opened_anew: bool) -> None:
         story.given_active(since=NOW - 40 * DAY)
-        story.given(c.TopUp, NOW - 20 * DAY, credit=rupiah(100000))
-        with failing(lambda asked: isinstance(asked, c.ReturnCreditTransfer)):
-            story.given(c.TransferCredit, NOW - DAY, to_msisdn=OTHER, amount=rupiah(20000), command_id="t")
-        (apart,) = [found for found in story.events() if isinstance(found, e.CommandSetApart)]
-        story.given(c.Terminate, NOW - 2)
-        story.given(c.ReclaimNumber, NOW - 1)
+        story.given(TopUp, NOW - 20 * DAY, credit=rupiah(100000))
+        with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
+            story.given(TransferCredit, NOW - DAY, to_msisdn=OTHER, amount=rupiah(20000), command_id="t")
+        (apart,) = [found for found in story.events() if isinstance(found, CommandSetApart)]
+        story.given(Terminate, NOW - 2)
+        story.given(ReclaimNumber, NOW - 1)
         came_back = Codec().command(apart.command, apart.content, 0)
         (outcome,) = story.ledger.execute([msgspec.structs.replace(came_back, at=NOW)])
         assert [reference.account for reference in outcome.events] == [f"{NUMBER}#1"]
         if is_opened_anew:
             story.reopen()
         late = NOW - TOLERANCE - MICROSECOND
-        story.when(c.Activate, late, customer="customer-1").refused("clock-behind")
-        story.when(c.Activate, NOW - TOLERANCE, customer="customer-1").then(
-            event(e.Activated, account=f"{NUMBER}#2", recorded_at=NOW)
+        story.when(Activate, late, customer="customer-1").refused("clock-behind")
+        story.when(Activate, NOW - TOLERANCE, customer="customer-1").then(
+            event(Activated, account=f"{NUMBER}#2", recorded_at=NOW)
         )
 
     def test_each_number_has_a_time_of_its_own(self, story: Story) -> None:
@@ -232,23 +256,21 @@ class TestClock:
 
     def test_lifted_use_is_still_effective_when_it_was_used(self, story: Story) -> None:
         story.given_active(since=NOW - DAY, credit=rupiah(5000))
-        story.given(c.AdjustCredit, NOW, amount=1)
-        story.when(c.RecordUsage, NOW - SECOND).then(
-            event(e.UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW)
+        story.given(AdjustCredit, NOW, amount=1)
+        story.when(RecordUsage, NOW - SECOND).then(
+            event(UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW)
         )
 
     def test_lifting_may_take_a_command_over_a_boundary(self, story: Story) -> None:
         story.given_active()
-        story.given(c.AdvanceTime, GRACE)
-        story.when(c.AdjustCredit, GRACE - MICROSECOND, amount=1).then(
-            event(e.CreditAdjusted, recorded_at=GRACE)
-        )
+        story.given(AdvanceTime, GRACE)
+        story.when(AdjustCredit, GRACE - MICROSECOND, amount=1).then(event(CreditAdjusted, recorded_at=GRACE))
         assert story.state() == "grace"
 
 
 class TestClosing:
     def close(self, story: Story, through: int, **fields: object) -> Story:
-        return story.when(c.CloseThrough, through, msisdn=LOG, through=through, actor="clock", **fields)
+        return story.when(CloseThrough, through, msisdn=LOG, through=through, actor="clock", **fields)
 
     def test_every_account_is_advanced_before(self, story: Story) -> None:
         """In the order in which they fall due, then by number."""
@@ -257,12 +279,12 @@ class TestClosing:
         story.given_active(number=OTHER, since=START)
         through = GRACE + DAY
         self.close(story, through).then(
-            event(e.GraceStarted, account=f"{THIRD}#1", effective_at=GRACE, recorded_at=through),
-            event(e.GraceStarted, account=f"{OTHER}#1", effective_at=GRACE, recorded_at=through),
-            event(e.GraceStarted, account=f"{NUMBER}#1", effective_at=through, recorded_at=through),
+            event(GraceStarted, account=f"{THIRD}#1", effective_at=GRACE, recorded_at=through),
+            event(GraceStarted, account=f"{OTHER}#1", effective_at=GRACE, recorded_at=through),
+            event(GraceStarted, account=f"{NUMBER}#1", effective_at=through, recorded_at=through),
         )
         closed = story.events()[-1]
-        assert isinstance(closed, e.ClosedThrough)
+        assert isinstance(closed, ClosedThrough)
         assert (closed.through, closed.account, closed.version) == (through, LOG, 2)
         assert story.ledger.due(through, 10) == []
 
@@ -273,7 +295,7 @@ class TestClosing:
         for number in (NUMBER, OTHER, THIRD):
             story.given_active(number=number)
         self.close(story, GRACE).refused("limit-reached")
-        story.given(c.AdvanceTime, GRACE, msisdn=THIRD)
+        story.given(AdvanceTime, GRACE, msisdn=THIRD)
         self.close(story, GRACE)
         assert len(story.ledger.due(GRACE, 10)) == 0
 
@@ -285,32 +307,32 @@ class TestClosing:
     def test_a_command_behind_it_is_lifted_to_a_microsecond_past_it(self, story: Story, behind: int) -> None:
         story.given_active()
         self.close(story, NOW)
-        story.when(c.TopUp, NOW - behind, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, recorded_at=NOW + MICROSECOND)
+        story.when(TopUp, NOW - behind, credit=rupiah(5000)).then(
+            event(CreditToppedUp, recorded_at=NOW + MICROSECOND)
         )
 
     def test_further_behind_is_refused_for_any_number(self, story: Story) -> None:
         story.given_active()
         self.close(story, NOW)
         late = NOW - TOLERANCE - MICROSECOND
-        story.when(c.TopUp, late, credit=rupiah(5000)).refused("clock-behind")
-        story.when(c.IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
-        story.reopen().when(c.IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
+        story.when(TopUp, late, credit=rupiah(5000)).refused("clock-behind")
+        story.when(IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
+        story.reopen().when(IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
 
     def test_no_event_recorded_afterwards_lies_at_or_before_it(self, story: Story) -> None:
         story.given_active(credit=rupiah(9000))
         self.close(story, NOW)
-        story.when(c.RecordUsage, NOW - SECOND).then(
-            event(e.UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW + MICROSECOND)
+        story.when(RecordUsage, NOW - SECOND).then(
+            event(UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW + MICROSECOND)
         )
 
     def test_a_policys_command_is_lifted_without_limit(self, story: Story) -> None:
         story.given_active(credit=rupiah(100000), since=NOW - 30 * DAY)
         story.given_active(number=OTHER, since=NOW - DAY)
         self.close(story, NOW)
-        story.when(c.TransferCredit, NOW - TOLERANCE, amount=rupiah(5000)).then(
-            event(e.CreditTransferSent, recorded_at=NOW + MICROSECOND),
-            event(e.CreditTransferReceived, recorded_at=NOW + MICROSECOND),
+        story.when(TransferCredit, NOW - TOLERANCE, amount=rupiah(5000)).then(
+            event(CreditTransferSent, recorded_at=NOW + MICROSECOND),
+            event(CreditTransferReceived, recorded_at=NOW + MICROSECOND),
         )
 
     @pytest.mark.parametrize("earlier", [0, MICROSECOND, DAY])
@@ -331,15 +353,15 @@ class TestClosing:
     def test_an_account_whose_time_is_ahead_is_left_alone(self, story: Story) -> None:
         story.given_active(since=NOW)
         self.close(story, NOW - DAY).then()
-        story.when(c.TopUp, NOW - MICROSECOND, credit=rupiah(5000)).then(event(e.CreditToppedUp))
+        story.when(TopUp, NOW - MICROSECOND, credit=rupiah(5000)).then(event(CreditToppedUp))
 
     def test_what_fell_due_in_the_same_batch_is_advanced_too(self, story: Story) -> None:
         story.given_active()
         story.ledger.execute(
             [
-                story.command(c.IssueStarterPack, NOW, msisdn=OTHER, valid_until=19558),
-                story.command(c.TopUp, NOW, credit=rupiah(50000)),
-                story.command(c.CloseThrough, GRACE, msisdn=LOG, through=GRACE),
+                story.command(IssueStarterPack, NOW, msisdn=OTHER, valid_until=19558),
+                story.command(TopUp, NOW, credit=rupiah(50000)),
+                story.command(CloseThrough, GRACE, msisdn=LOG, through=GRACE),
             ]
         )
         assert story.state(number=OTHER) == "expired"
@@ -355,13 +377,13 @@ class TestClosing:
         numbers = [f"62881{n * 7919 % 100_003:08d}" for n in range(40)]
         days = {number: 19541 + index % 5 for index, number in enumerate(numbers)}
         commands = [
-            story.command(c.IssueStarterPack, at(START), msisdn=number, valid_until=days[number])
+            story.command(IssueStarterPack, at(START), msisdn=number, valid_until=days[number])
             for number in numbers
         ]
-        commands.append(story.command(c.CloseThrough, GRACE, msisdn=LOG, through=GRACE))
+        commands.append(story.command(CloseThrough, GRACE, msisdn=LOG, through=GRACE))
         for batch in [commands] if batched else [[command] for command in commands]:
             story.ledger.execute(batch)
-        expired = [x.account for x in story.events() if isinstance(x, e.StarterPackExpired)]
+        expired = [x.account for x in story.events() if isinstance(x, StarterPackExpired)]
         assert expired == [f"{number}#1" for number in sorted(numbers, key=lambda n: (days[n], n))]
 
     def test_repeats_of_it_are_recognised_after_the_log_was_opened_anew(self, story: Story) -> None:
@@ -375,13 +397,13 @@ class TestClosing:
 class TestAdvanceTime:
     def test_its_outcome_names_what_fell_due(self, story: Story) -> None:
         story.given_active()
-        story.when(c.AdvanceTime, GRACE + 31 * DAY)
+        story.when(AdvanceTime, GRACE + 31 * DAY)
         assert [x.type for x in story.outcome.events] == [
             "ledger.prepaid.GraceStarted",
             "ledger.prepaid.WaitingStarted",
         ]
         first = story.outcome
-        story.reopen().when(c.AdvanceTime, GRACE + 31 * DAY, command_id=first.command_id)
+        story.reopen().when(AdvanceTime, GRACE + 31 * DAY, command_id=first.command_id)
         assert story.outcome == first.repeated()
 
     def test_what_is_due_is_known_by_number_earliest_first(self, story: Story) -> None:
@@ -392,17 +414,17 @@ class TestAdvanceTime:
         assert story.ledger.due(GRACE, 10) == [THIRD, NUMBER]
         assert story.ledger.due(GRACE + DAY, 10) == [THIRD, NUMBER, OTHER]
         assert story.ledger.due(GRACE + DAY, 2) == [THIRD, NUMBER]
-        story.given(c.AdvanceTime, GRACE, msisdn=THIRD)
+        story.given(AdvanceTime, GRACE, msisdn=THIRD)
         assert story.ledger.due(GRACE, 10) == [NUMBER]
 
 
 class TestTheLogItself:
     def test_it_begins_with_its_clock_and_the_terms_that_it_uses(self, story: Story) -> None:
-        story.given(c.IssueStarterPack, NOW, command_id="i1", actor="staff-1")
+        story.given(IssueStarterPack, NOW, command_id="i1", actor="staff-1")
         created, published, issued = story.events()
-        assert isinstance(created, e.LogCreated)
+        assert isinstance(created, LogCreated)
         assert (created.account, created.version, created.clock) == (LOG, 1, "played")
-        assert isinstance(published, e.TermsPublished)
+        assert isinstance(published, TermsPublished)
         assert (published.account, published.version) == (f"terms/{SP23}@0", 1)
         assert published.terms_id == SP23
         assert published.content == BUNDLED[SP23].content
@@ -413,9 +435,9 @@ class TestTheLogItself:
     def test_terms_are_published_at_their_first_use_and_once(self, story: Story) -> None:
         story.given_active()
         story.given_active(number=OTHER)
-        story.given(c.MigrateTerms, NOW, terms=XP25)
+        story.given(MigrateTerms, NOW, terms=XP25)
         story.reopen().given_active(number=THIRD, terms=XP25, since=NOW)
-        published = [x.terms_id for x in story.events() if isinstance(x, e.TermsPublished)]
+        published = [x.terms_id for x in story.events() if isinstance(x, TermsPublished)]
         assert published == [SP23, XP25]
 
     def test_a_file_that_differs_from_what_was_published_stops_the_writer(self, tell: Tell) -> None:
@@ -431,24 +453,24 @@ class TestTheLogItself:
         story.given_active(terms="variant", credit=rupiah(9000))
         story.terms = list(BUNDLED.values())
         story.reopen()
-        story.when(c.RecordUsage, NOW).then(event(e.UsageDebited, terms="variant"))
+        story.when(RecordUsage, NOW).then(event(UsageDebited, terms="variant"))
         story.given_active(number=OTHER, terms="variant", since=NOW)
 
     def test_a_live_log_keeps_no_stated_time_in_its_journal(self, tell: Tell) -> None:
         story = tell(clock="live")
-        story.given(c.IssueStarterPack, NOW, command_id="i1")
+        story.given(IssueStarterPack, NOW, command_id="i1")
         created = story.events()[0]
-        assert isinstance(created, e.LogCreated)
+        assert isinstance(created, LogCreated)
         assert created.clock == "live"
         ((name, state, taken_at),) = rows(story, "SELECT name, command, at FROM journal")
         codec: Any = story.ledger.codec
         assert taken_at == NOW
         assert codec.record(state)["at"] is None
-        assert codec.command(name, state, taken_at) == story.command(c.IssueStarterPack, NOW, command_id="i1")
+        assert codec.command(name, state, taken_at) == story.command(IssueStarterPack, NOW, command_id="i1")
 
     def test_a_played_log_keeps_commands_as_they_came(self, story: Story) -> None:
         story.given_active(since=NOW)
-        story.given(c.AdjustCredit, NOW - SECOND, command_id="a1", amount=-0 + 1)
+        story.given(AdjustCredit, NOW - SECOND, command_id="a1", amount=-0 + 1)
         ((state, taken_at),) = rows(story, "SELECT command, at FROM journal WHERE command_id='a1'")
         codec: Any = story.ledger.codec
         assert taken_at == NOW
@@ -459,7 +481,7 @@ class TestPolicies:
     def test_what_follows_is_not_journaled_and_not_the_commands_own(self, story: Story) -> None:
         story.given_active(credit=rupiah(100000), since=NOW - 30 * DAY)
         story.given_active(number=OTHER, since=NOW - DAY)
-        story.given(c.TransferCredit, NOW, amount=rupiah(5000), command_id="x1")
+        story.given(TransferCredit, NOW, amount=rupiah(5000), command_id="x1")
         assert [x.account for x in story.outcome.events] == [f"{NUMBER}#1"]
         assert [row for row in journal(story) if row[1].startswith("policy/")] == []
         assert story.outcome.position == f"0:{len(story.events())}"
@@ -469,8 +491,8 @@ class TestPolicies:
         story.given_active(number=OTHER, since=NOW - DAY)
         outcomes = story.ledger.execute(
             [
-                story.command(c.TransferCredit, NOW, amount=rupiah(5000)),
-                story.command(c.ChargeCredit, NOW, msisdn=OTHER, amount=rupiah(5000)),
+                story.command(TransferCredit, NOW, amount=rupiah(5000)),
+                story.command(ChargeCredit, NOW, msisdn=OTHER, amount=rupiah(5000)),
             ]
         )
         assert [x.status for x in outcomes] == ["accepted", "accepted"]
@@ -486,11 +508,11 @@ class TestBatches:
         story.given_active()
         outcomes = story.ledger.execute(
             [
-                story.command(c.TopUp, NOW, credit=rupiah(5000)),
-                story.command(c.TopUp, NOW, credit=1),
-                story.command(c.MigrateTerms, NOW, terms="nobodys"),
-                story.command(c.ChargeCredit, NOW - DAY, amount=1),
-                story.command(c.ChargeCredit, NOW, amount=rupiah(5000)),
+                story.command(TopUp, NOW, credit=rupiah(5000)),
+                story.command(TopUp, NOW, credit=1),
+                story.command(MigrateTerms, NOW, terms="nobodys"),
+                story.command(ChargeCredit, NOW - DAY, amount=1),
+                story.command(ChargeCredit, NOW, amount=rupiah(5000)),
             ]
         )
         assert [x.code for x in outcomes] == [None, "below-minimum", "invalid", "clock-behind", None]
@@ -501,9 +523,9 @@ class TestBatches:
         start = len(story.events())
         outcomes = story.ledger.execute(
             [
-                story.command(c.TopUp, NOW, credit=rupiah(5000)),
-                story.command(c.TopUp, NOW, credit=1),
-                story.command(c.TopUp, NOW, credit=rupiah(5000)),
+                story.command(TopUp, NOW, credit=rupiah(5000)),
+                story.command(TopUp, NOW, credit=1),
+                story.command(TopUp, NOW, credit=rupiah(5000)),
             ]
         )
         assert [x.ordinal for x in outcomes] == [start + 1, start + 1, start + 2]
@@ -518,9 +540,9 @@ class TestBatches:
 
     def test_a_command_that_makes_the_code_fail_leaves_nothing_and_spoils_nothing(self, story: Story) -> None:
         story.given_active()
-        good = story.command(c.TopUp, NOW, credit=rupiah(5000), command_id="good")
-        defect = story.command(c.IssueStarterPack, NOW, msisdn=OTHER, valid_until=2**31 - 1)
-        first, failed, last = story.ledger.execute([good, defect, story.command(c.AdvanceTime, NOW)])
+        good = story.command(TopUp, NOW, credit=rupiah(5000), command_id="good")
+        defect = story.command(IssueStarterPack, NOW, msisdn=OTHER, valid_until=2**31 - 1)
+        first, failed, last = story.ledger.execute([good, defect, story.command(AdvanceTime, NOW)])
         assert [first.status, failed.code, last.status] == ["accepted", "defect", "accepted"]
         assert "IssueStarterPack" in (failed.message or "")
         assert not rows(story, f"SELECT 1 FROM journal WHERE command_id='{failed.command_id}'")
@@ -556,17 +578,17 @@ def failing_table(story: Story, table: str) -> Iterator[None]:
 
 
 class TestFailedWrites:
-    def batch(self, story: Story) -> list[c.Command]:
+    def batch(self, story: Story) -> list[Command]:
         """Time-driven events, a first use of terms, a new number, a transfer, and a refusal."""
         later = GRACE + DAY
         return [
-            story.command(c.TopUp, later, credit=rupiah(100000), command_id="w1"),
-            story.command(c.MigrateTerms, later, terms=XP25, command_id="w2"),
-            story.command(c.IssueStarterPack, later, msisdn=THIRD, terms=XP25, command_id="w3"),
-            story.command(c.TransferCredit, later, amount=rupiah(20000), command_id="w4"),
-            story.command(c.ReserveCredit, later, amount=rupiah(100), expires_at=later + 1, command_id="w5"),
-            story.command(c.TopUp, later, credit=1, command_id="w6"),
-            story.command(c.CloseThrough, later, msisdn=LOG, through=later, command_id="w7"),
+            story.command(TopUp, later, credit=rupiah(100000), command_id="w1"),
+            story.command(MigrateTerms, later, terms=XP25, command_id="w2"),
+            story.command(IssueStarterPack, later, msisdn=THIRD, terms=XP25, command_id="w3"),
+            story.command(TransferCredit, later, amount=rupiah(20000), command_id="w4"),
+            story.command(ReserveCredit, later, amount=rupiah(100), expires_at=later + 1, command_id="w5"),
+            story.command(TopUp, later, credit=1, command_id="w6"),
+            story.command(CloseThrough, later, msisdn=LOG, through=later, command_id="w7"),
         ]
 
     def arrange(self, story: Story) -> Story:
@@ -593,7 +615,7 @@ class TestFailedWrites:
         smooth = self.arrange(tell())
         self.arrange(story)
         numbers = [f"62881{n:07d}" for n in range(1000)]
-        many = [story.command(c.IssueStarterPack, NOW, msisdn=n, command_id="i") for n in numbers]
+        many = [story.command(IssueStarterPack, NOW, msisdn=n, command_id="i") for n in numbers]
         wanted = smooth.ledger.execute(many)
         before = everything(story)
         with full_disk(story), pytest.raises(errors.LogFull):
@@ -606,7 +628,7 @@ class TestFailedWrites:
         self.arrange(story)
         with failing_table(story, "journal"), pytest.raises(Exception, match="refused"):
             story.ledger.execute(self.batch(story))
-        story.when(c.ChargeCredit, NOW, amount=rupiah(9000)).then(event(e.CreditCharged, version=3))
+        story.when(ChargeCredit, NOW, amount=rupiah(9000)).then(event(CreditCharged, version=3))
         assert story.ledger.closed_through < NOW
 
     def test_a_snapshot_that_cannot_be_kept_does_not_undo_what_was_recorded(
@@ -616,11 +638,11 @@ class TestFailedWrites:
         story.given_active(credit=rupiah(9000))
         with closing(sqlite3.connect(story.path)) as connection:
             connection.execute("ALTER TABLE stored_snapshots RENAME TO away")
-            story.when(c.ChargeCredit, NOW, amount=1).then(event(e.CreditCharged))
+            story.when(ChargeCredit, NOW, amount=1).then(event(CreditCharged))
             connection.execute("ALTER TABLE away RENAME TO stored_snapshots")
         story.reopen()
         assert story.credit() == rupiah(9000) - 1
-        story.when(c.ChargeCredit, NOW, amount=1).then(event(e.CreditCharged))
+        story.when(ChargeCredit, NOW, amount=1).then(event(CreditCharged))
 
 
 class TestMemory:
@@ -635,8 +657,8 @@ class TestMemory:
                 told.given_active(number=number, credit=rupiah(50000))
             for count in range(20):
                 for number in (NUMBER, OTHER, THIRD):
-                    told.when(c.RecordUsage, NOW + count, msisdn=number, quantity=60 + count)
-                    told.when(c.TopUp, NOW + count, msisdn=number, credit=rupiah(5000))
+                    told.when(RecordUsage, NOW + count, msisdn=number, quantity=60 + count)
+                    told.when(TopUp, NOW + count, msisdn=number, credit=rupiah(5000))
             monkeypatch.undo()
         assert everything(story) == everything(remembering)
 
@@ -646,7 +668,7 @@ class TestMemory:
         monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 5)
         story.given_active(credit=rupiah(50000))
         for count in range(12):
-            story.given(c.AdjustCredit, NOW + count, amount=1)
+            story.given(AdjustCredit, NOW + count, amount=1)
         kept = rows(story, "SELECT originator_id, originator_version, topic FROM stored_snapshots")
         assert kept == [(f"{NUMBER}#1", 10, "snapshot/Account")]
 
@@ -658,7 +680,7 @@ def test_a_second_writer_is_told_which_process_holds_the_log(story: Story) -> No
 
 def test_the_ids_of_what_time_brings_about_name_account_type_and_instant(story: Story) -> None:
     story.given_active()
-    story.when(c.AdvanceTime, GRACE + 1)
+    story.when(AdvanceTime, GRACE + 1)
     (happened,) = story.new
     assert happened.command_id == f"due/{NUMBER}#1/GraceStarted/{format_instant(GRACE)}"
 
@@ -688,8 +710,8 @@ class TestTypes:
     def test_another_type_is_invalid(self, story: Story, fields: dict[str, Any]) -> None:
         story.given_active()
         said = {"credit": rupiah(5000), "price": 5} | fields
-        wrong = story.command(c.TopUp, said.pop("at", NOW), **said)
-        right = story.command(c.TopUp, NOW, credit=rupiah(5000))
+        wrong = story.command(TopUp, said.pop("at", NOW), **said)
+        right = story.command(TopUp, NOW, credit=rupiah(5000))
         before = story.credit()
         outcomes = story.ledger.execute([wrong, right])
         assert [outcome.code for outcome in outcomes] == ["invalid", None]
@@ -698,7 +720,7 @@ class TestTypes:
     @pytest.mark.parametrize("instant", [1.5, True])
     def test_so_is_another_instant(self, story: Story, instant: Any) -> None:
         story.given_active()
-        story.when(c.RecordUsage, NOW, used_at=instant)
+        story.when(RecordUsage, NOW, used_at=instant)
         story.refused("invalid")
 
 
@@ -709,5 +731,5 @@ def test_a_command_that_is_addressed_to_nothing_spoils_none_beside_it(
     story: Story, stated: dict[str, str]
 ) -> None:
     story.given_active()
-    bad, good = story.command(c.AdvanceTime, NOW, **stated), story.command(c.AdvanceTime, NOW)
+    bad, good = story.command(AdvanceTime, NOW, **stated), story.command(AdvanceTime, NOW)
     assert [outcome.code for outcome in story.ledger.execute([bad, good])] == ["invalid", None]

@@ -11,10 +11,20 @@ import pytest
 
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.prepaid.commands import (
+    Activate,
+    ChargeCredit,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReturnCreditTransfer,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
 from projections.asking.direct import DirectQueries
@@ -42,8 +52,7 @@ def test_the_rest_of_the_batch_is_as_it_would_be_without_it(
     bad = {
         (one.subject, one.command_id)
         for one in commands
-        if one.command_id in refused_first | refused_late
-        and not isinstance(one, c.IssueStarterPack | c.Activate)
+        if one.command_id in refused_first | refused_late and not isinstance(one, IssueStarterPack | Activate)
     }
 
     def fails(asked: Command) -> bool:
@@ -76,12 +85,10 @@ def test_what_a_defect_costs_does_not_grow_with_the_batch(
     asked: list[Command] = []
     for n in range(40):
         msisdn = names[n % numbers]
-        asked.append(
-            story.command(c.ChargeCredit, NOW - DAY, msisdn=msisdn, amount=1, command_id=f"good-{n}")
-        )
-        asked.append(story.command(c.ChargeCredit, NOW - DAY, msisdn=msisdn, amount=1, command_id=f"bad-{n}"))
+        asked.append(story.command(ChargeCredit, NOW - DAY, msisdn=msisdn, amount=1, command_id=f"good-{n}"))
+        asked.append(story.command(ChargeCredit, NOW - DAY, msisdn=msisdn, amount=1, command_id=f"bad-{n}"))
 
-    def applied(line: Any, happened: e.Event) -> None:
+    def applied(line: Any, happened: Event) -> None:
         taken.append(happened.command_id)
         original(line, happened)
 
@@ -100,13 +107,13 @@ def test_what_a_defect_costs_does_not_grow_with_the_batch(
 def sent(story: Story) -> Story:
     """Two numbers, of which the first may send credit to the other."""
     story.given_active(credit=rupiah(0)).given_active(number=OTHER)
-    story.given(c.TopUp, at(START), credit=rupiah(100_000))
-    return story.given(c.TopUp, NOW - DAY, msisdn=OTHER, credit=rupiah(10_000))
+    story.given(TopUp, at(START), credit=rupiah(100_000))
+    return story.given(TopUp, NOW - DAY, msisdn=OTHER, credit=rupiah(10_000))
 
 
 def resent(story: Story) -> Command:
     """What is set apart, as it stands in the log."""
-    (found,) = [one for one in story.events() if isinstance(one, e.CommandSetApart)]
+    (found,) = [one for one in story.events() if isinstance(one, CommandSetApart)]
     return Codec().command(found.command, found.content, 0)
 
 
@@ -128,16 +135,16 @@ def test_what_cannot_follow_is_set_apart_and_can_be_sent_again(
     sent(story)
 
     def receives(asked: Command) -> bool:
-        return isinstance(asked, c.ReceiveCreditTransfer)
+        return isinstance(asked, ReceiveCreditTransfer)
 
     with failing(receives, after=lambda _: late):
-        story.when(c.TransferCredit, NOW, amount=rupiah(20_000), command_id="gift")
-    story.then(event(e.CreditTransferSent), event(e.CommandSetApart, apart_id=f"policy/{NUMBER}#1/gift"))
+        story.when(TransferCredit, NOW, amount=rupiah(20_000), command_id="gift")
+    story.then(event(CreditTransferSent), event(CommandSetApart, apart_id=f"policy/{NUMBER}#1/gift"))
     assert under_way(story) == [rupiah(20_000)]
     assert is_clean(story)
     # Whoever comes next finds both numbers as they are.
-    story.given(c.ChargeCredit, NOW, msisdn=OTHER, amount=rupiah(10_000))
-    story.given(c.ChargeCredit, NOW, amount=100)
+    story.given(ChargeCredit, NOW, msisdn=OTHER, amount=rupiah(10_000))
+    story.given(ChargeCredit, NOW, amount=100)
     again = resent(story.reopen())
     assert [outcome.status for outcome in story.ledger.execute([again, again])] == ["accepted", "repeated"]
     assert under_way(story) == []
@@ -146,11 +153,9 @@ def test_what_cannot_follow_is_set_apart_and_can_be_sent_again(
 
 def test_what_cannot_come_back_is_set_apart_too(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     sent(story)
-    with failing(lambda asked: isinstance(asked, c.ReturnCreditTransfer)):
-        story.when(c.TransferCredit, NOW, amount=rupiah(20_000), to_msisdn="6281999999999", command_id="lost")
-    story.then(
-        event(e.CreditTransferSent), event(e.CommandSetApart, apart_id=f"policy/return/{NUMBER}#1/lost")
-    )
+    with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
+        story.when(TransferCredit, NOW, amount=rupiah(20_000), to_msisdn="6281999999999", command_id="lost")
+    story.then(event(CreditTransferSent), event(CommandSetApart, apart_id=f"policy/return/{NUMBER}#1/lost"))
     assert under_way(story) == [rupiah(20_000)]
     assert is_clean(story)
     again = resent(story.reopen())
@@ -164,7 +169,7 @@ def test_a_policys_command_that_fails_here_is_answered_and_taken_when_it_comes_a
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent(story)
-    arriving = c.ReceiveCreditTransfer(
+    arriving = ReceiveCreditTransfer(
         at=NOW,
         command_id="policy/6281000000001#1/t",
         msisdn=OTHER,

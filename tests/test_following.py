@@ -10,9 +10,10 @@ import pytest
 from ledger.application import policies
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.domain.refusals import REFUSALS
 from tests.failing import failing
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
@@ -21,25 +22,25 @@ T = at(START)
 THEN = T + 31 * DAY  # by these terms a month after activation
 
 
-def sent(story: Story, to: str = OTHER, *, known: bool = True) -> e.CreditTransferSent:
+def sent(story: Story, to: str = OTHER, *, known: bool = True) -> CreditTransferSent:
     """A transfer that was carried out at once."""
     story.given_active(since=T)
     if known:
         story.given_active(since=T, number=to)
-    story.given(c.TopUp, T, credit=rupiah(100_000), price=rupiah(100_000), channel="web")
-    story.given(c.TransferCredit, THEN, command_id="t", to_msisdn=to, amount=rupiah(20_000))
-    return next(event for event in story.events() if isinstance(event, e.CreditTransferSent))
+    story.given(TopUp, T, credit=rupiah(100_000), price=rupiah(100_000), channel="web")
+    story.given(TransferCredit, THEN, command_id="t", to_msisdn=to, amount=rupiah(20_000))
+    return next(event for event in story.events() if isinstance(event, CreditTransferSent))
 
 
-def receiving(event: e.CreditTransferSent) -> c.ReceiveCreditTransfer:
+def receiving(event: CreditTransferSent) -> ReceiveCreditTransfer:
     (command,) = policies.after_event(event)
-    assert isinstance(command, c.ReceiveCreditTransfer)
+    assert isinstance(command, ReceiveCreditTransfer)
     return command
 
 
-def returning(event: e.CreditTransferSent, code: str = "unknown-account") -> c.ReturnCreditTransfer:
+def returning(event: CreditTransferSent, code: str = "unknown-account") -> ReturnCreditTransfer:
     (command,) = policies.after_refusal(receiving(event), REFUSALS[code]())
-    assert isinstance(command, c.ReturnCreditTransfer)
+    assert isinstance(command, ReturnCreditTransfer)
     return command
 
 
@@ -73,7 +74,7 @@ def test_what_came_back_at_once_neither_comes_back_again_nor_arrives(story: Stor
 
 def test_nothing_follows_twice_within_a_batch(story: Story) -> None:
     event = sent(story)
-    more = c.TransferCredit(
+    more = TransferCredit(
         at=THEN + DAY, command_id="u", msisdn=NUMBER, to_msisdn=OTHER, amount=rupiah(20_000)
     )
     name = f"{event.account}/u"
@@ -82,19 +83,19 @@ def test_nothing_follows_twice_within_a_batch(story: Story) -> None:
     )
     first, second = story.ledger.execute([more, following])
     assert (first.status, second.status) == (ACCEPTED, REPEATED)
-    assert [type(one) for one in story.events()].count(e.CreditTransferReceived) == 2
+    assert [type(one) for one in story.events()].count(CreditTransferReceived) == 2
 
 
 @pytest.mark.parametrize("way", ["arrives", "comes back"])
 def test_what_was_set_apart_is_carried_out_once(story: Story, tmp_path: Path, way: str) -> None:
-    kind = c.ReceiveCreditTransfer if way == "arrives" else c.ReturnCreditTransfer
+    kind = ReceiveCreditTransfer if way == "arrives" else ReturnCreditTransfer
     with failing(lambda asked: isinstance(asked, kind)):
         event = sent(story, known=way == "arrives")
-    missing: c.Command = receiving(event) if way == "arrives" else returning(event)
+    missing: Command = receiving(event) if way == "arrives" else returning(event)
     statuses = [story.ledger.execute([missing])[0].status for _ in range(3)]
     assert statuses == [ACCEPTED, REPEATED, REPEATED]
     ended = [
-        one for one in story.events() if isinstance(one, e.CreditTransferReceived | e.CreditTransferReturned)
+        one for one in story.events() if isinstance(one, CreditTransferReceived | CreditTransferReturned)
     ]
     assert len(ended) == 1
     if way == "comes back":
@@ -106,7 +107,7 @@ def test_what_was_set_apart_is_carried_out_once(story: Story, tmp_path: Path, wa
 
 
 def test_what_could_not_come_back_may_arrive_instead(story: Story) -> None:
-    with failing(lambda asked: isinstance(asked, c.ReturnCreditTransfer)):
+    with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
         event = sent(story, known=False)
     story.given_active(since=THEN, number=OTHER)
     assert story.ledger.execute([receiving(event)])[0].status == ACCEPTED

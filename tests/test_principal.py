@@ -15,7 +15,8 @@ import pytest
 from ledger.application.journal import NO_CHAIN, journal_digest
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.prepaid.commands import IssueStarterPack, TopUp
 from ledger.store.backup import backup
 from ledger.store.copying import FileTarget, Source, copy
 from ledger.store.layout import FORMAT
@@ -75,7 +76,7 @@ def test_it_is_no_part_of_the_command_nor_of_any_event(tmp_path: Path) -> None:
     for name, principal in (("a", None), ("b", CLERK)):
         (tmp_path / name).mkdir()
         story = Story(tmp_path / name)
-        pack = story.command(c.IssueStarterPack, NOW, command_id="i")
+        pack = story.command(IssueStarterPack, NOW, command_id="i")
         story.ledger.execute([pack], principal=principal)
         seen.append(rows(story.path, "SELECT * FROM stored_events"))
         seen.append(rows(story.path, "SELECT command_digest, command FROM journal"))
@@ -84,14 +85,14 @@ def test_it_is_no_part_of_the_command_nor_of_any_event(tmp_path: Path) -> None:
 
 
 def test_of_a_repeat_the_first_one_stands(story: Story) -> None:
-    pack = story.command(c.IssueStarterPack, NOW, command_id="i")
+    pack = story.command(IssueStarterPack, NOW, command_id="i")
     (first,) = story.ledger.execute([pack], principal=CLERK)
     assert story.ledger.execute([pack], principal=OTHER) == [first.repeated()]
     assert told(story.path, "i") == CLERK
 
 
 def test_the_chain_covers_it(story: Story) -> None:
-    story.ledger.execute([story.command(c.IssueStarterPack, NOW)], principal=CLERK)
+    story.ledger.execute([story.command(IssueStarterPack, NOW)], principal=CLERK)
     story.close()
     assert verify(story.path).clean
     for other in (OTHER, None):
@@ -103,7 +104,7 @@ def test_the_chain_covers_it(story: Story) -> None:
 
 def test_commands_of_several_are_replayed_without_a_difference(story: Story) -> None:
     for index, principal in enumerate([CLERK, None, OTHER, OTHER, CLERK]):
-        story.ledger.execute([story.command(c.AdvanceTime, NOW, command_id=str(index))], principal=principal)
+        story.ledger.execute([story.command(AdvanceTime, NOW, command_id=str(index))], principal=principal)
     found = replay([SqliteReader(story.path)], list(BUNDLED.values()))
     assert (found.empty, found.commands) == (True, 5)
 
@@ -113,7 +114,7 @@ def test_what_is_no_text_is_nobody(story: Story, principal: Any) -> None:
     story.given_active()
     before = rows(story.path, "SELECT count(*) FROM journal")
     with pytest.raises(ValueError, match="principal"):
-        story.ledger.execute([story.command(c.AdvanceTime, NOW)], principal=principal)
+        story.ledger.execute([story.command(AdvanceTime, NOW)], principal=principal)
     assert rows(story.path, "SELECT count(*) FROM journal") == before
     assert verify(story.path).clean
 
@@ -153,7 +154,7 @@ def test_an_earlier_log_is_gone_on_with_and_its_entries_keep_their_digests(earli
         assert chains[entry[0]] == entry[11], "the digest that the release before gave"
     earlier.reopen()
     earlier.ledger.execute(
-        [earlier.command(c.TopUp, NOW, command_id="t", credit=rupiah(5000))], principal=CLERK
+        [earlier.command(TopUp, NOW, command_id="t", credit=rupiah(5000))], principal=CLERK
     )
     assert rows(earlier.path, "PRAGMA user_version") == [(FORMAT,)]
     assert rows(earlier.path, "SELECT * FROM journal ORDER BY entry")[: len(entries)] == [

@@ -14,7 +14,9 @@ from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
-from ledger.domain.commands import CloseThrough, Command, TransferCredit
+from ledger.domain.commands import Command
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import TransferCredit
 from ledger.errors import LogDamaged, TopicMismatch
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.partitioning import partition_of

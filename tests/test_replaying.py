@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
-from ledger.domain.events import ClosedThrough, make
+from ledger.domain.events import make
+from ledger.domain.line.commands import AdvanceTime, RecordUsage
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import ClosedThrough
+from ledger.domain.prepaid.commands import IssueStarterPack, ReverseTopUp, TopUp
 from ledger.domain.terms import Terms
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
 from ledger.store.codec import Codec
@@ -63,8 +66,8 @@ def test_other_terms_say_what_they_would_have_cost(story: Story) -> None:
     story.given_active(credit=rupiah(5000))
     story.given_active(credit=rupiah(7000), number=OTHER, terms=TELKOMSEL)
     end = start + 62 * DAY
-    story.given(c.AdvanceTime, end)
-    story.given(c.AdvanceTime, end, msisdn=OTHER)
+    story.given(AdvanceTime, end)
+    story.given(AdvanceTime, end, msisdn=OTHER)
     # As published the credit is lost at the restoring top-up only; here already when the waiting period starts.
     earlier = variant(SP23, SP23, forfeiture={"at": "waiting-start", "clause": "XP25-16"})
     found = replay([SqliteReader(story.path)], KNOWN, terms=[earlier])
@@ -101,8 +104,8 @@ def test_other_terms_that_change_nothing_make_no_difference_by_being_published(s
 def test_terms_that_hold_from_an_instant_on_leave_what_was_before(story: Story) -> None:
     start = at(START)
     story.given_active(credit=rupiah(50_000))
-    story.given(c.RecordUsage, start + DAY, quantity=200)
-    story.given(c.RecordUsage, start + 2 * DAY, quantity=200)
+    story.given(RecordUsage, start + DAY, quantity=200)
+    story.given(RecordUsage, start + 2 * DAY, quantity=200)
     dearer = variant(SP23, SP23, starter_pack={"days": 3, "clause": "SP23-05"})
     assert not replay([SqliteReader(story.path)], KNOWN, terms=[dearer]).empty
     assert replay([SqliteReader(story.path)], KNOWN, terms=[dearer], since=start + 1).empty
@@ -161,7 +164,7 @@ def by_another(log: Path, ordinal: int) -> None:
 
 def test_a_log_that_began_under_an_earlier_schema_is_the_same_to_the_last_field(story: Story) -> None:
     story.given_active()
-    story.given(c.CloseThrough, at(START), msisdn="log@0", through=at(START) - 1)
+    story.given(CloseThrough, at(START), msisdn="log@0", through=at(START) - 1)
     story.close()
     released = Path(__file__).parents[1] / "schemas/released/1/events/ledger.log.LogCreated.avsc"
     former = RecordSchema(json.dumps(json.loads(released.read_text("utf-8"))))
@@ -188,15 +191,15 @@ def test_a_log_of_before_the_rule_that_another_approves_is_whole_and_says_what_i
 ) -> None:
     start = at(START)
     story.given_active()
-    story.given(c.TopUp, start, credit=rupiah(20_000), command_id="t1")
-    story.given(c.ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1")
+    story.given(TopUp, start, credit=rupiah(20_000), command_id="t1")
+    story.given(ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1")
     story.close()
     approved_by_its_actor(story.path)
     assert verify(story.path).clean
     story.reopen()
     assert story.credit() == 0
     assert story.events()[-1].__dict__["approved_by"] == "staff-1"
-    story.when(c.ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1", approved_by="staff-1")
+    story.when(ReverseTopUp, start, command_id="r1", reverses="t1", actor="staff-1", approved_by="staff-1")
     assert (story.outcome.status, story.outcome.code) == ("repeated", None)
     found = replay([SqliteReader(story.path)], KNOWN)
     assert found.refused == {"approval-required": (0, 1)}
@@ -313,7 +316,7 @@ def test_a_command_that_would_be_refused_otherwise_is_counted(log: Path) -> None
 
 def test_terms_that_nobody_knows_any_more_refuse_what_was_decided_under_them(story: Story) -> None:
     story.given_active()
-    story.when(c.IssueStarterPack, at(START), msisdn=NUMBER, terms=TELKOMSEL, printed_credit=0)
+    story.when(IssueStarterPack, at(START), msisdn=NUMBER, terms=TELKOMSEL, printed_credit=0)
     assert story.outcome.code is not None
     found = replay([SqliteReader(story.path)], [terms for terms in KNOWN if terms.id != TELKOMSEL])
     assert list(found.answered) == [(story.outcome.code, "invalid")]

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from ledger.application.outcomes import EventReference, Outcome
-from ledger.domain.commands import COMMANDS, DESTINATIONS, DIRECTIONS, SCOPES, SERVICES, Command
+from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.line.commands import DESTINATIONS, DIRECTIONS, SCOPES, SERVICES
 from ledger.domain.money import Posting
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases

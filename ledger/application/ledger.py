@@ -28,12 +28,15 @@ from ledger.application.journal import (
 )
 from ledger.application.memory import Held, Lines
 from ledger.application.outcomes import ACCEPTED, REFUSED, SET_APART, EventReference, Outcome
-from ledger.domain import events as e
 from ledger.domain import refusals
 from ledger.domain.calendar import SECOND, is_instant
-from ledger.domain.commands import CloseThrough, Command, ReturnCreditTransfer
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.prepaid.account import NEVER
+from ledger.domain.prepaid.commands import ReturnCreditTransfer
 from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
 from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms import TermsBook
@@ -98,7 +101,7 @@ class Ledger(Application[str]):
         self._log_version, self.closed_through = 0, -NEVER
         for event in self.events.get(self.subject, desc=True, limit=1):
             self._log_version = event.originator_version
-            if isinstance(event, e.ClosedThrough):
+            if isinstance(event, ClosedThrough):
                 self.closed_through = event.through
         if self._log_version:
             self._check_partitions()
@@ -112,7 +115,7 @@ class Ledger(Application[str]):
         """Raises TopicMismatch where the log has another number of partitions: subjects would fall to others."""
         here = self.ledger_recorder.partitions
         for event in self.events.get(self.subject, lte=1):
-            if isinstance(event, e.LogCreated) and event.partitions not in (None, here):
+            if isinstance(event, LogCreated) and event.partitions not in (None, here):
                 message = f"partition {self.partition} is of a log of {event.partitions} partitions; here are {here}"
                 raise errors.TopicMismatch(message)
 
@@ -346,7 +349,7 @@ class Ledger(Application[str]):
             map(self.ledger_recorder.is_here, numbers_of(command))
         ):
             return None
-        recorded = cast("Callable[[str], Iterable[e.Event]]", self.events.get)
+        recorded = cast("Callable[[str], Iterable[Event]]", self.events.get)
         for event in endings(command, recorded, batch.happened):
             refusal = answer_of(command, digest, event)
             own = [event] if refusal is None else []
@@ -390,7 +393,7 @@ class Ledger(Application[str]):
             "code": failure.code,
             "reason": str(failure),
         }
-        self._emit(e.CommandSetApart, self._apart, self._apart_version, cause, batch, **own)
+        self._emit(CommandSetApart, self._apart, self._apart_version, cause, batch, **own)
         batch.apart.append(Apart(batch.index, command, str(failure)))
 
     # --- undoing one command ------------------------------------------------------------------------------------------
@@ -416,7 +419,7 @@ class Ledger(Application[str]):
         does not grow with the batch: a line that was restored is kept, and the next time only what came since is taken.
         """
         for event in batch.cut(mark):
-            if isinstance(event, e.TermsPublished):
+            if isinstance(event, TermsPublished):
                 self.book.withdraw(event.terms_id)
         self._log_version, self._apart_version = mark.log_version, mark.apart_version
         self.closed_through = mark.closed_through
@@ -456,7 +459,7 @@ class Ledger(Application[str]):
             line.cause = Cause(max(through, line.recorded_at), "", None, "clock")
             line.advance(through)
             batch.add(line.collect())
-        self._emit(e.ClosedThrough, self.subject, self._log_version + 1, cause, batch, through=through)
+        self._emit(ClosedThrough, self.subject, self._log_version + 1, cause, batch, through=through)
         self._log_version += 1
         self.closed_through = through
         return self._outcome(command, command.at, None, batch.events[-1:], batch), batch.ordinal
@@ -467,17 +470,17 @@ class Ledger(Application[str]):
             mode = "played" if self._stated_at else "live"
             partitions, release = self.origin
             own = {"clock": mode, "partitions": partitions, "release": release}
-            self._emit(e.LogCreated, self.subject, 1, cause, batch, **own)
+            self._emit(LogCreated, self.subject, 1, cause, batch, **own)
             self._log_version = 1
         if terms_id is not None and terms_id not in self.book.published:
             terms = self.book[terms_id]
             own = {"terms_id": terms_id, "digest": terms.digest, "content": terms.content}
-            self._emit(e.TermsPublished, f"terms/{terms_id}@{self.partition}", 1, cause, batch, **own)
+            self._emit(TermsPublished, f"terms/{terms_id}@{self.partition}", 1, cause, batch, **own)
             self.book.publish(terms.content, terms.digest)
 
     def _emit(
         self,
-        event_type: type[e.Event],
+        event_type: type[Event],
         subject: str,
         version: int,
         cause: Cause,
@@ -516,7 +519,7 @@ class Ledger(Application[str]):
         command: Command,
         at: int,
         refusal: refusals.Refusal | errors.LedgerError | None,
-        own: Sequence[e.Event],
+        own: Sequence[Event],
         batch: Batch,
     ) -> Outcome:
         events = tuple([EventReference(event.TOPIC, event.account, event.version) for event in own])

@@ -5,16 +5,18 @@ They run inside the writer, at once after their cause. Money in transit always a
 
 from __future__ import annotations
 
-from ledger.domain import events as e
-from ledger.domain.commands import Command, ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.domain.refusals import Refusal
 
 ACTOR = "policy"
 
 
-def after_event(event: e.Event) -> list[Command]:
+def after_event(event: Event) -> list[Command]:
     """The commands that follow from an event."""
-    if not isinstance(event, e.CreditTransferSent):
+    if not isinstance(event, CreditTransferSent):
         return []
     return [
         ReceiveCreditTransfer(

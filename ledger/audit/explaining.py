@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ledger.application import policies
-from ledger.domain import events as e
 from ledger.domain import refusals
 from ledger.domain.calendar import format_instant
-from ledger.domain.commands import Command, ReturnCreditTransfer
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.events import UsageRefused
+from ledger.domain.partition.events import ClosedThrough, CommandSetApart
+from ledger.domain.prepaid.commands import ReturnCreditTransfer
+from ledger.domain.prepaid.events import CreditTransferReturned
 from ledger.store.codec import Codec
 
 _CLOCK = "clock"
@@ -66,7 +70,7 @@ class Explanation:
         if entry.command_id.startswith(_POLICY) and entry.code in refusals.REFUSALS:
             self._expect_return(entry)
 
-    def take(self, ordinal: int, event: e.Event) -> Iterator[str]:
+    def take(self, ordinal: int, event: Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
         if event.account[:1].isdigit():
             number = event.account.partition("#")[0]
@@ -76,9 +80,9 @@ class Explanation:
                 yield from self._policy(event)
             else:
                 yield from self._own(ordinal, event, number)
-        elif isinstance(event, e.ClosedThrough):
+        elif isinstance(event, ClosedThrough):
             yield from self._own(ordinal, event, event.account)
-        elif isinstance(event, e.CommandSetApart):
+        elif isinstance(event, CommandSetApart):
             yield from self._set_apart(event)
         elif event.command_id != self.entry.command_id or event.command_digest != self.entry.command_digest:
             yield f"it is not of the command {self.entry.command_id}, with which it was written"
@@ -111,7 +115,7 @@ class Explanation:
         self._last = ordinal
         self._count += 1
 
-    def _own(self, ordinal: int, event: e.Event, number: str) -> Iterator[str]:
+    def _own(self, ordinal: int, event: Event, number: str) -> Iterator[str]:
         entry = self.entry
         if event.command_id != entry.command_id or number != entry.subject:
             yield f"the journal has no command {event.command_id} of {number} here"
@@ -121,12 +125,12 @@ class Explanation:
         if event.recorded_at != entry.at and entry.name != _CLOSING:
             yield f"it was recorded at another instant than the command, at {format_instant(entry.at)}"
         yield from self._counts(ordinal)
-        if isinstance(event, e.UsageRefused):
+        if isinstance(event, UsageRefused):
             self._refused.add(event.refusal)
         for command in policies.after_event(event):
             self._expect(command)
 
-    def _due(self, ordinal: int, event: e.Event, number: str) -> Iterator[str]:
+    def _due(self, ordinal: int, event: Event, number: str) -> Iterator[str]:
         name = f"due/{event.account}/{event.name}/{format_instant(event.effective_at)}"
         if event.command_id != name or event.command_digest is not None or event.actor != _CLOCK:
             yield f"it fell due, and should name {name} as its cause, and the clock"
@@ -137,9 +141,9 @@ class Explanation:
         if self.entry.name == _OWN_ARE_DUE and number == self.entry.subject:
             yield from self._counts(ordinal)
 
-    def _policy(self, event: e.Event) -> Iterator[str]:
+    def _policy(self, event: Event) -> Iterator[str]:
         command = self._expected.pop(event.command_id, None)
-        if command is None and isinstance(event, e.CreditTransferReturned):
+        if command is None and isinstance(event, CreditTransferReturned):
             command = self._returned(event.transfer, event.refusal, event.command_id, self._expected)
         if command is None:
             yield "its cause is not there"
@@ -164,7 +168,7 @@ class Explanation:
                 return following
         return None
 
-    def _set_apart(self, event: e.CommandSetApart) -> Iterator[str]:
+    def _set_apart(self, event: CommandSetApart) -> Iterator[str]:
         """What had to follow and could not be carried out: it stands here as it would have been."""
         command = self._expected.pop(event.apart_id, None) or self._later.pop(event.apart_id, None)
         said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None

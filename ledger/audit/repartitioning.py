@@ -22,8 +22,12 @@ from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead
 from ledger.audit.findings import Report
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
-from ledger.domain import events as e
-from ledger.domain.commands import AdvanceTime, CloseThrough, Command, ReceiveCreditTransfer
+from ledger.domain.commands import Command
+from ledger.domain.events import EVENT_TYPES, Event, make
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.domain.refusals import REFUSALS
 from ledger.errors import LogDamaged
 from ledger.release import RELEASE
@@ -105,7 +109,7 @@ class _Book:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.codec = Codec()
-        self.terms: dict[str, e.TermsPublished] = {}
+        self.terms: dict[str, TermsPublished] = {}
         clocks = {source.clock for source in sources if source.events}
         if len(clocks) > 1:
             raise CopyRefused("its partitions have different clocks")
@@ -113,7 +117,7 @@ class _Book:
         for source in sources:
             self.codec.learn(source.schemas)
         for source in sources:
-            for _, event in _of_type(source, e.TermsPublished, self.codec):
+            for _, event in _of_type(source, TermsPublished, self.codec):
                 self.terms[event.terms_id] = event
 
 
@@ -128,7 +132,7 @@ def _closed_through(sources: Sequence[Source], codec: Codec) -> int | None:
     found: list[int] = []
     for source in sources:
         if source.events:
-            closed = [event.through for _, event in _of_type(source, e.ClosedThrough, codec)]
+            closed = [event.through for _, event in _of_type(source, ClosedThrough, codec)]
             if not closed:
                 return None
             found.append(closed[-1])
@@ -219,7 +223,7 @@ class _Parts:
             yield Said(number, advance, at, None, None, own, 0, len(own))
 
     def _apart(
-        self, entry: JournalEntry, command: Command, rows: list[Row], events: dict[int, e.Event]
+        self, entry: JournalEntry, command: Command, rows: list[Row], events: dict[int, Event]
     ) -> Iterator[Said]:
         """The command's own events, and what followed from them as if it had come from another partition."""
         followed: dict[str, list[Row]] = {}
@@ -245,7 +249,7 @@ class _Parts:
         receive: Command,
         followed: dict[str, list[Row]],
         elsewhere: dict[str, list[Row]],
-        events: dict[int, e.Event],
+        events: dict[int, Event],
     ) -> Iterator[Said]:
         taken = followed.pop(receive.command_id, None)
         if taken is not None:
@@ -264,7 +268,7 @@ class _Parts:
                 return
         # Neither arrived nor returned here: it was sent to another partition, whose journal tells.
 
-    def _policy(self, command: Command, rows: list[Row], events: dict[int, e.Event]) -> Said:
+    def _policy(self, command: Command, rows: list[Row], events: dict[int, Event]) -> Said:
         event = events[rows[-1][0]]
         if event.command_digest != self._codec.command_digest(command, self._codec.command_content(command)):
             raise LogDamaged(f"{command.command_id} does not follow from its cause as it stands")
@@ -351,7 +355,7 @@ class _Target:
             )
             digest = self._book.codec.command_digest(command, self._book.codec.command_content(command))
             closed = self._made(
-                e.ClosedThrough, subject, 2, Said(subject, command, through, None, None, []), digest
+                ClosedThrough, subject, 2, Said(subject, command, through, None, None, []), digest
             )
             closed.through = through  # type: ignore[attr-defined]
             row = (0, subject, 2, closed.TOPIC, self._book.codec.event_state(closed), b"")
@@ -362,20 +366,20 @@ class _Target:
     def _begin(self, said: Said, digest: bytes) -> None:
         """As the ledger begins: what the partition is, and the terms that a command names."""
         if self._events == 0:
-            created = self._made(e.LogCreated, f"log@{self.partition}", 1, said, digest)
+            created = self._made(LogCreated, f"log@{self.partition}", 1, said, digest)
             vars(created).update(clock=self._book.clock, partitions=self._partitions, release=RELEASE)
             self._add_event(created)
         terms_id = said.command.terms_named
         if terms_id is not None and said.code is None and terms_id not in self._published:
             was = self._book.terms[terms_id]
-            terms = self._made(e.TermsPublished, f"terms/{terms_id}@{self.partition}", 1, said, digest)
+            terms = self._made(TermsPublished, f"terms/{terms_id}@{self.partition}", 1, said, digest)
             vars(terms).update(terms_id=terms_id, digest=was.digest, content=was.content)
             self._add_event(terms)
             self._published.add(terms_id)
 
     @staticmethod
-    def _made(event_type: type[e.Event], subject: str, version: int, said: Said, digest: bytes) -> e.Event:
-        return e.make(
+    def _made(event_type: type[Event], subject: str, version: int, said: Said, digest: bytes) -> Event:
+        return make(
             event_type,
             {
                 "account": subject,
@@ -391,13 +395,13 @@ class _Target:
             },
         )
 
-    def _add_event(self, event: e.Event) -> None:
+    def _add_event(self, event: Event) -> None:
         self._add(StoredEvent(event.account, event.version, event.TOPIC, self._book.codec.event_state(event)))
 
     def _add(self, stored: StoredEvent) -> None:
         self._rows.append(stored)
         self._events += 1
-        event_type = e.EVENT_TYPES.get(stored.topic)
+        event_type = EVENT_TYPES.get(stored.topic)
         if event_type is not None and event_type.CLAIMS is not None:
             kind, field = event_type.CLAIMS
             self._claims.append(

@@ -22,8 +22,8 @@ from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED
 from ledger.audit.wholeness import must_be_whole
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
-from ledger.domain.events import CommandSetApart
 from ledger.domain.line.line import Cause
+from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.account import NEVER
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused, QueryRefused, TermsMissing

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ledger.audit.findings import Finding, Report
-from ledger.domain import events as e
+from ledger.domain.events import Event
 from ledger.domain.prepaid.credit_transfers import Ending
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 
 
 class Half(NamedTuple):
     """An event of a transfer, and its position."""
 
-    event: e.Event
+    event: Event
     position: str
 
     def finding(self, what: str) -> Finding:
@@ -32,10 +33,10 @@ class Transfers:
         self.under_way: dict[str, Half] = {}
         self.unmatched: dict[str, Half] = {}
 
-    def take(self, event: e.Event, position: str) -> Iterator[Finding]:
+    def take(self, event: Event, position: str) -> Iterator[Finding]:
         """Takes an event in, and tells what is wrong with it or with its other half."""
         half = Half(event, position)
-        if isinstance(event, e.CreditTransferSent):
+        if isinstance(event, CreditTransferSent):
             if event.transfer != f"{event.account}/{event.command_id}":
                 yield half.finding("its transfer is not named as its account and command are")
             yield from self._begun(event.transfer, half)
@@ -71,16 +72,16 @@ class Transfers:
 def _differences(begun: Half, ended: Half) -> Iterator[Finding]:
     """What an ending says otherwise than its beginning."""
     sent, event = begun.event, ended.event
-    if not isinstance(sent, e.CreditTransferSent):
+    if not isinstance(sent, CreditTransferSent):
         return
-    if isinstance(event, e.CreditTransferReceived):
+    if isinstance(event, CreditTransferReceived):
         pairs = [
             ("amount", event.amount, sent.amount),
             ("sender", event.from_account, sent.account),
             ("recipient", event.account.partition("#")[0], sent.to_msisdn),
             ("days", event.days or sent.days, sent.days),
         ]
-    elif isinstance(event, e.CreditTransferReturned):
+    elif isinstance(event, CreditTransferReturned):
         pairs = [
             ("amount", event.amount, sent.amount),
             ("fee", event.fee, sent.fee),

@@ -21,12 +21,13 @@ from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
 from ledger.audit.seals import Seals
 from ledger.audit.transfers_matched import Transfers
-from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import Number
 from ledger.domain.money import imbalance
+from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.prepaid.account import NEVER, Account
 from ledger.domain.terms import TermsBook
 from ledger.store.codec import Codec, instant_and_content
@@ -241,7 +242,7 @@ class _Verification:
         except Exception as error:  # noqa: BLE001 - whatever an event does that no ledger writes
             find(f"it makes no sense ({type(error).__name__}: {error})")
 
-    def _event_faults(self, event: e.Event, id_: str, version: int) -> Iterator[str]:
+    def _event_faults(self, event: Event, id_: str, version: int) -> Iterator[str]:
         if event.account != id_ or event.version != version:
             yield f"it says that it is {event.account} version {event.version}"
             return
@@ -270,21 +271,21 @@ class _Verification:
         except ValueError:
             return False
 
-    def _of_the_log(self, event: e.Event) -> Iterator[str]:
-        if isinstance(event, e.LogCreated):
+    def _of_the_log(self, event: Event) -> Iterator[str]:
+        if isinstance(event, LogCreated):
             self.clock = event.clock
             if event.version != 1 or self.report.events != 1:
                 yield "it is not the first event"
             if None not in (self.partitions, event.partitions) and self.partitions != event.partitions:
                 yield f"it says that the log has {event.partitions} partitions; there are {self.partitions}"
-        elif isinstance(event, e.ClosedThrough):
+        elif isinstance(event, ClosedThrough):
             if event.through <= self.closed_through:
                 yield "more was closed before"
             self.closed_through = max(event.through, self.closed_through)
-        elif isinstance(event, e.CommandSetApart):
+        elif isinstance(event, CommandSetApart):
             if event.account != f"apart@{self.partition}":
                 yield "it is of another partition"
-        elif isinstance(event, e.TermsPublished):
+        elif isinstance(event, TermsPublished):
             if sha256(event.content.encode()).hexdigest() != event.digest:
                 yield "the digest of the terms is not that of their content"
             try:
@@ -294,7 +295,7 @@ class _Verification:
         else:
             yield "its subject is neither a number nor an account"
 
-    def _folded(self, event: e.Event) -> Iterator[str]:
+    def _folded(self, event: Event) -> Iterator[str]:
         """The event follows from the state that was, and leads to one that may be."""
         msisdn = event.account.partition("#")[0]
         if msisdn in self.broken:
@@ -328,7 +329,7 @@ class _Verification:
             wanted.discard(event.version)
             yield from self._snapshot(line, event)
 
-    def _claimed(self, event: e.Event) -> Iterator[str]:
+    def _claimed(self, event: Event) -> Iterator[str]:
         if event.CLAIMS is None:
             return
         self.claims += 1
@@ -421,7 +422,7 @@ class _Verification:
             versions.setdefault(id_, set()).add(version)
         return versions
 
-    def _snapshot(self, line: Line, event: e.Event) -> Iterator[str]:
+    def _snapshot(self, line: Line, event: Event) -> Iterator[str]:
         statement = "SELECT topic, state FROM stored_snapshots WHERE originator_id=? AND originator_version=?"
         topic, state = self.connection.execute(statement, (event.account, event.version)).fetchone()
         folded: Account | Number | None = line.number

@@ -9,7 +9,7 @@ from ledger.audit.verification import verify
 from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
-from ledger.domain.events import UsageDebited
+from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints import clock
 from ledger.entrypoints.cli.options import reader_for

@@ -16,7 +16,7 @@ import msgspec
 from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.domain.commands import Command
-from ledger.domain.events import CommandSetApart
+from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LedgerError, QueryRefused
 from ledger.store.codec import Codec

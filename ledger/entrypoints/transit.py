@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from ledger.application import policies
 from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.audit.transfers_matched import Transfers
-from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
-from ledger.domain.commands import Command, ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.commands import Command
 from ledger.domain.money import format_amount
+from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints.dead import say_again
 from ledger.store.reading import SqliteSnapshot
@@ -24,13 +26,13 @@ from ledger.wiring.composition import Opened
 
 MOST_AT_ONCE = 10_000
 """Transfers that are looked after at once: those under way for longest."""
-_TYPES = (e.CreditTransferSent.TOPIC, e.CreditTransferReceived.TOPIC, e.CreditTransferReturned.TOPIC)
+_TYPES = (CreditTransferSent.TOPIC, CreditTransferReceived.TOPIC, CreditTransferReturned.TOPIC)
 
 
 class Missing(NamedTuple):
     """A transfer under way, the position of its sending, and the command that has to follow."""
 
-    sent: e.CreditTransferSent
+    sent: CreditTransferSent
     position: str
     command: Command
 
@@ -73,7 +75,7 @@ def missing(opened: Opened, until: int) -> list[Missing]:
     begun = [
         (half.event, half.position)
         for half in transfers.under_way.values()
-        if isinstance(half.event, e.CreditTransferSent) and half.event.recorded_at <= until
+        if isinstance(half.event, CreditTransferSent) and half.event.recorded_at <= until
     ]
     begun = sorted(begun, key=lambda one: (one[0].recorded_at, one[0].transfer))[:MOST_AT_ONCE]
     with ExitStack() as reading:  # later than what was read above: a half that came since is in no way missed
@@ -95,7 +97,7 @@ def _set_apart(log: SqliteSnapshot) -> dict[str, Command]:
     for one in log.events_of(f"apart@{log.partition}"):
         event = one.event
         if (
-            isinstance(event, e.CommandSetApart)
+            isinstance(event, CommandSetApart)
             and event.command == ReturnCreditTransfer.__name__
             and event.content
         ):
@@ -105,7 +107,7 @@ def _set_apart(log: SqliteSnapshot) -> dict[str, Command]:
     return found
 
 
-def _following(sent: e.CreditTransferSent, there: SqliteSnapshot, apart: dict[str, Command]) -> Command:
+def _following(sent: CreditTransferSent, there: SqliteSnapshot, apart: dict[str, Command]) -> Command:
     """The half that is missing: it comes back once its recipient has refused it, and else it has to arrive."""
     if sent.transfer in apart:
         return apart[sent.transfer]

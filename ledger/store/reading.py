@@ -16,12 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
 
-from ledger.domain.events import (
-    ClosedThrough,
-    Event,
-    LogCreated,
-    TermsPublished,
-)
+from ledger.domain.events import Event
+from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked

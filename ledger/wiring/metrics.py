@@ -16,9 +16,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ledger.application.outcomes import Outcome
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.events import Event
 from ledger.domain.prepaid.account import NEVER
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 
@@ -33,9 +34,7 @@ AGES = {"minute": 60 * SECOND, "hour": 3600 * SECOND, "day": DAY}
 AT_ONCE = 100_000
 """Events that are looked through at once at most: nobody hears nothing of whoever does it for long."""
 
-_TRANSIT = tuple(
-    kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
-)
+_TRANSIT = tuple(kind.TOPIC for kind in (CreditTransferSent, CreditTransferReceived, CreditTransferReturned))
 
 
 class WriterMetrics:
@@ -235,11 +234,11 @@ class MirrorMetrics(Collector):
         self._read[partition] = last
         return last == log.head
 
-    def _take(self, event: e.Event) -> None:
-        if not isinstance(event, e.CreditTransferSent | e.CreditTransferReceived | e.CreditTransferReturned):
+    def _take(self, event: Event) -> None:
+        if not isinstance(event, CreditTransferSent | CreditTransferReceived | CreditTransferReturned):
             return
         transfer = event.transfer
-        if isinstance(event, e.CreditTransferSent):
+        if isinstance(event, CreditTransferSent):
             if transfer in self._ended:
                 self._ended.discard(transfer)
             else:

@@ -23,7 +23,7 @@ from kafka.structs import TopicPartition
 from ledger.audit.findings import Finding, Report
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
-from ledger.domain.events import CreditTransferSent
+from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.errors import ClockMismatch, LogDamaged, LogLocked, LogUnreachable, SettingsInvalid
 from ledger.store import private
 from ledger.store.copying import CopyRefused, Source

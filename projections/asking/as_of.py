@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
+from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.account import Account
 from ledger.domain.terms import TermsBook
@@ -56,7 +56,7 @@ class Folded(NamedTuple):
     """
 
     line: Line
-    due: list[e.Event]
+    due: list[Event]
     position: tuple[int, int]
     before: tuple[list[str], str]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
+from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import Account
@@ -173,7 +173,7 @@ def compare(  # noqa: PLR0913 - two logs, and what to look at
 
 
 def _accounts(
-    msisdn: str, events: Iterator[e.Event], log: LogSnapshot, until: int, sums: Amounts
+    msisdn: str, events: Iterator[Event], log: LogSnapshot, until: int, sums: Amounts
 ) -> dict[str, AccountEnd]:
     """Every account of a number at the end, what falls due by then folded in; its postings go into the sums."""
     line = Line(msisdn, log.book)
@@ -188,7 +188,7 @@ def _accounts(
     return {one.id: AccountEnd(one.credit, one.state, one.active_until) for one in every}
 
 
-def _add(sums: Amounts, event: e.Event) -> None:
+def _add(sums: Amounts, event: Event) -> None:
     for posting in event.postings:
         name = posting["account"]
         key = (

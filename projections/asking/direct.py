@@ -12,11 +12,12 @@ from heapq import merge
 from itertools import chain
 from typing import NamedTuple
 
-from ledger.domain import events as e
 from ledger.domain import money
 from ledger.domain.calendar import format_instant
+from ledger.domain.events import EVENT_TYPES, Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.errors import QueryRefused
 from projections.asking.answers import (
     Balance,
@@ -44,10 +45,8 @@ from projections.asking.queries import (
 )
 from projections.engine.reader import Decided, LogReader, LogSnapshot
 
-_TRANSIT = tuple(
-    kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
-)
-_TYPE_NAMES = {kind.__name__: topic for topic, kind in e.EVENT_TYPES.items()}
+_TRANSIT = tuple(kind.TOPIC for kind in (CreditTransferSent, CreditTransferReceived, CreditTransferReturned))
+_TYPE_NAMES = {kind.__name__: topic for topic, kind in EVENT_TYPES.items()}
 
 Sums = Counter[tuple[str, str]]
 """Sen by (ledger account, unit)."""
@@ -60,7 +59,7 @@ class _Moment(NamedTuple):
     known_at: int
     final: bool
 
-    def sees(self, event: e.Event) -> bool:
+    def sees(self, event: Event) -> bool:
         return event.effective_at <= self.as_of and event.recorded_at <= self.known_at
 
 
@@ -68,7 +67,7 @@ class _Folded(NamedTuple):
     """A line as of a moment: what fell due unrecorded is folded in, and stands in `due`."""
 
     line: Line
-    due: list[e.Event]
+    due: list[Event]
     ordinal: int
 
 
@@ -233,13 +232,13 @@ class DirectQueries:
         sent = {
             found.event.to_msisdn
             for found in log.events_of(msisdn)
-            if isinstance(found.event, e.CreditTransferSent) and found.event.account == account
+            if isinstance(found.event, CreditTransferSent) and found.event.account == account
         }
         last = 0
         for other in sent:
             for found in log.events_of(other):
                 event = found.event
-                if not isinstance(event, e.CreditTransferReceived) or event.from_account != account:
+                if not isinstance(event, CreditTransferReceived) or event.from_account != account:
                     continue
                 if moment.sees(event):
                     _add(sums, event)
@@ -291,20 +290,20 @@ class DirectQueries:
         with self._reader.snapshot() as log:
             moment = self._moment(log, as_of, known_at)
             position = _position(log, self._rests_on(log, moment))
-            under_way: dict[str, e.CreditTransferSent] = {}
+            under_way: dict[str, CreditTransferSent] = {}
             ended: set[str] = set()
             for found in log.events(types=_TRANSIT):
                 event = found.event
                 if not moment.sees(event):
                     continue
-                if isinstance(event, e.CreditTransferSent):
+                if isinstance(event, CreditTransferSent):
                     # Of equal instants in two partitions the end may come first.
                     if event.transfer in ended:
                         ended.discard(event.transfer)
                     else:
                         under_way[event.transfer] = event
                 elif (
-                    isinstance(event, e.CreditTransferReceived | e.CreditTransferReturned)
+                    isinstance(event, CreditTransferReceived | CreditTransferReturned)
                     and under_way.pop(event.transfer, None) is None
                 ):
                     ended.add(event.transfer)
@@ -405,7 +404,7 @@ class _Shadow:
     def credit(self) -> int:
         return self.available + self.reserved
 
-    def take(self, event: e.Event) -> None:
+    def take(self, event: Event) -> None:
         for posting in event.postings:
             if posting["account"] == self.names[0]:
                 self.available += posting["amount"]
@@ -413,7 +412,7 @@ class _Shadow:
                 self.reserved += posting["amount"]
 
 
-def _advanced(line: Line, moment: _Moment) -> list[e.Event]:
+def _advanced(line: Line, moment: _Moment) -> list[Event]:
     """Folds in what falls due by then, and returns it."""
     line.cause = Cause(moment.as_of, "", None, "clock")
     line.advance(moment.as_of)
@@ -432,7 +431,7 @@ def _accounts(line: Line) -> dict[str, Account]:
     return {**line.former, **current}
 
 
-def _add(sums: Sums, event: e.Event) -> None:
+def _add(sums: Sums, event: Event) -> None:
     for posting in event.postings:
         sums[posting["account"], posting["unit"]] += posting["amount"]
 
@@ -445,7 +444,7 @@ def _summed(ledger_account: str) -> str:
 
 def _topic(name: str) -> str:
     topic = _TYPE_NAMES.get(name, name)
-    if topic not in e.EVENT_TYPES:
+    if topic not in EVENT_TYPES:
         raise QueryRefused(f"no events are of the type {name}")
     return topic
 

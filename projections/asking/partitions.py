@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
-from ledger.domain.events import LogCreated
+from ledger.domain.partition.events import LogCreated
 from ledger.domain.terms import TermsBook
 from projections.asking.answers import (
     Balance,

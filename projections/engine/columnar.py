@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pyarrow import csv
 from sqlalchemy.engine import Connection
 
-from ledger.domain.events import TermsPublished
+from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LogDamaged, SumOutOfRange
 from projections.engine import changes

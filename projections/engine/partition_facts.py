@@ -11,8 +11,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.events import EVENT_TYPES
+from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
@@ -35,7 +36,7 @@ class PartitionFacts(Projection):
 
     name = "facts"
     version = 2
-    one_by_one = frozenset(kind.TOPIC for kind in (e.LogCreated, e.ClosedThrough, e.TermsPublished))
+    one_by_one = frozenset(kind.TOPIC for kind in (LogCreated, ClosedThrough, TermsPublished))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -114,11 +115,11 @@ class PartitionFacts(Projection):
         partition = batch.partition
         for ordinal, event in ((found.ordinal, found.event) for found in batch.events):
             at = event.recorded_at
-            if isinstance(event, e.LogCreated):
+            if isinstance(event, LogCreated):
                 changes.rows(self.created).append((partition, ordinal, at, event.clock))
-            elif isinstance(event, e.ClosedThrough):
+            elif isinstance(event, ClosedThrough):
                 changes.rows(self.closed).append((partition, ordinal, event.through, at))
-            elif isinstance(event, e.TermsPublished):
+            elif isinstance(event, TermsPublished):
                 row = (partition, event.terms_id, ordinal, event.digest, event.content)
                 changes.rows(self.terms).append(row)
 
@@ -175,4 +176,4 @@ class PartitionFacts(Projection):
         """How many events there are of each type that this release does not know."""
         types = self.types.c
         found = connection.execute(sa.select(types.type, sa.func.sum(types.events)).group_by(types.type))
-        return {name: int(count) for name, count in found if name not in e.EVENT_TYPES}
+        return {name: int(count) for name, count in found if name not in EVENT_TYPES}

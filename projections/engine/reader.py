@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from ledger.domain.events import Event, LogCreated
+from ledger.domain.events import Event
+from ledger.domain.partition.events import LogCreated
 from ledger.domain.terms import TermsBook
 
 if TYPE_CHECKING:

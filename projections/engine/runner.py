@@ -11,7 +11,7 @@ from contextlib import closing
 
 from sqlalchemy.engine import Connection
 
-from ledger.domain.events import TermsPublished
+from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from projections.engine.changes import Changes

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
@@ -30,7 +30,7 @@ class Transfers(Projection):
     name = "transfers"
     version = 2
     one_by_one = frozenset(
-        kind.TOPIC for kind in (e.CreditTransferSent, e.CreditTransferReceived, e.CreditTransferReturned)
+        kind.TOPIC for kind in (CreditTransferSent, CreditTransferReceived, CreditTransferReturned)
     )
 
     def __init__(self, generation: int) -> None:
@@ -62,10 +62,10 @@ class Transfers(Projection):
         """Takes in both ends of every transfer."""
         for found in batch.events:
             event = found.event
-            if isinstance(event, e.CreditTransferSent):
+            if isinstance(event, CreditTransferSent):
                 own = (event.account, event.to_msisdn, event.amount, event.fee)
                 rows = changes.rows(self.sent)
-            elif isinstance(event, e.CreditTransferReceived | e.CreditTransferReturned):
+            elif isinstance(event, CreditTransferReceived | CreditTransferReturned):
                 own = (event.name,)  # type: ignore[assignment]
                 rows = changes.rows(self.ended)
             else:

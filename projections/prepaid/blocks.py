@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
+from ledger.domain.line.events import Blocked, Unblocked
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
@@ -32,7 +32,7 @@ class Blocks(Projection):
 
     name = "blocks"
     version = 2
-    one_by_one = frozenset(kind.TOPIC for kind in (e.Blocked, e.Unblocked))
+    one_by_one = frozenset(kind.TOPIC for kind in (Blocked, Unblocked))
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -65,11 +65,11 @@ class Blocks(Projection):
         """Takes in what sets and lifts blocks."""
         for found in batch.events:
             event = found.event
-            if not isinstance(event, e.Blocked | e.Unblocked):
+            if not isinstance(event, Blocked | Unblocked):
                 continue
             place = (event.account, event.block, batch.partition, found.ordinal)
             row = (*place, event.effective_at, event.recorded_at)
-            if isinstance(event, e.Unblocked):
+            if isinstance(event, Unblocked):
                 changes.rows(self.lifted).append(row)
                 continue
             ground = None if event.terms is None else batch.book[event.terms].ground(event.ground)

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger.domain import events as e
+from ledger.domain.events import EVENT_TYPES, Event, make
+from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import NEVER
+from ledger.domain.prepaid.events import CreditAdjusted, CreditCharged, UsageDebited
 from ledger.domain.terms import TermsBook
 
 TIMELESS = frozenset(
-    kind.TOPIC
-    for kind in (e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.CreditCharged, e.CreditAdjusted)
+    kind.TOPIC for kind in (UsageDebited, UsageRecorded, UsageRefused, CreditCharged, CreditAdjusted)
 )
 """Events that move money and count use, and change nothing else: of these no more than the sums is needed."""
 
@@ -42,7 +43,7 @@ class Tracked:
         self.line = Line(msisdn, book)
         self.due = Due(-NEVER, NEVER)
 
-    def take(self, event: e.Event) -> tuple[list[Transition], list[tuple[Due, int]]]:
+    def take(self, event: Event) -> tuple[list[Transition], list[tuple[Due, int]]]:
         """Takes an event; its transitions, and the dues to write with the instant that each is known until."""
         line = self.line
         before, of_number = line.account, line.number_state
@@ -74,11 +75,11 @@ class Tracked:
 _BODY: Any = msgspec.msgpack.Encoder()
 
 
-def body_of(event: e.Event) -> bytes:
+def body_of(event: Event) -> bytes:
     """An event's own fields and header, to make it again from."""
     return _BODY.encode(event.__dict__)  # type: ignore[no-any-return]
 
 
-def event_of(topic: str, body: bytes) -> e.Event:
+def event_of(topic: str, body: bytes) -> Event:
     """The event again."""
-    return e.make(e.EVENT_TYPES[topic], msgspec.msgpack.decode(body))
+    return make(EVENT_TYPES[topic], msgspec.msgpack.decode(body))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
+from ledger.domain.events import EVENT_TYPES, Event
 from ledger.domain.prepaid.account import NEVER
 from ledger.domain.terms import TermsBook
 from projections.engine.changes import Changes
@@ -48,7 +48,7 @@ class Lifecycles(Projection):
 
     name = "lifecycles"
     version = 3
-    one_by_one = frozenset(e.EVENT_TYPES.keys() - TIMELESS)
+    one_by_one = frozenset(EVENT_TYPES.keys() - TIMELESS)
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -136,7 +136,7 @@ class Lifecycles(Projection):
             (number, recorded.ordinal, recorded.event)
             for recorded in batch.events
             if recorded.event.TOPIC not in TIMELESS
-            and recorded.event.TOPIC in e.EVENT_TYPES
+            and recorded.event.TOPIC in EVENT_TYPES
             and (number := number_of(recorded.event)) is not None
         ]
         self._remember({number for number, _, _ in found}, batch)
@@ -156,7 +156,7 @@ class Lifecycles(Projection):
             self._take(self._lines[number], (batch.partition, ordinal), event, batch.book, changes)
 
     def _take(
-        self, tracked: Tracked, place: tuple[int, int], event: e.Event, book: TermsBook, changes: Changes
+        self, tracked: Tracked, place: tuple[int, int], event: Event, book: TermsBook, changes: Changes
     ) -> None:
         partition, ordinal = place
         transitions, dues = tracked.take(event)
@@ -200,7 +200,7 @@ class Lifecycles(Projection):
 
     def events_of(
         self, connection: Connection, numbers: Sequence[str], as_of: int = NEVER, known_at: int = NEVER
-    ) -> Iterator[tuple[str, int, int, e.Event]]:
+    ) -> Iterator[tuple[str, int, int, Event]]:
         """The events of numbers that their states follow from, each with number, partition and ordinal, in order."""
         found = self._events(connection, numbers=list(numbers), t=as_of, k=known_at)
         for msisdn, partition, ordinal, topic, body in found:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
+from ledger.domain.events import Event
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED
+from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
@@ -38,15 +40,15 @@ class Entered(NamedTuple):
     available_at: int | None
 
 
-def entered_by(event: e.Event) -> Entered | None:
+def entered_by(event: Event) -> Entered | None:
     """The state that a number enters by what begins an account, or frees the number; None by any other event."""
-    if isinstance(event, e.StarterPackIssued):
+    if isinstance(event, StarterPackIssued):
         return Entered(event.msisdn, event.generation, ASSIGNED, None, None)
-    if isinstance(event, e.NumberReclaimed):
+    if isinstance(event, NumberReclaimed):
         return Entered(event.msisdn, event.generation, ASSIGNED, event.customer, None)
-    if isinstance(event, e.NumberQuarantined):
+    if isinstance(event, NumberQuarantined):
         return Entered(event.msisdn, event.generation, QUARANTINED, event.customer, event.available_at)
-    if isinstance(event, e.NumberAvailable):
+    if isinstance(event, NumberAvailable):
         return Entered(event.msisdn, event.generation, AVAILABLE, event.customer, None)
     return None
 
@@ -57,8 +59,7 @@ class Numbers(Projection):
     name = "numbers"
     version = 2
     one_by_one = frozenset(
-        kind.TOPIC
-        for kind in (e.StarterPackIssued, e.NumberReclaimed, e.NumberQuarantined, e.NumberAvailable)
+        kind.TOPIC for kind in (StarterPackIssued, NumberReclaimed, NumberQuarantined, NumberAvailable)
     )
 
     def __init__(self, generation: int) -> None:

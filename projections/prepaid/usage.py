@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, day_of_number
+from ledger.domain.line.events import UsageRecorded, UsageRefused
+from ledger.domain.prepaid.events import UsageDebited
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
@@ -44,7 +45,7 @@ class Usage(Projection):
 
     name = "usage"
     version = 3
-    one_by_one = frozenset({e.UsageRefused.TOPIC})
+    one_by_one = frozenset({UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
@@ -60,13 +61,13 @@ class Usage(Projection):
         """Takes in every use."""
         for found in batch.events:
             event = found.event
-            if not isinstance(event, e.UsageDebited | e.UsageRecorded | e.UsageRefused):
+            if not isinstance(event, UsageDebited | UsageRecorded | UsageRefused):
                 continue
             keys = (event.account, event.service)
             place = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
-            if isinstance(event, e.UsageDebited):
+            if isinstance(event, UsageDebited):
                 self.sums.add(changes, keys, *place, 1, event.granted, event.charge, event.day)
-            elif isinstance(event, e.UsageRecorded):
+            elif isinstance(event, UsageRecorded):
                 granted = event.granted if event.direction == "outgoing" else 0
                 self.sums.add(changes, keys, *place, 1, granted, 0, event.day)
             else:
@@ -77,7 +78,7 @@ class Usage(Projection):
 
     def fold_rest(self, batch: Batch, changes: Changes) -> None:
         """What was refused: its day is that of the zone of its terms."""
-        refused = [found for found in batch.events if isinstance(found.event, e.UsageRefused)]
+        refused = [found for found in batch.events if isinstance(found.event, UsageRefused)]
         self.fold(batch._replace(events=refused), changes)
 
     def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
@@ -86,11 +87,11 @@ class Usage(Projection):
         import pyarrow.compute as pc
 
         used = []
-        for kind in (e.UsageDebited, e.UsageRecorded):
+        for kind in (UsageDebited, UsageRecorded):
             found = columns.of(kind.TOPIC)
             if found is None:
                 continue
-            if kind is e.UsageDebited:
+            if kind is UsageDebited:
                 found = found.append_column("charged", found.column("charge"))
             else:
                 outgoing = pc.equal(found.column("direction"), "outgoing")

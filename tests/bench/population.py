@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.application.ledger import Ledger
-from ledger.domain import commands as c
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import RecordUsage
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.wiring import composition
 from ledger.wiring.settings import Settings
 
@@ -31,14 +33,14 @@ def new_ledger(folder: Path, name: str) -> Iterator[Ledger]:
         yield log.writer()
 
 
-def opening(subscribers: range) -> list[c.Command]:
+def opening(subscribers: range) -> list[Command]:
     """Starter packs, activations, and a top-up large enough for any benchmark."""
     last_day = day_number(parse_day("2024-12-31"))
-    made: list[c.Command] = []
+    made: list[Command] = []
     for index in subscribers:
         msisdn = number(index)
         made += [
-            c.IssueStarterPack(
+            IssueStarterPack(
                 at=BEGIN,
                 command_id="pack",
                 msisdn=msisdn,
@@ -46,7 +48,7 @@ def opening(subscribers: range) -> list[c.Command]:
                 printed_credit=0,
                 valid_until=last_day,
             ),
-            c.Activate(
+            Activate(
                 at=BEGIN,
                 command_id="activate",
                 msisdn=msisdn,
@@ -54,15 +56,15 @@ def opening(subscribers: range) -> list[c.Command]:
                 customer=f"customer-{index}",
                 registration="verified",
             ),
-            c.TopUp(at=BEGIN, command_id="top-up", msisdn=msisdn, credit=10**13, price=10**13, channel="app"),
+            TopUp(at=BEGIN, command_id="top-up", msisdn=msisdn, credit=10**13, price=10**13, channel="app"),
         ]
     return made
 
 
-def usage(index: int, subscribers: int) -> c.RecordUsage:
+def usage(index: int, subscribers: int) -> RecordUsage:
     """The index-th use of a population: calls, in an order that visits the subscribers all over."""
     at = BEGIN + 1_000_000 + index * 1000
-    return c.RecordUsage(
+    return RecordUsage(
         at=at,
         command_id=f"use-{index}",
         msisdn=number(index * 7919 % subscribers),
@@ -81,7 +83,7 @@ def open_accounts(ledger: Ledger, subscribers: int) -> None:
         execute(ledger, opening(range(first, min(first + BATCH, subscribers))))
 
 
-def execute(ledger: Ledger, commands: Sequence[c.Command], batch: int = BATCH) -> None:
+def execute(ledger: Ledger, commands: Sequence[Command], batch: int = BATCH) -> None:
     """Executes commands in batches; every one has to be accepted."""
     for first in range(0, len(commands), batch):
         for outcome in ledger.execute(commands[first : first + batch]):
@@ -89,7 +91,7 @@ def execute(ledger: Ledger, commands: Sequence[c.Command], batch: int = BATCH) -
                 raise AssertionError(outcome)
 
 
-def json_line(command: c.Command) -> str:
+def json_line(command: Command) -> str:
     """A use or an opening command as a line of a file."""
     record: dict[str, Any] = {"command": command.name}
     for name in command.__struct_fields__:

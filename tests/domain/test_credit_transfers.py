@@ -6,12 +6,30 @@ from typing import Any
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.commands import AdvanceTime, Block, Terminate
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import LARGEST_BALANCE
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReserveCredit,
+    ReturnCreditTransfer,
+    TopUp,
+    TransferCredit,
+)
 from ledger.domain.prepaid.deciding import decide
+from ledger.domain.prepaid.events import (
+    CreditTransferReceived,
+    CreditTransferReturned,
+    CreditTransferSent,
+    GraceStarted,
+)
 from ledger.domain.terms import TermsBook
 from tests.conftest import Tell
 from tests.given import (
@@ -42,7 +60,7 @@ FREE_OF_RULES = {"bands": [{"up_to": "100000", "fee": "0"}]}
 def sender(story: Story, terms: str = SP23, credit: int = 100000) -> Story:
     """An account that may send, with that much credit, active into November."""
     story.given_active(terms=terms)
-    return story.given(c.TopUp, BOUGHT, credit=rupiah(credit))
+    return story.given(TopUp, BOUGHT, credit=rupiah(credit))
 
 
 def recipient(story: Story, terms: str = SP23, since: int = NOW - DAY) -> Story:
@@ -52,9 +70,9 @@ def recipient(story: Story, terms: str = SP23, since: int = NOW - DAY) -> Story:
 class TestSent:
     def test_amount_and_fee_leave_the_sender_and_the_amount_arrives(self, story: Story) -> None:
         recipient(sender(story))
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000), command_id="x1").then(
+        story.when(TransferCredit, NOW, amount=rupiah(20000), command_id="x1").then(
             event(
-                e.CreditTransferSent,
+                CreditTransferSent,
                 account=f"{NUMBER}#1",
                 transfer=f"{NUMBER}#1/x1",
                 to_msisdn=OTHER,
@@ -68,7 +86,7 @@ class TestSent:
                 ],
             ),
             event(
-                e.CreditTransferReceived,
+                CreditTransferReceived,
                 account=f"{OTHER}#1",
                 transfer=f"{NUMBER}#1/x1",
                 from_account=f"{NUMBER}#1",
@@ -102,49 +120,49 @@ class TestSent:
         self, story: Story, terms: str, amount: str, fee: int, days: int
     ) -> None:
         recipient(sender(story, terms, 200000))
-        story.when(c.TransferCredit, NOW, amount=rupiah(amount)).then(
-            event(e.CreditTransferSent, fee=rupiah(fee), days=days),
-            event(e.CreditTransferReceived, days=days),
+        story.when(TransferCredit, NOW, amount=rupiah(amount)).then(
+            event(CreditTransferSent, fee=rupiah(fee), days=days),
+            event(CreditTransferReceived, days=days),
         )
 
     def test_telkomsel_charges_one_fee_and_moves_no_validity(self, story: Story) -> None:
         recipient(sender(story, TELKOMSEL), TELKOMSEL)
         before = story.account(number=OTHER).active_until
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000)).then(
-            event(e.CreditTransferSent, fee=rupiah(1500), days=0),
-            event(e.CreditTransferReceived, days=0, extension=None, active_until=before),
+        story.when(TransferCredit, NOW, amount=rupiah(5000)).then(
+            event(CreditTransferSent, fee=rupiah(1500), days=0),
+            event(CreditTransferReceived, days=0, extension=None, active_until=before),
         )
 
 
 class TestRefused:
     def test_to_itself(self, story: Story) -> None:
         sender(story)
-        story.when(c.TransferCredit, NOW, to_msisdn=NUMBER, amount=rupiah(5000)).refused("not-eligible")
+        story.when(TransferCredit, NOW, to_msisdn=NUMBER, amount=rupiah(5000)).refused("not-eligible")
 
     def test_below_the_least_and_above_the_largest_amount(self, story: Story) -> None:
         sender(story, credit=200000)
-        story.when(c.TransferCredit, NOW, amount=rupiah("0.99")).refused("below-minimum")
-        story.when(c.TransferCredit, NOW, amount=rupiah("100000.01")).refused("above-maximum")
+        story.when(TransferCredit, NOW, amount=rupiah("0.99")).refused("below-minimum")
+        story.when(TransferCredit, NOW, amount=rupiah("100000.01")).refused("above-maximum")
 
     @pytest.mark.parametrize(("early", "code"), [(MICROSECOND, "not-eligible"), (0, None)])
     def test_before_the_days_on_the_network_are_over(
         self, story: Story, early: int, code: str | None
     ) -> None:
         recipient(sender(story), since=NETWORK - DAY)
-        story.when(c.TransferCredit, NETWORK - early, amount=rupiah(5000))
+        story.when(TransferCredit, NETWORK - early, amount=rupiah(5000))
         assert story.outcome.code == code
 
     def test_of_more_than_is_available(self, story: Story) -> None:
         sender(story, credit=20000)
-        story.given(c.TopUp, NOW - 15 * DAY, credit=rupiah(20000))
-        story.given(c.ReserveCredit, NOW - DAY, amount=rupiah(20000), expires_at=NOW + DAY)
-        story.when(c.TransferCredit, NOW, amount=rupiah("18500.01")).refused("insufficient-credit")
+        story.given(TopUp, NOW - 15 * DAY, credit=rupiah(20000))
+        story.given(ReserveCredit, NOW - DAY, amount=rupiah(20000), expires_at=NOW + DAY)
+        story.when(TransferCredit, NOW, amount=rupiah("18500.01")).refused("insufficient-credit")
 
     def test_of_what_the_sender_must_keep(self, story: Story) -> None:
         recipient(sender(story))
-        story.given(c.ChargeCredit, NOW, amount=rupiah(73500))
-        story.when(c.TransferCredit, NOW, amount=rupiah("20000.01")).refused("must-keep-minimum")
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000))
+        story.given(ChargeCredit, NOW, amount=rupiah(73500))
+        story.when(TransferCredit, NOW, amount=rupiah("20000.01")).refused("must-keep-minimum")
+        story.when(TransferCredit, NOW, amount=rupiah(20000))
         assert story.credit() == rupiah(5000)
 
     @pytest.mark.parametrize(
@@ -152,22 +170,22 @@ class TestRefused:
     )
     def test_like_chargeable_use_when_blocked(self, story: Story, scope: str, code: str | None) -> None:
         recipient(sender(story))
-        story.given(c.Block, NOW, scope=scope)
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000))
+        story.given(Block, NOW, scope=scope)
+        story.when(TransferCredit, NOW, amount=rupiah(5000))
         assert story.outcome.code == code
 
     def test_where_the_terms_have_no_transfer(self, tell: Tell) -> None:
         none = variant(SP23, credit_transfer=None)
         story = tell(none)
         sender(story, none.id)
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000)).refused("not-eligible")
+        story.when(TransferCredit, NOW, amount=rupiah(5000)).refused("not-eligible")
 
     def test_of_what_is_no_multiple(self, tell: Tell) -> None:
         rounded = variant(SP23, credit_transfer=FREE_OF_RULES | {"multiple_of": "1000"})
         story = tell(rounded)
         recipient(sender(story, rounded.id))
-        story.when(c.TransferCredit, NOW, amount=rupiah(1500)).refused("not-eligible")
-        story.when(c.TransferCredit, NOW, amount=rupiah(2000))
+        story.when(TransferCredit, NOW, amount=rupiah(1500)).refused("not-eligible")
+        story.when(TransferCredit, NOW, amount=rupiah(2000))
         assert story.outcome.code is None
 
     def test_beyond_the_count_of_a_local_day(self, tell: Tell) -> None:
@@ -176,29 +194,29 @@ class TestRefused:
         recipient(sender(story, twice.id))
         last = at("2023-08-10T23:59:59.999999+07:00")
         for moment in (NOW, last):
-            story.given(c.TransferCredit, moment, amount=rupiah(1000))
-        story.when(c.TransferCredit, last, amount=rupiah(1000)).refused("limit-reached")
-        story.given(c.TransferCredit, last + MICROSECOND, amount=rupiah(1000))
+            story.given(TransferCredit, moment, amount=rupiah(1000))
+        story.when(TransferCredit, last, amount=rupiah(1000)).refused("limit-reached")
+        story.given(TransferCredit, last + MICROSECOND, amount=rupiah(1000))
 
     def test_beyond_the_amount_of_a_local_day(self, tell: Tell) -> None:
         little = variant(SP23, credit_transfer=FREE_OF_RULES | {"daily_amount": "3000"})
         story = tell(little)
         recipient(sender(story, little.id))
-        story.given(c.TransferCredit, NOW, amount=rupiah(2000))
-        story.when(c.TransferCredit, NOW, amount=rupiah("1000.01")).refused("limit-reached")
-        story.given(c.TransferCredit, NOW, amount=rupiah(1000))
-        story.when(c.TransferCredit, NOW, amount=1).refused("limit-reached")
-        story.given(c.TransferCredit, at("2023-08-11T00:00:00+07:00"), amount=rupiah(3000))
+        story.given(TransferCredit, NOW, amount=rupiah(2000))
+        story.when(TransferCredit, NOW, amount=rupiah("1000.01")).refused("limit-reached")
+        story.given(TransferCredit, NOW, amount=rupiah(1000))
+        story.when(TransferCredit, NOW, amount=1).refused("limit-reached")
+        story.given(TransferCredit, at("2023-08-11T00:00:00+07:00"), amount=rupiah(3000))
 
     def test_telkomsels_limits(self, story: Story) -> None:
         sender(story, TELKOMSEL, 5000000)
         story.given_active(terms=TELKOMSEL, number=OTHER, since=BOUGHT)
         ready = BOUGHT + 3 * DAY
-        story.when(c.TransferCredit, ready - MICROSECOND, amount=rupiah(5000)).refused("not-eligible")
-        story.when(c.TransferCredit, ready, amount=rupiah("4999.99")).refused("below-minimum")
-        story.when(c.TransferCredit, ready, amount=rupiah("1000000.01")).refused("above-maximum")
-        story.given(c.TransferCredit, ready, amount=rupiah(1000000))
-        story.when(c.TransferCredit, ready, amount=rupiah(5000)).refused("limit-reached")
+        story.when(TransferCredit, ready - MICROSECOND, amount=rupiah(5000)).refused("not-eligible")
+        story.when(TransferCredit, ready, amount=rupiah("4999.99")).refused("below-minimum")
+        story.when(TransferCredit, ready, amount=rupiah("1000000.01")).refused("above-maximum")
+        story.given(TransferCredit, ready, amount=rupiah(1000000))
+        story.when(TransferCredit, ready, amount=rupiah(5000)).refused("limit-reached")
 
 
 class TestReceived:
@@ -209,12 +227,12 @@ class TestReceived:
         sender(story)
         story.given_active(number=OTHER, since="2023-07-12T10:00:00+07:00")
         assert story.account(number=OTHER).active_until == at("2023-08-12T00:00:00+07:00")
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000))
+        story.when(TransferCredit, NOW, amount=rupiah(5000))
         assert story.account(number=OTHER).active_until == at("2023-08-12T00:00:00+07:00")
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000)).then(
-            event(e.CreditTransferSent, days=7),
+        story.when(TransferCredit, NOW, amount=rupiah(20000)).then(
+            event(CreditTransferSent, days=7),
             event(
-                e.CreditTransferReceived,
+                CreditTransferReceived,
                 extension="longest",
                 active_until=at("2023-08-18T00:00:00+07:00"),
             ),
@@ -224,10 +242,10 @@ class TestReceived:
         recipient(sender(story), TELKOMSEL)
         before = story.account(number=OTHER).active_until
         assert before is not None
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000)).then(
-            event(e.CreditTransferSent, terms=SP23),
+        story.when(TransferCredit, NOW, amount=rupiah(20000)).then(
+            event(CreditTransferSent, terms=SP23),
             event(
-                e.CreditTransferReceived,
+                CreditTransferReceived,
                 terms=TELKOMSEL,
                 extension="cumulative",
                 cap_days=90,
@@ -238,10 +256,10 @@ class TestReceived:
     def test_in_grace_it_restores_service(self, story: Story) -> None:
         sender(story)
         story.given_active(number=OTHER, since="2023-07-05T10:00:00+07:00", credit=rupiah(40))
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000)).then(
-            event(e.CreditTransferSent),
-            event(e.GraceStarted, account=f"{OTHER}#1", effective_at=at("2023-08-05T00:00:00+07:00")),
-            event(e.CreditTransferReceived, active_until=at("2023-08-18T00:00:00+07:00")),
+        story.when(TransferCredit, NOW, amount=rupiah(20000)).then(
+            event(CreditTransferSent),
+            event(GraceStarted, account=f"{OTHER}#1", effective_at=at("2023-08-05T00:00:00+07:00")),
+            event(CreditTransferReceived, active_until=at("2023-08-18T00:00:00+07:00")),
         )
         account = story.account(number=OTHER)
         assert (account.state, account.credit) == ("active", rupiah(20040))
@@ -249,32 +267,32 @@ class TestReceived:
     def test_in_grace_without_days_it_is_taken_and_grace_goes_on(self, story: Story) -> None:
         sender(story, TELKOMSEL)
         story.given_active(terms=TELKOMSEL, number=OTHER, since="2023-07-05T10:00:00+07:00")
-        story.given(c.TransferCredit, NOW, amount=rupiah(5000))
+        story.given(TransferCredit, NOW, amount=rupiah(5000))
         account = story.account(number=OTHER)
         assert (account.state, account.credit) == ("grace", rupiah(5000))
 
     def test_a_blocked_recipient_takes_it(self, story: Story) -> None:
         recipient(sender(story))
-        story.given(c.Block, NOW, msisdn=OTHER, scope="all")
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000)).then(
-            event(e.CreditTransferSent), event(e.CreditTransferReceived)
+        story.given(Block, NOW, msisdn=OTHER, scope="all")
+        story.when(TransferCredit, NOW, amount=rupiah(5000)).then(
+            event(CreditTransferSent), event(CreditTransferReceived)
         )
 
     def test_credit_without_validity_is_received_without_days(self, tell: Tell) -> None:
         endless = variant(SP23, top_up={}, starter_pack={})
         story = tell(endless)
         recipient(sender(story), endless.id)
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000)).then(
-            event(e.CreditTransferSent, days=7),
-            event(e.CreditTransferReceived, days=0, extension=None, active_until=None),
+        story.when(TransferCredit, NOW, amount=rupiah(20000)).then(
+            event(CreditTransferSent, days=7),
+            event(CreditTransferReceived, days=0, extension=None, active_until=None),
         )
 
     def test_a_recipient_whose_time_is_ahead_takes_it_at_its_own_time(self, story: Story) -> None:
         recipient(sender(story))
-        story.given(c.TopUp, NOW + DAY, msisdn=OTHER, credit=rupiah(5000))
-        story.when(c.TransferCredit, NOW, amount=rupiah(5000)).then(
-            event(e.CreditTransferSent, recorded_at=NOW),
-            event(e.CreditTransferReceived, recorded_at=NOW + DAY, effective_at=NOW + DAY),
+        story.given(TopUp, NOW + DAY, msisdn=OTHER, credit=rupiah(5000))
+        story.when(TransferCredit, NOW, amount=rupiah(5000)).then(
+            event(CreditTransferSent, recorded_at=NOW),
+            event(CreditTransferReceived, recorded_at=NOW + DAY, effective_at=NOW + DAY),
         )
 
 
@@ -288,20 +306,20 @@ def deactivated_recipient(story: Story) -> None:
 
 def terminated_recipient(story: Story) -> None:
     recipient(story)
-    story.given(c.Terminate, NOW - 1, msisdn=OTHER)
+    story.given(Terminate, NOW - 1, msisdn=OTHER)
 
 
 def expired_recipient(story: Story) -> None:
-    story.given(c.IssueStarterPack, NOW - DAY, msisdn=OTHER, valid_until=19578)
+    story.given(IssueStarterPack, NOW - DAY, msisdn=OTHER, valid_until=19578)
 
 
 def inactive_recipient(story: Story) -> None:
-    story.given(c.IssueStarterPack, NOW - DAY, msisdn=OTHER)
+    story.given(IssueStarterPack, NOW - DAY, msisdn=OTHER)
 
 
 def full_recipient(story: Story) -> None:
     recipient(story)
-    story.given(c.AdjustCredit, NOW - 1, msisdn=OTHER, amount=LARGEST_BALANCE)
+    story.given(AdjustCredit, NOW - 1, msisdn=OTHER, amount=LARGEST_BALANCE)
 
 
 def no_recipient(story: Story) -> None:
@@ -326,13 +344,13 @@ class TestReturned:
     ) -> None:
         sender(story)
         arrange(story)
-        story.when(c.TransferCredit, NOW, amount=rupiah(20000), command_id="x1")
+        story.when(TransferCredit, NOW, amount=rupiah(20000), command_id="x1")
         sent, *fell_due, returned = story.new
         assert story.outcome.status == "accepted"
-        assert [reference.type for reference in story.outcome.events] == [e.CreditTransferSent.TOPIC]
-        assert isinstance(sent, e.CreditTransferSent)
+        assert [reference.type for reference in story.outcome.events] == [CreditTransferSent.TOPIC]
+        assert isinstance(sent, CreditTransferSent)
         assert all(one.actor == "clock" for one in fell_due)
-        assert isinstance(returned, e.CreditTransferReturned)
+        assert isinstance(returned, CreditTransferReturned)
         assert (returned.account, returned.refusal, returned.to_breakage) == (f"{NUMBER}#1", code, False)
         assert (returned.amount, returned.fee) == (rupiah(20000), rupiah(1500))
         assert returned.command_id == f"policy/return/{NUMBER}#1/x1"
@@ -343,21 +361,21 @@ class TestReturned:
         sender(story)
         story.given_active(number=OTHER, since="2023-06-11T00:00:00+07:00")
         boundary = at("2023-08-11T00:00:00+07:00")
-        story.when(c.TransferCredit, boundary - MICROSECOND, amount=rupiah(5000))
-        assert isinstance(story.new[-1], e.CreditTransferReceived)
+        story.when(TransferCredit, boundary - MICROSECOND, amount=rupiah(5000))
+        assert isinstance(story.new[-1], CreditTransferReceived)
 
     def test_in_the_first_microsecond_of_its_waiting_period_it_is_returned(self, story: Story) -> None:
         sender(story)
         story.given_active(number=OTHER, since="2023-06-11T00:00:00+07:00")
-        story.when(c.TransferCredit, at("2023-08-11T00:00:00+07:00"), amount=rupiah(5000))
-        assert isinstance(story.new[-1], e.CreditTransferReturned)
+        story.when(TransferCredit, at("2023-08-11T00:00:00+07:00"), amount=rupiah(5000))
+        assert isinstance(story.new[-1], CreditTransferReturned)
 
     def test_what_came_back_can_be_sent_again(self, story: Story) -> None:
         sender(story)
-        story.given(c.TransferCredit, NOW, amount=rupiah(90000))
+        story.given(TransferCredit, NOW, amount=rupiah(90000))
         story.given_active(number=OTHER, since=NOW)
-        story.when(c.TransferCredit, NOW, amount=rupiah(90000)).then(
-            event(e.CreditTransferSent), event(e.CreditTransferReceived)
+        story.when(TransferCredit, NOW, amount=rupiah(90000)).then(
+            event(CreditTransferSent), event(CreditTransferReceived)
         )
 
 
@@ -367,13 +385,13 @@ class TestReturnToASenderClosedMeanwhile:
     def line(self) -> Line:
         """A sender whose credit is on its way, on a line of its own."""
         line = Line(NUMBER, TermsBook(BUNDLED.values()))
-        self.do(line, c.IssueStarterPack, BOUGHT, terms=SP23, printed_credit=0, valid_until=30000)
-        self.do(line, c.Activate, BOUGHT, channel="web", customer="customer-1", registration="verified")
-        self.do(line, c.TopUp, BOUGHT, credit=rupiah(100000), price=0, channel="web")
-        self.do(line, c.TransferCredit, NOW, to_msisdn=OTHER, amount=rupiah(20000))
+        self.do(line, IssueStarterPack, BOUGHT, terms=SP23, printed_credit=0, valid_until=30000)
+        self.do(line, Activate, BOUGHT, channel="web", customer="customer-1", registration="verified")
+        self.do(line, TopUp, BOUGHT, credit=rupiah(100000), price=0, channel="web")
+        self.do(line, TransferCredit, NOW, to_msisdn=OTHER, amount=rupiah(20000))
         return line
 
-    def do(self, line: Line, command: type[c.Command], when: int, **fields: Any) -> list[e.Event]:
+    def do(self, line: Line, command: type[Command], when: int, **fields: Any) -> list[Event]:
         line.cause = Cause(when, "x", b"", "system")
         line.advance(when)
         decide(line, command(at=when, command_id="x", msisdn=NUMBER, **fields))
@@ -383,10 +401,10 @@ class TestReturnToASenderClosedMeanwhile:
             check_event(one)
         return happened
 
-    def give_back(self, line: Line, when: int) -> list[e.Event]:
+    def give_back(self, line: Line, when: int) -> list[Event]:
         return self.do(
             line,
-            c.ReturnCreditTransfer,
+            ReturnCreditTransfer,
             when,
             transfer=f"{NUMBER}#1/x",
             account=f"{NUMBER}#1",
@@ -399,29 +417,29 @@ class TestReturnToASenderClosedMeanwhile:
     def test_to_a_live_sender_it_is_credit_again(self) -> None:
         line = self.line()
         (returned,) = self.give_back(line, NOW + DAY)
-        assert isinstance(returned, e.CreditTransferReturned)
+        assert isinstance(returned, CreditTransferReturned)
         assert (returned.to_breakage, line.current.credit) == (False, rupiah(100000))
 
     @pytest.mark.parametrize("how", ["terminated", "deactivated"])
     def test_to_a_closed_sender_it_is_breakage(self, how: str) -> None:
         line, moment = self.line(), NOW + DAY
         if how == "terminated":
-            self.do(line, c.Terminate, moment, ground="b")
+            self.do(line, Terminate, moment, ground="b")
         else:
             moment = NOW + 300 * DAY
-            self.do(line, c.AdvanceTime, moment)
+            self.do(line, AdvanceTime, moment)
         assert line.current.state == how
         returned = self.give_back(line, moment)[-1]
-        assert isinstance(returned, e.CreditTransferReturned)
+        assert isinstance(returned, CreditTransferReturned)
         assert (returned.to_breakage, line.current.credit) == (True, 0)
         assert {"account": "operator/breakage", "unit": "PULSA", "amount": rupiah(21500)} in returned.postings
 
     def test_also_when_the_number_has_a_next_account(self) -> None:
         line = self.line()
-        self.do(line, c.Terminate, NOW + 1, ground="b")
+        self.do(line, Terminate, NOW + 1, ground="b")
         self.do(
             line,
-            c.ReclaimNumber,
+            ReclaimNumber,
             NOW + 2,
             customer="customer-1",
             terms=XP25,

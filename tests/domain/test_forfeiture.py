@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.line.commands import AdvanceTime, MigrateTerms
+from ledger.domain.line.events import NumberQuarantined
+from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, TopUp
+from ledger.domain.prepaid.events import (
+    CreditForfeited,
+    CreditToppedUp,
+    Deactivated,
+    GraceStarted,
+    ServiceRestored,
+    WaitingStarted,
+)
 from tests.given import MICROSECOND, NUMBER, SP23, START, TELKOMSEL, XP25, Story, at, event, rupiah
 
 LEFT = rupiah(7000)
@@ -23,7 +32,7 @@ CLOSED = at("2024-01-30T00:00:00+07:00")
 def lapse(story: Story, terms: str) -> None:
     """An account with credit left, which nobody touches any more."""
     story.given_active(terms=terms, credit=rupiah(10000))
-    story.given(c.ChargeCredit, at(START) + 1, amount=rupiah(3000))
+    story.given(ChargeCredit, at(START) + 1, amount=rupiah(3000))
 
 
 BALANCES = {
@@ -60,11 +69,11 @@ def test_one_history_under_two_terms_gives_two_balances_at_every_instant(
     lapse(story, terms)
     if noticed == "at once":
         for boundary in (GRACE, WAITING):
-            story.given(c.AdvanceTime, boundary)
+            story.given(AdvanceTime, boundary)
     for instant, balance in BALANCES[terms].items():
         if instant < RESTORED:
             assert story.credit(instant) == balance, (terms, instant)
-    story.given(c.TopUp, RESTORED, credit=rupiah(5000))
+    story.given(TopUp, RESTORED, credit=rupiah(5000))
     for instant, balance in BALANCES[terms].items():
         known = [x for x in story.of_number(NUMBER) if x.effective_at <= instant]
         moved = sum(p["amount"] for x in known for p in x.postings if p["account"] == f"{NUMBER}#1/credit")
@@ -77,20 +86,20 @@ def test_one_history_under_two_terms_gives_two_balances_at_every_instant(
 def test_a_command_at_each_instant_finds_that_balance(story: Story, terms: str, instant: int) -> None:
     lapse(story, terms)
     if instant >= RESTORED:
-        story.given(c.TopUp, RESTORED, credit=rupiah(5000))
-    story.given(c.AdvanceTime, instant)
+        story.given(TopUp, RESTORED, credit=rupiah(5000))
+    story.given(AdvanceTime, instant)
     assert story.credit() == BALANCES[terms][instant]
-    story.when(c.AdjustCredit, instant, amount=-BALANCES[terms][instant] - 1)
+    story.when(AdjustCredit, instant, amount=-BALANCES[terms][instant] - 1)
     assert story.outcome.code == "insufficient-credit"
 
 
 @pytest.mark.clause("SP23-20")
 def test_in_2023_the_restoring_top_up_forfeits_what_remained(story: Story) -> None:
     lapse(story, SP23)
-    story.given(c.AdvanceTime, WAITING)
-    story.when(c.TopUp, RESTORED, credit=rupiah(5000)).then(
+    story.given(AdvanceTime, WAITING)
+    story.when(TopUp, RESTORED, credit=rupiah(5000)).then(
         event(
-            e.CreditForfeited,
+            CreditForfeited,
             effective_at=RESTORED,
             amount=LEFT,
             cause="restored",
@@ -100,8 +109,8 @@ def test_in_2023_the_restoring_top_up_forfeits_what_remained(story: Story) -> No
                 {"account": f"{NUMBER}#1/credit", "unit": "PULSA", "amount": -LEFT},
             ],
         ),
-        event(e.CreditToppedUp, credit=rupiah(5000)),
-        event(e.ServiceRestored),
+        event(CreditToppedUp, credit=rupiah(5000)),
+        event(ServiceRestored),
     )
     assert story.balance("operator/breakage") == LEFT
 
@@ -109,33 +118,33 @@ def test_in_2023_the_restoring_top_up_forfeits_what_remained(story: Story) -> No
 @pytest.mark.clause("XP25-16")
 def test_in_2025_the_start_of_the_waiting_period_forfeits_it(story: Story) -> None:
     lapse(story, XP25)
-    story.when(c.AdvanceTime, WAITING).then(
-        event(e.GraceStarted),
+    story.when(AdvanceTime, WAITING).then(
+        event(GraceStarted),
         event(
-            e.CreditForfeited,
+            CreditForfeited,
             effective_at=WAITING,
             amount=LEFT,
             cause="waiting-started",
             clause="XP25-16",
             command_id=f"due/{NUMBER}#1/CreditForfeited/2023-09-01T17:00:00Z",
         ),
-        event(e.WaitingStarted, effective_at=WAITING, forfeiture="waiting-start"),
+        event(WaitingStarted, effective_at=WAITING, forfeiture="waiting-start"),
     )
-    story.when(c.TopUp, RESTORED, credit=rupiah(5000)).then(event(e.CreditToppedUp), event(e.ServiceRestored))
+    story.when(TopUp, RESTORED, credit=rupiah(5000)).then(event(CreditToppedUp), event(ServiceRestored))
     assert story.balance("operator/breakage") == LEFT
 
 
 @pytest.mark.clause("SP23-20", "SP23-18")
 def test_a_top_up_in_the_last_microsecond_of_grace_forfeits_nothing(story: Story) -> None:
     lapse(story, SP23)
-    story.given(c.TopUp, WAITING - MICROSECOND, credit=rupiah(5000))
+    story.given(TopUp, WAITING - MICROSECOND, credit=rupiah(5000))
     assert story.credit() == LEFT + rupiah(5000)
 
 
 @pytest.mark.clause("SP23-20")
 def test_one_microsecond_later_it_does(story: Story) -> None:
     lapse(story, SP23)
-    story.given(c.TopUp, WAITING, credit=rupiah(5000))
+    story.given(TopUp, WAITING, credit=rupiah(5000))
     assert story.credit() == rupiah(5000)
 
 
@@ -145,28 +154,28 @@ def test_credit_kept_through_the_waiting_period_is_forfeited_at_deactivation(
     story: Story, terms: str
 ) -> None:
     lapse(story, terms)
-    story.given(c.AdvanceTime, WAITING)
+    story.given(AdvanceTime, WAITING)
     closes = story.account().waiting_until
     assert closes is not None
-    story.when(c.AdvanceTime, closes).then(
-        event(e.CreditForfeited, effective_at=closes, amount=LEFT, cause="deactivated"),
-        event(e.Deactivated, effective_at=closes),
-        event(e.NumberQuarantined, effective_at=closes),
+    story.when(AdvanceTime, closes).then(
+        event(CreditForfeited, effective_at=closes, amount=LEFT, cause="deactivated"),
+        event(Deactivated, effective_at=closes),
+        event(NumberQuarantined, effective_at=closes),
     )
 
 
 @pytest.mark.clause("XP25-17")
 def test_in_2025_nothing_is_left_to_forfeit_at_deactivation(story: Story) -> None:
     lapse(story, XP25)
-    story.given(c.AdvanceTime, WAITING)
-    story.when(c.AdvanceTime, CLOSED).then(event(e.Deactivated), event(e.NumberQuarantined))
+    story.given(AdvanceTime, WAITING)
+    story.when(AdvanceTime, CLOSED).then(event(Deactivated), event(NumberQuarantined))
 
 
 @pytest.mark.parametrize("terms", [SP23, XP25])
 def test_an_account_without_credit_forfeits_nothing_anywhere(story: Story, terms: str) -> None:
     story.given_active(terms=terms)
-    story.when(c.TopUp, RESTORED, credit=rupiah(5000)).then(
-        event(e.GraceStarted), event(e.WaitingStarted), event(e.CreditToppedUp), event(e.ServiceRestored)
+    story.when(TopUp, RESTORED, credit=rupiah(5000)).then(
+        event(GraceStarted), event(WaitingStarted), event(CreditToppedUp), event(ServiceRestored)
     )
     assert story.balance("operator/breakage") == 0
 
@@ -177,24 +186,22 @@ class TestMigrationWhileWaiting:
     @pytest.mark.clause("SP23-20", "XP25-19")
     def test_from_2023_to_2025_the_credit_survives_until_the_top_up(self, story: Story) -> None:
         lapse(story, SP23)
-        story.given(c.AdvanceTime, WAITING)
-        story.given(c.MigrateTerms, WAITING + DAY, terms=XP25)
+        story.given(AdvanceTime, WAITING)
+        story.given(MigrateTerms, WAITING + DAY, terms=XP25)
         assert story.credit() == LEFT
-        story.when(c.TopUp, RESTORED, credit=rupiah(5000)).then(
-            event(e.CreditForfeited, amount=LEFT, cause="restored", terms=SP23, clause="SP23-20"),
-            event(e.CreditToppedUp, terms=XP25, clause="XP25-13"),
-            event(e.ServiceRestored, terms=XP25, clause="XP25-15"),
+        story.when(TopUp, RESTORED, credit=rupiah(5000)).then(
+            event(CreditForfeited, amount=LEFT, cause="restored", terms=SP23, clause="SP23-20"),
+            event(CreditToppedUp, terms=XP25, clause="XP25-13"),
+            event(ServiceRestored, terms=XP25, clause="XP25-15"),
         )
 
     @pytest.mark.clause("XP25-16")
     def test_from_2025_to_2023_what_was_forfeited_stays_so_and_nothing_more_is(self, story: Story) -> None:
         lapse(story, XP25)
-        story.given(c.AdvanceTime, WAITING)
-        story.given(c.MigrateTerms, WAITING + DAY, terms=SP23)
-        story.given(c.AdjustCredit, WAITING + 2 * DAY, amount=rupiah(300))
-        story.when(c.TopUp, RESTORED, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp), event(e.ServiceRestored)
-        )
+        story.given(AdvanceTime, WAITING)
+        story.given(MigrateTerms, WAITING + DAY, terms=SP23)
+        story.given(AdjustCredit, WAITING + 2 * DAY, amount=rupiah(300))
+        story.when(TopUp, RESTORED, credit=rupiah(5000)).then(event(CreditToppedUp), event(ServiceRestored))
         assert story.credit() == rupiah(5300)
 
     @pytest.mark.clause("SP23-20", "XP25-16")
@@ -203,6 +210,6 @@ class TestMigrationWhileWaiting:
         self, story: Story, first: str, then: str
     ) -> None:
         lapse(story, first)
-        story.given(c.MigrateTerms, WAITING - MICROSECOND, terms=then)
-        story.given(c.AdvanceTime, WAITING)
+        story.given(MigrateTerms, WAITING - MICROSECOND, terms=then)
+        story.given(AdvanceTime, WAITING)
         assert story.credit() == (0 if then == XP25 else LEFT)

@@ -4,9 +4,39 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import NumberQuarantined, UsageRecorded, UsageRefused
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import (
+    CreditForfeited,
+    CreditToppedUp,
+    Deactivated,
+    GraceStarted,
+    ServiceRestored,
+    WaitingStarted,
+)
 from tests.conftest import Tell
 from tests.given import (
     MICROSECOND,
@@ -42,11 +72,11 @@ def closed(terms: str) -> int:
 class TestGrace:
     def test_it_starts_at_the_exact_end_of_the_active_period(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah(5000))
-        story.when(c.AdvanceTime, GRACE - MICROSECOND).then()
+        story.when(AdvanceTime, GRACE - MICROSECOND).then()
         assert story.state() == "active"
-        story.when(c.AdvanceTime, GRACE).then(
+        story.when(AdvanceTime, GRACE).then(
             event(
-                e.GraceStarted,
+                GraceStarted,
                 effective_at=GRACE,
                 recorded_at=GRACE,
                 grace_until=WAITING,
@@ -61,8 +91,8 @@ class TestGrace:
     @pytest.mark.parametrize("late", [MICROSECOND, 29 * DAY])
     def test_whoever_notices_late_finds_the_same_instant(self, story: Story, terms: str, late: int) -> None:
         story.given_active(terms=terms)
-        story.when(c.AdvanceTime, GRACE + late).then(
-            event(e.GraceStarted, effective_at=GRACE, recorded_at=GRACE + late, grace_until=WAITING)
+        story.when(AdvanceTime, GRACE + late).then(
+            event(GraceStarted, effective_at=GRACE, recorded_at=GRACE + late, grace_until=WAITING)
         )
 
     @pytest.mark.parametrize("moment", [GRACE, GRACE + MICROSECOND, WAITING - MICROSECOND])
@@ -70,9 +100,9 @@ class TestGrace:
         self, story: Story, terms: str, moment: int
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(700))
-        story.when(c.TopUp, moment, credit=rupiah(5000)).then(
-            event(e.GraceStarted, effective_at=GRACE),
-            event(e.CreditToppedUp, effective_at=moment, days=7),
+        story.when(TopUp, moment, credit=rupiah(5000)).then(
+            event(GraceStarted, effective_at=GRACE),
+            event(CreditToppedUp, effective_at=moment, days=7),
         )
         account = story.account()
         assert (account.state, account.credit, account.grace_until) == ("active", rupiah(5700), None)
@@ -80,13 +110,13 @@ class TestGrace:
 
     def test_the_smallest_denomination_is_asked_in_it_too(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.when(c.TopUp, GRACE, credit=rupiah("4999.99")).refused(
-            "below-minimum", event(e.GraceStarted, effective_at=GRACE)
+        story.when(TopUp, GRACE, credit=rupiah("4999.99")).refused(
+            "below-minimum", event(GraceStarted, effective_at=GRACE)
         )
 
     def test_days_bought_in_it_count_from_the_purchase(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.TopUp, at("2023-08-20T23:59:59.999999+07:00"), credit=rupiah(5000))
+        story.given(TopUp, at("2023-08-20T23:59:59.999999+07:00"), credit=rupiah(5000))
         assert story.account().active_until == at("2023-08-28T00:00:00+07:00")
 
 
@@ -101,10 +131,10 @@ class TestUseInGrace:
         self, story: Story, terms: str, service: str, destination: str
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(50000))
-        story.when(c.RecordUsage, GRACE, service=service, destination=destination).refused(
+        story.when(RecordUsage, GRACE, service=service, destination=destination).refused(
             "grace",
-            event(e.GraceStarted),
-            event(e.UsageRefused, refusal="grace", effective_at=GRACE, service=service, asked=1),
+            event(GraceStarted),
+            event(UsageRefused, refusal="grace", effective_at=GRACE, service=service, asked=1),
         )
         assert story.credit() == rupiah(50000)
 
@@ -116,26 +146,26 @@ class TestUseInGrace:
         self, story: Story, terms: str, service: str, free: dict[str, str]
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(50000))
-        story.when(c.RecordUsage, WAITING - MICROSECOND, service=service, quantity=7, **free).then(
-            event(e.GraceStarted),
-            event(e.UsageRecorded, service=service, asked=7, granted=7, tariff=None, postings=[]),
+        story.when(RecordUsage, WAITING - MICROSECOND, service=service, quantity=7, **free).then(
+            event(GraceStarted),
+            event(UsageRecorded, service=service, asked=7, granted=7, tariff=None, postings=[]),
         )
         assert story.credit() == rupiah(50000)
 
     @pytest.mark.parametrize(
         ("command", "fields"),
         [
-            (c.ChargeCredit, {"amount": 1}),
-            (c.ReserveCredit, {"amount": 1, "expires_at": WAITING}),
-            (c.TransferCredit, {"amount": rupiah(5000)}),
+            (ChargeCredit, {"amount": 1}),
+            (ReserveCredit, {"amount": 1, "expires_at": WAITING}),
+            (TransferCredit, {"amount": rupiah(5000)}),
         ],
         ids=["charge", "reserve", "transfer"],
     )
     def test_what_spends_credit_is_refused_alike(
-        self, story: Story, terms: str, command: type[c.Command], fields: dict[str, object]
+        self, story: Story, terms: str, command: type[Command], fields: dict[str, object]
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(50000))
-        story.when(command, GRACE, **fields).refused("grace", event(e.GraceStarted))
+        story.when(command, GRACE, **fields).refused("grace", event(GraceStarted))
 
 
 @pytest.mark.clause("SP23-19", "XP25-15")
@@ -143,10 +173,10 @@ class TestUseInGrace:
 class TestWaiting:
     def test_it_starts_at_the_exact_end_of_grace(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, GRACE)
-        story.when(c.AdvanceTime, WAITING - MICROSECOND).then()
-        story.when(c.AdvanceTime, WAITING).then(
-            event(e.WaitingStarted, effective_at=WAITING, waiting_until=closed(terms))
+        story.given(AdvanceTime, GRACE)
+        story.when(AdvanceTime, WAITING - MICROSECOND).then()
+        story.when(AdvanceTime, WAITING).then(
+            event(WaitingStarted, effective_at=WAITING, waiting_until=closed(terms))
         )
         assert story.state() == "waiting"
 
@@ -156,9 +186,9 @@ class TestWaiting:
         self, story: Story, terms: str, direction: str, destination: str
     ) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, WAITING)
-        story.when(c.RecordUsage, WAITING, direction=direction, destination=destination).refused(
-            "waiting", event(e.UsageRefused, refusal="waiting")
+        story.given(AdvanceTime, WAITING)
+        story.when(RecordUsage, WAITING, direction=direction, destination=destination).refused(
+            "waiting", event(UsageRefused, refusal="waiting")
         )
 
     @pytest.mark.parametrize("credit", ["0.01", "4999.99"])
@@ -166,9 +196,9 @@ class TestWaiting:
         self, story: Story, terms: str, credit: str
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(700))
-        story.given(c.AdvanceTime, WAITING)
+        story.given(AdvanceTime, WAITING)
         before = story.credit()
-        story.when(c.TopUp, WAITING, credit=rupiah(credit)).refused("below-minimum")
+        story.when(TopUp, WAITING, credit=rupiah(credit)).refused("below-minimum")
         assert (story.state(), story.credit()) == ("waiting", before)
         assert story.balance("operator/cash", "IDR") == 0
 
@@ -177,12 +207,12 @@ class TestWaiting:
         self, story: Story, terms: str, early: int
     ) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, WAITING)
+        story.given(AdvanceTime, WAITING)
         moment = closed(terms) - MICROSECOND if early else WAITING
         until = story.book[terms].zone.end_of_days(moment, 7)
-        story.when(c.TopUp, moment, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, days=7, active_until=until),
-            event(e.ServiceRestored, effective_at=moment, active_until=until),
+        story.when(TopUp, moment, credit=rupiah(5000)).then(
+            event(CreditToppedUp, days=7, active_until=until),
+            event(ServiceRestored, effective_at=moment, active_until=until),
         )
         account = story.account()
         assert (account.state, account.waiting_until, account.active_until) == ("active", None, until)
@@ -192,9 +222,9 @@ def test_the_waiting_minimum_may_lie_above_the_smallest_denomination(tell: Tell)
     dearer = variant(SP23, waiting={"days": 150, "minimum": "10000"})
     story = tell(dearer)
     story.given_active(terms=dearer.id)
-    story.given(c.AdvanceTime, WAITING)
-    story.when(c.TopUp, WAITING, credit=rupiah("9999.99")).refused("below-minimum")
-    story.when(c.TopUp, WAITING, credit=rupiah(10000)).then(event(e.CreditToppedUp), event(e.ServiceRestored))
+    story.given(AdvanceTime, WAITING)
+    story.when(TopUp, WAITING, credit=rupiah("9999.99")).refused("below-minimum")
+    story.when(TopUp, WAITING, credit=rupiah(10000)).then(event(CreditToppedUp), event(ServiceRestored))
 
 
 @pytest.mark.clause("SP23-21", "XP25-17")
@@ -202,46 +232,46 @@ def test_the_waiting_minimum_may_lie_above_the_smallest_denomination(tell: Tell)
 class TestDeactivation:
     def test_it_comes_at_the_exact_end_of_the_waiting_period(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, WAITING)
-        story.when(c.AdvanceTime, closed(terms) - MICROSECOND).then()
-        story.when(c.AdvanceTime, closed(terms)).then(
-            event(e.Deactivated, effective_at=closed(terms)),
-            event(e.NumberQuarantined, effective_at=closed(terms), customer="customer-1"),
+        story.given(AdvanceTime, WAITING)
+        story.when(AdvanceTime, closed(terms) - MICROSECOND).then()
+        story.when(AdvanceTime, closed(terms)).then(
+            event(Deactivated, effective_at=closed(terms)),
+            event(NumberQuarantined, effective_at=closed(terms), customer="customer-1"),
         )
         assert story.state() == "deactivated"
 
     @pytest.mark.parametrize("late", [0, MICROSECOND])
     def test_a_top_up_comes_too_late_from_that_instant_on(self, story: Story, terms: str, late: int) -> None:
         story.given_active(terms=terms)
-        story.when(c.TopUp, closed(terms) + late, credit=rupiah(50000))
+        story.when(TopUp, closed(terms) + late, credit=rupiah(50000))
         assert story.outcome.code == "deactivated"
         assert story.credit() == 0
 
     def test_every_later_movement_is_refused(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah(9000))
-        story.given(c.AdvanceTime, closed(terms))
+        story.given(AdvanceTime, closed(terms))
         later = closed(terms) + DAY
-        movements: list[tuple[type[c.Command], dict[str, object]]] = [
-            (c.Activate, {}),
-            (c.TopUp, {"credit": rupiah(5000)}),
-            (c.ReverseTopUp, {"reverses": "t1"}),
-            (c.ChargeCredit, {"amount": 1}),
-            (c.ReserveCredit, {"amount": 1, "expires_at": later + DAY}),
-            (c.CaptureReservation, {"amount": 1}),
-            (c.ReleaseReservation, {}),
-            (c.Block, {}),
-            (c.Unblock, {}),
-            (c.ReplaceCard, {}),
-            (c.RequestRightsTransfer, {}),
-            (c.DecideRightsTransfer, {}),
-            (c.TransferCredit, {"amount": rupiah(5000)}),
-            (c.AdjustCredit, {"amount": 1}),
-            (c.MigrateTerms, {"terms": XP25}),
-            (c.Terminate, {}),
+        movements: list[tuple[type[Command], dict[str, object]]] = [
+            (Activate, {}),
+            (TopUp, {"credit": rupiah(5000)}),
+            (ReverseTopUp, {"reverses": "t1"}),
+            (ChargeCredit, {"amount": 1}),
+            (ReserveCredit, {"amount": 1, "expires_at": later + DAY}),
+            (CaptureReservation, {"amount": 1}),
+            (ReleaseReservation, {}),
+            (Block, {}),
+            (Unblock, {}),
+            (ReplaceCard, {}),
+            (RequestRightsTransfer, {}),
+            (DecideRightsTransfer, {}),
+            (TransferCredit, {"amount": rupiah(5000)}),
+            (AdjustCredit, {"amount": 1}),
+            (MigrateTerms, {"terms": XP25}),
+            (Terminate, {}),
         ]
         for command, fields in movements:
             story.when(command, later, **fields).refused("deactivated")
-        story.when(c.RecordUsage, later).refused("deactivated", event(e.UsageRefused))
+        story.when(RecordUsage, later).refused("deactivated", event(UsageRefused))
         assert story.credit() == 0
 
 
@@ -252,17 +282,17 @@ def test_half_a_year_that_nobody_looked_at_unfolds_at_once_each_transition_at_it
 ) -> None:
     story.given_active(terms=terms, credit=rupiah(700))
     moment = closed(terms) + 3 * DAY
-    forfeited = event(e.CreditForfeited, amount=rupiah(700))
+    forfeited = event(CreditForfeited, amount=rupiah(700))
     at_waiting: list[Expected] = [forfeited] if terms == XP25 else []
     at_closing: list[Expected] = [] if terms == XP25 else [forfeited]
-    story.when(c.TopUp, moment, credit=rupiah(5000)).refused(
+    story.when(TopUp, moment, credit=rupiah(5000)).refused(
         "deactivated",
-        event(e.GraceStarted, effective_at=GRACE, recorded_at=moment),
+        event(GraceStarted, effective_at=GRACE, recorded_at=moment),
         *at_waiting,
-        event(e.WaitingStarted, effective_at=WAITING, recorded_at=moment),
+        event(WaitingStarted, effective_at=WAITING, recorded_at=moment),
         *at_closing,
-        event(e.Deactivated, effective_at=closed(terms), recorded_at=moment),
-        event(e.NumberQuarantined, effective_at=closed(terms), recorded_at=moment),
+        event(Deactivated, effective_at=closed(terms), recorded_at=moment),
+        event(NumberQuarantined, effective_at=closed(terms), recorded_at=moment),
     )
 
 
@@ -270,12 +300,12 @@ def test_half_a_year_that_nobody_looked_at_unfolds_at_once_each_transition_at_it
 @SMARTFREN
 def test_a_block_stops_no_clock(story: Story, terms: str) -> None:
     story.given_active(terms=terms)
-    story.given(c.Block, at(START) + 1, scope="all", ground="b")
-    story.when(c.AdvanceTime, CLOSED).then(
-        event(e.GraceStarted, effective_at=GRACE),
-        event(e.WaitingStarted, effective_at=WAITING),
-        event(e.Deactivated, effective_at=CLOSED),
-        event(e.NumberQuarantined),
+    story.given(Block, at(START) + 1, scope="all", ground="b")
+    story.when(AdvanceTime, CLOSED).then(
+        event(GraceStarted, effective_at=GRACE),
+        event(WaitingStarted, effective_at=WAITING),
+        event(Deactivated, effective_at=CLOSED),
+        event(NumberQuarantined),
     )
 
 
@@ -283,12 +313,12 @@ def test_periods_without_days_pass_at_one_instant(tell: Tell) -> None:
     sudden = variant(SP23, grace={"days": 0}, waiting={"days": 0})
     story = tell(sudden)
     story.given_active(terms=sudden.id, credit=rupiah(100))
-    story.when(c.AdvanceTime, GRACE).then(
-        event(e.GraceStarted, effective_at=GRACE, grace_until=GRACE),
-        event(e.WaitingStarted, effective_at=GRACE, waiting_until=GRACE),
-        event(e.CreditForfeited, effective_at=GRACE, cause="deactivated"),
-        event(e.Deactivated, effective_at=GRACE),
-        event(e.NumberQuarantined, effective_at=GRACE),
+    story.when(AdvanceTime, GRACE).then(
+        event(GraceStarted, effective_at=GRACE, grace_until=GRACE),
+        event(WaitingStarted, effective_at=GRACE, waiting_until=GRACE),
+        event(CreditForfeited, effective_at=GRACE, cause="deactivated"),
+        event(Deactivated, effective_at=GRACE),
+        event(NumberQuarantined, effective_at=GRACE),
     )
 
 
@@ -306,11 +336,11 @@ def test_periods_are_whole_local_days_over_month_ends_and_29_february(
     story: Story, activated: str, grace: str, waiting: str, closes: str
 ) -> None:
     story.given_active(since=activated)
-    story.when(c.AdvanceTime, at(f"{closes}T00:00:00+07:00")).then(
-        event(e.GraceStarted, effective_at=at(f"{grace}T00:00:00+07:00")),
-        event(e.WaitingStarted, effective_at=at(f"{waiting}T00:00:00+07:00")),
-        event(e.Deactivated, effective_at=at(f"{closes}T00:00:00+07:00")),
-        event(e.NumberQuarantined),
+    story.when(AdvanceTime, at(f"{closes}T00:00:00+07:00")).then(
+        event(GraceStarted, effective_at=at(f"{grace}T00:00:00+07:00")),
+        event(WaitingStarted, effective_at=at(f"{waiting}T00:00:00+07:00")),
+        event(Deactivated, effective_at=at(f"{closes}T00:00:00+07:00")),
+        event(NumberQuarantined),
     )
 
 
@@ -318,11 +348,11 @@ def test_periods_are_whole_local_days_over_month_ends_and_29_february(
 @SMARTFREN
 def test_credit_its_validity_and_use_so_far_stand_in_the_account(story: Story, terms: str) -> None:
     story.given_active(terms=terms, credit=rupiah(20000))
-    story.given(c.RecordUsage, at(START) + 1, quantity=200)
-    story.given(c.RecordUsage, at(START) + 2, service="sms", quantity=2)
-    story.given(c.RecordUsage, at(START) + 3, service="data", quantity=2048)
-    story.given(c.RecordUsage, at(START) + 4, direction="incoming", quantity=600)
-    story.given(c.RecordUsage, at(START) + 5, destination="free", quantity=30)
+    story.given(RecordUsage, at(START) + 1, quantity=200)
+    story.given(RecordUsage, at(START) + 2, service="sms", quantity=2)
+    story.given(RecordUsage, at(START) + 3, service="data", quantity=2048)
+    story.given(RecordUsage, at(START) + 4, direction="incoming", quantity=600)
+    story.given(RecordUsage, at(START) + 5, destination="free", quantity=30)
     account = story.account()
     spent = rupiah("1272.60") + rupiah(303) + rupiah("4.04")
     assert account.credit == rupiah(20000) - spent

@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    RecordUsage,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined, Terminated
+from ledger.domain.prepaid.commands import (
+    Activate,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+)
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditForfeited,
+    NumberReclaimed,
+    ReservationReleased,
+    StarterPackIssued,
+)
 from tests.conftest import Tell
 from tests.given import (
     MICROSECOND,
@@ -37,10 +60,10 @@ ALL_TERMS = pytest.mark.parametrize("terms", [SP23, XP25, TELKOMSEL])
 class TestQuarantine:
     def test_it_begins_when_the_account_is_deactivated(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.when(c.AdvanceTime, CLOSED)
+        story.when(AdvanceTime, CLOSED)
         quarantined = story.new[-1]
-        assert isinstance(quarantined, e.NumberQuarantined)
-        assert quarantined == e.NumberQuarantined(
+        assert isinstance(quarantined, NumberQuarantined)
+        assert quarantined == NumberQuarantined(
             account=NUMBER,
             version=1,
             effective_at=CLOSED,
@@ -70,54 +93,54 @@ class TestQuarantine:
         self, story: Story, terms: str, ended: str, available: str
     ) -> None:
         story.given_active(terms=terms)
-        story.when(c.Terminate, at(ended)).then(
-            event(e.Terminated),
-            event(e.NumberQuarantined, effective_at=at(ended), available_at=at(available)),
+        story.when(Terminate, at(ended)).then(
+            event(Terminated),
+            event(NumberQuarantined, effective_at=at(ended), available_at=at(available)),
         )
 
     def test_nobody_gets_the_number_before_its_end(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, CLOSED)
+        story.given(AdvanceTime, CLOSED)
         later = {"terms": terms, "valid_until": day("2030-12-31")}
-        story.when(c.IssueStarterPack, CLOSED, **later).refused("number-not-available")
-        story.when(c.IssueStarterPack, AVAILABLE - MICROSECOND, **later).refused("number-not-available")
-        story.when(c.IssueStarterPack, AVAILABLE, **later).then(
+        story.when(IssueStarterPack, CLOSED, **later).refused("number-not-available")
+        story.when(IssueStarterPack, AVAILABLE - MICROSECOND, **later).refused("number-not-available")
+        story.when(IssueStarterPack, AVAILABLE, **later).then(
             event(
-                e.NumberAvailable,
+                NumberAvailable,
                 account=NUMBER,
                 version=2,
                 effective_at=AVAILABLE,
                 generation=1,
                 customer="customer-1",
             ),
-            event(e.StarterPackIssued, account=f"{NUMBER}#2", version=1, generation=2),
+            event(StarterPackIssued, account=f"{NUMBER}#2", version=1, generation=2),
         )
 
     def test_the_next_account_starts_from_zero_and_sees_nothing_of_the_one_before(
         self, story: Story, terms: str
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(9000))
-        story.given(c.TopUp, NOW, credit=rupiah(5000), command_id="t1")
-        story.given(c.RecordUsage, NOW, quantity=200)
-        story.given(c.Block, NOW, block="b1")
-        story.given(c.RequestRightsTransfer, NOW)
-        story.given(c.Terminate, NOW + 1)
+        story.given(TopUp, NOW, credit=rupiah(5000), command_id="t1")
+        story.given(RecordUsage, NOW, quantity=200)
+        story.given(Block, NOW, block="b1")
+        story.given(RequestRightsTransfer, NOW)
+        story.given(Terminate, NOW + 1)
         free = at("2024-01-17T00:00:00+07:00")
-        story.given(c.IssueStarterPack, free, terms=terms, printed_credit=rupiah(50))
-        story.given(c.Activate, free, customer="customer-9")
+        story.given(IssueStarterPack, free, terms=terms, printed_credit=rupiah(50))
+        story.given(Activate, free, customer="customer-9")
         account = story.account()
         assert (account.id, account.version, account.credit) == (f"{NUMBER}#2", 2, rupiah(50))
         assert (account.blocks, account.requests, account.usage.charged) == ({}, {}, 0)
-        story.when(c.ReverseTopUp, free, reverses="t1").refused("unknown-top-up")
-        story.when(c.Unblock, free, block="b1").refused("unknown-block")
-        story.when(c.DecideRightsTransfer, free).refused("unknown-request")
+        story.when(ReverseTopUp, free, reverses="t1").refused("unknown-top-up")
+        story.when(Unblock, free, block="b1").refused("unknown-block")
+        story.when(DecideRightsTransfer, free).refused("unknown-request")
 
     def test_one_that_nobody_asked_for_for_years_is_freed_at_its_exact_instant(
         self, story: Story, terms: str
     ) -> None:
         story.given_active(terms=terms)
         moment = AVAILABLE + 1000 * DAY
-        story.when(c.AdvanceTime, moment)
+        story.when(AdvanceTime, moment)
         assert [x.name for x in story.new][-3:] == ["Deactivated", "NumberQuarantined", "NumberAvailable"]
         assert [x.effective_at for x in story.new][-3:] == [CLOSED, CLOSED, AVAILABLE]
         assert story.line().number_state == "available"
@@ -125,23 +148,23 @@ class TestQuarantine:
 
 @ALL_TERMS
 def test_a_number_never_seen_is_available(story: Story, terms: str) -> None:
-    story.when(c.IssueStarterPack, NOW, terms=terms).then(event(e.StarterPackIssued, generation=1))
+    story.when(IssueStarterPack, NOW, terms=terms).then(event(StarterPackIssued, generation=1))
 
 
 def test_time_passes_over_a_number_never_seen_without_a_trace(story: Story) -> None:
-    story.when(c.AdvanceTime, NOW).then()
+    story.when(AdvanceTime, NOW).then()
     assert story.of_number(NUMBER) == []
 
 
 def test_generations_count_up(story: Story) -> None:
     moment = at(START)
     for generation in range(1, 5):
-        story.when(c.IssueStarterPack, moment, valid_until=day("2030-01-01")).then(
-            *([event(e.NumberAvailable)] if generation > 1 else []),
-            event(e.StarterPackIssued, generation=generation, account=f"{NUMBER}#{generation}"),
+        story.when(IssueStarterPack, moment, valid_until=day("2030-01-01")).then(
+            *([event(NumberAvailable)] if generation > 1 else []),
+            event(StarterPackIssued, generation=generation, account=f"{NUMBER}#{generation}"),
         )
-        story.given(c.Activate, moment)
-        story.given(c.Terminate, moment)
+        story.given(Activate, moment)
+        story.given(Terminate, moment)
         moment += 181 * DAY
         story.reopen()
 
@@ -154,10 +177,10 @@ class TestReclaim:
         self, story: Story, terms: str, moment: int
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(9000))
-        story.given(c.AdvanceTime, CLOSED)
-        story.when(c.ReclaimNumber, moment, terms=terms, decided_by="staff-3").then(
+        story.given(AdvanceTime, CLOSED)
+        story.when(ReclaimNumber, moment, terms=terms, decided_by="staff-3").then(
             event(
-                e.NumberReclaimed,
+                NumberReclaimed,
                 account=f"{NUMBER}#2",
                 version=1,
                 terms=terms,
@@ -178,65 +201,63 @@ class TestReclaim:
     @pytest.mark.parametrize("moment", [AVAILABLE, AVAILABLE + 400 * DAY])
     def test_so_does_an_available_one(self, story: Story, terms: str, moment: int) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, CLOSED)
-        story.when(c.ReclaimNumber, moment, terms=terms).then(
-            event(e.NumberAvailable, effective_at=AVAILABLE), event(e.NumberReclaimed, generation=2)
+        story.given(AdvanceTime, CLOSED)
+        story.when(ReclaimNumber, moment, terms=terms).then(
+            event(NumberAvailable, effective_at=AVAILABLE), event(NumberReclaimed, generation=2)
         )
 
     def test_its_new_account_is_activated_like_any_other(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.Terminate, NOW)
-        story.given(c.ReclaimNumber, NOW + 1, terms=terms)
-        story.when(c.TopUp, NOW + 2, credit=rupiah(5000)).refused("not-active")
-        story.when(c.Activate, NOW + 3).then(
-            event(e.Activated, credit=0, postings=[], active_until=at("2023-08-20T00:00:00+07:00"))
+        story.given(Terminate, NOW)
+        story.given(ReclaimNumber, NOW + 1, terms=terms)
+        story.when(TopUp, NOW + 2, credit=rupiah(5000)).refused("not-active")
+        story.when(Activate, NOW + 3).then(
+            event(Activated, credit=0, postings=[], active_until=at("2023-08-20T00:00:00+07:00"))
         )
 
     def test_it_waits_for_its_activation_without_end(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.Terminate, NOW)
-        story.given(c.ReclaimNumber, NOW + 1, terms=terms)
-        story.when(c.AdvanceTime, NOW + 3000 * DAY).then()
+        story.given(Terminate, NOW)
+        story.given(ReclaimNumber, NOW + 1, terms=terms)
+        story.when(AdvanceTime, NOW + 3000 * DAY).then()
 
     def test_only_the_last_holder_may_have_it(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.Terminate, NOW)
-        story.when(c.ReclaimNumber, NOW + 1, terms=terms, customer="customer-2").refused("not-eligible")
+        story.given(Terminate, NOW)
+        story.when(ReclaimNumber, NOW + 1, terms=terms, customer="customer-2").refused("not-eligible")
 
     def test_the_last_holder_is_the_one_whom_the_rights_passed_to(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.RequestRightsTransfer, NOW, to_customer="customer-2")
-        story.given(c.DecideRightsTransfer, NOW)
-        story.given(c.Terminate, NOW)
-        story.when(c.ReclaimNumber, NOW + 1, terms=terms, customer="customer-1").refused("not-eligible")
-        story.when(c.ReclaimNumber, NOW + 1, terms=terms, customer="customer-2").then(
-            event(e.NumberReclaimed)
-        )
+        story.given(RequestRightsTransfer, NOW, to_customer="customer-2")
+        story.given(DecideRightsTransfer, NOW)
+        story.given(Terminate, NOW)
+        story.when(ReclaimNumber, NOW + 1, terms=terms, customer="customer-1").refused("not-eligible")
+        story.when(ReclaimNumber, NOW + 1, terms=terms, customer="customer-2").then(event(NumberReclaimed))
 
     def test_a_pack_that_nobody_activated_leaves_the_last_holder_as_he_was(
         self, story: Story, terms: str
     ) -> None:
         story.given_active(terms=terms)
-        story.given(c.AdvanceTime, AVAILABLE)
-        story.given(c.IssueStarterPack, AVAILABLE, terms=terms, valid_until=day("2024-07-28"))
-        story.given(c.AdvanceTime, AVAILABLE + DAY)
-        story.when(c.ReclaimNumber, AVAILABLE + DAY, terms=terms).then(
-            event(e.NumberReclaimed, generation=3, customer="customer-1")
+        story.given(AdvanceTime, AVAILABLE)
+        story.given(IssueStarterPack, AVAILABLE, terms=terms, valid_until=day("2024-07-28"))
+        story.given(AdvanceTime, AVAILABLE + DAY)
+        story.when(ReclaimNumber, AVAILABLE + DAY, terms=terms).then(
+            event(NumberReclaimed, generation=3, customer="customer-1")
         )
 
     def test_not_while_another_customer_has_it(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.when(c.ReclaimNumber, NOW, terms=terms).refused("number-not-available")
-        story.given(c.AdvanceTime, AVAILABLE)
-        story.given(c.IssueStarterPack, AVAILABLE, terms=terms)
-        story.when(c.ReclaimNumber, AVAILABLE, terms=terms).refused("number-not-available")
-        story.given(c.Activate, AVAILABLE, customer="customer-2")
-        story.when(c.ReclaimNumber, AVAILABLE, terms=terms).refused("number-not-available")
+        story.when(ReclaimNumber, NOW, terms=terms).refused("number-not-available")
+        story.given(AdvanceTime, AVAILABLE)
+        story.given(IssueStarterPack, AVAILABLE, terms=terms)
+        story.when(ReclaimNumber, AVAILABLE, terms=terms).refused("number-not-available")
+        story.given(Activate, AVAILABLE, customer="customer-2")
+        story.when(ReclaimNumber, AVAILABLE, terms=terms).refused("number-not-available")
 
     def test_not_without_the_operators_consent(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.given(c.Terminate, NOW)
-        story.when(c.ReclaimNumber, NOW, terms=terms, decision="refused").refused("approval-required")
+        story.given(Terminate, NOW)
+        story.when(ReclaimNumber, NOW, terms=terms, decision="refused").refused("approval-required")
         assert story.balance("operator/fees", "IDR") == 0
 
     @pytest.mark.parametrize(
@@ -247,22 +268,22 @@ class TestReclaim:
         self, story: Story, terms: str, paid: str | None, code: str | None
     ) -> None:
         story.given_active(terms=terms)
-        story.given(c.Terminate, NOW)
+        story.given(Terminate, NOW)
         fee = None if paid is None else rupiah(paid)
-        story.when(c.ReclaimNumber, NOW, terms=terms, fee_paid=fee)
+        story.when(ReclaimNumber, NOW, terms=terms, fee_paid=fee)
         assert story.outcome.code == code
 
     def test_a_number_that_had_no_holder_goes_back_to_nobody(self, story: Story, terms: str) -> None:
-        story.when(c.ReclaimNumber, NOW, terms=terms).refused("not-eligible")
-        story.given(c.IssueStarterPack, NOW, terms=terms, valid_until=day("2023-07-20"))
-        story.given(c.AdvanceTime, NOW + DAY)
-        story.when(c.ReclaimNumber, NOW + DAY, terms=terms).refused("not-eligible")
+        story.when(ReclaimNumber, NOW, terms=terms).refused("not-eligible")
+        story.given(IssueStarterPack, NOW, terms=terms, valid_until=day("2023-07-20"))
+        story.given(AdvanceTime, NOW + DAY)
+        story.when(ReclaimNumber, NOW + DAY, terms=terms).refused("not-eligible")
 
 
 def test_where_the_terms_charge_nothing_a_reclaim_moves_nothing(story: Story) -> None:
     story.given_active(terms=TELKOMSEL)
-    story.given(c.Terminate, NOW, ground="b")
-    story.when(c.ReclaimNumber, NOW, terms=TELKOMSEL).then(event(e.NumberReclaimed, fee=0, postings=[]))
+    story.given(Terminate, NOW, ground="b")
+    story.when(ReclaimNumber, NOW, terms=TELKOMSEL).then(event(NumberReclaimed, fee=0, postings=[]))
 
 
 class TestTerminate:
@@ -275,13 +296,13 @@ class TestTerminate:
         days = {"active": 0, "grace": 14, "waiting": 44}[state]
         moment = NOW + days * DAY
         story.given_active(terms=terms, credit=rupiah(9000))
-        story.given(c.AdvanceTime, moment)
+        story.given(AdvanceTime, moment)
         assert story.state() == state
-        left = [] if (terms, state) == (XP25, "waiting") else [event(e.CreditForfeited, cause="terminated")]
-        story.when(c.Terminate, moment, ground="b").then(
+        left = [] if (terms, state) == (XP25, "waiting") else [event(CreditForfeited, cause="terminated")]
+        story.when(Terminate, moment, ground="b").then(
             *left,
-            event(e.Terminated, effective_at=moment, ground="b"),
-            event(e.NumberQuarantined, effective_at=moment),
+            event(Terminated, effective_at=moment, ground="b"),
+            event(NumberQuarantined, effective_at=moment),
         )
         assert (story.state(), story.credit()) == ("terminated", 0)
         assert story.balance("operator/breakage") == rupiah(9000)
@@ -290,34 +311,34 @@ class TestTerminate:
     def test_reservations_are_released_first(self, story: Story) -> None:
         story.given_active(credit=rupiah(9000))
         for name, expires_at in (("r2", NOW + DAY), ("r1", NOW + DAY), ("r3", NOW + 1)):
-            story.given(c.ReserveCredit, NOW, reservation=name, amount=rupiah(1000), expires_at=expires_at)
-        story.when(c.Terminate, NOW).then(
-            event(e.ReservationReleased, reservation="r3", cause="terminated"),
-            event(e.ReservationReleased, reservation="r1", cause="terminated"),
-            event(e.ReservationReleased, reservation="r2", cause="terminated"),
-            event(e.CreditForfeited, amount=rupiah(9000), cause="terminated"),
-            event(e.Terminated),
-            event(e.NumberQuarantined),
+            story.given(ReserveCredit, NOW, reservation=name, amount=rupiah(1000), expires_at=expires_at)
+        story.when(Terminate, NOW).then(
+            event(ReservationReleased, reservation="r3", cause="terminated"),
+            event(ReservationReleased, reservation="r1", cause="terminated"),
+            event(ReservationReleased, reservation="r2", cause="terminated"),
+            event(CreditForfeited, amount=rupiah(9000), cause="terminated"),
+            event(Terminated),
+            event(NumberQuarantined),
         )
 
     def test_a_blocked_account_too_and_its_blocks_end_with_it(self, story: Story) -> None:
         story.given_active()
-        story.given(c.Block, NOW, scope="all", ground="f")
-        story.when(c.Terminate, NOW, ground="f").then(event(e.Terminated), event(e.NumberQuarantined))
-        story.when(c.Unblock, NOW).refused("terminated")
+        story.given(Block, NOW, scope="all", ground="f")
+        story.when(Terminate, NOW, ground="f").then(event(Terminated), event(NumberQuarantined))
+        story.when(Unblock, NOW).refused("terminated")
 
     def test_it_ends_once(self, story: Story) -> None:
         story.given_active()
-        story.given(c.Terminate, NOW)
-        story.when(c.Terminate, NOW).refused("terminated")
+        story.given(Terminate, NOW)
+        story.when(Terminate, NOW).refused("terminated")
 
     def test_its_quarantine_follows_its_terms(self, tell: Tell) -> None:
         quick = variant(SP23, quarantine={"days": 0})
         story = tell(quick)
         story.given_active(terms=quick.id)
         midnight = at("2023-07-21T00:00:00+07:00")
-        story.when(c.Terminate, midnight).then(
-            event(e.Terminated),
-            event(e.NumberQuarantined, available_at=midnight),
-            event(e.NumberAvailable, effective_at=midnight),
+        story.when(Terminate, midnight).then(
+            event(Terminated),
+            event(NumberQuarantined, available_at=midnight),
+            event(NumberAvailable, effective_at=midnight),
         )

@@ -6,9 +6,41 @@ from typing import Any
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import NumberQuarantined
+from ledger.domain.partition.events import TermsPublished
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import (
+    CreditForfeited,
+    Deactivated,
+    GraceStarted,
+    ReservationReleased,
+    WaitingStarted,
+)
 from ledger.domain.refusals import REFUSALS
 from tests.given import SP23, START, XP25, Story, at, day, event, rupiah
 
@@ -19,24 +51,24 @@ GRACE = at("2023-08-03T00:00:00+07:00")
 CLOSED = at("2024-01-30T00:00:00+07:00")
 EXPIRES = at("2023-07-04T00:00:00+07:00")
 
-ON_ACCOUNTS: list[tuple[type[c.Command], dict[str, Any]]] = [
-    (c.Activate, {}),
-    (c.TopUp, {"credit": rupiah(5000)}),
-    (c.ReverseTopUp, {"reverses": "t1"}),
-    (c.ChargeCredit, {"amount": 1}),
-    (c.RecordUsage, {}),
-    (c.ReserveCredit, {"amount": 1, "expires_at": CLOSED + DAY}),
-    (c.CaptureReservation, {"amount": 1}),
-    (c.ReleaseReservation, {}),
-    (c.Block, {}),
-    (c.Unblock, {}),
-    (c.ReplaceCard, {}),
-    (c.RequestRightsTransfer, {}),
-    (c.DecideRightsTransfer, {}),
-    (c.TransferCredit, {"amount": rupiah(5000)}),
-    (c.AdjustCredit, {"amount": 1}),
-    (c.MigrateTerms, {"terms": XP25}),
-    (c.Terminate, {}),
+ON_ACCOUNTS: list[tuple[type[Command], dict[str, Any]]] = [
+    (Activate, {}),
+    (TopUp, {"credit": rupiah(5000)}),
+    (ReverseTopUp, {"reverses": "t1"}),
+    (ChargeCredit, {"amount": 1}),
+    (RecordUsage, {}),
+    (ReserveCredit, {"amount": 1, "expires_at": CLOSED + DAY}),
+    (CaptureReservation, {"amount": 1}),
+    (ReleaseReservation, {}),
+    (Block, {}),
+    (Unblock, {}),
+    (ReplaceCard, {}),
+    (RequestRightsTransfer, {}),
+    (DecideRightsTransfer, {}),
+    (TransferCredit, {"amount": rupiah(5000)}),
+    (AdjustCredit, {"amount": 1}),
+    (MigrateTerms, {"terms": XP25}),
+    (Terminate, {}),
 ]
 EVERY_COMMAND_ON_AN_ACCOUNT = pytest.mark.parametrize(
     ("command", "fields"), ON_ACCOUNTS, ids=[command.__name__ for command, _ in ON_ACCOUNTS]
@@ -45,68 +77,68 @@ EVERY_COMMAND_ON_AN_ACCOUNT = pytest.mark.parametrize(
 
 def test_the_table_has_every_command_that_addresses_an_account() -> None:
     listed = {command for command, _ in ON_ACCOUNTS}
-    assert listed == {x for x in c.COMMANDS.values() if not x.NUMBER_ITSELF and not x.INTERNAL}
+    assert listed == {x for x in COMMANDS.values() if not x.NUMBER_ITSELF and not x.INTERNAL}
 
 
 @EVERY_COMMAND_ON_AN_ACCOUNT
 def test_a_number_without_account_is_unknown_at_any_time(
-    story: Story, command: type[c.Command], fields: dict[str, Any]
+    story: Story, command: type[Command], fields: dict[str, Any]
 ) -> None:
     story.when(command, NOW, **fields).refused("unknown-account")
 
 
 @EVERY_COMMAND_ON_AN_ACCOUNT
 def test_the_clock_answers_before_the_state(
-    story: Story, command: type[c.Command], fields: dict[str, Any]
+    story: Story, command: type[Command], fields: dict[str, Any]
 ) -> None:
     story.given_active(since=NOW)
-    story.given(c.Terminate, NOW)
+    story.given(Terminate, NOW)
     story.when(command, NOW - 5 * SECOND - 1, **fields).refused("clock-behind")
 
 
 @EVERY_COMMAND_ON_AN_ACCOUNT
 @pytest.mark.parametrize("state", ["expired", "deactivated", "terminated"])
 def test_a_final_state_answers_before_the_commands_own_checks(
-    story: Story, command: type[c.Command], fields: dict[str, Any], state: str
+    story: Story, command: type[Command], fields: dict[str, Any], state: str
 ) -> None:
     if state == "expired":
-        story.given(c.IssueStarterPack, at(START), valid_until=day("2023-07-03"))
-        story.given(c.AdvanceTime, EXPIRES)
+        story.given(IssueStarterPack, at(START), valid_until=day("2023-07-03"))
+        story.given(AdvanceTime, EXPIRES)
     else:
         story.given_active()
         if state == "terminated":
-            story.given(c.Terminate, NOW)
-        story.given(c.AdvanceTime, CLOSED)
-    code = "pack-expired" if (command, state) == (c.Activate, "expired") else state
+            story.given(Terminate, NOW)
+        story.given(AdvanceTime, CLOSED)
+    code = "pack-expired" if (command, state) == (Activate, "expired") else state
     story.when(command, CLOSED, **fields)
     assert (story.outcome.status, story.outcome.code) == ("refused", code)
 
 
 @EVERY_COMMAND_ON_AN_ACCOUNT
 def test_what_fell_due_stands_whatever_becomes_of_the_command(
-    story: Story, command: type[c.Command], fields: dict[str, Any]
+    story: Story, command: type[Command], fields: dict[str, Any]
 ) -> None:
     story.given_active()
     story.when(command, GRACE, **fields)
-    assert isinstance(story.new[0], e.GraceStarted)
+    assert isinstance(story.new[0], GraceStarted)
     assert story.new[0].effective_at == GRACE
-    if story.outcome.status == "refused" and command is not c.RecordUsage:
+    if story.outcome.status == "refused" and command is not RecordUsage:
         assert len(story.new) == 1
 
 
 @pytest.mark.parametrize(
     ("command", "fields", "code"),
     [
-        (c.IssueStarterPack, {}, "number-not-available"),
-        (c.ReclaimNumber, {"fee_paid": 1}, "below-minimum"),
-        (c.AdvanceTime, {}, None),
+        (IssueStarterPack, {}, "number-not-available"),
+        (ReclaimNumber, {"fee_paid": 1}, "below-minimum"),
+        (AdvanceTime, {}, None),
     ],
 )
 def test_what_addresses_the_number_skips_the_final_state(
-    story: Story, command: type[c.Command], fields: dict[str, Any], code: str | None
+    story: Story, command: type[Command], fields: dict[str, Any], code: str | None
 ) -> None:
     story.given_active()
-    story.given(c.Terminate, NOW)
+    story.given(Terminate, NOW)
     story.when(command, NOW, **fields)
     assert story.outcome.code == code
 
@@ -114,20 +146,20 @@ def test_what_addresses_the_number_skips_the_final_state(
 @pytest.mark.parametrize(
     ("command", "first", "second"),
     [
-        (c.Block, {"block": "x", "ground": "b"}, {"block": "x", "ground": "no-ground"}),
+        (Block, {"block": "x", "ground": "b"}, {"block": "x", "ground": "no-ground"}),
         (
-            c.ReserveCredit,
+            ReserveCredit,
             {"reservation": "x", "amount": 1, "expires_at": NOW + DAY},
             {"reservation": "x", "amount": rupiah(10**9), "expires_at": NOW - 1},
         ),
     ],
 )
 def test_an_id_used_before_is_the_first_of_the_commands_own_checks(
-    story: Story, command: type[c.Command], first: dict[str, Any], second: dict[str, Any]
+    story: Story, command: type[Command], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     story.given_active(credit=rupiah(5000))
     story.given(command, NOW, **first)
-    story.given(c.Block, NOW, block="other", scope="all")
+    story.given(Block, NOW, block="other", scope="all")
     story.when(command, NOW, **second)
     assert story.outcome.code in ("block-exists", "reservation-exists")
 
@@ -135,23 +167,23 @@ def test_an_id_used_before_is_the_first_of_the_commands_own_checks(
 def test_a_refusal_writes_no_event_of_its_own(story: Story) -> None:
     story.given_active()
     for command, fields in ON_ACCOUNTS:
-        if command not in (c.RecordUsage, c.Terminate):
+        if command not in (RecordUsage, Terminate):
             story.when(command, NOW, **fields)
             assert len(story.new) == (1 if story.outcome.status == "accepted" else 0)
 
 
 def test_a_refused_command_does_not_use_terms_and_publishes_none(story: Story) -> None:
     story.given_active(terms=SP23)
-    story.when(c.IssueStarterPack, NOW, terms=XP25).refused("number-not-available")
-    story.when(c.ReclaimNumber, NOW, terms=XP25).refused("number-not-available")
-    published = [x.terms_id for x in story.events() if isinstance(x, e.TermsPublished)]
+    story.when(IssueStarterPack, NOW, terms=XP25).refused("number-not-available")
+    story.when(ReclaimNumber, NOW, terms=XP25).refused("number-not-available")
+    published = [x.terms_id for x in story.events() if isinstance(x, TermsPublished)]
     assert published == [SP23]
 
 
 def test_a_refused_first_command_leaves_the_log_empty(story: Story) -> None:
-    story.when(c.IssueStarterPack, EXPIRES, valid_until=day("2023-07-03")).refused("too-late")
+    story.when(IssueStarterPack, EXPIRES, valid_until=day("2023-07-03")).refused("too-late")
     assert story.events() == []
-    story.given(c.IssueStarterPack, EXPIRES)
+    story.given(IssueStarterPack, EXPIRES)
     assert [x.name for x in story.events()] == ["LogCreated", "TermsPublished", "StarterPackIssued"]
 
 
@@ -167,9 +199,9 @@ def test_every_refusal_has_a_code_of_its_own_and_a_message() -> None:
 
 def test_the_message_names_the_particulars(story: Story) -> None:
     story.given_active(credit=rupiah(100))
-    story.when(c.ChargeCredit, NOW, amount=rupiah("100.05"))
+    story.when(ChargeCredit, NOW, amount=rupiah("100.05"))
     assert story.outcome.message == "There is not enough credit. (100 available, 100.05 asked)"
-    story.when(c.Block, NOW, ground="zz")
+    story.when(Block, NOW, ground="zz")
     assert story.outcome.message == "The account's terms do not know this ground. (zz)"
 
 
@@ -177,13 +209,13 @@ def test_several_at_one_instant_fall_due_in_their_order(story: Story) -> None:
     """Releases, by expiry and then id; forfeiture; transition; number."""
     story.given_active(credit=rupiah(5000))
     for name in ("b", "a"):
-        story.given(c.ReserveCredit, NOW, reservation=name, amount=1, expires_at=CLOSED)
-    story.when(c.AdvanceTime, CLOSED).then(
-        event(e.ReservationReleased, reservation="a", effective_at=GRACE),
-        event(e.ReservationReleased, reservation="b", effective_at=GRACE),
-        event(e.GraceStarted, effective_at=GRACE),
-        event(e.WaitingStarted),
-        event(e.CreditForfeited, effective_at=CLOSED, amount=rupiah(5000)),
-        event(e.Deactivated, effective_at=CLOSED),
-        event(e.NumberQuarantined, effective_at=CLOSED),
+        story.given(ReserveCredit, NOW, reservation=name, amount=1, expires_at=CLOSED)
+    story.when(AdvanceTime, CLOSED).then(
+        event(ReservationReleased, reservation="a", effective_at=GRACE),
+        event(ReservationReleased, reservation="b", effective_at=GRACE),
+        event(GraceStarted, effective_at=GRACE),
+        event(WaitingStarted),
+        event(CreditForfeited, effective_at=CLOSED, amount=rupiah(5000)),
+        event(Deactivated, effective_at=CLOSED),
+        event(NumberQuarantined, effective_at=CLOSED),
     )

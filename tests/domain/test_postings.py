@@ -4,10 +4,53 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import CardReplaced
 from ledger.domain.money import imbalance
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditAdjusted,
+    CreditCharged,
+    CreditForfeited,
+    CreditReserved,
+    CreditToppedUp,
+    CreditTransferReceived,
+    CreditTransferReturned,
+    CreditTransferSent,
+    NumberReclaimed,
+    ReservationCaptured,
+    ReservationReleased,
+    TopUpReversed,
+    UsageDebited,
+)
 from ledger.store.codec import Codec
 from tests.failing import failing
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
@@ -19,21 +62,21 @@ BOUGHT = at(START)
 NOW = at("2023-08-10T12:00:00+07:00")
 
 MOVES = (
-    e.Activated,
-    e.CreditToppedUp,
-    e.TopUpReversed,
-    e.UsageDebited,
-    e.CreditCharged,
-    e.CardReplaced,
-    e.CreditReserved,
-    e.ReservationCaptured,
-    e.ReservationReleased,
-    e.CreditForfeited,
-    e.CreditTransferSent,
-    e.CreditTransferReceived,
-    e.CreditTransferReturned,
-    e.CreditAdjusted,
-    e.NumberReclaimed,
+    Activated,
+    CreditToppedUp,
+    TopUpReversed,
+    UsageDebited,
+    CreditCharged,
+    CardReplaced,
+    CreditReserved,
+    ReservationCaptured,
+    ReservationReleased,
+    CreditForfeited,
+    CreditTransferSent,
+    CreditTransferReceived,
+    CreditTransferReturned,
+    CreditAdjusted,
+    NumberReclaimed,
 )
 """The events that move money; all others must move none."""
 
@@ -41,55 +84,55 @@ MOVES = (
 @pytest.fixture
 def eventful(story: Story) -> Story:
     """A history in which every kind of event happens at least once."""
-    story.given(c.IssueStarterPack, BOUGHT, printed_credit=rupiah(5000))
-    story.given(c.Activate, BOUGHT, registration="failed")
-    story.given(c.Activate, BOUGHT)
-    story.given(c.TopUp, BOUGHT, credit=rupiah(100000), price=rupiah(98000), command_id="t1")
-    story.given(c.TopUp, NOW, credit=rupiah(20000), command_id="t2")
-    story.given(c.ReverseTopUp, NOW, reverses="t2")
-    story.given(c.RecordUsage, NOW, quantity=200)
-    story.given(c.RecordUsage, NOW, direction="incoming")
-    story.when(c.RecordUsage, NOW, destination="international")
-    story.given(c.ChargeCredit, NOW, amount=rupiah("1234.56"))
+    story.given(IssueStarterPack, BOUGHT, printed_credit=rupiah(5000))
+    story.given(Activate, BOUGHT, registration="failed")
+    story.given(Activate, BOUGHT)
+    story.given(TopUp, BOUGHT, credit=rupiah(100000), price=rupiah(98000), command_id="t1")
+    story.given(TopUp, NOW, credit=rupiah(20000), command_id="t2")
+    story.given(ReverseTopUp, NOW, reverses="t2")
+    story.given(RecordUsage, NOW, quantity=200)
+    story.given(RecordUsage, NOW, direction="incoming")
+    story.when(RecordUsage, NOW, destination="international")
+    story.given(ChargeCredit, NOW, amount=rupiah("1234.56"))
     for name in ("r1", "r2", "r3"):
-        story.given(c.ReserveCredit, NOW, reservation=name, amount=rupiah(700), expires_at=NOW + 5)
-    story.given(c.CaptureReservation, NOW, reservation="r1", amount=rupiah("300.01"))
-    story.given(c.ReleaseReservation, NOW, reservation="r2")
-    story.given(c.AdvanceTime, NOW + 5)
-    story.given(c.Block, NOW + 5)
-    story.given(c.Unblock, NOW + 5)
-    story.given(c.ReplaceCard, NOW + 5)
-    story.given(c.RequestRightsTransfer, NOW + 5, request="q1")
-    story.given(c.RequestRightsTransfer, NOW + 5, request="q2", to_customer="customer-3")
-    story.given(c.DecideRightsTransfer, NOW + 5, request="q1")
-    story.given(c.DecideRightsTransfer, NOW + 5, request="q2", decision="refused")
-    story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
+        story.given(ReserveCredit, NOW, reservation=name, amount=rupiah(700), expires_at=NOW + 5)
+    story.given(CaptureReservation, NOW, reservation="r1", amount=rupiah("300.01"))
+    story.given(ReleaseReservation, NOW, reservation="r2")
+    story.given(AdvanceTime, NOW + 5)
+    story.given(Block, NOW + 5)
+    story.given(Unblock, NOW + 5)
+    story.given(ReplaceCard, NOW + 5)
+    story.given(RequestRightsTransfer, NOW + 5, request="q1")
+    story.given(RequestRightsTransfer, NOW + 5, request="q2", to_customer="customer-3")
+    story.given(DecideRightsTransfer, NOW + 5, request="q1")
+    story.given(DecideRightsTransfer, NOW + 5, request="q2", decision="refused")
+    story.given(TransferCredit, NOW + 5, amount=rupiah(5000))
     story.given_active(number=OTHER, since=NOW + 5)
-    story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
-    with failing(lambda asked: isinstance(asked, c.ReceiveCreditTransfer)):
-        story.given(c.TransferCredit, NOW + 5, amount=rupiah(5000))
-    (apart,) = [one for one in story.new if isinstance(one, e.CommandSetApart)]
+    story.given(TransferCredit, NOW + 5, amount=rupiah(5000))
+    with failing(lambda asked: isinstance(asked, ReceiveCreditTransfer)):
+        story.given(TransferCredit, NOW + 5, amount=rupiah(5000))
+    (apart,) = [one for one in story.new if isinstance(one, CommandSetApart)]
     story.say(Codec().command(apart.command, apart.content, 0))
-    story.given(c.AdjustCredit, NOW + 5, amount=-rupiah("0.01"))
-    story.given(c.MigrateTerms, NOW + 5, terms="smartfren-prepaid-2025")
-    story.given(c.MigrateTerms, NOW + 6, terms="smartfren-prepaid-2023")
-    story.given(c.TopUp, NOW + 150 * DAY, credit=rupiah(5000))
-    story.given(c.AdvanceTime, NOW + 600 * DAY)
-    story.given(c.ReclaimNumber, NOW + 600 * DAY, customer="customer-2")
-    story.given(c.Terminate, NOW + 600 * DAY)
-    story.given(c.IssueStarterPack, NOW + 800 * DAY, valid_until=20700)
-    story.given(c.AdvanceTime, NOW + 1300 * DAY)
-    story.given(c.CloseThrough, NOW + 1300 * DAY, msisdn="log@0", through=NOW + 1300 * DAY)
+    story.given(AdjustCredit, NOW + 5, amount=-rupiah("0.01"))
+    story.given(MigrateTerms, NOW + 5, terms="smartfren-prepaid-2025")
+    story.given(MigrateTerms, NOW + 6, terms="smartfren-prepaid-2023")
+    story.given(TopUp, NOW + 150 * DAY, credit=rupiah(5000))
+    story.given(AdvanceTime, NOW + 600 * DAY)
+    story.given(ReclaimNumber, NOW + 600 * DAY, customer="customer-2")
+    story.given(Terminate, NOW + 600 * DAY)
+    story.given(IssueStarterPack, NOW + 800 * DAY, valid_until=20700)
+    story.given(AdvanceTime, NOW + 1300 * DAY)
+    story.given(CloseThrough, NOW + 1300 * DAY, msisdn="log@0", through=NOW + 1300 * DAY)
     return story
 
 
 def test_every_kind_of_event_has_happened(eventful: Story) -> None:
     happened = {type(x) for x in eventful.events()}
-    assert happened == set(e.EVENT_TYPES.values())
+    assert happened == set(EVENT_TYPES.values())
 
 
 @pytest.mark.parametrize("kind", MOVES, ids=lambda kind: kind.__name__)
-def test_an_event_moves_what_its_row_says(eventful: Story, kind: type[e.Event]) -> None:
+def test_an_event_moves_what_its_row_says(eventful: Story, kind: type[Event]) -> None:
     rows = [x for x in eventful.events() if type(x) is kind]
     assert rows
     for one in rows:

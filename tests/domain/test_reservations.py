@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime, Block, Terminate
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    TopUp,
+)
+from ledger.domain.prepaid.events import (
+    CreditForfeited,
+    CreditReserved,
+    GraceStarted,
+    ReservationCaptured,
+    ReservationReleased,
+    WaitingStarted,
+)
 from tests.conftest import Tell
 from tests.given import MICROSECOND, NUMBER, SP23, START, Story, at, event, rupiah, variant
 
@@ -16,14 +33,14 @@ GRACE = at("2023-08-03T00:00:00+07:00")
 
 
 def held(story: Story, amount: int = 3000, expires_at: int = SOON, name: str = "r1") -> Story:
-    return story.given(c.ReserveCredit, NOW, reservation=name, amount=rupiah(amount), expires_at=expires_at)
+    return story.given(ReserveCredit, NOW, reservation=name, amount=rupiah(amount), expires_at=expires_at)
 
 
 class TestReserve:
     def test_it_holds_part_of_the_credit(self, story: Story) -> None:
         story.given_active(credit=rupiah(5000))
         story.when(
-            c.ReserveCredit,
+            ReserveCredit,
             NOW,
             reservation="r7",
             amount=rupiah(3000),
@@ -31,7 +48,7 @@ class TestReserve:
             service="data",
         ).then(
             event(
-                e.CreditReserved,
+                CreditReserved,
                 reservation="r7",
                 amount=rupiah(3000),
                 expires_at=SOON,
@@ -48,11 +65,11 @@ class TestReserve:
 
     def test_all_that_is_available_may_be_held_and_no_sen_more(self, story: Story) -> None:
         story.given_active(credit=rupiah(5000))
-        story.when(c.ReserveCredit, NOW, amount=rupiah("5000.01"), expires_at=SOON).refused(
+        story.when(ReserveCredit, NOW, amount=rupiah("5000.01"), expires_at=SOON).refused(
             "insufficient-credit"
         )
         held(story, 5000)
-        story.when(c.ReserveCredit, NOW, reservation="r2", amount=1, expires_at=SOON).refused(
+        story.when(ReserveCredit, NOW, reservation="r2", amount=1, expires_at=SOON).refused(
             "insufficient-credit"
         )
         assert story.account().available == 0
@@ -60,34 +77,34 @@ class TestReserve:
     @pytest.mark.parametrize("ahead", [0, -MICROSECOND])
     def test_it_has_to_expire_after_now(self, story: Story, ahead: int) -> None:
         story.given_active(credit=rupiah(5000))
-        story.when(c.ReserveCredit, NOW, amount=1, expires_at=NOW + ahead).refused("too-late")
-        story.when(c.ReserveCredit, NOW, amount=1, expires_at=NOW + MICROSECOND).then(event(e.CreditReserved))
+        story.when(ReserveCredit, NOW, amount=1, expires_at=NOW + ahead).refused("too-late")
+        story.when(ReserveCredit, NOW, amount=1, expires_at=NOW + MICROSECOND).then(event(CreditReserved))
 
     @pytest.mark.parametrize("end", ["captured", "released", "expired", "standing"])
     def test_an_id_is_never_used_again(self, story: Story, end: str) -> None:
         held(story.given_active(credit=rupiah(5000)))
         if end == "captured":
-            story.given(c.CaptureReservation, NOW + 1, amount=0)
+            story.given(CaptureReservation, NOW + 1, amount=0)
         if end == "released":
-            story.given(c.ReleaseReservation, NOW + 1)
+            story.given(ReleaseReservation, NOW + 1)
         if end == "expired":
-            story.given(c.AdvanceTime, SOON)
+            story.given(AdvanceTime, SOON)
         later = SOON if end == "expired" else NOW + 2
-        story.when(c.ReserveCredit, later, amount=1, expires_at=0).refused("reservation-exists")
-        story.reopen().when(c.ReserveCredit, later, amount=1, expires_at=0).refused("reservation-exists")
+        story.when(ReserveCredit, later, amount=1, expires_at=0).refused("reservation-exists")
+        story.reopen().when(ReserveCredit, later, amount=1, expires_at=0).refused("reservation-exists")
 
     def test_a_refused_one_may_be_asked_for_again(self, story: Story) -> None:
         story.given_active(credit=rupiah(5000))
-        story.when(c.ReserveCredit, NOW, amount=rupiah(6000), expires_at=SOON)
+        story.when(ReserveCredit, NOW, amount=rupiah(6000), expires_at=SOON)
         held(story)
 
     def test_another_generation_may_use_the_id_again(self, story: Story) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.given(c.Terminate, NOW + 1)
-        story.given(c.ReclaimNumber, NOW + 2)
-        story.given(c.Activate, NOW + 3)
-        story.given(c.AdjustCredit, NOW + 3, amount=rupiah(5000))
-        story.when(c.ReserveCredit, NOW + 4, amount=1, expires_at=SOON).then(event(e.CreditReserved))
+        story.given(Terminate, NOW + 1)
+        story.given(ReclaimNumber, NOW + 2)
+        story.given(Activate, NOW + 3)
+        story.given(AdjustCredit, NOW + 3, amount=rupiah(5000))
+        story.when(ReserveCredit, NOW + 4, amount=1, expires_at=SOON).then(event(CreditReserved))
 
     @pytest.mark.parametrize(
         ("scope", "service", "code"),
@@ -104,8 +121,8 @@ class TestReserve:
         self, story: Story, scope: str, service: str | None, code: str | None
     ) -> None:
         story.given_active(credit=rupiah(5000))
-        story.given(c.Block, NOW, scope=scope)
-        story.when(c.ReserveCredit, NOW, amount=1, expires_at=SOON, service=service)
+        story.given(Block, NOW, scope=scope)
+        story.when(ReserveCredit, NOW, amount=1, expires_at=SOON, service=service)
         assert story.outcome.code == code
 
 
@@ -115,8 +132,8 @@ class TestCapture:
         self, story: Story, taken: int, freed: int
     ) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.when(c.CaptureReservation, SOON - MICROSECOND, amount=rupiah(taken)).then(
-            event(e.ReservationCaptured, reservation="r1", amount=rupiah(taken), freed=rupiah(freed))
+        story.when(CaptureReservation, SOON - MICROSECOND, amount=rupiah(taken)).then(
+            event(ReservationCaptured, reservation="r1", amount=rupiah(taken), freed=rupiah(freed))
         )
         account = story.account()
         assert (account.reserved, account.available) == (0, rupiah(5000 - taken))
@@ -124,29 +141,29 @@ class TestCapture:
 
     def test_more_than_is_held_is_refused_and_it_stands(self, story: Story) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.when(c.CaptureReservation, NOW + 1, amount=rupiah("3000.01")).refused("above-maximum")
+        story.when(CaptureReservation, NOW + 1, amount=rupiah("3000.01")).refused("above-maximum")
         assert story.account().reserved == rupiah(3000)
 
-    @pytest.mark.parametrize("command", [c.CaptureReservation, c.ReleaseReservation])
-    def test_what_does_not_stand_is_unknown(self, story: Story, command: type[c.Command]) -> None:
+    @pytest.mark.parametrize("command", [CaptureReservation, ReleaseReservation])
+    def test_what_does_not_stand_is_unknown(self, story: Story, command: type[Command]) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        amount = {"amount": 1} if command is c.CaptureReservation else {}
+        amount = {"amount": 1} if command is CaptureReservation else {}
         story.when(command, NOW + 1, reservation="r2", **amount).refused("unknown-reservation")
-        story.given(c.CaptureReservation, NOW + 2, amount=1)
+        story.given(CaptureReservation, NOW + 2, amount=1)
         story.when(command, NOW + 3, **amount).refused("unknown-reservation")
 
     def test_a_block_set_meanwhile_does_not_hinder_it(self, story: Story) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.given(c.Block, NOW + 1, scope="all")
-        story.when(c.CaptureReservation, NOW + 2, amount=rupiah(3000)).then(event(e.ReservationCaptured))
+        story.given(Block, NOW + 1, scope="all")
+        story.when(CaptureReservation, NOW + 2, amount=rupiah(3000)).then(event(ReservationCaptured))
 
 
 class TestRelease:
     def test_it_frees_what_is_held(self, story: Story) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.when(c.ReleaseReservation, NOW + 1).then(
+        story.when(ReleaseReservation, NOW + 1).then(
             event(
-                e.ReservationReleased,
+                ReservationReleased,
                 reservation="r1",
                 amount=rupiah(3000),
                 cause="asked",
@@ -157,11 +174,11 @@ class TestRelease:
 
     def test_it_is_freed_at_the_instant_it_expires(self, story: Story) -> None:
         held(story.given_active(credit=rupiah(5000)))
-        story.when(c.AdvanceTime, SOON - MICROSECOND).then()
-        story.when(c.CaptureReservation, SOON, amount=1).refused(
+        story.when(AdvanceTime, SOON - MICROSECOND).then()
+        story.when(CaptureReservation, SOON, amount=1).refused(
             "unknown-reservation",
             event(
-                e.ReservationReleased,
+                ReservationReleased,
                 cause="expired",
                 effective_at=SOON,
                 command_id=f"due/{NUMBER}#1/ReservationReleased/2023-07-21T05:00:00Z",
@@ -173,11 +190,11 @@ class TestRelease:
         story.given_active(credit=rupiah(5000))
         for name, after in (("b", 2), ("a", 2), ("z", 1), ("c", 3)):
             held(story, 100, NOW + after, name)
-        story.when(c.AdvanceTime, NOW + 10).then(
-            event(e.ReservationReleased, reservation="z", effective_at=NOW + 1),
-            event(e.ReservationReleased, reservation="a", effective_at=NOW + 2),
-            event(e.ReservationReleased, reservation="b", effective_at=NOW + 2),
-            event(e.ReservationReleased, reservation="c", effective_at=NOW + 3),
+        story.when(AdvanceTime, NOW + 10).then(
+            event(ReservationReleased, reservation="z", effective_at=NOW + 1),
+            event(ReservationReleased, reservation="a", effective_at=NOW + 2),
+            event(ReservationReleased, reservation="b", effective_at=NOW + 2),
+            event(ReservationReleased, reservation="c", effective_at=NOW + 3),
         )
 
     def test_grace_frees_them_before_it_starts(self, story: Story) -> None:
@@ -185,11 +202,11 @@ class TestRelease:
         held(story, 100, GRACE + DAY, "late")
         held(story, 100, GRACE, "same")
         held(story, 100, GRACE - MICROSECOND, "early")
-        story.when(c.AdvanceTime, GRACE + 2 * DAY).then(
-            event(e.ReservationReleased, reservation="early", cause="expired", effective_at=GRACE - 1),
-            event(e.ReservationReleased, reservation="same", cause="expired", effective_at=GRACE),
-            event(e.ReservationReleased, reservation="late", cause="grace", effective_at=GRACE),
-            event(e.GraceStarted, effective_at=GRACE),
+        story.when(AdvanceTime, GRACE + 2 * DAY).then(
+            event(ReservationReleased, reservation="early", cause="expired", effective_at=GRACE - 1),
+            event(ReservationReleased, reservation="same", cause="expired", effective_at=GRACE),
+            event(ReservationReleased, reservation="late", cause="grace", effective_at=GRACE),
+            event(GraceStarted, effective_at=GRACE),
         )
         assert story.account().available == rupiah(5000)
 
@@ -198,27 +215,25 @@ class TestRelease:
         story = tell(sudden)
         story.given_active(terms=sudden.id, credit=rupiah(5000))
         held(story, 3000, GRACE + DAY)
-        story.when(c.AdvanceTime, GRACE).then(
-            event(e.ReservationReleased, effective_at=GRACE),
-            event(e.GraceStarted, effective_at=GRACE),
-            event(e.CreditForfeited, amount=rupiah(5000), effective_at=GRACE),
-            event(e.WaitingStarted, effective_at=GRACE),
+        story.when(AdvanceTime, GRACE).then(
+            event(ReservationReleased, effective_at=GRACE),
+            event(GraceStarted, effective_at=GRACE),
+            event(CreditForfeited, amount=rupiah(5000), effective_at=GRACE),
+            event(WaitingStarted, effective_at=GRACE),
         )
 
 
 def test_a_top_up_keeps_a_reservation_alive_over_the_old_end(story: Story) -> None:
     story.given_active(terms=SP23, credit=rupiah(5000))
     held(story, 3000, GRACE + DAY)
-    story.given(c.TopUp, GRACE - MICROSECOND, credit=rupiah(5000))
-    story.when(c.CaptureReservation, GRACE, amount=rupiah(3000)).then(event(e.ReservationCaptured))
+    story.given(TopUp, GRACE - MICROSECOND, credit=rupiah(5000))
+    story.when(CaptureReservation, GRACE, amount=rupiah(3000)).then(event(ReservationCaptured))
 
 
 def test_many_reservations_leave_nothing_behind(story: Story) -> None:
     story.given_active(credit=rupiah(5000), since=START)
     for count in range(60):
         held(story, 10, NOW + DAY, f"r{count}")
-        story.given(c.ReleaseReservation, NOW, reservation=f"r{count}")
+        story.given(ReleaseReservation, NOW, reservation=f"r{count}")
     assert story.account().reservations == {}
-    story.when(c.ReserveCredit, NOW, reservation="r0", amount=1, expires_at=SOON).refused(
-        "reservation-exists"
-    )
+    story.when(ReserveCredit, NOW, reservation="r0", amount=1, expires_at=SOON).refused("reservation-exists")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.events import Event
+from ledger.domain.line.commands import AdvanceTime, Block, Terminate
 from ledger.domain.money import LARGEST_BALANCE
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReverseTopUp, TopUp
+from ledger.domain.prepaid.events import CreditToppedUp, GraceStarted
 from tests.conftest import Tell
 from tests.given import (
     MICROSECOND,
@@ -35,9 +37,9 @@ END = at("2023-08-03T00:00:00+07:00")
 @SMARTFREN
 def test_credit_is_sold_for_rupiah_in_two_units_that_never_mix(story: Story, terms: str) -> None:
     story.given_active(terms=terms)
-    story.when(c.TopUp, BOUGHT, credit=rupiah(10000), price=rupiah(11000), channel="minimarket").then(
+    story.when(TopUp, BOUGHT, credit=rupiah(10000), price=rupiah(11000), channel="minimarket").then(
         event(
-            e.CreditToppedUp,
+            CreditToppedUp,
             terms=terms,
             credit=rupiah(10000),
             price=rupiah(11000),
@@ -55,17 +57,17 @@ def test_credit_is_sold_for_rupiah_in_two_units_that_never_mix(story: Story, ter
 @pytest.mark.clause("SP23-01", "XP25-01")
 def test_no_event_pays_credit_out_as_rupiah(story: Story) -> None:
     story.given_active()
-    story.given(c.TopUp, BOUGHT, credit=rupiah(20000), command_id="t1")
-    story.given(c.ReverseTopUp, BOUGHT + 1, reverses="t1")
-    story.given(c.TopUp, BOUGHT + 2, credit=rupiah(20000))
-    story.given(c.Terminate, BOUGHT + 3)
+    story.given(TopUp, BOUGHT, credit=rupiah(20000), command_id="t1")
+    story.given(ReverseTopUp, BOUGHT + 1, reverses="t1")
+    story.given(TopUp, BOUGHT + 2, credit=rupiah(20000))
+    story.given(Terminate, BOUGHT + 3)
     assert story.balance("operator/cash", "IDR") == rupiah(40000)
     assert story.credit() == 0
 
 
 def test_a_free_top_up_moves_no_rupiah(story: Story) -> None:
     story.given_active()
-    story.when(c.TopUp, BOUGHT, credit=rupiah(5000), price=0).then(event(e.CreditToppedUp, price=0))
+    story.when(TopUp, BOUGHT, credit=rupiah(5000), price=0).then(event(CreditToppedUp, price=0))
     assert story.balance("operator/cash", "IDR") == 0
 
 
@@ -95,8 +97,8 @@ class TestDenominations:
         self, story: Story, terms: str, credit: str, days: int
     ) -> None:
         story.given_active(terms=terms)
-        story.when(c.TopUp, BOUGHT, credit=rupiah(credit)).then(
-            event(e.CreditToppedUp, days=days, credit=rupiah(credit))
+        story.when(TopUp, BOUGHT, credit=rupiah(credit)).then(
+            event(CreditToppedUp, days=days, credit=rupiah(credit))
         )
 
     @pytest.mark.parametrize("credit", ["0.01", "4999.99"])
@@ -104,27 +106,27 @@ class TestDenominations:
         self, story: Story, terms: str, credit: str
     ) -> None:
         story.given_active(terms=terms)
-        story.when(c.TopUp, BOUGHT, credit=rupiah(credit)).refused("below-minimum")
+        story.when(TopUp, BOUGHT, credit=rupiah(credit)).refused("below-minimum")
         assert story.credit() == 0
         assert story.balance("operator/cash", "IDR") == 0
 
     def test_days_count_from_the_local_day_of_the_purchase(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
         last = at("2023-07-30T23:59:59.999999+07:00")
-        story.when(c.TopUp, last, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, active_until=at("2023-08-07T00:00:00+07:00"))
+        story.when(TopUp, last, credit=rupiah(5000)).then(
+            event(CreditToppedUp, active_until=at("2023-08-07T00:00:00+07:00"))
         )
-        story.when(c.TopUp, last + MICROSECOND, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, active_until=at("2023-08-08T00:00:00+07:00"))
+        story.when(TopUp, last + MICROSECOND, credit=rupiah(5000)).then(
+            event(CreditToppedUp, active_until=at("2023-08-08T00:00:00+07:00"))
         )
 
     def test_the_longest_end_wins(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms)
-        story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, days=7, extension="longest", cap_days=None, active_until=END)
+        story.when(TopUp, BOUGHT, credit=rupiah(5000)).then(
+            event(CreditToppedUp, days=7, extension="longest", cap_days=None, active_until=END)
         )
-        story.when(c.TopUp, BOUGHT + 1, credit=rupiah(20000)).then(
-            event(e.CreditToppedUp, days=30, active_until=at("2023-08-20T00:00:00+07:00"))
+        story.when(TopUp, BOUGHT + 1, credit=rupiah(20000)).then(
+            event(CreditToppedUp, days=30, active_until=at("2023-08-20T00:00:00+07:00"))
         )
 
     @pytest.mark.parametrize(
@@ -141,25 +143,23 @@ class TestDenominations:
         self, story: Story, terms: str, bought: str, until: str
     ) -> None:
         story.given_active(terms=terms, since=at(bought) - 25 * DAY)
-        story.when(c.TopUp, at(bought), credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, active_until=at(until))
-        )
+        story.when(TopUp, at(bought), credit=rupiah(5000)).then(event(CreditToppedUp, active_until=at(until)))
 
 
 @pytest.mark.clause("SP23-16", "SP23-18")
 @pytest.mark.parametrize(
     ("moment", "first"),
     [
-        (END - MICROSECOND, e.CreditToppedUp),
-        (END, e.GraceStarted),
-        (END + MICROSECOND, e.GraceStarted),
+        (END - MICROSECOND, CreditToppedUp),
+        (END, GraceStarted),
+        (END + MICROSECOND, GraceStarted),
     ],
 )
 def test_the_active_period_ends_at_its_boundary_instant(
-    story: Story, moment: int, first: type[e.Event]
+    story: Story, moment: int, first: type[Event]
 ) -> None:
     story.given_active()
-    story.when(c.TopUp, moment, credit=rupiah(5000))
+    story.when(TopUp, moment, credit=rupiah(5000))
     assert type(story.new[0]) is first
     assert story.state() == "active"
 
@@ -168,9 +168,9 @@ def test_the_active_period_ends_at_its_boundary_instant(
 class TestCumulative:
     def test_days_are_added_to_the_running_period(self, story: Story) -> None:
         story.given_active(terms=TELKOMSEL)
-        story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).then(
+        story.when(TopUp, BOUGHT, credit=rupiah(5000)).then(
             event(
-                e.CreditToppedUp,
+                CreditToppedUp,
                 days=7,
                 extension="cumulative",
                 cap_days=90,
@@ -180,18 +180,18 @@ class TestCumulative:
 
     def test_they_reach_at_most_the_cap_ahead(self, story: Story) -> None:
         story.given_active(terms=TELKOMSEL)
-        story.given(c.TopUp, BOUGHT, credit=rupiah(100000))
-        story.when(c.TopUp, BOUGHT + 1, credit=rupiah(100000)).then(
-            event(e.CreditToppedUp, days=60, active_until=at("2023-10-19T00:00:00+07:00"))
+        story.given(TopUp, BOUGHT, credit=rupiah(100000))
+        story.when(TopUp, BOUGHT + 1, credit=rupiah(100000)).then(
+            event(CreditToppedUp, days=60, active_until=at("2023-10-19T00:00:00+07:00"))
         )
 
     def test_a_later_cap_holds_from_its_day_on(self, story: Story) -> None:
         story.given_active(terms=TELKOMSEL, since="2024-11-08T10:00:00+07:00")
         for _ in range(4):
-            story.given(c.TopUp, at("2024-11-08T23:59:59.999999+07:00"), credit=rupiah(1000000))
+            story.given(TopUp, at("2024-11-08T23:59:59.999999+07:00"), credit=rupiah(1000000))
         assert story.account().active_until == at("2025-02-07T00:00:00+07:00")
-        story.when(c.TopUp, at("2024-11-09T00:00:00+07:00"), credit=rupiah(1000000)).then(
-            event(e.CreditToppedUp, cap_days=365, active_until=at("2025-05-08T00:00:00+07:00"))
+        story.when(TopUp, at("2024-11-09T00:00:00+07:00"), credit=rupiah(1000000)).then(
+            event(CreditToppedUp, cap_days=365, active_until=at("2025-05-08T00:00:00+07:00"))
         )
 
     def test_a_lower_cap_never_shortens(self, tell: Tell) -> None:
@@ -204,18 +204,18 @@ class TestCumulative:
         lower = variant(TELKOMSEL, top_up=rules)
         story = tell(lower)
         story.given_active(terms=lower.id)
-        story.given(c.TopUp, BOUGHT, credit=rupiah(1000000))
+        story.given(TopUp, BOUGHT, credit=rupiah(1000000))
         end = story.account().active_until
         assert end == at("2023-11-01T00:00:00+07:00")
-        story.when(c.TopUp, at("2023-08-01T00:00:00+07:00"), credit=rupiah(5000)).then(
-            event(e.CreditToppedUp, cap_days=30, active_until=end)
+        story.when(TopUp, at("2023-08-01T00:00:00+07:00"), credit=rupiah(5000)).then(
+            event(CreditToppedUp, cap_days=30, active_until=end)
         )
 
     @pytest.mark.parametrize("credit", ["4999.99", "0.01"])
     def test_a_least_recharge_is_asked(self, story: Story, credit: str) -> None:
         story.given_active(terms=TELKOMSEL)
-        story.when(c.TopUp, BOUGHT, credit=rupiah(credit)).refused("below-minimum")
-        story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).then(event(e.CreditToppedUp, clause="TS-02"))
+        story.when(TopUp, BOUGHT, credit=rupiah(credit)).refused("below-minimum")
+        story.when(TopUp, BOUGHT, credit=rupiah(5000)).then(event(CreditToppedUp, clause="TS-02"))
 
 
 BUNDLED_TOP_UP = {
@@ -229,8 +229,8 @@ def test_the_rule_replace_takes_the_new_end_even_where_it_is_earlier(tell: Tell)
     replacing = variant(SP23, top_up=BUNDLED_TOP_UP | {"extension": "replace"})
     story = tell(replacing)
     story.given_active(terms=replacing.id)
-    story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).then(
-        event(e.CreditToppedUp, extension="replace", active_until=at("2023-07-28T00:00:00+07:00"))
+    story.when(TopUp, BOUGHT, credit=rupiah(5000)).then(
+        event(CreditToppedUp, extension="replace", active_until=at("2023-07-28T00:00:00+07:00"))
     )
 
 
@@ -238,10 +238,10 @@ def test_without_denominations_any_amount_will_do_and_credit_has_no_end(tell: Te
     endless = variant(SP23, top_up={}, starter_pack={}, waiting={"days": 0})
     story = tell(endless)
     story.given_active(terms=endless.id)
-    story.when(c.TopUp, BOUGHT, credit=rupiah("0.01")).then(
-        event(e.CreditToppedUp, days=None, extension=None, active_until=None)
+    story.when(TopUp, BOUGHT, credit=rupiah("0.01")).then(
+        event(CreditToppedUp, days=None, extension=None, active_until=None)
     )
-    story.when(c.AdvanceTime, at("2099-01-01T00:00:00+07:00")).then()
+    story.when(AdvanceTime, at("2099-01-01T00:00:00+07:00")).then()
     assert story.state() == "active"
 
 
@@ -252,42 +252,42 @@ def test_credit_without_validity_leaves_a_running_period_as_it_is_and_begins_one
     half = variant(SP23, top_up={})
     story = tell(half)
     story.given_active(terms=half.id)
-    story.given(c.AdvanceTime, END - early)
-    story.when(c.TopUp, END - early, credit=rupiah(1)).then(
-        event(e.CreditToppedUp, days=None, active_until=until)
+    story.given(AdvanceTime, END - early)
+    story.when(TopUp, END - early, credit=rupiah(1)).then(
+        event(CreditToppedUp, days=None, active_until=until)
     )
     assert story.state() == "active"
 
 
 def test_credit_that_could_not_be_counted_any_more_is_not_sold(story: Story) -> None:
     story.given_active()
-    story.given(c.TopUp, BOUGHT, credit=LARGEST_BALANCE)
-    story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).refused("above-maximum")
+    story.given(TopUp, BOUGHT, credit=LARGEST_BALANCE)
+    story.when(TopUp, BOUGHT, credit=rupiah(5000)).refused("above-maximum")
 
 
 @ALL_TERMS
 def test_a_closed_account_takes_no_top_up(story: Story, terms: str) -> None:
     story.given_active(terms=terms)
-    story.given(c.Terminate, BOUGHT, ground="b")
-    story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).refused("terminated")
+    story.given(Terminate, BOUGHT, ground="b")
+    story.when(TopUp, BOUGHT, credit=rupiah(5000)).refused("terminated")
 
 
 @pytest.mark.clause("SP23-23")
 def test_a_block_stops_neither_a_top_up_nor_its_days(story: Story) -> None:
     story.given_active()
-    story.given(c.Block, BOUGHT, scope="all")
-    story.when(c.TopUp, BOUGHT, credit=rupiah(20000)).then(
-        event(e.CreditToppedUp, active_until=at("2023-08-20T00:00:00+07:00"))
+    story.given(Block, BOUGHT, scope="all")
+    story.when(TopUp, BOUGHT, credit=rupiah(20000)).then(
+        event(CreditToppedUp, active_until=at("2023-08-20T00:00:00+07:00"))
     )
 
 
 def test_a_top_up_of_a_number_never_issued_is_refused(story: Story) -> None:
-    story.when(c.TopUp, BOUGHT, credit=rupiah(5000)).refused("unknown-account")
+    story.when(TopUp, BOUGHT, credit=rupiah(5000)).refused("unknown-account")
 
 
 def test_the_pack_of_a_number_with_a_starter_pack_of_the_same_day_may_be_topped_up_at_once(
     story: Story,
 ) -> None:
-    story.given(c.IssueStarterPack, at(START), valid_until=day("2023-07-03"))
-    story.given(c.Activate, at(START))
-    story.when(c.TopUp, at(START), credit=rupiah(5000)).then(event(e.CreditToppedUp, version=3))
+    story.given(IssueStarterPack, at(START), valid_until=day("2023-07-03"))
+    story.given(Activate, at(START))
+    story.when(TopUp, at(START), credit=rupiah(5000)).then(event(CreditToppedUp, version=3))

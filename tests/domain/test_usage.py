@@ -6,9 +6,27 @@ from typing import Any
 
 import pytest
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import UsageRecorded, UsageRefused
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReserveCredit,
+    TopUp,
+)
+from ledger.domain.prepaid.events import GraceStarted, UsageDebited
 from ledger.domain.terms import Terms
 from tests.conftest import Tell
 from tests.given import (
@@ -59,9 +77,9 @@ class TestDebit:
         self, story: Story, terms: str, use: dict[str, Any], charge: str
     ) -> None:
         story.given_active(terms=terms, credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL, **use).then(
+        story.when(RecordUsage, CALL, **use).then(
             event(
-                e.UsageDebited,
+                UsageDebited,
                 effective_at=CALL,
                 terms=terms,
                 service=use["service"],
@@ -81,22 +99,22 @@ class TestDebit:
 
     def test_credit_may_reach_exactly_zero(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah("1272.60"))
-        story.when(c.RecordUsage, CALL, quantity=200).then(event(e.UsageDebited, granted=200))
+        story.when(RecordUsage, CALL, quantity=200).then(event(UsageDebited, granted=200))
         assert story.credit() == 0
 
     def test_a_sen_less_grants_a_second_less(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah("1272.59"))
-        story.when(c.RecordUsage, CALL, quantity=200).then(
-            event(e.UsageDebited, asked=200, granted=199, charge=rupiah("1254.42"))
+        story.when(RecordUsage, CALL, quantity=200).then(
+            event(UsageDebited, asked=200, granted=199, charge=rupiah("1254.42"))
         )
         assert story.credit() == rupiah("18.17")
 
     def test_too_little_for_one_increment_refuses_and_takes_nothing(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah("908.99"))
-        story.when(c.RecordUsage, CALL, quantity=200).refused(
+        story.when(RecordUsage, CALL, quantity=200).refused(
             "insufficient-credit",
             event(
-                e.UsageRefused,
+                UsageRefused,
                 refusal="insufficient-credit",
                 asked=200,
                 used_at=CALL,
@@ -108,32 +126,32 @@ class TestDebit:
 
     def test_what_is_reserved_does_not_pay(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah(1818))
-        story.given(c.ReserveCredit, CALL, amount=rupiah(910), expires_at=CALL + DAY)
-        story.when(c.RecordUsage, CALL + 1, quantity=1)
+        story.given(ReserveCredit, CALL, amount=rupiah(910), expires_at=CALL + DAY)
+        story.when(RecordUsage, CALL + 1, quantity=1)
         assert story.outcome.code == "insufficient-credit"
 
     def test_use_without_a_published_tariff_is_not_eligible(self, story: Story, terms: str) -> None:
         story.given_active(terms=terms, credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL, destination="international").refused(
-            "not-eligible", event(e.UsageRefused, refusal="not-eligible")
+        story.when(RecordUsage, CALL, destination="international").refused(
+            "not-eligible", event(UsageRefused, refusal="not-eligible")
         )
-        story.when(c.RecordUsage, CALL, service="data", zone="zone3").refused(
-            "not-eligible", event(e.UsageRefused)
+        story.when(RecordUsage, CALL, service="data", zone="zone3").refused(
+            "not-eligible", event(UsageRefused)
         )
 
     def test_incoming_use_is_recorded_at_no_charge_even_without_credit(
         self, story: Story, terms: str
     ) -> None:
         story.given_active(terms=terms)
-        story.when(c.RecordUsage, CALL, direction="incoming", destination="international").then(
-            event(e.UsageRecorded, granted=1, tariff=None, tariff_version=None, postings=[])
+        story.when(RecordUsage, CALL, direction="incoming", destination="international").then(
+            event(UsageRecorded, granted=1, tariff=None, tariff_version=None, postings=[])
         )
 
 
 def test_without_any_tariff_metered_use_is_not_eligible_and_incoming_use_is_recorded(story: Story) -> None:
     story.given_active(terms=TELKOMSEL, credit=rupiah(50000))
-    story.when(c.RecordUsage, CALL).refused("not-eligible", event(e.UsageRefused))
-    story.when(c.RecordUsage, CALL, direction="incoming").then(event(e.UsageRecorded))
+    story.when(RecordUsage, CALL).refused("not-eligible", event(UsageRefused))
+    story.when(RecordUsage, CALL, direction="incoming").then(event(UsageRecorded))
 
 
 @pytest.mark.clause("TS-08", "SP23-13")
@@ -165,18 +183,18 @@ class TestPricesChange:
     ) -> None:
         story = tell(dated)
         story.given_active(terms=dated.id, credit=rupiah(50000))
-        story.when(c.RecordUsage, at(used_at) + late, used_at=at(used_at), service="sms", zone=zone).then(
-            event(e.UsageDebited, charge=rupiah(charge), tariff="dated", tariff_version=version)
+        story.when(RecordUsage, at(used_at) + late, used_at=at(used_at), service="sms", zone=zone).then(
+            event(UsageDebited, charge=rupiah(charge), tariff="dated", tariff_version=version)
         )
 
     def test_before_the_first_tariff_nothing_is_published(self, tell: Tell, dated: Terms) -> None:
         story = tell(dated)
         story.given_active(terms=dated.id, credit=rupiah(50000), since="2023-06-20T00:00:00+07:00")
         moment = at("2023-07-01T00:00:00+07:00")
-        story.when(c.RecordUsage, moment, used_at=moment - MICROSECOND, service="sms").refused(
-            "not-eligible", event(e.UsageRefused)
+        story.when(RecordUsage, moment, used_at=moment - MICROSECOND, service="sms").refused(
+            "not-eligible", event(UsageRefused)
         )
-        story.when(c.RecordUsage, moment, service="sms").then(event(e.UsageDebited))
+        story.when(RecordUsage, moment, service="sms").then(event(UsageDebited))
 
 
 class TestDailyCap:
@@ -187,15 +205,15 @@ class TestDailyCap:
 
     def test_use_is_charged_up_to_the_cap_and_then_recorded_at_no_charge(self, story: Story) -> None:
         story.given_active(credit=rupiah(100000))
-        story.when(c.RecordUsage, CALL, service="data", quantity=self.MUCH).then(
-            event(e.UsageDebited, charge=rupiah("14998.50"))
+        story.when(RecordUsage, CALL, service="data", quantity=self.MUCH).then(
+            event(UsageDebited, charge=rupiah("14998.50"))
         )
-        story.when(c.RecordUsage, CALL + 1, service="data", quantity=1024).then(
-            event(e.UsageDebited, charge=rupiah("1.50"), asked=1024, granted=1024)
+        story.when(RecordUsage, CALL + 1, service="data", quantity=1024).then(
+            event(UsageDebited, charge=rupiah("1.50"), asked=1024, granted=1024)
         )
-        story.when(c.RecordUsage, CALL + 2, service="data", quantity=10**9).then(
+        story.when(RecordUsage, CALL + 2, service="data", quantity=10**9).then(
             event(
-                e.UsageRecorded,
+                UsageRecorded,
                 asked=10**9,
                 granted=10**9,
                 tariff="smartfren-standard",
@@ -207,15 +225,15 @@ class TestDailyCap:
 
     def test_the_cap_pays_for_all_that_was_asked_for(self, story: Story) -> None:
         story.given_active(credit=rupiah(15000))
-        story.when(c.RecordUsage, CALL, service="data", quantity=10**12).then(
-            event(e.UsageDebited, granted=10**12, charge=rupiah(15000))
+        story.when(RecordUsage, CALL, service="data", quantity=10**12).then(
+            event(UsageDebited, granted=10**12, charge=rupiah(15000))
         )
         assert story.credit() == 0
 
     def test_credit_below_the_cap_pays_for_whole_increments_only(self, story: Story) -> None:
         story.given_active(credit=rupiah("14999.99"))
-        story.when(c.RecordUsage, CALL, service="data", quantity=10**12).then(
-            event(e.UsageDebited, granted=1024 * 7425, charge=rupiah("14998.50"))
+        story.when(RecordUsage, CALL, service="data", quantity=10**12).then(
+            event(UsageDebited, granted=1024 * 7425, charge=rupiah("14998.50"))
         )
 
     def test_each_zone_and_each_local_day_has_a_cap_of_its_own(self, story: Story) -> None:
@@ -226,74 +244,74 @@ class TestDailyCap:
             (last, "zone2", 30000),
             (last + MICROSECOND, "zone1", 15000),
         ):
-            story.when(c.RecordUsage, used_at, service="data", zone=zone, quantity=10**12).then(
-                event(e.UsageDebited, charge=rupiah(charge))
+            story.when(RecordUsage, used_at, service="data", zone=zone, quantity=10**12).then(
+                event(UsageDebited, charge=rupiah(charge))
             )
 
     def test_late_use_counts_on_the_day_of_use(self, story: Story) -> None:
         story.given_active(credit=rupiah(200000))
-        story.given(c.RecordUsage, CALL, service="data", quantity=10**12)
+        story.given(RecordUsage, CALL, service="data", quantity=10**12)
         for days in range(1, 12):
-            story.given(c.RecordUsage, CALL + days * DAY, service="data", quantity=1024)
+            story.given(RecordUsage, CALL + days * DAY, service="data", quantity=1024)
         moment = CALL + 12 * DAY
-        story.when(c.RecordUsage, moment, used_at=CALL + 1, service="data", quantity=1024).then(
-            event(e.UsageRecorded, day=day("2023-07-20"))
+        story.when(RecordUsage, moment, used_at=CALL + 1, service="data", quantity=1024).then(
+            event(UsageRecorded, day=day("2023-07-20"))
         )
-        story.when(c.RecordUsage, moment, used_at=CALL + DAY, service="data", quantity=10**12).then(
-            event(e.UsageDebited, day=day("2023-07-21"), charge=rupiah("14997.98"))
+        story.when(RecordUsage, moment, used_at=CALL + DAY, service="data", quantity=10**12).then(
+            event(UsageDebited, day=day("2023-07-21"), charge=rupiah("14997.98"))
         )
 
     @pytest.mark.parametrize("used_at", ["2023-07-20T00:00:00+07:00", "2023-07-20T23:59:59.999999+07:00"])
     def test_it_is_remembered_for_as_long_as_use_may_come_late(self, story: Story, used_at: str) -> None:
         story.given_active(credit=rupiah(1000000))
-        story.given(c.TopUp, at(START), credit=rupiah(1000000))
-        story.given(c.RecordUsage, at(used_at), service="data", quantity=10**12)
+        story.given(TopUp, at(START), credit=rupiah(1000000))
+        story.given(RecordUsage, at(used_at), service="data", quantity=10**12)
         latest = at(used_at) + 30 * DAY
         for number in range(150):
-            story.given(c.RecordUsage, latest, zone=f"place-{number}")
-        story.when(c.RecordUsage, latest, used_at=at(used_at), service="data").then(
-            event(e.UsageRecorded, day=day("2023-07-20"))
+            story.given(RecordUsage, latest, zone=f"place-{number}")
+        story.when(RecordUsage, latest, used_at=at(used_at), service="data").then(
+            event(UsageRecorded, day=day("2023-07-20"))
         )
 
 
 class TestLateUse:
     def test_its_event_is_effective_when_it_was_used_and_recorded_now(self, story: Story) -> None:
         story.given_active(credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL).then(
-            event(e.UsageDebited, effective_at=CALL, recorded_at=CALL + DAY, day=day("2023-07-20"))
+        story.when(RecordUsage, CALL + DAY, used_at=CALL).then(
+            event(UsageDebited, effective_at=CALL, recorded_at=CALL + DAY, day=day("2023-07-20"))
         )
 
     @pytest.mark.parametrize("late", [30 * DAY, 30 * DAY + MICROSECOND])
     def test_it_may_come_thirty_times_24_hours_later(self, story: Story, late: int) -> None:
         story.given_active(credit=rupiah(50000))
-        story.given(c.TopUp, CALL, credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL + late, used_at=CALL)
+        story.given(TopUp, CALL, credit=rupiah(50000))
+        story.when(RecordUsage, CALL + late, used_at=CALL)
         if late == 30 * DAY:
-            story.then(event(e.UsageDebited))
+            story.then(event(UsageDebited))
         else:
-            story.refused("too-late", event(e.UsageRefused, effective_at=CALL, recorded_at=CALL + late))
+            story.refused("too-late", event(UsageRefused, effective_at=CALL, recorded_at=CALL + late))
 
     @pytest.mark.parametrize("ahead", [MICROSECOND, DAY])
     def test_use_in_the_future_is_refused_as_of_now(self, story: Story, ahead: int) -> None:
         story.given_active(credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL, used_at=CALL + ahead).refused(
-            "in-the-future", event(e.UsageRefused, effective_at=CALL, used_at=CALL + ahead)
+        story.when(RecordUsage, CALL, used_at=CALL + ahead).refused(
+            "in-the-future", event(UsageRefused, effective_at=CALL, used_at=CALL + ahead)
         )
 
     def test_use_before_the_account_began_is_refused_as_of_now(self, story: Story) -> None:
         story.given_active(credit=rupiah(50000))
-        story.when(c.RecordUsage, CALL, used_at=at(START) - MICROSECOND).refused(
+        story.when(RecordUsage, CALL, used_at=at(START) - MICROSECOND).refused(
             "not-active",
-            event(e.UsageRefused, effective_at=CALL, used_at=at(START) - MICROSECOND),
+            event(UsageRefused, effective_at=CALL, used_at=at(START) - MICROSECOND),
         )
 
     def test_use_between_issue_and_activation_is_refused(self, story: Story) -> None:
-        story.given(c.IssueStarterPack, at(START) - DAY, printed_credit=rupiah(50000))
-        story.given(c.Activate, at(START))
-        story.when(c.RecordUsage, CALL, used_at=at(START) - MICROSECOND).refused(
-            "not-active", event(e.UsageRefused, effective_at=at(START) - MICROSECOND)
+        story.given(IssueStarterPack, at(START) - DAY, printed_credit=rupiah(50000))
+        story.given(Activate, at(START))
+        story.when(RecordUsage, CALL, used_at=at(START) - MICROSECOND).refused(
+            "not-active", event(UsageRefused, effective_at=at(START) - MICROSECOND)
         )
-        story.when(c.RecordUsage, CALL, used_at=at(START)).then(event(e.UsageDebited))
+        story.when(RecordUsage, CALL, used_at=at(START)).then(event(UsageDebited))
 
     @pytest.mark.clause("SP23-14", "SP23-17")
     @pytest.mark.parametrize(
@@ -308,14 +326,14 @@ class TestLateUse:
         self, story: Story, used_at: int, code: str | None
     ) -> None:
         story.given_active(credit=rupiah(50000))
-        story.given(c.TopUp, GRACE + DAY, credit=rupiah(5000))
-        story.when(c.RecordUsage, GRACE + 2 * DAY, used_at=used_at)
+        story.given(TopUp, GRACE + DAY, credit=rupiah(5000))
+        story.when(RecordUsage, GRACE + 2 * DAY, used_at=used_at)
         assert story.outcome.code == code
 
     def test_in_grace_use_of_the_active_period_is_still_charged(self, story: Story) -> None:
         story.given_active(credit=rupiah(50000))
-        story.when(c.RecordUsage, GRACE + DAY, used_at=GRACE - MICROSECOND).then(
-            event(e.GraceStarted), event(e.UsageDebited, effective_at=GRACE - MICROSECOND)
+        story.when(RecordUsage, GRACE + DAY, used_at=GRACE - MICROSECOND).then(
+            event(GraceStarted), event(UsageDebited, effective_at=GRACE - MICROSECOND)
         )
 
     @pytest.mark.clause("SP23-19")
@@ -332,30 +350,30 @@ class TestLateUse:
         self, story: Story, used_at: int, direction: str, code: str | None
     ) -> None:
         story.given_active(credit=rupiah(50000))
-        story.given(c.TopUp, WAITING + DAY, credit=rupiah(5000))
-        story.when(c.RecordUsage, WAITING + 2 * DAY, used_at=used_at, direction=direction)
+        story.given(TopUp, WAITING + DAY, credit=rupiah(5000))
+        story.when(RecordUsage, WAITING + 2 * DAY, used_at=used_at, direction=direction)
         assert story.outcome.code == code
 
     def test_it_is_charged_by_the_terms_at_the_time_of_use(self, tell: Tell) -> None:
         cheap = variant(SP23, tariffs=[tariff("2023-01-01", sms("1"), version="cheap")])
         story = tell(cheap)
         story.given_active(terms=cheap.id, credit=rupiah(50000))
-        story.given(c.MigrateTerms, CALL, terms=XP25)
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND, service="sms").then(
-            event(e.UsageDebited, terms=cheap.id, tariff_version="cheap", charge=rupiah(1))
+        story.given(MigrateTerms, CALL, terms=XP25)
+        story.when(RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND, service="sms").then(
+            event(UsageDebited, terms=cheap.id, tariff_version="cheap", charge=rupiah(1))
         )
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL, service="sms").then(
-            event(e.UsageDebited, terms=XP25, clause="XP25-10", charge=rupiah("151.50"))
+        story.when(RecordUsage, CALL + DAY, used_at=CALL, service="sms").then(
+            event(UsageDebited, terms=XP25, clause="XP25-10", charge=rupiah("151.50"))
         )
 
     def test_how_late_it_may_come_is_what_the_terms_of_now_allow(self, tell: Tell) -> None:
         hasty = variant(SP23, "hasty", late_usage_days=1)
         story = tell(hasty)
         story.given_active(credit=rupiah(50000))
-        story.given(c.MigrateTerms, CALL, terms=hasty.id)
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL).then(event(e.UsageDebited))
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND).refused(
-            "too-late", event(e.UsageRefused)
+        story.given(MigrateTerms, CALL, terms=hasty.id)
+        story.when(RecordUsage, CALL + DAY, used_at=CALL).then(event(UsageDebited))
+        story.when(RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND).refused(
+            "too-late", event(UsageRefused)
         )
 
     def test_late_use_under_hasty_terms_of_before_takes_nothing_from_the_terms_of_now(
@@ -364,9 +382,9 @@ class TestLateUse:
         hasty = variant(SP23, "hasty", late_usage_days=5)
         story = tell(hasty)
         story.given_active(terms=hasty.id, credit=rupiah(50000))
-        story.given(c.MigrateTerms, CALL, terms=SP23)
-        story.given(c.RecordUsage, CALL + 10 * DAY, used_at=CALL - MICROSECOND)
-        story.when(c.RecordUsage, CALL + 10 * DAY, used_at=CALL).then(event(e.UsageDebited))
+        story.given(MigrateTerms, CALL, terms=SP23)
+        story.given(RecordUsage, CALL + 10 * DAY, used_at=CALL - MICROSECOND)
+        story.when(RecordUsage, CALL + 10 * DAY, used_at=CALL).then(event(UsageDebited))
 
     @pytest.mark.parametrize("noticed", [None, GRACE, GRACE + DAY])
     def test_when_a_boundary_was_noticed_does_not_decide_how_late_it_may_come(
@@ -376,41 +394,41 @@ class TestLateUse:
         story = tell(hasty)
         story.given_active(terms=hasty.id, credit=rupiah(50000))
         if noticed is not None:
-            story.given(c.AdvanceTime, noticed)
-        story.given(c.MigrateTerms, GRACE + 3 * DAY, terms=SP23)
-        story.when(c.RecordUsage, GRACE + 3 * DAY, used_at=GRACE - MICROSECOND).then(event(e.UsageDebited))
+            story.given(AdvanceTime, noticed)
+        story.given(MigrateTerms, GRACE + 3 * DAY, terms=SP23)
+        story.when(RecordUsage, GRACE + 3 * DAY, used_at=GRACE - MICROSECOND).then(event(UsageDebited))
 
     def test_it_never_takes_credit_below_zero_now(self, story: Story) -> None:
         story.given_active(credit=rupiah(1000))
-        story.given(c.ChargeCredit, CALL + DAY, amount=rupiah(1000))
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL).refused(
-            "insufficient-credit", event(e.UsageRefused, effective_at=CALL)
+        story.given(ChargeCredit, CALL + DAY, amount=rupiah(1000))
+        story.when(RecordUsage, CALL + DAY, used_at=CALL).refused(
+            "insufficient-credit", event(UsageRefused, effective_at=CALL)
         )
 
     def test_a_closed_account_still_records_use_of_its_life(self, story: Story) -> None:
         story.given_active(credit=rupiah(50000))
-        story.given(c.Terminate, CALL)
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND, direction="incoming").then(
-            event(e.UsageRecorded, effective_at=CALL - MICROSECOND)
+        story.given(Terminate, CALL)
+        story.when(RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND, direction="incoming").then(
+            event(UsageRecorded, effective_at=CALL - MICROSECOND)
         )
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND).refused(
-            "insufficient-credit", event(e.UsageRefused)
+        story.when(RecordUsage, CALL + DAY, used_at=CALL - MICROSECOND).refused(
+            "insufficient-credit", event(UsageRefused)
         )
-        story.when(c.RecordUsage, CALL + DAY, used_at=CALL).refused("terminated", event(e.UsageRefused))
+        story.when(RecordUsage, CALL + DAY, used_at=CALL).refused("terminated", event(UsageRefused))
 
     def test_an_expired_pack_has_no_use(self, story: Story) -> None:
-        story.given(c.IssueStarterPack, at(START), valid_until=day("2023-07-03"))
-        story.when(c.RecordUsage, at("2023-07-04T00:00:00+07:00"), direction="incoming")
+        story.given(IssueStarterPack, at(START), valid_until=day("2023-07-03"))
+        story.when(RecordUsage, at("2023-07-04T00:00:00+07:00"), direction="incoming")
         assert story.outcome.code == "expired"
 
     def test_the_next_holder_is_not_charged_for_use_of_the_one_before(self, story: Story) -> None:
         story.given_active(credit=rupiah(50000))
-        story.given(c.Terminate, CALL)
-        story.given(c.ReclaimNumber, CALL + 1)
-        story.given(c.Activate, CALL + 2)
-        story.given(c.AdjustCredit, CALL + 2, amount=rupiah(5000))
-        story.when(c.RecordUsage, CALL + 3, used_at=CALL - 1).refused(
-            "not-active", event(e.UsageRefused, account=f"{NUMBER}#2", effective_at=CALL + 3)
+        story.given(Terminate, CALL)
+        story.given(ReclaimNumber, CALL + 1)
+        story.given(Activate, CALL + 2)
+        story.given(AdjustCredit, CALL + 2, amount=rupiah(5000))
+        story.when(RecordUsage, CALL + 3, used_at=CALL - 1).refused(
+            "not-active", event(UsageRefused, account=f"{NUMBER}#2", effective_at=CALL + 3)
         )
 
 
@@ -419,24 +437,24 @@ class TestOrderOfQuestions:
 
     def test_the_first_that_fails_answers(self, story: Story) -> None:
         story.given_active()
-        story.given(c.TopUp, CALL, credit=rupiah(10000))
-        story.given(c.ChargeCredit, CALL, amount=rupiah(10000))
+        story.given(TopUp, CALL, credit=rupiah(10000))
+        story.given(ChargeCredit, CALL, amount=rupiah(10000))
         grace = at("2023-08-05T00:00:00+07:00")
-        story.given(c.Block, grace, scope="all")
+        story.given(Block, grace, scope="all")
         late = grace + 31 * DAY
-        story.given(c.TopUp, grace + 29 * DAY, credit=rupiah(5000))
-        story.when(c.RecordUsage, late, used_at=late + 1).refused("in-the-future", event(e.UsageRefused))
-        story.when(c.RecordUsage, late, used_at=grace).refused("too-late", event(e.UsageRefused))
-        story.when(c.RecordUsage, late, used_at=grace + 2 * DAY).refused("grace", event(e.UsageRefused))
-        story.when(c.RecordUsage, late, used_at=late).refused("blocked", event(e.UsageRefused))
-        story.given(c.Unblock, late)
-        story.given(c.AdjustCredit, late, amount=-story.credit())
-        story.when(c.RecordUsage, late + 1).refused("insufficient-credit", event(e.UsageRefused))
+        story.given(TopUp, grace + 29 * DAY, credit=rupiah(5000))
+        story.when(RecordUsage, late, used_at=late + 1).refused("in-the-future", event(UsageRefused))
+        story.when(RecordUsage, late, used_at=grace).refused("too-late", event(UsageRefused))
+        story.when(RecordUsage, late, used_at=grace + 2 * DAY).refused("grace", event(UsageRefused))
+        story.when(RecordUsage, late, used_at=late).refused("blocked", event(UsageRefused))
+        story.given(Unblock, late)
+        story.given(AdjustCredit, late, amount=-story.credit())
+        story.when(RecordUsage, late + 1).refused("insufficient-credit", event(UsageRefused))
 
     def test_without_credit_a_use_that_has_no_price_is_not_eligible(self, story: Story) -> None:
         story.given_active()
-        story.when(c.RecordUsage, CALL, destination="international").refused(
-            "not-eligible", event(e.UsageRefused)
+        story.when(RecordUsage, CALL, destination="international").refused(
+            "not-eligible", event(UsageRefused)
         )
 
 
@@ -445,11 +463,11 @@ class TestOrderOfQuestions:
 def test_use_by_anybody_is_paid_and_nothing_undoes_it(story: Story, terms: str) -> None:
     """Neither a block for a stolen card nor a new card gives back what was used before."""
     story.given_active(terms=terms, credit=rupiah(50000))
-    story.given(c.RecordUsage, CALL, quantity=600)
+    story.given(RecordUsage, CALL, quantity=600)
     used = story.balance("operator/usage")
-    story.given(c.Block, CALL + 1, ground="lost-or-stolen")
-    story.given(c.ReplaceCard, CALL + 2)
-    story.given(c.Unblock, CALL + 3)
+    story.given(Block, CALL + 1, ground="lost-or-stolen")
+    story.given(ReplaceCard, CALL + 2)
+    story.given(Unblock, CALL + 3)
     assert used > 0
     assert story.balance("operator/usage") == used
     assert story.credit() == rupiah(50000) - used - rupiah(10000)
@@ -459,4 +477,4 @@ def test_whole_rupiah_where_the_terms_round_so(tell: Tell) -> None:
     whole = variant(SP23, rounding="rupiah")
     story = tell(whole)
     story.given_active(terms=whole.id, credit=rupiah(50000))
-    story.when(c.RecordUsage, CALL, quantity=200).then(event(e.UsageDebited, charge=rupiah(1273)))
+    story.when(RecordUsage, CALL, quantity=200).then(event(UsageDebited, charge=rupiah(1273)))

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ledger.application.ledger import CLOCK_TOLERANCE as TOLERANCE
-from ledger.domain import commands as c
 from ledger.domain.calendar import SECOND
+from ledger.domain.prepaid.commands import ChargeCredit, TopUp
 from ledger.entrypoints.clock import tick
 from ledger.store.lock import WriterLock
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, activate, issue, top_up
@@ -127,9 +127,9 @@ class TestAnIdleLog:
         ticks(two, MORNING + MINUTE, MORNING + HOUR)
         one, other = two
         noon = MORNING + 2 * HOUR
-        one.given(c.TopUp, noon, credit=rupiah(5000))
+        one.given(TopUp, noon, credit=rupiah(5000))
         assert ticks(two, noon + MINUTE, noon + HOUR) == [(0, 2)]
-        one.when(c.ChargeCredit, noon + HOUR, amount=10**9).refused("insufficient-credit")
+        one.when(ChargeCredit, noon + HOUR, amount=10**9).refused("insufficient-credit")
         assert ticks(two, noon + HOUR + MINUTE, noon + 2 * HOUR) == [(0, 2)], "a refusal is an answer too"
         assert other.ledger.closed_through == one.ledger.closed_through == noon + HOUR + MINUTE - TOLERANCE
 

@@ -10,8 +10,8 @@ import pytest
 import structlog
 from kafka import KafkaProducer
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import parse_instant
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.store.codec import Codec
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
@@ -37,7 +37,7 @@ def quiet() -> Iterator[None]:
 
 
 def receives(asked: Any) -> bool:
-    return isinstance(asked, c.ReceiveCreditTransfer)
+    return isinstance(asked, ReceiveCreditTransfer)
 
 
 def two(pulsa: Pulsa, sender: str = NUMBER, receiver: str = OTHER) -> None:
@@ -125,7 +125,7 @@ def test_what_a_sender_says_in_the_ledgers_name_is_not_sent_again(new_log: NewLo
     """A forged half of a transfer that cannot be decoded lies among the dead: resending would mint its amount."""
     settings = new_log()
     asking = on_kafka(pulsa.folder, settings)
-    forged = c.ReceiveCreditTransfer(
+    forged = ReceiveCreditTransfer(
         at=parse_instant(MONTH_LATER),
         command_id=f"policy/{OTHER}#1/t-1",
         msisdn=NUMBER,

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.line.commands import Block, RecordUsage
 from ledger.domain.money import format_amount
+from ledger.domain.prepaid.commands import TopUp
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader, command_schemas
 from tests.entrypoints.pulsa import NUMBER, START, activate, issue, top_up, use
@@ -42,7 +44,7 @@ def refusal_of(record: dict[str, Any] | bytes | str, reader: CommandReader = PLA
     return str(refused.value).removeprefix("The command is not well formed. (").removesuffix(")")
 
 
-def as_json(record: dict[str, Any]) -> c.Command:
+def as_json(record: dict[str, Any]) -> Command:
     return PLAYED.from_json(json.dumps(record).encode())
 
 
@@ -53,7 +55,7 @@ def test_every_command_is_read_alike_from_json_and_from_text(name: str) -> None:
         choices = field.get("choices", [""])
         example = EXAMPLES.get(field["form"], (choices[0],) * 3)
         in_json[field["name"]], in_text[field["name"]], held[field["name"]] = example
-    expected = c.COMMANDS[name](**held)
+    expected = COMMANDS[name](**held)
     assert as_json(in_json) == expected
     assert PLAYED.from_text(in_text) == expected
 
@@ -61,13 +63,13 @@ def test_every_command_is_read_alike_from_json_and_from_text(name: str) -> None:
 def test_what_has_a_default_may_be_left_out_or_null() -> None:
     block = {"command": "Block", "command_id": "b", "at": START, "msisdn": NUMBER}
     block |= {"block": "b1", "scope": "all", "ground": "a"}
-    expected = c.Block(at=AT, command_id="b", msisdn=NUMBER, block="b1", scope="all", ground="a")
+    expected = Block(at=AT, command_id="b", msisdn=NUMBER, block="b1", scope="all", ground="a")
     assert as_json(block) == expected
     assert as_json(block | {"reference": None, "since": None}) == expected
     assert expected.actor == "system"
 
 
-@pytest.mark.parametrize("internal", sorted(n for n, command in c.COMMANDS.items() if command.INTERNAL))
+@pytest.mark.parametrize("internal", sorted(n for n, command in COMMANDS.items() if command.INTERNAL))
 def test_what_only_the_ledger_may_say_is_refused(internal: str) -> None:
     assert refusal_of({"command": internal}).startswith("command: no command is named so")
 
@@ -325,11 +327,11 @@ def test_no_value_of_a_field_brings_anything_else_than_a_command_or_a_refusal(
         command = PLAYED.from_json(line)
     except Invalid:
         return
-    assert type(command) is c.RecordUsage
+    assert type(command) is RecordUsage
 
 
 @given(st.integers(1, 10**15), st.integers(-(10**15), 4 * 10**15))
 def test_amounts_and_instants_come_through_exactly(sen: int, instant: int) -> None:
     found = as_json(top_up(credit=format_amount(sen), at=format_instant(instant)))
-    assert isinstance(found, c.TopUp)
+    assert isinstance(found, TopUp)
     assert (found.credit, found.at) == (sen, instant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain import commands as c
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 from tests.entrypoints.test_dead import LONG, NOBODY_KNOWS, SEND, two, waiting
 from tests.failing import failing
@@ -20,7 +20,7 @@ def types(pulsa: Pulsa) -> list[str]:
 def test_what_was_set_apart_in_a_file_arrives(pulsa: Pulsa) -> None:
     two(pulsa)
     assert pulsa.json(*RESEND, *NOBODY_KNOWS) == []
-    with failing(lambda asked: isinstance(asked, c.ReceiveCreditTransfer)):
+    with failing(lambda asked: isinstance(asked, ReceiveCreditTransfer)):
         pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
     (listed,) = pulsa.json(*RESEND, "--dry-run", *NOBODY_KNOWS)
     assert (listed["transfer"], listed["command"]) == (f"{NUMBER}#1/gift", "ReceiveCreditTransfer")
@@ -39,7 +39,7 @@ def test_what_was_set_apart_in_a_file_arrives(pulsa: Pulsa) -> None:
 def test_what_was_refused_and_could_not_come_back_comes_back(pulsa: Pulsa) -> None:
     pulsa.active(NUMBER)
     pulsa.done("top-up", NUMBER, *LONG)
-    with failing(lambda asked: isinstance(asked, c.ReturnCreditTransfer)):
+    with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
         pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
     pulsa.active(OTHER)  # it would be taken by now, but it was refused
     shown = pulsa.done(*RESEND, *NOBODY_KNOWS)

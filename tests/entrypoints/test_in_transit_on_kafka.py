@@ -9,7 +9,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.domain import commands as c
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.prepaid.commands import TransferCredit
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.store.kafka import topics
@@ -81,12 +82,12 @@ def still_come(settings: KafkaSettings, lost: list[Any], *, topic: str | None = 
 def looked_after(settings: KafkaSettings, *numbers: str) -> None:
     """Returns once the partitions of these numbers have answered all that lay in the policies' topic."""
     with closing(KafkaClient(settings, stated_at=True)) as client:
-        asked = [c.AdvanceTime(at=THEN, command_id="after", msisdn=number) for number in numbers]
+        asked = [AdvanceTime(at=THEN, command_id="after", msisdn=number) for number in numbers]
         assert {one.status for one in client.execute(asked, source=POLICIES)} <= {"accepted", "repeated"}
 
 
-def sending(sender: str, receiver: str, name: str) -> c.TransferCredit:
-    return c.TransferCredit(at=THEN, command_id=name, msisdn=sender, to_msisdn=receiver, amount=2_000_000)
+def sending(sender: str, receiver: str, name: str) -> TransferCredit:
+    return TransferCredit(at=THEN, command_id=name, msisdn=sender, to_msisdn=receiver, amount=2_000_000)
 
 
 def test_what_is_gone_with_its_topic_arrives_or_returns_once(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
@@ -143,10 +144,10 @@ def test_a_topic_made_anew_is_read_from_its_beginning_whatever_mirror_there_is(
     settings = new_log()
     (number, other) = ("6288112345678", "6288187654321")
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
-        said = [c.AdvanceTime(at=THEN, command_id=f"{n}", msisdn=number) for n in range(3)]
+        said = [AdvanceTime(at=THEN, command_id=f"{n}", msisdn=number) for n in range(3)]
         client.execute(said, source=POLICIES)
     lose_policies(settings)
-    late = [c.AdvanceTime(at=THEN, command_id=f"late-{n}", msisdn=other) for n in range(5)]
+    late = [AdvanceTime(at=THEN, command_id=f"late-{n}", msisdn=other) for n in range(5)]
     send(settings, settings.policies, *late)
     # Another's mirrors: only the answers tell which topic had been answered.
     elsewhere = new_log(prefix=settings.prefix, mirrors=tmp_path / "elsewhere")

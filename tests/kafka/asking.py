@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ledger.application.outcomes import Outcome
-from ledger.domain.commands import AdvanceTime, Command
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.partitioning import partition_of

@@ -13,7 +13,8 @@ from kafka.structs import TopicPartition
 
 from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.application.outcomes import Outcome
-from ledger.domain.commands import Command, TransferCredit
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import TransferCredit
 from ledger.domain.terms import Terms
 from ledger.entrypoints.forms import CommandReader
 from ledger.simulation import commands

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from ledger.domain import commands as c
 from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime, MigrateTerms
 from ledger.domain.prepaid import deciding as prepaid
+from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterPack, TopUp
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
@@ -25,7 +26,7 @@ from tests.kafka.seen import committed, seen
 T = at(START)
 
 
-def command(kind: type[Command] = c.AdvanceTime, **fields: Any) -> Command:
+def command(kind: type[Command] = AdvanceTime, **fields: Any) -> Command:
     said: dict[str, Any] = {"at": T, "command_id": "1", "msisdn": NUMBER}
     return kind(**(said | fields))
 
@@ -102,15 +103,15 @@ def test_a_key_that_is_not_the_subject_and_a_partition_that_is_not_the_keys(new_
 def test_values_that_no_entry_point_lets_through(new_log: NewLog) -> None:
     settings = new_log()
     bad = [
-        command(c.TopUp, credit=-5, price=0, channel="web"),
-        command(c.TopUp, credit=10**16, price=0, channel="web"),
-        command(c.AdjustCredit, amount=0, reason="r", approved_by="staff-2"),
-        command(c.Activate, channel="x", customer="c", registration="perhaps"),
+        command(TopUp, credit=-5, price=0, channel="web"),
+        command(TopUp, credit=10**16, price=0, channel="web"),
+        command(AdjustCredit, amount=0, reason="r", approved_by="staff-2"),
+        command(Activate, channel="x", customer="c", registration="perhaps"),
         command(command_id=""),
-        command(c.TopUp, command_id="due/1", credit=5, price=0, channel="web"),
+        command(TopUp, command_id="due/1", credit=5, price=0, channel="web"),
         command(msisdn="0881"),
         command(at=2**60),
-        command(c.MigrateTerms, terms="unheard-of"),
+        command(MigrateTerms, terms="unheard-of"),
     ]
     with writing(settings):
         send(settings, *((asked.subject.encode(), wire(settings, asked), 0) for asked in bad))
@@ -125,7 +126,7 @@ def test_a_live_log_takes_the_brokers_time_only(new_log: NewLog) -> None:
         send(settings, (NUMBER.encode(), wire(settings, command()), 0))
         with closing(KafkaClient(settings)) as client:
             pack = command(
-                c.IssueStarterPack,
+                IssueStarterPack,
                 terms=SP23,
                 printed_credit=0,
                 valid_until=day("2190-12-31"),
@@ -148,7 +149,7 @@ def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest
         decide(line, asked)
 
     monkeypatch.setattr("ledger.application.ledger.decide", fails)
-    pack = command(c.IssueStarterPack, terms=SP23, printed_credit=0, valid_until=day("2030-12-31"))
+    pack = command(IssueStarterPack, terms=SP23, printed_credit=0, valid_until=day("2030-12-31"))
     others = [command(command_id=str(n), msisdn=OTHER) for n in range(2, 5)]
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         outcomes = client.execute([pack, others[0], command(command_id="bad"), *others[1:]])

@@ -15,8 +15,9 @@ import pytest
 
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import Outcome
-from ledger.domain import commands as c
 from ledger.domain.calendar import SECOND
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReserveCredit, TopUp
 from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.kafka.kafka_clock import KafkaClock, kafka_clock
 from ledger.store.kafka.client import KafkaClient
@@ -47,14 +48,14 @@ class There:
         self._client = client
         self._count = 0
 
-    def ask(self, kind: type[c.Command], number: str = NUMBER, **fields: Any) -> Outcome:
+    def ask(self, kind: type[Command], number: str = NUMBER, **fields: Any) -> Outcome:
         """The outcome of one command."""
         self._count += 1
         (outcome,) = self._client.execute([kind(at=0, command_id=str(self._count), msisdn=number, **fields)])
         return outcome
 
     def top_up(self, number: str = NUMBER) -> Outcome:
-        return self.ask(c.TopUp, number, credit=5000 * RUPIAH, price=0, channel="web")
+        return self.ask(TopUp, number, credit=5000 * RUPIAH, price=0, channel="web")
 
     def types(self) -> list[str]:
         """The types of all events."""
@@ -84,8 +85,8 @@ def _there(log: KafkaSettings, folder: Path) -> Iterator[There]:
             for number in (NUMBER, OTHER):
                 pack = {"terms": SP23, "printed_credit": 0, "valid_until": day("2190-12-31")}
                 person = {"channel": "web", "customer": "customer-1", "registration": "verified"}
-                assert found.ask(c.IssueStarterPack, number, **pack).status == "accepted"
-                assert found.ask(c.Activate, number, **person).status == "accepted"
+                assert found.ask(IssueStarterPack, number, **pack).status == "accepted"
+                assert found.ask(Activate, number, **person).status == "accepted"
                 assert found.top_up(number).status == "accepted"
             yield found
         finally:
@@ -109,7 +110,7 @@ def test_a_clock_an_hour_ahead_does_not_fill_the_journal(there: There) -> None:
     """What falls due within that hour is not due yet: asking for it once is enough to know that."""
     for index in range(20):
         held: dict[str, Any] = {"reservation": f"r{index}", "amount": RUPIAH, "expires_at": now() + HOUR // 2}
-        assert there.ask(c.ReserveCredit, **held).code is None
+        assert there.ask(ReserveCredit, **held).code is None
     before = sum(1 for _ in committed(there.log, there.log.policies))
     for _ in range(3):
         with pytest.raises(ClockRefused, match="ahead of it"):

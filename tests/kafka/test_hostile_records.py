@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 from kafka import KafkaProducer, codec
 from kafka.record import default_records
 
-from ledger.domain import commands as c
 from ledger.domain.bounds import LONGEST_COMMAND, LONGEST_ID
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReserveCredit, TopUp
 from ledger.entrypoints.kafka.intake import PORTION, Intake, portions
 from ledger.store.codec import Codec
 from ledger.store.encoding import LONGS
@@ -63,11 +66,11 @@ class Record(NamedTuple):
     topic: str = "commands"
 
 
-def closing_of(subject: str, through: int) -> c.CloseThrough:
-    return c.CloseThrough(at=T, command_id="close", msisdn=subject, through=through)
+def closing_of(subject: str, through: int) -> CloseThrough:
+    return CloseThrough(at=T, command_id="close", msisdn=subject, through=through)
 
 
-def top_up(**fields: Any) -> c.TopUp:
+def top_up(**fields: Any) -> TopUp:
     said: dict[str, Any] = {
         "at": T,
         "command_id": "1",
@@ -76,10 +79,10 @@ def top_up(**fields: Any) -> c.TopUp:
         "price": 5,
         "channel": "web",
     }
-    return c.TopUp(**(said | fields))
+    return TopUp(**(said | fields))
 
 
-def wire(settings: KafkaSettings, asked: c.Command) -> bytes:
+def wire(settings: KafkaSettings, asked: Command) -> bytes:
     state = CODEC.command_state(asked, CODEC.command_content(asked), stated_at=True)
     value = schema_ids(settings).to_wire(settings.commands, state)
     assert value is not None
@@ -261,18 +264,18 @@ def send(settings: KafkaSettings, record: tuple[Any, Any, Any], compression: str
 def test_behind_every_hostile_record_the_next_command_is_answered(new_log: NewLog) -> None:
     settings = new_log()
     key = NUMBER.encode()
-    good = wire(settings, c.AdvanceTime(at=T, command_id="good", msisdn=NUMBER))
+    good = wire(settings, AdvanceTime(at=T, command_id="good", msisdn=NUMBER))
     rubbish = (sha256(b"rubbish").digest() * 32_768)[: 1_048_488 - len(key)]
     zeros = bytes(20 << 20)
     named = wire(settings, top_up(command_id="x" * (5 << 20)))
     padded = [("padding", bytes(1000))]  # what would not become smaller is not compressed
     hostile: list[tuple[tuple[Any, Any, Any], str | None]] = [
-        ((b"log@x", wire(settings, c.AdvanceTime(at=T, command_id="a", msisdn="log@x")), []), None),
+        ((b"log@x", wire(settings, AdvanceTime(at=T, command_id="a", msisdn="log@x")), []), None),
         (
-            (b"log@x", wire(settings, c.CloseThrough(at=T, command_id="b", msisdn="log@x", through=T)), []),
+            (b"log@x", wire(settings, CloseThrough(at=T, command_id="b", msisdn="log@x", through=T)), []),
             None,
         ),
-        ((b"terms/x@y", wire(settings, c.AdvanceTime(at=T, command_id="c", msisdn="terms/x@y")), []), None),
+        ((b"terms/x@y", wire(settings, AdvanceTime(at=T, command_id="c", msisdn="terms/x@y")), []), None),
         ((key, rubbish, []), None),
         ((key, zeros, []), "gzip"),
         ((key, bytes(LARGEST_BATCH), []), "zstd"),
@@ -299,7 +302,7 @@ def test_behind_every_hostile_record_the_next_command_is_answered(new_log: NewLo
         offsets = []
         for number, (record, compression) in enumerate(hostile):
             offsets.append(send(settings, record, compression))
-            (behind,) = client.execute([c.AdvanceTime(at=T, command_id=f"behind {number}", msisdn=NUMBER)])
+            (behind,) = client.execute([AdvanceTime(at=T, command_id=f"behind {number}", msisdn=NUMBER)])
             assert behind.status == "accepted", number
     replies = ReplyRecords(settings.replies, schema_ids(settings), CODEC)
     found = list(committed(settings, settings.replies))
@@ -322,16 +325,16 @@ def test_an_answer_names_no_more_events_than_a_record_holds(new_log: NewLog, tmp
     pack: dict[str, Any] = {"terms": SP23, "printed_credit": 10**6, "valid_until": day("2030-12-31")}
     holder = {"channel": "web", "customer": "customer-1", "registration": "verified"}
     opening = [
-        c.IssueStarterPack(at=T, command_id="issue", msisdn=NUMBER, **pack),
-        c.Activate(at=T, command_id="activate", msisdn=NUMBER, **holder),
+        IssueStarterPack(at=T, command_id="issue", msisdn=NUMBER, **pack),
+        Activate(at=T, command_id="activate", msisdn=NUMBER, **holder),
     ]
     held = [
-        c.ReserveCredit(
+        ReserveCredit(
             at=T, command_id=f"r{n}", msisdn=NUMBER, reservation=f"r{n}", amount=1, expires_at=T + 1
         )
         for n in range(MOST_NAMED + 7)
     ]
-    later = c.AdvanceTime(at=T + 1, command_id="later", msisdn=NUMBER)
+    later = AdvanceTime(at=T + 1, command_id="later", msisdn=NUMBER)
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute([*opening, *held])
         (outcome,) = client.execute([later])

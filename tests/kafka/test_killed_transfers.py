@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ledger.application.outcomes import UNKNOWN, Outcome
-from ledger.domain.commands import Activate, Command, TransferCredit
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import Activate, TransferCredit
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings

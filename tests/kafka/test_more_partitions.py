@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from ledger.application.ledger import Ledger
-from ledger.domain.events import LogCreated
+from ledger.domain.partition.events import LogCreated
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import TopicMismatch
 from ledger.release import RELEASE

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain import commands as c
+from ledger.domain.commands import Command
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.entrypoints.kafka.ordering import Ordering
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import COMMANDS, POLICIES
@@ -59,8 +61,8 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
     """Nobody serves while it is all sent: as after an outage, with a clock that went on."""
     log = new_log(partitions=1)
     start = at(START)
-    opening: list[c.Command] = [
-        c.IssueStarterPack(
+    opening: list[Command] = [
+        IssueStarterPack(
             at=start,
             command_id="pack",
             msisdn=NUMBER,
@@ -68,7 +70,7 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
             printed_credit=rupiah(5000),
             valid_until=30_000,
         ),
-        c.Activate(
+        Activate(
             at=start,
             command_id="act",
             msisdn=NUMBER,
@@ -77,8 +79,8 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
             registration="verified",
         ),
     ]
-    waiting: list[c.Command] = [
-        c.TopUp(
+    waiting: list[Command] = [
+        TopUp(
             at=start + index,
             command_id=f"t{index}",
             msisdn=NUMBER,
@@ -89,7 +91,7 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
         for index in range(1000)
     ]
     hour = start + 3_600_000_000
-    close = c.CloseThrough(at=hour, command_id="clock/1", actor="clock", msisdn="log@0", through=hour)
+    close = CloseThrough(at=hour, command_id="clock/1", actor="clock", msisdn="log@0", through=hour)
     with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
         assert [outcome.code for outcome in client.execute(opening)] == [None, None]
     with closing(KafkaClient(log, stated_at=True)) as client:

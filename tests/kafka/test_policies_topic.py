@@ -10,9 +10,18 @@ import pytest
 from kafka import KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import (
+    Activate,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReturnCreditTransfer,
+    TopUp,
+    TransferCredit,
+)
 from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.store.codec import Codec
 from ledger.store.kafka.client import KafkaClient
@@ -30,7 +39,7 @@ SENT = f"{OTHER}#1/t-1"
 MINTED = 10**14
 
 
-def received(**fields: Any) -> c.ReceiveCreditTransfer:
+def received(**fields: Any) -> ReceiveCreditTransfer:
     """What follows from a transfer of the other number, were there one."""
     said: dict[str, Any] = {
         "at": T,
@@ -42,10 +51,10 @@ def received(**fields: Any) -> c.ReceiveCreditTransfer:
         "fee": 0,
         "days": 0,
     }
-    return c.ReceiveCreditTransfer(**(said | fields))
+    return ReceiveCreditTransfer(**(said | fields))
 
 
-def returned(**fields: Any) -> c.ReturnCreditTransfer:
+def returned(**fields: Any) -> ReturnCreditTransfer:
     """What follows from a transfer that was not taken, were there one."""
     said: dict[str, Any] = {
         "at": T,
@@ -58,30 +67,28 @@ def returned(**fields: Any) -> c.ReturnCreditTransfer:
         "fee": 0,
         "refusal": "grace",
     }
-    return c.ReturnCreditTransfer(**(said | fields))
+    return ReturnCreditTransfer(**(said | fields))
 
 
-def closed(**fields: Any) -> c.CloseThrough:
+def closed(**fields: Any) -> CloseThrough:
     """The clock's word."""
     said: dict[str, Any] = {"at": T, "command_id": "c-1", "msisdn": "log@0", "through": T}
-    return c.CloseThrough(**(said | fields))
+    return CloseThrough(**(said | fields))
 
 
-def advanced(**fields: Any) -> c.AdvanceTime:
+def advanced(**fields: Any) -> AdvanceTime:
     said: dict[str, Any] = {"at": T, "command_id": "a-1", "msisdn": NUMBER}
-    return c.AdvanceTime(**(said | fields))
+    return AdvanceTime(**(said | fields))
 
 
 def active(msisdn: str) -> list[Command]:
     """What makes a number one with credit."""
     until = day("2030-12-31")
     return [
-        c.IssueStarterPack(
+        IssueStarterPack(
             at=T, command_id="issue", msisdn=msisdn, terms=SP23, printed_credit=500_000, valid_until=until
         ),
-        c.Activate(
-            at=T, command_id="on", msisdn=msisdn, channel="web", customer="c", registration="verified"
-        ),
+        Activate(at=T, command_id="on", msisdn=msisdn, channel="web", customer="c", registration="verified"),
     ]
 
 
@@ -177,10 +184,10 @@ def test_what_follows_elsewhere_goes_by_the_policies_topic(new_log: NewLog) -> N
     here = next(n for n in numbers if partition_of(n, 2) == 0)
     there = next(n for n in numbers if partition_of(n, 2) == 1)
     sent_at = T + 31 * DAY  # by these terms a month after activation
-    transfer = c.TransferCredit(at=sent_at, command_id="t-1", msisdn=here, to_msisdn=there, amount=1_000_000)
+    transfer = TransferCredit(at=sent_at, command_id="t-1", msisdn=here, to_msisdn=there, amount=1_000_000)
     with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
         client.execute([*active(here), *active(there)])
-        top_up = c.TopUp(
+        top_up = TopUp(
             at=T, command_id="more", msisdn=here, credit=10_000_000, price=10_000_000, channel="web"
         )
         assert [outcome.code for outcome in client.execute([top_up, transfer])] == [None, None]

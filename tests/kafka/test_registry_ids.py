@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from ledger.domain.commands import AdvanceTime, CloseThrough
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import RegistryMismatch
 from ledger.local.schema_registry import LocalRegistry

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ledger.application.outcomes import NOT_JOURNALED
-from ledger.domain.commands import TransferCredit
+from ledger.domain.prepaid.commands import TransferCredit
 from ledger.store.kafka.client import KafkaClient
 from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog

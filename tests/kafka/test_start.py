@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from ledger.domain.commands import AdvanceTime
+from ledger.domain.line.commands import AdvanceTime
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import (
     ClockMismatch,

@@ -9,9 +9,35 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ledger.application.ledger import Ledger
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
 from tests.failing import failing
 from tests.given import (
     BUNDLED,
@@ -78,9 +104,9 @@ def steps(size: int = 30) -> st.SearchStrategy[list[Step]]:
     return st.lists(step, min_size=3, max_size=size).map(lambda some: begun + some)
 
 
-def commands(history: Iterable[Step], *, since: int = BEGIN, first: int = 0) -> list[c.Command]:
+def commands(history: Iterable[Step], *, since: int = BEGIN, first: int = 0) -> list[Command]:
     """The commands of a history that begins at an instant; their ids count from `first`."""
-    found: list[c.Command] = []
+    found: list[Command] = []
     top_ups: dict[str, list[str]] = {}
     now = since
     for count, (pause, index, what, one, two) in enumerate(history, first):
@@ -93,7 +119,7 @@ def commands(history: Iterable[Step], *, since: int = BEGIN, first: int = 0) -> 
     return found
 
 
-def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, reverses: str) -> c.Command:
+def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, reverses: str) -> Command:
     amount = rupiah((1000, 5000, 20_000, 100_000)[one])
     usage: dict[str, Any] = {
         "service": ("voice", "voice", "sms", "data")[one],
@@ -102,55 +128,55 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, rev
         "zone": "zone1",
         "quantity": (1, 200, 3, 5_000_000)[two],
     }
-    kinds: dict[str, tuple[type[c.Command], dict[str, Any]]] = {
+    kinds: dict[str, tuple[type[Command], dict[str, Any]]] = {
         "issue": (
-            c.IssueStarterPack,
+            IssueStarterPack,
             {
                 "terms": TERMS[one],
                 "printed_credit": rupiah(5000 * two),
                 "valid_until": day("2040-12-31") if two else _today(now) + 1,
             },
         ),
-        "activate": (c.Activate, {"channel": "web", "customer": f"c{one}", "registration": "verified"}),
+        "activate": (Activate, {"channel": "web", "customer": f"c{one}", "registration": "verified"}),
         "fail to register": (
-            c.Activate,
+            Activate,
             {"channel": "web", "customer": f"c{one}", "registration": "failed"},
         ),
-        "ask for rights": (c.RequestRightsTransfer, {"request": f"q{two}", "to_customer": f"c{one}"}),
+        "ask for rights": (RequestRightsTransfer, {"request": f"q{two}", "to_customer": f"c{one}"}),
         "give rights": (
-            c.DecideRightsTransfer,
+            DecideRightsTransfer,
             {"request": f"q{two}", "decision": "approved", "decided_by": "s"},
         ),
         "keep rights": (
-            c.DecideRightsTransfer,
+            DecideRightsTransfer,
             {"request": f"q{two}", "decision": "refused", "decided_by": "s"},
         ),
-        "top up": (c.TopUp, {"credit": amount, "price": amount + 100, "channel": "web"}),
-        "reverse": (c.ReverseTopUp, {"reverses": reverses, "reason": "x", "approved_by": "s"}),
-        "charge": (c.ChargeCredit, {"amount": amount, "item": "package"}),
-        "use": (c.RecordUsage, {**usage, "used_at": now}),
-        "use late": (c.RecordUsage, {**usage, "used_at": now - (1, SECOND, DAY, 4 * DAY)[two]}),
-        "free use": (c.RecordUsage, {**usage, "direction": "incoming", "used_at": now}),
+        "top up": (TopUp, {"credit": amount, "price": amount + 100, "channel": "web"}),
+        "reverse": (ReverseTopUp, {"reverses": reverses, "reason": "x", "approved_by": "s"}),
+        "charge": (ChargeCredit, {"amount": amount, "item": "package"}),
+        "use": (RecordUsage, {**usage, "used_at": now}),
+        "use late": (RecordUsage, {**usage, "used_at": now - (1, SECOND, DAY, 4 * DAY)[two]}),
+        "free use": (RecordUsage, {**usage, "direction": "incoming", "used_at": now}),
         "reserve": (
-            c.ReserveCredit,
+            ReserveCredit,
             {
                 "reservation": f"r{two}",
                 "amount": amount,
                 "expires_at": now + (1, DAY, 5 * DAY, 90 * DAY)[(one + two) % 4],
             },
         ),
-        "capture": (c.CaptureReservation, {"reservation": f"r{two}", "amount": rupiah(500)}),
-        "release": (c.ReleaseReservation, {"reservation": f"r{two}"}),
+        "capture": (CaptureReservation, {"reservation": f"r{two}", "amount": rupiah(500)}),
+        "release": (ReleaseReservation, {"reservation": f"r{two}"}),
         "block": (
-            c.Block,
+            Block,
             {"block": f"b{two}", "scope": ("all", "outgoing", "voice", "sms")[one], "ground": "b"},
         ),
-        "unblock": (c.Unblock, {"block": f"b{two}"}),
-        "migrate": (c.MigrateTerms, {"terms": TERMS[one]}),
-        "transfer": (c.TransferCredit, {"to_msisdn": NUMBERS[one], "amount": amount}),
-        "adjust": (c.AdjustCredit, {"amount": (amount, -amount)[two % 2], "reason": "x", "approved_by": "s"}),
+        "unblock": (Unblock, {"block": f"b{two}"}),
+        "migrate": (MigrateTerms, {"terms": TERMS[one]}),
+        "transfer": (TransferCredit, {"to_msisdn": NUMBERS[one], "amount": amount}),
+        "adjust": (AdjustCredit, {"amount": (amount, -amount)[two % 2], "reason": "x", "approved_by": "s"}),
         "adjust back": (
-            c.AdjustCredit,
+            AdjustCredit,
             {
                 "amount": (amount, -amount)[two % 2],
                 "reason": "x",
@@ -158,10 +184,10 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, rev
                 "effective_at": now - (1, DAY, 4 * DAY, 40 * DAY)[one],
             },
         ),
-        "replace card": (c.ReplaceCard, {"iccid": "8962", "identity_checked": True}),
-        "terminate": (c.Terminate, {"ground": "b"}),
+        "replace card": (ReplaceCard, {"iccid": "8962", "identity_checked": True}),
+        "terminate": (Terminate, {"ground": "b"}),
         "reclaim": (
-            c.ReclaimNumber,
+            ReclaimNumber,
             {
                 "customer": f"c{one}",
                 "terms": TERMS[two],
@@ -170,7 +196,7 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, rev
                 "fee_paid": None,
             },
         ),
-        "advance": (c.AdvanceTime, {}),
+        "advance": (AdvanceTime, {}),
     }
     kind, fields = kinds[what]
     return kind(at=now, command_id=id_, msisdn=msisdn, **fields)
@@ -180,9 +206,9 @@ def _today(now: int) -> int:
     return now // DAY
 
 
-def closing(through: int, id_: str) -> c.Command:
+def closing(through: int, id_: str) -> Command:
     """What the clock says to close the log."""
-    return c.CloseThrough(at=through, command_id=id_, msisdn="log@0", through=through)
+    return CloseThrough(at=through, command_id=id_, msisdn="log@0", through=through)
 
 
 def opened(path: Path) -> Ledger:
@@ -192,7 +218,7 @@ def opened(path: Path) -> Ledger:
     return open_log(path, [*BUNDLED.values(), QUICK])
 
 
-def play(path: Path, played: Sequence[c.Command], *, size: int = 7) -> None:
+def play(path: Path, played: Sequence[Command], *, size: int = 7) -> None:
     """Writes a history to a log, in batches."""
     ledger = opened(path)
     try:
@@ -202,7 +228,7 @@ def play(path: Path, played: Sequence[c.Command], *, size: int = 7) -> None:
         ledger.close()
 
 
-def recorded(path: Path) -> list[tuple[int, e.Event]]:
+def recorded(path: Path) -> list[tuple[int, Event]]:
     """Every event of a log with its ordinal, read by the writer's own means."""
     ledger = opened(path)
     try:
@@ -271,6 +297,6 @@ def a_log(path: Path) -> Path:
     closed = closing(played[middle].at - 1, "close")
     play(path, [*played[:middle], closed, *played[middle:], *often], size=20)
     lost: list[Step] = [(1, 3, "issue", 0, 3), (1, 3, "activate", 0, 0), (1, 3, "transfer", 0, 0)]
-    with failing(lambda asked: isinstance(asked, c.ReceiveCreditTransfer)):
+    with failing(lambda asked: isinstance(asked, ReceiveCreditTransfer)):
         play(path, commands(lost, since=often[-1].at, first=2000))
     return path

@@ -13,11 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, SECOND, format_instant
+from ledger.domain.commands import Command
+from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Terminate
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import format_amount
+from ledger.domain.prepaid.commands import (
+    ChargeCredit,
+    IssueStarterPack,
+    ReserveCredit,
+    TopUp,
+    TransferCredit,
+)
 from ledger.domain.terms import TermsBook
 from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
@@ -68,10 +76,10 @@ class Reference:
     def __init__(self, path: Path) -> None:
         self.events = recorded(path)
 
-    def seen(self, as_of: int, known_at: int) -> list[tuple[int, e.Event]]:
+    def seen(self, as_of: int, known_at: int) -> list[tuple[int, Event]]:
         return [(o, x) for o, x in self.events if x.effective_at <= as_of and x.recorded_at <= known_at]
 
-    def line(self, number: str, as_of: int, known_at: int) -> tuple[Line, list[e.Event], int]:
+    def line(self, number: str, as_of: int, known_at: int) -> tuple[Line, list[Event], int]:
         line, last, all_ = Line(number, BOOK), 0, []
         for ordinal, event in self.seen(as_of, known_at):
             if event.account == number or event.account.startswith(f"{number}#"):
@@ -164,7 +172,7 @@ def test_a_forecast_is_what_the_ledger_records_when_the_time_has_come(
         play(path, happened)
         forecast = [asked(queries(path).enquiry, n, as_of=as_of, known_at=known_at) for n in NUMBERS]
         breakage = asked(queries(path).balance, "operator/breakage", as_of=as_of, known_at=known_at)
-        play(path, [c.AdvanceTime(at=as_of, command_id="then", msisdn=n) for n in NUMBERS])
+        play(path, [AdvanceTime(at=as_of, command_id="then", msisdn=n) for n in NUMBERS])
         after = [asked(queries(path).enquiry, n, as_of=as_of, known_at=as_of) for n in NUMBERS]
         assert [_timeless(answer) for answer in after] == [_timeless(answer) for answer in forecast]
         (now,) = queries(path).balance("operator/breakage", as_of=as_of, known_at=as_of)
@@ -188,15 +196,14 @@ def test_no_answer_depends_on_who_looked_when(
     history: list[Step], looks: list[int], pairs: list[tuple[int, int]]
 ) -> None:
     plain = commands(history)
-    ticked: list[c.Command] = []
+    ticked: list[Command] = []
     for count, (command, look) in enumerate(zip(plain, looks, strict=False)):
         ticked.append(command)
         following = plain[count + 1].at if count + 1 < len(plain) else command.at + DAY
         if look < 3:
             between = command.at + (following - command.at) * look // 3
             ticked += [
-                c.AdvanceTime(at=between, command_id=f"look {count} {n}", msisdn=n)
-                for n in NUMBERS[: look + 1]
+                AdvanceTime(at=between, command_id=f"look {count} {n}", msisdn=n) for n in NUMBERS[: look + 1]
             ]
         if look == 9 and following - command.at > 2:
             ticked.append(closing(following - 2, f"close {count}"))
@@ -237,7 +244,7 @@ def test_a_final_answer_never_changes_whatever_is_recorded_afterwards(
         # Within the clock tolerance a command that comes too late is lifted past what is closed.
         behind = data.draw(st.sampled_from([0, 1, SECOND, 4 * SECOND]))
         play(path, commands(more, since=through - behind, first=1000))
-        play(path, [c.AdvanceTime(at=LATER, command_id="late", msisdn=n) for n in NUMBERS])
+        play(path, [AdvanceTime(at=LATER, command_id="late", msisdn=n) for n in NUMBERS])
         assert [_everything(ask, as_of, known_at) for as_of, known_at in pairs] == before
 
 
@@ -266,10 +273,10 @@ def _everything(ask: Queries, as_of: int, known_at: int) -> Any:
 def test_an_enquiry_answers_in_the_language(story: Story) -> None:
     start = at("2023-07-03T10:00:00+07:00")
     story.given_active(credit=rupiah(5000))
-    story.given(c.TopUp, start + SECOND, credit=rupiah(10_000))
-    story.given(c.RecordUsage, start + 2 * SECOND, quantity=200)
-    story.given(c.ReserveCredit, start + 3 * SECOND, amount=rupiah(1000), expires_at=start + DAY)
-    story.given(c.Block, start + 4 * SECOND, scope="voice")
+    story.given(TopUp, start + SECOND, credit=rupiah(10_000))
+    story.given(RecordUsage, start + 2 * SECOND, quantity=200)
+    story.given(ReserveCredit, start + 3 * SECOND, amount=rupiah(1000), expires_at=start + DAY)
+    story.given(Block, start + 4 * SECOND, scope="voice")
     answer = queries(story.path).enquiry(NUMBER, as_of=start + 5 * SECOND)
     assert answer.to_json() == {
         "msisdn": NUMBER,
@@ -308,9 +315,9 @@ def test_periods_that_have_not_begun_have_no_end(story: Story) -> None:
 def test_the_current_account_is_the_one_that_was_current_then(story: Story) -> None:
     story.given_active()
     ended = at("2023-07-20T00:00:00Z")
-    story.given(c.Terminate, ended)
+    story.given(Terminate, ended)
     again = at("2025-01-01T00:00:00Z")
-    story.given(c.IssueStarterPack, again)
+    story.given(IssueStarterPack, again)
     ask = queries(story.path)
     assert ask.enquiry(NUMBER).account == f"{NUMBER}#2"
     assert ask.enquiry(NUMBER, as_of=again - 1).account == f"{NUMBER}#1"
@@ -373,9 +380,9 @@ def test_an_answer_is_final_once_the_log_is_closed_through_what_was_known(story:
 def test_a_history_shows_the_balance_after_each_event_and_the_refusals_between(story: Story) -> None:
     start = at("2023-07-03T10:00:00+07:00")
     story.given_active(credit=rupiah(5000))
-    story.when(c.ChargeCredit, start + 1, amount=rupiah(9000)).refused("insufficient-credit")
-    story.given(c.ReserveCredit, start + 2, amount=rupiah(2000), expires_at=start + DAY)
-    story.when(c.RecordUsage, start + 3, quantity=10_000_000, service="sms")
+    story.when(ChargeCredit, start + 1, amount=rupiah(9000)).refused("insufficient-credit")
+    story.given(ReserveCredit, start + 2, amount=rupiah(2000), expires_at=start + DAY)
+    story.when(RecordUsage, start + 3, quantity=10_000_000, service="sms")
     lines = list(queries(story.path).history(NUMBER, refused=True, as_of=start + 40 * DAY))
     assert [
         (x.line.event.name, format_amount(x.credit), format_amount(x.reserved), x.line.position)
@@ -405,8 +412,8 @@ def _after_usage(lines: list[Any]) -> tuple[str, str]:
 
 def test_a_history_of_one_account_leaves_out_the_others(story: Story) -> None:
     story.given_active()
-    story.given(c.Terminate, at("2023-07-20T00:00:00Z"))
-    story.given(c.IssueStarterPack, at("2025-01-01T00:00:00Z"))
+    story.given(Terminate, at("2023-07-20T00:00:00Z"))
+    story.given(IssueStarterPack, at("2025-01-01T00:00:00Z"))
     ask = queries(story.path)
     accounts = {
         line.line.event.account for line in ask.history(f"{NUMBER}#1") if isinstance(line, HistoryEvent)
@@ -419,7 +426,7 @@ def test_a_history_of_one_account_leaves_out_the_others(story: Story) -> None:
 def test_the_log_line_of_an_event_is_written_in_the_language(story: Story) -> None:
     story.given_active(credit=rupiah(5000))
     start = at("2023-07-03T10:00:00+07:00")
-    story.given(c.TopUp, start + 1, credit=rupiah(10_000), price=rupiah("11000.50"), command_id="top-up-1")
+    story.given(TopUp, start + 1, credit=rupiah(10_000), price=rupiah("11000.50"), command_id="top-up-1")
     ask = queries(story.path)
     (line,) = ask.log(types=["CreditToppedUp"])
     written = line.to_json()
@@ -465,10 +472,10 @@ def test_the_log_can_be_read_from_a_position_and_of_one_subject(story: Story) ->
 
 def test_an_outcome_is_the_one_first_given(story: Story) -> None:
     story.given_active()
-    story.when(c.ChargeCredit, at("2023-07-04T00:00:00Z"), amount=100, command_id="buy")
+    story.when(ChargeCredit, at("2023-07-04T00:00:00Z"), amount=100, command_id="buy")
     asked = queries(story.path).outcome(NUMBER, "buy").to_json()
     assert asked == story.outcome.to_json() | {"principal": None}
-    story.given(c.TopUp, at("2023-07-04T00:00:00Z"), credit=rupiah(10_000), command_id="more")
+    story.given(TopUp, at("2023-07-04T00:00:00Z"), credit=rupiah(10_000), command_id="more")
     asked = queries(story.path).outcome(NUMBER, "more").to_json()
     assert asked == story.outcome.to_json() | {"principal": None}
 
@@ -478,8 +485,8 @@ def test_credit_is_in_transit_until_the_other_number_has_recorded_it(tell: Any) 
     start = at("2023-07-03T10:00:00+07:00")
     story.given_active(terms="quick", credit=rupiah(50_000))
     story.given_active(terms="quick", number=OTHER)
-    story.given(c.TopUp, start + 9 * SECOND, msisdn=OTHER, credit=rupiah(10_000))
-    story.given(c.TransferCredit, start + 5 * SECOND, amount=rupiah(20_000), command_id="gift")
+    story.given(TopUp, start + 9 * SECOND, msisdn=OTHER, credit=rupiah(10_000))
+    story.given(TransferCredit, start + 5 * SECOND, amount=rupiah(20_000), command_id="gift")
     ask = queries(story.path)
     (sent,) = ask.transit(as_of=start + 8 * SECOND)
     assert (sent.amount, sent.from_account, sent.to_msisdn, sent.age) == (
@@ -506,8 +513,8 @@ def test_a_trial_balance_sums_the_customers_or_shows_each(story: Story) -> None:
     assert ask.trial_balance(as_of=soon).to_json()["totals"] == {"IDR": "0", "PULSA": "0"}
 
 
-@pytest.mark.parametrize("kind", [e.EVENT_TYPES[name] for name in sorted(e.EVENT_TYPES)])
-def test_every_field_of_an_event_is_written_as_its_schema_says(kind: type[e.Event]) -> None:
+@pytest.mark.parametrize("kind", [EVENT_TYPES[name] for name in sorted(EVENT_TYPES)])
+def test_every_field_of_an_event_is_written_as_its_schema_says(kind: type[Event]) -> None:
     from ledger.domain.events import HEADER
     from ledger.store.schemas import load
     from projections.asking.answers import DAY_FIELDS, INSTANT_FIELDS, MONEY_FIELDS

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.domain import commands as c
+from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.money import parse_amount
 from ledger.store.reading import SqliteReader
 from projections.engine.reader import LogSnapshot
@@ -77,7 +77,7 @@ def test_hledger_accepts_the_journal_and_its_balances_are_ours(tmp_path: Path) -
         pytest.skip("hledger is not installed (Debian package hledger)")
     log = a_log(tmp_path / "log.db")
     now = max(event.recorded_at for _, event in recorded(log))
-    play(log, [c.AdvanceTime(at=now, command_id="tick", msisdn=number) for number in NUMBERS])
+    play(log, [AdvanceTime(at=now, command_id="tick", msisdn=number) for number in NUMBERS])
     journal = tmp_path / "ledger.journal"
     with reading(log) as logs, journal.open("w") as out:
         export.hledger(logs, out)

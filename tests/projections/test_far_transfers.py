@@ -11,9 +11,10 @@ import pytest
 from ledger.application.ledger import Ledger
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
+from ledger.domain.line.commands import Terminate
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
 from ledger.domain.terms import TermsBook
 from ledger.store.reading import SqliteReader
 from ledger.wiring.metrics import MirrorMetrics
@@ -50,11 +51,11 @@ def place_of(subject: str, far: str) -> int:
 def active(msisdn: str) -> list[Command]:
     said: dict[str, Any] = {"at": T, "msisdn": msisdn}
     return [
-        c.IssueStarterPack(
+        IssueStarterPack(
             command_id="issue", terms=SP23, printed_credit=0, valid_until=day("2030-12-31"), **said
         ),
-        c.Activate(command_id="on", channel="web", customer="c", registration="verified", **said),
-        c.TopUp(command_id="more", credit=rupiah(100_000), price=0, channel="web", **said),
+        Activate(command_id="on", channel="web", customer="c", registration="verified", **said),
+        TopUp(command_id="more", credit=rupiah(100_000), price=0, channel="web", **said),
     ]
 
 
@@ -86,8 +87,8 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
         execute(*active(NUMBER))
         execute(*active(OTHER))
         if comes_back:
-            execute(c.Terminate(at=T, command_id="end", msisdn=OTHER, ground="b"))
-        gift = c.TransferCredit(
+            execute(Terminate(at=T, command_id="end", msisdn=OTHER, ground="b"))
+        gift = TransferCredit(
             at=NOW, command_id="gift", msisdn=NUMBER, to_msisdn=OTHER, amount=rupiah(20_000)
         )
         (following,) = execute(gift)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime
 from ledger.errors import QueryRefused
 from projections.asking.queries import Queries
 from tests.often import often
@@ -151,8 +152,8 @@ def test_a_clock_that_ticked_changes_no_answer(tmp_path: Path) -> None:
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as opened:
         before = everything(projected(opened, log), BEGIN + 3000 * DAY, BEGIN + 900 * DAY)
-        ticks: list[c.Command] = [
-            c.AdvanceTime(at=BEGIN + 3000 * DAY, command_id="tick", msisdn=n) for n in NUMBERS
+        ticks: list[Command] = [
+            AdvanceTime(at=BEGIN + 3000 * DAY, command_id="tick", msisdn=n) for n in NUMBERS
         ]
         play(log, ticks)
         assert everything(projected(opened, log), BEGIN + 3000 * DAY, BEGIN + 900 * DAY) == before

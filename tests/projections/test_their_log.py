@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import AdjustCredit
 from ledger.errors import DatabaseFull, LogDamaged, LogMismatch, SettingsInvalid, SumOutOfRange
 from ledger.store.reading import SqliteReader
 from projections.engine.changes import Changes
@@ -317,9 +318,9 @@ def test_movements_are_in_the_order_of_recording_also_where_days_go_back(
     log = tmp_path / "log.db"
     first, other = NUMBERS[:2]
 
-    def adjusted(msisdn: str, at: int, count: int) -> list[c.Command]:
+    def adjusted(msisdn: str, at: int, count: int) -> list[Command]:
         return [
-            c.AdjustCredit(
+            AdjustCredit(
                 at=at,
                 command_id=f"{msisdn}-{n}",
                 msisdn=msisdn,

@@ -12,8 +12,8 @@ from typing import Any
 
 from ledger.application.ledger import Ledger
 from ledger.application.outcomes import Outcome
-from ledger.domain import commands as c
-from ledger.domain import events as e
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from tests.given import ledger_on, notifications
 from tests.properties.strategies import History
 
@@ -33,7 +33,7 @@ def log_of(history: History) -> Iterator[tuple[Ledger, Path]]:
             yield ledger, path
 
 
-def one_by_one(ledger: Ledger, commands: Sequence[c.Command]) -> list[Outcome]:
+def one_by_one(ledger: Ledger, commands: Sequence[Command]) -> list[Outcome]:
     """Every command as a batch of its own."""
     return [ledger.execute([command])[0] for command in commands]
 
@@ -44,7 +44,7 @@ def rows(path: Path, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in tables}
 
 
-def events_of(ledger: Ledger) -> list[e.Event]:
+def events_of(ledger: Ledger) -> list[Event]:
     """Every event of the log, in its order."""
     found: list[Any] = [ledger.mapper.to_domain_event(stored) for stored in notifications(ledger)]
     return found

@@ -12,8 +12,32 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ledger.domain import commands as c
 from ledger.domain.calendar import DAY, SECOND, day_number, day_of_number, parse_instant, zone
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
 from ledger.domain.terms import Terms
 
 NUMBERS = ("6288100000001", "6288100000002", "6288100000003")
@@ -144,7 +168,7 @@ class History:
     """Commands in the order in which they arrive, and the terms that they may name."""
 
     terms: tuple[Terms, ...]
-    commands: list[c.Command] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
 
     def __repr__(self) -> str:
         lines = [f"  {x}" for x in self.commands]
@@ -170,23 +194,23 @@ def _instant(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Callable[[int
 
 TERMS = st.sampled_from(["first", "second"])
 
-KINDS: dict[type[c.Command], st.SearchStrategy[Make]] = {
-    c.IssueStarterPack: _fields(
+KINDS: dict[type[Command], st.SearchStrategy[Make]] = {
+    IssueStarterPack: _fields(
         terms=TERMS,
         printed_credit=st.sampled_from([0, 500_000]),
         valid_until=st.integers(-1, 3).map(lambda n: lambda at, _: at // DAY + n),
     ),
-    c.Activate: _fields(
+    Activate: _fields(
         channel=st.just("web"), customer=IDS, registration=st.sampled_from(["verified", "verified", "failed"])
     ),
-    c.TopUp: _fields(credit=AMOUNTS, price=st.sampled_from([0, 500_000]), channel=st.just("web")),
-    c.ReverseTopUp: _fields(
+    TopUp: _fields(credit=AMOUNTS, price=st.sampled_from([0, 500_000]), channel=st.just("web")),
+    ReverseTopUp: _fields(
         reverses=st.integers(1, 3).map(lambda n: lambda _, ids: ids[-n] if len(ids) >= n else "none"),
         reason=st.just("r"),
         approved_by=IDS,
     ),
-    c.ChargeCredit: _fields(amount=AMOUNTS, item=st.just("i")),
-    c.RecordUsage: _fields(
+    ChargeCredit: _fields(amount=AMOUNTS, item=st.just("i")),
+    RecordUsage: _fields(
         service=st.sampled_from(["voice", "voice", "sms", "data"]),
         direction=st.sampled_from(["outgoing", "outgoing", "incoming"]),
         destination=st.sampled_from(["on-net", "off-net", "free"]),
@@ -194,68 +218,68 @@ KINDS: dict[type[c.Command], st.SearchStrategy[Make]] = {
         used_at=_instant(st.sampled_from([0, 0, 0, -1, -SECOND, -DAY, -2 * DAY, -4 * DAY, -4 * DAY - 1, 1])),
         quantity=st.sampled_from([1, 119, 120, 121, 100_000]),
     ),
-    c.ReserveCredit: _fields(
+    ReserveCredit: _fields(
         reservation=IDS,
         amount=AMOUNTS,
         expires_at=_instant(st.sampled_from([1, SECOND, DAY, 2 * DAY, 9 * DAY, 0])),
         service=st.sampled_from([None, "voice", "data"]),
     ),
-    c.CaptureReservation: _fields(reservation=IDS, amount=st.just(0) | AMOUNTS),
-    c.ReleaseReservation: _fields(reservation=IDS),
-    c.Block: _fields(
+    CaptureReservation: _fields(reservation=IDS, amount=st.just(0) | AMOUNTS),
+    ReleaseReservation: _fields(reservation=IDS),
+    Block: _fields(
         block=IDS,
         scope=st.sampled_from(["outgoing", "all", "voice", "sms", "data"]),
         ground=st.sampled_from(["a", "a", "b", "c", "d"]),
         reference=st.sampled_from([None, "order-1"]),
         since=st.none() | _instant(st.sampled_from([0, 1, -31 * DAY])),
     ),
-    c.Unblock: _fields(block=IDS),
-    c.ReplaceCard: _fields(iccid=st.just("8962"), identity_checked=st.booleans()),
-    c.RequestRightsTransfer: _fields(request=IDS, to_customer=IDS),
-    c.DecideRightsTransfer: _fields(
+    Unblock: _fields(block=IDS),
+    ReplaceCard: _fields(iccid=st.just("8962"), identity_checked=st.booleans()),
+    RequestRightsTransfer: _fields(request=IDS, to_customer=IDS),
+    DecideRightsTransfer: _fields(
         request=IDS,
         decision=st.sampled_from(["approved", "refused"]),
         decided_by=IDS,
         reason=st.sampled_from([None, "r"]),
     ),
-    c.TransferCredit: _fields(to_msisdn=st.sampled_from([*NUMBERS, STRANGER]), amount=AMOUNTS),
-    c.AdjustCredit: _fields(
+    TransferCredit: _fields(to_msisdn=st.sampled_from([*NUMBERS, STRANGER]), amount=AMOUNTS),
+    AdjustCredit: _fields(
         amount=AMOUNTS | AMOUNTS.map(lambda amount: -amount),
         reason=st.just("r"),
         approved_by=st.sampled_from(["system", "x1", "x1"]),
         effective_at=st.none() | _instant(st.sampled_from([0, -1, -SECOND, -DAY, -9 * DAY, 1])),
     ),
-    c.MigrateTerms: _fields(terms=st.sampled_from(["first", "second", "second", "unheard-of"])),
-    c.ReclaimNumber: _fields(
+    MigrateTerms: _fields(terms=st.sampled_from(["first", "second", "second", "unheard-of"])),
+    ReclaimNumber: _fields(
         customer=IDS,
         terms=TERMS,
         decision=st.sampled_from(["approved", "approved", "refused"]),
         decided_by=IDS,
         fee_paid=st.sampled_from([None, 0, 25_000]),
     ),
-    c.Terminate: _fields(
+    Terminate: _fields(
         ground=st.sampled_from(["a", "b"]), reference=st.sampled_from([None, "order-1"]), since=st.none()
     ),
-    c.AdvanceTime: _fields(),
+    AdvanceTime: _fields(),
 }
 """Every command that an entry point takes."""
 
-OFTEN: list[type[c.Command]] = [
-    c.TopUp,
-    c.TopUp,
-    c.RecordUsage,
-    c.RecordUsage,
-    c.TransferCredit,
-    c.ReserveCredit,
-    c.ReverseTopUp,
-    c.Block,
-    c.Activate,
+OFTEN: list[type[Command]] = [
+    TopUp,
+    TopUp,
+    RecordUsage,
+    RecordUsage,
+    TransferCredit,
+    ReserveCredit,
+    ReverseTopUp,
+    Block,
+    Activate,
 ]
-SELDOM: list[type[c.Command]] = [c.Terminate, c.ReclaimNumber, c.IssueStarterPack]
+SELDOM: list[type[Command]] = [Terminate, ReclaimNumber, IssueStarterPack]
 
 
 @st.composite
-def _step(draw: st.DrawFn) -> tuple[type[c.Command], str, Make]:
+def _step(draw: st.DrawFn) -> tuple[type[Command], str, Make]:
     kind = draw(st.sampled_from([*(k for k in KINDS if k not in SELDOM), *OFTEN, *OFTEN]))
     if draw(st.integers(0, 11)) == 0:
         kind = draw(st.sampled_from(SELDOM))
@@ -281,13 +305,13 @@ def histories(draw: st.DrawFn, *, in_order: bool = False, largest: int = 30) -> 
     """A history; unless `in_order`, some commands run behind, some come twice, and some ids are used for another."""
     first, second = draw(terms("first")), draw(terms("second"))
     local = draw(st.sampled_from([first.zone, second.zone, zone("Asia/Jakarta")]))
-    now, commands, top_ups = BEGIN, list[c.Command](), list[str]()
-    kind: type[c.Command]
+    now, commands, top_ups = BEGIN, list[Command](), list[str]()
+    kind: type[Command]
     for number in NUMBERS[: draw(st.sampled_from([1, 2, 2, 3]))]:
         day = day_number(local.day(now)) + 1
         pack = {"terms": draw(TERMS), "printed_credit": 1_000_000, "valid_until": day}
         holder = {"channel": "web", "customer": "x1", "registration": "verified"}
-        for kind, fields in ((c.IssueStarterPack, pack), (c.Activate, holder)):
+        for kind, fields in ((IssueStarterPack, pack), (Activate, holder)):
             commands.append(kind(at=now, command_id=str(len(commands)), msisdn=number, **fields))
     size = draw(st.integers(largest // 3, largest))
     for kind, number, make in draw(st.lists(_step(), min_size=size, max_size=size)):
@@ -298,7 +322,7 @@ def histories(draw: st.DrawFn, *, in_order: bool = False, largest: int = 30) -> 
         said = make(now, top_ups)
         again = not in_order and draw(st.integers(0, 19)) == 0
         id_ = commands[-1].command_id if again else str(len(commands))
-        if kind is c.TopUp:
+        if kind is TopUp:
             top_ups.append(id_)
         at = now if in_order else now - draw(BACK)
         commands.append(kind(at=at, command_id=id_, msisdn=number, **said))

@@ -16,7 +16,8 @@ import ledger.application.ledger
 from ledger.application.ledger import Ledger
 from ledger.application.outcomes import NOT_JOURNALED, Outcome
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
+from ledger.domain.commands import Command
+from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.refusals import IdempotencyConflict, Invalid
 from tests.given import ledger_on
 from tests.often import often
@@ -27,16 +28,16 @@ FEW = often(25)
 
 
 @st.composite
-def batched(draw: st.DrawFn) -> tuple[History, list[list[c.Command]]]:
+def batched(draw: st.DrawFn) -> tuple[History, list[list[Command]]]:
     """A history, with the closing of its partition in between, and a way to cut it into batches."""
     history = draw(histories())
-    commands = list[c.Command]()
+    commands = list[Command]()
     for count, command in enumerate(history.commands):
         commands.append(command)
         if draw(st.integers(0, 9)) == 0:
             through = command.at + draw(st.sampled_from([0, 1, -5_000_000, 86_400_000_000]))
             commands.append(
-                c.CloseThrough(
+                CloseThrough(
                     at=command.at, command_id=f"close-{count}", actor="clock", msisdn="log@0", through=through
                 )
             )
@@ -48,7 +49,7 @@ def batched(draw: st.DrawFn) -> tuple[History, list[list[c.Command]]]:
 @FEW
 @given(batched())
 def test_batches_of_any_size_give_the_same_log_as_one_by_one(
-    case: tuple[History, list[list[c.Command]]],
+    case: tuple[History, list[list[Command]]],
 ) -> None:
     history, batches = case
     with log_of(history) as (ledger_, path):
@@ -62,7 +63,7 @@ def test_batches_of_any_size_give_the_same_log_as_one_by_one(
 
 @FEW
 @given(batched())
-def test_what_any_history_leaves_behind_verifies(case: tuple[History, list[list[c.Command]]]) -> None:
+def test_what_any_history_leaves_behind_verifies(case: tuple[History, list[list[Command]]]) -> None:
     history, batches = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 4)
@@ -99,7 +100,7 @@ def test_any_command_sent_twice_changes_nothing(history: History, reopened: bool
                 assert (after.status, after.code) == ("refused", IdempotencyConflict.code)
 
 
-def _said(command: c.Command) -> c.Command:
+def _said(command: Command) -> Command:
     """What a command says: all but when."""
     return msgspec.structs.replace(command, at=0)
 
@@ -124,7 +125,7 @@ def test_each_command_sent_twice_at_once_gives_the_log_of_each_sent_once(
 @FEW
 @given(batched(), st.sampled_from([*LOG, *DERIVED, "seals"]))
 def test_every_batch_whose_write_failed_can_be_sent_again(
-    case: tuple[History, list[list[c.Command]]], table: str
+    case: tuple[History, list[list[Command]]], table: str
 ) -> None:
     history, batches = case
     tables = (*LOG, *DERIVED, "seals")
@@ -148,7 +149,7 @@ def test_every_batch_whose_write_failed_can_be_sent_again(
         assert rows(path, *tables) == written
 
 
-def _unless_refused(ledger_: Ledger, batch: list[c.Command]) -> list[Outcome] | None:
+def _unless_refused(ledger_: Ledger, batch: list[Command]) -> list[Outcome] | None:
     try:
         return ledger_.execute(batch)
     except PersistenceError as error:

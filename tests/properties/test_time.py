@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import Outcome
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import ClosedThrough
 from tests.often import often
 from tests.properties.running import events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories
@@ -22,7 +25,7 @@ FEW = often(25)
 TICKS = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([*NUMBERS, "all", "all"])), max_size=4)
 
 
-def told(event: e.Event) -> dict[str, Any]:
+def told(event: Event) -> dict[str, Any]:
     """Everything of an event but, where time brought it about, when that was noticed."""
     fields = dict(event.__dict__)
     if event.actor == "clock":
@@ -30,7 +33,7 @@ def told(event: e.Event) -> dict[str, Any]:
     return fields
 
 
-def by_account(events: list[e.Event]) -> dict[str, list[dict[str, Any]]]:
+def by_account(events: list[Event]) -> dict[str, list[dict[str, Any]]]:
     """The events of each account and number, in order."""
     found = defaultdict(list)
     for event in events:
@@ -45,10 +48,10 @@ def answer(outcome: Outcome) -> tuple[object, ...]:
 
 
 @st.composite
-def ticked(draw: st.DrawFn) -> tuple[History, list[c.Command]]:
+def ticked(draw: st.DrawFn) -> tuple[History, list[Command]]:
     """A history in `at` order, and the same with a clock that ticks in between, at any rhythm."""
     history = draw(histories(in_order=True))
-    ticking = list[c.Command]()
+    ticking = list[Command]()
     times = [command.at for command in history.commands]
     for index, command in enumerate(history.commands):
         ticking.append(command)
@@ -59,26 +62,26 @@ def ticked(draw: st.DrawFn) -> tuple[History, list[c.Command]]:
             if whom == "all":
                 through = moment - CLOCK_TOLERANCE
                 ticking.append(
-                    c.CloseThrough(at=moment, command_id=id_, actor="clock", msisdn="log@0", through=through)
+                    CloseThrough(at=moment, command_id=id_, actor="clock", msisdn="log@0", through=through)
                 )
             else:
-                ticking.append(c.AdvanceTime(at=moment, command_id=id_, actor="clock", msisdn=whom))
+                ticking.append(AdvanceTime(at=moment, command_id=id_, actor="clock", msisdn=whom))
     end = max(times) + 60 * DAY
-    last = [c.AdvanceTime(at=end, command_id="end", msisdn=number) for number in NUMBERS]
+    last = [AdvanceTime(at=end, command_id="end", msisdn=number) for number in NUMBERS]
     return History(history.terms, [*history.commands, *last]), [*ticking, *last]
 
 
 @FEW
 @given(ticked())
 def test_a_ticker_changes_no_event_no_order_no_effect_and_no_outcome(
-    case: tuple[History, list[c.Command]],
+    case: tuple[History, list[Command]],
 ) -> None:
     history, ticking = case
     with log_of(history) as (ledger, _):
         wanted = one_by_one(ledger, history.commands)
         without = by_account(events_of(ledger))
     with log_of(history) as (ledger, _):
-        ids = {command.command_id for command in history.commands if not isinstance(command, c.AdvanceTime)}
+        ids = {command.command_id for command in history.commands if not isinstance(command, AdvanceTime)}
         outcomes = [x for x in one_by_one(ledger, ticking) if x.command_id in ids]
         ticked_events = by_account(events_of(ledger))
     assert ticked_events == without
@@ -95,14 +98,14 @@ def test_nothing_recorded_after_a_closing_lies_at_or_before_it(history: History,
                 at = command.at
                 ledger.execute(
                     [
-                        c.CloseThrough(
+                        CloseThrough(
                             at=at, command_id=f"close-{index}", actor="clock", msisdn="log@0", through=at
                         )
                     ]
                 )
         closed = None
         for event in events_of(ledger):
-            if isinstance(event, e.ClosedThrough):
+            if isinstance(event, ClosedThrough):
                 closed = event.through
             elif closed is not None:
                 assert event.recorded_at > closed, event

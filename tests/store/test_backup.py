@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogLocked, LogMissing, LogUnreadable
 from ledger.store.backup import FileExists, backup, restore
 from tests.given import NUMBER, START, Story, at, ledger_on, rupiah
@@ -51,7 +51,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
                 start = at(START)
                 ledger.execute(
                     [
-                        c.IssueStarterPack(
+                        IssueStarterPack(
                             at=start,
                             command_id="issue",
                             msisdn=NUMBER,
@@ -59,7 +59,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
                             printed_credit=0,
                             valid_until=30_000,
                         ),
-                        c.Activate(
+                        Activate(
                             at=start,
                             command_id="activate",
                             msisdn=NUMBER,
@@ -74,7 +74,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
                     count += 1
                     ledger.execute(
                         [
-                            c.TopUp(
+                            TopUp(
                                 at=start + count,
                                 command_id=f"{count}/{n}",
                                 msisdn=NUMBER,
@@ -145,7 +145,7 @@ def test_progress_is_told_in_pages(log: Path, tmp_path: Path) -> None:
 def test_a_restored_log_is_the_one_that_was_backed_up_and_goes_on(story: Story, tmp_path: Path) -> None:
     story.given_active()
     copy = backup(story.path, tmp_path / "backup.db")
-    story.given(c.TopUp, at(START) + 1, credit=rupiah(5000))
+    story.given(TopUp, at(START) + 1, credit=rupiah(5000))
     story.close()
     with pytest.raises(FileExists, match="it would be lost"):
         restore(copy.path, story.path)
@@ -153,7 +153,7 @@ def test_a_restored_log_is_the_one_that_was_backed_up_and_goes_on(story: Story, 
     assert restore(copy.path, story.path, overwrite=True) == (story.path, 4, 2, copy.seal)
     assert verify(story.path).events == 4
     story.reopen()
-    story.given(c.TopUp, at(START) + 2, credit=rupiah(10_000))
+    story.given(TopUp, at(START) + 2, credit=rupiah(10_000))
     assert story.credit(at(START) + 2) == rupiah(10_000)
     assert verify(story.path).clean
 
@@ -163,7 +163,7 @@ def test_what_a_killed_writer_left_beside_a_log_does_not_get_into_the_restored_o
 ) -> None:
     story.given_active()
     copy = backup(story.path, tmp_path / "backup.db")
-    story.given(c.TopUp, at(START) + 1, credit=rupiah(5000))
+    story.given(TopUp, at(START) + 1, credit=rupiah(5000))
     there = tmp_path / "there"
     there.mkdir()
     for beside in ("", "-wal", "-shm"):
@@ -177,7 +177,7 @@ def test_a_log_is_not_restored_under_a_writer(story: Story, tmp_path: Path) -> N
     copy = backup(story.path, tmp_path / "backup.db")
     with pytest.raises(LogLocked):
         restore(copy.path, story.path, overwrite=True)
-    story.given(c.TopUp, at(START) + 1, credit=rupiah(5000))
+    story.given(TopUp, at(START) + 1, credit=rupiah(5000))
 
 
 def test_nothing_is_restored_that_is_no_log_or_does_not_pass_the_check(

@@ -20,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.application.journal import NO_CHAIN, event_digest
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, make
+from ledger.domain.line.commands import Unblock
+from ledger.domain.prepaid.commands import ChargeCredit, ReleaseReservation, TopUp
+from ledger.domain.prepaid.events import Activated, CreditCharged, CreditToppedUp
 from ledger.errors import SchemaUnknown
 from ledger.store import codec, schemas
 from ledger.store.codec import Codec
@@ -98,7 +99,7 @@ def test_what_writes_a_type_is_made_once_however_many_logs_are_opened(
     unused = cache(schemas.load.__wrapped__)
     monkeypatch.setattr(codec, "load", unused)
     monkeypatch.setattr(schemas, "encoder", counted)
-    command = c.Unblock(command_id="1", at=0, actor="test", msisdn=NUMBER, block="b1")
+    command = Unblock(command_id="1", at=0, actor="test", msisdn=NUMBER, block="b1")
     assert len({Codec().command_content(command) for _ in range(3)}) == 1
     assert made == ["ledger.command.Unblock"]
 
@@ -169,8 +170,8 @@ def test_a_commands_digest_names_its_content_and_not_its_time(data: st.DataObjec
 
 def test_two_commands_of_the_same_content_have_different_digests() -> None:
     said: dict[str, Any] = {"at": 0, "command_id": "1", "msisdn": NUMBER, "reservation": "r1"}
-    block = c.Unblock(at=0, command_id="1", msisdn=NUMBER, block="r1")
-    release = c.ReleaseReservation(**said)
+    block = Unblock(at=0, command_id="1", msisdn=NUMBER, block="r1")
+    release = ReleaseReservation(**said)
     assert CODEC.command_content(block) == CODEC.command_content(release)
     assert digest_of(block) != digest_of(release)
 
@@ -181,7 +182,7 @@ def digest_of(command: Command) -> str:
 
 # --- the same for ever ------------------------------------------------------------------------------------------------
 
-TOP_UP = c.TopUp(
+TOP_UP = TopUp(
     at=1_689_829_200_000_000,
     command_id="t1",
     actor="shop-7",
@@ -190,7 +191,7 @@ TOP_UP = c.TopUp(
     price=1_100_000,
     channel="web",
 )
-TOPPED_UP = e.CreditToppedUp(
+TOPPED_UP = CreditToppedUp(
     account=f"{NUMBER}#1",
     version=3,
     effective_at=1_689_829_200_000_000,
@@ -243,7 +244,7 @@ def of_another_release(name: str, *, more: bool = True) -> RecordSchema:
 
 
 def test_an_event_of_another_release_is_read_by_the_schema_it_was_written_with() -> None:
-    other = of_another_release(e.CreditToppedUp.TOPIC)
+    other = of_another_release(CreditToppedUp.TOPIC)
     record = TOPPED_UP.__dict__ | {"wish": "longer"}
     state = other.fingerprint + by_fastavro(other, record)
     codec = Codec()
@@ -256,7 +257,7 @@ def test_an_event_of_another_release_is_read_by_the_schema_it_was_written_with()
 
 def test_a_field_that_the_writer_did_not_know_has_its_default() -> None:
     """Read by a later release, whose schema has a field more."""
-    later = of_another_release(e.CreditToppedUp.TOPIC)
+    later = of_another_release(CreditToppedUp.TOPIC)
     body = io.BytesIO(CODEC.event_state(TOPPED_UP)[FINGERPRINT_BYTES:])
     read = fastavro.schemaless_reader(body, load("events")[TOPPED_UP.TOPIC].parsed, later.parsed)
     assert read == TOPPED_UP.__dict__ | {"wish": None}
@@ -271,23 +272,23 @@ def test_a_type_that_this_release_does_not_know_is_said_to_be_unknown(topic: str
 def test_a_log_with_events_of_another_release_is_written_on(story: Story) -> None:
     """The log's file holds the schemas that its events were written with."""
     story.given_active(credit=rupiah(9000))
-    story.given(c.TopUp, at("2023-07-20T12:00:00+07:00"), credit=rupiah(5000))
+    story.given(TopUp, at("2023-07-20T12:00:00+07:00"), credit=rupiah(5000))
     story.close()
-    rewrite(story, e.Activated.TOPIC, keep_schema=True)
+    rewrite(story, Activated.TOPIC, keep_schema=True)
     story.reopen()
     assert story.credit() == rupiah(14000)
-    story.when(c.ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=rupiah(14000)).then(
-        event(e.CreditCharged, version=4)
+    story.when(ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=rupiah(14000)).then(
+        event(CreditCharged, version=4)
     )
 
 
 def test_without_their_schema_the_log_says_which_is_missing(story: Story) -> None:
     story.given_active(credit=rupiah(9000))
     story.close()
-    mark = rewrite(story, e.Activated.TOPIC, keep_schema=False)
+    mark = rewrite(story, Activated.TOPIC, keep_schema=False)
     story.reopen()
     with pytest.raises(SchemaUnknown, match=mark.hex()):
-        story.when(c.ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=1)
+        story.when(ChargeCredit, at("2023-07-21T12:00:00+07:00"), amount=1)
 
 
 def rewrite(story: Story, topic: str, *, keep_schema: bool) -> bytes:

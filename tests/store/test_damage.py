@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
+from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, ReserveCredit, TransferCredit
 from ledger.errors import LedgerError, LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow
 from ledger.store.codec import Codec
@@ -41,20 +43,20 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
             story.given_active(credit=rupiah(50_000), number=number)
         for day in range(4):
             when = BEGIN + day * DAY
-            story.given(c.RecordUsage, when, quantity=100 + day)
-            story.given(c.AdjustCredit, when, msisdn=OTHER, amount=1)
-            story.given(c.CloseThrough, when + 1, msisdn=LOG, through=when + 1, actor="clock")
-        story.when(c.TransferCredit, BEGIN + 4 * DAY, amount=rupiah(5000), to_msisdn=OTHER)
-        story.when(c.ChargeCredit, BEGIN + 4 * DAY, amount=rupiah(900_000), msisdn=THIRD)
+            story.given(RecordUsage, when, quantity=100 + day)
+            story.given(AdjustCredit, when, msisdn=OTHER, amount=1)
+            story.given(CloseThrough, when + 1, msisdn=LOG, through=when + 1, actor="clock")
+        story.when(TransferCredit, BEGIN + 4 * DAY, amount=rupiah(5000), to_msisdn=OTHER)
+        story.when(ChargeCredit, BEGIN + 4 * DAY, amount=rupiah(900_000), msisdn=THIRD)
         story.given(
-            c.ReserveCredit,
+            ReserveCredit,
             BEGIN + 4 * DAY,
             amount=rupiah(1000),
             msisdn=THIRD,
             expires_at=BEGIN + 5 * DAY,
         )
-        story.given(c.Block, BEGIN + 5 * DAY, msisdn=THIRD)
-        story.given(c.CloseThrough, BEGIN + 6 * DAY, msisdn=LOG, through=BEGIN + 6 * DAY, actor="clock")
+        story.given(Block, BEGIN + 5 * DAY, msisdn=THIRD)
+        story.given(CloseThrough, BEGIN + 6 * DAY, msisdn=LOG, through=BEGIN + 6 * DAY, actor="clock")
         path = story.path
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -106,7 +108,7 @@ def written(log: Path) -> list[Any]:
             (outcome.code, outcome.events, outcome.position)
             for outcome in ledger.execute(
                 [
-                    c.ChargeCredit(
+                    ChargeCredit(
                         at=BEGIN + 7 * DAY,
                         command_id="new",
                         msisdn=number,
@@ -115,7 +117,7 @@ def written(log: Path) -> list[Any]:
                     )
                     for number in (NUMBER, OTHER, THIRD)
                 ]
-                + [c.AdvanceTime(at=BEGIN + 8 * DAY, command_id="time", msisdn=NUMBER, actor="clock")]
+                + [AdvanceTime(at=BEGIN + 8 * DAY, command_id="time", msisdn=NUMBER, actor="clock")]
             )
         ]
 
@@ -282,7 +284,7 @@ def test_a_repeat_is_not_answered_from_a_damaged_entry(log: Path) -> None:
         ((command_id,),) = connection.execute(
             "SELECT command_id FROM journal WHERE subject=? AND name='ChargeCredit'", (THIRD,)
         )
-    repeat = c.ChargeCredit(
+    repeat = ChargeCredit(
         at=BEGIN + 4 * DAY, command_id=command_id, msisdn=THIRD, amount=rupiah(900_000), item="package"
     )
     with ledger_on(log) as ledger:
@@ -345,8 +347,8 @@ def test_what_a_writer_checks_first_costs_the_same_however_much_was_recorded(tmp
             adjust, close = (
                 [story.command(of, BEGIN + i, command_id=f"{i}", **fields(BEGIN + i)) for i in range(entries)]
                 for of, fields in (
-                    (c.AdjustCredit, lambda _: {"amount": 1}),
-                    (c.CloseThrough, lambda at: {"msisdn": LOG, "through": at, "actor": "clock"}),
+                    (AdjustCredit, lambda _: {"amount": 1}),
+                    (CloseThrough, lambda at: {"msisdn": LOG, "through": at, "actor": "clock"}),
                 )
             )
             for one in (adjust, close, [adjust[-1]]):

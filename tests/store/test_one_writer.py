@@ -11,7 +11,7 @@ import pytest
 
 from ledger.application.ledger import Ledger
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
+from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, IssueStarterPack
 from ledger.domain.terms import TermsBook
 from ledger.errors import LogLinked, LogLocked, WriterFenced
 from ledger.store.backup import backup, restore
@@ -55,14 +55,14 @@ class TestTheLock:
             with pytest.raises(LogLinked, match="2 names"):
                 open_log(path)
         other.unlink()
-        story.reopen().given(c.AdjustCredit, NOW, amount=1)
+        story.reopen().given(AdjustCredit, NOW, amount=1)
 
     def test_a_name_that_is_given_to_a_log_meanwhile_ends_its_writer(
         self, story: Story, tmp_path: Path
     ) -> None:
         os.link(story.path, tmp_path / "other.db")
         with pytest.raises(LogLinked):
-            story.given(c.AdjustCredit, NOW, amount=1)
+            story.given(AdjustCredit, NOW, amount=1)
 
     def test_a_log_that_was_moved_stays_locked_and_its_writer_stops(
         self, story: Story, tmp_path: Path
@@ -71,7 +71,7 @@ class TestTheLock:
         with pytest.raises(LogLocked, match="another name"):
             open_log(moved)
         with pytest.raises(WriterFenced, match="no longer there"):
-            story.given(c.AdjustCredit, NOW, amount=1)
+            story.given(AdjustCredit, NOW, amount=1)
 
     def test_a_writer_stops_where_another_file_was_put_in_its_place(
         self, story: Story, tmp_path: Path
@@ -79,7 +79,7 @@ class TestTheLock:
         backup(story.path, tmp_path / "backup.db")
         (tmp_path / "backup.db").replace(story.path)
         with pytest.raises(WriterFenced, match="another file"):
-            story.given(c.AdjustCredit, NOW, amount=1)
+            story.given(AdjustCredit, NOW, amount=1)
 
     def test_a_copy_is_a_log_of_its_own(self, story: Story, tmp_path: Path) -> None:
         backup(story.path, tmp_path / "copy.db")
@@ -100,8 +100,8 @@ class TestTheHead:
 
     def test_of_two_writers_the_second_to_write_writes_nothing(self, story: Story) -> None:
         with closing(unlocked(story.path)) as other:
-            ours = [story.command(c.ChargeCredit, NOW, amount=rupiah(30_000))]
-            theirs = [story.command(c.ChargeCredit, NOW, amount=rupiah(30_000))]
+            ours = [story.command(ChargeCredit, NOW, amount=rupiah(30_000))]
+            theirs = [story.command(ChargeCredit, NOW, amount=rupiah(30_000))]
             assert [x.code for x in other.execute(theirs)] == [None]
             with pytest.raises(WriterFenced, match="did not write"):
                 story.ledger.execute(ours)
@@ -109,14 +109,14 @@ class TestTheHead:
             # It has forgotten what it knew: the same command meets what is there now.
             assert [x.code for x in story.ledger.execute(ours)] == ["insufficient-credit"]
             with pytest.raises(WriterFenced):
-                other.execute([story.command(c.AdjustCredit, NOW, amount=1)])
+                other.execute([story.command(AdjustCredit, NOW, amount=1)])
         assert verify(story.path).clean
 
     def test_a_writer_that_other_numbers_hold_is_fenced_too(self, story: Story) -> None:
         with closing(unlocked(story.path)) as other:
-            story.given(c.AdjustCredit, NOW, amount=1)
+            story.given(AdjustCredit, NOW, amount=1)
             with pytest.raises(WriterFenced):
-                other.execute([story.command(c.IssueStarterPack, NOW, msisdn="6288100000001")])
+                other.execute([story.command(IssueStarterPack, NOW, msisdn="6288100000001")])
         assert verify(story.path).clean
 
     def test_what_was_answered_stays_and_nothing_else_is_written(self, story: Story) -> None:
@@ -125,7 +125,7 @@ class TestTheHead:
         with closing(unlocked(story.path)) as other:
             for turn in range(40):
                 writer = (story.ledger, other)[turn // 2 % 2]
-                command = story.command(c.AdjustCredit, NOW, amount=1, command_id=f"turn-{turn}")
+                command = story.command(AdjustCredit, NOW, amount=1, command_id=f"turn-{turn}")
                 try:
                     (outcome,) = writer.execute([command])
                 except WriterFenced:
@@ -140,13 +140,13 @@ class TestTheHead:
 
     def test_the_number_of_a_refused_batch_is_given_to_the_next(self, story: Story) -> None:
         with closing(unlocked(story.path)) as other:
-            other.execute([story.command(c.AdjustCredit, NOW, amount=1)])
+            other.execute([story.command(AdjustCredit, NOW, amount=1)])
             before = other.position
             with pytest.raises(WriterFenced):
-                story.ledger.execute([story.command(c.AdjustCredit, NOW, amount=2)])
+                story.ledger.execute([story.command(AdjustCredit, NOW, amount=2)])
             assert story.ledger.position == before
             assert (
-                story.ledger.execute([story.command(c.AdjustCredit, NOW, amount=2, msisdn=NUMBER)])[0].code
+                story.ledger.execute([story.command(AdjustCredit, NOW, amount=2, msisdn=NUMBER)])[0].code
                 is None
             )
         assert verify(story.path).clean

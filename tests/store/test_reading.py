@@ -18,9 +18,10 @@ from typing import Any, cast
 import pytest
 from eventsourcing.sqlite import SQLiteCursor
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.partition.events import ClosedThrough, LogCreated
+from ledger.domain.prepaid.commands import ChargeCredit, TopUp
+from ledger.domain.prepaid.events import Activated, CreditToppedUp, GraceStarted
 from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, SchemaUnknown, TermsInvalid
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
@@ -129,7 +130,7 @@ def test_a_snapshot_sees_one_moment_and_keeps_no_writer_out(story: Story) -> Non
     with reader.snapshot() as before:
         events = before.events()
         next(events)
-        story.given(c.TopUp, at(START) + 1, credit=rupiah(5000))
+        story.given(TopUp, at(START) + 1, credit=rupiah(5000))
         assert before.head == 4
         assert len(list(events)) == 3
         assert len(list(before.events_of(NUMBER))) == 2
@@ -166,7 +167,7 @@ def test_events_come_in_order_with_their_digests(log: Path) -> None:
         assert [(found.ordinal, found.event) for found in read] == written
         assert all(len(found.digest) == 32 for found in read)
         assert [found.ordinal for found in snapshot.events(100)] == [n for n, _ in written if n >= 100]
-        only = {e.CreditToppedUp.TOPIC, e.LogCreated.TOPIC}
+        only = {CreditToppedUp.TOPIC, LogCreated.TOPIC}
         assert [f.ordinal for f in snapshot.events(types=only)] == [n for n, x in written if x.TOPIC in only]
         assert snapshot.head == len(written)
 
@@ -182,7 +183,7 @@ def test_the_events_of_a_number_are_its_own_and_its_accounts_in_order(log: Path)
 
 
 def test_the_log_says_how_far_it_is_closed_and_how_it_was_created(log: Path, tmp_path: Path) -> None:
-    (closed,) = [x.through for _, x in recorded(log) if isinstance(x, e.ClosedThrough)]
+    (closed,) = [x.through for _, x in recorded(log) if isinstance(x, ClosedThrough)]
     with SqliteReader(log).snapshot() as snapshot:
         assert snapshot.closed_through == closed
         assert snapshot.created is not None
@@ -197,7 +198,7 @@ def test_the_log_says_how_far_it_is_closed_and_how_it_was_created(log: Path, tmp
 
 def test_decisions_come_with_their_events(story: Story) -> None:
     story.given_active(credit=rupiah(5000))
-    story.when(c.ChargeCredit, at(START) + 40 * DAY, amount=100, command_id="buy").refused(
+    story.when(ChargeCredit, at(START) + 40 * DAY, amount=100, command_id="buy").refused(
         "grace", *[_anything() for _ in range(1)]
     )
     with SqliteReader(story.path).snapshot() as snapshot:
@@ -215,12 +216,12 @@ def test_decisions_come_with_their_events(story: Story) -> None:
 def _anything() -> Any:
     from tests.given import event
 
-    return event(e.GraceStarted)
+    return event(GraceStarted)
 
 
 def test_an_event_of_another_release_is_read_by_the_schema_that_the_log_holds(story: Story) -> None:
     story.given_active()
-    text = json.loads(load("events")[e.Activated.TOPIC].text)
+    text = json.loads(load("events")[Activated.TOPIC].text)
     text["fields"].append({"name": "wish", "type": "string"})
     other = RecordSchema(json.dumps(text))
     with closing(sqlite3.connect(story.path)) as connection:
@@ -322,7 +323,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "embedded-log.md"
 
 def test_the_documented_example_reads_a_log(story: Story, tmp_path: Path) -> None:
     story.given_active(credit=rupiah(5000))
-    story.given(c.TopUp, at(START) + 1, credit=rupiah(10_000))
+    story.given(TopUp, at(START) + 1, credit=rupiah(10_000))
     story.path.replace(tmp_path / "pulsa.db")
     Path(f"{story.path}-wal").replace(tmp_path / "pulsa.db-wal")
     example = DOCUMENT.read_text().partition("```python\n")[2].partition("```")[0]

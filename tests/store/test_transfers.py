@@ -10,9 +10,9 @@ from ledger.application.ledger import Ledger
 from ledger.audit.findings import Report
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 
 NOW = at(START) + 31 * DAY
@@ -20,7 +20,7 @@ GIFT = f"{NUMBER}#1/gift"
 MINTED = 10**14
 
 
-def received(**fields: Any) -> c.ReceiveCreditTransfer:
+def received(**fields: Any) -> ReceiveCreditTransfer:
     said: dict[str, Any] = {
         "at": NOW,
         "command_id": f"policy/{GIFT}",
@@ -32,13 +32,13 @@ def received(**fields: Any) -> c.ReceiveCreditTransfer:
         "fee": 0,
         "days": 0,
     }
-    return c.ReceiveCreditTransfer(**(said | fields))
+    return ReceiveCreditTransfer(**(said | fields))
 
 
 def two(story: Story) -> Story:
     story.given_active().given_active(number=OTHER)
-    story.given(c.TopUp, at(START), credit=rupiah(100_000))
-    return story.given(c.TopUp, NOW - DAY, msisdn=OTHER, credit=rupiah(10_000))
+    story.given(TopUp, at(START), credit=rupiah(100_000))
+    return story.given(TopUp, NOW - DAY, msisdn=OTHER, credit=rupiah(10_000))
 
 
 def found(story: Story) -> list[str]:
@@ -61,7 +61,7 @@ def test_credit_that_came_twice_is_found_whatever_its_id(
 ) -> None:
     """As a release recorded it that did not look at how a transfer had ended."""
     monkeypatch.setattr(Ledger, "_ended", lambda *_: None)
-    two(story).given(c.TransferCredit, NOW, amount=rupiah(20_000), command_id="gift")
+    two(story).given(TransferCredit, NOW, amount=rupiah(20_000), command_id="gift")
     assert found(story) == []
     story.say(received(command_id="policy/another", amount=rupiah(20_000)))
     assert [text.partition(": ")[2] for text in found(story)] == [
@@ -71,7 +71,7 @@ def test_credit_that_came_twice_is_found_whatever_its_id(
 
 def test_credit_that_comes_back_and_was_not_sent_is_found(story: Story) -> None:
     two(story)
-    forged = c.ReturnCreditTransfer(
+    forged = ReturnCreditTransfer(
         at=NOW,
         command_id=f"policy/return/{GIFT}",
         actor="policy",
@@ -128,24 +128,24 @@ BACK: dict[str, Any] = {
     "refusal": "grace",
     "to_breakage": False,
 }
-SENDING = e.CreditTransferSent(**HEADER, **SENT)
-ARRIVAL = e.CreditTransferReceived(**HEADER, **ARRIVED)
+SENDING = CreditTransferSent(**HEADER, **SENT)
+ARRIVAL = CreditTransferReceived(**HEADER, **ARRIVED)
 
 
 @pytest.mark.parametrize(
     ("kind", "said", "otherwise", "what"),
     [
-        (e.CreditTransferReceived, ARRIVED, {}, None),
-        (e.CreditTransferReceived, ARRIVED, {"days": 0}, None),
-        (e.CreditTransferReceived, ARRIVED, {"amount": 101}, "amount"),
-        (e.CreditTransferReceived, ARRIVED, {"from_account": f"{NUMBER}#2"}, "sender"),
-        (e.CreditTransferReceived, ARRIVED, {"account": f"{NUMBER}#1"}, "recipient"),
-        (e.CreditTransferReceived, ARRIVED, {"days": 4}, "days"),
-        (e.CreditTransferReturned, BACK, {}, None),
-        (e.CreditTransferReturned, BACK, {"amount": 99}, "amount"),
-        (e.CreditTransferReturned, BACK, {"fee": 6}, "fee"),
-        (e.CreditTransferReturned, BACK, {"account": f"{NUMBER}#2"}, "sender"),
-        (e.CreditTransferReturned, BACK, {"to_msisdn": NUMBER}, "recipient"),
+        (CreditTransferReceived, ARRIVED, {}, None),
+        (CreditTransferReceived, ARRIVED, {"days": 0}, None),
+        (CreditTransferReceived, ARRIVED, {"amount": 101}, "amount"),
+        (CreditTransferReceived, ARRIVED, {"from_account": f"{NUMBER}#2"}, "sender"),
+        (CreditTransferReceived, ARRIVED, {"account": f"{NUMBER}#1"}, "recipient"),
+        (CreditTransferReceived, ARRIVED, {"days": 4}, "days"),
+        (CreditTransferReturned, BACK, {}, None),
+        (CreditTransferReturned, BACK, {"amount": 99}, "amount"),
+        (CreditTransferReturned, BACK, {"fee": 6}, "fee"),
+        (CreditTransferReturned, BACK, {"account": f"{NUMBER}#2"}, "sender"),
+        (CreditTransferReturned, BACK, {"to_msisdn": NUMBER}, "recipient"),
     ],
 )
 @pytest.mark.parametrize("first", ["begun", "ended"])

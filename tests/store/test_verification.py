@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from ledger.application.journal import JournalEntry, event_digest, journal_digest
 from ledger.audit.findings import Report
 from ledger.audit.verification import verify
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY
+from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.prepaid.commands import TopUp, TransferCredit
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing
 from tests.given import NUMBER, OTHER, START, Story, at, rupiah
 from tests.often import often
@@ -98,7 +99,7 @@ def codes(report: Report) -> str:
 def test_a_log_with_every_event_there_is_is_clean(original: Path) -> None:
     report = verify(original)
     assert report.findings == []
-    assert {event.TOPIC for _, event in recorded(original)} == set(e.EVENT_TYPES)
+    assert {event.TOPIC for _, event in recorded(original)} == set(EVENT_TYPES)
     assert rows(original, "SELECT count(*) FROM stored_snapshots") != [(0,)]
     assert [(report.events, report.entries, report.seals)] == rows(
         original,
@@ -123,7 +124,7 @@ def test_whatever_the_ledger_writes_is_clean(history: list[Step], size: int, clo
 def test_a_log_is_verified_while_a_writer_writes(story: Story) -> None:
     story.given_active()
     assert verify(story.path).clean
-    story.given(c.TopUp, at(START) + 1, credit=rupiah(5000))
+    story.given(TopUp, at(START) + 1, credit=rupiah(5000))
     assert verify(story.path).events == 5
 
 
@@ -325,7 +326,7 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
 # --- a log that was written wrongly ---------------------------------------------------------------------------------
 
 
-Change = Callable[[list[e.Event], list[JournalEntry]], None]
+Change = Callable[[list[Event], list[JournalEntry]], None]
 
 
 def rewritten(original: Path, path: Path, change: Change) -> str:
@@ -355,7 +356,7 @@ def rewritten(original: Path, path: Path, change: Change) -> str:
     return codes(verify(path))
 
 
-_LAST = c.TopUp(
+_LAST = TopUp(
     at=at(START) + DAY,
     command_id="last",
     msisdn=NUMBER,
@@ -366,7 +367,7 @@ _LAST = c.TopUp(
 
 
 def _header(**fields: Any) -> Change:
-    def change(events: list[e.Event], _: list[JournalEntry]) -> None:
+    def change(events: list[Event], _: list[JournalEntry]) -> None:
         for event in events:
             event.__dict__.update(fields)
 
@@ -374,26 +375,26 @@ def _header(**fields: Any) -> Change:
 
 
 def _entry(**fields: Any) -> Change:
-    def change(_: list[e.Event], entries: list[JournalEntry]) -> None:
+    def change(_: list[Event], entries: list[JournalEntry]) -> None:
         entries[0] = entries[0]._replace(**fields)
 
     return change
 
 
-def _unbalanced(events: list[e.Event], _: list[JournalEntry]) -> None:
+def _unbalanced(events: list[Event], _: list[JournalEntry]) -> None:
     events[0].postings[0]["amount"] += 1
 
 
-def _overdrawn(events: list[e.Event], _: list[JournalEntry]) -> None:
+def _overdrawn(events: list[Event], _: list[JournalEntry]) -> None:
     for posting in events[0].postings:
         posting["amount"] *= -100
 
 
-def _no_event(events: list[e.Event], _: list[JournalEntry]) -> None:
+def _no_event(events: list[Event], _: list[JournalEntry]) -> None:
     events.clear()
 
 
-def _no_entry(_: list[e.Event], entries: list[JournalEntry]) -> None:
+def _no_entry(_: list[Event], entries: list[JournalEntry]) -> None:
     entries.clear()
 
 
@@ -436,7 +437,7 @@ def test_what_was_written_wrongly_is_found(story: Story, change: Change, found: 
 
 def test_what_is_recorded_in_closed_time_is_found(story: Story, tmp_path: Path) -> None:
     story.given_active()
-    story.given(c.AdvanceTime, at(START) + 1)
+    story.given(AdvanceTime, at(START) + 1)
     story.ledger.execute([closing(at(START) + 2, "close")])
     story.close()
     found = rewritten(story.path, tmp_path / "wrong.db", _header(recorded_at=at(START) + 2))
@@ -455,7 +456,7 @@ def test_a_transfer_that_went_nowhere_is_found(story: Story, tmp_path: Path) -> 
     insert = recorder.insert_events
     recorder.insert_events = lambda stored, **more: insert(stored[:-1], **more)
     quick.ledger.execute(
-        [quick.command(c.TransferCredit, at(START) + 1, amount=rupiah(1000), command_id="gift")]
+        [quick.command(TransferCredit, at(START) + 1, amount=rupiah(1000), command_id="gift")]
     )
     quick.close()
     assert f"what had to follow is not there: policy/{NUMBER}#1/gift" in codes(verify(quick.path))

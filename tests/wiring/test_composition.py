@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.domain import commands as c
+from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.errors import LogLocked, LogMissing
 from ledger.wiring import read_side
 from ledger.wiring.composition import opened
@@ -18,7 +18,7 @@ from tests.given import NUMBER, SP23, START, at, day
 TIMES = 1000
 SELDOM = 40
 NOW = at(START)
-PACK = c.IssueStarterPack(
+PACK = IssueStarterPack(
     at=NOW,
     command_id="pack",
     msisdn=NUMBER,

@@ -11,11 +11,23 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from ledger.domain import events as e
 from ledger.domain.calendar import format_instant
+from ledger.domain.events import Event, make
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined, UsageRecorded, UsageRefused
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
 from ledger.domain.money import BREAKAGE, PULSA, Posting, transfer
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, NEVER, WAITING, Account
+from ledger.domain.prepaid.events import (
+    CreditAdjusted,
+    CreditCharged,
+    CreditForfeited,
+    Deactivated,
+    GraceStarted,
+    ReservationReleased,
+    StarterPackExpired,
+    UsageDebited,
+    WaitingStarted,
+)
 from ledger.domain.terms import Terms, TermsBook
 
 
@@ -37,7 +49,7 @@ def nothing_claimed(_account: str, _kind: str, _id: str) -> bool:
     return False
 
 
-_TIMELESS = frozenset({e.UsageDebited, e.UsageRecorded, e.UsageRefused, e.CreditCharged, e.CreditAdjusted})
+_TIMELESS = frozenset({UsageDebited, UsageRecorded, UsageRefused, CreditCharged, CreditAdjusted})
 """Events that change nothing of what falls due."""
 
 
@@ -77,7 +89,7 @@ class Line:
         self.recorded_at = max(state.recorded_at for state in states)
         """The latest instant at which something was recorded for the number or any of its accounts."""
         self._due_at: int | None = None
-        self.events: list[e.Event] = []
+        self.events: list[Event] = []
         """What was emitted and not collected yet."""
         self.cause = Cause(-NEVER, "", None, "")
 
@@ -125,16 +137,16 @@ class Line:
             self._release_due(at)
             if account.active_until is not None and account.active_until <= at:
                 end = terms.zone.plus_days(at, terms.grace.days)
-                self._due(e.GraceStarted, at, clause=terms.grace.clause, grace_until=end)
+                self._due(GraceStarted, at, clause=terms.grace.clause, grace_until=end)
         elif account.state == INACTIVE:
             clause = terms.starter_pack.expiry_clause or terms.starter_pack.clause
-            self._due(e.StarterPackExpired, at, clause=clause, printed_credit=account.printed_credit)
+            self._due(StarterPackExpired, at, clause=clause, printed_credit=account.printed_credit)
         elif account.state == GRACE:
             self._start_waiting(at, terms)
         else:
             clause = terms.clauses.deactivation
             self.forfeit(at, "deactivated", clause, due=True)
-            self._due(e.Deactivated, at, clause=clause)
+            self._due(Deactivated, at, clause=clause)
 
     def _release_due(self, at: int) -> None:
         account = self.current
@@ -149,13 +161,13 @@ class Line:
         if rule.at == "waiting-start":
             self.forfeit(at, "waiting-started", rule.clause, due=True)
         end = terms.zone.plus_days(at, terms.waiting.days)
-        self._due(e.WaitingStarted, at, clause=terms.waiting.clause, waiting_until=end, forfeiture=rule.at)
+        self._due(WaitingStarted, at, clause=terms.waiting.clause, waiting_until=end, forfeiture=rule.at)
 
     def _free_number(self, at: int) -> None:
         account, number = self.account, self.number
         if account is None or number.generation == account.generation:
             self._due(
-                e.NumberAvailable,
+                NumberAvailable,
                 at,
                 of_number=True,
                 clause=self._number_clause(account),
@@ -171,12 +183,12 @@ class Line:
         }
         if account.state == "expired":
             clause = self._number_clause(account)
-            self._due(e.NumberAvailable, at, of_number=True, clause=clause, **own)
+            self._due(NumberAvailable, at, of_number=True, clause=clause, **own)
         else:
             quarantine = self.terms.quarantine
             end = self.terms.zone.plus_days(self.terms.zone.next_midnight(at), quarantine.days)
             self._due(
-                e.NumberQuarantined, at, of_number=True, clause=quarantine.clause, available_at=end, **own
+                NumberQuarantined, at, of_number=True, clause=quarantine.clause, available_at=end, **own
             )
 
     def _number_clause(self, account: Account | None) -> str | None:
@@ -203,7 +215,7 @@ class Line:
             return ASSIGNED
         return QUARANTINED if self.number.available_at is not None else AVAILABLE
 
-    def take(self, event: e.Event) -> None:
+    def take(self, event: Event) -> None:
         """Applies an event that the log holds."""
         if type(event) not in _TIMELESS:
             self._due_at = None
@@ -229,7 +241,7 @@ class Line:
 
     def emit(  # noqa: PLR0913 - the parts of an event that are not the line's own
         self,
-        event_type: type[e.Event],
+        event_type: type[Event],
         *,
         effective_at: int | None = None,
         clause: str | None = None,
@@ -244,7 +256,7 @@ class Line:
 
     def _due(
         self,
-        event_type: type[e.Event],
+        event_type: type[Event],
         at: int,
         *,
         clause: str | None,
@@ -261,7 +273,7 @@ class Line:
     def record(  # noqa: PLR0913 - the header of an event
         self,
         cause: Cause,
-        event_type: type[e.Event],
+        event_type: type[Event],
         subject: Account | Number,
         effective_at: int | None,
         clause: str | None,
@@ -271,7 +283,7 @@ class Line:
     ) -> None:
         """Emits an event with all its parts named, and applies it."""
         at, command_id, command_digest, actor = cause
-        event = e.make(
+        event = make(
             event_type,
             {
                 "account": subject.id,
@@ -298,7 +310,7 @@ class Line:
         line.recorded_at = self.recorded_at
         return line
 
-    def open(self, event_type: type[e.Event], terms: str, clause: str | None, **own: Any) -> None:  # noqa: ANN401
+    def open(self, event_type: type[Event], terms: str, clause: str | None, **own: Any) -> None:  # noqa: ANN401
         """Begins the number's next account."""
         generation = max(self.number.generation, self.account.generation if self.account else 0) + 1
         self._begin(f"{self.msisdn}#{generation}")
@@ -317,10 +329,10 @@ class Line:
             return
         postings = transfer(PULSA, f"{account.id}/credit", BREAKAGE, amount)
         if due:
-            self._due(e.CreditForfeited, at, clause=clause, postings=postings, amount=amount, cause=cause)
+            self._due(CreditForfeited, at, clause=clause, postings=postings, amount=amount, cause=cause)
         else:
             self.emit(
-                e.CreditForfeited, clause=clause, postings=postings, terms=terms, amount=amount, cause=cause
+                CreditForfeited, clause=clause, postings=postings, terms=terms, amount=amount, cause=cause
             )
 
     def release(self, reservation: str, cause: str, at: int, *, due: bool = False) -> None:
@@ -330,11 +342,11 @@ class Line:
         postings = transfer(PULSA, f"{account.id}/reserved", f"{account.id}/credit", amount)
         own: dict[str, Any] = {"reservation": reservation, "amount": amount, "cause": cause}
         if due:
-            self._due(e.ReservationReleased, at, clause=None, postings=postings, **own)
+            self._due(ReservationReleased, at, clause=None, postings=postings, **own)
         else:
-            self.emit(e.ReservationReleased, postings=postings, **own)
+            self.emit(ReservationReleased, postings=postings, **own)
 
-    def collect(self) -> list[e.Event]:
+    def collect(self) -> list[Event]:
         """What was emitted since last asked, in order."""
         events, self.events = self.events, []
         return events
@@ -351,7 +363,7 @@ def _or_never(instant: int | None) -> int:
     return NEVER if instant is None else instant
 
 
-def fold(msisdn: str, events: Iterable[e.Event], book: TermsBook) -> Line:
+def fold(msisdn: str, events: Iterable[Event], book: TermsBook) -> Line:
     """The line that the events of a number and its accounts, in log order, add up to."""
     line = Line(msisdn, book)
     for event in events:

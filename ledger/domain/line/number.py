@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ledger.domain import events as e
+from ledger.domain.events import Event
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.prepaid.account import NEVER
 
 AVAILABLE, ASSIGNED, QUARANTINED = "available", "assigned", "quarantined"
@@ -26,12 +27,12 @@ class Number(msgspec.Struct):
     available_at: int | None = None
     """When a quarantine ends; None where none runs."""
 
-    def apply(self, event: e.Event) -> None:
+    def apply(self, event: Event) -> None:
         """Takes an event of the number into the state."""
         self.version = event.version
         self.recorded_at = max(self.recorded_at, event.recorded_at)
-        if not isinstance(event, e.NumberQuarantined | e.NumberAvailable):
+        if not isinstance(event, NumberQuarantined | NumberAvailable):
             return
         self.generation = event.generation
         self.holder = event.customer or self.holder
-        self.available_at = event.available_at if isinstance(event, e.NumberQuarantined) else None
+        self.available_at = event.available_at if isinstance(event, NumberQuarantined) else None

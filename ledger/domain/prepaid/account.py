@@ -11,8 +11,37 @@ from typing import Any
 
 import msgspec
 
-from ledger.domain import events as e
 from ledger.domain.calendar import DAY, zone
+from ledger.domain.events import Event
+from ledger.domain.line.events import (
+    Blocked,
+    RightsTransferred,
+    RightsTransferRefused,
+    RightsTransferRequested,
+    Terminated,
+    TermsMigrated,
+    Unblocked,
+    UsageRecorded,
+)
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditForfeited,
+    CreditReserved,
+    CreditToppedUp,
+    CreditTransferReceived,
+    CreditTransferSent,
+    Deactivated,
+    GraceStarted,
+    NumberReclaimed,
+    ReservationCaptured,
+    ReservationReleased,
+    ServiceRestored,
+    StarterPackExpired,
+    StarterPackIssued,
+    TopUpReversed,
+    UsageDebited,
+    WaitingStarted,
+)
 from ledger.domain.prepaid.validity import end_after
 from ledger.domain.terms import Terms
 
@@ -144,7 +173,7 @@ class Account(msgspec.Struct):
                 end = _after(end, grant)
         return end
 
-    def apply(self, event: e.Event, terms: Terms) -> None:
+    def apply(self, event: Event, terms: Terms) -> None:
         """Takes an event into the state; `terms` are those that the event names."""
         self.version = event.version
         recorded = event.recorded_at
@@ -216,37 +245,37 @@ def _opened(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401
     account._enter(INACTIVE, event.effective_at)  # noqa: SLF001
 
 
-def _starter_pack_issued(account: Account, event: e.StarterPackIssued, terms: Terms) -> None:
+def _starter_pack_issued(account: Account, event: StarterPackIssued, terms: Terms) -> None:
     _opened(account, event, terms)
     account.printed_credit, account.expires_at = event.printed_credit, event.expires_at
 
 
-def _number_reclaimed(account: Account, event: e.NumberReclaimed, terms: Terms) -> None:
+def _number_reclaimed(account: Account, event: NumberReclaimed, terms: Terms) -> None:
     _opened(account, event, terms)
     account.holder = event.customer
 
 
 def _closed(state: str) -> Callable[[Account, Any, Terms], None]:
-    def close(account: Account, event: e.Event, _: Terms) -> None:
+    def close(account: Account, event: Event, _: Terms) -> None:
         account.closed_at = event.effective_at
         account._enter(state, event.effective_at)  # noqa: SLF001
 
     return close
 
 
-def _activated(account: Account, event: e.Activated, _: Terms) -> None:
+def _activated(account: Account, event: Activated, _: Terms) -> None:
     account.holder = event.customer
     account.activated_at = event.effective_at
     account.active_until = account.granted_before = event.active_until
     account._enter(ACTIVE, event.effective_at)  # noqa: SLF001
 
 
-def _grace_started(account: Account, event: e.GraceStarted, _: Terms) -> None:
+def _grace_started(account: Account, event: GraceStarted, _: Terms) -> None:
     account.grace_until = event.grace_until
     account._enter(GRACE, event.effective_at)  # noqa: SLF001
 
 
-def _waiting_started(account: Account, event: e.WaitingStarted, _: Terms) -> None:
+def _waiting_started(account: Account, event: WaitingStarted, _: Terms) -> None:
     account.waiting_until = event.waiting_until
     account.forfeits_under = event.terms if event.forfeiture == "restoring-top-up" else None
     account._enter(WAITING, event.effective_at)  # noqa: SLF001
@@ -264,7 +293,7 @@ def _run_again(account: Account, at: int) -> None:
     account._enter(ACTIVE, at)  # noqa: SLF001
 
 
-def _credit_topped_up(account: Account, event: e.CreditToppedUp, terms: Terms) -> None:
+def _credit_topped_up(account: Account, event: CreditToppedUp, terms: Terms) -> None:
     grant = Grant(
         event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
     )
@@ -273,24 +302,24 @@ def _credit_topped_up(account: Account, event: e.CreditToppedUp, terms: Terms) -
     _extend(account, event)
 
 
-def _service_restored(account: Account, event: e.ServiceRestored, _: Terms) -> None:
+def _service_restored(account: Account, event: ServiceRestored, _: Terms) -> None:
     _run_again(account, event.effective_at)
 
 
-def _top_up_reversed(account: Account, event: e.TopUpReversed, _: Terms) -> None:
+def _top_up_reversed(account: Account, event: TopUpReversed, _: Terms) -> None:
     for grant in account.grants:
         if grant.command_id == event.reverses:
             grant.reversed = True
     account.active_until = event.active_until
 
 
-def _credit_forfeited(account: Account, _: e.CreditForfeited, __: Terms) -> None:
+def _credit_forfeited(account: Account, _: CreditForfeited, __: Terms) -> None:
     for grant in account.grants:
         if grant.recoverable is not None:
             grant.recoverable = 0
 
 
-def _credit_transfer_received(account: Account, event: e.CreditTransferReceived, terms: Terms) -> None:
+def _credit_transfer_received(account: Account, event: CreditTransferReceived, terms: Terms) -> None:
     if event.days:
         grant = Grant(
             event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
@@ -299,14 +328,14 @@ def _credit_transfer_received(account: Account, event: e.CreditTransferReceived,
         _extend(account, event)
 
 
-def _credit_transfer_sent(account: Account, event: e.CreditTransferSent, _: Terms) -> None:
+def _credit_transfer_sent(account: Account, event: CreditTransferSent, _: Terms) -> None:
     if event.day != account.sent_on:
         account.sent_on, account.sent_count, account.sent_amount = event.day, 0, 0
     account.sent_count += 1
     account.sent_amount += event.amount
 
 
-def _usage_debited(account: Account, event: e.UsageDebited, _: Terms) -> None:
+def _usage_debited(account: Account, event: UsageDebited, _: Terms) -> None:
     usage, key = account.usage, f"{event.day}/{event.service}/{event.zone}"
     setattr(usage, event.service, getattr(usage, event.service) + event.granted)
     usage.charged += event.charge
@@ -317,13 +346,13 @@ def _usage_debited(account: Account, event: e.UsageDebited, _: Terms) -> None:
         account.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
 
 
-def _usage_recorded(account: Account, event: e.UsageRecorded, _: Terms) -> None:
+def _usage_recorded(account: Account, event: UsageRecorded, _: Terms) -> None:
     if event.direction == "outgoing":
         usage = account.usage
         setattr(usage, event.service, getattr(usage, event.service) + event.granted)
 
 
-def _credit_reserved(account: Account, event: e.CreditReserved, _: Terms) -> None:
+def _credit_reserved(account: Account, event: CreditReserved, _: Terms) -> None:
     account.reservations[event.reservation] = Reservation(event.amount, event.expires_at, event.service)
 
 
@@ -331,11 +360,11 @@ def _reservation_ended(account: Account, event: Any, _: Terms) -> None:  # noqa:
     account.reservations.pop(event.reservation, None)
 
 
-def _blocked(account: Account, event: e.Blocked, _: Terms) -> None:
+def _blocked(account: Account, event: Blocked, _: Terms) -> None:
     account.blocks[event.block] = StandingBlock(event.block, event.scope, event.ground, event.effective_at)
 
 
-def _unblocked(account: Account, event: e.Unblocked, _: Terms) -> None:
+def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
     block = account.blocks.pop(event.block, None)
     if block is not None:
         block.until = event.effective_at
@@ -344,50 +373,50 @@ def _unblocked(account: Account, event: e.Unblocked, _: Terms) -> None:
         account.lifted = [b for b in account.lifted if b.until > account.late_from]
 
 
-def _rights_transfer_requested(account: Account, event: e.RightsTransferRequested, _: Terms) -> None:
+def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: Terms) -> None:
     account.requests[event.request] = event.to_customer
 
 
-def _rights_transferred(account: Account, event: e.RightsTransferred, _: Terms) -> None:
+def _rights_transferred(account: Account, event: RightsTransferred, _: Terms) -> None:
     account.requests.pop(event.request, None)
     account.holder = event.to_customer
 
 
-def _rights_transfer_refused(account: Account, event: e.RightsTransferRefused, _: Terms) -> None:
+def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: Terms) -> None:
     account.requests.pop(event.request, None)
 
 
-def _terms_migrated(account: Account, event: e.TermsMigrated, _: Terms) -> None:
+def _terms_migrated(account: Account, event: TermsMigrated, _: Terms) -> None:
     account.terms = event.to_terms
     account.terms_since.append((event.effective_at, event.to_terms))
     if len(account.terms_since) > _REMEMBERED:
         account.terms_since = _recent(account.terms_since, account.late_from)
 
 
-_CHANGES: dict[type[e.Event], Callable[[Account, Any, Terms], None]] = {
-    e.StarterPackIssued: _starter_pack_issued,
-    e.NumberReclaimed: _number_reclaimed,
-    e.StarterPackExpired: _closed(EXPIRED),
-    e.Activated: _activated,
-    e.GraceStarted: _grace_started,
-    e.WaitingStarted: _waiting_started,
-    e.ServiceRestored: _service_restored,
-    e.Deactivated: _closed(DEACTIVATED),
-    e.Terminated: _closed(TERMINATED),
-    e.TermsMigrated: _terms_migrated,
-    e.CreditToppedUp: _credit_topped_up,
-    e.TopUpReversed: _top_up_reversed,
-    e.CreditForfeited: _credit_forfeited,
-    e.CreditReserved: _credit_reserved,
-    e.ReservationCaptured: _reservation_ended,
-    e.ReservationReleased: _reservation_ended,
-    e.CreditTransferSent: _credit_transfer_sent,
-    e.CreditTransferReceived: _credit_transfer_received,
-    e.UsageDebited: _usage_debited,
-    e.UsageRecorded: _usage_recorded,
-    e.Blocked: _blocked,
-    e.Unblocked: _unblocked,
-    e.RightsTransferRequested: _rights_transfer_requested,
-    e.RightsTransferred: _rights_transferred,
-    e.RightsTransferRefused: _rights_transfer_refused,
+_CHANGES: dict[type[Event], Callable[[Account, Any, Terms], None]] = {
+    StarterPackIssued: _starter_pack_issued,
+    NumberReclaimed: _number_reclaimed,
+    StarterPackExpired: _closed(EXPIRED),
+    Activated: _activated,
+    GraceStarted: _grace_started,
+    WaitingStarted: _waiting_started,
+    ServiceRestored: _service_restored,
+    Deactivated: _closed(DEACTIVATED),
+    Terminated: _closed(TERMINATED),
+    TermsMigrated: _terms_migrated,
+    CreditToppedUp: _credit_topped_up,
+    TopUpReversed: _top_up_reversed,
+    CreditForfeited: _credit_forfeited,
+    CreditReserved: _credit_reserved,
+    ReservationCaptured: _reservation_ended,
+    ReservationReleased: _reservation_ended,
+    CreditTransferSent: _credit_transfer_sent,
+    CreditTransferReceived: _credit_transfer_received,
+    UsageDebited: _usage_debited,
+    UsageRecorded: _usage_recorded,
+    Blocked: _blocked,
+    Unblocked: _unblocked,
+    RightsTransferRequested: _rights_transfer_requested,
+    RightsTransferred: _rights_transferred,
+    RightsTransferRefused: _rights_transfer_refused,
 }

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from ledger.domain import events as e
-from ledger.domain.commands import ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.events import Event
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned
 from ledger.domain.refusals import REFUSALS, IdempotencyConflict, Invalid, Refusal
 
-Ending = e.CreditTransferReceived | e.CreditTransferReturned
+Ending = CreditTransferReceived | CreditTransferReturned
 
 
-Events = Callable[[str], Iterable[e.Event]]
+Events = Callable[[str], Iterable[Event]]
 """The events of a subject."""
 Following = ReceiveCreditTransfer | ReturnCreditTransfer
 
@@ -34,7 +35,7 @@ def endings(command: Following, recorded: Events, happened: Events) -> Iterator[
                 yield event
 
 
-def _of_all(number: str, recorded: Events) -> Iterator[e.Event]:
+def _of_all(number: str, recorded: Events) -> Iterator[Event]:
     """The events of all accounts that a number has had, which are numbered from one."""
     for generation in count(1):
         version = 0
@@ -54,6 +55,6 @@ def answer_of(command: Following, digest: bytes, ending: Ending) -> Refusal | No
         if ending.command_digest != digest:
             raise IdempotencyConflict
         return None
-    if isinstance(ending, e.CreditTransferReturned):
+    if isinstance(ending, CreditTransferReturned):
         return REFUSALS[ending.refusal]()
     raise Invalid(f"transfer: {command.transfer} has arrived, and so cannot come back")

@@ -9,11 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ledger.domain import commands as c
-from ledger.domain import events as e
 from ledger.domain import refusals
 from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import day_number, day_of_number, format_instant
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    Block,
+    DecideRightsTransfer,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.events import (
+    Blocked,
+    CardReplaced,
+    RightsTransferred,
+    RightsTransferRefused,
+    RightsTransferRequested,
+    Terminated,
+    TermsMigrated,
+    Unblocked,
+)
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import ASSIGNED, AVAILABLE
 from ledger.domain.money import (
@@ -33,6 +53,37 @@ from ledger.domain.money import (
     transfer,
 )
 from ledger.domain.prepaid.account import ACTIVE, FINAL, GRACE, INACTIVE, WAITING, Account
+from ledger.domain.prepaid.commands import (
+    Activate,
+    AdjustCredit,
+    CaptureReservation,
+    ChargeCredit,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReclaimNumber,
+    ReleaseReservation,
+    ReserveCredit,
+    ReturnCreditTransfer,
+    ReverseTopUp,
+    TopUp,
+    TransferCredit,
+)
+from ledger.domain.prepaid.events import (
+    Activated,
+    CreditAdjusted,
+    CreditCharged,
+    CreditReserved,
+    CreditToppedUp,
+    CreditTransferReceived,
+    CreditTransferReturned,
+    CreditTransferSent,
+    NumberReclaimed,
+    RegistrationFailed,
+    ReservationCaptured,
+    ServiceRestored,
+    StarterPackIssued,
+    TopUpReversed,
+)
 from ledger.domain.prepaid.recording_use import record_usage
 from ledger.domain.prepaid.validity import end_after
 from ledger.domain.terms import CreditTransfer, Ground, Terms
@@ -42,10 +93,10 @@ _CLOSED: dict[str, type[refusals.Refusal]] = {
     "deactivated": refusals.AccountDeactivated,
     "terminated": refusals.AccountTerminated,
 }
-_BEFORE_ACTIVATION = (c.Activate, c.Terminate)
+_BEFORE_ACTIVATION = (Activate, Terminate)
 
 
-def decide(line: Line, command: c.Command) -> None:
+def decide(line: Line, command: Command) -> None:
     """Does what the command asks on a line that is advanced to `line.cause.at`.
 
     Raises a Refusal; a refused use has emitted its `UsageRefused` by then, nothing else has emitted anything.
@@ -53,12 +104,12 @@ def decide(line: Line, command: c.Command) -> None:
     if command.NUMBER_ITSELF:
         _OF_NUMBERS[type(command)](line, command)
         return
-    if isinstance(command, c.RecordUsage):
+    if isinstance(command, RecordUsage):
         record_usage(line, command)
         return
     account = line.current
     if account.state in FINAL:
-        if isinstance(command, c.Activate) and account.state == "expired":
+        if isinstance(command, Activate) and account.state == "expired":
             raise refusals.PackExpired
         raise _CLOSED[account.state]
     if account.state == INACTIVE and not isinstance(command, _BEFORE_ACTIVATION):
@@ -116,7 +167,7 @@ def _credit_account(account: Account) -> str:
 # --- the number -----------------------------------------------------------------------------------------------------
 
 
-def _issue_starter_pack(line: Line, command: c.IssueStarterPack) -> None:
+def _issue_starter_pack(line: Line, command: IssueStarterPack) -> None:
     if line.number_state != AVAILABLE:
         raise refusals.NumberNotAvailable(line.number_state)
     terms = line.book[command.terms]
@@ -125,7 +176,7 @@ def _issue_starter_pack(line: Line, command: c.IssueStarterPack) -> None:
     if expires_at <= line.cause.at:
         raise refusals.TooLate("valid_until has passed")
     line.open(
-        e.StarterPackIssued,
+        StarterPackIssued,
         command.terms,
         terms.starter_pack.clause,
         printed_credit=command.printed_credit,
@@ -133,7 +184,7 @@ def _issue_starter_pack(line: Line, command: c.IssueStarterPack) -> None:
     )
 
 
-def _reclaim_number(line: Line, command: c.ReclaimNumber) -> None:
+def _reclaim_number(line: Line, command: ReclaimNumber) -> None:
     if line.number_state == ASSIGNED:
         raise refusals.NumberNotAvailable(ASSIGNED)
     if line.number.holder is None or line.number.holder != command.customer:
@@ -146,7 +197,7 @@ def _reclaim_number(line: Line, command: c.ReclaimNumber) -> None:
     if command.fee_paid is not None and command.fee_paid > rule.fee:
         raise refusals.AboveMaximum(f"the fee is {format_amount(rule.fee)}")
     line.open(
-        e.NumberReclaimed,
+        NumberReclaimed,
         command.terms,
         rule.clause,
         postings=transfer(IDR, FEES, CASH, rule.fee),
@@ -156,11 +207,11 @@ def _reclaim_number(line: Line, command: c.ReclaimNumber) -> None:
     )
 
 
-def _advance_time(_: Line, __: c.AdvanceTime) -> None:
+def _advance_time(_: Line, __: AdvanceTime) -> None:
     """Nothing more: the line is advanced before every command."""
 
 
-def _return_credit_transfer(line: Line, command: c.ReturnCreditTransfer) -> None:
+def _return_credit_transfer(line: Line, command: ReturnCreditTransfer) -> None:
     account = line.account
     if account is None or account.id != command.account:
         account = line.former[command.account]
@@ -174,7 +225,7 @@ def _return_credit_transfer(line: Line, command: c.ReturnCreditTransfer) -> None
         postings.insert(1, {"account": FEES, "unit": PULSA, "amount": -command.fee})
     rule = line.book[account.terms].credit_transfer
     line.emit(
-        e.CreditTransferReturned,
+        CreditTransferReturned,
         of=account,
         clause=rule.clause if rule else None,
         postings=postings,
@@ -190,17 +241,17 @@ def _return_credit_transfer(line: Line, command: c.ReturnCreditTransfer) -> None
 # --- activation and credit ------------------------------------------------------------------------------------------
 
 
-def _activate(line: Line, account: Account, command: c.Activate) -> None:
+def _activate(line: Line, account: Account, command: Activate) -> None:
     if account.state != INACTIVE:
         raise refusals.AlreadyActive
     terms = line.terms
     if command.registration == "failed":
         clause = terms.clauses.registration_failed
-        line.emit(e.RegistrationFailed, clause=clause, channel=command.channel, customer=command.customer)
+        line.emit(RegistrationFailed, clause=clause, channel=command.channel, customer=command.customer)
         return
     days = terms.starter_pack.days
     line.emit(
-        e.Activated,
+        Activated,
         clause=terms.clauses.activation,
         postings=transfer(PULSA, CREDIT_ISSUED, _credit_account(account), account.printed_credit),
         channel=command.channel,
@@ -210,7 +261,7 @@ def _activate(line: Line, account: Account, command: c.Activate) -> None:
     )
 
 
-def _top_up(line: Line, account: Account, command: c.TopUp) -> None:
+def _top_up(line: Line, account: Account, command: TopUp) -> None:
     terms, at = line.terms, line.cause.at
     days = terms.days_of(command.credit)
     if terms.top_up.denominations and days is None:
@@ -226,7 +277,7 @@ def _top_up(line: Line, account: Account, command: c.TopUp) -> None:
         rule = line.book[account.forfeits_under].forfeiture
         line.forfeit(at, "restored", rule.clause, terms=account.forfeits_under)
     line.emit(
-        e.CreditToppedUp,
+        CreditToppedUp,
         clause=terms.top_up.clause,
         postings=transfer(PULSA, CREDIT_ISSUED, _credit_account(account), command.credit)
         + transfer(IDR, CREDIT_SALES, CASH, command.price),
@@ -239,7 +290,7 @@ def _top_up(line: Line, account: Account, command: c.TopUp) -> None:
         active_until=active_until,
     )
     if waiting:
-        line.emit(e.ServiceRestored, clause=terms.clauses.restoration, active_until=active_until)
+        line.emit(ServiceRestored, clause=terms.clauses.restoration, active_until=active_until)
 
 
 def _end_after(account: Account, terms: Terms, at: int, days: int | None, cap_days: int | None) -> int | None:
@@ -254,7 +305,7 @@ def _end_after(account: Account, terms: Terms, at: int, days: int | None, cap_da
     )
 
 
-def _reverse_top_up(line: Line, account: Account, command: c.ReverseTopUp) -> None:
+def _reverse_top_up(line: Line, account: Account, command: ReverseTopUp) -> None:
     terms, at = line.terms, line.cause.at
     must_be_another(command.approved_by, command.actor)
     grant = next(
@@ -275,7 +326,7 @@ def _reverse_top_up(line: Line, account: Account, command: c.ReverseTopUp) -> No
         end = account.end_without(command.reverses)
         active_until = None if end is None else max(end, at)
     line.emit(
-        e.TopUpReversed,
+        TopUpReversed,
         clause=terms.top_up.clause,
         postings=transfer(PULSA, _credit_account(account), CREDIT_ISSUED, taken),
         reverses=command.reverses,
@@ -287,11 +338,11 @@ def _reverse_top_up(line: Line, account: Account, command: c.ReverseTopUp) -> No
     )
 
 
-def _charge_credit(line: Line, account: Account, command: c.ChargeCredit) -> None:
+def _charge_credit(line: Line, account: Account, command: ChargeCredit) -> None:
     _must_be_free_to_spend(account)
     _must_have(account, command.amount)
     line.emit(
-        e.CreditCharged,
+        CreditCharged,
         clause=line.terms.clauses.charge,
         postings=transfer(PULSA, _credit_account(account), CHARGES, command.amount),
         amount=command.amount,
@@ -299,7 +350,7 @@ def _charge_credit(line: Line, account: Account, command: c.ChargeCredit) -> Non
     )
 
 
-def _adjust_credit(line: Line, account: Account, command: c.AdjustCredit) -> None:
+def _adjust_credit(line: Line, account: Account, command: AdjustCredit) -> None:
     at = line.cause.at
     effective_at = at if command.effective_at is None else command.effective_at
     must_be_another(command.approved_by, command.actor)
@@ -310,7 +361,7 @@ def _adjust_credit(line: Line, account: Account, command: c.AdjustCredit) -> Non
     _must_have(account, -command.amount)
     _must_stay_countable(account, command.amount)
     line.emit(
-        e.CreditAdjusted,
+        CreditAdjusted,
         effective_at=effective_at,
         postings=transfer(PULSA, ADJUSTMENTS, _credit_account(account), command.amount),
         amount=command.amount,
@@ -322,7 +373,7 @@ def _adjust_credit(line: Line, account: Account, command: c.AdjustCredit) -> Non
 # --- reservations ---------------------------------------------------------------------------------------------------
 
 
-def _reserve_credit(line: Line, account: Account, command: c.ReserveCredit) -> None:
+def _reserve_credit(line: Line, account: Account, command: ReserveCredit) -> None:
     if line.claimed(account.id, "reservation", command.reservation):
         raise refusals.ReservationExists(command.reservation)
     if command.expires_at <= line.cause.at:
@@ -330,7 +381,7 @@ def _reserve_credit(line: Line, account: Account, command: c.ReserveCredit) -> N
     _must_be_free_to_spend(account, command.service)
     _must_have(account, command.amount)
     line.emit(
-        e.CreditReserved,
+        CreditReserved,
         clause=line.terms.clauses.use,
         postings=transfer(PULSA, _credit_account(account), f"{account.id}/reserved", command.amount),
         reservation=command.reservation,
@@ -340,7 +391,7 @@ def _reserve_credit(line: Line, account: Account, command: c.ReserveCredit) -> N
     )
 
 
-def _capture_reservation(line: Line, account: Account, command: c.CaptureReservation) -> None:
+def _capture_reservation(line: Line, account: Account, command: CaptureReservation) -> None:
     held = account.reservations.get(command.reservation)
     if held is None:
         raise refusals.UnknownReservation(command.reservation)
@@ -353,7 +404,7 @@ def _capture_reservation(line: Line, account: Account, command: c.CaptureReserva
         {"account": _credit_account(account), "unit": PULSA, "amount": freed},
     ]
     line.emit(
-        e.ReservationCaptured,
+        ReservationCaptured,
         clause=line.terms.clauses.use,
         postings=[p for p in postings if p["amount"]],
         reservation=command.reservation,
@@ -362,7 +413,7 @@ def _capture_reservation(line: Line, account: Account, command: c.CaptureReserva
     )
 
 
-def _release_reservation(line: Line, account: Account, command: c.ReleaseReservation) -> None:
+def _release_reservation(line: Line, account: Account, command: ReleaseReservation) -> None:
     if command.reservation not in account.reservations:
         raise refusals.UnknownReservation(command.reservation)
     line.release(command.reservation, "asked", line.cause.at)
@@ -371,12 +422,12 @@ def _release_reservation(line: Line, account: Account, command: c.ReleaseReserva
 # --- blocks, cards, rights, terms -----------------------------------------------------------------------------------
 
 
-def _block(line: Line, account: Account, command: c.Block) -> None:
+def _block(line: Line, account: Account, command: Block) -> None:
     if line.claimed(account.id, "block", command.block):
         raise refusals.BlockExists(command.block)
     ground = _ground(line, command)
     line.emit(
-        e.Blocked,
+        Blocked,
         clause=ground.clause,
         block=command.block,
         scope=command.scope,
@@ -386,34 +437,34 @@ def _block(line: Line, account: Account, command: c.Block) -> None:
     )
 
 
-def _unblock(line: Line, account: Account, command: c.Unblock) -> None:
+def _unblock(line: Line, account: Account, command: Unblock) -> None:
     if command.block not in account.blocks:
         raise refusals.UnknownBlock(command.block)
-    line.emit(e.Unblocked, clause=line.terms.clauses.unblock, block=command.block)
+    line.emit(Unblocked, clause=line.terms.clauses.unblock, block=command.block)
 
 
-def _replace_card(line: Line, account: Account, command: c.ReplaceCard) -> None:
+def _replace_card(line: Line, account: Account, command: ReplaceCard) -> None:
     if not command.identity_checked:
         raise refusals.IdentityRequired
     rule = line.terms.card_replacement
     _must_have(account, sum(fee.amount for fee in rule.fees))
     postings = [p for fee in rule.fees for p in transfer(PULSA, _credit_account(account), FEES, fee.amount)]
     fees = [{"name": fee.name, "amount": fee.amount} for fee in rule.fees]
-    line.emit(e.CardReplaced, clause=rule.clause, postings=postings, iccid=command.iccid, fees=fees)
+    line.emit(CardReplaced, clause=rule.clause, postings=postings, iccid=command.iccid, fees=fees)
 
 
-def _request_rights_transfer(line: Line, account: Account, command: c.RequestRightsTransfer) -> None:
+def _request_rights_transfer(line: Line, account: Account, command: RequestRightsTransfer) -> None:
     if line.claimed(account.id, "request", command.request):
         raise refusals.NotEligible("the request's id has been used before")
     if command.to_customer == account.holder:
         raise refusals.NotEligible("the number is that customer's already")
     clause = line.terms.clauses.rights_transfer
     line.emit(
-        e.RightsTransferRequested, clause=clause, request=command.request, to_customer=command.to_customer
+        RightsTransferRequested, clause=clause, request=command.request, to_customer=command.to_customer
     )
 
 
-def _decide_rights_transfer(line: Line, account: Account, command: c.DecideRightsTransfer) -> None:
+def _decide_rights_transfer(line: Line, account: Account, command: DecideRightsTransfer) -> None:
     to_customer = account.requests.get(command.request)
     if to_customer is None:
         raise refusals.UnknownRequest(command.request)
@@ -425,21 +476,21 @@ def _decide_rights_transfer(line: Line, account: Account, command: c.DecideRight
     }
     if command.decision == "approved":
         line.emit(
-            e.RightsTransferred,
+            RightsTransferred,
             clause=clause,
             from_customer=account.holder,
             to_customer=to_customer,
             **own,
         )
     else:
-        line.emit(e.RightsTransferRefused, clause=clause, **own)
+        line.emit(RightsTransferRefused, clause=clause, **own)
 
 
-def _migrate_terms(line: Line, account: Account, command: c.MigrateTerms) -> None:
+def _migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
     if command.terms == account.terms:
         raise refusals.NotEligible("the account is under these terms already")
     line.emit(
-        e.TermsMigrated,
+        TermsMigrated,
         terms=command.terms,
         clause=line.book[command.terms].clauses.migration,
         from_terms=account.terms,
@@ -447,21 +498,21 @@ def _migrate_terms(line: Line, account: Account, command: c.MigrateTerms) -> Non
     )
 
 
-def _terminate(line: Line, account: Account, command: c.Terminate) -> None:
+def _terminate(line: Line, account: Account, command: Terminate) -> None:
     ground = _ground(line, command)
     clause = ground.clause or line.terms.clauses.termination
     for name, _ in sorted(account.reservations.items(), key=lambda r: (r[1].expires_at, r[0])):
         line.release(name, "terminated", line.cause.at)
     line.forfeit(line.cause.at, "terminated", clause)
     line.emit(
-        e.Terminated, clause=clause, ground=command.ground, reference=command.reference, since=command.since
+        Terminated, clause=clause, ground=command.ground, reference=command.reference, since=command.since
     )
 
 
 # --- credit transfer ------------------------------------------------------------------------------------------------
 
 
-def _transfer_credit(line: Line, account: Account, command: c.TransferCredit) -> None:
+def _transfer_credit(line: Line, account: Account, command: TransferCredit) -> None:
     if command.to_msisdn == account.msisdn:
         raise refusals.NotEligible("to itself")
     _must_be_free_to_spend(account)
@@ -486,7 +537,7 @@ def _transfer_credit(line: Line, account: Account, command: c.TransferCredit) ->
     if band.fee:
         postings.append({"account": FEES, "unit": PULSA, "amount": band.fee})
     line.emit(
-        e.CreditTransferSent,
+        CreditTransferSent,
         clause=rule.clause,
         postings=postings,
         transfer=f"{account.id}/{command.command_id}",
@@ -512,7 +563,7 @@ def _must_be_within_limits(account: Account, rule: CreditTransfer, amount: int, 
         raise refusals.LimitReached(f"{format_amount(rule.daily_amount)} a day")
 
 
-def _receive_credit_transfer(line: Line, account: Account, command: c.ReceiveCreditTransfer) -> None:
+def _receive_credit_transfer(line: Line, account: Account, command: ReceiveCreditTransfer) -> None:
     if account.state == WAITING:
         raise refusals.InWaiting
     _must_stay_countable(account, command.amount)
@@ -522,7 +573,7 @@ def _receive_credit_transfer(line: Line, account: Account, command: c.ReceiveCre
     active_until = _end_after(account, terms, at, days, cap_days) if days else account.active_until
     rule = terms.credit_transfer
     line.emit(
-        e.CreditTransferReceived,
+        CreditTransferReceived,
         clause=rule.clause if rule else None,
         postings=transfer(
             PULSA, f"{command.from_account}/in-transit", _credit_account(account), command.amount
@@ -537,29 +588,29 @@ def _receive_credit_transfer(line: Line, account: Account, command: c.ReceiveCre
     )
 
 
-_OF_NUMBERS: dict[type[c.Command], Callable[[Line, Any], None]] = {
-    c.IssueStarterPack: _issue_starter_pack,
-    c.ReclaimNumber: _reclaim_number,
-    c.AdvanceTime: _advance_time,
-    c.ReturnCreditTransfer: _return_credit_transfer,
+_OF_NUMBERS: dict[type[Command], Callable[[Line, Any], None]] = {
+    IssueStarterPack: _issue_starter_pack,
+    ReclaimNumber: _reclaim_number,
+    AdvanceTime: _advance_time,
+    ReturnCreditTransfer: _return_credit_transfer,
 }
 
-_OF_ACCOUNTS: dict[type[c.Command], Callable[[Line, Account, Any], None]] = {
-    c.Activate: _activate,
-    c.TopUp: _top_up,
-    c.ReverseTopUp: _reverse_top_up,
-    c.ChargeCredit: _charge_credit,
-    c.AdjustCredit: _adjust_credit,
-    c.ReserveCredit: _reserve_credit,
-    c.CaptureReservation: _capture_reservation,
-    c.ReleaseReservation: _release_reservation,
-    c.Block: _block,
-    c.Unblock: _unblock,
-    c.ReplaceCard: _replace_card,
-    c.RequestRightsTransfer: _request_rights_transfer,
-    c.DecideRightsTransfer: _decide_rights_transfer,
-    c.MigrateTerms: _migrate_terms,
-    c.Terminate: _terminate,
-    c.TransferCredit: _transfer_credit,
-    c.ReceiveCreditTransfer: _receive_credit_transfer,
+_OF_ACCOUNTS: dict[type[Command], Callable[[Line, Account, Any], None]] = {
+    Activate: _activate,
+    TopUp: _top_up,
+    ReverseTopUp: _reverse_top_up,
+    ChargeCredit: _charge_credit,
+    AdjustCredit: _adjust_credit,
+    ReserveCredit: _reserve_credit,
+    CaptureReservation: _capture_reservation,
+    ReleaseReservation: _release_reservation,
+    Block: _block,
+    Unblock: _unblock,
+    ReplaceCard: _replace_card,
+    RequestRightsTransfer: _request_rights_transfer,
+    DecideRightsTransfer: _decide_rights_transfer,
+    MigrateTerms: _migrate_terms,
+    Terminate: _terminate,
+    TransferCredit: _transfer_credit,
+    ReceiveCreditTransfer: _receive_credit_transfer,
 }

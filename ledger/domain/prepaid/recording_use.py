@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.domain import events as e
 from ledger.domain import refusals
 from ledger.domain.calendar import day_number
-from ledger.domain.commands import RecordUsage
+from ledger.domain.line.commands import RecordUsage
+from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
 from ledger.domain.money import PULSA, USAGE, transfer
 from ledger.domain.prepaid.account import GRACE, INACTIVE, Account
+from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.terms import Terms
 
 _NO_USE: dict[str, type[refusals.Refusal]] = {
@@ -37,7 +38,7 @@ def record_usage(line: Line, command: RecordUsage) -> None:
     except refusals.Refusal as refusal:
         at, used_at = line.cause.at, command.used_at
         line.emit(
-            e.UsageRefused,
+            UsageRefused,
             effective_at=used_at if account.opened_at <= used_at <= at else at,
             clause=line.terms.clauses.use,
             service=command.service,
@@ -82,7 +83,7 @@ def _judge(line: Line, account: Account, command: RecordUsage) -> Terms:
 
 def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:
     line.emit(
-        e.UsageRecorded,
+        UsageRecorded,
         effective_at=command.used_at,
         clause=terms.clauses.incoming,
         terms=terms.id,
@@ -125,6 +126,6 @@ def _debit(line: Line, account: Account, command: RecordUsage, terms: Terms) -> 
     if charge:
         own["charge"] = charge
         postings = transfer(PULSA, f"{account.id}/credit", USAGE, charge)
-        line.record(line.cause, e.UsageDebited, account, used_at, clause, postings, terms.id, own)
+        line.record(line.cause, UsageDebited, account, used_at, clause, postings, terms.id, own)
     else:
-        line.record(line.cause, e.UsageRecorded, account, used_at, clause, [], terms.id, own)
+        line.record(line.cause, UsageRecorded, account, used_at, clause, [], terms.id, own)

@@ -10,14 +10,10 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
-from ledger.domain.commands import (
-    COMMANDS,
-    CloseThrough,
-    Command,
-    ReceiveCreditTransfer,
-    ReturnCreditTransfer,
-)
+from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.money import LARGEST_AMOUNT
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
 from ledger.store.schemas import load

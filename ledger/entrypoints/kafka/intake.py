@@ -9,7 +9,9 @@ import msgspec
 
 from ledger.application.outcomes import REFUSED, Outcome
 from ledger.domain.bounds import LONGEST_COMMAND
-from ledger.domain.commands import COMMANDS, AdvanceTime, CloseThrough, Command
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.kafka import avro_forms
 from ledger.errors import CommandDefect, LedgerError, RegistryRefused, RegistryUnreachable

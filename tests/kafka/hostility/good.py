@@ -16,7 +16,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
-from ledger.domain.commands import Activate, Command, RecordUsage, TransferCredit
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import RecordUsage
+from ledger.domain.prepaid.commands import Activate, TransferCredit
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import schema_header

@@ -9,8 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ledger.application.outcomes import NOT_JOURNALED, Outcome
-from ledger.domain import commands as c
 from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime, MigrateTerms
+from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.prepaid.commands import (
+    AdjustCredit,
+    IssueStarterPack,
+    ReceiveCreditTransfer,
+    ReturnCreditTransfer,
+    TopUp,
+)
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import SCHEMA
@@ -69,7 +77,7 @@ class Author:
         assert value is not None
         return value
 
-    def _own(self, chance: random.Random, kind: type[Command] = c.AdvanceTime, **fields: Any) -> Command:
+    def _own(self, chance: random.Random, kind: type[Command] = AdvanceTime, **fields: Any) -> Command:
         said: dict[str, Any] = {
             "at": self._at,
             "command_id": f"h-{chance.randrange(2**40)}",
@@ -96,7 +104,7 @@ class Author:
         return self._anywhere(chance, value, key)
 
     def torn(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
-        command = self._own(chance, c.TopUp, credit=500_000, price=0, channel="web")
+        command = self._own(chance, TopUp, credit=500_000, price=0, channel="web")
         value = self._wire(command)
         cut = chance.choice([value[: chance.randrange(1, len(value))], value + b"\0", b"\1" + value[1:]])
         return self._right(command, DEFECT, cut)
@@ -129,7 +137,7 @@ class Author:
             return None
         one = chance.choice(journaled)
         named = {"command_id": one.command_id, "msisdn": one.msisdn}
-        other = self._own(chance, c.TopUp, **named, credit=10**9, price=0, channel="web")
+        other = self._own(chance, TopUp, **named, credit=10**9, price=0, channel="web")
         return self._right(other, CONFLICT)
 
     def forged(self, chance: random.Random, answered: Sequence[Asked]) -> Hostile | None:
@@ -140,15 +148,15 @@ class Author:
         forged = chance.choice(
             [
                 self._own(
-                    chance, c.ReceiveCreditTransfer, command_id=id_, msisdn=victim, transfer="t",
+                    chance, ReceiveCreditTransfer, command_id=id_, msisdn=victim, transfer="t",
                     from_account=f"{MINE}0001#1", amount=10**14, fee=0, days=chance.choice([30, 10**9]),
                 ),
                 self._own(
-                    chance, c.ReturnCreditTransfer, command_id=id_, msisdn=victim, transfer="t",
+                    chance, ReturnCreditTransfer, command_id=id_, msisdn=victim, transfer="t",
                     account=f"{victim}#1", to_msisdn=MINE, amount=10**12, fee=0, refusal="grace",
                 ),
                 self._own(
-                    chance, c.CloseThrough, msisdn=f"log@{chance.randrange(self._partitions)}",
+                    chance, CloseThrough, msisdn=f"log@{chance.randrange(self._partitions)}",
                     through=self._at + 10**15,
                 ),
             ]
@@ -178,14 +186,14 @@ class Author:
     def wrong_values(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         bad = chance.choice(
             [
-                self._own(chance, c.TopUp, credit=-5, price=0, channel="web"),
-                self._own(chance, c.TopUp, credit=2**62, price=0, channel="web"),
-                self._own(chance, c.AdjustCredit, amount=0, reason="r", approved_by="staff-2"),
-                self._own(chance, c.TopUp, command_id="due/1", credit=5, price=0, channel="web"),
-                self._own(chance, c.TopUp, command_id="policy/1", credit=5, price=0, channel="web"),
+                self._own(chance, TopUp, credit=-5, price=0, channel="web"),
+                self._own(chance, TopUp, credit=2**62, price=0, channel="web"),
+                self._own(chance, AdjustCredit, amount=0, reason="r", approved_by="staff-2"),
+                self._own(chance, TopUp, command_id="due/1", credit=5, price=0, channel="web"),
+                self._own(chance, TopUp, command_id="policy/1", credit=5, price=0, channel="web"),
                 self._own(chance, at=2**60),
-                self._own(chance, c.MigrateTerms, terms="unheard-of"),
-                self._own(chance, c.IssueStarterPack, terms=SP23, printed_credit=1, valid_until=2**31 - 1),
+                self._own(chance, MigrateTerms, terms="unheard-of"),
+                self._own(chance, IssueStarterPack, terms=SP23, printed_credit=1, valid_until=2**31 - 1),
             ]
         )
         return self._right(bad, INVALID)
@@ -210,7 +218,7 @@ class Author:
 
     def large_text(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         size, codes = chance.choice([(3_000, INVALID), (600_000, DEFECT)])
-        reason = self._own(chance, c.TopUp, credit=500_000, price=0, channel="c" * size)
+        reason = self._own(chance, TopUp, credit=500_000, price=0, channel="c" * size)
         return self._right(reason, codes)
 
     def bomb(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
@@ -224,7 +232,7 @@ class Author:
     def pack(self, chance: random.Random, _: Sequence[Asked]) -> Hostile:
         """A command that is taken, or refused as any other's: the sender has numbers of its own."""
         opened = self._own(
-            chance, c.IssueStarterPack, terms=SP23, printed_credit=1, valid_until=day("2190-12-31")
+            chance, IssueStarterPack, terms=SP23, printed_credit=1, valid_until=day("2190-12-31")
         )
         return self._right(opened, frozenset({None, "number-not-available"}))
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from ledger.application.outcomes import ACCEPTED, Outcome
-from ledger.domain.commands import AdvanceTime, Command
+from ledger.domain.commands import Command
+from ledger.domain.line.commands import AdvanceTime
 from ledger.local.kafka import LocalKafka
 from ledger.local.postgres import LocalPostgres
 from ledger.local.schema_registry import LocalRegistry

@@ -1,0 +1,88 @@
+"""What may be asked of a number, whatever the product of its account."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ledger.domain.commands import Command
+
+SERVICES = ("voice", "sms", "data")
+DIRECTIONS = ("outgoing", "incoming")
+DESTINATIONS = ("on-net", "off-net", "international", "free")
+SCOPES = ("outgoing", "all", *SERVICES)
+
+
+class AdvanceTime(Command, frozen=True, kw_only=True, gc=False):
+    """Records what fell due."""
+
+    NUMBER_ITSELF: ClassVar[bool] = True
+    OWN_IS_DUE: ClassVar[bool] = True
+
+
+class RecordUsage(Command, frozen=True, kw_only=True, gc=False):
+    """Use of a service: `quantity` is seconds, messages or bytes."""
+
+    service: str
+    direction: str
+    destination: str
+    zone: str
+    used_at: int
+    quantity: int
+
+
+class Block(Command, frozen=True, kw_only=True, gc=False):
+    """Sets a block of its own id and scope, on a ground of the terms."""
+
+    block: str
+    scope: str
+    ground: str
+    reference: str | None = None
+    since: int | None = None
+
+
+class Unblock(Command, frozen=True, kw_only=True, gc=False):
+    """Lifts that block only."""
+
+    block: str
+
+
+class ReplaceCard(Command, frozen=True, kw_only=True, gc=False):
+    """A new card, against identity."""
+
+    iccid: str
+    identity_checked: bool
+
+
+class RequestRightsTransfer(Command, frozen=True, kw_only=True, gc=False):
+    """Asks that the number pass to another holder."""
+
+    request: str
+    to_customer: str
+
+
+class DecideRightsTransfer(Command, frozen=True, kw_only=True, gc=False):
+    """The operator's word on such a request: `approved` or `refused`."""
+
+    request: str
+    decision: str
+    decided_by: str
+    reason: str | None = None
+
+
+class MigrateTerms(Command, frozen=True, kw_only=True, gc=False):
+    """Moves the account to other terms."""
+
+    terms: str
+
+    @property
+    def terms_named(self) -> str:
+        """The terms that hold from now on."""
+        return self.terms
+
+
+class Terminate(Command, frozen=True, kw_only=True, gc=False):
+    """Ends the account on a ground of the terms."""
+
+    ground: str
+    reference: str | None = None
+    since: int | None = None

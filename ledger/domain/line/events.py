@@ -1,0 +1,160 @@
+"""What happens to a number, and to its account whatever its product: use, blocks, cards, rights, terms, its end.
+
+The log knows what befalls an account by `ledger.prepaid.…`, as the first product wrote it: a name is kept for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.domain.events import Event, named
+
+_account = named("ledger.prepaid")
+_number = named("ledger.number")
+
+
+# --- use ----------------------------------------------------------------------------------------------------------
+
+
+@_account
+@dataclass(kw_only=True)
+class UsageRecorded(Event):
+    """Use at no charge: incoming, free, or beyond the day's cap."""
+
+    service: str
+    direction: str
+    destination: str
+    zone: str
+    asked: int
+    granted: int
+    tariff: str | None
+    tariff_version: str | None
+    day: int
+
+
+@_account
+@dataclass(kw_only=True)
+class UsageRefused(Event):
+    """Use that was not granted, with the refusal's code. `used_at` is the time of use as it was stated."""
+
+    service: str
+    direction: str
+    destination: str
+    zone: str
+    asked: int
+    used_at: int
+    refusal: str
+
+
+# --- blocks, cards, rights ----------------------------------------------------------------------------------------
+
+
+@_account
+@dataclass(kw_only=True)
+class Blocked(Event):
+    """A block began to stand; `since` is when the event that is its ground began, where the terms ask for it."""
+
+    CLAIMS = ("block", "block")
+
+    block: str
+    scope: str
+    ground: str
+    reference: str | None
+    since: int | None
+
+
+@_account
+@dataclass(kw_only=True)
+class Unblocked(Event):
+    """That block was lifted, and no other."""
+
+    block: str
+
+
+@_account
+@dataclass(kw_only=True)
+class CardReplaced(Event):
+    """A new card for the same account, against identity; each fee line in sen."""
+
+    iccid: str
+    fees: list[dict[str, Any]]
+
+
+@_account
+@dataclass(kw_only=True)
+class RightsTransferRequested(Event):
+    """The holder asks that the number pass to another; nothing changes yet."""
+
+    CLAIMS = ("request", "request")
+
+    request: str
+    to_customer: str
+
+
+@_account
+@dataclass(kw_only=True)
+class RightsTransferred(Event):
+    """The operator agreed: the holder is another from now on."""
+
+    request: str
+    from_customer: str
+    to_customer: str
+    decided_by: str
+    reason: str | None
+
+
+@_account
+@dataclass(kw_only=True)
+class RightsTransferRefused(Event):
+    """The operator did not agree; the holder stays answerable."""
+
+    request: str
+    decided_by: str
+    reason: str | None
+
+
+# --- terms, and the end -------------------------------------------------------------------------------------------
+
+
+@_account
+@dataclass(kw_only=True)
+class TermsMigrated(Event):
+    """From now on other terms hold; running periods keep their ends."""
+
+    from_terms: str
+    to_terms: str
+
+
+@_account
+@dataclass(kw_only=True)
+class Terminated(Event):
+    """The account was ended on a ground of the terms."""
+
+    ground: str
+    reference: str | None
+    since: int | None
+
+
+# --- the number ---------------------------------------------------------------------------------------------------
+
+
+@_number
+@dataclass(kw_only=True)
+class NumberQuarantined(Event):
+    """The number's account ended; nobody gets the number before `available_at`, but its last holder may ask it back."""
+
+    msisdn: str
+    generation: int
+    customer: str | None
+    available_at: int
+
+
+@_number
+@dataclass(kw_only=True)
+class NumberAvailable(Event):
+    """The number may be issued again."""
+
+    msisdn: str
+    generation: int
+    customer: str | None

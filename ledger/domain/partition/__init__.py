@@ -1,0 +1,1 @@
+"""A partition of the log, which is closed as a whole."""

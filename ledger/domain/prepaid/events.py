@@ -1,0 +1,250 @@
+"""What happens to a prepaid account: its pack, its validity, its credit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.domain.events import Event, named
+
+_prepaid = named("ledger.prepaid")
+
+
+# --- the life of an account ---------------------------------------------------------------------------------------
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class StarterPackIssued(Event):
+    """A number's next account begins, inactive; it expires unactivated at `expires_at`."""
+
+    msisdn: str
+    generation: int
+    printed_credit: int
+    expires_at: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class NumberReclaimed(Event):
+    """A number back to its last holder: its next account begins, inactive and without credit."""
+
+    msisdn: str
+    generation: int
+    customer: str
+    decided_by: str
+    fee: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class StarterPackExpired(Event):
+    """The pack was not activated in time; its printed credit is lost."""
+
+    printed_credit: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class Activated(Event):
+    """The account is active; `active_until` is None where credit has no validity."""
+
+    channel: str
+    customer: str
+    credit: int
+    active_until: int | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class RegistrationFailed(Event):
+    """The registration was not verified; nothing else changes."""
+
+    channel: str
+    customer: str
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class GraceStarted(Event):
+    """The active period ended."""
+
+    grace_until: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class WaitingStarted(Event):
+    """Grace ended; `forfeiture` is the rule that holds for this waiting period, whatever terms come."""
+
+    waiting_until: int
+    forfeiture: str
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class ServiceRestored(Event):
+    """A top-up ended the waiting period."""
+
+    active_until: int | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class Deactivated(Event):
+    """The waiting period ended: the account is closed for good."""
+
+
+# --- credit -------------------------------------------------------------------------------------------------------
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditToppedUp(Event):
+    """Credit was sold for `price` rupiah; `days` is None where credit has no validity."""
+
+    CLAIMS = ("top-up", "command_id")
+
+    credit: int
+    price: int
+    channel: str
+    days: int | None
+    extension: str | None
+    cap_days: int | None
+    active_until: int | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class TopUpReversed(Event):
+    """`taken` of a top-up's credit was taken back; `not_taken` was not there any more."""
+
+    reverses: str
+    reason: str
+    approved_by: str
+    taken: int
+    not_taken: int
+    active_until: int | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditForfeited(Event):
+    """Credit was lost to the operator; `cause` says by what."""
+
+    amount: int
+    cause: str
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditCharged(Event):
+    """A purchase at a stated price."""
+
+    amount: int
+    item: str
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditAdjusted(Event):
+    """A person's correction, approved by another; signed."""
+
+    amount: int
+    reason: str
+    approved_by: str
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class UsageDebited(Event):
+    """Use that cost `charge`; `granted` of what was `asked` (seconds, messages, bytes). `day` is its local day."""
+
+    service: str
+    direction: str
+    destination: str
+    zone: str
+    asked: int
+    granted: int
+    charge: int
+    tariff: str
+    tariff_version: str
+    day: int
+
+
+# --- reservations -------------------------------------------------------------------------------------------------
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditReserved(Event):
+    """Credit held until `expires_at`."""
+
+    CLAIMS = ("reservation", "reservation")
+
+    reservation: str
+    amount: int
+    expires_at: int
+    service: str | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class ReservationCaptured(Event):
+    """`amount` of what was held was taken; `freed` is credit again."""
+
+    reservation: str
+    amount: int
+    freed: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class ReservationReleased(Event):
+    """What was held is credit again; `cause` is `asked`, `expired`, `grace` or `terminated`."""
+
+    reservation: str
+    amount: int
+    cause: str
+
+
+# --- credit transfers ---------------------------------------------------------------------------------------------
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditTransferSent(Event):
+    """`amount` is on its way to `to_msisdn`; `fee` was paid, `days` is what it does to the recipient's validity."""
+
+    transfer: str
+    to_msisdn: str
+    amount: int
+    fee: int
+    days: int
+    day: int
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditTransferReceived(Event):
+    """What `from_account` sent has arrived."""
+
+    transfer: str
+    from_account: str
+    amount: int
+    days: int
+    extension: str | None
+    cap_days: int | None
+    active_until: int | None
+
+
+@_prepaid
+@dataclass(kw_only=True)
+class CreditTransferReturned(Event):
+    """The recipient could not take it (`refusal`): amount and fee came back, or went to breakage."""
+
+    transfer: str
+    to_msisdn: str
+    amount: int
+    fee: int
+    refusal: str
+    to_breakage: bool
