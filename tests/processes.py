@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-PATIENCE = 90.0
-"""Seconds in which a process ends that was told to."""
+from tests.waiting import PATIENCE
+
 _ROOT = Path(__file__).resolve().parents[1]
 
 

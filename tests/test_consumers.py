@@ -17,11 +17,10 @@ import pytest
 from ledger.local.java import jars, java
 from ledger.store.copying import Source, copy
 from ledger.store.copying_files import FolderTarget, Parquet
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.wiring.settings import Settings
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import population, seen
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
@@ -43,7 +42,7 @@ def printed(language: str) -> str:
 def log(new_log: NewLog) -> KafkaSettings:  # noqa: F811
     """A log of two partitions with a population in it."""
     settings = new_log(partitions=2)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(population(20, 2))
     return settings
 

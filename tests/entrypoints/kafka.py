@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger.store.kafka.connection import KafkaSettings
 from tests.entrypoints.pulsa import Pulsa
+from tests.waiting import PATIENCE
 
 
 def on_kafka(folder: Path, log: KafkaSettings, **more: str | None) -> Pulsa:
@@ -17,6 +18,6 @@ def on_kafka(folder: Path, log: KafkaSettings, **more: str | None) -> Pulsa:
         "PULSA_KAFKA_PARTITIONS": str(log.partitions),
         "PULSA_CLOCK": log.clock,
         "PULSA_MIRRORS": str(folder / "asking"),
-        "PULSA_TIMEOUT": "60",
+        "PULSA_TIMEOUT": str(PATIENCE),
     }
     return Pulsa(folder, **(stated | more))

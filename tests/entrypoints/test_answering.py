@@ -18,6 +18,7 @@ from ledger.errors import LogUnreachable, SettingsInvalid
 from ledger.local.process import free_port
 from ledger.release import RELEASE
 from tests.certificates import self_signed
+from tests.waiting import PATIENCE
 
 
 class Answering:
@@ -33,9 +34,9 @@ class Answering:
 
     def ask(self, path: str) -> tuple[int, str]:
         connection = (
-            http.client.HTTPConnection("localhost", self._port, timeout=30)
+            http.client.HTTPConnection("localhost", self._port, timeout=PATIENCE)
             if self._context is None
-            else http.client.HTTPSConnection("localhost", self._port, timeout=30, context=self._context)
+            else http.client.HTTPSConnection("localhost", self._port, timeout=PATIENCE, context=self._context)
         )
         try:
             connection.request("GET", path)

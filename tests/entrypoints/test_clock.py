@@ -20,6 +20,7 @@ from ledger.entrypoints.clock import tick
 from ledger.store.lock import WriterLock
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, activate, issue, top_up
 from tests.given import Story, at, rupiah
+from tests.waiting import PATIENCE
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
 MORNING = at("2023-07-03T00:00:00Z")
@@ -209,7 +210,7 @@ def test_it_ticks_until_stopped_and_lets_others_write_in_between(pulsa: Pulsa, s
         lock.release()
         second = json.loads(process.stdout.readline())
         process.send_signal(sent)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert first == second | {"due": 0}, "nothing was recorded in between"
     live.done(

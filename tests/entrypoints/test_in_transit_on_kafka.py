@@ -14,7 +14,6 @@ from ledger.domain.prepaid.commands import TransferCredit
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.store.kafka import topics
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
@@ -24,7 +23,7 @@ from tests.entrypoints.test_dead import MONTH_LATER, NOBODY_KNOWS, quiet, two, w
 from tests.entrypoints.test_in_transit import RESEND, types
 from tests.given import BUNDLED, at
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed
 from tests.kafka.test_policies_topic import answers, send
 from tests.servers import kafka_servers, run_directory  # noqa: F401
@@ -81,7 +80,7 @@ def still_come(settings: KafkaSettings, lost: list[Any], *, topic: str | None = 
 
 def looked_after(settings: KafkaSettings, *numbers: str) -> None:
     """Returns once the partitions of these numbers have answered all that lay in the policies' topic."""
-    with closing(KafkaClient(settings, stated_at=True)) as client:
+    with connected(settings) as client:
         asked = [AdvanceTime(at=THEN, command_id="after", msisdn=number) for number in numbers]
         assert {one.status for one in client.execute(asked, source=POLICIES)} <= {"accepted", "repeated"}
 
@@ -143,7 +142,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning_whatever_mirror_there_is(
 ) -> None:
     settings = new_log()
     (number, other) = ("6288112345678", "6288187654321")
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         said = [AdvanceTime(at=THEN, command_id=f"{n}", msisdn=number) for n in range(3)]
         client.execute(said, source=POLICIES)
     lose_policies(settings)

@@ -20,6 +20,7 @@ from ledger.entrypoints.file_lines import LONGEST_LINE, opened
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.rows import BadLine, rows
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, as_bytes, issue, top_up, use
+from tests.waiting import PATIENCE
 
 OPENING = (issue(), activate())
 LATER = "2023-07-03T11:00:00+07:00"
@@ -366,7 +367,7 @@ def test_a_signal_ends_it_in_one_line_with_what_was_taken_in_written(
         while not (out.exists() and out.stat().st_size):
             assert process.poll() is None
         process.send_signal(sent)
-        printed, complaint = process.communicate(timeout=60)
+        printed, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert complaint.decode().splitlines() == ["pulsa: interrupted: stopped; what was written before stays"]
     assert printed.startswith(b"1,000 commands")

@@ -31,6 +31,8 @@ MONTH_LATER = "2023-08-10T10:00:00+07:00"
 LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
 DEARER = Path(terms.__file__).with_name("smartfren-prepaid-2023.toml").read_text().replace('"909"', '"1009"')
 TEN_SECONDS = 10_000
+HASTY = "5"
+"""Seconds: enough for a broker to take a command, and nobody answers it."""
 TOP_UP = ("--credit", "10000", "--price", "11000", "--channel", "app", "--now", START)
 
 
@@ -117,7 +119,7 @@ def test_a_command_that_is_not_answered_can_be_asked_again(new_log: NewLog, tmp_
     pulsa = on_kafka(tmp_path, log)
     with writing(log):
         pulsa.active()
-    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT="0.5")
+    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT=HASTY)
     result = hasty("top-up", NUMBER, *TOP_UP, "--command-id", "again", "--json")
     assert result.exit_code == 2
     outcome = json.loads(result.stdout)
@@ -133,7 +135,7 @@ def test_files_that_are_not_answered_say_so(new_log: NewLog, tmp_path: Path) -> 
     log = new_log()
     with writing(log):
         on_kafka(tmp_path, log).active()
-    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT="0.5")
+    hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT=HASTY)
     file = hasty.file(
         "one.jsonl", {"command": "AdvanceTime", "command_id": "a", "at": START, "msisdn": NUMBER}
     )

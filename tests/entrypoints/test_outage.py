@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from ledger.store.kafka.connection import KafkaSettings
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa, Running
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
+from tests.waiting import PATIENCE, until
 
-PATIENCE = 120.0
 ISSUE = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
 
 
@@ -30,20 +29,13 @@ def broker() -> Iterator[LocalKafka]:
 
 def ask(port: int, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
     except OSError as error:
         return 0, str(error)
-
-
-def until(condition: Callable[[], object], say: Callable[[], object] = lambda: "") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, say()
-        time.sleep(0.05)
 
 
 def test_a_broker_stopped_and_started_beneath_them_all(

@@ -16,6 +16,7 @@ from urllib.error import URLError
 
 from ledger.local.process import free_port
 from tests.entrypoints.pulsa import NUMBER, Pulsa, issue, top_up
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2023-08-20T00:00:00Z"
@@ -162,7 +163,7 @@ def test_it_answers_prometheus_until_stopped(pulsa: Pulsa) -> None:
             except URLError:
                 continue
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert out == "4 events taken in\n"
     assert 'ledger_projection_lag_events{partition="0",projection="balances"} 0.0' in said
     assert 'ledger_projection_errors_total{code="database-unreachable"} 0.0' in said

@@ -13,6 +13,7 @@ from ledger.entrypoints import supervising
 from ledger.entrypoints.health import STILL, Health
 from ledger.entrypoints.supervising import Part, PartDefect, Step, Supervisor
 from ledger.errors import LedgerError, LogDamaged, LogUnreachable, SettingsInvalid, WriterFenced
+from tests.waiting import PATIENCE
 
 
 class Failing:
@@ -128,7 +129,7 @@ def test_what_ends_a_part_beside_ends_the_process_with_its_error() -> None:
     part, stopped = Failing(WriterFenced("taken")), threading.Event()
     supervisor = Supervisor(stopped)
     supervisor.beside(Part("beside", part.make))
-    assert stopped.wait(60)
+    assert stopped.wait(PATIENCE)
     supervisor.wait()
     with pytest.raises(WriterFenced):
         supervisor.check()

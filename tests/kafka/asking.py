@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from ledger.application.outcomes import Outcome
@@ -15,8 +13,9 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.partitioning import partition_of
-from tests.kafka.running import PATIENCE
+from tests.kafka.running import connected
 from tests.kafka.seen import embedded, in_file, seen
+from tests.waiting import PATIENCE, until
 
 Pieces = Iterable[Sequence[Command]]
 """The commands in order: what is asked at once, and then what is asked once that is answered."""
@@ -38,15 +37,15 @@ class Asking:
         self.outcomes: list[Outcome] = []
         self._settings = settings
         self._file = folder / "uninterrupted.db"
-        self._client = KafkaClient(settings, stated_at=True, timeout=120)
+        self._client = connected(settings)
         self._thread = threading.Thread(target=self._ask, args=[pieces or [commands], then], daemon=True)
         self._thread.start()
 
     def _ask(self, pieces: Pieces, then: Callable[[KafkaClient], None]) -> None:
-        with closing(self._client):
+        with self._client as client:
             for piece in pieces:
-                self.outcomes += self._client.execute(piece)
-                then(self._client)
+                self.outcomes += client.execute(piece)
+                then(client)
 
     @property
     def is_answered(self) -> bool:
@@ -54,14 +53,11 @@ class Asking:
 
     def await_answers(self, count: int) -> None:
         """Returns once that many commands have been answered."""
-        deadline = time.monotonic() + PATIENCE
-        while len(self.outcomes) < count:
-            assert time.monotonic() < deadline, f"{len(self.outcomes)} answers, not {count}"
-            time.sleep(0.005)
+        until(lambda: len(self.outcomes) >= count, lambda: f"{len(self.outcomes)} answers, not {count}")
 
     def uninterrupted(self) -> tuple[list[Outcome], Path]:
         """What an embedded log answers to the same, and its file; once all is answered here."""
-        self._thread.join(2 * PATIENCE)
+        self._thread.join(PATIENCE)
         assert self.is_answered
         return embedded(self._file, self.commands), self._file
 

@@ -6,17 +6,17 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any, Self
 
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka.writer import Writer
+from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
 from tests.processes import Process
-
-PATIENCE = 60.0
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -59,6 +59,11 @@ def started(
         assert not thread.is_alive(), "the writer does not stop"
     if failed:
         raise failed[0]
+
+
+def connected(settings: KafkaSettings) -> closing[KafkaClient]:
+    """A client of the log, which awaits its answers however long they take."""
+    return closing(KafkaClient(settings, stated_at=settings.clock == "played", timeout=PATIENCE))
 
 
 class WriterProcess(Process):

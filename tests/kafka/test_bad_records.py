@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,14 +12,13 @@ from ledger.domain.line.commands import AdvanceTime, MigrateTerms
 from ledger.domain.prepaid import deciding as prepaid
 from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterPack, TopUp
 from ledger.store.codec import Codec
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, seen
 
 T = at(START)
@@ -56,7 +54,7 @@ def answers(settings: KafkaSettings) -> list[tuple[str, str | None]]:
 
 def barrier(settings: KafkaSettings) -> None:
     """Returns once all that was sent before has been answered, and the partitions go on."""
-    with closing(KafkaClient(settings, stated_at=settings.clock == "played")) as client:
+    with connected(settings) as client:
         numbers = {partition_of(str(n), client.partitions): str(n) for n in range(6299_0000, 6299_0100)}
         outcomes = client.execute(
             [command(command_id="last", msisdn=number, at=T) for number in numbers.values()]
@@ -124,7 +122,7 @@ def test_a_live_log_takes_the_brokers_time_only(new_log: NewLog) -> None:
     settings = new_log(clock="live")
     with writing(settings):
         send(settings, (NUMBER.encode(), wire(settings, command()), 0))
-        with closing(KafkaClient(settings)) as client:
+        with connected(settings) as client:
             pack = command(
                 IssueStarterPack,
                 terms=SP23,
@@ -151,7 +149,7 @@ def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest
     monkeypatch.setattr("ledger.application.ledger.decide", fails)
     pack = command(IssueStarterPack, terms=SP23, printed_credit=0, valid_until=day("2030-12-31"))
     others = [command(command_id=str(n), msisdn=OTHER) for n in range(2, 5)]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         outcomes = client.execute([pack, others[0], command(command_id="bad"), *others[1:]])
         again = client.execute([pack])
     assert [outcome.code for outcome in outcomes] == [None, None, "defect", None, None]

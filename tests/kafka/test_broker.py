@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -18,9 +17,10 @@ from ledger.local.kafka import LocalKafka
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
 from tests.kafka.asking import Asking
-from tests.kafka.running import PATIENCE, writing
+from tests.kafka.running import writing
 from tests.kafka.seen import committed, population
 from tests.servers import KafkaServers
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,7 @@ def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) ->
 
 def await_answers(settings: KafkaSettings, count: int) -> None:
     """Returns once that many commands have been answered."""
-    deadline = time.monotonic() + PATIENCE
-    while sum(1 for _ in committed(settings, settings.replies)) < count:
-        assert time.monotonic() < deadline
+    until(lambda: sum(1 for _ in committed(settings, settings.replies)) >= count)
 
 
 def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tmp_path: Path) -> None:
@@ -58,10 +56,7 @@ def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tm
         for answers in (100, 1000, 2000):
             await_answers(settings, answers)
             process.send_signal(signal.SIGSTOP)
-            deadline = time.monotonic() + PATIENCE
-            while writer.serving:
-                assert time.monotonic() < deadline, "the writer goes on as if nothing had happened"
-                time.sleep(0.01)
+            until(lambda: not writer.serving, lambda: "the writer goes on as if nothing had happened")
             process.send_signal(signal.SIGCONT)
         asking.check()
 
@@ -80,9 +75,18 @@ def test_a_broker_stopped_and_started_under_load(
         asking.check()
 
 
-def going_on(step: Callable[[], Step], deadline: float) -> None:
-    while time.monotonic() < deadline:
+def fails(step: Callable[[], Step]) -> bool:
+    try:
         step()
+    except PASSING:
+        return True
+    return False
+
+
+def is_ready(step: Callable[[], Step]) -> bool:
+    with suppress(*PASSING):
+        return step().ready
+    return False
 
 
 def test_a_writer_is_not_ready_while_its_broker_does_not_answer(
@@ -92,20 +96,11 @@ def test_a_writer_is_not_ready_while_its_broker_does_not_answer(
     process = broker._process
     assert process is not None
     with Writer(settings, BUNDLED.values(), session_timeout=6.0).part.make() as step:
-        deadline = time.monotonic() + PATIENCE
-        while not step().ready:
-            assert time.monotonic() < deadline, "the writer does not serve"
+        until(lambda: step().ready, lambda: "the writer does not serve")
         process.send_signal(signal.SIGSTOP)
         try:
-            with pytest.raises(PASSING):
-                going_on(step, deadline + PATIENCE)
-            ready = False
-            with suppress(*PASSING):
-                ready = step().ready
-            assert not ready
+            until(lambda: fails(step), lambda: "it steps on as if nothing had happened")
+            assert not is_ready(step)
         finally:
             process.send_signal(signal.SIGCONT)
-        while not ready:
-            assert time.monotonic() < deadline + 2 * PATIENCE, "the writer does not serve again"
-            with suppress(*PASSING):
-                ready = step().ready
+        until(lambda: is_ready(step), lambda: "the writer does not serve again")

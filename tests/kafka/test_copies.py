@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +16,7 @@ from ledger.errors import TopicMismatch
 from ledger.local.kafka import LocalKafka
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
-from tests.kafka.running import PATIENCE
+from tests.waiting import until
 
 
 def node(number: int, first: LocalKafka, directory: Path) -> LocalKafka:
@@ -57,9 +56,7 @@ def brokers(tmp_path: Path) -> Iterator[list[LocalKafka]]:
 
 
 def await_brokers(admin: KafkaAdminClient, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while sum(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"]) != count:
-        assert time.monotonic() < deadline
+    until(lambda: sum(not one["is_fenced"] for one in admin.describe_cluster()["brokers"]) == count)
 
 
 def test_copies_are_asked_for_and_looked_at(brokers: list[LocalKafka], tmp_path: Path) -> None:

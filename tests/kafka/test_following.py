@@ -9,12 +9,11 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.records import EventRecords
 from ledger.store.kafka.registry import schema_ids
 from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population
 
 
@@ -22,7 +21,7 @@ def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
     """A commit is acknowledged before every partition shows it: here it ends only once the reader waits for it."""
     settings = new_log()
     commands = population(20, 2)[:200]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(commands[:150])
     embedded(tmp_path / "whole.db", commands)
     with closing(sqlite3.connect(tmp_path / "whole.db")) as connection:

@@ -28,14 +28,13 @@ from ledger.entrypoints.kafka.intake import PORTION, Intake, portions
 from ledger.store.codec import Codec
 from ledger.store.encoding import LONGS
 from ledger.store.kafka.arriving import LARGEST_BATCH, Batch, TooLarge, decompressed
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import CUT, MOST_NAMED, Received, ReplyRecords, dead_copy
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, table
 from tests.often import TIMES
 
@@ -298,7 +297,7 @@ def test_behind_every_hostile_record_the_next_command_is_answered(new_log: NewLo
         *["defect"] * 2,
         *[None] * 3,
     )
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         offsets = []
         for number, (record, compression) in enumerate(hostile):
             offsets.append(send(settings, record, compression))
@@ -335,14 +334,14 @@ def test_an_answer_names_no_more_events_than_a_record_holds(new_log: NewLog, tmp
         for n in range(MOST_NAMED + 7)
     ]
     later = AdvanceTime(at=T + 1, command_id="later", msisdn=NUMBER)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([*opening, *held])
         (outcome,) = client.execute([later])
     assert len(outcome.events) == MOST_NAMED
     last = list(committed(settings, settings.replies))[-1]
     assert dict(last.headers)["ledger_events"] == b"%d" % len(held)
     again = replace(settings, mirrors=tmp_path / "again")
-    with writing(again), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(again), connected(settings) as client:
         (repeated,) = client.execute([later])
     assert repeated == outcome.repeated()
     journals = [table(each.mirror(0), "journal", "entry") for each in (settings, again)]

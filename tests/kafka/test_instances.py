@@ -9,8 +9,9 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import InstanceTaken
 from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, WriterProcess, started, writing
+from tests.kafka.running import WriterProcess, started, writing
 from tests.kafka.test_bad_records import barrier
+from tests.waiting import PATIENCE
 
 
 def test_the_first_of_two_writers_of_one_name_stops_and_says_why(new_log: NewLog, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from ledger.application.outcomes import UNKNOWN, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.prepaid.commands import Activate, TransferCredit
 from ledger.store.codec import Codec
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
@@ -23,7 +22,7 @@ from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
 from tests.kafka.asking import Asking, arrive
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import WriterProcess
+from tests.kafka.running import WriterProcess, connected
 from tests.kafka.seen import (
     Accounts,
     committed,
@@ -119,7 +118,7 @@ def test_every_transfer_ends_once_whoever_dies_meanwhile(
         asking = Asking(settings, commands, tmp_path, pieces=in_chunks(commands, 200))
         die_and_come_back(two, asking, KILLS, chance)
         expected, file = asking.uninterrupted()
-        with closing(KafkaClient(settings, stated_at=True)) as client:
+        with connected(settings) as client:
             arrive(client, commands[0].at)
         two.stop()
     assert UNKNOWN not in {outcome.status for outcome in asking.outcomes}

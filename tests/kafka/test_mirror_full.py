@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +13,11 @@ from structlog.testing import capture_logs
 
 from ledger.application.outcomes import Outcome
 from ledger.errors import MirrorFull
-from ledger.store.kafka.client import KafkaClient
 from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population, seen
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -51,18 +50,15 @@ def test_a_writer_waits_for_room_and_goes_on(new_log: NewLog, small_disk: Path, 
     with (
         capture_logs() as said,
         writing(settings),
-        closing(KafkaClient(settings, stated_at=True, timeout=PATIENCE)) as client,
+        connected(settings) as client,
     ):
         outcomes += client.execute(commands[:100])
         fill(small_disk / "filler")
         asking = threading.Thread(target=lambda: outcomes.extend(client.execute(commands[100:])))
         asking.start()
-        deadline = time.monotonic() + PATIENCE
-        while not any(line.get("code") == MirrorFull.code for line in said):
-            assert time.monotonic() < deadline, said
-            time.sleep(0.01)
+        until(lambda: any(line.get("code") == MirrorFull.code for line in said), lambda: said)
         (small_disk / "filler").unlink()
-        asking.join(2 * PATIENCE)
+        asking.join(PATIENCE)
         assert not asking.is_alive()
     assert outcomes == embedded(tmp_path / "whole.db", commands)
     assert seen(settings).accounts == in_file(tmp_path / "whole.db") == in_file(settings.mirror(0))
@@ -70,7 +66,7 @@ def test_a_writer_waits_for_room_and_goes_on(new_log: NewLog, small_disk: Path, 
 
 def test_a_question_says_that_the_mirror_is_full(new_log: NewLog, small_disk: Path) -> None:
     settings = new_log()
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(population(20, 2)[:400])
     reader = new_log(mirrors=small_disk / "mirrors", prefix=settings.prefix)
     with closing(Followed(reader)) as mirrors:

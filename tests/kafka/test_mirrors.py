@@ -20,11 +20,10 @@ from ledger.audit.verification import verify
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogMismatch, LogMissing
 from ledger.store.kafka import topics
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.wiring.on_kafka import Followed
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import in_file, population, seen
 
 
@@ -112,10 +111,10 @@ def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path]
     settings = new_log()
     commands = population(20, 8)
     half = len(commands) // 2
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         first = client.execute(commands[:half])
     harm(settings.mirror(0))
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         again = client.execute(commands[:half])
         client.execute(commands[half:])
     assert [(o.code, o.events) for o in again if o.status == "repeated"] == [
@@ -128,13 +127,13 @@ def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path]
 def test_polls_of_nothing_but_repeats_seal_nothing(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log()
     commands = population(5, 1)[:20]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         for some in (commands, commands, commands):
             client.execute(some)
     reader = replace(settings, mirrors=tmp_path / "reader")
     with closing(Followed(reader)) as mirrors:
         mirrors.catch_up()  # to the end of the first answers, and then of those that are repeats alone
-        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        with writing(settings), connected(settings) as client:
             client.execute(commands)
         mirrors.catch_up()
     for mirror in (settings.mirror(0), reader.mirror(0)):
@@ -145,7 +144,7 @@ def test_a_mirror_of_another_topic(new_log: NewLog) -> None:
     settings, other = new_log(), new_log()
     commands = population(20, 2)
     for log, some in ((settings, commands[:200]), (other, commands[200:400])):
-        with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+        with writing(log), connected(log) as client:
             client.execute(some)
     shutil.copy(settings.mirror(0), other.mirror(0))
     for use in (lambda: Writer(other, ()).run(), lambda: Followed(other)):
@@ -157,7 +156,7 @@ def test_a_mirror_of_another_topic(new_log: NewLog) -> None:
 def test_a_mirror_of_topics_that_were_made_again(new_log: NewLog) -> None:
     settings = new_log()
     commands = population(20, 2)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(commands[:200])
     mirrored = in_file(settings.mirror(0))
     delete_topics(settings)
@@ -171,7 +170,7 @@ def test_a_mirror_of_topics_that_were_made_again(new_log: NewLog) -> None:
             use()
     assert in_file(settings.mirror(0)) == mirrored
     settings.mirror(0).unlink()
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(commands[:50])
     assert seen(settings).accounts == in_file(settings.mirror(0))
 

@@ -23,7 +23,7 @@ from ledger.wiring.on_kafka import Followed, verified
 from ledger.wiring.settings import Settings
 from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import population, seen
 
 
@@ -43,7 +43,7 @@ def follow(settings: KafkaSettings) -> None:
 def test_more_partitions(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=2)
     commands = population(20, 2)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(commands[:300])
     before = seen(settings)
     for partition in range(2):
@@ -89,7 +89,7 @@ def test_more_partitions_of_a_log_that_does_not_say_how_many_it_has(
     with (
         monkeypatch.context() as patched,
         writing(settings),
-        closing(KafkaClient(settings, stated_at=True)) as it,
+        connected(settings) as it,
     ):
         patched.setattr(Ledger, "_begin", as_formerly)
         it.execute(population(20, 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any, NamedTuple
 
 from hypothesis import given
@@ -12,11 +11,10 @@ from ledger.domain.commands import Command
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.entrypoints.kafka.ordering import Ordering
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import COMMANDS, POLICIES
 from tests.given import NUMBER, START, at, rupiah
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.often import often
 
 
@@ -92,9 +90,9 @@ def test_a_closing_does_not_overtake_what_waits(new_log: NewLog) -> None:
     ]
     hour = start + 3_600_000_000
     close = CloseThrough(at=hour, command_id="clock/1", actor="clock", msisdn="log@0", through=hour)
-    with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+    with writing(log), connected(log) as client:
         assert [outcome.code for outcome in client.execute(opening)] == [None, None]
-    with closing(KafkaClient(log, stated_at=True)) as client:
+    with connected(log) as client:
         client._send(waiting, COMMANDS)
         client._send([close], POLICIES)
         with writing(log):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from ledger.entrypoints.forms import CommandReader
-from ledger.store.kafka.client import KafkaClient
 from ledger.terms import load
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, seen
 from tests.real import paysim
 from tests.real.replay import TERMS
@@ -26,7 +24,7 @@ def test_every_record_brings_about_the_same_events(new_log: NewLog, tmp_path: Pa
     file = tmp_path / "log.db"
     expected = embedded(file, commands, terms)
     log = new_log()
-    with writing(log, terms), closing(KafkaClient(log, stated_at=True, timeout=PATIENCE)) as client:
+    with writing(log, terms), connected(log) as client:
         outcomes = client.execute(commands)
     assert len(commands) > 100_000
     assert outcomes == expected

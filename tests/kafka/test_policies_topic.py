@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,13 @@ from ledger.domain.prepaid.commands import (
 )
 from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.store.codec import Codec
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, seen
 
 T = at(START)
@@ -122,7 +120,7 @@ def test_nobody_says_on_the_commands_topic_what_only_the_ledger_says(new_log: Ne
         advanced(command_id=f"policy/{SENT}"),
         advanced(command_id="due/x"),
     ]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([*active(NUMBER), *active(OTHER)])
         before = seen(settings)
         outcomes = client.execute(forged)
@@ -148,7 +146,7 @@ def test_what_is_malformed_or_anybodys_is_invalid_on_the_policies_topic_too(new_
         closed(msisdn="log@00"),
         *active(NUMBER),
     ]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         assert [outcome.code for outcome in client.execute(bad, source=POLICIES)] == ["invalid"] * len(bad)
         good = [advanced(), closed(command_id="c-2")]
         assert [outcome.code for outcome in client.execute(good, source=POLICIES)] == [None, None]
@@ -157,7 +155,7 @@ def test_what_is_malformed_or_anybodys_is_invalid_on_the_policies_topic_too(new_
 
 def test_a_take_over_goes_on_in_each_topic_after_its_last_answer(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log()
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([*active(NUMBER), advanced(command_id="1"), advanced(command_id="2")])
         client.execute([advanced(command_id="3")], source=POLICIES)
     # Another's mirrors, and nothing that a group remembers: only the answers tell how far it went.
@@ -165,7 +163,7 @@ def test_a_take_over_goes_on_in_each_topic_after_its_last_answer(new_log: NewLog
     send(another, another.policies, advanced(command_id="4"))
     with (
         writing(another, group=f"{settings.prefix}another"),
-        closing(KafkaClient(another, stated_at=True)) as client,
+        connected(another) as client,
     ):
         client.execute([advanced(command_id="5")])
         client.execute([advanced(command_id="6")], source=POLICIES)
@@ -185,7 +183,7 @@ def test_what_follows_elsewhere_goes_by_the_policies_topic(new_log: NewLog) -> N
     there = next(n for n in numbers if partition_of(n, 2) == 1)
     sent_at = T + 31 * DAY  # by these terms a month after activation
     transfer = TransferCredit(at=sent_at, command_id="t-1", msisdn=here, to_msisdn=there, amount=1_000_000)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([*active(here), *active(there)])
         top_up = TopUp(
             at=T, command_id="more", msisdn=here, credit=10_000_000, price=10_000_000, channel="web"

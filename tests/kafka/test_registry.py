@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-import time
-from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
 from io import BytesIO
@@ -19,7 +17,6 @@ from fastavro import schemaless_writer
 from ledger.errors import RegistryRefused, RegistryUnreachable, SchemaUnknown
 from ledger.store.codec import Codec
 from ledger.store.kafka import registry, registry_api, topics
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Outgoing, ReplyRecords
 from ledger.store.kafka.registry import SchemaIds, schema_ids
@@ -31,9 +28,10 @@ from ledger.wiring.settings import Settings
 from tests.certificates import self_signed
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
-from tests.kafka.faulty_registry import EMPTY, GARBAGE, GATEWAY, SLOW, faulty
-from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.faulty_registry import EMPTY, GARBAGE, GATEWAY, SLOW, FaultyRegistry, faulty
+from tests.kafka.running import connected, started, writing
 from tests.kafka.test_bad_records import answers, barrier, command, send
+from tests.waiting import PATIENCE, until
 
 FAULTS = (503, 500, 429, SLOW, GARBAGE, EMPTY, GATEWAY)
 
@@ -53,6 +51,11 @@ def of_another_release(settings: KafkaSettings, command_id: str) -> bytes:
     return b"\0" + anothers_schema(settings).to_bytes(4, "big") + state[8:]
 
 
+def await_question(gateway: FaultyRegistry, before: int) -> None:
+    """Returns once it was asked for more ids than before."""
+    until(lambda: gateway.asked_for_ids() > before, lambda: f"nobody asked while it said {gateway.fault}")
+
+
 def test_a_good_command_waits_until_the_registry_is_well_again(
     new_log: NewLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,17 +64,14 @@ def test_a_good_command_waits_until_the_registry_is_well_again(
     other = next(str(n) for n in range(6299_0000, 6299_0100) if partition_of(str(n), 2) != own)
     with faulty(settings.registry) as gateway:
         behind = replace(settings, registry=gateway.url)
-        with writing(behind), closing(KafkaClient(settings, stated_at=True)) as client:
+        with writing(behind), connected(settings) as client:
             for fault in FAULTS:
                 value = of_another_release(settings, f"good during {fault}")
                 gateway.fault = fault
                 monkeypatch.setattr(registry_api, "_TIMEOUT", 0.5 if fault == SLOW else 60)
                 before = gateway.asked_for_ids()
                 send(settings, (NUMBER.encode(), value, own))
-                deadline = time.monotonic() + PATIENCE
-                while gateway.asked_for_ids() == before:
-                    assert time.monotonic() < deadline, fault
-                    time.sleep(0.01)
+                await_question(gateway, before)
                 # Meanwhile whoever knows his schemas goes on, in another partition.
                 (outcome,) = client.execute([command(command_id=f"beside {fault}", msisdn=other)])
                 assert outcome.status == "accepted"
@@ -134,7 +134,7 @@ def test_a_question_and_a_sender_register_nothing(new_log: NewLog) -> None:
         )
         with followed(asking) as mirrors:
             mirrors.catch_up()
-        with closing(KafkaClient(behind, stated_at=True)) as client:
+        with connected(behind) as client:
             with pytest.raises(SchemaUnknown, match="start a writer of this release first"):
                 client.execute([command(command_id="too early")])
             assert not [asked for asked in gateway.asked if asked[0] == "PUT" or "/versions" in asked[1]]
@@ -163,12 +163,12 @@ def test_what_an_earlier_release_answered_is_read(
     with (
         monkeypatch.context() as patched,
         writing(settings),
-        closing(KafkaClient(settings, stated_at=True)) as it,
+        connected(settings) as it,
     ):
         patched.setattr(ReplyRecords, "outgoing", as_earlier)
         assert [outcome.status for outcome in it.execute([asked])] == ["accepted"]
     fresh = replace(settings, mirrors=tmp_path / "fresh")
-    with writing(fresh), closing(KafkaClient(settings, stated_at=True)) as it:
+    with writing(fresh), connected(settings) as it:
         assert [outcome.status for outcome in it.execute([asked])] == ["repeated"]
     asking = Settings(kafka=settings.bootstrap, registry=settings.registry, kafka_prefix=settings.prefix)
     assert (verified(asking).clean, verified(asking).entries) == (True, 1)
@@ -212,6 +212,6 @@ def test_a_registry_that_asks_who_it_is(new_log: NewLog, tmp_path: Path) -> None
             Registry(RegistryAccess(gateway.url, "me", "s3cret:with%colon", str(server[0]))).schema(1)
         behind = replace(settings, registry=gateway.url, registry_client=known)
         assert "s3cret" not in repr(behind) + repr(RegistryAccess(gateway.url, **known))
-        with writing(behind), closing(KafkaClient(behind, stated_at=True)) as sender:
+        with writing(behind), connected(behind) as sender:
             (outcome,) = sender.execute([command(at=at(START), command_id="1", msisdn=NUMBER)])
         assert outcome.status == "accepted"

@@ -19,7 +19,6 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import RegistryMismatch
 from ledger.local.schema_registry import LocalRegistry
 from ledger.store.kafka import topics
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import access, schema_ids
@@ -29,7 +28,7 @@ from ledger.wiring.on_kafka import Followed
 from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, in_file, population, seen
 
 OTHER = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
@@ -46,7 +45,7 @@ def shifted() -> Iterator[str]:
 
 
 def told(settings: KafkaSettings, commands: Any) -> None:
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(commands)
 
 
@@ -67,7 +66,7 @@ def test_a_command_has_one_subject_whatever_topic_it_travels_on(new_log: NewLog)
         AdvanceTime(at=0, command_id="by-anybody", msisdn=NUMBER),
         CloseThrough(at=0, command_id="by-the-clock", msisdn="log@0", through=0),
     ]
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute(asked[:1])
         client.execute(asked, source=POLICIES)
     registry = Registry(access(settings))
@@ -115,11 +114,11 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
     commands = population(20, 2)
     with ExitStack() as stack:
         stack.enter_context(writing(settings))
-        client = stack.enter_context(closing(KafkaClient(settings, stated_at=True)))
+        client = stack.enter_context(connected(settings))
         client.execute(commands[:100])
         events = seen(settings).events
         schema_ids(replace(settings, registry=shifted))
-        astray = stack.enter_context(closing(KafkaClient(settings, stated_at=True)))
+        astray = stack.enter_context(connected(settings))
         astray._ids = schema_ids(replace(settings, registry=shifted))
         assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}
         assert seen(settings).events == events
@@ -147,7 +146,7 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
         (restored,) = pulsa.json("log", "restore-registry")
         assert restored["schemas"] > 3
         assert pulsa.json("log", "restore-registry") == [{"schemas": 0}]
-        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        with writing(settings), connected(settings) as client:
             assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
         after = seen(settings)
         assert after.events > before.events

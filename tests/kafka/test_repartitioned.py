@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 from ledger.application.outcomes import NOT_JOURNALED
 from ledger.domain.prepaid.commands import TransferCredit
-from ledger.store.kafka.client import KafkaClient
 from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import of_accounts, population, seen, up_to_transfers
 
 
@@ -18,7 +16,7 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=2)
     commands = population(30, 3)
     assert any(isinstance(command, TransferCredit) for command in commands)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         outcomes = [outcome for piece in up_to_transfers(commands) for outcome in client.execute(piece)]
     before = seen(settings)
     pulsa = on_kafka(tmp_path, settings)
@@ -34,7 +32,7 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     assert of_accounts(after.accounts) == of_accounts(before.accounts)
     assert after.balances == before.balances
     assert seen(settings) == before
-    with writing(target), closing(KafkaClient(target, stated_at=True)) as client:
+    with writing(target), connected(target) as client:
         again = client.execute(commands)
     for outcome, then in zip(again, outcomes, strict=True):
         if then.code not in NOT_JOURNALED and then.status != "repeated":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from ledger.application.journal import NO_CHAIN
-from ledger.store.kafka.client import KafkaClient
 from tests.kafka.asking import arrive
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, of_accounts, population, seen, table, up_to_transfers
 
 
@@ -19,7 +17,7 @@ def test_one_partition_is_the_file_row_by_row(new_log: NewLog, tmp_path: Path) -
     commands = population(40, 3)
     file = tmp_path / "log.db"
     expected = embedded(file, commands)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         outcomes = client.execute(commands)
     assert outcomes == expected
     mirror = settings.mirror(0)
@@ -43,7 +41,7 @@ def test_several_partitions_with_a_barrier_after_transfers(new_log: NewLog, tmp_
     commands = population(60, 3)
     file = tmp_path / "log.db"
     embedded(file, commands)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         for chunk in up_to_transfers(commands):
             client.execute(chunk)
             arrive(client, commands[0].at)

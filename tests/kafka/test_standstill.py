@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogUnreachable
 from ledger.local.process import free_port
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.partitioning import partition_of
 from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import committed, population, seen
+from tests.waiting import PATIENCE
 
 
 def without_heartbeats(writer: Writer) -> None:
@@ -42,7 +41,7 @@ def test_a_writer_at_a_standstill_joins_the_group_anew(
     first, *others = population(5, 1)
     with started(log, session_timeout=6.0) as (writer, serving, _):
         assert serving.acquire(timeout=PATIENCE)
-        with closing(KafkaClient(log, stated_at=True, timeout=PATIENCE)) as client:
+        with connected(log) as client:
             assert client.execute([first])[0].status == "accepted"
             consumer = writer._consumer
             standstill(writer)
@@ -62,7 +61,7 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
     other, late = (TopicPartition(log.commands, partition) for partition in (0, 1))
     commands = population(20, 2)
     half = len(commands) // 2
-    with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+    with writing(log), connected(log) as client:
         client.execute(commands[:half])
     waiting = [command for command in commands[half:] if partition_of(command.subject, 2) == 1]
     asking = Asking(log, waiting, tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +27,9 @@ from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, started, writing
+from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import in_chunks, population, seen
+from tests.waiting import PATIENCE
 
 
 def create(settings: KafkaSettings, partitions: int, configs: dict[str, str], *names: str) -> None:
@@ -98,7 +98,7 @@ def test_a_topic_of_a_log_that_is_gone_and_one_that_was_made_again(
     new_log: NewLog, lost: str, said: str
 ) -> None:
     settings = new_log()
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
         client.execute(population(2, 1)[:20])
     delete(settings, getattr(settings, lost))
@@ -135,7 +135,7 @@ def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> Non
     with LocalRegistry(tmp_path / "registry") as registry:
         settings = replace(new_log(partitions=2), registry=registry.url)
         commands = population(20, 2)
-        with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+        with writing(settings), connected(settings) as client:
             client.execute(commands[:100])
             registry.kill()
             client.execute(commands[100:])
@@ -158,7 +158,7 @@ def test_settings_that_kafka_does_not_know(new_log: NewLog) -> None:
 
 def test_the_other_clock(new_log: NewLog) -> None:
     settings = new_log()
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
     with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
         assert ended.acquire(timeout=PATIENCE)
@@ -167,13 +167,13 @@ def test_the_other_clock(new_log: NewLog) -> None:
 def test_a_group_whose_offsets_have_expired(new_log: NewLog) -> None:
     settings = new_log()
     commands = population(20, 2)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         first = client.execute(commands)
     admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
     admin.delete_groups([settings.group])
     admin.close()
     events = seen(settings).events
-    with writing(settings), closing(KafkaClient(settings, stated_at=True)) as client:
+    with writing(settings), connected(settings) as client:
         again = [outcome for chunk in in_chunks(commands, 100) for outcome in client.execute(chunk)]
     assert seen(settings).events == events
     assert [o.code for o in again] == [o.code for o in first]

@@ -12,11 +12,11 @@ from eventsourcing.persistence import InfrastructureFactory, StoredEvent
 from kafka.errors import KafkaError, ProducerFencedError
 
 from ledger.errors import WriterFenced
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import PATIENCE, WriterProcess, started, writing
+from tests.kafka.running import WriterProcess, connected, started, writing
 from tests.kafka.seen import committed, in_chunks, population, seen
+from tests.waiting import PATIENCE
 
 
 def recorder(settings: KafkaSettings) -> Any:
@@ -50,7 +50,7 @@ def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: P
         older.await_serving()
         with started(another, group="another group") as (_, serving, failed):
             assert serving.acquire(timeout=PATIENCE)
-            with closing(KafkaClient(settings, stated_at=True)) as client:
+            with connected(settings) as client:
                 outcomes = [o for chunk in in_chunks(commands, 100) for o in client.execute(chunk)]
             code, said = older.ended()
             assert not failed
@@ -67,7 +67,7 @@ def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: P
 def test_writers_come_and_go_under_load(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=4)
     commands = population(60, 3)
-    with writing(settings), closing(KafkaClient(settings, stated_at=True, timeout=60)) as client:
+    with writing(settings), connected(settings) as client:
         for index, chunk in enumerate(in_chunks(commands, len(commands) // 5)):
             other = replace(settings, mirrors=tmp_path / f"mirrors-{index}")
             with started(other) as (_, serving, _failed):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.entrypoints.kafka.measuring import Measured
-from ledger.store.kafka.client import KafkaClient
 from tests.alerting import fires
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog
 from tests.kafka.faulty_registry import faulty
-from tests.kafka.running import PATIENCE, writing
+from tests.kafka.running import connected, writing
 from tests.kafka.test_bad_records import barrier, command, send, wire
 from tests.kafka.test_registry import of_another_release
+from tests.waiting import until
 
 WAITING = 10_001
 
@@ -31,30 +28,25 @@ def test_a_partition_that_stands_still_is_seen_and_so_is_what_waits_in_it(new_lo
     def waiting() -> float | None:
         return registry.get_sample_value("ledger_commands_waiting", {"partition": "0"})
 
-    def until(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, exposed()
-            time.sleep(0.01)
-
     with (
         faulty(settings.registry) as gateway,
         writing(replace(settings, registry=gateway.url), watch=Measured(registry)),
-        closing(KafkaClient(settings, stated_at=True)) as client,
+        connected(settings) as client,
     ):
         client.execute([command(command_id="before")])
-        until(lambda: waiting() == 0)
+        until(lambda: waiting() == 0, exposed)
         before = exposed()
         stuck = of_another_release(settings, "stuck")
         gateway.fault = 503
         key, repeat = NUMBER.encode(), wire(settings, command(command_id="before"))
         send(settings, (key, stuck, 0), *[(key, repeat, 0)] * (WAITING - 1))
-        until(lambda: waiting() == WAITING)
-        until(lambda: fires("PartitionGivenUp", before, exposed()) == {("0", "registry-unreachable")})
+        until(lambda: waiting() == WAITING, exposed)
+        given_up = {("0", "registry-unreachable")}
+        until(lambda: fires("PartitionGivenUp", before, exposed()) == given_up, exposed)
         assert fires("CommandsWait", before, exposed()) == {("0",)}
         assert waiting() == WAITING
         gateway.fault = None
         barrier(settings)
-        until(lambda: waiting() == 0)
+        until(lambda: waiting() == 0, exposed)
         assert not fires("CommandsWait", before, exposed())
         assert not fires("PartRestarted", before, exposed())

@@ -5,14 +5,12 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from ledger.local.process import LocalServer, ServerFailed, free_port, listens
-
-PATIENCE = 60  # seconds until a test gives a condition up
+from tests.waiting import PATIENCE, until
 
 
 class Listener(LocalServer):
@@ -126,9 +124,7 @@ def test_a_server_stays_when_the_thread_that_started_it_has_ended(tmp_path: Path
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
-    deadline = time.monotonic() + PATIENCE
-    while Path(f"/proc/self/task/{thread.native_id}").exists():
-        assert time.monotonic() < deadline
+    until(lambda: not Path(f"/proc/self/task/{thread.native_id}").exists())
     with contextlib.closing(server):
         assert listens(server.port)
         assert server.is_running
@@ -149,6 +145,4 @@ def test_a_server_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> No
         port = int(parent.stdout.readline())
         assert listens(port)
         parent.kill()
-    deadline = time.monotonic() + PATIENCE
-    while listens(port):
-        assert time.monotonic() < deadline
+    until(lambda: not listens(port))

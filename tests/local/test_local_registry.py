@@ -13,6 +13,7 @@ import pytest
 
 from ledger.local.process import ServerFailed
 from ledger.local.schema_registry import LocalRegistry
+from tests.waiting import PATIENCE
 
 SUBJECT = "ledger.prepaid.CreditToppedUp"
 
@@ -28,7 +29,7 @@ def ask(
 ) -> dict[str, Any]:
     """Ask and return the answer, which says so itself (`error_code`) when it is a refusal."""
     api = urlsplit(registry.url)
-    with closing(HTTPConnection(api.netloc, timeout=30)) as connection:
+    with closing(HTTPConnection(api.netloc, timeout=PATIENCE)) as connection:
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
         connection.request(method, api.path + path, json.dumps(body) if body else None, headers)
         answer: dict[str, Any] = json.load(connection.getresponse())

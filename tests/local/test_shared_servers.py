@@ -25,13 +25,14 @@ from tests.servers import (  # noqa: F401
     run_directory,
     shared,
 )
+from tests.waiting import PATIENCE
 
 
 def test_broker_and_registry_answer(kafka_servers: KafkaServers) -> None:  # noqa: F811
     with KafkaAdminClient(bootstrap_servers=kafka_servers.bootstrap_servers) as admin:
         assert len(admin.describe_cluster()["brokers"]) == 1
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"{kafka_servers.registry_url}/subjects", timeout=30) as response:
+    with direct.open(f"{kafka_servers.registry_url}/subjects", timeout=PATIENCE) as response:
         assert response.status == HTTPStatus.OK
 
 

@@ -17,6 +17,7 @@ from ledger.store.backup import FileExists, backup, restore
 from tests.given import NUMBER, START, Story, at, ledger_on, rupiah
 from tests.projections.histories import a_log, recorded
 from tests.store.test_reading import every_question, not_root, read_only_copy
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_backups_taken_while_a_writer_writes_are_clean_and_go_further_each_time(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         copies = [backup(path, tmp_path / f"backup-{count}.db") for count in range(4)]
     finally:
         stop.set()

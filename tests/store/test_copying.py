@@ -18,8 +18,9 @@ from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.copying_kafka import KafkaTarget
 from ledger.store.kafka.connection import KafkaSettings
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population, seen, table
+from tests.kafka.test_bad_records import send, wire
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 CLERK = "os:clerk(1000)@desk"
@@ -111,8 +112,6 @@ def test_to_kafka_and_a_writer_goes_on(
     new_log: NewLog,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    from ledger.store.kafka.client import KafkaClient
-
     log = new_log()
     with closing(kafka_target(log, source, tmp_path / "a")) as target:
         begun = stopped_halfway(source, target)
@@ -122,7 +121,7 @@ def test_to_kafka_and_a_writer_goes_on(
     assert copied.extent == source.extent()
     assert seen(log).accounts == in_file(path)
     commands = population(30, 2)
-    with writing(log), closing(KafkaClient(log, stated_at=True)) as client:
+    with writing(log), connected(log) as client:
         again = client.execute(commands[:200])
         assert {outcome.status for outcome in again} <= {"repeated", "refused"}
         assert [outcome.code for outcome in again if outcome.status == "refused"] == [
@@ -144,13 +143,11 @@ def test_to_kafka_and_a_writer_goes_on(
 
 
 def test_commands_that_wait_are_not_passed_over(source: Source, new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
-    from ledger.store.kafka.client import KafkaClient
-
     log = new_log()
     with writing(log):
         pass
-    with closing(KafkaClient(log, stated_at=True, timeout=0.2)) as client:
-        client.execute(population(30, 2)[:1])
+    (asked, *_) = population(30, 2)
+    send(log, (asked.subject.encode(), wire(log, asked), 0))
     with pytest.raises(CopyRefused, match="await an answer"):
         kafka_target(log, source, tmp_path / "m")
 

@@ -16,9 +16,7 @@ from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.registry import schema_ids
-
-PATIENCE = 120.0
-"""Seconds within which every record is answered, whatever happens."""
+from tests.waiting import PATIENCE
 
 
 class Answers:

@@ -20,7 +20,8 @@ from tests.kafka.faulty_registry import FaultyRegistry
 from tests.kafka.hostility.answers import Answers
 from tests.kafka.hostility.good import Good
 from tests.kafka.hostility.hostile import HostileSender
-from tests.kafka.hostility.keeping import Kept, until
+from tests.kafka.hostility.keeping import Kept
+from tests.waiting import until
 
 
 @dataclass
@@ -80,7 +81,7 @@ def registry_unavailable(scene: Scene) -> None:
     scene.registry.fault = 503
     asked = len(scene.registry.asked)
     scene.writer.kill()
-    until(lambda: len(scene.registry.asked) > asked + 3, "nobody asked the registry")
+    until(lambda: len(scene.registry.asked) > asked + 3, lambda: "nobody asked the registry")
     scene.registry.fault = None
 
 
@@ -97,7 +98,7 @@ def registry_emptied(scene: Scene) -> None:
     ends = scene.writer.ends["registry-mismatch"]
     scene.registry.lead_to(scene.emptied)
     scene.writer.kill()
-    until(lambda: scene.writer.ends["registry-mismatch"] > ends, "nobody noticed the other registry")
+    until(lambda: scene.writer.ends["registry-mismatch"] > ends, lambda: "nobody noticed the other registry")
     scene.registry.lead_to(scene.settings.registry)
     scene.hostile.left_out -= left_out
 
@@ -110,7 +111,7 @@ def disk_full(scene: Scene) -> None:
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 16))
-    until(lambda: scene.writer.has_logged("mirror-full"), "nobody noticed the full disk")
+    until(lambda: scene.writer.has_logged("mirror-full"), lambda: "nobody noticed the full disk")
     ballast.unlink()
     scene.writer.await_serving()
 
@@ -125,7 +126,7 @@ def group_deleted(scene: Scene) -> None:
     """Both writers stop in order, and somebody deletes their consumer group, with all that it had committed."""
     assert [kept.stop() for kept in (scene.service, scene.writer)] == [0, 0]
     try:
-        until(lambda: _delete_group(scene), "the group cannot be deleted")
+        until(lambda: _delete_group(scene), lambda: "the group cannot be deleted")
     finally:
         for kept in (scene.service, scene.writer):
             kept.start()
@@ -148,7 +149,7 @@ def transactional_ids_expired(scene: Scene) -> None:
     senders = (scene.good, scene.hostile)
     for sender in senders:
         sender.may_send.clear()
-    until(lambda: not _transactional_ids(scene), "the broker forgets no transactional id")
+    until(lambda: not _transactional_ids(scene), lambda: "the broker forgets no transactional id")
     for sender in senders:
         sender.may_send.set()
 

@@ -24,8 +24,9 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import schema_header
 from ledger.store.kafka.registry import schema_ids
 from ledger.store.partitioning import partition_of
-from tests.kafka.hostility.answers import PATIENCE, Answers
+from tests.kafka.hostility.answers import Answers
 from tests.kafka.seen import population
+from tests.waiting import PATIENCE
 
 RUPIAH = 100
 NOBODY = "6281999999999"

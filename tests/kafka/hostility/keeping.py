@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tests.processes import PATIENCE
+from tests.waiting import PATIENCE, until
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PAUSE = 0.3
@@ -141,7 +139,7 @@ class Kept:
 
     def await_serving(self) -> None:
         """Returns once it serves a partition."""
-        until(lambda: self.has_served, f"{self.name} does not serve")
+        until(lambda: self.has_served, lambda: f"{self.name} does not serve")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -153,11 +151,3 @@ class Kept:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-
-
-def until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-    """Returns once that is so; fails with what is wrong where it does not come to be."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)

@@ -23,7 +23,6 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.local.kafka import LocalKafka
 from ledger.local.postgres import LocalPostgres
 from ledger.local.schema_registry import LocalRegistry
-from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.partitioning import partition_of
@@ -39,12 +38,14 @@ from tests.kafka.hostility.answers import Answers
 from tests.kafka.hostility.faults import LANES, Fault, Scene
 from tests.kafka.hostility.good import Good, workload
 from tests.kafka.hostility.hostile import HostileSender
-from tests.kafka.hostility.keeping import Kept, until
+from tests.kafka.hostility.keeping import Kept
 from tests.kafka.hostility.records import KINDS, MINE, Author
+from tests.kafka.running import connected
 from tests.kafka.seen import Accounts, committed, embedded, in_file, of_accounts, seen
 from tests.often import TIMES
 from tests.projections.stored import contents
 from tests.servers import registry_address, run_directory, shared  # noqa: F401
+from tests.waiting import until
 
 PARTITIONS = 3
 LEFT_OUT = frozenset(filter(None, os.environ.get("PULSA_TEST_WITHOUT", "").split(",")))
@@ -254,7 +255,7 @@ def check_at_work(there: Scene) -> None:
         assert kept.runs
     numbers = {partition_of(str(n), PARTITIONS): str(n) for n in range(6299_0000, 6299_0100)}
     at = there.good.commands[0].at
-    with closing(KafkaClient(there.settings, stated_at=True)) as client:
+    with connected(there.settings) as client:
         outcomes = client.execute(
             [AdvanceTime(at=at, command_id="last", msisdn=number) for number in numbers.values()]
         )
@@ -267,7 +268,7 @@ def check_projections(there: Scene, folder: Path) -> None:
     with closing(live), closing(whole):
         with closing(Followed(replace(there.settings, mirrors=folder / "own"), answers=False)) as mirrors:
             Runner(whole, mirrors.readers(unknown_types=True), PROJECTIONS).catch_up()
-        until(lambda: contents(live) == contents(whole), "the projections are not those of the log")
+        until(lambda: contents(live) == contents(whole), lambda: "the projections are not those of the log")
 
 
 def check_verified(there: Scene, events: int) -> None:
