@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.application.ledger import Ledger
+from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
 from ledger.domain.commands import Command
@@ -341,7 +342,7 @@ def create_log(path: Path, clock: str = "played") -> None:
 
 def open_log(path: Path, terms: Iterable[Terms] = BUNDLED.values()) -> Ledger:
     """A ledger that writes to the log in a file."""
-    return Ledger(TermsBook(terms), {"SQLITE_DBNAME": str(path), "WRITER_LOCK": "y"})
+    return Ledger(TermsBook(terms), factory_of({"SQLITE_DBNAME": str(path), "WRITER_LOCK": "y"}))
 
 
 @contextmanager

@@ -85,6 +85,13 @@ def everything(story: Story) -> list[list[tuple[Any, ...]]]:
     return [rows(story, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
+def test_execute_alone_writes(story: Story) -> None:
+    told = {"book", "codec", "closed_through", "mapper", "origin", "partition", "recorder", "subject"}
+    asked = {"close", "due", "played", "position", "set_apart", "standing"}
+    assert {name for name in dir(story.ledger) if not name.startswith("_")} == {"execute", *told, *asked}
+    assert type(story.ledger).__bases__ == (object,)
+
+
 class TestRepeats:
     def test_the_same_command_again_is_answered_with_the_first_outcome_and_writes_nothing(
         self, story: Story

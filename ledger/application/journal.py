@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import Notification, StoredEvent
 
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import Zone
@@ -111,6 +111,12 @@ class LedgerMapper(Protocol):
 
     codec: CommandCodec
 
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a Snapshot
+        """The bytes of an event, or of a snapshot."""
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401
+        """The event, or the snapshot, that those bytes hold."""
+
 
 class LedgerRecorder(Protocol):
     """A log that the ledger can write to."""
@@ -177,6 +183,12 @@ class LedgerRecorder(Protocol):
 
     def snapshot(self, stored_events: Sequence[StoredEvent]) -> None:
         """Keeps snapshots, and forgets older ones of the same accounts."""
+
+    def max_notification_id(self) -> int | None:
+        """The ordinal of the last event."""
+
+    def select_notifications(self, start: int | None, limit: int) -> Sequence[Notification]:
+        """Events in the log's order, from an ordinal on."""
 
 
 _PRINCIPAL = JournalEntry._fields.index("principal")

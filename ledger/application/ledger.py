@@ -6,11 +6,12 @@ and the journal are written in one transaction. A refused command is an outcome,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from eventsourcing.application import Application
+from eventsourcing.application import Repository
+from eventsourcing.persistence import EventStore, InfrastructureFactory
 
 from ledger import errors
 from ledger.application import policies
@@ -58,63 +59,73 @@ DUE_AT_CLOSING = 50_000
 _NOT_ADDRESSED = "at, command_id, msisdn: not an instant in whole microseconds, a text, and a number's text"
 
 
-class Ledger(Application[str]):
+class Ledger:
     """The write side over one log, or one partition of it.
 
+    Of the `eventsourcing` library it holds the log's factory (which it closes), recorder, mapper and repository;
+    `execute` alone writes.
     `terms` are the terms files known; a file that differs from what the log has published raises TermsChanged.
     """
 
-    name = "Ledger"
-    env = {  # noqa: RUF012 - the library's way
-        "PERSISTENCE_MODULE": "ledger.store.sqlite",
-        "MAPPER_TOPIC": "ledger.store.codec:AvroMapper",
-        "ORIGINATOR_ID_TYPE": "text",
-        "IS_SNAPSHOTTING_ENABLED": "y",
-    }
-
-    def __init__(self, terms: TermsBook, env: Mapping[str, str] | None = None) -> None:
-        super().__init__(env)
+    def __init__(self, terms: TermsBook, factory: InfrastructureFactory[Any]) -> None:
         self.book = terms
-        self.ledger_recorder = cast("LedgerRecorder", self.recorder)
-        self.codec = cast("LedgerMapper", self.mapper).codec
-        self.codec.learn(self.ledger_recorder.foreign_schemas())
-        self.partition = self.ledger_recorder.partition
-        self.subject = f"log@{self.partition}"
-        """What the events of the whole partition are about."""
-        self.origin: tuple[int | None, str | None] = (self.ledger_recorder.partitions, RELEASE)
-        """What a new log says of itself: how many partitions it has, and which release made it."""
-        self._apart = f"apart@{self.partition}"
-        """What those are about that could not be carried out."""
-        self._stated_at = self.ledger_recorder.clock_mode() == "played"
-        self._lines = Lines(self.repository, self.ledger_recorder, self.book, self._claimed)
-        self._batch = Batch({}, 0)
+        self._factory = factory
         try:
+            self._open()
             self._recall()
         except BaseException:
             self.close()
             raise
 
+    def _open(self) -> None:
+        factory = self._factory
+        mapper: Any = factory.mapper(transcoder=factory.transcoder())
+        recorder: Any = factory.application_recorder()
+        self.mapper: LedgerMapper = mapper
+        self.recorder: LedgerRecorder = recorder
+        self._events: EventStore[str] = factory.event_store(mapper=mapper, recorder=recorder)
+        snapshots: EventStore[str] = factory.event_store(
+            mapper=mapper, recorder=factory.aggregate_recorder(purpose="snapshots")
+        )
+        self.codec = self.mapper.codec
+        self.codec.learn(self.recorder.foreign_schemas())
+        self.partition = self.recorder.partition
+        self.subject = f"log@{self.partition}"
+        """What the events of the whole partition are about."""
+        self.origin: tuple[int | None, str | None] = (self.recorder.partitions, RELEASE)
+        """What a new log says of itself: how many partitions it has, and which release made it."""
+        self._apart = f"apart@{self.partition}"
+        """What those are about that could not be carried out."""
+        self._stated_at: bool = self.recorder.clock_mode() == "played"
+        repository = Repository(self._events, snapshot_store=snapshots)
+        self._lines = Lines(repository, self.recorder, self.book, self._claimed)
+        self._batch = Batch({}, 0)
+
+    def close(self) -> None:
+        """Lets go of the log."""
+        self._factory.close()
+
     def _recall(self) -> None:
         """Reads what the whole partition has in common: its head, what is closed, and the terms published."""
         self._lines.forget()
-        self._ordinal = self.ledger_recorder.recall()
+        self._ordinal = self.recorder.recall()
         self._log_version, self.closed_through = 0, -NEVER
-        for event in self.events.get(self.subject, desc=True, limit=1):
+        for event in self._events.get(self.subject, desc=True, limit=1):
             self._log_version = event.originator_version
             if isinstance(event, ClosedThrough):
                 self.closed_through = event.through
         if self._log_version:
             self._check_partitions()
-        last = next(iter(self.events.get(self._apart, desc=True, limit=1)), None)
+        last = next(iter(self._events.get(self._apart, desc=True, limit=1)), None)
         self._apart_version = 0 if last is None else last.originator_version
         self.book.published.clear()
-        for content, digest in self.ledger_recorder.published_terms():
+        for content, digest in self.recorder.published_terms():
             self.book.publish(content, digest)
 
     def _check_partitions(self) -> None:
         """Raises TopicMismatch where the log has another number of partitions: subjects would fall to others."""
-        here = self.ledger_recorder.partitions
-        for event in self.events.get(self.subject, lte=1):
+        here = self.recorder.partitions
+        for event in self._events.get(self.subject, lte=1):
             if isinstance(event, LogCreated) and event.partitions not in (None, here):
                 message = f"partition {self.partition} is of a log of {event.partitions} partitions; here are {here}"
                 raise errors.TopicMismatch(message)
@@ -162,7 +173,7 @@ class Ledger(Application[str]):
                 if known
             ]
         )
-        batch = self._batch = Batch(self.ledger_recorder.answered(keys), self._ordinal, principal)
+        batch = self._batch = Batch(self.recorder.answered(keys), self._ordinal, principal)
         try:
             outcomes = [
                 self._answer(command, content, batch, known=known)
@@ -302,7 +313,7 @@ class Ledger(Application[str]):
 
         Here it is not journaled, for it follows from its cause. One that fails is set apart; its cause stands.
         """
-        if not self.ledger_recorder.is_here(command.subject):
+        if not self.recorder.is_here(command.subject):
             batch.forwarded.append(command)
             return
         mark, before = self._mark(batch), set(batch.at_hand)
@@ -345,11 +356,9 @@ class Ledger(Application[str]):
 
         Only what has both its numbers here is ever carried out so; the journal knows all others.
         """
-        if not isinstance(command, Following) or not all(
-            map(self.ledger_recorder.is_here, numbers_of(command))
-        ):
+        if not isinstance(command, Following) or not all(map(self.recorder.is_here, numbers_of(command))):
             return None
-        recorded = cast("Callable[[str], Iterable[Event]]", self.events.get)
+        recorded = cast("Callable[[str], Iterable[Event]]", self._events.get)
         for event in endings(command, recorded, batch.happened):
             refusal = answer_of(command, digest, event)
             own = [event] if refusal is None else []
@@ -447,7 +456,7 @@ class Ledger(Application[str]):
             return self._outcome(command, command.at, None, (), batch), 0
         cause = Cause(max(command.at, through), command.command_id, digest, command.actor)
         self._begin(None, cause, batch)
-        due = self.ledger_recorder.due(through, DUE_AT_CLOSING + 1)
+        due = self.recorder.due(through, DUE_AT_CLOSING + 1)
         if len(due) > DUE_AT_CLOSING:
             too_many = refusals.LimitReached(
                 f"more than {DUE_AT_CLOSING} numbers are due: advance them first"
@@ -505,12 +514,12 @@ class Ledger(Application[str]):
 
     def due(self, until: int, limit: int) -> list[str]:
         """Numbers that something falls due for at or before an instant, earliest first."""
-        return self.ledger_recorder.due(until, limit)
+        return self.recorder.due(until, limit)
 
     def standing(self) -> Standing:
         """Where the partition stands, for the clock."""
         zones = tuple([self.book[terms_id].zone for terms_id in sorted(self.book.published)])
-        return Standing(self.closed_through, self.ledger_recorder.recorded_last(), zones, self.position)
+        return Standing(self.closed_through, self.recorder.recorded_last(), zones, self.position)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
@@ -539,13 +548,13 @@ class Ledger(Application[str]):
 
     def _claimed(self, account: str, kind: str, id_: str) -> bool:
         claim = Claim(account, kind, id_)
-        return claim in self._batch.claims or self.ledger_recorder.claimed(account, kind, id_)
+        return claim in self._batch.claims or self.recorder.claimed(account, kind, id_)
 
     def _write(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        if not batch.events and not batch.journal and not self.ledger_recorder.awaits_answers:
+        if not batch.events and not batch.journal and not self.recorder.awaits_answers:
             return
         to_stored_event = self.mapper.to_stored_event
-        self.ledger_recorder.insert_events(
+        self.recorder.insert_events(
             [to_stored_event(event) for event in batch.events],
             journal=batch.journal,
             heads=batch.heads(),
@@ -569,7 +578,7 @@ class Ledger(Application[str]):
         if states:
             # What was recorded stands without a snapshot too.
             with suppress(errors.LedgerError):
-                self.ledger_recorder.snapshot([self.mapper.to_stored_event(state) for state in states])
+                self.recorder.snapshot([self.mapper.to_stored_event(state) for state in states])
 
 
 def _is_addressed(command: Command) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ledger.application.batch import Batch
 from ledger.application.ledger import Ledger
+from ledger.application.library import environment
 from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED
 from ledger.audit.wholeness import must_be_whole
 from ledger.domain.calendar import format_instant
@@ -28,6 +29,7 @@ from ledger.domain.prepaid.account import NEVER
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused, QueryRefused, TermsMissing
 from ledger.store.layout import intelligible, principal_column
+from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.store.schemas import FINGERPRINT_BYTES
 from ledger.store.sqlite import Factory
@@ -161,17 +163,14 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
 class _Again(Ledger):
     """The ledger over a log that is thrown away, in the place of a partition."""
 
-    def __init__(
-        self, terms: TermsBook, env: dict[str, str], log: SqliteSnapshot, partition_of: PartitionOf
-    ) -> None:
-        self._place = (log.partition, partition_of)
+    def __init__(self, terms: TermsBook, factory: Factory, log: SqliteSnapshot) -> None:
         self._log = log
         self._not_followed = {
             found.event.apart_id: found.event
             for found in log.events_of(f"apart@{log.partition}")
             if isinstance(found.event, CommandSetApart)
         }
-        super().__init__(terms, env)
+        super().__init__(terms, factory)
 
     def _carry_on(self, command: Command, batch: Batch) -> None:
         """What could not be carried out then is not carried out now: how it was mended comes later in the journal."""
@@ -192,13 +191,6 @@ class _Again(Ledger):
 
     def _ended(self, command: Command, digest: bytes, batch: Batch) -> None:
         """What the journal has was carried out then; halves that came from several partitions come in any order."""
-
-    def construct_recorder(self) -> Any:  # noqa: ANN401 - the library's
-        """A recorder that knows which subjects are the partition's."""
-        recorder: Any = super().construct_recorder()
-        recorder.partition, partition_of = self._place
-        recorder.is_here = lambda subject: partition_of(subject) == recorder.partition
-        return recorder
 
 
 class _Run:
@@ -296,12 +288,16 @@ class _Run:
                     self._not_journaled[command.subject, command.command_id] = outcome.code or ""
 
     def _ledger(self) -> Ledger:
-        environment = {"SQLITE_DBNAME": str(self.path), "ORIGINATOR_ID_TYPE": "text"}
-        factory = Factory(environment)
+        log, partition_of = self.log, self._partition_of
+        factory = PartitionFactory(
+            environment({"SQLITE_DBNAME": str(self.path)}),
+            log.partition,
+            1,
+            lambda subject: partition_of(subject) == log.partition,
+        )
         recorder: Any = factory.application_recorder()
-        recorder.set_clock_mode("live" if self.log.created is None else self.log.created.clock)
-        factory.close()
-        ledger = _Again(self._book, environment, self.log, self._partition_of)
+        recorder.set_clock_mode("live" if log.created is None else log.created.clock)
+        ledger = _Again(self._book, factory, log)
         created = self.log.created
         ledger.origin = (None, None) if created is None else (created.partitions, created.release)
         return ledger

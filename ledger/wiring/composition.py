@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from ledger import terms
 from ledger.application.ledger import Ledger
+from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
 from ledger.audit import verification
 from ledger.audit.findings import Report
@@ -198,7 +199,7 @@ def _ledger(settings: Settings) -> Ledger:
     environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
     book = TermsBook(known_terms(settings))
     _settle_clock(settings, environment)
-    return Ledger(book, environment)
+    return Ledger(book, factory_of(environment))
 
 
 def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:

@@ -172,7 +172,8 @@ def test_a_tick_looks_at_as_many_rows_however_often_the_log_was_closed(tmp_path:
         for index in range(closings):
             tick([story.ledger], MORNING + MINUTE * (index + 1), asked=True)
         story.reopen()
-        recorder, looked_at = story.ledger.recorder, 0
+        recorder: Any = story.ledger.recorder
+        looked_at = 0
         select = recorder.select_events
 
         def counted(*arguments: Any, select: Any = select, **wanted: Any) -> Any:

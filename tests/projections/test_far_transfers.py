@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.application.ledger import Ledger
+from ledger.application.library import environment
 from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
@@ -16,6 +17,7 @@ from ledger.domain.commands import Command
 from ledger.domain.line.commands import Terminate
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
 from ledger.domain.terms import TermsBook
+from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteReader
 from ledger.wiring.metrics import MirrorMetrics
 from projections.asking.partitions import PartitionedQueries, Partitions
@@ -25,21 +27,12 @@ T = at(START)
 NOW = T + 31 * DAY
 
 
-class Place(Ledger):
+def place(path: Path, partition: int, far: str) -> Ledger:
     """The ledger of one partition of two, each a file; `far` are the numbers of the second."""
-
-    def __init__(self, path: Path, partition: int, far: str) -> None:
-        self._place = (partition, far)
-        create_log(path)
-        env = {"SQLITE_DBNAME": str(path), "ORIGINATOR_ID_TYPE": "text"}
-        super().__init__(TermsBook(BUNDLED.values()), env)
-
-    def construct_recorder(self) -> Any:
-        recorder: Any = super().construct_recorder()
-        recorder.partition, far = self._place
-        recorder.partitions = 2
-        recorder.is_here = lambda subject: place_of(subject, far) == recorder.partition
-        return recorder
+    create_log(path)
+    env = environment({"SQLITE_DBNAME": str(path)})
+    factory = PartitionFactory(env, partition, 2, lambda subject: place_of(subject, far) == partition)
+    return Ledger(TermsBook(BUNDLED.values()), factory)
 
 
 def place_of(subject: str, far: str) -> int:
@@ -65,7 +58,7 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
     files = [tmp_path / f"{partition}.db" for partition in (0, 1)]
     with ExitStack() as stack:
         places = [
-            stack.enter_context(closing(Place(path, partition, far))) for partition, path in enumerate(files)
+            stack.enter_context(closing(place(path, partition, far))) for partition, path in enumerate(files)
         ]
 
         def execute(*commands: Command) -> list[Command]:
@@ -108,7 +101,7 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
                 path,
                 partition=number,
                 partitions=2,
-                is_here=place.ledger_recorder.is_here,
+                is_here=place.recorder.is_here,
                 transfers=transfers,
             )
             for number, (path, place) in enumerate(zip(files, places, strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.application.ledger import Ledger
+from ledger.application.library import factory_of
 from ledger.audit.verification import verify
 from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, IssueStarterPack
 from ledger.domain.terms import TermsBook
@@ -29,7 +30,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
 
 def unlocked(path: Path) -> Ledger:
     """A writer that asks nobody whether it may."""
-    return Ledger(TermsBook(BUNDLED.values()), {"SQLITE_DBNAME": str(path)})
+    return Ledger(TermsBook(BUNDLED.values()), factory_of({"SQLITE_DBNAME": str(path)}))
 
 
 class TestTheLock:

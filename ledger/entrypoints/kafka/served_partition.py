@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ledger.application.ledger import Ledger
+from ledger.application.library import factory_of
 from ledger.application.outcomes import SET_APART, Outcome
 from ledger.domain.terms import Terms, TermsBook
 from ledger.entrypoints.kafka.intake import Intake
@@ -34,7 +35,7 @@ class OwnedPartition:
         self, settings: KafkaSettings, ids: SchemaIds, terms: Sequence[Terms], partition: int, partitions: int
     ) -> None:
         self.partition = partition
-        self.ledger = Ledger(TermsBook(terms), settings.environment(partition))
+        self.ledger = Ledger(TermsBook(terms), factory_of(settings.environment(partition)))
         self.recorder = cast("KafkaRecorder", self.ledger.recorder)
         codec = cast("AvroMapper", self.ledger.mapper).codec
         played = self.recorder.clock_mode() == "played"
