@@ -11,6 +11,7 @@ from ledger.application.memory import Held
 from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import NEVER
 
@@ -118,7 +119,7 @@ class Batch:
     def happened(self, number: str) -> Sequence[Event]:
         """The events of a number and its accounts, all of them; it costs as little."""
         for event in self.events[self._indexed :]:
-            self._by_number.setdefault(event.account.partition("#")[0], []).append(event)
+            self._by_number.setdefault(subject_of(event.account), []).append(event)
         self._indexed = len(self.events)
         return self._by_number.get(number, ())
 

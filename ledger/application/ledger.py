@@ -33,6 +33,7 @@ from ledger.domain import refusals
 from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import apart_of, is_of_line, is_subject, log_of, terms_of
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
@@ -90,11 +91,11 @@ class Ledger:
         self.codec = self.mapper.codec
         self.codec.learn(self.recorder.foreign_schemas())
         self.partition = self.recorder.partition
-        self.subject = f"log@{self.partition}"
+        self.subject = log_of(self.partition)
         """What the events of the whole partition are about."""
         self.origin: tuple[int | None, str | None] = (self.recorder.partitions, RELEASE)
         """What a new log says of itself: how many partitions it has, and which release made it."""
-        self._apart = f"apart@{self.partition}"
+        self._apart = apart_of(self.partition)
         """What those are about that could not be carried out."""
         self._stated_at: bool = self.recorder.clock_mode() == "played"
         repository = Repository(self._events, snapshot_store=snapshots)
@@ -345,7 +346,7 @@ class Ledger:
         own = [
             event
             for event in batch.events[before:]
-            if event.command_id == command.command_id and event.account[:1].isdigit()
+            if event.command_id == command.command_id and is_of_line(event.account)
         ]
         if own:
             first += batch.events[before:].index(own[0])
@@ -484,7 +485,7 @@ class Ledger:
         if terms_id is not None and terms_id not in self.book.published:
             terms = self.book[terms_id]
             own = {"terms_id": terms_id, "digest": terms.digest, "content": terms.content}
-            self._emit(TermsPublished, f"terms/{terms_id}@{self.partition}", 1, cause, batch, **own)
+            self._emit(TermsPublished, terms_of(terms_id, self.partition), 1, cause, batch, **own)
             self.book.publish(terms.content, terms.digest)
 
     def _emit(
@@ -584,7 +585,7 @@ class Ledger:
 def _is_addressed(command: Command) -> bool:
     """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
     id_, msisdn = command.command_id, command.msisdn
-    if not (is_instant(command.at) and type(id_) is str and type(msisdn) is str and "#" not in msisdn):
+    if not (is_instant(command.at) and type(id_) is str and type(msisdn) is str and is_subject(msisdn)):
         return False
     return (id_.isascii() and msisdn.isascii()) or _is_text(id_ + msisdn)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from eventsourcing.application import AggregateNotFoundError, Repository
 
 from ledger.application.journal import LedgerRecorder, Snapshot
+from ledger.domain.kinds import account_of, is_of_line
 from ledger.domain.line.line import Claimed, Line
 from ledger.domain.line.number import Number
 from ledger.domain.prepaid.account import NEVER, Account
@@ -76,18 +77,16 @@ class Lines:
             line.former[account_id] = account
 
     def _load(self, msisdn: str) -> Held:
-        if not msisdn[
-            :1
-        ].isdigit():  # a partition's own subject: it has events without end, and a journal, but no state
+        if not is_of_line(msisdn):  # the partition has events without end, and a journal, but no state
             return Held(Line(msisdn, self._book), self._recorder.head_of(msisdn).chain)
         number = self._state(Number, msisdn)
         generation = number.generation if number is not None else 0
-        account = self._state(Account, f"{msisdn}#{generation + 1}")
+        account = self._state(Account, account_of(msisdn, generation + 1))
         if account is None and generation:
-            account = self._state(Account, f"{msisdn}#{generation}")
+            account = self._state(Account, account_of(msisdn, generation))
         line = Line(msisdn, self._book, number=number, account=account, claimed=self._claimed)
         for former in range(1, generation + 1):  # money may have come back to one since
-            line.recorded_at = max(line.recorded_at, self._recorded_at(f"{msisdn}#{former}"))
+            line.recorded_at = max(line.recorded_at, self._recorded_at(account_of(msisdn, former)))
         head = self._recorder.head_of(msisdn)
         if head.due_at != (None if line.due_at == NEVER else line.due_at):
             raise LogDamaged(f"{msisdn}: what falls due next is another instant than its events lead to")

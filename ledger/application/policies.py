@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import subject_of
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.domain.refusals import Refusal
@@ -42,7 +43,7 @@ def after_refusal(command: Command, refusal: Refusal) -> list[Command]:
             at=command.at,
             command_id=f"policy/return/{command.transfer}",
             actor=ACTOR,
-            msisdn=command.from_account.partition("#")[0],
+            msisdn=subject_of(command.from_account),
             transfer=command.transfer,
             account=command.from_account,
             to_msisdn=command.msisdn,

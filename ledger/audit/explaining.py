@@ -13,6 +13,7 @@ from ledger.domain import refusals
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import is_of_line, subject_of
 from ledger.domain.line.events import UsageRefused
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart
 from ledger.domain.prepaid.commands import ReturnCreditTransfer
@@ -72,8 +73,8 @@ class Explanation:
 
     def take(self, ordinal: int, event: Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
-        if event.account[:1].isdigit():
-            number = event.account.partition("#")[0]
+        if is_of_line(event.account):
+            number = subject_of(event.account)
             if event.command_id.startswith("due/"):
                 yield from self._due(ordinal, event, number)
             elif event.command_id.startswith(_POLICY) and event.command_id != self.entry.command_id:

@@ -24,6 +24,7 @@ from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
 from ledger.domain.events import EVENT_TYPES, Event, make
+from ledger.domain.kinds import is_apart, is_of_line, log_of, subject_of, terms_of
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
@@ -177,13 +178,13 @@ class _Parts:
 
     def _told(self, entry: JournalEntry, rows: list[Row]) -> Iterator[Said]:
         command = self._codec.command(entry.name, entry.command, entry.at)
-        moved = [row for row in rows if row[1][:1].isdigit()]
-        if any(row[1].startswith("apart@") for row in rows):
+        moved = [row for row in rows if is_of_line(row[1])]
+        if any(is_apart(row[1]) for row in rows):
             raise CopyRefused("something is set apart: carry it out first, `pulsa dead list` shows it")
         if isinstance(command, CloseThrough):
             yield from self._due(moved)
             return
-        if not entry.subject.isdigit():
+        if not is_of_line(entry.subject):
             raise CopyRefused(f"the journal has a command of {entry.subject}, which belongs to no number")
         events = {row[0]: self._codec.event(row[3], row[4]) for row in moved}
         concerned = {_number(row) for row in moved}
@@ -276,7 +277,7 @@ class _Parts:
 
 
 def _number(row: Row) -> str:
-    return row[1].partition("#")[0]
+    return subject_of(row[1])
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -345,7 +346,7 @@ class _Target:
     def finish(self, through: int | None) -> Repartitioned:
         """Closes the partition as far as all that came into it was closed."""
         if through is not None and self._events:
-            subject = f"log@{self.partition}"
+            subject = log_of(self.partition)
             command = CloseThrough(
                 at=through,
                 command_id=f"repartition/close@{self.partition}",
@@ -366,13 +367,13 @@ class _Target:
     def _begin(self, said: Said, digest: bytes) -> None:
         """As the ledger begins: what the partition is, and the terms that a command names."""
         if self._events == 0:
-            created = self._made(LogCreated, f"log@{self.partition}", 1, said, digest)
+            created = self._made(LogCreated, log_of(self.partition), 1, said, digest)
             vars(created).update(clock=self._book.clock, partitions=self._partitions, release=RELEASE)
             self._add_event(created)
         terms_id = said.command.terms_named
         if terms_id is not None and said.code is None and terms_id not in self._published:
             was = self._book.terms[terms_id]
-            terms = self._made(TermsPublished, f"terms/{terms_id}@{self.partition}", 1, said, digest)
+            terms = self._made(TermsPublished, terms_of(terms_id, self.partition), 1, said, digest)
             vars(terms).update(terms_id=terms_id, digest=was.digest, content=was.content)
             self._add_event(terms)
             self._published.add(terms_id)

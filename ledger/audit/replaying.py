@@ -23,6 +23,7 @@ from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED
 from ledger.audit.wholeness import must_be_whole
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
+from ledger.domain.kinds import apart_of, is_of_line, subject_of, terms_of
 from ledger.domain.line.line import Cause
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.account import NEVER
@@ -167,7 +168,7 @@ class _Again(Ledger):
         self._log = log
         self._not_followed = {
             found.event.apart_id: found.event
-            for found in log.events_of(f"apart@{log.partition}")
+            for found in log.events_of(apart_of(log.partition))
             if isinstance(found.event, CommandSetApart)
         }
         super().__init__(terms, factory)
@@ -258,7 +259,7 @@ class _Run:
 
     def first_unlike(self, terms: Sequence[Terms]) -> Iterator[DifferingEvent]:
         """The first event that differs or is missing, if there is one; that other terms are published is none."""
-        published = [f"terms/{one.id}@{self.log.partition}" for one in terms]
+        published = [terms_of(one.id, self.log.partition) for one in terms]
         known = f"now.originator_id NOT IN ({','.join('?' * len(published))})"
         row = self._row(f"{_EVENT_UNLIKE} AND {known} ORDER BY now.ordinal LIMIT 1", *published)
         row = row or self._row(f"{_EVENT_NO_MORE} ORDER BY ordinal LIMIT 1", self.last)
@@ -406,7 +407,7 @@ def _other(run: _Run, again: SqliteSnapshot) -> list[str]:
     """Numbers whose events are not the same: in a log that is whole an account's last digest stands for all of them."""
     was, now = _last_digests(run.log, run.last), _last_digests(again, NEVER)
     differing = {id_ for id_ in was.keys() | now.keys() if was.get(id_) != now.get(id_)}
-    return sorted({id_.partition("#")[0] for id_ in differing if id_[0].isdigit()})
+    return sorted({subject_of(id_) for id_ in differing if is_of_line(id_)})
 
 
 def _last_digests(log: SqliteSnapshot, last: int) -> dict[str, bytes]:

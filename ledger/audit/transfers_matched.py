@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ledger.audit.findings import Finding, Report
 from ledger.domain.events import Event
+from ledger.domain.kinds import subject_of
 from ledger.domain.prepaid.credit_transfers import Ending
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 
@@ -78,7 +79,7 @@ def _differences(begun: Half, ended: Half) -> Iterator[Finding]:
         pairs = [
             ("amount", event.amount, sent.amount),
             ("sender", event.from_account, sent.account),
-            ("recipient", event.account.partition("#")[0], sent.to_msisdn),
+            ("recipient", subject_of(event.account), sent.to_msisdn),
             ("days", event.days or sent.days, sent.days),
         ]
     elif isinstance(event, CreditTransferReturned):

@@ -24,6 +24,7 @@ from ledger.audit.transfers_matched import Transfers
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import apart_of, is_of_line, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import Number
 from ledger.domain.money import imbalance
@@ -221,7 +222,7 @@ class _Verification:
         if event_digest(self.digests.get(id_, NO_CHAIN), topic, state) != digest:
             find("its digest is not that of its content after the event before")
         self.versions[id_], self.digests[id_] = version, digest
-        self.counts[id_.partition("#")[0]] += 1
+        self.counts[subject_of(id_)] += 1
         self.seals.event(digest)
         if state[:FINGERPRINT_BYTES] not in self.marks:
             find("the log does not hold its schema")
@@ -254,7 +255,7 @@ class _Verification:
             yield "it is effective after it was recorded"
         if event.recorded_at <= self.closed_through:
             yield f"it was recorded at or before {format_instant(self.closed_through)}, which was closed"
-        if id_[:1].isdigit():
+        if is_of_line(id_):
             yield from self._folded(event)
         else:
             yield from self._of_the_log(event)
@@ -267,7 +268,7 @@ class _Verification:
     def _belongs(self, subject: str) -> bool:
         """Whether an account or a subject lies in its own partition, and so in no other."""
         try:
-            return self.is_here(subject.partition("#")[0])
+            return self.is_here(subject_of(subject))
         except ValueError:
             return False
 
@@ -283,7 +284,7 @@ class _Verification:
                 yield "more was closed before"
             self.closed_through = max(event.through, self.closed_through)
         elif isinstance(event, CommandSetApart):
-            if event.account != f"apart@{self.partition}":
+            if event.account != apart_of(self.partition):
                 yield "it is of another partition"
         elif isinstance(event, TermsPublished):
             if sha256(event.content.encode()).hexdigest() != event.digest:
@@ -297,7 +298,7 @@ class _Verification:
 
     def _folded(self, event: Event) -> Iterator[str]:
         """The event follows from the state that was, and leads to one that may be."""
-        msisdn = event.account.partition("#")[0]
+        msisdn = subject_of(event.account)
         if msisdn in self.broken:
             return
         line = self.lines.get(msisdn)

@@ -16,6 +16,7 @@ import msgspec
 from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.domain.commands import Command
+from ledger.domain.kinds import apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LedgerError, QueryRefused
@@ -126,7 +127,7 @@ def say_again(
 def _in_file(opened: Opened) -> Iterator[Dead]:
     log_reader, codec = opened.reader(), Codec()
     with log_reader.snapshot() as log:
-        for found in log.events_of(f"apart@{log.partition}"):
+        for found in log.events_of(apart_of(log.partition)):
             event = found.event
             if not isinstance(event, CommandSetApart):
                 continue

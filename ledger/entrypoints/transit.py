@@ -15,6 +15,7 @@ from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.audit.transfers_matched import Transfers
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
+from ledger.domain.kinds import apart_of
 from ledger.domain.money import format_amount
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -94,7 +95,7 @@ def resend(opened: Opened, found: Sequence[Missing], now: int) -> list[Outcome]:
 def _set_apart(log: SqliteSnapshot) -> dict[str, Command]:
     """The returns that could not be carried out at once, by their transfer: they tell that it had been refused."""
     found: dict[str, Command] = {}
-    for one in log.events_of(f"apart@{log.partition}"):
+    for one in log.events_of(apart_of(log.partition)):
         event = one.event
         if (
             isinstance(event, CommandSetApart)

@@ -13,6 +13,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.application.journal import NumberHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
+from ledger.domain.kinds import log_of
 from ledger.errors import LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published, references
 from ledger.store.codec import Codec
@@ -104,7 +105,7 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
     def clock_mode(self) -> str:
         """`live` or `played`. Raises LogDamaged where it is neither, or not what the log was created with."""
         mode = str(self._value("SELECT value FROM meta WHERE name='clock'", ()))
-        for created in self.select_events(f"log@{self.partition}", lte=1):
+        for created in self.select_events(log_of(self.partition), lte=1):
             stated = self._codec().record(created.state).get("clock")
             if mode != stated:
                 place = self.datastore.pool.db_name

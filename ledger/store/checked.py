@@ -20,6 +20,7 @@ from ledger.application.journal import (
     seal_digest,
 )
 from ledger.application.outcomes import EventReference
+from ledger.domain.kinds import TERMS, account_of, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, follows
 
@@ -147,7 +148,7 @@ def head_of(cursor: SQLiteCursor, place: str, subject: str) -> NumberHead:
 def _events_of(cursor: SQLiteCursor, subject: str) -> int:
     """How many events a subject has, those of its accounts included: the last version of each says it."""
     events, generation = _last_version(cursor, subject), 1
-    while last := _last_version(cursor, f"{subject}#{generation}"):
+    while last := _last_version(cursor, account_of(subject, generation)):
         events += last
         generation += 1
     return events
@@ -163,13 +164,14 @@ def published(cursor: SQLiteCursor, place: str) -> list[bytes]:
     """The records of all terms that the log has published."""
     cursor.execute(
         f"SELECT {EVENT_COLUMNS} FROM stored_events"  # noqa: S608 - columns
-        " WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY ordinal"
+        " WHERE originator_id>=? AND originator_id<? ORDER BY ordinal",
+        TERMS,
     )
     rows = [tuple(row) for row in cursor.fetchall()]
     for row in rows:
         if row[3] != "ledger.log.TermsPublished" or not follows(NO_CHAIN, row):
             raise LogDamaged(f"{place}: the event at ordinal {row[0]} is not what its digest names")
-    cursor.execute("SELECT count(*) FROM numbers WHERE msisdn>='terms/' AND msisdn<'terms0'")
+    cursor.execute("SELECT count(*) FROM numbers WHERE msisdn>=? AND msisdn<?", TERMS)
     if cursor.fetchone()[0] != len(rows):
         raise LogDamaged(f"{place}: terms that were published are missing")
     return [row[4] for row in rows]
@@ -177,7 +179,7 @@ def published(cursor: SQLiteCursor, place: str) -> list[bytes]:
 
 def events_by_subject(rows: Iterable[tuple[Any, ...]]) -> Counter[str]:
     """How many of some events' rows each subject has, those of its accounts included."""
-    return Counter([row[1].partition("#")[0] for row in rows])
+    return Counter([subject_of(row[1]) for row in rows])
 
 
 def add_events(cursor: SQLiteCursor, counts: Counter[str]) -> None:

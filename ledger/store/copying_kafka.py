@@ -11,6 +11,7 @@ from kafka.structs import TopicPartition
 from ledger.application.journal import NO_CHAIN, NumberHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.domain.commands import COMMANDS as BY_NAME
+from ledger.domain.kinds import SUBJECT_SQL, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
@@ -48,8 +49,7 @@ class KafkaTarget:
         self._dues: dict[str, int | None] = dict(source.rows("SELECT msisdn, due_at FROM numbers"))
         self._last = dict(
             source.rows(
-                "SELECT substr(originator_id, 1, instr(originator_id || '#', '#') - 1) AS number, max(ordinal)"
-                " FROM stored_events GROUP BY number"
+                f"SELECT {SUBJECT_SQL} AS number, max(ordinal) FROM stored_events GROUP BY number"  # noqa: S608
             )
         )
         with reported(f"partition {self._partition}"):
@@ -133,7 +133,7 @@ class KafkaTarget:
 
     def _heads(self, rows: Any) -> list[NumberHead]:  # noqa: ANN401 - rows
         """When the numbers whose last event is among these fall due next."""
-        numbers = {row[1].partition("#")[0]: row[0] for row in rows}
+        numbers = {subject_of(row[1]): row[0] for row in rows}
         return [
             NumberHead(number, self._dues.get(number), NO_CHAIN)
             for number, ordinal in numbers.items()

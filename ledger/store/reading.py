@@ -17,6 +17,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from pydantic import ValidationError
 
 from ledger.domain.events import Event
+from ledger.domain.kinds import NUMBERS, TERMS, log_of, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
@@ -189,7 +190,7 @@ class SqliteSnapshot:
     def closed_through(self) -> int | None:
         """The instant through which the log is closed; None where it never was."""
         last = "WHERE originator_id=? ORDER BY originator_version DESC LIMIT 1"
-        for found in self._events(f"{_EVENT} {last}", (f"log@{self.partition}",)):
+        for found in self._events(f"{_EVENT} {last}", (log_of(self.partition),)):
             if self._recorded_of(found.event.account) not in (None, found.event.version):
                 raise LogDamaged(
                     f"{self.path}: {found.event.account} has not the events that were recorded of it"
@@ -208,7 +209,7 @@ class SqliteSnapshot:
     def created(self) -> LogCreated | None:
         """The first event of the log; None where nothing has been recorded yet."""
         first = "WHERE originator_id=? AND originator_version=1"
-        for found in self._events(f"{_EVENT} {first}", (f"log@{self.partition}",)):
+        for found in self._events(f"{_EVENT} {first}", (log_of(self.partition),)):
             if isinstance(found.event, LogCreated):
                 return found.event
         if self.head:
@@ -219,13 +220,13 @@ class SqliteSnapshot:
     def book(self) -> TermsBook:
         """The terms that the log has published, whenever that was."""
         count = 0
-        published = "WHERE originator_id>='terms/' AND originator_id<'terms0' ORDER BY originator_id"
-        for found in self._events(f"{_EVENT} {published}"):
+        published = "WHERE originator_id>=? AND originator_id<? ORDER BY originator_id"
+        for found in self._events(f"{_EVENT} {published}", TERMS):
             if isinstance(found.event, TermsPublished):
                 self._reader.publish(found.ordinal, found.event)
                 count += 1
-        counted = "SELECT count(*) FROM numbers WHERE msisdn>='terms/' AND msisdn<'terms0'"
-        if self._are_counted and self._one(counted)[0] != count:
+        counted = "SELECT count(*) FROM numbers WHERE msisdn>=? AND msisdn<?"
+        if self._are_counted and self._one(counted, TERMS)[0] != count:
             raise LogDamaged(f"{self.path}: terms that were published are missing")
         return self._reader.book
 
@@ -270,7 +271,7 @@ class SqliteSnapshot:
 
     def _closed_from(self, instant: int) -> int | None:
         """The ordinal of the first event that closed the log through an instant, or beyond it; None: none did."""
-        own = (f"log@{self.partition}",)
+        own = (log_of(self.partition),)
         last = self._one("SELECT max(originator_version) FROM stored_events WHERE originator_id=?", own)[0]
         one = f"{_EVENT} WHERE originator_id=? AND originator_version=?"
         before, after, ordinal = 0, (last or 0) + 1, None
@@ -294,19 +295,19 @@ class SqliteSnapshot:
             count += 1
             yield msisdn
         if self._are_counted:
-            counted = "SELECT count(*) FROM numbers WHERE msisdn>'0' AND msisdn<'A' AND events>0"
-            if self._one(counted)[0] != count:
+            counted = "SELECT count(*) FROM numbers WHERE msisdn>? AND msisdn<? AND events>0"
+            if self._one(counted, NUMBERS)[0] != count:
                 raise LogDamaged(f"{self.path}: the events of some number are missing")
 
     def _numbers(self) -> Iterator[str]:
-        after = "0"
+        after, end = NUMBERS
         while True:
-            following = self._next_id(after, "A")
+            following = self._next_id(after, end)
             if following is None:
                 return
-            msisdn = following.partition("#")[0]
+            msisdn = subject_of(following)
             yield msisdn
-            after = msisdn + "$"
+            _, after = streams_of(msisdn)
 
     def events_of(self, msisdn: str) -> Iterator[Recorded]:
         """The events of a number and of all its accounts, in order."""
@@ -333,12 +334,12 @@ class SqliteSnapshot:
     def _ids_of(self, msisdn: str) -> list[str]:
         """The number and its accounts, as far as they have events."""
         ids = []
-        last, end = msisdn, msisdn + "$"
+        last, end = streams_of(msisdn)
         if self._one(
             "SELECT count(*) FROM (SELECT 1 FROM stored_events WHERE originator_id=? LIMIT 1)", (msisdn,)
         )[0]:
             ids.append(msisdn)
-        while (last := self._next_id(max(last, msisdn + "#"), end) or "") != "":
+        while (last := self._next_id(last, end) or "") != "":
             ids.append(last)
         return ids
 

@@ -14,6 +14,7 @@ import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
 from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
+from ledger.domain.kinds import log_of
 from ledger.errors import LedgerError, WriterFenced
 from ledger.store.asked import AskedRecorder
 from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
@@ -106,7 +107,7 @@ class Recorder(AskedRecorder):
         with self._reading() as cursor:
             place = self.datastore.pool.db_name
             self._end = end_of(cursor, place)
-            head_of(cursor, place, f"log@{self.partition}")
+            head_of(cursor, place, log_of(self.partition))
         return self._end.events
 
     def _must_be_at_its_end(self, cursor: library.SQLiteCursor) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event, make
+from ledger.domain.kinds import account_of
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined, UsageRecorded, UsageRefused
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
 from ledger.domain.money import BREAKAGE, PULSA, Posting, transfer
@@ -313,7 +314,7 @@ class Line:
     def open(self, event_type: type[Event], terms: str, clause: str | None, **own: Any) -> None:  # noqa: ANN401
         """Begins the number's next account."""
         generation = max(self.number.generation, self.account.generation if self.account else 0) + 1
-        self._begin(f"{self.msisdn}#{generation}")
+        self._begin(account_of(self.msisdn, generation))
         self.emit(event_type, terms=terms, clause=clause, msisdn=self.msisdn, generation=generation, **own)
 
     def forfeit(

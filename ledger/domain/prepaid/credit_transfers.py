@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from ledger.domain.events import Event
+from ledger.domain.kinds import account_of, subject_of
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned
 from ledger.domain.refusals import REFUSALS, IdempotencyConflict, Invalid, Refusal
@@ -22,7 +23,7 @@ def numbers_of(command: Following) -> tuple[str, str]:
     """The sender's number and the recipient's."""
     if isinstance(command, ReturnCreditTransfer):
         return command.msisdn, command.to_msisdn
-    return command.from_account.partition("#")[0], command.msisdn
+    return subject_of(command.from_account), command.msisdn
 
 
 def endings(command: Following, recorded: Events, happened: Events) -> Iterator[Ending]:
@@ -39,7 +40,7 @@ def _of_all(number: str, recorded: Events) -> Iterator[Event]:
     """The events of all accounts that a number has had, which are numbered from one."""
     for generation in count(1):
         version = 0
-        for version, event in enumerate(recorded(f"{number}#{generation}"), 1):  # noqa: B007
+        for version, event in enumerate(recorded(account_of(number, generation)), 1):  # noqa: B007
             yield event
         if not version:
             return

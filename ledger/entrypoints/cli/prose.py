@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol,
 import typer
 
 from ledger.domain.calendar import format_instant, parse_instant
+from ledger.domain.kinds import is_account
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, signed, with_settings
 from ledger.entrypoints.cli.output import AsCsv, AsJson, say, say_table, told
@@ -69,7 +70,7 @@ def _subject(text: str) -> str:
 def ledger_account_of(text: str) -> str:
     """A ledger account, whose number may be written as it is dialled."""
     subject, slash, name = text.partition("/")
-    return f"{_subject(subject)}{slash}{name}" if "#" in subject else text
+    return f"{_subject(subject)}{slash}{name}" if is_account(subject) else text
 
 
 AsOf = Annotated[

@@ -11,6 +11,7 @@ from typing import Any
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.kinds import is_partition, subject_of
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -20,7 +21,6 @@ from ledger.store.schemas import load
 
 _MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
-_PARTITION = re.compile(r"log@(?:0|[1-9][0-9]{0,8})", re.ASCII)
 _LONGEST_OWN_ID = LONGEST_ID + 64
 """Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
 _MOST_DAYS = 36_500
@@ -55,18 +55,18 @@ def _relations(command: Command) -> Iterator[tuple[str, bool]]:
         yield "days", 0 <= command.days <= _MOST_DAYS
     elif isinstance(command, ReturnCreditTransfer):
         yield "account", bool(_ACCOUNT.fullmatch(command.account))
-        yield "msisdn", command.account.startswith(f"{command.msisdn}#")
+        yield "msisdn", subject_of(command.account) == command.msisdn
         yield "transfer", command.transfer.startswith(f"{command.account}/")
         yield "command_id", command.command_id == f"policy/return/{command.transfer}"
         yield "refusal", command.refusal in REFUSALS
     elif isinstance(command, CloseThrough):
-        yield "msisdn", bool(_PARTITION.fullmatch(command.msisdn))
+        yield "msisdn", is_partition(command.msisdn)
 
 
 def check_subject(command: Command) -> None:
     """Raises Invalid where no command of this kind has such a subject."""
     if isinstance(command, CloseThrough):
-        if not _PARTITION.fullmatch(command.msisdn):
+        if not is_partition(command.msisdn):
             raise Invalid("msisdn: not a partition, such as log@0")
         return
     try:

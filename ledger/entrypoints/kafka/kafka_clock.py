@@ -10,6 +10,7 @@ import structlog
 from ledger.application.journal import Standing
 from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
+from ledger.domain.kinds import log_of
 from ledger.domain.prepaid.account import NEVER
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.supervising import Step
@@ -25,7 +26,7 @@ class Partition:
 
     def __init__(self, mirrors: Followed, sender: Client, partition: int, alive: Callable[[], None]) -> None:
         self._alive = alive
-        self.subject = f"log@{partition}"
+        self.subject = log_of(partition)
         self._mirrors = mirrors
         self._sender = sender
         self._partition = partition

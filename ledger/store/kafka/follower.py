@@ -10,6 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import OffsetOutOfRangeError
 from kafka.structs import TopicPartition
 
+from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
@@ -173,7 +174,7 @@ class Follower:
             rows.append(row)
             due = headers.get(DUE)
             if due is not None:
-                dues[row[1].partition("#")[0]] = int(due) if due else None
+                dues[subject_of(row[1])] = int(due) if due else None
         entries = []
         for record in replies:
             reply = self._replies.read(record.value, record.headers)

@@ -11,6 +11,7 @@ from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.bounds import LONGEST_ID, cut
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
+from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, POLICIES
@@ -187,7 +188,7 @@ class EventRecords:
             due = dues.get(index)
             if due is not None:
                 headers.append((DUE, due))
-            records.append(Outgoing(name.partition(b"#")[0], state if value is None else value, headers))
+            records.append(Outgoing(subject_of(account).encode(), state if value is None else value, headers))
         return records
 
     @staticmethod
@@ -197,7 +198,7 @@ class EventRecords:
         for index in range(len(rows) - 1, -1, -1):
             if not left:
                 return
-            number = rows[index][1].partition("#")[0]
+            number = subject_of(rows[index][1])
             if number in left:
                 due = left.pop(number)
                 yield index, b"" if due is None else b"%d" % due
