@@ -14,6 +14,10 @@ from __future__ import annotations
 
 import re
 
+NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
+"""A number as an id: its digits with country code."""
+ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
+"""A well-formed account."""
 _PARTITION = re.compile(r"(?:log|apart|terms/[^#/@]*)@(0|[1-9][0-9]{0,8})", re.ASCII)
 
 SUBJECT_SQL = "substr(originator_id, 1, instr(originator_id || '#', '#') - 1)"
@@ -32,6 +36,11 @@ def subject_of(stream: str) -> str:
 def streams_of(subject: str) -> tuple[str, str]:
     """The ids of a subject's further streams lie between these two."""
     return subject + "#", subject + "$"
+
+
+def names_in(id_: str) -> list[str]:
+    """The names that the id of an account, or of a ledger account, is made of: `6288…`, `1`, `credit`."""
+    return id_.replace("#", "/").split("/")
 
 
 def is_plain(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
+from ledger.domain.kinds import NUMBER
 from ledger.domain.money import parse_amount
 
 Read = Callable[[Any], Any]
@@ -26,7 +27,6 @@ HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""
 
 _NO_STRING = "not a string of printable characters that takes 1 to {} bytes of UTF-8"
-_MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _COUNT = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _NO_SEPARATORS = str.maketrans("", "", " -")
 
@@ -67,14 +67,14 @@ def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
 def read_msisdn(value: Any) -> str:  # noqa: ANN401 - any JSON
     """The digits of a number with its country code; `0881…`, `+62 881…` and hyphens are taken."""
     text = _string(value)
-    if text.isascii() and _MSISDN.fullmatch(text):
+    if text.isascii() and NUMBER.fullmatch(text):
         return text
     digits = text.translate(_NO_SEPARATORS)
     if digits.startswith("+"):
         digits = digits[1:]
     elif digits.startswith("0") and not digits.startswith("00"):
         digits = _home_code() + digits[1:]
-    if not _MSISDN.fullmatch(digits):
+    if not NUMBER.fullmatch(digits):
         raise ValueError("not a number of 7 to 15 digits with country code")
     return digits
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ledger.domain import money
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.kinds import subject_of
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.account import Account
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
@@ -330,13 +331,13 @@ class DirectQueries:
         topics = None if types is None else {_topic(name) for name in types}
         with self._reader.snapshot() as log:
             if subject is not None and SUBJECT.fullmatch(subject):
-                events = log.events_of(subject.partition("#")[0])
+                events = log.events_of(subject_of(subject))
             else:
                 events = log.events(start, types=topics)
             for ordinal, digest, event in ((r.ordinal, r.digest, r.event) for r in events):
                 if ordinal < start or (topics is not None and event.TOPIC not in topics):
                     continue
-                if subject is None or event.account == subject or event.account.startswith(subject + "#"):
+                if subject is None or subject in (event.account, subject_of(event.account)):
                     yield LogLine(_position(log, ordinal), digest, event)
 
     def head(self) -> Head:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
+from ledger.domain.kinds import subject_of
 from ledger.domain.partition.events import LogCreated
 from ledger.domain.terms import TermsBook
 from projections.asking.answers import (
@@ -140,7 +141,7 @@ class PartitionedQueries:
         self._now = now
 
     def _of(self, subject: str) -> Queries:
-        return self._each[self._log.partition_of(subject.partition("#")[0])]
+        return self._each[self._log.partition_of(subject_of(subject))]
 
     @contextmanager
     def _whole(self) -> Iterator[tuple[DirectQueries, PartitionsSnapshot]]:

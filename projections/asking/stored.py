@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from ledger.domain import money
 from ledger.domain.calendar import format_instant
+from ledger.domain.kinds import subject_of
 from ledger.domain.prepaid.account import Account
 from ledger.errors import QueryRefused
 from projections.asking import desk
@@ -148,7 +149,7 @@ class StoredQueries:
     ) -> Listed[desk.Holding]:
         """The states and generations of a number over time."""
         with self._of_number(msisdn, as_of, known_at) as (view, moment, _, place):
-            return Listed(desk.Holding, desk.holdings(view, msisdn.partition("#")[0], moment), *moment, place)
+            return Listed(desk.Holding, desk.holdings(view, subject_of(msisdn), moment), *moment, place)
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.events import Event
+from ledger.domain.kinds import is_of_line, subject_of
 from ledger.domain.terms import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.reader import Columns, Placed
@@ -69,4 +70,4 @@ Registry = Mapping[str, type[Projection]]
 def number_of(event: Event) -> str | None:
     """The number that an event belongs to; None for the log's own."""
     account = event.account
-    return account.partition("#")[0] if account[0].isdigit() else None
+    return subject_of(account) if is_of_line(account) else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ledger.domain.calendar import DAY, day_of_number, format_instant
+from ledger.domain.kinds import names_in
 from ledger.domain.money import IDR, PULSA, format_amount
 from ledger.errors import LogDamaged
 from projections.engine.reader import LogSnapshot, Recorded
@@ -90,7 +91,7 @@ def _transaction(partition: int, found: Recorded, declared: set[str], out: IO[st
             declared.add(name)
             out.write(f"account {name}\n")
     day = day_of_number(event.effective_at // DAY).isoformat()
-    subject = event.account.replace("#", ":")
+    subject = ":".join(names_in(event.account))
     out.write(
         f"{day} ({partition}:{found.ordinal}) {event.name} {subject}"
         f"  ; effective_at={format_instant(event.effective_at)}"
@@ -103,9 +104,8 @@ def _transaction(partition: int, found: Recorded, declared: set[str], out: IO[st
 
 def tree_name(account: str) -> str:
     """A ledger account as hledger names it: levels parted by colons."""
-    if account.startswith("operator/"):
-        return account.replace("/", ":")
-    return "customers:" + account.replace("#", ":").replace("/", ":")
+    names = names_in(account)
+    return ":".join(names if names[0] == "operator" else ["customers", *names])
 
 
 def _decimal(amount: int) -> str:

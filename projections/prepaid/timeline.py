@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ledger.domain.kinds import is_account, subject_of
 from projections.asking.as_of import Moment, View
 from projections.prepaid.folded_numbers import Tracked
 
@@ -23,7 +24,7 @@ class Span(NamedTuple):
 
 def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
     """The states of every account of a number, or of the one named, in order; none where it is not known."""
-    msisdn, _, generation = subject.partition("#")
+    msisdn, one_account = subject_of(subject), is_account(subject)
     as_of, known_at, _ = moment
     lifecycles, connection = view.lifecycles, view.connection
     starts: list[Span] = []
@@ -52,5 +53,5 @@ def timeline(view: View, subject: str, moment: Moment) -> list[Span]:
     return [
         one._replace(until=later.since) if later is not None and later.account == one.account else one
         for one, later in zip(starts, [*starts, None][1:], strict=True)
-        if not generation or one.account == subject
+        if not one_account or one.account == subject
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol,
 import typer
 
 from ledger.domain.calendar import format_instant, parse_instant
-from ledger.domain.kinds import is_account
+from ledger.domain.kinds import is_account, subject_of
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, signed, with_settings
 from ledger.entrypoints.cli.output import AsCsv, AsJson, say, say_table, told
@@ -60,9 +60,9 @@ def _position(text: str) -> dict[int, int]:
 
 
 def _subject(text: str) -> str:
-    number, mark, generation = text.partition("#")
+    number = subject_of(text)
     try:
-        return read_msisdn(number) + mark + generation
+        return read_msisdn(number) + text.removeprefix(number)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is {error}") from None
 

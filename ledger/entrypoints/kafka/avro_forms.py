@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.kinds import is_partition, subject_of
+from ledger.domain.kinds import ACCOUNT, NUMBER, is_partition, subject_of
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -19,8 +18,6 @@ from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
 from ledger.store.schemas import load
 
-_MSISDN = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
-_ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
 _LONGEST_OWN_ID = LONGEST_ID + 64
 """Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
 _MOST_DAYS = 36_500
@@ -49,12 +46,12 @@ def check(command: Command) -> None:
 def _relations(command: Command) -> Iterator[tuple[str, bool]]:
     """What holds between the fields of a command that the ledger itself says."""
     if isinstance(command, ReceiveCreditTransfer):
-        yield "from_account", bool(_ACCOUNT.fullmatch(command.from_account))
+        yield "from_account", bool(ACCOUNT.fullmatch(command.from_account))
         yield "transfer", command.transfer.startswith(f"{command.from_account}/")
         yield "command_id", command.command_id == f"policy/{command.transfer}"
         yield "days", 0 <= command.days <= _MOST_DAYS
     elif isinstance(command, ReturnCreditTransfer):
-        yield "account", bool(_ACCOUNT.fullmatch(command.account))
+        yield "account", bool(ACCOUNT.fullmatch(command.account))
         yield "msisdn", subject_of(command.account) == command.msisdn
         yield "transfer", command.transfer.startswith(f"{command.account}/")
         yield "command_id", command.command_id == f"policy/return/{command.transfer}"
@@ -101,7 +98,7 @@ def _choice(choices: list[str]) -> _Check:
 
 
 def _msisdn(value: str) -> None:
-    if not _MSISDN.fullmatch(value):
+    if not NUMBER.fullmatch(value):
         raise ValueError("not a number of 7 to 15 digits with country code")
 
 
