@@ -87,7 +87,7 @@ def check(said: str, log: KafkaSettings) -> None:
 
 
 def test_sql_over_a_copy_finds_every_balance(log: KafkaSettings, tmp_path: Path) -> None:
-    from ledger.wiring.on_kafka import followed
+    from ledger.wiring.mirrors import followed
 
     folder = tmp_path / "copy"
     settings = Settings(

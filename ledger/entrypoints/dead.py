@@ -147,7 +147,8 @@ def _in_file(opened: Opened) -> Iterator[Dead]:
 def _on_kafka(opened: Opened) -> Iterator[Dead]:
     from ledger.store.kafka.records import FOLLOWS
     from ledger.store.kafka.registry import schema_ids
-    from ledger.wiring.on_kafka import kafka_settings, records_of
+    from ledger.wiring.kafka_access import kafka_settings
+    from ledger.wiring.on_kafka import records_of
 
     log = kafka_settings(opened.settings, opened.settings.mirrors_folder)
     ids, codec = schema_ids(log), Codec()

@@ -31,7 +31,7 @@ from projections.asking.partitions import PartitionedQueries, PartitionOf, Parti
 from projections.asking.queries import ProjectionBehind, Queries
 
 if TYPE_CHECKING:
-    from ledger.wiring.on_kafka import Followed, MirrorReader
+    from ledger.wiring.mirrors import Followed, MirrorReader
 
 _OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
@@ -96,7 +96,7 @@ class Opened:
         return mirrors.readers(), mirrors.partition_of
 
     def _followed(self) -> Followed:
-        from ledger.wiring.on_kafka import followed  # embedded logs need none of it
+        from ledger.wiring.mirrors import followed  # embedded logs need none of it
 
         if self._mirrors is None:
             self._mirrors = self._open.enter_context(followed(self.settings))

@@ -39,7 +39,7 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
         with composition.opened(settings) as log:
             yield [SqliteReader(log.reader().path, unknown_types=True)]
         return
-    from ledger.wiring.on_kafka import followed_events  # embedded logs need none of it
+    from ledger.wiring.mirrors import followed_events  # embedded logs need none of it
 
     with followed_events(settings) as mirrors:
         yield mirrors.readers(unknown_types=True)

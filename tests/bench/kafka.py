@@ -22,7 +22,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.registry import schema_ids
-from ledger.wiring.on_kafka import Followed
+from ledger.wiring.mirrors import Followed
 from projections.engine.database import Database
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS

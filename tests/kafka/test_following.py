@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 
 from ledger.store.kafka.records import EventRecords
 from ledger.store.kafka.registry import schema_ids
-from ledger.wiring.on_kafka import Followed
+from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population

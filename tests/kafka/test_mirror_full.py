@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from ledger.application.outcomes import Outcome
 from ledger.errors import MirrorFull
-from ledger.wiring.on_kafka import Followed
+from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population, seen

@@ -21,7 +21,7 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogMismatch, LogMissing
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.wiring.on_kafka import Followed
+from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import in_file, population, seen

@@ -19,7 +19,8 @@ from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.wiring.on_kafka import Followed, verified
+from ledger.wiring.mirrors import Followed
+from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
 from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog

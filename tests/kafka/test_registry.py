@@ -23,7 +23,8 @@ from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
-from ledger.wiring.on_kafka import followed, verified
+from ledger.wiring.mirrors import followed
+from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
 from tests.certificates import self_signed
 from tests.given import NUMBER, START, at

@@ -24,7 +24,7 @@ from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry import access, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import KINDS, RecordSchema, load
-from ledger.wiring.on_kafka import Followed
+from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog

@@ -95,9 +95,10 @@ def log_repartition(
 def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterator[list[Source]]:
     with ExitStack() as stack:
         if place == "kafka":
-            from ledger.wiring import on_kafka
+            from ledger.wiring.mirrors import at_rest as resting
+            from ledger.wiring.mirrors import followed
 
-            follow = on_kafka.at_rest if at_rest else on_kafka.followed
+            follow = resting if at_rest else followed
             mirrors = stack.enter_context(follow(settings))
             mirrors.catch_up()
             files = {reader.partition: reader.path for reader in mirrors.readers()}
@@ -152,7 +153,7 @@ def _kafka_target(settings: Settings, source: Source, partitions: int) -> Iterat
     from dataclasses import replace
 
     from ledger.store.copying_kafka import KafkaTarget
-    from ledger.wiring.on_kafka import kafka_settings
+    from ledger.wiring.kafka_access import kafka_settings
 
     # What verifies the copy must have read all of it from the topics themselves.
     with TemporaryDirectory(prefix="pulsa-copy-") as mirrors:

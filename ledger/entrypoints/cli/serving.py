@@ -165,8 +165,8 @@ def _writer(
     """A writer with mirrors of its own, watched where that is asked for."""
     from ledger.entrypoints.kafka.measuring import Measured
     from ledger.entrypoints.kafka.writer import Writer
+    from ledger.wiring.kafka_access import own_mirrors
     from ledger.wiring.metrics import MirrorMetrics
-    from ledger.wiring.on_kafka import own_mirrors
 
     with own_mirrors(settings, "writer", create=create) as log:
         writer = Writer(

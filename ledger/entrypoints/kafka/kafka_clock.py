@@ -15,7 +15,8 @@ from ledger.domain.prepaid.account import NEVER
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.supervising import Step
 from ledger.store.kafka.connection import POLICIES
-from ledger.wiring.on_kafka import Client, Followed, client, followed
+from ledger.wiring.mirrors import Followed, followed
+from ledger.wiring.on_kafka import Client, client
 from ledger.wiring.settings import Settings
 
 _log = structlog.get_logger()

@@ -28,7 +28,8 @@ from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema
 from ledger.wiring.composition import create
-from ledger.wiring.on_kafka import Followed, verified
+from ledger.wiring.mirrors import Followed
+from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
 from projections.engine.database import Database
 from projections.engine.runner import Runner

@@ -1,0 +1,171 @@
+"""Mirrors of a log on Kafka that read on whenever they are asked: what answers questions, and is verified or copied."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ledger.errors import LogDamaged
+from ledger.store.copying import CopyRefused
+from ledger.store.copying_kafka import fence, must_await_nothing
+from ledger.store.kafka import mirror, topics
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.follower import Follower
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.registry import known_ids
+from ledger.store.partitioning import partition_of
+from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.wiring.kafka_access import own_mirrors
+from ledger.wiring.settings import Settings
+
+_SLICE = 0.2
+"""Seconds that mirrors read on before progress is told."""
+
+_UNDER_WAY = 15.0
+"""Seconds after which a transaction that was under way has surely ended, or is none that anybody was told of."""
+
+Progress = Callable[[int, int], None]
+"""Told how many records are read, of how many."""
+
+
+class Followed:
+    """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only."""
+
+    def __init__(self, log: KafkaSettings, *, answers: bool = True) -> None:
+        self.settings = log
+        self._answers = answers
+        self._place = topics.ensure(log, create=False)
+        self._ids = known_ids(log)
+        self._lock = threading.RLock()
+        self._follower: Follower | None = None
+        self.mirrors: dict[int, Mirror] = {}
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return self._place.partitions
+
+    @property
+    def policies(self) -> str:
+        """The id of the topic of policies; empty for whoever may not see it."""
+        return self._place.policies
+
+    def partition_of(self, subject: str) -> int:
+        """The partition of a subject."""
+        return partition_of(subject, self.partitions)
+
+    def catch_up(self, progress: Progress | None = None, *, only: int | None = None) -> None:
+        """Reads all that was committed before this was asked, even where that does not show yet.
+
+        `only` is one partition, where the others are not asked for. A mirror that is unlike its topic is made again.
+        """
+        with self._lock:
+            try:
+                self._catch_up(progress, only)
+            except LogDamaged:
+                self.close()
+                for partition in range(self.partitions):
+                    mirror.remove(self.settings.mirror(partition))
+                self._open()
+                self._catch_up(progress, only)
+
+    def close(self) -> None:
+        """Closes files and connections."""
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+        for kept in self.mirrors.values():
+            kept.close()
+        self.mirrors.clear()
+
+    def readers(self, *, unknown_types: bool = False) -> list[MirrorReader]:
+        """A reader of each partition, up to date whenever it is asked; of later releases' events too, if so wanted."""
+        return [
+            MirrorReader(self, partition, unknown_types=unknown_types) for partition in range(self.partitions)
+        ]
+
+    def _open(self) -> None:
+        log, place = self.settings, self._place
+        for partition in range(self.partitions):
+            self.mirrors[partition] = mirror.opened(log, place, partition, Mirror)
+        self._follower = Follower(log, self._ids, answers=self._answers)
+        self._follower.follow(self.mirrors)
+
+    def _catch_up(self, progress: Progress | None, only: int | None) -> None:
+        follower = self._follower
+        if follower is None:
+            raise LogDamaged("the mirrors are closed")
+        done = 0
+        waiting = set(self.mirrors) if only is None else {only}
+        written, until = follower.written(waiting), time.monotonic() + _UNDER_WAY
+        while waiting := follower.behind(waiting, written):
+            done += follower.advance(_SLICE)
+            if time.monotonic() > until:
+                written = {}
+            if progress is not None:
+                progress(done, 0)
+
+
+class MirrorReader:
+    """Reads the mirror of one partition, after it has read all that is committed."""
+
+    def __init__(self, followed: Followed, partition: int, *, unknown_types: bool = False) -> None:
+        self.partition = partition
+        self._followed = followed
+        file = followed.settings.mirror(partition)
+        self._reader = SqliteReader(file, partition, unknown_types=unknown_types)
+
+    @property
+    def path(self) -> Path:
+        """The mirror's file."""
+        return self._reader.path
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """The partition as it stands now."""
+        self._followed.catch_up(only=self.partition)
+        with self._reader.snapshot() as log:
+            yield log
+
+
+@contextmanager
+def followed(settings: Settings) -> Iterator[Followed]:
+    """Mirrors of the log that is set, for questions. Raises LogUnreachable, LogMissing or SettingsInvalid."""
+    with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+        yield mirrors
+
+
+@contextmanager
+def at_rest(settings: Settings) -> Iterator[Followed]:
+    """Mirrors of a log whose writers are fenced, and which has answered all that was asked of it.
+
+    Raises CopyRefused where commands wait, and at the end where something was written meanwhile.
+    """
+    with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+        for partition in range(mirrors.partitions):
+            fence(log, partition)
+        mirrors.catch_up()
+        reached = {partition: kept.progress for partition, kept in mirrors.mirrors.items()}
+        for partition, progress in reached.items():
+            must_await_nothing(log, partition, progress.on(mirrors.policies))
+        yield mirrors
+        mirrors.catch_up()
+        for partition, kept in mirrors.mirrors.items():
+            must_await_nothing(log, partition, kept.progress.on(mirrors.policies))
+            if kept.progress != reached[partition]:
+                raise CopyRefused(f"partition {partition} was written meanwhile: stop all writers first")
+
+
+@contextmanager
+def followed_events(settings: Settings) -> Iterator[Followed]:
+    """Mirrors that have the events alone, which is all that projections are made of. Raises like `followed`."""
+    with own_mirrors(settings, "projector") as log, closing(Followed(log, answers=False)) as mirrors:
+        yield mirrors
