@@ -54,7 +54,7 @@ def balances(files: list[Path]) -> dict[tuple[str, str], int]:
 def played(sources: list[Path], folder: Path, partitions: int) -> list[Path]:
     with ExitStack() as stack:
         opened = [stack.enter_context(closing(Source(path, number))) for number, path in enumerate(sources)]
-        repartition(opened, folder, partitions, partition_of)
+        repartition(opened, folder, partitions)
     return [folder / f"partition-{number}.db" for number in range(partitions)]
 
 

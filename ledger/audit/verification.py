@@ -31,15 +31,13 @@ from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.prepaid.account import NEVER, Account
 from ledger.domain.terms import TermsBook
+from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
 from ledger.store.kept_schemas import is_as_kept
 from ledger.store.layout import check_format, fold_digest, foreign, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 from ledger.store.snapshots import sealed
-
-Progress = Callable[[int, int], None]
-"""Is told how many events are done, of how many."""
 
 _STEP = 1000
 _UNEXPLAINED = ("no command of the journal explains it",)

@@ -12,13 +12,11 @@ from typing import ClassVar, NamedTuple, cast
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LedgerError, LogDamaged, LogMissing
+from ledger.progress import Progress
 from ledger.store import private
 from ledger.store.layout import check_format, intelligible, reported
 from ledger.store.lock import WriterLock
 from ledger.store.reading import PARTITION, connect
-
-Progress = Callable[[int, int], None]
-"""Is told how many pages are copied, of how many."""
 
 _PAGES = 2048
 """Pages copied between two reports of progress."""

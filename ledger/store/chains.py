@@ -19,6 +19,7 @@ EVENT_COLUMNS = "ordinal, originator_id, originator_version, topic, state, diges
 """The columns of an event's row, in the order in which it is checked."""
 
 EventRow = tuple[int, str, int, str, bytes, bytes]
+"""(ordinal, originator id, version, type, `fingerprint ‖ body`, digest)."""
 
 _REMEMBERED = 200_000
 """Accounts whose last digest is remembered while a log is read in its order; of others it is looked up."""

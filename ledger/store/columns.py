@@ -32,7 +32,7 @@ COMMON = pa.schema(
 )
 """What every event has that sums are made of."""
 
-EventRow = tuple[int, str, bytes]
+BareRow = tuple[int, str, bytes]
 """(ordinal, type, `fingerprint ‖ body`)."""
 OneByOne = Callable[[int, str, bytes], Event]
 """Decodes a row, or raises a LedgerError that says where it stands."""
@@ -64,7 +64,7 @@ class Placed(NamedTuple):
 class Columns:
     """Some events of one partition; `last` is the ordinal of the last of them. Raises what `one_by_one` raises."""
 
-    def __init__(self, rows: Iterable[EventRow], codec: Codec, one_by_one: OneByOne) -> None:
+    def __init__(self, rows: Iterable[BareRow], codec: Codec, one_by_one: OneByOne) -> None:
         by_type: dict[str, tuple[list[int], list[bytes]]] = {}
         ordinal = 0
         for ordinal, topic, state in rows:

@@ -7,7 +7,7 @@ log is gone on with; at the end all of the copy is read again, and its digests a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,8 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.application.journal import NO_CHAIN, JournalEntry, event_digest, journal_digest
 from ledger.errors import LedgerError, LogDamaged
+from ledger.progress import Progress
+from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
 from ledger.store.layout import check_format, intelligible, principal_column
@@ -28,10 +30,6 @@ from ledger.store.sqlite import Factory, Recorder
 AT_ONCE = 5000
 """Journal entries, or events that no entry explains, that are written at once."""
 
-Row = tuple[int, str, int, str, bytes, bytes]
-"""(ordinal, originator id, version, type, `fingerprint ‖ body`, digest)."""
-Progress = Callable[[int, int], None]
-"""Told how many events are copied, of how many."""
 
 _EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events"
 _JOURNAL = (
@@ -58,7 +56,7 @@ class Extent(NamedTuple):
 class Chunk(NamedTuple):
     """Journal entries in order, and the events that lie up to the last of them."""
 
-    rows: Sequence[Row]
+    rows: Sequence[EventRow]
     entries: Sequence[JournalEntry]
 
 
@@ -179,9 +177,9 @@ class Source:
             digests.entry(JournalEntry(*row))
         return digests.extent()
 
-    def _events(self, after: int, upto: int) -> list[Row]:
+    def _events(self, after: int, upto: int) -> list[EventRow]:
         found = self.rows(f"{_EVENTS} WHERE ordinal>? AND ordinal<=? ORDER BY ordinal", (after, upto))
-        return cast("list[Row]", list(found))
+        return cast("list[EventRow]", list(found))
 
     def _count(self, statement: str) -> int:
         return int(next(self.rows(statement))[0])

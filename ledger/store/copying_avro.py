@@ -11,7 +11,8 @@ from typing import Any
 import fastavro
 
 from ledger.application.journal import JournalEntry
-from ledger.store.copying import CopyRefused, Row, Source
+from ledger.store.chains import EventRow
+from ledger.store.copying import CopyRefused, Source
 from ledger.store.copying_files import Written
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 
@@ -48,7 +49,7 @@ class AvroContainer:
         self._partition = source.partition
         self._schemas = {schema.fingerprint: schema for schema in source.schemas}
 
-    def events(self, path: Path, rows: Sequence[Row]) -> None:
+    def events(self, path: Path, rows: Sequence[EventRow]) -> None:
         """Writes events. Raises CopyRefused where two schemas of one type are among them."""
         used: dict[str, RecordSchema] = {}
         for row in rows:
@@ -75,7 +76,7 @@ class AvroContainer:
         with path.open("wb") as file:
             fastavro.writer(file, envelope, (self._event(row, used) for row in rows), codec="deflate")
 
-    def _event(self, row: Row, used: dict[str, RecordSchema]) -> dict[str, Any]:
+    def _event(self, row: EventRow, used: dict[str, RecordSchema]) -> dict[str, Any]:
         ordinal, _, _, topic, state, digest = row
         body = BytesIO(state[FINGERPRINT_BYTES:])
         record = fastavro.schemaless_reader(body, used[topic].parsed, None)

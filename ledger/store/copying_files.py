@@ -21,8 +21,9 @@ from ledger.application.journal import JournalEntry
 from ledger.domain.events import HEADER
 from ledger.errors import LogDamaged
 from ledger.store import private
+from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
-from ledger.store.copying import Chunk, Digests, Extent, Row, Source
+from ledger.store.copying import Chunk, Digests, Extent, Source
 
 _DIGITS = 15
 _INSTANT = pa.timestamp("us", "UTC")
@@ -75,7 +76,7 @@ class Format(Protocol):
 
     suffix: str
 
-    def events(self, path: Path, rows: Sequence[Row]) -> None:
+    def events(self, path: Path, rows: Sequence[EventRow]) -> None:
         """Writes events."""
 
     def journal(self, path: Path, first: int, entries: Sequence[JournalEntry]) -> None:
@@ -159,13 +160,13 @@ class Parquet:
         self._codec = Codec()
         self._codec.learn(source.schemas)
 
-    def events(self, path: Path, rows: Sequence[Row]) -> None:
+    def events(self, path: Path, rows: Sequence[EventRow]) -> None:
         """Writes events."""
         pq.write_table(
             pa.Table.from_pylist([self._event(row) for row in rows], _EVENTS), path, compression="zstd"
         )
 
-    def _event(self, row: Row) -> dict[str, Any]:
+    def _event(self, row: EventRow) -> dict[str, Any]:
         ordinal, _, _, topic, state, digest = row
         record = self._codec.record(state)
         own = {name: value for name, value in record.items() if name not in HEADER}

@@ -13,12 +13,13 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outco
 from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.domain.kinds import SUBJECT_SQL, subject_of
 from ledger.errors import LogDamaged
+from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
-from ledger.store.copying import Chunk, CopyRefused, Extent, Row, Source
+from ledger.store.copying import Chunk, CopyRefused, Extent, Source
 from ledger.store.kafka import arriving, mirror, topics
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let_go, reported
 from ledger.store.kafka.follower import Follower
-from ledger.store.kafka.mirror import Mirror, Progress
+from ledger.store.kafka.mirror import Mirror, Offsets
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
 from ledger.store.kafka.registry import schema_ids
 
@@ -151,10 +152,10 @@ class KafkaTarget:
     def _must_await_nothing(self) -> None:
         """Commands that wait for an answer would never get one: the copy's own come behind them."""
         self._catch_up()
-        must_await_nothing(self._settings, self._partition, self._mirror.progress.on(self._policies))
+        must_await_nothing(self._settings, self._partition, self._mirror.offsets.on(self._policies))
 
 
-def must_await_nothing(settings: KafkaSettings, partition: int, progress: Progress) -> None:
+def must_await_nothing(settings: KafkaSettings, partition: int, offsets: Offsets) -> None:
     """Raises CopyRefused where a partition has commands behind those that were answered."""
     arriving.install()
     with reported("the commands"):
@@ -165,7 +166,7 @@ def must_await_nothing(settings: KafkaSettings, partition: int, progress: Progre
             for source, topic in settings.sources.items():
                 tp = TopicPartition(topic, partition)
                 consumer.assign([tp])
-                consumer.seek(tp, getattr(progress, source))
+                consumer.seek(tp, getattr(offsets, source))
                 end = consumer.end_offsets([tp])[tp]
                 while consumer.position(tp) < end:
                     if consumer.poll(timeout_ms=200, max_records=1):
@@ -184,5 +185,5 @@ def fence(settings: KafkaSettings, partition: int) -> None:
             let_go(producer, 5)
 
 
-def _reference(row: Row) -> EventReference:
+def _reference(row: EventRow) -> EventReference:
     return EventReference(row[3], row[1], row[2])

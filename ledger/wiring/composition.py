@@ -17,10 +17,10 @@ from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
 from ledger.audit import verification
 from ledger.audit.findings import Report
-from ledger.audit.verification import Progress
 from ledger.domain.commands import Command
 from ledger.domain.terms import Terms, TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
+from ledger.progress import Progress
 from ledger.store import backup
 from ledger.store.backup import Copy
 from ledger.store.reading import SqliteReader

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ledger.errors import LogDamaged
+from ledger.progress import Progress
 from ledger.store.copying import CopyRefused
 from ledger.store.copying_kafka import fence, must_await_nothing
 from ledger.store.kafka import mirror, topics
@@ -26,9 +27,6 @@ _SLICE = 0.2
 
 _UNDER_WAY = 15.0
 """Seconds after which a transaction that was under way has surely ended, or is none that anybody was told of."""
-
-Progress = Callable[[int, int], None]
-"""Told how many records are read, of how many."""
 
 
 class Followed:
@@ -153,14 +151,14 @@ def at_rest(settings: Settings) -> Iterator[Followed]:
         for partition in range(mirrors.partitions):
             fence(log, partition)
         mirrors.catch_up()
-        reached = {partition: kept.progress for partition, kept in mirrors.mirrors.items()}
-        for partition, progress in reached.items():
-            must_await_nothing(log, partition, progress.on(mirrors.policies))
+        reached = {partition: kept.offsets for partition, kept in mirrors.mirrors.items()}
+        for partition, offsets in reached.items():
+            must_await_nothing(log, partition, offsets.on(mirrors.policies))
         yield mirrors
         mirrors.catch_up()
         for partition, kept in mirrors.mirrors.items():
-            must_await_nothing(log, partition, kept.progress.on(mirrors.policies))
-            if kept.progress != reached[partition]:
+            must_await_nothing(log, partition, kept.offsets.on(mirrors.policies))
+            if kept.offsets != reached[partition]:
                 raise CopyRefused(f"partition {partition} was written meanwhile: stop all writers first")
 
 

@@ -16,6 +16,7 @@ from ledger.audit.transfers_matched import Transfers
 from ledger.audit.verification import verify
 from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.errors import ClockMismatch
+from ledger.progress import Progress
 from ledger.store.copying import Source
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
@@ -26,7 +27,7 @@ from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, restore, used
 from ledger.store.schemas import RecordSchema
 from ledger.wiring.kafka_access import hinting, kafka_settings
-from ledger.wiring.mirrors import Followed, Progress
+from ledger.wiring.mirrors import Followed
 from ledger.wiring.settings import Settings
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.terms import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
+from ledger.progress import Progress
 from projections.engine.changes import Changes
 from projections.engine.database import GENERATIONS, LOGS, POSITIONS, Database
 from projections.engine.generations import (
@@ -28,7 +29,7 @@ from projections.engine.generations import (
 from projections.engine.log_identity import digest_of, mark, must_be_of
 from projections.engine.projection import Batch, Projection, Registry
 from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
-from projections.engine.runner import Progress, batches, publish
+from projections.engine.runner import batches, publish
 
 BATCH = 65_536
 """Events that are folded at once."""

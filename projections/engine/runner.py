@@ -6,7 +6,7 @@ finds it moved, writes nothing, and goes on from there. So several runners do no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from sqlalchemy.engine import Connection
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms import TermsBook
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
+from ledger.progress import Progress
 from projections.engine.changes import Changes
 from projections.engine.database import Database
 from projections.engine.generations import (
@@ -37,9 +38,6 @@ IN_BULK = 5000
 """Events behind the log from which on a runner takes them in by columns, as a rebuild does."""
 CHUNK = 20_000
 """Events that one transaction takes in by columns."""
-
-Progress = Callable[[int, int], None]
-"""Told (the position, the log's head)."""
 
 
 class Runner:

@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LedgerError
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.mirror import Progress
+from ledger.store.kafka.mirror import Offsets
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from tests.given import BUNDLED
 
@@ -59,11 +59,11 @@ def _die(where: str, commits: int, number: int = signal.SIGKILL) -> None:
             os.kill(os.getpid(), number)
         commit(self, producer, delivery)
 
-    def after(self: KafkaRecorder, cursor: library.SQLiteCursor, progress: Progress) -> None:
+    def after(self: KafkaRecorder, cursor: library.SQLiteCursor, offsets: Offsets) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), number)
-        committed(self, cursor, progress)
+        committed(self, cursor, offsets)
 
     if where == "before":
         KafkaRecorder._commit = before  # type: ignore[method-assign]

@@ -78,10 +78,9 @@ def log_repartition(
 ) -> int:
     """Play a log into another number of partitions, in a new folder of files; then copy it to where it shall be."""
     from ledger.audit.repartitioning import repartition
-    from ledger.store.partitioning import partition_of
 
     with counting("playing") as progress, _sources(settings, from_, at_rest=True) as sources:
-        made = repartition(sources, to, partitions, partition_of, progress)
+        made = repartition(sources, to, partitions, progress)
     for one in made:
         if as_json:
             say_json(one._asdict())

@@ -44,7 +44,7 @@ class OwnedPartition:
 
     def next_of(self, topic: str) -> int:
         """The offset to go on from in a topic of commands: after the last one that was answered."""
-        return int(getattr(self.recorder.progress, self._intake.sources[topic]))
+        return int(getattr(self.recorder.offsets, self._intake.sources[topic]))
 
     def serve(
         self,

@@ -14,7 +14,7 @@ from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
-from ledger.store.kafka.mirror import Arrived, Mirror, Progress
+from ledger.store.kafka.mirror import Arrived, Mirror, Offsets
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
 from ledger.store.kafka.registry import SchemaIds
 
@@ -38,7 +38,7 @@ class Follower:
         self._codec = Codec()
         self._replies = ReplyRecords(settings.replies, ids, self._codec)
         self._mirrors: dict[int, Mirror] = {}
-        self._progress: dict[int, Progress] = {}
+        self._offsets: dict[int, Offsets] = {}
         self._records: dict[int, EventRecords] = {}
         self._unverified: set[int] = set()
         self._unbounded: Any = None
@@ -66,18 +66,18 @@ class Follower:
         Raises RegistryMismatch where the registry's ids are not those that a mirror was made by.
         """
         self._mirrors = dict(mirrors)
-        self._progress = {partition: mirror.progress for partition, mirror in mirrors.items()}
-        self._unverified = {p for p, progress in self._progress.items() if progress.last_event >= 0}
+        self._offsets = {partition: mirror.offsets for partition, mirror in mirrors.items()}
+        self._unverified = {p for p, offsets in self._offsets.items() if offsets.last_event >= 0}
         self._records = {p: EventRecords(self._settings.events, p, self._ids) for p in mirrors}
         for mirror in mirrors.values():
             mirror.compare_ids(self._ids.marks())
         with reported("the topics"):
             self._consumer.assign([tp for p in mirrors for tp in self._topics(p)])
-            for partition, progress in self._progress.items():
+            for partition, offsets in self._offsets.items():
                 # Once more the last event, to see whether the topic is the one that the mirror was made of.
-                start = progress.last_event if partition in self._unverified else progress.events
+                start = offsets.last_event if partition in self._unverified else offsets.events
                 for tp in self._topics(partition):
-                    self._consumer.seek(tp, start if tp.topic == self._settings.events else progress.replies)
+                    self._consumer.seek(tp, start if tp.topic == self._settings.events else offsets.replies)
 
     def advance(self, seconds: float) -> int:
         """Reads what there is, for that long at most; returns how many records that were.
@@ -126,8 +126,8 @@ class Follower:
 
     def answered(self, partition: int, source: str) -> int:
         """The next command from a source after those whose answers were read; 0 for a partition not followed."""
-        progress = self._progress.get(partition)
-        return 0 if progress is None else int(getattr(progress, source))
+        offsets = self._offsets.get(partition)
+        return 0 if offsets is None else int(getattr(offsets, source))
 
     def is_caught_up(self, partition: int) -> bool:
         """Whether the mirror has all that is committed now. Raises LogDamaged where it has more."""
@@ -149,8 +149,8 @@ class Follower:
                 if self._consumer.position(tp) < max(ends[tp], beyond.get(tp, 0))
             }
         for partition, tp in places:
-            progress = self._progress[partition]
-            reached = progress.events if tp.topic == self._settings.events else progress.replies
+            offsets = self._offsets[partition]
+            reached = offsets.events if tp.topic == self._settings.events else offsets.replies
             if ends[tp] < reached:
                 raise LogDamaged(f"the mirror of partition {partition} is ahead of its topic")
         return found | (self._unverified & set(partitions))
@@ -161,9 +161,9 @@ class Follower:
 
     def _take(self, partition: int, events: Sequence[Any], replies: Sequence[Any]) -> int:
         mirror, made = self._mirrors[partition], self._records[partition]
-        progress = self._progress[partition]
+        offsets = self._offsets[partition]
         if events and partition in self._unverified:
-            self._verify(mirror, made, events[0], progress.last_event)
+            self._verify(mirror, made, events[0], offsets.last_event)
             self._unverified.discard(partition)
             events = events[1:]
         rows = []
@@ -178,18 +178,18 @@ class Follower:
         entries = []
         for record in replies:
             reply = self._replies.read(record.value, record.headers)
-            progress = progress.beyond(reply.source, reply.offset, reply.topic)
+            offsets = offsets.beyond(reply.source, reply.offset, reply.topic)
             if reply.entry is not None:
                 entries.append(reply.entry)
         if self._ids.foreign:
             mirror.learn(self._ids.foreign)
         if events:
-            progress = progress._replace(events=events[-1].offset + 1, last_event=events[-1].offset)
+            offsets = offsets._replace(events=events[-1].offset + 1, last_event=events[-1].offset)
         if replies:
-            progress = progress._replace(replies=replies[-1].offset + 1)
+            offsets = offsets._replace(replies=replies[-1].offset + 1)
         if events or replies:
-            mirror.apply(Arrived(rows, dues, entries, progress))
-            self._progress[partition] = progress
+            mirror.apply(Arrived(rows, dues, entries, offsets))
+            self._offsets[partition] = offsets
         return len(events) + len(replies)
 
     @staticmethod

@@ -28,11 +28,11 @@ from ledger.errors import (
     TopicMismatch,
 )
 from ledger.store import private
+from ledger.store.chains import EventRow
 from ledger.store.checked import add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.records import Row
 from ledger.store.kafka.topics import Place
 from ledger.store.kept_schemas import keep
 from ledger.store.layout import is_full, reported
@@ -44,7 +44,7 @@ UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
 _CREATED = "ledger.log.LogCreated"
 
 
-class Progress(NamedTuple):
+class Offsets(NamedTuple):
     """The next offset to read of each topic, and the offset of the last event mirrored (-1: none yet).
 
     `policies_topic` is the id of the topic of which `policies` is an offset; empty where no answer has said so.
@@ -57,13 +57,13 @@ class Progress(NamedTuple):
     policies: int = 0
     policies_topic: str = ""
 
-    def beyond(self, source: str, offset: int, topic: str = "") -> Progress:
+    def beyond(self, source: str, offset: int, topic: str = "") -> Offsets:
         """The same once a command of a topic (`commands`, `policies`) was answered; `topic` is its id, if known."""
         if topic and topic != self.policies_topic:
             return self._replace(policies=offset + 1, policies_topic=topic)
         return self._replace(**{source: max(getattr(self, source), offset + 1)})
 
-    def on(self, topic: str) -> Progress:
+    def on(self, topic: str) -> Offsets:
         """The same where the topic of policies has this id: one that was made anew is read from its beginning."""
         if self.policies_topic in ("", topic):
             return self._replace(policies_topic=topic)
@@ -111,10 +111,10 @@ SELECT (SELECT ifnull(max(ordinal), 0) FROM stored_events),
 class Arrived(NamedTuple):
     """What was read of a partition: rows, when numbers fall due (by number), journal entries, how far it goes."""
 
-    rows: Sequence[Row]
+    rows: Sequence[EventRow]
     dues: dict[str, int | None]
     entries: Sequence[JournalEntry]
-    progress: Progress
+    offsets: Offsets
 
 
 class Mirror(Recorder):
@@ -201,37 +201,37 @@ class Mirror(Recorder):
             raise LogMismatch(f"partition {self.partition}: there are {events} events, and no answer at all")
 
     @property
-    def progress(self) -> Progress:
+    def offsets(self) -> Offsets:
         """How far the mirror goes."""
         with self._reading() as cursor:
-            return self.progress_in(cursor)
+            return self.offsets_in(cursor)
 
     @staticmethod
-    def progress_in(cursor: library.SQLiteCursor) -> Progress:
+    def offsets_in(cursor: library.SQLiteCursor) -> Offsets:
         """How far the mirror goes, as a transaction sees it."""
         cursor.execute(
             "SELECT name, value FROM meta WHERE name IN"
             " ('next_event','next_reply','next_command','last_event','next_policy','policies_topic')"
         )
         found: dict[str, str] = dict(cursor.fetchall())
-        none = zip(_PROGRESS, _NOTHING, strict=False)
+        none = zip(_OFFSETS, _NOTHING, strict=False)
         events, replies, commands, last, policies = (int(found.get(name, default)) for name, default in none)
-        return Progress(events, replies, commands, last, policies, found.get("policies_topic", ""))
+        return Offsets(events, replies, commands, last, policies, found.get("policies_topic", ""))
 
     def go_on_in(self, policies_topic: str) -> bool:
         """Goes on in the topic of policies that is there; returns whether it was made anew since its last answer."""
         file = self.datastore.pool.db_name
         with reported(file), self.datastore.transaction(commit=True) as cursor:
-            was = self.progress_in(cursor)
+            was = self.offsets_in(cursor)
             self._advance(cursor, was.on(policies_topic))
         return was.policies_topic not in ("", policies_topic)
 
     @staticmethod
-    def _advance(cursor: library.SQLiteCursor, progress: Progress) -> None:
-        rows = [(name, str(value)) for name, value in zip(_PROGRESS, progress, strict=True)]
+    def _advance(cursor: library.SQLiteCursor, offsets: Offsets) -> None:
+        rows = [(name, str(value)) for name, value in zip(_OFFSETS, offsets, strict=True)]
         cursor.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
 
-    def last(self) -> Row | None:
+    def last(self) -> EventRow | None:
         """The last event."""
         with self._reading() as cursor:
             cursor.execute(
@@ -241,7 +241,7 @@ class Mirror(Recorder):
             row = cursor.fetchone()
             return None if row is None else (*row[:4], bytes(row[4]), bytes(row[5]))
 
-    def digest_of(self, row: Row) -> bytes:
+    def digest_of(self, row: EventRow) -> bytes:
         """What the digest of an event should be, behind the account's event before."""
         with self._reading() as cursor:
             return event_digest(self._digest_before(cursor, row[1], row[2], {}), row[3], row[4])
@@ -295,11 +295,11 @@ class Mirror(Recorder):
             clocks = [(record["clock"],) for record in created]
             cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
             self._seal(cursor, [row[5] for row in arrived.rows], arrived.entries)
-            self._advance(cursor, arrived.progress)
+            self._advance(cursor, arrived.offsets)
         self._digests.update(fresh)
 
     def _check(
-        self, cursor: library.SQLiteCursor, rows: Sequence[Row], fresh: dict[str, tuple[int, bytes]]
+        self, cursor: library.SQLiteCursor, rows: Sequence[EventRow], fresh: dict[str, tuple[int, bytes]]
     ) -> None:
         ordinal = self._next_ordinal(cursor)
         for expected, row in enumerate(rows, ordinal):
@@ -319,7 +319,7 @@ class Mirror(Recorder):
         if said is not None and row is not None and int(row[0]) != said:
             raise TopicMismatch(f"the log was made with {said} partitions; its topics have {row[0]}")
 
-    def _claims(self, rows: Iterable[Row]) -> Iterable[tuple[str, str, str]]:
+    def _claims(self, rows: Iterable[EventRow]) -> Iterable[tuple[str, str, str]]:
         for _, account, _, topic, state, _ in rows:
             event_type = EVENT_TYPES.get(topic)
             if event_type is not None and event_type.CLAIMS is not None:
@@ -346,7 +346,7 @@ _EMPTY_SEALS = (
 )
 _NOTHING = (0, 0, 0, -1, 0)
 """The offsets of a mirror that nothing was read into yet."""
-_PROGRESS = ("next_event", "next_reply", "next_command", "last_event", "next_policy", "policies_topic")
+_OFFSETS = ("next_event", "next_reply", "next_command", "last_event", "next_policy", "policies_topic")
 
 
 def _is_schema(mark: bytes, name: str, text: str) -> bool:

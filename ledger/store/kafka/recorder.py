@@ -18,16 +18,16 @@ from ledger.application.outcomes import NOT_JOURNALED, REPEATED, SET_APART, Outc
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.errors import TopicMismatch, WriterFenced
+from ledger.store.chains import EventRow
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, let_go, reported
-from ledger.store.kafka.mirror import Mirror, Progress
+from ledger.store.kafka.mirror import Mirror, Offsets
 from ledger.store.kafka.records import (
     EventRecords,
     Header,
     Outgoing,
     Received,
     ReplyRecords,
-    Row,
     dead_copy,
     schema_header,
 )
@@ -64,7 +64,7 @@ class KafkaRecorder(Mirror):
         self._producer: KafkaProducer | None = None
         self._sent: Appended | None = None
         self._answered: Appended | None = None
-        self._offsets: Any = None
+        self._committing: Any = None
         self._writing = threading.RLock()
         self.policies_replaced = False
         """Whether the topic of policies was found made anew: what lay there and was not answered is gone."""
@@ -150,7 +150,7 @@ class KafkaRecorder(Mirror):
 
     def _send(  # noqa: PLR0913 - a transaction has that many parts
         self,
-        rows: Sequence[Row],
+        rows: Sequence[EventRow],
         journal: Sequence[JournalEntry],
         heads: Sequence[NumberHead],
         *,
@@ -176,34 +176,34 @@ class KafkaRecorder(Mirror):
                 self._forward(producer, command)
             for one in apart:
                 self._bury_following(producer, delivery, one)
-            self._offsets = None if delivery is None else self._send_offsets(producer, delivery)
+            self._committing = None if delivery is None else self._send_offsets(producer, delivery)
 
     def _settle(self, cursor: library.SQLiteCursor) -> None:
         """Commits the Kafka transaction, while the mirror's is still open."""
         producer = cast("KafkaProducer", self._producer)
-        progress, delivery = self.progress_in(cursor), self.delivery
+        offsets, delivery = self.offsets_in(cursor), self.delivery
         with reported(f"partition {self.partition}"):
             self._commit(producer, delivery)
             if self._sent is not None:
                 offset = self._sent.offset(0)
-                progress = progress._replace(events=offset + 1, last_event=offset)
+                offsets = offsets._replace(events=offset + 1, last_event=offset)
             if self._answered is not None and delivery is not None:
-                progress = progress._replace(replies=self._answered.offset(0) + 1)
+                offsets = offsets._replace(replies=self._answered.offset(0) + 1)
                 for source, offset in delivery.last.items():
-                    progress = progress.beyond(source, offset)
-        self._sent = self._answered = self._offsets = None
-        self._committed(cursor, progress)
+                    offsets = offsets.beyond(source, offset)
+        self._sent = self._answered = self._committing = None
+        self._committed(cursor, offsets)
 
     def _abort(self) -> None:
         """Ends a transaction of which nothing is to be seen."""
         manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
         with reported(f"partition {self.partition}"):
             self._await(manager.begin_abort(), time.monotonic() + self._settings.commit_timeout)
-        self._sent = self._answered = self._offsets = None
+        self._sent = self._answered = self._committing = None
 
-    def _committed(self, cursor: library.SQLiteCursor, progress: Progress) -> None:
+    def _committed(self, cursor: library.SQLiteCursor, offsets: Offsets) -> None:
         """The moment between the commit and the mirror."""
-        self._advance(cursor, progress)
+        self._advance(cursor, offsets)
 
     def _answers(
         self,
@@ -270,8 +270,8 @@ class KafkaRecorder(Mirror):
         """Commits, or raises: kafka-python itself would wait without end."""
         deadline = time.monotonic() + self._settings.commit_timeout
         manager: Any = producer._transaction_manager  # noqa: SLF001
-        if self._offsets is not None:
-            self._await(self._offsets, deadline)
+        if self._committing is not None:
+            self._await(self._committing, deadline)
         result = manager.begin_commit()
         if delivery is not None:
             self._wake()

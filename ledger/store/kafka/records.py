@@ -13,6 +13,7 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
+from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, POLICIES
 from ledger.store.kafka.registry import SchemaIds
@@ -28,9 +29,6 @@ DUE = "ledger_due"
 
 SCHEMA = "ledger_schema"
 """On every record: the fingerprint of its schema, so that a registry which has other ids is not believed."""
-
-Row = tuple[Any, ...]
-"""(ordinal, originator id, version, type, state, digest), as a log's file has them."""
 
 
 def schema_header(state: bytes) -> Header:
@@ -159,7 +157,7 @@ class EventRecords:
         self._schemas: dict[bytes, Header] = {}
 
     def outgoing(
-        self, rows: Sequence[Row], happened: Sequence[Event], heads: Sequence[NumberHead]
+        self, rows: Sequence[EventRow], happened: Sequence[Event], heads: Sequence[NumberHead]
     ) -> list[Outgoing]:
         """The record of each row. `happened` are the events themselves, where the ledger wrote them."""
         dues = dict(self._dues(rows, heads))
@@ -192,7 +190,7 @@ class EventRecords:
         return records
 
     @staticmethod
-    def _dues(rows: Sequence[Row], heads: Sequence[NumberHead]) -> Iterable[tuple[int, bytes]]:
+    def _dues(rows: Sequence[EventRow], heads: Sequence[NumberHead]) -> Iterable[tuple[int, bytes]]:
         """The header of each number's last event, by its index."""
         left = {head.msisdn: head.due_at for head in heads}
         for index in range(len(rows) - 1, -1, -1):
@@ -203,7 +201,7 @@ class EventRecords:
                 due = left.pop(number)
                 yield index, b"" if due is None else b"%d" % due
 
-    def row(self, value: bytes, headers: Mapping[str, bytes]) -> Row:
+    def row(self, value: bytes, headers: Mapping[str, bytes]) -> EventRow:
         """The row that a record was made of. Raises LogDamaged where it was not made here, or what `read_wire` does."""
         try:
             account, _, version = headers["ce_id"].decode().rpartition("/")

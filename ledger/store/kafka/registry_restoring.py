@@ -20,6 +20,7 @@ from kafka.structs import TopicPartition
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.errors import RegistryMismatch, SchemaUnknown
+from ledger.progress import Progress
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of
@@ -30,8 +31,6 @@ MOST_FILLERS = 10_000
 """Ids that are not the log's and are passed over at most: a registry that others share is restored from its backup."""
 _PREFIX_BYTES = 5
 _OUTCOME = "ledger.reply.Outcome"
-
-Progress = Callable[[int, int], None]
 _Read = Callable[[str, Any, int], None]
 
 

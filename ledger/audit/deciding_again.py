@@ -1,0 +1,171 @@
+"""The journaled commands of a partition, decided once more on a log of their own.
+
+It stands in the partition's place; other terms may hold from some instant on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ledger.application.batch import Batch
+from ledger.application.ledger import Ledger
+from ledger.application.library import environment
+from ledger.application.outcomes import NOT_JOURNALED
+from ledger.domain.commands import Command
+from ledger.domain.kinds import apart_of
+from ledger.domain.line.line import Cause
+from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.prepaid.account import NEVER
+from ledger.domain.terms import Terms, TermsBook
+from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused
+from ledger.store.layout import intelligible, principal_column
+from ledger.store.partition_file import PartitionFactory
+from ledger.store.reading import SqliteSnapshot
+from ledger.store.sqlite import Factory
+from projections.asking.partitions import PartitionOf
+
+BATCH = 1000
+
+_COMMANDS = "SELECT entry, ordinal, at, name, command"
+
+
+class JournaledCommand(NamedTuple):
+    """An entry of the journal: the log's head after the command, the instant that it was taken at, who sent it."""
+
+    ordinal: int
+    at: int
+    command: Command
+    principal: str | None
+
+
+def journaled_commands(log: SqliteSnapshot, until: int | None) -> Iterator[JournaledCommand]:
+    """The journal in order.
+
+    It goes as far as the events do, which a mirror may have read less far than the journal. Raises LogDamaged where
+    an entry is missing, or cannot be read.
+    """
+    with intelligible(log.path):
+        principals = principal_column(log.connection)
+        rows = log.connection.execute(f"{_COMMANDS}, {principals} FROM journal ORDER BY entry")
+        for expected, (entry, ordinal, at, name, state, principal) in enumerate(rows, 1):
+            if entry != expected:
+                raise LogDamaged(f"{log.path}: the journal entry {log.partition}:{expected} is missing")
+            try:
+                if ordinal > log.head or (until is not None and at >= until):
+                    return
+                command = log.codec.command(name, state, at)
+            except LedgerError:
+                raise
+            except Exception as error:
+                message = f"{log.path}: the journal entry {log.partition}:{entry} cannot be read: {error!r}"
+                raise LogDamaged(message) from error
+            yield JournaledCommand(ordinal, at, command, principal)
+
+
+class ReplayBook(TermsBook):
+    """Terms of which some can be replaced while commands are replayed."""
+
+    __slots__ = ()
+
+    def replace(self, terms: Terms) -> None:
+        """From now on these hold under their id."""
+        self._terms[terms.id] = terms
+        self._digests[terms.id] = terms.digest
+
+
+class Again(Ledger):
+    """The ledger over a log that is thrown away, in the place of a partition."""
+
+    def __init__(self, terms: TermsBook, factory: Factory, log: SqliteSnapshot) -> None:
+        self._log = log
+        self._not_followed = {
+            found.event.apart_id: found.event
+            for found in log.events_of(apart_of(log.partition))
+            if isinstance(found.event, CommandSetApart)
+        }
+        super().__init__(terms, factory)
+
+    def _carry_on(self, command: Command, batch: Batch) -> None:
+        """What could not be carried out then is not carried out now: how it was mended comes later in the journal."""
+        then = self._not_followed.get(command.command_id)
+        if then is not None:
+            raise (PolicyRefused if then.code == PolicyRefused.code else CommandDefect)(then.reason)
+        super()._carry_on(command, batch)
+
+    def _pass_on(self, command: Command, cause: Cause, batch: Batch) -> None:
+        """What has an entry of its own came from what was another partition then, and comes by itself."""
+        entry = "SELECT 1 FROM main.journal WHERE subject=? AND command_id=?"
+        key = (command.subject, command.command_id)
+        if (
+            command.command_id in self._not_followed
+            or not self._log.connection.execute(entry, key).fetchone()
+        ):
+            super()._pass_on(command, cause, batch)
+
+    def _ended(self, command: Command, digest: bytes, batch: Batch) -> None:
+        """What the journal has was carried out then; halves that came from several partitions come in any order."""
+
+
+class Rerun:
+    """A partition's commands, decided again. `last` is the partition's ordinal after the last of them."""
+
+    def __init__(
+        self, log: SqliteSnapshot, folder: Path, known: Sequence[Terms], partition_of: PartitionOf
+    ) -> None:
+        self.log = log
+        self.path = folder / f"replay-{log.partition}.db"
+        self.commands = self.last = self.end = 0
+        self.not_journaled: dict[tuple[str, str], str] = {}
+        """The refusals that keep no id, by subject and command_id."""
+        published = {one.id: one for one in log.book}
+        self._book = ReplayBook(({one.id: one for one in known} | published).values())
+        self._partition_of = partition_of
+
+    def through(self, terms: Sequence[Terms], since: int | None, until: int | None) -> Iterator[int]:
+        """Runs them, and tells how far it is."""
+        others, begin = list(terms), -NEVER if since is None else since
+        entries = journaled_commands(self.log, until)
+        ledger = self._ledger()
+        try:
+            while batch := list(islice(entries, BATCH)):
+                left = batch
+                changed = next((n for n, said in enumerate(batch) if said.at >= begin), len(batch))
+                if others and changed < len(batch):
+                    self._execute(ledger, batch[:changed])
+                    for one in others:
+                        self._book.replace(one)
+                    others.clear()
+                    left = batch[changed:]
+                self._execute(ledger, left)
+                self.last = batch[-1].ordinal
+                self.commands += len(batch)
+                self.end = max(self.end, *(said.at for said in batch))
+                yield self.last
+        finally:
+            ledger.close()
+
+    def _execute(self, ledger: Ledger, batch: Sequence[JournaledCommand]) -> None:
+        for principal, said in groupby(batch, lambda one: one.principal):
+            commands = [one.command for one in said]
+            outcomes = ledger.execute(commands, principal=principal)
+            for command, outcome in zip(commands, outcomes, strict=True):
+                if outcome.code in NOT_JOURNALED:
+                    self.not_journaled[command.subject, command.command_id] = outcome.code or ""
+
+    def _ledger(self) -> Ledger:
+        log, partition_of = self.log, self._partition_of
+        factory = PartitionFactory(
+            environment({"SQLITE_DBNAME": str(self.path)}),
+            log.partition,
+            1,
+            lambda subject: partition_of(subject) == log.partition,
+        )
+        recorder: Any = factory.application_recorder()
+        recorder.set_clock_mode("live" if log.created is None else log.created.clock)
+        ledger = Again(self._book, factory, log)
+        created = self.log.created
+        ledger.origin = (None, None) if created is None else (created.partitions, created.release)
+        return ledger
