@@ -15,7 +15,8 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.deciding import decide
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
 
 _CODEC = Codec()

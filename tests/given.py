@@ -46,7 +46,9 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
 from tests.deciding import Deciding
@@ -55,7 +57,7 @@ from tests.posting_table import check_event
 NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
 
 SP23, XP25, TELKOMSEL = "smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"
-BUNDLED = {terms.id: terms for terms in bundled()}
+BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
 
 MICROSECOND = 1
 START = "2023-07-03T10:00:00+07:00"
@@ -77,10 +79,10 @@ def rupiah(amount: int | str) -> int:
     return parse_amount(str(amount))
 
 
-def variant(of: str, id_: str = "variant", **rules: object) -> Terms:
+def variant(of: str, id_: str = "variant", **rules: object) -> PrepaidTerms:
     """Bundled terms with some of their rules replaced, under another id."""
     values = BUNDLED[of].model_dump(mode="json", by_alias=True)
-    return Terms.model_validate(values | {"id": id_} | rules)
+    return PrepaidTerms.model_validate(values | {"id": id_} | rules)
 
 
 _UNSAID: dict[type[Command], dict[str, Any]] = {

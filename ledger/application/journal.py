@@ -18,6 +18,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.line.number import Number
 from ledger.domain.prepaid.account import Account
+from ledger.domain.terms_book import Document
 
 
 class JournalEntry(NamedTuple):
@@ -175,7 +176,7 @@ class LedgerRecorder(Protocol):
     def foreign_schemas(self) -> Sequence[Any]:
         """The schemas that the log holds from other releases: what a codec has to learn to read it."""
 
-    def published_terms(self) -> list[tuple[str, str]]:
+    def published_terms(self) -> list[Document]:
         """The content and the digest of every terms that the partition has published."""
 
     def clock_mode(self) -> str:

@@ -41,7 +41,7 @@ from ledger.domain.prepaid.account import NEVER
 from ledger.domain.prepaid.commands import ReturnCreditTransfer
 from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
 from ledger.domain.prepaid.deciding import decide
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.release import RELEASE
 
 CLOCK_TOLERANCE = 5 * SECOND
@@ -119,9 +119,7 @@ class Ledger:
             self._check_partitions()
         last = next(iter(self._events.get(self._apart, desc=True, limit=1)), None)
         self._apart_version = 0 if last is None else last.originator_version
-        self.book.published.clear()
-        for content, digest in self.recorder.published_terms():
-            self.book.publish(content, digest)
+        self.book.recall(self.recorder.published_terms())
 
     def _check_partitions(self) -> None:
         """Raises TopicMismatch where the log has another number of partitions: subjects would fall to others."""
@@ -483,10 +481,10 @@ class Ledger:
             self._emit(LogCreated, self.subject, 1, cause, batch, **own)
             self._log_version = 1
         if terms_id is not None and terms_id not in self.book.published:
-            terms = self.book[terms_id]
-            own = {"terms_id": terms_id, "digest": terms.digest, "content": terms.content}
+            document = self.book.document(terms_id)
+            own = document._asdict()
             self._emit(TermsPublished, terms_of(terms_id, self.partition), 1, cause, batch, **own)
-            self.book.publish(terms.content, terms.digest)
+            self.book.publish(document)
 
     def _emit(
         self,

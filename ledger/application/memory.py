@@ -13,7 +13,8 @@ from ledger.domain.kinds import account_of, is_of_line
 from ledger.domain.line.line import Claimed, Line
 from ledger.domain.line.number import Number
 from ledger.domain.prepaid.account import NEVER, Account
-from ledger.domain.terms import TermsBook
+from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 
 CACHED_LINES = 100_000
@@ -109,7 +110,7 @@ class Lines:
                 if state is None:
                     state = kind(id_)
                 if isinstance(state, Account):
-                    state.apply(event, self._book[event.terms or state.terms])
+                    state.apply(event, self._book.of(PrepaidTerms, event.terms or state.terms))
                 else:
                     state.apply(event)
             return cast("_State | None", state)

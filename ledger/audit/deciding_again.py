@@ -19,7 +19,8 @@ from ledger.domain.kinds import apart_of
 from ledger.domain.line.line import Cause
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.account import NEVER
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.partition_file import PartitionFactory
@@ -72,8 +73,8 @@ class ReplayBook(TermsBook):
 
     def replace(self, terms: Terms) -> None:
         """From now on these hold under their id."""
-        self._terms[terms.id] = terms
-        self._digests[terms.id] = terms.digest
+        self.offer(Document.of(terms))
+        self._rules[terms.id] = terms
 
 
 class Again(Ledger):
@@ -120,8 +121,9 @@ class Rerun:
         self.commands = self.last = self.end = 0
         self.not_journaled: dict[tuple[str, str], str] = {}
         """The refusals that keep no id, by subject and command_id."""
-        published = {one.id: one for one in log.book}
-        self._book = ReplayBook(({one.id: one for one in known} | published).values())
+        self._book = ReplayBook(known)
+        for document in log.book.documents():
+            self._book.offer(document)
         self._partition_of = partition_of
 
     def through(self, terms: Sequence[Terms], since: int | None, until: int | None) -> Iterator[int]:

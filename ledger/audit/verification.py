@@ -30,7 +30,7 @@ from ledger.domain.line.number import Number
 from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.prepaid.account import NEVER, Account
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import Document, TermsBook
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
 from ledger.store.kept_schemas import is_as_kept
@@ -288,7 +288,8 @@ class _Verification:
             if sha256(event.content.encode()).hexdigest() != event.digest:
                 yield "the digest of the terms is not that of their content"
             try:
-                self.book.publish(event.content, event.digest)
+                self.book.publish(Document(event.terms_id, event.content, event.digest))
+                self.book[event.terms_id]
             except Exception as error:  # noqa: BLE001 - whatever damaged terms do
                 yield f"the terms cannot be read: {error}"
         else:

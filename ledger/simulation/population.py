@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ledger.domain.calendar import DAY, SECOND, parse_instant, zone
 from ledger.domain.money import format_amount
-from ledger.domain.terms import Terms
+from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.simulation import affairs, msisdns, stories
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Part
 from ledger.simulation.draws import Draws
@@ -103,7 +103,7 @@ def _subscriber(index: int, days: int, draws: Draws) -> Subscriber:
     )
 
 
-_TERMS: dict[str, Terms] = {terms.id: terms for terms in bundled()}
+_TERMS = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
 
 
 def _issue(feed: Feed, one: Subscriber) -> None:

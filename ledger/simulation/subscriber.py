@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.domain.calendar import DAY
+from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.prepaid.validity import extended
-from ledger.domain.terms import Terms
 from ledger.simulation.draws import Weighted
 
 NEVER = 2**62
@@ -67,7 +67,7 @@ class Subscriber:
 
     msisdn: str
     customer: str
-    terms: Terms
+    terms: PrepaidTerms
     habits: Habits
     zone: str
     issued_at: int

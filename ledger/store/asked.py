@@ -14,6 +14,7 @@ from eventsourcing.persistence import StoredEvent
 from ledger.application.journal import NumberHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.domain.kinds import log_of
+from ledger.domain.terms_book import Document
 from ledger.errors import LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published, references
 from ledger.store.codec import Codec
@@ -88,13 +89,13 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
             cursor.execute("SELECT fingerprint, schema FROM schemas")
             return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]
 
-    def published_terms(self) -> list[tuple[str, str]]:
-        """The content and the digest of every terms that the log has published."""
+    def published_terms(self) -> list[Document]:
+        """The terms that the log has published, word for word."""
         codec = self._codec()
         with self._reading() as cursor:
             states = published(cursor, self.datastore.pool.db_name)
             records = [codec.record(state) for state in states]
-        return [(record["content"], record["digest"]) for record in records]
+        return [Document(record["terms_id"], record["content"], record["digest"]) for record in records]
 
     def _codec(self) -> Codec:
         """Reads what this release and others have written to the file."""

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from eventsourcing.sqlite import SQLiteCursor
-from pydantic import ValidationError
 
 from ledger.domain.events import Event
 from ledger.domain.kinds import NUMBERS, TERMS, log_of, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
-from ledger.domain.terms import TermsBook
-from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable, TermsInvalid
+from ledger.domain.terms_book import Document, TermsBook
+from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
@@ -123,16 +122,6 @@ class SqliteReader:
         finally:
             connection.close()
 
-    def publish(self, ordinal: int, event: TermsPublished) -> None:
-        """Takes over terms that the log has published. Raises TermsInvalid where they are of a later release."""
-        if event.terms_id in self.book and self.book.digest(event.terms_id) == event.digest:
-            return
-        try:
-            self.book.publish(event.content, event.digest)
-        except ValidationError as error:
-            message = f"{self.path}: the terms {event.terms_id} at {self.partition}:{ordinal} cannot be read"
-            raise TermsInvalid(message) from error
-
     def _stamp(self) -> tuple[int, int, bool]:
         with intelligible(str(self.path)):
             status = self.path.stat()
@@ -223,7 +212,8 @@ class SqliteSnapshot:
         published = "WHERE originator_id>=? AND originator_id<? ORDER BY originator_id"
         for found in self._events(f"{_EVENT} {published}", TERMS):
             if isinstance(found.event, TermsPublished):
-                self._reader.publish(found.ordinal, found.event)
+                said = found.event
+                self._reader.book.publish(Document(said.terms_id, said.content, said.digest))
                 count += 1
         counted = "SELECT count(*) FROM numbers WHERE msisdn>=? AND msisdn<?"
         if self._are_counted and self._one(counted, TERMS)[0] != count:

@@ -5,24 +5,19 @@ A file that is not valid raises `TermsInvalid`, with a line for each thing that 
 
 from __future__ import annotations
 
-import reprlib
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from ledger.domain.bounds import LONGEST_TERMS
+from ledger.domain.products import resolved
 from ledger.domain.terms import Terms
 from ledger.errors import TermsInvalid
 
 REGISTER = "clauses.toml"
 """The list of clauses; it lies beside the terms files and is none."""
-
-_FAULTS = {"missing": "is missing", "extra_forbidden": "the ledger knows no such key"}
 
 
 def bundled() -> list[Terms]:
@@ -68,12 +63,10 @@ def _read(sources: Iterable[Traversable]) -> list[Terms]:
     file_of: dict[str, Traversable] = {}
     for source in sources:
         try:
-            found = Terms.model_validate(_parse(source))
+            found = _resolved(source)
             _must_be_publishable(source, found)
         except TermsInvalid as error:
             faults.append(str(error))
-        except ValidationError as error:
-            faults.extend(f"{source}: {fault}" for fault in _faults(error))
         else:
             if found.id in file_of:
                 faults.append(f"{source}: id: {found.id} is the id of {file_of[found.id]} already")
@@ -82,6 +75,14 @@ def _read(sources: Iterable[Traversable]) -> list[Terms]:
     if faults:
         raise TermsInvalid("\n".join(faults))
     return terms
+
+
+def _resolved(source: Traversable) -> Terms:
+    values = _parse(source)
+    try:
+        return resolved(values)
+    except TermsInvalid as error:
+        raise TermsInvalid("\n".join(f"{source}: {fault}" for fault in str(error).splitlines())) from None
 
 
 def _parse(source: Traversable) -> dict[str, object]:
@@ -122,21 +123,3 @@ def _must_be_publishable(source: Traversable, found: Terms) -> None:
             f"{source}: its resolved values take {size} bytes; {LONGEST_TERMS} are the most that is published"
         )
         raise TermsInvalid(msg)
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    for details in error.errors(include_url=False):
-        place = _place(details["loc"])
-        yield f"{place}: {_fault(details)}" if place else _fault(details)
-
-
-def _place(keys: tuple[int | str, ...]) -> str:
-    """The key path as TOML writes it, list items by their index: `tariffs[0].prices[2].daily_cap`."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
-
-
-def _fault(details: ErrorDetails) -> str:
-    kind, given = details["type"], details["input"]
-    fault = _FAULTS.get(kind) or details["msg"].removeprefix("Value error, ")
-    shown = kind != "missing" and isinstance(given, str | int | float)
-    return f"{fault} (it is {reprlib.repr(given)})" if shown else fault

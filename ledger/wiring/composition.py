@@ -18,7 +18,8 @@ from ledger.application.outcomes import Outcome
 from ledger.audit import verification
 from ledger.audit.findings import Report
 from ledger.domain.commands import Command
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
 from ledger.progress import Progress
 from ledger.store import backup

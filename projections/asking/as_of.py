@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.prepaid.account import Account
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from projections.asking.queries import ProjectionBehind
 from projections.engine.database import GENERATIONS, POSITIONS
 from projections.engine.generations import must_be_of_this_release

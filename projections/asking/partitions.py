@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from ledger.domain.kinds import subject_of
 from ledger.domain.partition.events import LogCreated
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from projections.asking.answers import (
     Balance,
     Enquiry,
@@ -95,8 +95,8 @@ class PartitionsSnapshot:
         if self._book is None:
             self._book = TermsBook()
             for log in self.logs:
-                for terms in log.book:
-                    self._book.publish(terms.content, log.book.digest(terms.id))
+                for document in log.book.documents():
+                    self._book.publish(document)
         return self._book
 
     def events(self, start: int = 1, *, types: Collection[str] | None = None) -> Iterator[Recorded]:

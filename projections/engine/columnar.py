@@ -20,7 +20,7 @@ from pyarrow import csv
 from sqlalchemy.engine import Connection
 
 from ledger.domain.partition.events import TermsPublished
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged, SumOutOfRange
 from projections.engine import changes
 from projections.engine.changes import Changes, copying, on_conflict

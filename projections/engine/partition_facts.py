@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain.calendar import DAY
 from ledger.domain.events import EVENT_TYPES
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
@@ -168,9 +168,9 @@ class PartitionFacts(Projection):
         found = connection.execute(sa.select(columns.terms, columns.digest).distinct())
         new = [name for name, digest in found if not book.has_published(name, digest)]
         if new:
-            wanted = sa.select(columns.content, columns.digest).where(columns.terms.in_(new))
-            for row in connection.execute(wanted):
-                book.publish(row.content, row.digest)
+            wanted = sa.select(columns.terms, columns.content, columns.digest).where(columns.terms.in_(new))
+            for row in connection.execute(wanted.order_by(columns.partition)):
+                book.publish(Document(*row))
 
     def unknown_types(self, connection: Connection) -> dict[str, int]:
         """How many events there are of each type that this release does not know."""

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import Event
 from ledger.domain.kinds import is_of_line, subject_of
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.reader import Columns, Placed
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ledger.domain.events import Event
 from ledger.domain.partition.events import LogCreated
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from ledger.progress import Progress
 from projections.engine.changes import Changes

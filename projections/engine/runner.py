@@ -12,7 +12,7 @@ from contextlib import closing
 from sqlalchemy.engine import Connection
 
 from ledger.domain.partition.events import TermsPublished
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from ledger.progress import Progress
 from projections.engine.changes import Changes
@@ -230,4 +230,4 @@ def publish(events: Iterable[Placed], book: TermsBook) -> None:
     for found in events:
         event = found.event
         if isinstance(event, TermsPublished):
-            book.publish(event.content, event.digest)
+            book.publish(Document(event.terms_id, event.content, event.digest))

@@ -11,7 +11,7 @@ from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import NEVER
 from ledger.domain.prepaid.events import CreditAdjusted, CreditCharged, UsageDebited
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 
 TIMELESS = frozenset(
     kind.TOPIC for kind in (UsageDebited, UsageRecorded, UsageRefused, CreditCharged, CreditAdjusted)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import EVENT_TYPES, Event
 from ledger.domain.prepaid.account import NEVER
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared

@@ -30,7 +30,7 @@ from ledger.domain.prepaid.events import (
     CreditTransferSent,
     GraceStarted,
 )
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from tests.conftest import Tell
 from tests.given import (
     BUNDLED,

@@ -11,17 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain.calendar import parse_instant
-from ledger.domain.terms import Terms, TermsBook
-from ledger.errors import TermsChanged
+from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.terms import bundled
 
-BUNDLED = {terms.id: terms for terms in bundled()}
+BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
 AT = parse_instant("2023-07-03T12:00:00Z")
 
 
-def terms(**rules: object) -> Terms:
+def terms(**rules: object) -> PrepaidTerms:
     """The least terms there are, with these rules."""
-    return Terms.model_validate(
+    return PrepaidTerms.model_validate(
         {
             "id": "some-terms",
             "title": "some terms",
@@ -44,7 +43,7 @@ def price(service: str, rupiah: str, **applies: object) -> dict[str, Any]:
     return {"service": service, "steps": [{"from": 0, "increment": 1, "price": rupiah}], **applies}
 
 
-def charge(of: Terms, service: str, place: str, at: str, units: int = 1) -> int | None:
+def charge(of: PrepaidTerms, service: str, place: str, at: str, units: int = 1) -> int | None:
     """What use costs in sen; None where nothing is published for it."""
     found = of.price_for(service, "on-net", place, parse_instant(at))
     return found[1].charge(units) if found else None
@@ -159,7 +158,7 @@ class TestResolvedTerms:
     @pytest.mark.parametrize("terms_id", list(BUNDLED))
     def test_what_is_published_reads_back_as_the_same_terms(self, terms_id: str) -> None:
         first = BUNDLED[terms_id]
-        again = Terms.model_validate_json(first.content)
+        again = PrepaidTerms.model_validate_json(first.content)
         assert again.top_up.denominations == first.top_up.denominations
         assert [t.prices[0].steps for t in again.tariffs] == [t.prices[0].steps for t in first.tariffs]
         assert (again.content, again.digest) == (first.content, first.digest)
@@ -173,22 +172,3 @@ class TestResolvedTerms:
 
     def test_where_a_value_was_published_is_no_rule(self) -> None:
         assert terms(grace={"days": 1, "source": "a page"}).digest == terms(grace={"days": 1}).digest
-
-    def test_a_file_may_not_differ_from_what_was_published_under_its_id(self) -> None:
-        published = terms()
-        book = TermsBook([terms(reversal_days=31, grace={"days": 1})])
-        with pytest.raises(TermsChanged, match=r"some-terms .* with other values: grace, reversal_days"):
-            book.publish(published.content, published.digest)
-
-    def test_published_terms_are_known_without_their_file(self) -> None:
-        published, book = terms(), TermsBook()
-        assert "some-terms" not in book
-        book.publish(published.content, published.digest)
-        assert list(book) == [published]
-        assert (book["some-terms"], book.digest("some-terms")) == (published, published.digest)
-        assert book.published == {"some-terms"}
-
-    def test_the_terms_of_files_are_not_published_before_their_first_use(self) -> None:
-        book = TermsBook([terms()])
-        assert "some-terms" in book
-        assert book.published == set()

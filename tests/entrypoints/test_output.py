@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.domain.terms import Terms
+from ledger.domain.prepaid.terms import PrepaidTerms
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, top_up
 from tests.given import BUNDLED, Story
 from tests.given import NUMBER as KNOWN
@@ -91,7 +91,7 @@ def test_what_the_log_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     """Terms that a former release published may hold what is refused now."""
     values = BUNDLED[SP23].model_dump(mode="json", by_alias=True)
     grounds = [{"code": "b", "title": "\x1b[2J\u202etitle"}]
-    hostile = Terms.model_validate(values | {"id": "hostile", "grounds": grounds})
+    hostile = PrepaidTerms.model_validate(values | {"id": "hostile", "grounds": grounds})
     story = Story(tmp_path, hostile)
     story.given_active(terms="hostile")
     story.close()

@@ -26,7 +26,7 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
 from projections.asking.answers import HistoryEvent, HistoryRefusal

@@ -16,7 +16,7 @@ from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import Terminate
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteReader
 from ledger.wiring.metrics import MirrorMetrics

@@ -38,7 +38,7 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
-from ledger.domain.terms import Terms
+from ledger.domain.prepaid.terms import PrepaidTerms
 
 NUMBERS = ("6288100000001", "6288100000002", "6288100000003")
 STRANGER = "6288100000009"
@@ -83,7 +83,7 @@ PRICES = st.builds(
 
 
 @st.composite
-def terms(draw: st.DrawFn, id_: str) -> Terms:
+def terms(draw: st.DrawFn, id_: str) -> PrepaidTerms:
     """Terms with every rule drawn at random; some have no validity, no tariff or no transfer."""
     denominations = draw(
         st.sampled_from(
@@ -116,7 +116,7 @@ def terms(draw: st.DrawFn, id_: str) -> Terms:
             {"up_to": "1000000", "fee": "1000", "days": draw(DAYS)},
         ],
     }
-    return Terms.model_validate(
+    return PrepaidTerms.model_validate(
         {
             "id": id_,
             "title": id_,
@@ -167,7 +167,7 @@ def terms(draw: st.DrawFn, id_: str) -> Terms:
 class History:
     """Commands in the order in which they arrive, and the terms that they may name."""
 
-    terms: tuple[Terms, ...]
+    terms: tuple[PrepaidTerms, ...]
     commands: list[Command] = field(default_factory=list)
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from ledger.application.ledger import Ledger
 from ledger.application.library import factory_of
 from ledger.audit.verification import verify
 from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, IssueStarterPack
-from ledger.domain.terms import TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogLinked, LogLocked, WriterFenced
 from ledger.store.backup import backup, restore
 from ledger.store.lock import WriterLock

@@ -11,18 +11,18 @@ import pytest
 
 from ledger.domain.calendar import parse_instant
 from ledger.domain.money import parse_amount
+from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.prepaid.validity import extended
-from ledger.domain.terms import Terms
 from ledger.terms import bundled
 from tests.shared import shared_file
 
-BUNDLED = {terms.id: terms for terms in bundled()}
+BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
 OF_OPERATOR = {
     "smartfren": [BUNDLED["smartfren-prepaid-2023"], BUNDLED["smartfren-prepaid-2025"]],
     "telkomsel": [BUNDLED["telkomsel-prepaid"]],
 }
 
-Check = Callable[[Terms, str, str], None]
+Check = Callable[[PrepaidTerms, str, str], None]
 """Asserts that the terms say what a fact's item and value do."""
 
 
@@ -33,25 +33,25 @@ def numbers(pattern: str, text: str) -> list[int]:
     return [int(group) for group in found.groups()]
 
 
-def days_of(terms: Terms, rupiah: int) -> int | None:
+def days_of(terms: PrepaidTerms, rupiah: int) -> int | None:
     """The days of exactly that denomination."""
     return next((d.days for d in terms.top_up.denominations if d.credit == rupiah * 100), None)
 
 
-def denomination(terms: Terms, item: str, value: str) -> None:
+def denomination(terms: PrepaidTerms, item: str, value: str) -> None:
     assert [days_of(terms, int(item))] == numbers(r"^(\d+) days", value)
     if "grace" in value:
         assert [terms.grace.days] == numbers(r"grace (\d+)", value)
 
 
-def denominations_in_one_row(terms: Terms, item: str, value: str) -> None:
+def denominations_in_one_row(terms: PrepaidTerms, item: str, value: str) -> None:
     amounts = [int(a) * 1000 for a in re.findall(r"(\d+)k", item)] or [int(a) for a in item.split("/")]
     days = [int(d) for d in re.findall(r"\d+", value)]
     assert [days_of(terms, amount) for amount in amounts] == (days if len(days) > 1 else days * len(amounts))
     assert len(amounts) >= 3
 
 
-def longest_wins(terms: Terms, _: str, value: str) -> None:
+def longest_wins(terms: PrepaidTerms, _: str, value: str) -> None:
     left, credit, thousand, bought, stays = numbers(
         r"longest wins.*\((\d+) days left \+ (\d+)\.(\d+)/(\d+)d stays (\d+)\)", value
     )
@@ -68,7 +68,7 @@ def longest_wins(terms: Terms, _: str, value: str) -> None:
     assert end == terms.zone.end_of_days(at, stays)
 
 
-def cumulative_with_caps(terms: Terms, _: str, value: str) -> None:
+def cumulative_with_caps(terms: PrepaidTerms, _: str, value: str) -> None:
     assert terms.top_up.extension == "cumulative"
     caps = re.findall(r"cap (\d+) days \((\d+ \w+ \d+)\)", value)
     assert len(caps) == 2
@@ -81,7 +81,7 @@ def cumulative_with_caps(terms: Terms, _: str, value: str) -> None:
 def priced(service: str, destination: str, place: str = "zone1") -> Check:
     """Checks the steps of one published price."""
 
-    def check(terms: Terms, _: str, value: str) -> None:
+    def check(terms: PrepaidTerms, _: str, value: str) -> None:
         (tariff,) = terms.tariffs
         (price,) = [
             p
@@ -104,7 +104,7 @@ def priced(service: str, destination: str, place: str = "zone1") -> Check:
     return check
 
 
-def transfer_band(terms: Terms, item: str, value: str) -> None:
+def transfer_band(terms: PrepaidTerms, item: str, value: str) -> None:
     low, high = (int(amount) * 100 for amount in item.split("-"))
     band = terms.band_of(low)
     assert band is not None
@@ -116,7 +116,7 @@ def transfer_band(terms: Terms, item: str, value: str) -> None:
         assert [band.fee // 100] == numbers(r"^(\d+);", value)
 
 
-def smartfren_transfer_limits(terms: Terms, _: str, value: str) -> None:
+def smartfren_transfer_limits(terms: PrepaidTerms, _: str, value: str) -> None:
     most, keeps, days = numbers(
         r"max (\d+) per transfer; sender keeps >=(\d+); sender on network >=(\d+) days", value
     )
@@ -126,12 +126,12 @@ def smartfren_transfer_limits(terms: Terms, _: str, value: str) -> None:
     assert (rule.daily_count, rule.daily_amount) == (None, None)
 
 
-def flat_transfer_fee(terms: Terms, _: str, value: str) -> None:
+def flat_transfer_fee(terms: PrepaidTerms, _: str, value: str) -> None:
     assert terms.credit_transfer is not None
     assert [band.fee // 100 for band in terms.credit_transfer.bands] == numbers(r"^(\d+) flat", value)
 
 
-def telkomsel_transfer_limits(terms: Terms, _: str, value: str) -> None:
+def telkomsel_transfer_limits(terms: PrepaidTerms, _: str, value: str) -> None:
     least, most, count, amount, days = numbers(
         r"(\d+)-(\d+) per tx; (\d+) tx/day; (\d+)/day; recipient validity unchanged; sender >(\d+) days",
         value,
@@ -143,7 +143,7 @@ def telkomsel_transfer_limits(terms: Terms, _: str, value: str) -> None:
     assert [band.days for band in rule.bands] == [0]
 
 
-def grace_and_waiting(terms: Terms, _: str, value: str) -> None:
+def grace_and_waiting(terms: PrepaidTerms, _: str, value: str) -> None:
     assert [terms.grace.days, terms.waiting.days] == numbers(r"(\d+) days then (\d+) days", value)
 
 

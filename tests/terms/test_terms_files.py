@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from ledger.domain.money import parse_amount
-from ledger.domain.terms import Rule, Terms
+from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.rules import Rule
+from ledger.domain.terms import Terms
 from ledger.errors import TermsInvalid
 from ledger.terms import bundled, bundled_and, load, load_folder
 
-BUNDLED = {terms.id: terms for terms in bundled()}
+BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
 PRODUCTS = Path(__file__).parent
 
 MINIMAL = """
@@ -34,11 +36,17 @@ steps = [{ from = 0, increment = 1, price = "151.5" }]
 """
 
 
-def read(folder: Path, text: str, name: str = "some.toml") -> Terms:
+def read(folder: Path, text: str, name: str = "some.toml") -> PrepaidTerms:
     """The terms of a file with that text."""
     file = folder / name
     file.write_text(text, encoding="utf-8")
-    return load(file)
+    return prepaid(load(file))
+
+
+def prepaid(terms: Terms) -> PrepaidTerms:
+    """Terms of prepaid credit."""
+    assert isinstance(terms, PrepaidTerms)
+    return terms
 
 
 def faults(folder: Path, text: str) -> list[str]:
@@ -56,7 +64,7 @@ class TestBundledFiles:
         assert list(BUNDLED) == ["smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"]
 
     @pytest.mark.parametrize("terms", BUNDLED.values(), ids=list(BUNDLED))
-    def test_every_rule_cites_its_clause_or_names_its_source(self, terms: Terms) -> None:
+    def test_every_rule_cites_its_clause_or_names_its_source(self, terms: PrepaidTerms) -> None:
         rules = [rule for _, rule in terms if isinstance(rule, Rule)]
         rules += [*terms.top_up.caps, *terms.grounds, *terms.tariffs]
         assert len(rules) > len(terms.grounds) + len(terms.tariffs)
@@ -107,7 +115,7 @@ class TestBundledFiles:
         assert terms.waiting.minimum == parse_amount("5000")
 
     def test_products_without_validity_or_fees_take_any_amount(self) -> None:
-        for terms in load_folder(PRODUCTS):
+        for terms in map(prepaid, load_folder(PRODUCTS)):
             assert not terms.has_validity
             assert terms.days_of(1) is None
             for amount in ("0.01", "1000000000"):
@@ -255,6 +263,19 @@ class TestFaultyFiles:
     def test_a_day_that_is_none_is_said_to_be_none(self, tmp_path: Path, written: str) -> None:
         (line,) = faults(tmp_path, MINIMAL.replace("2023-01-01", written))
         assert line.startswith("in_force_from: not a day such as 2023-07-03")
+
+    @pytest.mark.parametrize(("named", "shown"), [('"postpade"', "'postpade'"), ("1", "1"), ("[]", "[]")])
+    def test_a_product_that_the_ledger_does_not_know_is_refused(
+        self, tmp_path: Path, named: str, shown: str
+    ) -> None:
+        (line,) = faults(tmp_path, f"{MINIMAL}product = {named}")
+        assert line == f"product: the ledger knows none of this name, but prepaid (it is {shown})"
+
+    def test_a_file_that_names_no_product_is_of_prepaid(self, tmp_path: Path) -> None:
+        unsaid, said = read(tmp_path, MINIMAL), read(tmp_path, MINIMAL + 'product = "prepaid"')
+        assert unsaid.product == said.product == "prepaid"
+        assert (unsaid.content, unsaid.digest) == (said.content, said.digest)
+        assert "product" not in unsaid.content
 
     def test_nesting_without_end_is_a_fault_like_any(self, tmp_path: Path) -> None:
         deep = 100_000

@@ -29,7 +29,8 @@ from ledger.domain.prepaid.events import (
     UsageDebited,
     WaitingStarted,
 )
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms_book import TermsBook
 
 
 class Cause(NamedTuple):
@@ -157,7 +158,7 @@ class Line:
                 cause = "expired" if held.expires_at <= at else "grace"
                 self.release(name, cause, at, due=True)
 
-    def _start_waiting(self, at: int, terms: Terms) -> None:
+    def _start_waiting(self, at: int, terms: PrepaidTerms) -> None:
         rule = terms.forfeiture
         if rule.at == "waiting-start":
             self.forfeit(at, "waiting-started", rule.clause, due=True)
@@ -205,9 +206,9 @@ class Line:
         return self.account
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> PrepaidTerms:
         """The terms of the current account."""
-        return self.book[self.current.terms]
+        return self.book.of(PrepaidTerms, self.current.terms)
 
     @property
     def number_state(self) -> str:
@@ -229,7 +230,7 @@ class Line:
         account = self.account
         if account is None or account.id != event.account:
             account = self.former[event.account]
-        account.apply(event, self.book[event.terms or account.terms])
+        account.apply(event, self.book.of(PrepaidTerms, event.terms or account.terms))
 
     def _begin(self, account_id: str) -> None:
         if self.account is not None:

@@ -42,8 +42,8 @@ from ledger.domain.prepaid.events import (
     UsageDebited,
     WaitingStarted,
 )
+from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.prepaid.validity import end_after
-from ledger.domain.terms import Terms
 
 INACTIVE, ACTIVE, GRACE, WAITING = "inactive", "active", "grace", "waiting"
 EXPIRED, DEACTIVATED, TERMINATED = "expired", "deactivated", "terminated"
@@ -173,7 +173,7 @@ class Account(msgspec.Struct):
                 end = _after(end, grant)
         return end
 
-    def apply(self, event: Event, terms: Terms) -> None:
+    def apply(self, event: Event, terms: PrepaidTerms) -> None:
         """Takes an event into the state; `terms` are those that the event names."""
         self.version = event.version
         recorded = event.recorded_at
@@ -237,7 +237,7 @@ def _after(end: int | None, grant: Grant) -> int | None:
 # --- what each event changes ----------------------------------------------------------------------------------------
 
 
-def _opened(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401
+def _opened(account: Account, event: Any, _: PrepaidTerms) -> None:  # noqa: ANN401
     account.msisdn, account.generation = event.msisdn, event.generation
     account.opened_at = event.effective_at
     account.terms = event.terms
@@ -245,37 +245,37 @@ def _opened(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401
     account._enter(INACTIVE, event.effective_at)  # noqa: SLF001
 
 
-def _starter_pack_issued(account: Account, event: StarterPackIssued, terms: Terms) -> None:
+def _starter_pack_issued(account: Account, event: StarterPackIssued, terms: PrepaidTerms) -> None:
     _opened(account, event, terms)
     account.printed_credit, account.expires_at = event.printed_credit, event.expires_at
 
 
-def _number_reclaimed(account: Account, event: NumberReclaimed, terms: Terms) -> None:
+def _number_reclaimed(account: Account, event: NumberReclaimed, terms: PrepaidTerms) -> None:
     _opened(account, event, terms)
     account.holder = event.customer
 
 
-def _closed(state: str) -> Callable[[Account, Any, Terms], None]:
-    def close(account: Account, event: Event, _: Terms) -> None:
+def _closed(state: str) -> Callable[[Account, Any, PrepaidTerms], None]:
+    def close(account: Account, event: Event, _: PrepaidTerms) -> None:
         account.closed_at = event.effective_at
         account._enter(state, event.effective_at)  # noqa: SLF001
 
     return close
 
 
-def _activated(account: Account, event: Activated, _: Terms) -> None:
+def _activated(account: Account, event: Activated, _: PrepaidTerms) -> None:
     account.holder = event.customer
     account.activated_at = event.effective_at
     account.active_until = account.granted_before = event.active_until
     account._enter(ACTIVE, event.effective_at)  # noqa: SLF001
 
 
-def _grace_started(account: Account, event: GraceStarted, _: Terms) -> None:
+def _grace_started(account: Account, event: GraceStarted, _: PrepaidTerms) -> None:
     account.grace_until = event.grace_until
     account._enter(GRACE, event.effective_at)  # noqa: SLF001
 
 
-def _waiting_started(account: Account, event: WaitingStarted, _: Terms) -> None:
+def _waiting_started(account: Account, event: WaitingStarted, _: PrepaidTerms) -> None:
     account.waiting_until = event.waiting_until
     account.forfeits_under = event.terms if event.forfeiture == "restoring-top-up" else None
     account._enter(WAITING, event.effective_at)  # noqa: SLF001
@@ -293,7 +293,7 @@ def _run_again(account: Account, at: int) -> None:
     account._enter(ACTIVE, at)  # noqa: SLF001
 
 
-def _credit_topped_up(account: Account, event: CreditToppedUp, terms: Terms) -> None:
+def _credit_topped_up(account: Account, event: CreditToppedUp, terms: PrepaidTerms) -> None:
     grant = Grant(
         event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
     )
@@ -302,24 +302,24 @@ def _credit_topped_up(account: Account, event: CreditToppedUp, terms: Terms) -> 
     _extend(account, event)
 
 
-def _service_restored(account: Account, event: ServiceRestored, _: Terms) -> None:
+def _service_restored(account: Account, event: ServiceRestored, _: PrepaidTerms) -> None:
     _run_again(account, event.effective_at)
 
 
-def _top_up_reversed(account: Account, event: TopUpReversed, _: Terms) -> None:
+def _top_up_reversed(account: Account, event: TopUpReversed, _: PrepaidTerms) -> None:
     for grant in account.grants:
         if grant.command_id == event.reverses:
             grant.reversed = True
     account.active_until = event.active_until
 
 
-def _credit_forfeited(account: Account, _: CreditForfeited, __: Terms) -> None:
+def _credit_forfeited(account: Account, _: CreditForfeited, __: PrepaidTerms) -> None:
     for grant in account.grants:
         if grant.recoverable is not None:
             grant.recoverable = 0
 
 
-def _credit_transfer_received(account: Account, event: CreditTransferReceived, terms: Terms) -> None:
+def _credit_transfer_received(account: Account, event: CreditTransferReceived, terms: PrepaidTerms) -> None:
     if event.days:
         grant = Grant(
             event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
@@ -328,14 +328,14 @@ def _credit_transfer_received(account: Account, event: CreditTransferReceived, t
         _extend(account, event)
 
 
-def _credit_transfer_sent(account: Account, event: CreditTransferSent, _: Terms) -> None:
+def _credit_transfer_sent(account: Account, event: CreditTransferSent, _: PrepaidTerms) -> None:
     if event.day != account.sent_on:
         account.sent_on, account.sent_count, account.sent_amount = event.day, 0, 0
     account.sent_count += 1
     account.sent_amount += event.amount
 
 
-def _usage_debited(account: Account, event: UsageDebited, _: Terms) -> None:
+def _usage_debited(account: Account, event: UsageDebited, _: PrepaidTerms) -> None:
     usage, key = account.usage, f"{event.day}/{event.service}/{event.zone}"
     setattr(usage, event.service, getattr(usage, event.service) + event.granted)
     usage.charged += event.charge
@@ -346,25 +346,25 @@ def _usage_debited(account: Account, event: UsageDebited, _: Terms) -> None:
         account.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
 
 
-def _usage_recorded(account: Account, event: UsageRecorded, _: Terms) -> None:
+def _usage_recorded(account: Account, event: UsageRecorded, _: PrepaidTerms) -> None:
     if event.direction == "outgoing":
         usage = account.usage
         setattr(usage, event.service, getattr(usage, event.service) + event.granted)
 
 
-def _credit_reserved(account: Account, event: CreditReserved, _: Terms) -> None:
+def _credit_reserved(account: Account, event: CreditReserved, _: PrepaidTerms) -> None:
     account.reservations[event.reservation] = Reservation(event.amount, event.expires_at, event.service)
 
 
-def _reservation_ended(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401
+def _reservation_ended(account: Account, event: Any, _: PrepaidTerms) -> None:  # noqa: ANN401
     account.reservations.pop(event.reservation, None)
 
 
-def _blocked(account: Account, event: Blocked, _: Terms) -> None:
+def _blocked(account: Account, event: Blocked, _: PrepaidTerms) -> None:
     account.blocks[event.block] = StandingBlock(event.block, event.scope, event.ground, event.effective_at)
 
 
-def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
+def _unblocked(account: Account, event: Unblocked, _: PrepaidTerms) -> None:
     block = account.blocks.pop(event.block, None)
     if block is not None:
         block.until = event.effective_at
@@ -373,27 +373,27 @@ def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
         account.lifted = [b for b in account.lifted if b.until > account.late_from]
 
 
-def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: Terms) -> None:
+def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: PrepaidTerms) -> None:
     account.requests[event.request] = event.to_customer
 
 
-def _rights_transferred(account: Account, event: RightsTransferred, _: Terms) -> None:
+def _rights_transferred(account: Account, event: RightsTransferred, _: PrepaidTerms) -> None:
     account.requests.pop(event.request, None)
     account.holder = event.to_customer
 
 
-def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: Terms) -> None:
+def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: PrepaidTerms) -> None:
     account.requests.pop(event.request, None)
 
 
-def _terms_migrated(account: Account, event: TermsMigrated, _: Terms) -> None:
+def _terms_migrated(account: Account, event: TermsMigrated, _: PrepaidTerms) -> None:
     account.terms = event.to_terms
     account.terms_since.append((event.effective_at, event.to_terms))
     if len(account.terms_since) > _REMEMBERED:
         account.terms_since = _recent(account.terms_since, account.late_from)
 
 
-_CHANGES: dict[type[Event], Callable[[Account, Any, Terms], None]] = {
+_CHANGES: dict[type[Event], Callable[[Account, Any, PrepaidTerms], None]] = {
     StarterPackIssued: _starter_pack_issued,
     NumberReclaimed: _number_reclaimed,
     StarterPackExpired: _closed(EXPIRED),

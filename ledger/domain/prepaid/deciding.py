@@ -85,8 +85,9 @@ from ledger.domain.prepaid.events import (
     TopUpReversed,
 )
 from ledger.domain.prepaid.recording_use import record_usage
+from ledger.domain.prepaid.terms import CreditTransfer, PrepaidTerms
 from ledger.domain.prepaid.validity import end_after
-from ledger.domain.terms import CreditTransfer, Ground, Terms
+from ledger.domain.terms import Ground
 
 _CLOSED: dict[str, type[refusals.Refusal]] = {
     "expired": refusals.AccountExpired,
@@ -167,10 +168,18 @@ def _credit_account(account: Account) -> str:
 # --- the number -----------------------------------------------------------------------------------------------------
 
 
+def _named(line: Line, terms_id: str) -> PrepaidTerms:
+    """The terms that a command names. Raises NotEligible where they are another product's."""
+    terms = line.book[terms_id]
+    if not isinstance(terms, PrepaidTerms):
+        raise refusals.NotEligible(f"{terms_id} is of {terms.product}")
+    return terms
+
+
 def _issue_starter_pack(line: Line, command: IssueStarterPack) -> None:
+    terms = _named(line, command.terms)
     if line.number_state != AVAILABLE:
         raise refusals.NumberNotAvailable(line.number_state)
-    terms = line.book[command.terms]
     day = day_of_number(command.valid_until)
     expires_at = terms.zone.end_of_days(terms.zone.midnight(day), 0)
     if expires_at <= line.cause.at:
@@ -185,13 +194,13 @@ def _issue_starter_pack(line: Line, command: IssueStarterPack) -> None:
 
 
 def _reclaim_number(line: Line, command: ReclaimNumber) -> None:
+    rule = _named(line, command.terms).reclaim
     if line.number_state == ASSIGNED:
         raise refusals.NumberNotAvailable(ASSIGNED)
     if line.number.holder is None or line.number.holder != command.customer:
         raise refusals.NotEligible("only its last holder may ask for it")
     if command.decision != "approved":
         raise refusals.ApprovalRequired("the operator did not agree")
-    rule = line.book[command.terms].reclaim
     if command.fee_paid is not None and command.fee_paid < rule.fee:
         raise refusals.BelowMinimum(f"the fee is {format_amount(rule.fee)}")
     if command.fee_paid is not None and command.fee_paid > rule.fee:
@@ -223,7 +232,7 @@ def _return_credit_transfer(line: Line, command: ReturnCreditTransfer) -> None:
     ]
     if command.fee:
         postings.insert(1, {"account": FEES, "unit": PULSA, "amount": -command.fee})
-    rule = line.book[account.terms].credit_transfer
+    rule = line.book.of(PrepaidTerms, account.terms).credit_transfer
     line.emit(
         CreditTransferReturned,
         of=account,
@@ -274,7 +283,7 @@ def _top_up(line: Line, account: Account, command: TopUp) -> None:
     cap_days = terms.cap_days(at)
     active_until = _end_after(account, terms, at, days, cap_days)
     if waiting and account.forfeits_under is not None:
-        rule = line.book[account.forfeits_under].forfeiture
+        rule = line.book.of(PrepaidTerms, account.forfeits_under).forfeiture
         line.forfeit(at, "restored", rule.clause, terms=account.forfeits_under)
     line.emit(
         CreditToppedUp,
@@ -293,7 +302,9 @@ def _top_up(line: Line, account: Account, command: TopUp) -> None:
         line.emit(ServiceRestored, clause=terms.clauses.restoration, active_until=active_until)
 
 
-def _end_after(account: Account, terms: Terms, at: int, days: int | None, cap_days: int | None) -> int | None:
+def _end_after(
+    account: Account, terms: PrepaidTerms, at: int, days: int | None, cap_days: int | None
+) -> int | None:
     """The end of validity after a grant of days: past by now in grace and waiting, where no period runs."""
     return end_after(
         terms.zone,
@@ -487,12 +498,13 @@ def _decide_rights_transfer(line: Line, account: Account, command: DecideRightsT
 
 
 def _migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
+    terms = _named(line, command.terms)
     if command.terms == account.terms:
         raise refusals.NotEligible("the account is under these terms already")
     line.emit(
         TermsMigrated,
         terms=command.terms,
-        clause=line.book[command.terms].clauses.migration,
+        clause=terms.clauses.migration,
         from_terms=account.terms,
         to_terms=command.terms,
     )

@@ -15,7 +15,7 @@ from ledger.domain.line.line import Line
 from ledger.domain.money import PULSA, USAGE, transfer
 from ledger.domain.prepaid.account import GRACE, INACTIVE, Account
 from ledger.domain.prepaid.events import UsageDebited
-from ledger.domain.terms import Terms
+from ledger.domain.prepaid.terms import PrepaidTerms
 
 _NO_USE: dict[str, type[refusals.Refusal]] = {
     "inactive": refusals.NotActive,
@@ -57,7 +57,7 @@ def is_free(command: RecordUsage) -> bool:
     return command.direction == "incoming" or command.destination == "free"
 
 
-def _judge(line: Line, account: Account, command: RecordUsage) -> Terms:
+def _judge(line: Line, account: Account, command: RecordUsage) -> PrepaidTerms:
     """The terms in force at the time of use, if the use was allowed then."""
     at, used_at = line.cause.at, command.used_at
     if account.state == INACTIVE:
@@ -78,10 +78,10 @@ def _judge(line: Line, account: Account, command: RecordUsage) -> Terms:
         for block in account.blocks_at(used_at):
             if block.scope in {"all", command.service} or (block.scope == "outgoing" and not free):
                 raise refusals.UseBlocked(block.block)
-    return line.book[account.terms_at(used_at)]
+    return line.book.of(PrepaidTerms, account.terms_at(used_at))
 
 
-def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:
+def _record_free(line: Line, command: RecordUsage, terms: PrepaidTerms) -> None:
     line.emit(
         UsageRecorded,
         effective_at=command.used_at,
@@ -99,7 +99,7 @@ def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:
     )
 
 
-def _debit(line: Line, account: Account, command: RecordUsage, terms: Terms) -> None:
+def _debit(line: Line, account: Account, command: RecordUsage, terms: PrepaidTerms) -> None:
     service, used_at = command.service, command.used_at
     found = terms.price_for(service, command.destination, command.zone, used_at)
     if found is None:

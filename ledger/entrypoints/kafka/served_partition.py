@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from ledger.application.ledger import Ledger
 from ledger.application.library import factory_of
 from ledger.application.outcomes import SET_APART, Outcome
-from ledger.domain.terms import Terms, TermsBook
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
 from ledger.entrypoints.kafka.intake import Intake
 from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import POLICIES, KafkaSettings

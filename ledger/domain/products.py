@@ -1,0 +1,91 @@
+"""The products that an account may be of, and the terms of each: a document is read by its product's own model."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms import Terms
+from ledger.errors import TermsInvalid
+
+TERMS: dict[str, type[Terms]] = {"prepaid": PrepaidTerms}
+"""The model of each product's terms."""
+
+UNSAID = "prepaid"
+"""The product of documents that name none."""
+
+_FAULTS = {"missing": "is missing", "extra_forbidden": "the ledger knows no such key"}
+
+_MOST_FAULTS = 10
+"""Faults of a published document that are told: whoever reads it cannot mend it."""
+
+_LONGEST_FAULT = 200
+"""Characters of each: keys come from the log, and may be of any length."""
+
+
+def resolved(values: Mapping[str, object]) -> Terms:
+    """The terms of a file's values, defaults filled in. Raises TermsInvalid: a line for each fault, with its key."""
+    model = _model_of(values)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise TermsInvalid("\n".join(_faults(error))) from None
+
+
+def understood(content: str, terms_id: str) -> Terms:
+    """The terms of a text published under an id, as this release understands it. Raises TermsInvalid: one line."""
+    try:
+        values = from_json(content)
+    except ValueError as error:
+        raise TermsInvalid(f"is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise TermsInvalid("is not a JSON object")
+    model = _model_of(values)
+    try:
+        terms = model.model_validate_json(content)
+    except ValidationError as error:
+        faults = [_printable(fault) for fault in islice(_faults(error), _MOST_FAULTS)]
+        more = error.error_count() - len(faults)
+        raise TermsInvalid("; ".join([*faults, *([f"and {more} more"] if more else [])])) from None
+    if terms.id != terms_id:
+        raise TermsInvalid(f"id: it is {terms.id[:_LONGEST_FAULT]}")
+    return terms
+
+
+def _model_of(values: Mapping[str, object]) -> type[Terms]:
+    product = values.get("product", UNSAID)
+    model = TERMS.get(product) if isinstance(product, str) else None
+    if model is None:
+        known = ", ".join(sorted(TERMS))
+        raise TermsInvalid(
+            f"product: the ledger knows none of this name, but {known} (it is {reprlib.repr(product)})"
+        )
+    return model
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for details in error.errors(include_url=False):
+        place = _place(details["loc"])
+        yield f"{place}: {_fault(details)}" if place else _fault(details)
+
+
+def _place(keys: tuple[int | str, ...]) -> str:
+    """The key path as TOML writes it, list items by their index: `tariffs[0].prices[2].daily_cap`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+
+
+def _fault(details: ErrorDetails) -> str:
+    kind, given = details["type"], details["input"]
+    fault = _FAULTS.get(kind) or details["msg"].removeprefix("Value error, ")
+    shown = kind != "missing" and isinstance(given, str | int | float)
+    return f"{fault} (it is {reprlib.repr(given)})" if shown else fault
+
+
+def _printable(fault: str) -> str:
+    """What of it a terminal may show."""
+    return repr(fault[:_LONGEST_FAULT])[1:-1] if not fault.isprintable() else fault[:_LONGEST_FAULT]

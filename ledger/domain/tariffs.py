@@ -1,0 +1,89 @@
+"""Tariffs as documents publish them: prices by service, destination, zone and time of day, in force from a day on."""
+
+from __future__ import annotations
+
+from datetime import time
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ledger.domain.calendar import Zone
+from ledger.domain.money import SEN
+from ledger.domain.rating import Price, PriceList, Tariff
+from ledger.domain.rules import Code, Day, Money, Part, PriceText, Rule
+
+
+class TariffStep(Part):
+    """From `from` units on, each begun `increment` costs `price` (rupiah of credit, exact)."""
+
+    start: Annotated[int, Field(alias="from", ge=0, strict=True)]
+    increment: Annotated[int, Field(ge=1, strict=True)]
+    price: PriceText
+
+
+class Band(Part):
+    """Local times of day: from `start` until before `end`, over midnight where `end` is not later."""
+
+    start: Annotated[time, Field(alias="from")]
+    end: Annotated[time, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _whole_minutes(self) -> Band:
+        if any(t.second or t.microsecond or t.tzinfo for t in (self.start, self.end)):
+            msg = "a band begins and ends on a whole minute of local time"
+            raise ValueError(msg)
+        return self
+
+
+class TariffPrice(Part):
+    """The price of one service, for the destinations, zones and times of day it names (none: any)."""
+
+    service: Literal["voice", "sms", "data"]
+    destinations: tuple[Code, ...] = ()
+    zones: tuple[Code, ...] = ()
+    band: Band | None = None
+    steps: tuple[TariffStep, ...]
+    daily_cap: Money | None = None
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _steps_ascend(self) -> TariffPrice:
+        starts = [step.start for step in self.steps]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            msg = "steps must begin at 0 and ascend"
+            raise ValueError(msg)
+        return self
+
+
+class DatedTariff(Rule):
+    """A tariff in force from the beginning of a day until the next one's."""
+
+    id: Code
+    version: str
+    in_force_from: Day
+    prices: tuple[TariffPrice, ...]
+
+
+def rated(dated: DatedTariff, in_zone: Zone, rounding: int) -> Tariff:
+    """The tariff, ready to rate with; charges are rounded to whole multiples of `rounding` sen."""
+    prices = tuple(
+        Price(
+            p.service,
+            frozenset(p.destinations) or None,
+            frozenset(p.zones) or None,
+            (_minute(p.band.start), _minute(p.band.end)) if p.band else None,
+            PriceList.of(
+                [(s.start, s.increment, Fraction(s.price) * SEN) for s in p.steps],
+                rounding=rounding,
+                daily_cap=p.daily_cap,
+            ),
+        )
+        for p in dated.prices
+    )
+    since = in_zone.midnight(dated.in_force_from)
+    return Tariff(dated.id, dated.version, since, dated.clause or "", prices, any(p.band for p in prices))
+
+
+def _minute(clock: time) -> int:
+    return clock.hour * 60 + clock.minute
