@@ -33,9 +33,9 @@ def test_a_writer_started_again_does_not_take_its_former_self_for_another(new_lo
     with WriterProcess(settings, instance="writer-1") as former:
         former.await_serving().kill()
     writer = Writer(settings, BUNDLED.values(), instance="writer-1")
-    writer._consumer = writer._joined(writer._assignment)
+    member = writer._joined()
     try:
-        writer._consumer._coordinator.ensure_coordinator_ready()
-        writer._must_be_itself()
+        member.consumer._coordinator.ensure_coordinator_ready()
+        member.must_be_itself()
     finally:
-        writer._consumer.close(autocommit=False)
+        member.leave()

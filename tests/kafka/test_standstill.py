@@ -25,12 +25,12 @@ from tests.waiting import PATIENCE
 
 def without_heartbeats(writer: Writer) -> None:
     """The group will take the writer for dead, and the writer will not hear of it."""
-    writer._consumer._coordinator._disable_heartbeat()
+    writer._member.consumer._coordinator._disable_heartbeat()
 
 
 def without_fetching(writer: Writer) -> None:
     """Nothing is read any more of what the writer owns."""
-    writer._consumer.pause(TopicPartition(writer.settings.commands, 0))
+    writer._member.consumer.pause(TopicPartition(writer.settings.commands, 0))
 
 
 @pytest.mark.parametrize("standstill", [without_heartbeats, without_fetching])
@@ -43,10 +43,10 @@ def test_a_writer_at_a_standstill_joins_the_group_anew(
         assert serving.acquire(timeout=PATIENCE)
         with connected(log) as client:
             assert client.execute([first])[0].status == "accepted"
-            consumer = writer._consumer
+            consumer = writer._member.consumer
             standstill(writer)
             outcomes = client.execute(others)
-            while writer._consumer is consumer:
+            while writer._member.consumer is consumer:
                 assert serving.acquire(timeout=PATIENCE), "it has not joined anew"
             assert {outcome.status for outcome in outcomes} <= {"accepted", "refused"}
             assert client.execute([first])[0].status == "repeated"
@@ -73,15 +73,15 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
     def as_it_may_happen(standby: Standby, partition: int) -> bool:
         found = is_caught_up(standby, partition)
         if partition == late.partition and found and not kept and other.partition in writer.serving:
-            kept.append(keep_aside(writer._consumer, late, other))
+            kept.append(keep_aside(writer._member.consumer, late, other))
         return found
 
     with started(log, batch=20) as (writer, serving, _):
         monkeypatch.setattr(Standby, "is_caught_up", as_it_may_happen)
         assert serving.acquire(timeout=PATIENCE)
-        consumer = writer._consumer
+        consumer = writer._member.consumer
         asking.await_answers(len(waiting))
-        assert writer._consumer is consumer
+        assert writer._member.consumer is consumer
     assert kept == [True]
 
 
@@ -104,10 +104,10 @@ def test_a_consumer_is_kept_where_no_broker_answers_another(new_log: NewLog) -> 
     log = new_log()
     writer = Writer(log, BUNDLED.values(), session_timeout=6)
     with writer._at_work():
-        consumer: Any = writer._consumer
+        consumer: Any = writer._member.consumer
         writer.settings = replace(log, bootstrap=f"127.0.0.1:{free_port()}")
-        writer._joined_at = -1e6
+        writer._member._joined_at = -1e6
         with pytest.raises(LogUnreachable):
-            writer._look_after_consumer()
-        assert writer._consumer is consumer
+            writer._look_after_member()
+        assert writer._member.consumer is consumer
         assert consumer.poll(timeout_ms=0) == {}

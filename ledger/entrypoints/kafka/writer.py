@@ -9,40 +9,32 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from kafka import KafkaConsumer
-from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import FencedInstanceIdError, KafkaError
+from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka import BATCH, intake
-from ledger.entrypoints.kafka.assignment import Assignment
+from ledger.entrypoints.kafka.membership import IDLE, Membership
 from ledger.entrypoints.kafka.ordering import Ordering
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Step, Supervisor
-from ledger.errors import InstanceTaken, LedgerError, LogMismatch, RegistryRefused, WriterFenced
-from ledger.store.kafka import arriving, mirror, topics
-from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
+from ledger.errors import LedgerError, LogMismatch, RegistryRefused, WriterFenced
+from ledger.store.kafka import mirror, topics
+from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.registry import schema_ids
 
 _log = structlog.get_logger()
 
-_IDLE = 0.25
-"""Seconds that a poll waits for commands. They end it at once: so often turns a writer that has nothing to do."""
 LOST = (*PASSING, RegistryRefused, *mirror.UNUSABLE)
 """After which a partition is given up and taken over again; the others go on."""
 _ASKED_EVERY = 1.0
 """Seconds between two questions for what waits in partitions that are not served yet."""
-_SESSIONS = 2
-"""Session time-outs without a heartbeat after which the group has surely given a member up."""
 _CLOSE_MS = 2000
-_METADATA_AGE_MS = 3000
-"""A member that joins before it has heard of a new topic is given nothing until it looks again."""
 _BEHIND = 0.02
 """Seconds that a poll waits while there is something to catch up."""
 
@@ -74,16 +66,10 @@ class Writer:
         self._terms = list(terms)
         self._stopped = stopped or threading.Event()
         self._topics = list(settings.sources.values())
-        self._assignment = Assignment(self._topics)
         self._owned: dict[int, OwnedPartition] = {}
         self._opening: dict[int, float] = {}
         """Partitions that are being taken over, and since when."""
         self._partitions = 0
-        self._joined_at = self._looks_next = 0.0
-        self._is_answered = True
-        """Whether the broker answered when it was asked last: a poll does not tell, it finds nothing then."""
-        self._standing: dict[TopicPartition, int] = {}
-        """Where partitions stood when last looked at, of those that had more."""
         self._answered: dict[TopicPartition, int] = {}
         """The next command of partitions that were given up, as far as it is known."""
         self._trials: dict[int, tuple[int, float]] = {}
@@ -124,13 +110,24 @@ class Writer:
         self._ids = schema_ids(self.settings)
         self._partitions = self._place.partitions
         self._standby = Standby(self.settings, self._ids, self._place)
-        self._consumer: Any = None
         try:
-            with reported(f"Kafka at {self.settings.bootstrap}"):
-                self._consumer = self._joined(self._assignment)
-            yield self._step
+            self._member = self._joined()
+            try:
+                yield self._step
+            finally:
+                self._leave()
         finally:
-            self._leave()
+            self._standby.close()
+
+    def _joined(self) -> Membership:
+        return Membership(
+            self.settings,
+            self.group,
+            batch=self.batch,
+            session_timeout=self.session_timeout,
+            instance=self.instance,
+            stopped=self._stopped,
+        )
 
     def _step(self) -> Step:
         """Polls, and decides what there is.
@@ -139,124 +136,49 @@ class Writer:
         """
         try:
             self._round()
-            self._look_after_consumer()
+            self._look_after_member()
         except PASSING:
             self._rewind()
             raise
-        return Step(ready=self._assignment.is_given and not self._opening and self._is_answered)
+        return Step(ready=self._member.assignment.is_given and not self._opening and self._member.is_answered)
 
     def _rewind(self) -> None:
         """Goes back to what is to be decided next: what was polled and not decided would never come again."""
         self._ahead.clear()
-        assigned = self._consumer.assignment()
+        assigned = self._member.consumer.assignment()
         for partition, owned in self._owned.items():
             self._orderings[partition] = Ordering()
             for tp in self._of(partition):
                 if tp in assigned:
-                    self._go_on(tp, owned.next_of(tp.topic))
+                    self._member.go_on(tp, owned.next_of(tp.topic))
 
-    def _look_after_consumer(self) -> None:
-        """Joins the group anew where kafka-python has come to a standstill, which it does not notice itself.
-
-        Either it sends no heartbeats, and so hears of no rebalance, or it fetches nothing although there is something
-        (its issues 3106 and 3131 tell of such).
-        """
-        now = time.monotonic()
-        if now < self._looks_next:
+    def _look_after_member(self) -> None:
+        """Joins the group anew where the member has come to a standstill."""
+        mine = [tp for partition in self._owned for tp in self._of(partition) if not self._is_held_back(tp)]
+        if not self._member.stands_still(mine):
             return
-        self._looks_next = now + self.session_timeout
-        self._is_answered = False
-        self._must_be_itself()
-        silent = self._consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"]
-        limit = _SESSIONS * self.session_timeout
-        is_deaf = silent > limit and now - self._joined_at > limit
-        was, self._standing = self._standing, self._places_behind()
-        if not is_deaf and not was.items() & self._standing.items():
-            self._is_answered = True
-            return
-        _log.warning("consumer replaced", deaf=is_deaf, standing=sorted(was.items() & self._standing.items()))
-        assignment = Assignment(self._topics)
-        with reported(f"Kafka at {self.settings.bootstrap}"):
-            fresh = self._joined(assignment)  # where no broker answers, the former goes on as it is
+        fresh = self._joined()  # where no broker answers, the former goes on as it is
         for partition in list(self._owned):
             self._give_up(partition)
         self._opening.clear()
         self._ahead.clear()
-        former, self._consumer, self._assignment = self._consumer, fresh, assignment
-        former.close(autocommit=False, timeout_ms=_CLOSE_MS)
-
-    def _must_be_itself(self) -> None:
-        """Raises InstanceTaken where another writer has joined by this one's name: kafka-python only falls silent.
-
-        While it is on its way into the group, the member that the group knows by its name is its own former self.
-        """
-        coordinator: Any = self._consumer._coordinator  # noqa: SLF001
-        if self.instance is None or coordinator.generation_if_stable() is None:
-            return
-        try:
-            coordinator._net.run(coordinator._send_heartbeat_request)  # noqa: SLF001
-        except FencedInstanceIdError as error:
-            raise InstanceTaken(
-                f"another writer was started with --instance {self.instance}, too: give each a name of its own"
-            ) from error
-        except KafkaError:
-            return  # it says nothing of that
-
-    def _places_behind(self) -> dict[TopicPartition, int]:
-        """The next offset of each owned partition of a topic that has more."""
-        tps = [tp for partition in self._owned for tp in self._of(partition) if not self._is_held_back(tp)]
-        if not tps:
-            return {}
-        with reported("the commands"):
-            ends = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
-        places = {tp: (self._consumer.position(tp), ends[tp]) for tp in tps}
-        return {tp: at for tp, (at, end) in places.items() if at < end}
+        former, self._member = self._member, fresh
+        former.leave(_CLOSE_MS)
 
     def _of(self, partition: int) -> list[TopicPartition]:
         """What is taken of a partition."""
         return [TopicPartition(topic, partition) for topic in self._topics]
-
-    def _joined(self, assignment: Assignment) -> KafkaConsumer:
-        arriving.install()
-        consumer = KafkaConsumer(
-            **self.settings.arguments(),
-            group_id=self.group,
-            group_instance_id=self.instance,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            max_poll_records=self.batch,
-            session_timeout_ms=int(self.session_timeout * 1000),
-            heartbeat_interval_ms=int(self.session_timeout * 300),
-            fetch_max_wait_ms=int(_IDLE * 1000),
-            max_partition_fetch_bytes=4 << 20,
-            metadata_max_age_ms=_METADATA_AGE_MS,
-            # The only one that gives the same partitions of both topics to the same member.
-            partition_assignment_strategy=(RangePartitionAssignor,),
-        )
-        # Whoever assigns partitions of a topic that it has not heard of assigns none, and may never look again.
-        for topic in self._topics:
-            while not consumer.partitions_for_topic(topic) and not self._stopped.is_set():
-                self._stopped.wait(_IDLE)
-        consumer.subscribe(self._topics, listener=assignment)
-        self._joined_at = time.monotonic()
-        self._standing = {}
-        self._is_answered = True
-        return consumer
 
     def _leave(self) -> None:
         for partition in list(self._owned):
             self._give_up(partition)
         self._opening.clear()
         self._ahead.clear()
-        self._standby.close()
-        self._assignment = Assignment(self._topics)
-        if self._consumer is not None:
-            with suppress(KafkaError):  # the broker may be what is gone
-                self._consumer.close(autocommit=False)
+        with suppress(KafkaError):  # the broker may be what is gone
+            self._member.leave()
 
     def _round(self) -> None:
-        polled, self._ahead = self._ahead or self._polled(), {}
+        polled, self._ahead = self._ahead or self._member.poll(_BEHIND if self._opening else IDLE), {}
         self._reassign()
         mine = [
             (owned, records)
@@ -283,50 +205,34 @@ class Writer:
         ordering = self._orderings[partition]
 
         def is_all() -> bool:
-            with reported("the commands"):
-                end = self._consumer.end_offsets([commands], timeout_ms=QUESTION_TIMEOUT_MS)[commands]
-            return bool(self._consumer.position(commands) >= end)
+            return bool(self._member.consumer.position(commands) >= self._member.ends([commands])[commands])
 
         records = ordering.take(polled.get(commands, ()), polled.get(policies, ()), is_all)
-        is_paused = policies in self._consumer.paused()
+        is_paused = policies in self._member.consumer.paused()
         if is_paused != self._is_held_back(policies):
             if is_paused:
-                self._go_on(policies, self._consumer.position(policies))
+                self._member.go_on(policies, self._member.consumer.position(policies))
             else:
-                self._consumer.pause(policies)
+                self._member.consumer.pause(policies)
         return records
 
     def _is_held_back(self, tp: TopicPartition) -> bool:
         """Whether no more is polled of a partition of the policies' topic, for as much is held as may be."""
         return tp.topic == self.settings.policies and len(self._orderings[tp.partition].held) >= self.batch
 
-    def _go_on(self, tp: TopicPartition, offset: int) -> None:
-        """Polls a paused partition of a topic again, from an offset on."""
-        # What kafka-python 3.0 holds of a paused partition it may never come back to, nor does it fetch more.
-        self._consumer._fetcher._paused_partition_records.pop(tp, None)  # noqa: SLF001
-        self._consumer.seek(tp, offset)
-        self._consumer.resume(tp)
-
-    def _polled(self) -> dict[TopicPartition, Sequence[Any]]:
-        wait = _BEHIND if self._opening else _IDLE
-        with reported("the consumer group"):
-            return cast(
-                "dict[TopicPartition, Sequence[Any]]", self._consumer.poll(timeout_ms=int(wait * 1000))
-            )
-
     def _look_ahead(self) -> None:
         """Fetches what comes next, while the broker is at work on what was decided last."""
         if not self._opening:
             with suppress(KafkaError):  # the next poll says so too
-                self._ahead = self._consumer.poll(timeout_ms=0)
+                self._ahead = self._member.consumer.poll(timeout_ms=0)
 
     def _tell_what_waits(self) -> None:
         """What is not answered: of owned partitions beyond what was polled and what is held, of others by the log."""
         with reported("the commands"):
             for partition in self._owned:
-                ends = [(tp, self._consumer.highwater(tp)) for tp in self._of(partition)]
+                ends = [(tp, self._member.consumer.highwater(tp)) for tp in self._of(partition)]
                 left = [
-                    max(end - self._consumer.position(tp), 0) + len(self._ahead.get(tp, ()))
+                    max(end - self._member.consumer.position(tp), 0) + len(self._ahead.get(tp, ()))
                     for tp, end in ends
                     if end is not None
                 ]
@@ -337,7 +243,7 @@ class Writer:
                 return
             self._asks_next = now + _ASKED_EVERY
             tps = [tp for partition in self._opening for tp in self._of(partition)]
-            found = self._consumer.end_offsets(tps, timeout_ms=QUESTION_TIMEOUT_MS)
+            found = self._member.ends(tps)
         for partition in self._opening:
             known = {
                 topic: max(
@@ -353,17 +259,17 @@ class Writer:
     def _serve(self, owned: OwnedPartition, records: Sequence[Any], meanwhile: Callable[[], None]) -> None:
         started = time.monotonic()
         try:
-            served = owned.serve(records, self._consumer.group_metadata(), meanwhile)
+            served = owned.serve(records, self._member.consumer.group_metadata(), meanwhile)
         except WriterFenced:
             self.watch.fenced(owned.partition)
-            self._must_be_itself()
+            self._member.must_be_itself()
             raise
         except LOST as error:
             # Whether it was recorded only the log can tell: begin again as on assignment.
             _log.warning("partition given up", partition=owned.partition, code=error.code, reason=str(error))
             self._give_up(owned.partition)
             self._failed(owned.partition, error)
-            if self._consumer.assignment().issuperset(self._of(owned.partition)):
+            if self._member.consumer.assignment().issuperset(self._of(owned.partition)):
                 self._open(owned.partition)
             return
         self._trials.pop(owned.partition, None)
@@ -375,7 +281,7 @@ class Writer:
 
     def _reassign(self) -> None:
         """Gives up what was taken away, and begins to take over what was given."""
-        assigned, fresh = self._assignment.taken()
+        assigned, fresh = self._member.assignment.taken()
         for partition in (set(self._owned) | set(self._opening)) - assigned:
             self.watch.left(partition)
         for partition in set(self._owned) - assigned:
@@ -389,7 +295,7 @@ class Writer:
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
     def _open(self, partition: int) -> None:
-        self._consumer.pause(*self._of(partition))
+        self._member.consumer.pause(*self._of(partition))
         self._opening.setdefault(partition, time.monotonic())
         self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
 
@@ -412,15 +318,14 @@ class Writer:
         self._owned[partition] = owned
         self._orderings[partition] = Ordering()
         for tp in self._of(partition):
-            self._go_on(tp, owned.next_of(tp.topic))
+            self._member.go_on(tp, owned.next_of(tp.topic))
         _log.info("serving", partition=partition, next_command=owned.next_of(self.settings.commands))
         self.on_serving(partition)
 
     def _must_have_been_asked(self, owned: OwnedPartition) -> None:
         """Raises LogMismatch where answers tell of commands that the topic does not reach: it was made again."""
         tp = TopicPartition(self.settings.commands, owned.partition)
-        with reported("the commands"):
-            end = self._consumer.end_offsets([tp], timeout_ms=QUESTION_TIMEOUT_MS)[tp]
+        end = self._member.ends([tp])[tp]
         answered = owned.next_of(tp.topic)
         if answered > end:
             raise LogMismatch(
