@@ -12,7 +12,7 @@ from ledger.application.outcomes import NOT_JOURNALED
 from ledger.audit.findings import Report
 from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
 from ledger.domain.partition.commands import CloseThrough
@@ -63,7 +63,7 @@ def falls_to(partition: int, partitions: int, subject: str) -> bool:
 
 
 def verified(files: list[Path]) -> Report:
-    transfers, whole = Transfers(), Report("all")
+    transfers, whole = TransferHalves(), Report("all")
     for number, path in enumerate(files):
         here = partial(falls_to, number, len(files))
         whole.join(verify(path, partition=number, partitions=len(files), is_here=here, transfers=transfers))

@@ -68,7 +68,7 @@ def closed_through(sources: Sequence[Source], codec: Codec) -> int | None:
     return min(found, default=None)
 
 
-class Target:
+class NewPartition:
     """One partition of the new log, in a file."""
 
     def __init__(

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ledger.audit.findings import Report
-from ledger.audit.repartitioned import Repartitioned, Sources, Target, closed_through
+from ledger.audit.repartitioned import NewPartition, Repartitioned, Sources, closed_through
 from ledger.audit.taking_apart import AT_ONCE, played
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.errors import LogDamaged
 from ledger.progress import Progress
@@ -45,7 +45,7 @@ def repartition(
     with ExitStack() as stack:
         book = Sources(sources)
         targets = [
-            stack.enter_context(closing(Target(folder, number, partitions, sources, book)))
+            stack.enter_context(closing(NewPartition(folder, number, partitions, sources, book)))
             for number in range(partitions)
         ]
         total, done = sum(source.events for source in sources), 0
@@ -80,7 +80,7 @@ def _last_digests(sources: Sequence[Source]) -> dict[str, tuple[Any, ...]]:
 
 def _check(before: dict[str, tuple[Any, ...]], folder: Path, partitions: int) -> None:
     """Raises LogDamaged unless every account ends with the digest that it had, and each partition verifies."""
-    transfers, whole = Transfers(), Report(str(folder))
+    transfers, whole = TransferHalves(), Report(str(folder))
     for number in range(partitions):
         path = folder / f"partition-{number}.db"
         with closing(Source(path, number)) as made:

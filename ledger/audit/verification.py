@@ -20,7 +20,7 @@ from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
 from ledger.audit.seals import Seals
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -62,7 +62,7 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
     partition: int = PARTITION,
     partitions: int | None = None,
     is_here: Callable[[str], bool] = lambda _: True,
-    transfers: Transfers | None = None,
+    transfers: TransferHalves | None = None,
 ) -> Report:
     """Checks a log from the first event to the last, beside a writer if there is one.
 
@@ -80,7 +80,7 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
             check_format(cast("SQLiteCursor", connection.cursor()))
         report = Report(str(path))
         try:
-            gathered = Transfers() if transfers is None else transfers
+            gathered = TransferHalves() if transfers is None else transfers
             _Verification(connection, report, partition, partitions, is_here, gathered).run(progress)
             if transfers is None:
                 gathered.settle(report)
@@ -101,7 +101,7 @@ class _Verification:
         partition: int,
         partitions: int | None,
         is_here: Callable[[str], bool],
-        transfers: Transfers,
+        transfers: TransferHalves,
     ) -> None:
         self.transfers = transfers
         self.connection = connection

@@ -146,7 +146,7 @@ def _in_file(opened: Opened) -> Iterator[Dead]:
 
 def _on_kafka(opened: Opened) -> Iterator[Dead]:
     from ledger.store.kafka.records import FOLLOWS
-    from ledger.store.kafka.registry import schema_ids
+    from ledger.store.kafka.schema_ids import schema_ids
     from ledger.wiring.kafka_access import kafka_settings
     from ledger.wiring.on_kafka import records_of
 

@@ -34,7 +34,7 @@ class Broken(Exception):
         self.ends = ends
 
 
-class Source:
+class InputFile:
     """An open file of lines. `read_bytes` says how far it is read, of `size` (None: not known)."""
 
     def __init__(self, name: str, file: io.BufferedReader[Any], size: int | None) -> None:
@@ -74,14 +74,14 @@ class Source:
 
 
 @contextmanager
-def opened(name: str) -> Iterator[Source]:
+def opened(name: str) -> Iterator[InputFile]:
     """The file of that name, or standard input for `-`. Raises OSError."""
     if name == STANDARD_INPUT:
         standard = sys.stdin.buffer
         if not isinstance(standard, io.BufferedReader):
             standard = io.BufferedReader(cast("io.RawIOBase", standard))
-        yield Source(name, standard, None)
+        yield InputFile(name, standard, None)
         return
     with io.BufferedReader(Path(name).open("rb", buffering=0), _BUFFER) as file:
         status = os.fstat(file.fileno())
-        yield Source(name, file, status.st_size if S_ISREG(status.st_mode) else None)
+        yield InputFile(name, file, status.st_size if S_ISREG(status.st_mode) else None)

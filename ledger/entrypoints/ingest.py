@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
 from ledger.domain.refusals import Invalid
-from ledger.entrypoints.file_lines import Source, opened
+from ledger.entrypoints.file_lines import InputFile, opened
 from ledger.entrypoints.forms import CommandReader
-from ledger.entrypoints.rows import BadLine, Format, Row, rows
+from ledger.entrypoints.rows import BadLine, Format, GoodLine, rows
 from ledger.wiring.composition import Taker
 
 BATCH = 1000
@@ -78,7 +78,7 @@ class Ingest:
         principal: str | None = None,
         record: Record | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
-        progress: Callable[[Source, Tally], None] = lambda _, __: None,
+        progress: Callable[[InputFile, Tally], None] = lambda _, __: None,
     ) -> None:
         self.tally = Tally()
         self.stopping = False
@@ -98,7 +98,7 @@ class Ingest:
         """Takes the files in one after the other. Raises OSError or LedgerError; what was written before stays."""
         for name in files:
             with opened(name) as source:
-                batch: list[Row | BadLine] = []
+                batch: list[GoodLine | BadLine] = []
                 for row in rows(source, self._reader, format_):
                     batch.append(row)
                     if len(batch) == self._batch:
@@ -107,9 +107,9 @@ class Ingest:
                 self._take(source, batch)
         return self.tally
 
-    def _take(self, source: Source, batch: list[Row | BadLine]) -> None:
+    def _take(self, source: InputFile, batch: list[GoodLine | BadLine]) -> None:
         self.busy = True
-        commands = [row.command for row in batch if isinstance(row, Row)]
+        commands = [row.command for row in batch if isinstance(row, GoodLine)]
         outcomes = iter(self._ledger.execute(commands, principal=self._principal))
         for row in batch:
             if isinstance(row, BadLine):
@@ -128,7 +128,7 @@ class Ingest:
         if self.stopping:
             raise KeyboardInterrupt
 
-    def _refuse(self, source: Source, bad: BadLine) -> None:
+    def _refuse(self, source: InputFile, bad: BadLine) -> None:
         self.tally.refused[Invalid.code] += 1
         self._faulty(Fault(source.name, bad.line, bad.refusal.message))
         if self._record is not None:

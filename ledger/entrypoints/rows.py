@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from ledger.domain.commands import Command
 from ledger.domain.refusals import Invalid
-from ledger.entrypoints.file_lines import Broken, Source
+from ledger.entrypoints.file_lines import Broken, InputFile
 from ledger.entrypoints.forms import CommandReader, decode_object
 
 Format = Literal["auto", "json", "csv"]
@@ -27,14 +27,14 @@ class BadLine(NamedTuple):
     refusal: Invalid
 
 
-class Row(NamedTuple):
+class GoodLine(NamedTuple):
     """A command and the line that it stands in."""
 
     line: int
     command: Command
 
 
-def rows(source: Source, reader: CommandReader, format_: Format = "auto") -> Iterator[Row | BadLine]:
+def rows(source: InputFile, reader: CommandReader, format_: Format = "auto") -> Iterator[GoodLine | BadLine]:
     """Every line of the file: a command, or what is wrong with it. Blank lines are passed over."""
     if format_ == "auto":
         format_ = _by_name(source.name)
@@ -60,7 +60,7 @@ def rows(source: Source, reader: CommandReader, format_: Format = "auto") -> Ite
             format_ = _by_content(line)
         if format_ == "json":
             try:
-                yield Row(number, reader.from_json(line))
+                yield GoodLine(number, reader.from_json(line))
             except Invalid as refusal:
                 yield BadLine(number, _id_in(line), refusal)
         elif header is None:
@@ -75,13 +75,13 @@ def rows(source: Source, reader: CommandReader, format_: Format = "auto") -> Ite
         yield BadLine(1, None, Invalid("the file is empty"))
 
 
-def _csv_row(number: int, line: bytes, header: list[str], reader: CommandReader) -> Row | BadLine:
+def _csv_row(number: int, line: bytes, header: list[str], reader: CommandReader) -> GoodLine | BadLine:
     given: dict[str, str] = {}
     try:
         cells = _cells(line)
         _must_match(cells, header)
         given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-        return Row(number, reader.from_text(given))
+        return GoodLine(number, reader.from_text(given))
     except Invalid as refusal:
         return BadLine(number, given.get("command_id"), refusal)
 

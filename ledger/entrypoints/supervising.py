@@ -47,7 +47,7 @@ CALM = 600.0
 """Seconds without such a failure after which former ones do not count any more."""
 
 
-class Then(StrEnum):
+class Verdict(StrEnum):
     """What becomes of a part that failed."""
 
     WAIT = "wait"
@@ -55,7 +55,7 @@ class Then(StrEnum):
     STOP = "stop"
 
 
-class Step(NamedTuple):
+class Stepped(NamedTuple):
     """What a step came to: the seconds until the next, and whether the part does now what it is there for."""
 
     pause: float = 0.0
@@ -76,17 +76,17 @@ class Part:
     """
 
     name: str
-    make: Callable[[], AbstractContextManager[Callable[[], Step]]]
+    make: Callable[[], AbstractContextManager[Callable[[], Stepped]]]
     remade: tuple[type[LedgerError], ...] = ()
     patient: bool = False
 
-    def then(self, error: Exception) -> Then:
+    def verdict(self, error: Exception) -> Verdict:
         """What becomes of the part after an error."""
         if isinstance(error, PASSING):
-            return Then.WAIT
+            return Verdict.WAIT
         if isinstance(error, self.remade) or not isinstance(error, LedgerError):
-            return Then.AGAIN
-        return Then.STOP
+            return Verdict.AGAIN
+        return Verdict.STOP
 
 
 class Supervisor:
@@ -147,7 +147,7 @@ class Supervisor:
             self._failed.append(error)
             self.stopped.set()
 
-    def _steps(self, part: Part, step: Callable[[], Step], course: _Course) -> None:
+    def _steps(self, part: Part, step: Callable[[], Stepped], course: _Course) -> None:
         """Steps until all is stopped. Raises what waiting does not cure."""
         while not self.stopped.is_set():
             try:
@@ -163,11 +163,11 @@ class Supervisor:
                 self.stopped.wait(done.pause)
 
     def _pause(self, part: Part, error: Exception, course: _Course) -> None:
-        then = part.then(error)
-        self.health.failed(part.name, error, then)
-        if then is Then.STOP:
+        verdict = part.verdict(error)
+        self.health.failed(part.name, error, verdict)
+        if verdict is Verdict.STOP:
             raise error
-        wait = course.failed(error, then)
+        wait = course.failed(error, verdict)
         self._told(part.name, error, wait)
         self.stopped.wait(wait)
 
@@ -188,10 +188,10 @@ class _Course:
     def is_to_be_remade(self) -> bool:
         return self._waits % WAITS == WAITS - 1
 
-    def failed(self, error: Exception, then: Then) -> float:
+    def failed(self, error: Exception, verdict: Verdict) -> float:
         """Counts a failure; the seconds to wait. Raises PartDefect, or the error itself, after too many."""
         count = self._waits
-        if then is Then.WAIT:
+        if verdict is Verdict.WAIT:
             self._waits += 1
         else:
             if self._monotonic() - self._last > CALM:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ledger.application import policies
 from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import apart_of
@@ -66,7 +66,7 @@ def missing(opened: Opened, until: int) -> list[Missing]:
     Raises what keeps the log from being read.
     """
     readers, partition_of = opened.journaled()
-    transfers, apart = Transfers(), dict[str, Command]()
+    transfers, apart = TransferHalves(), dict[str, Command]()
     for reader in readers:
         with reader.snapshot() as log:
             for found in log.events(types=_TYPES):

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from ledger.domain.calendar import DAY
 from ledger.simulation import msisdns
-from ledger.simulation.cast import LAPSING, RECEIVING, Part
+from ledger.simulation.cast import LAPSING, RECEIVING, Role
 from ledger.simulation.habits import HOUR
 
 NOBODY = msisdns.msisdn(1, msisdns.NOBODY)
 
 
-def sends_credit(part: Part) -> None:
+def sends_credit(role: Role) -> None:
     """Credit arrives, or comes back with its fee; limits hold."""
-    part.starts()
-    part.top_up(1, "10:00", "100000")
+    role.starts()
+    role.top_up(1, "10:00", "100000")
 
     def send(day: int, clock: str, amount: str, to: str = RECEIVING) -> None:
-        part.say(day, clock, "TransferCredit", to_msisdn=to, amount=amount)
+        role.say(day, clock, "TransferCredit", to_msisdn=to, amount=amount)
 
     send(5, "10:00", "5000")  # not 30 days on the network yet
     send(35, "10:00", "20000")
     send(35, "10:10", "5000", NOBODY)
-    send(35, "10:20", "5000", part.msisdn)
+    send(35, "10:20", "5000", role.msisdn)
     send(35, "10:30", "150000")
     send(35, "10:40", "0.50")
     send(35, "10:50", "79000")
@@ -30,133 +30,133 @@ def sends_credit(part: Part) -> None:
     send(100, "10:10", "10000")
 
 
-def receives_credit(part: Part) -> None:
+def receives_credit(role: Role) -> None:
     """In grace by then: what arrives restores service for some days."""
-    part.starts()
-    part.use(36, "10:00")
-    part.use(36, "11:00", "sms", 3)
-    part.use(104, "10:00")
+    role.starts()
+    role.use(36, "10:00")
+    role.use(36, "11:00", "sms", 3)
+    role.use(104, "10:00")
 
 
-def resells(part: Part) -> None:
+def resells(role: Role) -> None:
     """A reseller under the other operator's terms: a limit a day, a least amount, no metered tariff, summed days."""
-    part.starts(0, credit="0")
+    role.starts(0, credit="0")
     for minute in ("00", "20", "40"):
-        part.top_up(1, f"10:{minute}", "1000000", "app")
+        role.top_up(1, f"10:{minute}", "1000000", "app")
 
     def send(clock: str, amount: str) -> None:
-        part.say(10, clock, "TransferCredit", to_msisdn=RECEIVING, amount=amount)
+        role.say(10, clock, "TransferCredit", to_msisdn=RECEIVING, amount=amount)
 
     send("09:00", "600000")
     send("09:10", "1000")
     send("09:20", "600000")
     send("09:30", "400000")
-    part.use(11, "10:00")
-    part.use(11, "11:00", direction="incoming")
-    part.pays(12, "10:00", "100000", "data 30 GB, 30 days")
-    part.say(13, "10:00", "Block", block="voice-a", scope="voice", ground="b", actor="staff-4")
-    part.use(14, "11:00", direction="incoming")
-    part.use(14, "12:00", "sms", 1, direction="incoming")
-    part.say(15, "10:00", "Unblock", block="voice-a", actor="staff-4")
-    part.say(16, "10:00", "ReplaceCard", iccid="8962109000000000002", identity_checked=True)
+    role.use(11, "10:00")
+    role.use(11, "11:00", direction="incoming")
+    role.pays(12, "10:00", "100000", "data 30 GB, 30 days")
+    role.say(13, "10:00", "Block", block="voice-a", scope="voice", ground="b", actor="staff-4")
+    role.use(14, "11:00", direction="incoming")
+    role.use(14, "12:00", "sms", 1, direction="incoming")
+    role.say(15, "10:00", "Unblock", block="voice-a", actor="staff-4")
+    role.say(16, "10:00", "ReplaceCard", iccid="8962109000000000002", identity_checked=True)
 
 
-def holds_credit(part: Part) -> None:
+def holds_credit(role: Role) -> None:
     """Reservations: captured, released, expired, cut short by grace."""
-    part.starts()
-    part.top_up(1, "10:00", "20000")
+    role.starts()
+    role.top_up(1, "10:00", "20000")
 
     def reserve(day: int, name: str, amount: str, until: str) -> None:
-        part.say(day, "10:00", "ReserveCredit", reservation=name, amount=amount, expires_at=until)
+        role.say(day, "10:00", "ReserveCredit", reservation=name, amount=amount, expires_at=until)
 
     def capture(day: int, clock: str, name: str, amount: str) -> None:
-        part.say(day, clock, "CaptureReservation", reservation=name, amount=amount)
+        role.say(day, clock, "CaptureReservation", reservation=name, amount=amount)
 
-    reserve(3, "hold-a", "10000", part.instant(4))
+    reserve(3, "hold-a", "10000", role.instant(4))
     capture(3, "10:10", "hold-a", "12000")
     capture(3, "10:20", "hold-a", "7500.50")
     capture(3, "10:30", "hold-a", "1")
-    reserve(4, "hold-a", "1000", part.instant(5))
-    reserve(4, "hold-b", "5000", part.instant(4))
-    reserve(5, "hold-b", "5000", part.instant(5, "22:00"))
-    part.use(6, "10:00")
-    reserve(7, "hold-c", "900000", part.instant(9))
-    reserve(8, "hold-c", "5000", part.instant(12))
-    part.say(8, "12:00", "ReleaseReservation", reservation="hold-c")
-    part.say(8, "12:05", "ReleaseReservation", reservation="hold-c")
-    reserve(25, "hold-d", "2000", part.instant(60))
-    part.use(40, "10:00")
+    reserve(4, "hold-a", "1000", role.instant(5))
+    reserve(4, "hold-b", "5000", role.instant(4))
+    reserve(5, "hold-b", "5000", role.instant(5, "22:00"))
+    role.use(6, "10:00")
+    reserve(7, "hold-c", "900000", role.instant(9))
+    reserve(8, "hold-c", "5000", role.instant(12))
+    role.say(8, "12:00", "ReleaseReservation", reservation="hold-c")
+    role.say(8, "12:05", "ReleaseReservation", reservation="hold-c")
+    reserve(25, "hold-d", "2000", role.instant(60))
+    role.use(40, "10:00")
     capture(41, "10:00", "hold-d", "2000")
-    part.top_up(45, "10:00", "20000")
+    role.top_up(45, "10:00", "20000")
 
 
-def has_top_ups_reversed(part: Part) -> None:
+def has_top_ups_reversed(role: Role) -> None:
     """Once, in time, and only what is there."""
-    part.starts()
-    wrong = part.top_up(1, "10:00", "100000")
-    old = part.top_up(2, "10:00", "10000")
+    role.starts()
+    wrong = role.top_up(1, "10:00", "100000")
+    old = role.top_up(2, "10:00", "10000")
 
     def reverse(day: int, which: str) -> None:
         why = {"reverses": which, "reason": "wrong-number", "approved_by": "staff-2"}
-        part.say(day, "12:00", "ReverseTopUp", **why, actor="staff-1")
+        role.say(day, "12:00", "ReverseTopUp", **why, actor="staff-1")
 
-    part.use(2, "18:00", "data", 2 * 1024 * 1024)
+    role.use(2, "18:00", "data", 2 * 1024 * 1024)
     reverse(3, wrong)
     reverse(4, wrong)
     reverse(5, "top-none")
-    part.top_up(10, "10:00", "50000")
+    role.top_up(10, "10:00", "50000")
     reverse(33, old)
 
 
-def is_corrected(part: Part) -> None:
+def is_corrected(role: Role) -> None:
     """Adjustments: approved by another, within the account's life, never below zero."""
-    part.starts()
+    role.starts()
 
     def adjust(day: int, amount: str, approved_by: str = "staff-9", since: str | None = None) -> None:
         own = {"reason": "billing-error", "approved_by": approved_by, "effective_at": since}
-        part.say(day, "10:00", "AdjustCredit", amount=amount, **own, actor="staff-4")
+        role.say(day, "10:00", "AdjustCredit", amount=amount, **own, actor="staff-4")
 
     adjust(2, "2500")
     adjust(3, "-1250.50")
     adjust(4, "2500", approved_by="staff-4")
-    adjust(5, "2500", since=part.instant(6))
-    adjust(6, "2500", since=part.instant(-1))
-    adjust(7, "1000", since=part.instant(3))
+    adjust(5, "2500", since=role.instant(6))
+    adjust(6, "2500", since=role.instant(-1))
+    adjust(7, "1000", since=role.instant(3))
     adjust(8, "-900000")
 
 
-def passes_the_number_on(part: Part) -> None:
+def passes_the_number_on(role: Role) -> None:
     """Rights go to another holder with consent (SP23-11)."""
-    part.starts()
-    part.top_up(1, "10:00", "60000")
+    role.starts()
+    role.top_up(1, "10:00", "60000")
 
     def ask(day: int, request: str, to: str) -> None:
-        part.say(day, "10:00", "RequestRightsTransfer", request=request, to_customer=to)
+        role.say(day, "10:00", "RequestRightsTransfer", request=request, to_customer=to)
 
     def decide(day: int, request: str, decision: str, reason: str | None = None) -> None:
         own = {"request": request, "decision": decision, "decided_by": "staff-9", "reason": reason}
-        part.say(day, "15:00", "DecideRightsTransfer", **own)
+        role.say(day, "15:00", "DecideRightsTransfer", **own)
 
     ask(10, "rights-a", "customer-y")
     decide(12, "rights-a", "refused", "identity-in-doubt")
-    ask(13, "rights-b", part.customer)
+    ask(13, "rights-b", role.customer)
     ask(20, "rights-c", "customer-z")
     decide(22, "rights-c", "approved")
     decide(23, "rights-c", "approved")
-    part.use(24, "10:00", "data", 500 * 1024)
+    role.use(24, "10:00", "data", 500 * 1024)
 
 
-def has_records_that_go_wrong(part: Part) -> None:
+def has_records_that_go_wrong(role: Role) -> None:
     """Twice the same, the same id for something else, too late, from the future; and a number that nobody has."""
-    part.starts()
-    part.top_up(1, "10:00", "20000")
-    record = part.use(3, "10:00", quantity=61)
-    part.feed.again(part.when(3, "10:05"), record)
-    part.feed.again(part.when(3, "10:06"), record, quantity=62)
-    part.use(4, "10:00", quantity=61, comes_in=36)
-    future = part.use(37, "10:00", "sms", 1, direction="incoming")
-    ahead = dict(future, used_at=part.instant(38, "10:00"), command_id="cdr-ahead")
-    part.feed.again(part.when(37, "10:30"), ahead)
+    role.starts()
+    role.top_up(1, "10:00", "20000")
+    record = role.use(3, "10:00", quantity=61)
+    role.feed.again(role.when(3, "10:05"), record)
+    role.feed.again(role.when(3, "10:06"), record, quantity=62)
+    role.use(4, "10:00", quantity=61, comes_in=36)
+    future = role.use(37, "10:00", "sms", 1, direction="incoming")
+    ahead = dict(future, used_at=role.instant(38, "10:00"), command_id="cdr-ahead")
+    role.feed.again(role.when(37, "10:30"), ahead)
     lost = {"credit": "10000", "price": "11000", "channel": "outlet"}
-    part.feed.send(part.when(5, "10:00"), NOBODY, "TopUp", **lost)
-    part.feed.again(part.when(40, "00:00") + DAY + HOUR, record)
+    role.feed.send(role.when(5, "10:00"), NOBODY, "TopUp", **lost)
+    role.feed.again(role.when(40, "00:00") + DAY + HOUR, record)

@@ -14,7 +14,7 @@ LAPSING, RECEIVING = msisdns.msisdn(0), msisdns.msisdn(1)
 """The numbers of the first two, whom others send credit to."""
 
 
-class Part:
+class Role:
     """One of the cast, who acts on days counted from the beginning, at a clock time of Jakarta."""
 
     def __init__(self, feed: Feed, index: int, terms: str) -> None:

@@ -8,7 +8,7 @@ from ledger.domain.calendar import DAY, SECOND, parse_instant, zone
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.simulation import affairs, msisdns, stories
-from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Part
+from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
 from ledger.simulation.draws import Draws
 from ledger.simulation.feed import BEGINNING, Feed, Record
 from ledger.simulation.habits import HOUR, Life
@@ -26,7 +26,7 @@ _PACK_DAYS = 180
 _PRINTED = (0, 2_000_00, 5_000_00, 10_000_00)
 _JAKARTA = zone("Asia/Jakarta")
 
-_CAST: tuple[tuple[str, Callable[[Part], None]], ...] = (
+_CAST: tuple[tuple[str, Callable[[Role], None]], ...] = (
     (SP23, stories.lapses_and_returns),  # LAPSING
     (SP23, affairs.receives_credit),  # RECEIVING
     (XP25, stories.lapses_under_the_terms_of_2025),
@@ -58,7 +58,7 @@ def commands(subscribers: int, months: int, seed: int) -> Iterator[Record]:
     """
     feed, draws = Feed(), Draws(seed)
     for index, (terms, live) in enumerate(_CAST[:subscribers]):
-        live(Part(feed, index, terms))
+        live(Role(feed, index, terms))
     end = end_of(months)
     days = (end - BEGINNING) // DAY
     others = [_subscriber(index, days, draws) for index in range(min(CAST, subscribers), subscribers)]

@@ -21,7 +21,7 @@ from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror, Offsets
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 
 _TRANSACTION_SECONDS = 120
 _SLICE = 0.5

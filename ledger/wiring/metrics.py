@@ -151,7 +151,7 @@ class WriterMetrics:
         self.fencings.labels(str(partition)).inc()
 
 
-class _Place(NamedTuple):
+class _Figures(NamedTuple):
     """Where a partition stands: its last ordinal, and instants."""
 
     head: int
@@ -175,7 +175,7 @@ class MirrorMetrics(Collector):
         """Each transfer under way: when it was sent, and its amount."""
         self._ended: set[str] = set()
         """Transfers that ended in one partition before they were seen to begin in another."""
-        self._places: dict[int, _Place] = {}
+        self._figures: dict[int, _Figures] = {}
         self._transit: list[tuple[int, int]] | None = None
 
     def describe(self) -> Iterable[Metric]:
@@ -185,13 +185,13 @@ class MirrorMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures as they were when mirrors were last looked at."""
         head, closed, last, count, amount = self._families()
-        for number, place in self._places.items():
+        for number, figure in self._figures.items():
             partition = str(number)
-            head.add_metric([partition], place.head)
-            if place.closed_through is not None:
-                closed.add_metric([partition], place.closed_through / 1_000_000)
-            if place.recorded_last != -NEVER:
-                last.add_metric([partition], place.recorded_last / 1_000_000)
+            head.add_metric([partition], figure.head)
+            if figure.closed_through is not None:
+                closed.add_metric([partition], figure.closed_through / 1_000_000)
+            if figure.recorded_last != -NEVER:
+                last.add_metric([partition], figure.recorded_last / 1_000_000)
         if self._transit is not None:
             ages: dict[str, list[int]] = {name: [] for name in (*AGES, "older")}
             now = self._now()
@@ -209,16 +209,16 @@ class MirrorMetrics(Collector):
             if partition not in self._readers:
                 self._readers[partition] = SqliteReader(path, partition)
                 self._read[partition] = 0
-        places: dict[int, _Place] = {}
+        figures: dict[int, _Figures] = {}
         read = True
         for partition, reader in self._readers.items():
             try:
                 with reader.snapshot() as log:
-                    places[partition] = _Place(log.head, log.closed_through, log.recorded_last)
+                    figures[partition] = _Figures(log.head, log.closed_through, log.recorded_last)
                     read &= self._advance(partition, log)
             except LedgerError:  # not made yet, or just being made again
                 read = False
-        self._places = places
+        self._figures = figures
         if read and files:
             self._transit = list(self._sent.values())
         return read and bool(files)

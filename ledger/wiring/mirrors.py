@@ -16,7 +16,7 @@ from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
-from ledger.store.kafka.registry import known_ids
+from ledger.store.kafka.schema_ids import known_ids
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.wiring.kafka_access import own_mirrors
@@ -35,7 +35,7 @@ class Followed:
     def __init__(self, log: KafkaSettings, *, answers: bool = True) -> None:
         self.settings = log
         self._answers = answers
-        self._place = topics.ensure(log, create=False)
+        self._incarnation = topics.ensure(log, create=False)
         self._ids = known_ids(log)
         self._lock = threading.RLock()
         self._follower: Follower | None = None
@@ -49,12 +49,12 @@ class Followed:
     @property
     def partitions(self) -> int:
         """How many there are."""
-        return self._place.partitions
+        return self._incarnation.partitions
 
     @property
     def policies(self) -> str:
         """The id of the topic of policies; empty for whoever may not see it."""
-        return self._place.policies
+        return self._incarnation.policies
 
     def partition_of(self, subject: str) -> int:
         """The partition of a subject."""
@@ -91,9 +91,9 @@ class Followed:
         ]
 
     def _open(self) -> None:
-        log, place = self.settings, self._place
+        log, incarnation = self.settings, self._incarnation
         for partition in range(self.partitions):
-            self.mirrors[partition] = mirror.opened(log, place, partition, Mirror)
+            self.mirrors[partition] = mirror.opened(log, incarnation, partition, Mirror)
         self._follower = Follower(log, self._ids, answers=self._answers)
         self._follower.follow(self.mirrors)
 

@@ -12,7 +12,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.audit.findings import Finding, Report
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.errors import ClockMismatch
@@ -22,9 +22,9 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import created
-from ledger.store.kafka.registry import access, known_ids, schema_ids
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, restore, used
+from ledger.store.kafka.schema_ids import access, known_ids, schema_ids
 from ledger.store.schemas import RecordSchema
 from ledger.wiring.kafka_access import hinting, kafka_settings
 from ledger.wiring.mirrors import Followed
@@ -63,13 +63,13 @@ def _is_played(settings: Settings, log: KafkaSettings) -> bool:
 
 def _clock_of(log: KafkaSettings) -> str | None:
     """`live` or `played`, as the first event of any partition says; None where nothing is recorded yet."""
-    place, ids = topics.ensure(log, create=False), known_ids(log)
+    incarnation, ids = topics.ensure(log, create=False), known_ids(log)
     with reported(f"Kafka at {log.bootstrap}"):
         consumer = KafkaConsumer(
             **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
         )
         with closing(consumer):
-            found = created(consumer, log, place, ids)
+            found = created(consumer, log, incarnation, ids)
     return None if found is None else str(found["clock"])
 
 
@@ -77,9 +77,9 @@ def create(settings: Settings) -> int:
     """Makes the log that is set, with its schemas; returns how many partitions it has. Raises FileExists."""
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings):
-        place = topics.create(log)
+        incarnation = topics.create(log)
         schema_ids(log)
-    return place.partitions
+    return incarnation.partitions
 
 
 def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
@@ -121,7 +121,7 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
         log = kafka_settings(settings, Path(folder))
         with closing(Followed(log)) as mirrors:
             mirrors.catch_up(progress)
-            transfers = Transfers()
+            transfers = TransferHalves()
             reports = [
                 verify(
                     log.mirror(number),
@@ -145,7 +145,7 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
     return whole
 
 
-def _sent_since(mirrors: Followed, reports: Sequence[Report], transfers: Transfers) -> list[Finding]:
+def _sent_since(mirrors: Followed, reports: Sequence[Report], transfers: TransferHalves) -> list[Finding]:
     """Takes in what was sent since its partition was read, where it had ended in another one that was read later."""
     if not transfers.unmatched:
         return []

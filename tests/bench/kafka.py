@@ -21,7 +21,7 @@ from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.wiring.mirrors import Followed
 from projections.engine.database import Database
 from projections.engine.runner import Runner
@@ -188,7 +188,7 @@ def mirrors(folder: Path, runs: int, count: int) -> list[Figure]:
     ]
 
 
-def _mirrored(log: KafkaSettings, place: topics.Place, ids: Any) -> float:
+def _mirrored(log: KafkaSettings, place: topics.Incarnation, ids: Any) -> float:
     mirror.remove(log.mirror(0))
     begin, total = time.perf_counter(), 0
     made = mirror.opened(log, place, 0, Mirror)

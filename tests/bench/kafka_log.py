@@ -30,7 +30,7 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Received
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from ledger.wiring import composition

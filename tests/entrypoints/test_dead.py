@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from ledger.domain.calendar import parse_instant
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.store.codec import Codec
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa

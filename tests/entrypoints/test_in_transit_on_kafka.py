@@ -15,7 +15,7 @@ from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import Pulsa

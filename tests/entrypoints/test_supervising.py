@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from ledger.entrypoints import supervising
 from ledger.entrypoints.health import STILL, Health
-from ledger.entrypoints.supervising import Part, PartDefect, Step, Supervisor
+from ledger.entrypoints.supervising import Part, PartDefect, Stepped, Supervisor
 from ledger.errors import LedgerError, LogDamaged, LogUnreachable, SettingsInvalid, WriterFenced
 from tests.waiting import PATIENCE
 
@@ -32,17 +32,17 @@ class Failing:
         self._in_making = in_making
 
     @contextmanager
-    def make(self) -> Iterator[Callable[[], Step]]:
+    def make(self) -> Iterator[Callable[[], Stepped]]:
         self.made += 1
         if self._in_making:
             self._fail()
         yield self._step
 
-    def _step(self) -> Step:
+    def _step(self) -> Stepped:
         self.steps += 1
         self._fail()
         self.stopped.set()
-        return Step()
+        return Stepped()
 
     def _fail(self) -> None:
         if self.errors:

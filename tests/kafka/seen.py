@@ -20,7 +20,7 @@ from ledger.entrypoints.forms import CommandReader
 from ledger.simulation import commands
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from tests.given import BUNDLED, ledger_on
 
 Accounts = dict[str, list[tuple[int, str, bytes, bytes]]]

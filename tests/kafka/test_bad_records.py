@@ -14,7 +14,7 @@ from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterP
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog

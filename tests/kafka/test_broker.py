@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ledger.entrypoints.kafka.writer import Writer
-from ledger.entrypoints.supervising import PASSING, Step
+from ledger.entrypoints.supervising import PASSING, Stepped
 from ledger.local.kafka import LocalKafka
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
@@ -75,7 +75,7 @@ def test_a_broker_stopped_and_started_under_load(
         asking.check()
 
 
-def fails(step: Callable[[], Step]) -> bool:
+def fails(step: Callable[[], Stepped]) -> bool:
     try:
         step()
     except PASSING:
@@ -83,7 +83,7 @@ def fails(step: Callable[[], Step]) -> bool:
     return False
 
 
-def is_ready(step: Callable[[], Step]) -> bool:
+def is_ready(step: Callable[[], Stepped]) -> bool:
     with suppress(*PASSING):
         return step().ready
     return False

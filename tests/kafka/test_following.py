@@ -10,7 +10,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 
 from ledger.store.kafka.records import EventRecords
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing

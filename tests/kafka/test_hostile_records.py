@@ -27,10 +27,10 @@ from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReserveCr
 from ledger.entrypoints.kafka.intake import PORTION, Intake, portions
 from ledger.store.codec import Codec
 from ledger.store.encoding import LONGS
-from ledger.store.kafka.arriving import LARGEST_BATCH, Batch, TooLarge, decompressed
+from ledger.store.kafka.arriving import LARGEST_BATCH, ArrivedBatch, TooLarge, decompressed
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import CUT, MOST_NAMED, Received, ReplyRecords, dead_copy
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, SP23, START, at, day
 from tests.kafka.conftest import NewLog
@@ -354,18 +354,20 @@ def test_an_answer_names_no_more_events_than_a_record_holds(new_log: NewLog, tmp
 def test_what_was_compressed_is_read_and_what_is_too_large_is_not() -> None:
     content = sha256(b"content").digest() + bytes(100_000)
     written = {
-        Batch.CODEC_GZIP: gzip.compress(content[:9]) + gzip.compress(content[9:]),
+        ArrivedBatch.CODEC_GZIP: gzip.compress(content[:9]) + gzip.compress(content[9:]),
         **{_NUMBERS[name]: encode(content) for name, encode in _ENCODERS.items()},
     }
     for number, compressed in written.items():
         assert decompressed(number, compressed) == content, number
-    assert decompressed(Batch.CODEC_SNAPPY, pa.compress(content, codec="snappy", asbytes=True)) == content
+    assert (
+        decompressed(ArrivedBatch.CODEC_SNAPPY, pa.compress(content, codec="snappy", asbytes=True)) == content
+    )
     large = bytes(LARGEST_BATCH + 1)
     for name, encode in _ENCODERS.items():
         with pytest.raises(TooLarge):
             decompressed(_NUMBERS[name], encode(large))
     with pytest.raises(TooLarge):
-        decompressed(Batch.CODEC_GZIP, gzip.compress(large, 1))
+        decompressed(ArrivedBatch.CODEC_GZIP, gzip.compress(large, 1))
 
 
 def test_subjects_have_a_partition_whatever_they_are_called() -> None:

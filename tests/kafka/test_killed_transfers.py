@@ -16,7 +16,7 @@ from ledger.domain.prepaid.commands import Activate, TransferCredit
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings

@@ -25,7 +25,7 @@ from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, OTHER, SP23, START, at, day
 from tests.kafka.conftest import NewLog

@@ -16,11 +16,11 @@ from fastavro import schemaless_writer
 
 from ledger.errors import RegistryRefused, RegistryUnreachable, SchemaUnknown
 from ledger.store.codec import Codec
-from ledger.store.kafka import registry, registry_api, topics
+from ledger.store.kafka import registry_api, topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Outgoing, ReplyRecords
-from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.kafka.schema_ids import REMEMBERED_SECONDS, SchemaIds, schema_ids
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
 from ledger.wiring.mirrors import followed
@@ -99,10 +99,10 @@ def test_unknown_ids_are_asked_for_once_in_a_while(new_log: NewLog, monkeypatch:
 
         three = [2**31 - 1, 2**31 - 2, 2**31 - 3]
         assert asks(three * 200) == 3
-        now[0] += registry.REMEMBERED_SECONDS
+        now[0] += REMEMBERED_SECONDS
         assert asks(three * 200) == 3
         assert asks([2**31, 2**32 - 1] * 3) == 0  # no ids at all
-        monkeypatch.setattr(registry, "REMEMBERED", 2)
+        monkeypatch.setattr("ledger.store.kafka.schema_ids.REMEMBERED", 2)
         assert asks([2**31 - 4, 2**31 - 5, *three]) == 5
         assert len(ids._unknown) <= 3 + 2
         # While it cannot say, nothing is unknown.

@@ -21,8 +21,8 @@ from ledger.local.schema_registry import LocalRegistry
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
-from ledger.store.kafka.registry import access, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.kafka.schema_ids import access, schema_ids
 from ledger.store.schemas import KINDS, RecordSchema, load
 from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
@@ -95,7 +95,7 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
         assert fresh.advance()
         families = {family.name: family for family in fresh.collect()}
         assert [sample.value for sample in families["ledger_transit_transfers"].samples] == [0, 0, 0, 0]
-        transfers = Transfers()
+        transfers = TransferHalves()
         reports = [
             verify(
                 path,

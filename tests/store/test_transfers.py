@@ -8,7 +8,7 @@ import pytest
 
 from ledger.application.ledger import Ledger
 from ledger.audit.findings import Report
-from ledger.audit.transfers_matched import Transfers
+from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
@@ -154,7 +154,7 @@ def test_what_an_ending_says_otherwise_is_found_in_any_order(
 ) -> None:
     ending = kind(**HEADER, **(said | otherwise))
     pair = [(SENDING, "0:7"), (ending, "1:9")]
-    transfers, report = Transfers(), Report("a log")
+    transfers, report = TransferHalves(), Report("a log")
     faults = [
         fault
         for event, position in (pair if first == "begun" else reversed(pair))
@@ -168,7 +168,7 @@ def test_what_an_ending_says_otherwise_is_found_in_any_order(
 
 
 def test_what_is_under_way_is_no_fault_and_what_ended_twice_is_one() -> None:
-    transfers, report = Transfers(), Report("a log")
+    transfers, report = TransferHalves(), Report("a log")
     assert not list(transfers.take(SENDING, "0:7"))
     transfers.settle(report)
     assert (report.clean, report.in_transit) == (True, 1)

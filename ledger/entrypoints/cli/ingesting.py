@@ -19,7 +19,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, with_settings
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
-from ledger.entrypoints.file_lines import STANDARD_INPUT, Source
+from ledger.entrypoints.file_lines import STANDARD_INPUT, InputFile
 from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
 from ledger.entrypoints.principal import of_this_process
 from ledger.entrypoints.rows import Format
@@ -64,7 +64,7 @@ def ingest(
     ledger = opened.taker()
     with _recording(outcomes) as written, _progress() as bar:
 
-        def after_batch(source: Source, tally: Tally) -> None:
+        def after_batch(source: InputFile, tally: Tally) -> None:
             written.flush()
             bar.show(source, tally)
 
@@ -201,7 +201,7 @@ class _Bar:
     def hide(self) -> None:
         self._progress.stop()
 
-    def show(self, source: Source, tally: Tally) -> None:
+    def show(self, source: InputFile, tally: Tally) -> None:
         if source.name != self._name:
             self._name = source.name
             self._task = self._progress.add_task(shown(source.name), total=source.size, lines=tally.total)

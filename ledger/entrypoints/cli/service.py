@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import counting
 from ledger.entrypoints.health import Health
-from ledger.entrypoints.supervising import Part, Step, Supervisor
+from ledger.entrypoints.supervising import Part, Stepped, Supervisor
 from ledger.errors import LedgerError
 from ledger.wiring.settings import Settings
 
@@ -68,7 +68,7 @@ def projections(
     name = "projections"
 
     @contextmanager
-    def make() -> Iterator[Callable[[], Step]]:
+    def make() -> Iterator[Callable[[], Stepped]]:
         with read_side.runner(settings) as (runner, ask), counting("projecting") as progress:
 
             def alive(position: int, head: int) -> None:
@@ -76,11 +76,11 @@ def projections(
                 if progress is not None:
                     progress(position, head)
 
-            def step() -> Step:
+            def step() -> Stepped:
                 with figures.counting():
                     taken = runner.catch_up(alive)
                 took(taken)
-                return Step(0.0 if taken else every, ready=not taken)
+                return Stepped(0.0 if taken else every, ready=not taken)
 
             with figures.asking(ask):
                 yield step

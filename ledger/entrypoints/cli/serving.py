@@ -14,7 +14,7 @@ from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
 from ledger.entrypoints.cli.output import say
 from ledger.entrypoints.cli.service import Service, projections, supervised
 from ledger.entrypoints.kafka import BATCH
-from ledger.entrypoints.supervising import Part, Step
+from ledger.entrypoints.supervising import Part, Stepped
 from ledger.errors import SettingsInvalid
 from ledger.wiring.composition import known_terms
 from ledger.wiring.settings import Settings
@@ -149,11 +149,11 @@ def _clock(settings: Settings, every: float, service: Service, *, beside: bool =
         raise SettingsInvalid("PULSA_NOW, --now: the clock has to go on by itself; leave it unset")
 
     @contextmanager
-    def make() -> Iterator[Callable[[], Step]]:
+    def make() -> Iterator[Callable[[], Stepped]]:
         with kafka_clock(settings, lambda: service.health.beat("clock")) as ticking:
             if ticking.played and not beside:
                 raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
-            yield lambda: Step(every) if ticking.played else ticking.step(every, wall_clock)
+            yield lambda: Stepped(every) if ticking.played else ticking.step(every, wall_clock)
 
     return Part("clock", make, remade=mirror.UNUSABLE, patient=beside)
 
@@ -191,10 +191,10 @@ def _figures(figures: MirrorMetrics) -> Part:
     """Keeps the figures of the mirrors up to date, so that whoever asks for them waits for nothing."""
 
     @contextmanager
-    def make() -> Iterator[Callable[[], Step]]:
-        def step() -> Step:
+    def make() -> Iterator[Callable[[], Stepped]]:
+        def step() -> Stepped:
             read = figures.advance()
-            return Step(_FIGURES_SECONDS if read else _SOON, ready=read)
+            return Stepped(_FIGURES_SECONDS if read else _SOON, ready=read)
 
         yield step
 

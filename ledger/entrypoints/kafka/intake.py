@@ -19,7 +19,7 @@ from ledger.store.codec import Codec
 from ledger.store.kafka.arriving import UNREADABLE
 from ledger.store.kafka.connection import POLICIES
 from ledger.store.kafka.records import Received, read_wire
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema
 

@@ -13,7 +13,7 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import log_of
 from ledger.domain.prepaid.account import NEVER
 from ledger.entrypoints.clock import Tick, tick
-from ledger.entrypoints.supervising import Step
+from ledger.entrypoints.supervising import Stepped
 from ledger.store.kafka.connection import POLICIES
 from ledger.wiring.mirrors import Followed, followed
 from ledger.wiring.on_kafka import Client, client
@@ -69,12 +69,12 @@ class KafkaClock:
         self._mirrors.catch_up(lambda *_: self._alive())
         return tick(self._partitions, now, asked=asked)
 
-    def step(self, every: float, now: Callable[[], int]) -> Step:
+    def step(self, every: float, now: Callable[[], int]) -> Stepped:
         """A tick, and the pause after it."""
         ticks = self.tick(now())
         due = sum(tick.due for tick in ticks)
         _log.info("tick", due=due, positions=[tick.position for tick in ticks])
-        return Step(every)
+        return Stepped(every)
 
 
 @contextmanager

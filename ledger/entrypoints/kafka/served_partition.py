@@ -15,7 +15,7 @@ from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from ledger.store.kafka.records import Received
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.schema_ids import SchemaIds
 
 
 class Served(NamedTuple):

@@ -12,8 +12,8 @@ from ledger.store.kafka import mirror
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
-from ledger.store.kafka.registry import SchemaIds
-from ledger.store.kafka.topics import Place
+from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.store.kafka.topics import Incarnation
 
 _log = structlog.get_logger()
 
@@ -28,10 +28,10 @@ _CATCHING_UP = 0.5
 class Standby:
     """The mirrors of partitions that this process does not own."""
 
-    def __init__(self, settings: KafkaSettings, ids: SchemaIds, place: Place) -> None:
+    def __init__(self, settings: KafkaSettings, ids: SchemaIds, incarnation: Incarnation) -> None:
         self._settings = settings
         self._ids = ids
-        self._place = place
+        self._incarnation = incarnation
         self._mirrors: dict[int, Mirror] = {}
         self._follower: Follower | None = None
         self._looked = 0.0
@@ -52,7 +52,7 @@ class Standby:
         for partition in set(self._mirrors) - set(partitions):
             self._mirrors.pop(partition).close()
         for partition in set(partitions) - set(self._mirrors):
-            self._mirrors[partition] = mirror.opened(self._settings, self._place, partition, Mirror)
+            self._mirrors[partition] = mirror.opened(self._settings, self._incarnation, partition, Mirror)
         try:
             self._follow()
         except mirror.UNUSABLE as error:

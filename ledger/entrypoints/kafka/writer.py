@@ -22,11 +22,11 @@ from ledger.entrypoints.kafka.ordering import Ordering
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
-from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Step, Supervisor
+from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Stepped, Supervisor
 from ledger.errors import LedgerError, LogMismatch, RegistryRefused, WriterFenced
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 
 _log = structlog.get_logger()
 
@@ -104,12 +104,12 @@ class Writer:
         return Part("writer", self._at_work, remade=mirror.UNUSABLE)
 
     @contextmanager
-    def _at_work(self) -> Iterator[Callable[[], Step]]:
+    def _at_work(self) -> Iterator[Callable[[], Stepped]]:
         """A member of the group, until it leaves."""
-        self._place = topics.ensure(self.settings)
+        self._incarnation = topics.ensure(self.settings)
         self._ids = schema_ids(self.settings)
-        self._partitions = self._place.partitions
-        self._standby = Standby(self.settings, self._ids, self._place)
+        self._partitions = self._incarnation.partitions
+        self._standby = Standby(self.settings, self._ids, self._incarnation)
         try:
             self._member = self._joined()
             try:
@@ -129,7 +129,7 @@ class Writer:
             stopped=self._stopped,
         )
 
-    def _step(self) -> Step:
+    def _step(self) -> Stepped:
         """Polls, and decides what there is.
 
         It is ready when every partition that it was given is served, and the broker answered when it was asked last.
@@ -140,7 +140,9 @@ class Writer:
         except PASSING:
             self._rewind()
             raise
-        return Step(ready=self._member.assignment.is_given and not self._opening and self._member.is_answered)
+        return Stepped(
+            ready=self._member.assignment.is_given and not self._opening and self._member.is_answered
+        )
 
     def _rewind(self) -> None:
         """Goes back to what is to be decided next: what was polled and not decided would never come again."""
@@ -292,17 +294,19 @@ class Writer:
         for partition in fresh:
             self._give_up(partition)
             self._open(partition)
-        self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
+        self._standby.keep(set(range(self._incarnation.partitions)) - set(self._owned))
 
     def _open(self, partition: int) -> None:
         self._member.consumer.pause(*self._of(partition))
         self._opening.setdefault(partition, time.monotonic())
-        self._standby.keep(set(range(self._place.partitions)) - set(self._owned))
+        self._standby.keep(set(range(self._incarnation.partitions)) - set(self._owned))
 
     def _take_over(self, partition: int) -> None:
         self._standby.release(partition)
         try:
-            owned = OwnedPartition(self.settings, self._ids, self._terms, partition, self._place.partitions)
+            owned = OwnedPartition(
+                self.settings, self._ids, self._terms, partition, self._incarnation.partitions
+            )
         except LOST as error:
             _log.warning("taking over failed", partition=partition, code=error.code, reason=str(error))
             self._failed(partition, error)

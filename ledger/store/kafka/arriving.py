@@ -26,7 +26,7 @@ class TooLarge(ValueError):
     """The batch is larger than 64 MiB once it is decompressed."""
 
 
-class Batch(DefaultRecordBatch):
+class ArrivedBatch(DefaultRecordBatch):
     """kafka-python's batch; a record that cannot be taken apart is there all the same, with its offset."""
 
     _unreadable = b""
@@ -79,16 +79,16 @@ class Batch(DefaultRecordBatch):
 
 def install() -> None:
     """Has kafka-python's consumers in this process read such batches."""
-    memory_records.DefaultRecordBatch = Batch  # type: ignore[attr-defined]
+    memory_records.DefaultRecordBatch = ArrivedBatch  # type: ignore[attr-defined]
 
 
 def decompressed(codec: int, content: bytes) -> bytes:
     """What a batch holds. Raises TooLarge, or whatever the codec raises at what is none of its making."""
-    if codec == Batch.CODEC_GZIP:
+    if codec == ArrivedBatch.CODEC_GZIP:
         return _gunzipped(content)
-    if codec == Batch.CODEC_SNAPPY:
+    if codec == ArrivedBatch.CODEC_SNAPPY:
         return _of_snappy(content)
-    return _streamed({Batch.CODEC_LZ4: "lz4", Batch.CODEC_ZSTD: "zstd"}[codec], content)
+    return _streamed({ArrivedBatch.CODEC_LZ4: "lz4", ArrivedBatch.CODEC_ZSTD: "zstd"}[codec], content)
 
 
 def _gunzipped(content: bytes) -> bytes:

@@ -16,7 +16,7 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings, let_go, reported
 from ledger.store.kafka.origin import created
 from ledger.store.kafka.records import Header, ReplyRecords, schema_header
-from ledger.store.kafka.registry import known_ids
+from ledger.store.kafka.schema_ids import known_ids
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import FINGERPRINT_BYTES
 
@@ -25,7 +25,7 @@ _AT_ONCE = 1000
 _UNDER_WAY = 5000
 """Commands that are under way at most."""
 
-_Place = tuple[str, int, int]
+_RecordPosition = tuple[str, int, int]
 """A command's record: the topic's name, the partition and the offset."""
 
 
@@ -36,15 +36,15 @@ class KafkaClient:
     """
 
     def __init__(self, settings: KafkaSettings, *, stated_at: bool = False, timeout: float = 30.0) -> None:
-        place = topics.ensure(settings, create=False)
-        self.partitions = place.partitions
+        incarnation = topics.ensure(settings, create=False)
+        self.partitions = incarnation.partitions
         self.timeout = timeout
         self._settings = settings
         self._stated_at = stated_at
         self._codec = Codec()
         self._ids = known_ids(settings)
         self._replies = ReplyRecords(settings.replies, self._ids, self._codec)
-        self._answers: dict[_Place, Outcome] = {}
+        self._answers: dict[_RecordPosition, Outcome] = {}
         with reported(f"Kafka at {settings.bootstrap}"):
             self._producer = KafkaProducer(
                 **settings.arguments(), acks="all", enable_idempotence=True, linger_ms=1, batch_size=256 << 10
@@ -57,7 +57,7 @@ class KafkaClient:
                 group_id=None,
             )
             try:
-                created(self._consumer, settings, place, self._ids)
+                created(self._consumer, settings, incarnation, self._ids)
             except BaseException:
                 self.close()
                 raise
@@ -83,7 +83,7 @@ class KafkaClient:
         """
         del principal
         outcomes: list[Outcome | None] = [None] * len(commands)
-        waiting: dict[_Place, int] = {}
+        waiting: dict[_RecordPosition, int] = {}
         for start in range(0, len(commands), _AT_ONCE):
             chunk = commands[start : start + _AT_ONCE]
             waiting |= {place: index for index, place in enumerate(self._send(chunk, source), start)}
@@ -93,7 +93,7 @@ class KafkaClient:
             outcome or self._unknown(command) for command, outcome in zip(commands, outcomes, strict=True)
         ]
 
-    def _send(self, commands: Sequence[Command], source: str) -> list[_Place]:
+    def _send(self, commands: Sequence[Command], source: str) -> list[_RecordPosition]:
         """Where each command's record is."""
         topic = self._settings.sources[source]
         with reported("sending commands"):
@@ -116,7 +116,9 @@ class KafkaClient:
             value = self._ids.to_wire(topic, state)
         return cast("bytes", value), schema_header(state)
 
-    def _settle(self, waiting: dict[_Place, int], outcomes: list[Outcome | None], under_way: int) -> None:
+    def _settle(
+        self, waiting: dict[_RecordPosition, int], outcomes: list[Outcome | None], under_way: int
+    ) -> None:
         """Takes answers in until that many are left, or none came for too long."""
         deadline = time.monotonic() + self.timeout
         while True:

@@ -12,8 +12,8 @@ from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.recorder import KafkaRecorder
-from ledger.store.kafka.registry import SchemaIds, schema_ids
-from ledger.store.kafka.topics import Place
+from ledger.store.kafka.schema_ids import SchemaIds, schema_ids
+from ledger.store.kafka.topics import Incarnation
 from ledger.store.snapshots import Snapshots
 
 
@@ -29,9 +29,9 @@ class Factory(InfrastructureFactory[Any]):
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder, its mirror caught up with the topics."""
         if self._recorder is None:
-            place = topics.ensure(self.settings)
+            incarnation = topics.ensure(self.settings)
             ids = schema_ids(self.settings)
-            self._recorder = taken_over(self.settings, place, ids, self.partition)
+            self._recorder = taken_over(self.settings, incarnation, ids, self.partition)
             ids_are_text = (self.env.get("ORIGINATOR_ID_TYPE") or "uuid") == "text"
             self._recorder.datastore.originator_id_type = "text" if ids_are_text else "uuid"
             _settle_clock(self._recorder, self.settings)
@@ -57,24 +57,26 @@ class Factory(InfrastructureFactory[Any]):
             recorder.close()
 
 
-def taken_over(settings: KafkaSettings, place: Place, ids: SchemaIds, partition: int) -> KafkaRecorder:
+def taken_over(
+    settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds, partition: int
+) -> KafkaRecorder:
     """The recorder of a partition: its former writer is fenced first, and then what it wrote is read to the end.
 
     Raises LogMismatch where events and answers are not of one log, TopicMismatch where numbers fall to others.
     """
-    recorder = mirror.opened(settings, place, partition, KafkaRecorder)
+    recorder = mirror.opened(settings, incarnation, partition, KafkaRecorder)
     try:
-        recorder.take_over(settings, ids, place.partitions)
+        recorder.take_over(settings, ids, incarnation.partitions)
         _catch_up(recorder, settings, ids)
-        recorder.take_up(place.policies)
+        recorder.take_up(incarnation.policies)
     except mirror.UNUSABLE:
         recorder.close()
         mirror.remove(settings.mirror(partition))
-        recorder = mirror.opened(settings, place, partition, KafkaRecorder)
+        recorder = mirror.opened(settings, incarnation, partition, KafkaRecorder)
         try:
-            recorder.take_over(settings, ids, place.partitions)
+            recorder.take_over(settings, ids, incarnation.partitions)
             _catch_up(recorder, settings, ids)
-            recorder.take_up(place.policies)
+            recorder.take_up(incarnation.policies)
         except BaseException:
             recorder.close()
             raise

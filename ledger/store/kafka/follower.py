@@ -16,7 +16,7 @@ from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.mirror import Arrived, Mirror, Offsets
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.schema_ids import SchemaIds
 
 _WAIT_MS = 20
 """How long the broker holds a question back while there is nothing new: others wait behind it."""

@@ -33,7 +33,7 @@ from ledger.store.checked import add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.topics import Place
+from ledger.store.kafka.topics import Incarnation
 from ledger.store.kept_schemas import keep
 from ledger.store.layout import is_full, reported
 from ledger.store.schemas import KINDS, RecordSchema, load
@@ -135,17 +135,17 @@ class Mirror(Recorder):
 
     # --- what it is a mirror of ---------------------------------------------------------------------------------------
 
-    def belong_to(self, place: Place) -> None:
+    def belong_to(self, incarnation: Incarnation) -> None:
         """A new mirror is one of that partition of those topics from now on; one that is there has to be.
 
         Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions.
         """
         stated = {
-            "cluster": place.cluster,
-            "events_topic": place.events,
-            "replies_topic": place.replies,
+            "cluster": incarnation.cluster,
+            "events_topic": incarnation.events,
+            "replies_topic": incarnation.replies,
             "partition": str(self.partition),
-            "partitions": str(place.partitions),
+            "partitions": str(incarnation.partitions),
         }
         file = self.datastore.pool.db_name
         with reported(file), self.datastore.transaction(commit=True) as cursor:
@@ -357,7 +357,7 @@ def _is_schema(mark: bytes, name: str, text: str) -> bool:
     return (schema.fingerprint, schema.name) == (mark, name)
 
 
-def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable[..., _M]) -> _M:
+def opened(settings: KafkaSettings, incarnation: Incarnation, partition: int, make: Callable[..., _M]) -> _M:
     """The mirror of a partition; one that is damaged gives way to a new one.
 
     Raises LogMismatch where it is of other topics, TopicMismatch where they had another number of partitions, and
@@ -366,18 +366,18 @@ def opened(settings: KafkaSettings, place: Place, partition: int, make: Callable
     private.make_folder(settings.mirrors)
     path = settings.mirror(partition)
     try:
-        return _opened(path, place, partition, make)
+        return _opened(path, incarnation, partition, make)
     except UNUSABLE:
         remove(path)
-    return _opened(path, place, partition, make)
+    return _opened(path, incarnation, partition, make)
 
 
-def _opened(path: Path, place: Place, partition: int, make: Callable[..., _M]) -> _M:
+def _opened(path: Path, incarnation: Incarnation, partition: int, make: Callable[..., _M]) -> _M:
     datastore = MirrorDatastore(str(path), originator_id_type="text")
     try:
         mirror = make(datastore, partition)
         mirror.create_table()
-        mirror.belong_to(place)
+        mirror.belong_to(incarnation)
         mirror.must_be_sound()
     except BaseException:
         datastore.close()

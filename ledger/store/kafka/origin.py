@@ -11,19 +11,19 @@ from ledger.errors import TopicMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import read_wire
-from ledger.store.kafka.registry import SchemaIds
-from ledger.store.kafka.topics import Place
+from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.store.kafka.topics import Incarnation
 
 
 def created(
-    consumer: KafkaConsumer, settings: KafkaSettings, place: Place, ids: SchemaIds
+    consumer: KafkaConsumer, settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds
 ) -> dict[str, Any] | None:
     """The fields of the first event that is found; None where nothing is recorded yet.
 
     The consumer reads what is committed, and is assigned these partitions afterwards. Raises TopicMismatch where the
     log was made with another number of partitions than its topics have now.
     """
-    every = [TopicPartition(settings.events, partition) for partition in range(place.partitions)]
+    every = [TopicPartition(settings.events, partition) for partition in range(incarnation.partitions)]
     consumer.assign(every)
     ends = consumer.end_offsets(every)
     for tp in every:
@@ -36,9 +36,9 @@ def created(
                 codec.learn([schema])
                 found = codec.record(state)
                 said = found.get("partitions")
-                if said not in (None, place.partitions):
+                if said not in (None, incarnation.partitions):
                     raise TopicMismatch(
-                        f"the log was made with {said} partitions; {settings.events} has {place.partitions}"
+                        f"the log was made with {said} partitions; {settings.events} has {incarnation.partitions}"
                     )
                 return found
     return None

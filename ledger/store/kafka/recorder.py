@@ -31,7 +31,7 @@ from ledger.store.kafka.records import (
     dead_copy,
     schema_header,
 )
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.partitioning import partition_of
 
 _LOOKED_AT = 200

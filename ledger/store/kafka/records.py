@@ -16,7 +16,7 @@ from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, POLICIES
-from ledger.store.kafka.registry import SchemaIds
+from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
 
 Header = tuple[str, bytes]

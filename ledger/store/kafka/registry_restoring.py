@@ -34,7 +34,7 @@ _OUTCOME = "ledger.reply.Outcome"
 _Read = Callable[[str, Any, int], None]
 
 
-class Used(NamedTuple):
+class UsedSchema(NamedTuple):
     """An id in a topic's records, and the fingerprint of the schema that they were written by."""
 
     topic: str
@@ -62,7 +62,7 @@ def _released() -> Iterator[RecordSchema]:
                 yield from (RecordSchema(file.read_text("utf-8")) for file in folder.iterdir())
 
 
-def used(settings: KafkaSettings, texts: Texts, progress: Progress | None = None) -> set[Used]:
+def used(settings: KafkaSettings, texts: Texts, progress: Progress | None = None) -> set[UsedSchema]:
     """Every id that records of the log have. Reads all of the topics, and asks no registry. Raises SchemaUnknown."""
     found = _Found(texts)
     done = 0
@@ -84,7 +84,7 @@ class _Found:
     """What was found out so far."""
 
     def __init__(self, texts: Texts) -> None:
-        self.used: set[Used] = set()
+        self.used: set[UsedSchema] = set()
         self._texts = texts
         self._known: dict[tuple[str, int], bytes] = {}
         self._digests: dict[bytes, bytes] = {}
@@ -142,7 +142,7 @@ class _Found:
                 )
             return known is not None
         self._known[topic, id_] = mark
-        self.used.add(Used(topic, id_, mark))
+        self.used.add(UsedSchema(topic, id_, mark))
         return True
 
 
@@ -162,7 +162,7 @@ def _records(settings: KafkaSettings, topic: str) -> Iterator[Any]:
                     yield from consumer.poll(timeout_ms=500).get(tp, ())
 
 
-def restore(registry: Registry, wanted: Iterable[Used], texts: Mapping[bytes, RecordSchema]) -> int:
+def restore(registry: Registry, wanted: Iterable[UsedSchema], texts: Mapping[bytes, RecordSchema]) -> int:
     """Registers what is not there yet; returns how many ids that were.
 
     Raises SchemaUnknown where a schema's text is nowhere, and RegistryMismatch where the registry has given an id to

@@ -34,7 +34,7 @@ _IN_SYNC = 2
 """Copies that have to have a record before it is acknowledged, where there are several."""
 
 
-class Place(NamedTuple):
+class Incarnation(NamedTuple):
     """Which cluster, and which incarnation of the topics, a mirror is a mirror of."""
 
     cluster: str
@@ -53,7 +53,7 @@ class _Cluster(NamedTuple):
     topics: dict[str, dict[str, Any]]
 
 
-def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
+def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
     """The log's topics, checked. `create` says that a writer asks, which makes what holds nothing that cannot be lost.
 
     The log itself is made only where `settings.create` asks for it and nothing was ever written.
@@ -82,7 +82,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
             admin.close()
     events, replies = found.topics[settings.events], found.topics[settings.replies]
     policies = found.topics.get(settings.policies)
-    return Place(
+    return Incarnation(
         found.id,
         str(events["topic_id"]),
         str(replies["topic_id"]),
@@ -91,7 +91,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Place:
     )
 
 
-def create(settings: KafkaSettings) -> Place:
+def create(settings: KafkaSettings) -> Incarnation:
     """Makes a new log. Raises FileExists where one is there, or what `ensure` raises."""
     what = f"Kafka at {settings.bootstrap}"
     with reported(what):

@@ -15,7 +15,7 @@ from ledger.application.outcomes import Outcome
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
-from ledger.store.kafka.registry import schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from tests.waiting import PATIENCE
 
 

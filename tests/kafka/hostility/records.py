@@ -22,8 +22,8 @@ from ledger.domain.prepaid.commands import (
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import SCHEMA
-from ledger.store.kafka.registry import SchemaIds, schema_ids
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.kafka.schema_ids import SchemaIds, schema_ids
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
 from tests.given import SP23, day

@@ -27,7 +27,7 @@ class Half(NamedTuple):
         return Finding(what, "stored_events", self.position, event.account, event.version)
 
 
-class Transfers:
+class TransferHalves:
     """What has begun and not ended, and what has ended and not been seen to begin, each by the transfer's id."""
 
     def __init__(self) -> None:
