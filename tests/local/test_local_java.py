@@ -1,13 +1,14 @@
 """The cache of what the Java servers are made of."""
 
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from jgo.maven import MavenContext
 
-from ledger.local.java import cache_directory, installed
+from ledger.local.java import cache_directory, installed, java, learned
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,28 @@ def test_a_fetch_that_failed_leaves_nothing_that_looks_whole(cache: Path) -> Non
     with pytest.raises(OSError, match="lost"):
         installed("program", fetch)
     assert [path.name for path in cache.iterdir()] == ["program.lock"]
+
+
+def test_java_learns_of_a_program_once_however_many_ask(tmp_path: Path) -> None:
+    ran = []
+
+    def run(option: str) -> None:
+        ran.append(option)
+        Path(option.removeprefix("-XX:AOTCacheOutput=")).write_text("learned")
+
+    with ThreadPoolExecutor() as pool:
+        options = set(pool.map(lambda _: learned("program", run), range(8)))
+    assert len(ran) == len(options) == 1
+    assert Path(options.pop().removeprefix("-XX:AOTCache=")).read_text() == "learned"
+
+
+@pytest.mark.parametrize("kept", ["", "damaged" * 1000])
+def test_what_java_has_learned_is_passed_over_where_it_is_of_no_use(kept: str, tmp_path: Path) -> None:
+    def run(option: str) -> None:
+        Path(option.removeprefix("-XX:AOTCacheOutput=")).write_text(kept)
+
+    command = java(learned("program", run), "-version", temporary=tmp_path / "tmp")
+    assert b"openjdk" in subprocess.run(command, stderr=subprocess.PIPE, check=True).stderr
 
 
 @pytest.mark.parametrize("stated", [None, "/theirs.pem"])
