@@ -17,6 +17,7 @@ from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.prepaid.commands import IssueStarterPack, TopUp
+from ledger.errors import LogDamaged
 from ledger.store.backup import backup
 from ledger.store.copying import FileTarget, Source, copy
 from ledger.store.layout import FORMAT
@@ -144,6 +145,24 @@ def test_an_earlier_log_is_read_as_it_is(earlier: Story, tmp_path: Path) -> None
         copy(source, target)
     assert verify(tmp_path / "copy.db").clean
     assert earlier.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("stated", [1, FORMAT])
+def test_a_log_that_states_another_format_than_its_journal_has_is_damaged_for_everybody(
+    earlier: Story, stated: int
+) -> None:
+    with closing(sqlite3.connect(earlier.path)) as connection:
+        if stated == 1:
+            connection.execute("ALTER TABLE journal ADD COLUMN principal TEXT")
+        connection.execute(f"PRAGMA user_version={stated}")
+    for opening in (
+        earlier.reopen,
+        lambda: verify(earlier.path),
+        lambda: told(earlier.path, "1"),
+        lambda: Source(earlier.path),
+    ):
+        with pytest.raises(LogDamaged, match=f"says format {stated}"):
+            opening()
 
 
 def test_an_earlier_log_is_gone_on_with_and_its_entries_keep_their_digests(earlier: Story) -> None:

@@ -19,7 +19,7 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
-from ledger.errors import LedgerError, QueryRefused
+from ledger.errors import QueryRefused, SchemaUnknown
 from ledger.store.codec import Codec
 from ledger.wiring.composition import Opened
 
@@ -146,19 +146,19 @@ def _in_file(opened: Opened) -> Iterator[Dead]:
 
 def _on_kafka(opened: Opened) -> Iterator[Dead]:
     from ledger.store.kafka.records import FOLLOWS
-    from ledger.store.kafka.schema_ids import schema_ids
+    from ledger.store.kafka.schema_ids import known_ids
     from ledger.wiring.kafka_access import kafka_settings
     from ledger.wiring.on_kafka import records_of
 
     log = kafka_settings(opened.settings, opened.settings.mirrors_folder)
-    ids, codec = schema_ids(log), Codec()
+    ids, codec = known_ids(log), Codec()
     readers, _ = opened.journaled()
     for record in records_of(log, log.dead):
         headers = dict(record.headers)
         subject = (record.key or b"").decode("utf-8", "replace")
         value = record.value or b""
         command = None
-        with suppress(LedgerError):  # of no schema that the registry knows
+        with suppress(SchemaUnknown):  # the registry answers, and has none of that id
             schema, state = ids.from_wire(value)
             codec.learn([schema])
             command = _command(codec, schema.name.rpartition(".")[2], state)

@@ -21,7 +21,7 @@ Read = Callable[[Any], Any]
 
 LARGEST_COUNT = 10**15
 """The largest count: of seconds, messages or bytes."""
-OWN_IDS = ("policy/", "due/")
+OWN_IDS = ("policy/", "due/", "repartition/")
 """How ids begin that only the ledger itself gives."""
 HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""
@@ -60,7 +60,7 @@ def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     """A command's id, which must not be one of the ledger's own."""
     text = read_id(value)
     if text.startswith(OWN_IDS):
-        raise ValueError("ids that begin with policy/ or due/ are the ledger's own")
+        raise ValueError(f"ids that begin with {', '.join(OWN_IDS)} are the ledger's own")
     return text
 
 

@@ -13,7 +13,12 @@ _SQLITE = "sqlite:///"
 
 
 def must_be_another(said: str, target: Path, settings: Settings) -> None:
-    """Raises SettingsInvalid where what is to be written, by whichever name, is what the ledger keeps its books in."""
+    """Raises SettingsInvalid where what is to be written, by whichever name, is what the ledger keeps its books in.
+
+    `-`, which names standard output elsewhere, would be a file of that name here: it is refused, too.
+    """
+    if str(target) == "-":
+        raise SettingsInvalid(f"{said}: - names no file; standard output is /dev/stdout")
     kept = [os.path.realpath(settings.log)]
     if settings.kafka is None and settings.database_url.startswith(_SQLITE):
         kept.append(os.path.realpath(settings.database_url.removeprefix(_SQLITE).partition("?")[0]))

@@ -137,7 +137,10 @@ def _count_events(cursor: SQLiteCursor) -> None:
 
 
 def check_format(cursor: SQLiteCursor) -> None:
-    """Raises LogFormatUnknown unless the file is a log of a format that this release knows."""
+    """Raises LogFormatUnknown unless the file is a log of a format that this release knows.
+
+    Raises LogDamaged where its journal is not of the format that the file says: a writer would not open it.
+    """
     cursor.execute("PRAGMA application_id")
     application = cursor.fetchone()[0]
     cursor.execute("PRAGMA user_version")
@@ -147,6 +150,10 @@ def check_format(cursor: SQLiteCursor) -> None:
             f"format {version} of application {application:#x}; this release reads formats up to {FORMAT}"
         )
         raise LogFormatUnknown(message)
+    cursor.execute("SELECT count(*), total(name='principal') FROM pragma_table_info('journal')")
+    columns, principals = cursor.fetchone()
+    if columns and bool(principals) != (version == FORMAT):
+        raise LogDamaged(f"the file says format {version}, and its journal is of another")
 
 
 def foreign(cursor: SQLiteCursor) -> list[tuple[str, str]]:

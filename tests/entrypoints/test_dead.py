@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from kafka import KafkaProducer
 from ledger.domain.calendar import parse_instant
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.store.codec import Codec
-from ledger.store.kafka.schema_ids import schema_ids
+from ledger.store.kafka.schema_ids import known_ids, schema_ids
 from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 from tests.failing import failing
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.faulty_registry import faulty
 from tests.kafka.running import writing
+from tests.kafka.test_registry import of_another_release
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 MONTH_LATER = "2023-08-10T10:00:00+07:00"
@@ -151,3 +154,23 @@ def test_what_a_sender_says_in_the_ledgers_name_is_not_sent_again(new_log: NewLo
         assert said.startswith("query-refused: 0:0: ReceiveCreditTransfer is the ledger's own word")
         assert [one["answer"] for one in asking.json("dead", "list")] == [None]
         assert asking.json("verify")[0]["clean"]
+
+
+def test_what_a_registry_that_is_down_cannot_name_is_not_called_unreadable(
+    new_log: NewLog,  # noqa: F811
+    pulsa: Pulsa,
+) -> None:
+    settings = new_log()
+    with writing(settings), faulty(settings.registry) as gateway:
+        behind = replace(settings, registry=gateway.url)
+        asking = on_kafka(pulsa.folder, behind)
+        known_ids(behind)
+        producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
+        value = of_another_release(settings, "good")
+        producer.send(settings.dead, value, NUMBER.encode(), [], 0)
+        producer.flush()
+        producer.close()
+        gateway.fault = 500
+        assert asking.complaint("dead", "list").startswith("registry-unreachable: ")
+        gateway.fault = None
+        assert [one["command_id"] for one in asking.json("dead", "list")] == ["good"]

@@ -68,6 +68,7 @@ BAD_LINES: dict[str, tuple[bytes | dict[str, Any], str]] = {
     "another encoding": (json.dumps(top_up("bad")).encode("utf-16"), "not JSON"),
     "10 MB": (b'{"command":"TopUp","command_id":"' + b"x" * 10_000_000 + b'"}', "the line is longer than"),
     "an id of the ledger's own": (top_up("due/1"), "command_id: ids that begin with"),
+    "an id that repartitioning gives": (top_up("repartition/0:1"), "command_id: ids that begin with"),
     "unknown terms": (issue(OTHER, command_id="bad", terms="gratis"), "terms: no terms are named"),
 }
 
@@ -93,7 +94,7 @@ def test_all_bad_lines_together_are_so_many_refusals_and_the_rest_goes_through(p
     assert result.exit_code == 1
     assert summary["refused"]["invalid"] == len(BAD_LINES)
     assert summary["commands"] == 2 + len(mixed)
-    assert "and 14 more invalid lines" in result.stderr
+    assert f"and {len(BAD_LINES) - 10} more invalid lines" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
@@ -331,6 +332,16 @@ def test_nothing_is_written_over_the_log_nor_beside_it(
     assert pulsa.complaint(*verb, str(link)).startswith("settings-invalid: ")
     assert pulsa.log.read_bytes() == before
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "verb", [("ingest", "next.jsonl", "--outcomes"), ("export", "csv", "--out"), ("log", "backup")]
+)
+def test_a_hyphen_is_no_file_to_write_to(pulsa: Pulsa, verb: tuple[str, ...]) -> None:
+    pulsa.file("next.jsonl", *OPENING)
+    assert "/dev/stdout" in pulsa.complaint(*verb, "-")
+    assert not (pulsa.folder / "-").exists()
+    assert not pulsa.log.exists()
 
 
 def test_the_outcomes_never_overwrite_what_standard_input_reads(pulsa: Pulsa) -> None:
