@@ -6,7 +6,7 @@ Halves come in any order and from any partition. The memory that it takes grows 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ledger.audit.findings import Finding, Report
 from ledger.domain.events import Event
@@ -14,11 +14,17 @@ from ledger.domain.kinds import subject_of
 from ledger.domain.prepaid.credit_transfers import Ending
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 
+BEGINNINGS = (CreditTransferSent.TOPIC,)
+TYPES = (*BEGINNINGS, CreditTransferReceived.TOPIC, CreditTransferReturned.TOPIC)
+"""The types of events that transfers begin with, and of all that they are made of."""
 
-class Half(NamedTuple):
+_E = TypeVar("_E", bound=Event)
+
+
+class Half(NamedTuple, Generic[_E]):
     """An event of a transfer, and its position."""
 
-    event: Event
+    event: _E
     position: str
 
     def finding(self, what: str) -> Finding:
@@ -31,18 +37,18 @@ class TransferHalves:
     """What has begun and not ended, and what has ended and not been seen to begin, each by the transfer's id."""
 
     def __init__(self) -> None:
-        self.under_way: dict[str, Half] = {}
-        self.unmatched: dict[str, Half] = {}
+        self.under_way: dict[str, Half[CreditTransferSent]] = {}
+        self.unmatched: dict[str, Half[Ending]] = {}
 
     def take(self, event: Event, position: str) -> Iterator[Finding]:
         """Takes an event in, and tells what is wrong with it or with its other half."""
-        half = Half(event, position)
         if isinstance(event, CreditTransferSent):
+            half = Half(event, position)
             if event.transfer != f"{event.account}/{event.command_id}":
                 yield half.finding("its transfer is not named as its account and command are")
             yield from self._begun(event.transfer, half)
         elif isinstance(event, Ending):
-            yield from self._ended(event.transfer, half)
+            yield from self._ended(event.transfer, Half(event, position))
 
     def settle(self, report: Report) -> None:
         """Puts in what is left, now that every partition was read: what ended and had not begun is a finding."""
@@ -51,7 +57,7 @@ class TransferHalves:
         self.unmatched.clear()
         report.in_transit = len(self.under_way)
 
-    def _begun(self, transfer: str, half: Half) -> Iterator[Finding]:
+    def _begun(self, transfer: str, half: Half[CreditTransferSent]) -> Iterator[Finding]:
         ended = self.unmatched.pop(transfer, None)
         if ended is not None:
             yield from _differences(half, ended)
@@ -60,7 +66,7 @@ class TransferHalves:
         else:
             self.under_way[transfer] = half
 
-    def _ended(self, transfer: str, half: Half) -> Iterator[Finding]:
+    def _ended(self, transfer: str, half: Half[Ending]) -> Iterator[Finding]:
         begun = self.under_way.pop(transfer, None)
         if begun is not None:
             yield from _differences(begun, half)
@@ -70,11 +76,9 @@ class TransferHalves:
             self.unmatched[transfer] = half
 
 
-def _differences(begun: Half, ended: Half) -> Iterator[Finding]:
+def _differences(begun: Half[CreditTransferSent], ended: Half[Ending]) -> Iterator[Finding]:
     """What an ending says otherwise than its beginning."""
     sent, event = begun.event, ended.event
-    if not isinstance(sent, CreditTransferSent):
-        return
     if isinstance(event, CreditTransferReceived):
         pairs = [
             ("amount", event.amount, sent.amount),
@@ -82,15 +86,13 @@ def _differences(begun: Half, ended: Half) -> Iterator[Finding]:
             ("recipient", subject_of(event.account), sent.to_msisdn),
             ("days", event.days or sent.days, sent.days),
         ]
-    elif isinstance(event, CreditTransferReturned):
+    else:
         pairs = [
             ("amount", event.amount, sent.amount),
             ("fee", event.fee, sent.fee),
             ("sender", event.account, sent.account),
             ("recipient", event.to_msisdn, sent.to_msisdn),
         ]
-    else:
-        return
     for name, is_, was in pairs:
         if is_ != was:
             yield ended.finding(f"its {name} is {is_}; what was sent at {begun.position} says {was}")

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 from ledger.application import policies
 from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
-from ledger.audit.transfer_halves import TransferHalves
+from ledger.audit.transfer_halves import TYPES, TransferHalves
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import apart_of
 from ledger.domain.money import format_amount
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
-from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
+from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints.dead import say_again
 from ledger.store.reading import SqliteSnapshot
@@ -27,7 +27,6 @@ from ledger.wiring.composition import Opened
 
 MOST_AT_ONCE = 10_000
 """Transfers that are looked after at once: those under way for longest."""
-_TYPES = (CreditTransferSent.TOPIC, CreditTransferReceived.TOPIC, CreditTransferReturned.TOPIC)
 
 
 class Missing(NamedTuple):
@@ -69,14 +68,14 @@ def missing(opened: Opened, until: int) -> list[Missing]:
     transfers, apart = TransferHalves(), dict[str, Command]()
     for reader in readers:
         with reader.snapshot() as log:
-            for found in log.events(types=_TYPES):
+            for found in log.events(types=TYPES):
                 for _ in transfers.take(found.event, f"{log.partition}:{found.ordinal}"):
                     pass  # what is wrong with a transfer `verify` tells
             apart |= _set_apart(log)
     begun = [
         (half.event, half.position)
         for half in transfers.under_way.values()
-        if isinstance(half.event, CreditTransferSent) and half.event.recorded_at <= until
+        if half.event.recorded_at <= until
     ]
     begun = sorted(begun, key=lambda one: (one[0].recorded_at, one[0].transfer))[:MOST_AT_ONCE]
     with ExitStack() as reading:  # later than what was read above: a half that came since is in no way missed

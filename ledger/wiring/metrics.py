@@ -16,10 +16,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ledger.application.outcomes import Outcome
+from ledger.audit.transfer_halves import TYPES, TransferHalves
 from ledger.domain.calendar import DAY, SECOND
-from ledger.domain.events import Event
 from ledger.domain.prepaid.account import NEVER
-from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 
@@ -33,8 +32,6 @@ AGES = {"minute": 60 * SECOND, "hour": 3600 * SECOND, "day": DAY}
 """How old credit in transit is at most; what is older stands under `older`."""
 AT_ONCE = 100_000
 """Events that are looked through at once at most: nobody hears nothing of whoever does it for long."""
-
-_TRANSIT = tuple(kind.TOPIC for kind in (CreditTransferSent, CreditTransferReceived, CreditTransferReturned))
 
 
 class WriterMetrics:
@@ -171,12 +168,10 @@ class MirrorMetrics(Collector):
         self._now = now
         self._readers: dict[int, SqliteReader] = {}
         self._read: dict[int, int] = {}
-        self._sent: dict[str, tuple[int, int]] = {}
-        """Each transfer under way: when it was sent, and its amount."""
-        self._ended: set[str] = set()
-        """Transfers that ended in one partition before they were seen to begin in another."""
+        self._transfers = TransferHalves()
         self._figures: dict[int, _Figures] = {}
         self._transit: list[tuple[int, int]] | None = None
+        """Of each transfer under way, when it was sent, and its amount."""
 
     def describe(self) -> Iterable[Metric]:
         """The names, without reading anything."""
@@ -220,33 +215,20 @@ class MirrorMetrics(Collector):
                 read = False
         self._figures = figures
         if read and files:
-            self._transit = list(self._sent.values())
+            begun = [half.event for half in self._transfers.under_way.values()]
+            self._transit = [(sent.effective_at, sent.amount) for sent in begun]
         return read and bool(files)
 
     def _advance(self, partition: int, log: SqliteSnapshot) -> bool:
         if log.head < self._read[partition]:  # made again: what it says now is what counts
             self._read = dict.fromkeys(self._read, 0)
-            self._sent.clear()
-            self._ended.clear()
+            self._transfers = TransferHalves()
         last = min(self._read[partition] + AT_ONCE, log.head)
-        for found in log.events(self._read[partition] + 1, types=_TRANSIT, last=last):
-            self._take(found.event)
+        for found in log.events(self._read[partition] + 1, types=TYPES, last=last):
+            for _ in self._transfers.take(found.event, f"{partition}:{found.ordinal}"):
+                pass  # what is wrong with a transfer `verify` tells
         self._read[partition] = last
         return last == log.head
-
-    def _take(self, event: Event) -> None:
-        if not isinstance(event, CreditTransferSent | CreditTransferReceived | CreditTransferReturned):
-            return
-        transfer = event.transfer
-        if isinstance(event, CreditTransferSent):
-            if transfer in self._ended:
-                self._ended.discard(transfer)
-            else:
-                self._sent[transfer] = (event.effective_at, event.amount)
-        elif transfer in self._sent:
-            del self._sent[transfer]
-        else:
-            self._ended.add(transfer)
 
     @staticmethod
     def _families() -> tuple[GaugeMetricFamily, ...]:

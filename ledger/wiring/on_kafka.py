@@ -12,9 +12,8 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.audit.findings import Finding, Report
-from ledger.audit.transfer_halves import TransferHalves
+from ledger.audit.transfer_halves import BEGINNINGS, TransferHalves
 from ledger.audit.verification import verify
-from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.errors import ClockMismatch
 from ledger.progress import Progress
 from ledger.store.copying import Source
@@ -152,6 +151,6 @@ def _sent_since(mirrors: Followed, reports: Sequence[Report], transfers: Transfe
     found: list[Finding] = []
     for report, reader in zip(reports, mirrors.readers(), strict=True):
         with reader.snapshot() as log:
-            for sent in log.events(report.events + 1, types=(CreditTransferSent.TOPIC,)):
+            for sent in log.events(report.events + 1, types=BEGINNINGS):
                 found += transfers.take(sent.event, f"{log.partition}:{sent.ordinal}")
     return found
