@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from ledger.audit.verification import verify
 from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
@@ -200,8 +199,8 @@ class Demo:
     def _verify(self) -> None:
         screen = self.screen
         screen.title("Is the log still what was written?")
-        with screen.timed("verifying the log"), screen.progress() as bar:
-            report = verify(self.settings.log, lambda done, of: bar.at("verifying", done, of))
+        with screen.timed("verifying the log"), opened(self.settings) as log, screen.progress() as bar:
+            report = log.verify(lambda done, of: bar.at("verifying", done, of))
         for finding in report.findings:
             screen.say(str(finding))
         screen.say(

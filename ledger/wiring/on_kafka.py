@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,9 +11,13 @@ from typing import Any
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
+from ledger.application.ledger import Ledger
+from ledger.application.library import factory_of
 from ledger.audit.findings import Finding, Report
 from ledger.audit.transfer_halves import BEGINNINGS, TransferHalves
 from ledger.audit.verification import verify
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch
 from ledger.progress import Progress
 from ledger.store.copying import Source
@@ -70,6 +74,14 @@ def _clock_of(log: KafkaSettings) -> str | None:
         with closing(consumer):
             found = created(consumer, log, incarnation, ids)
     return None if found is None else str(found["clock"])
+
+
+def owned(log: KafkaSettings, terms: Iterable[Terms], partition: int) -> Ledger:
+    """The ledger over a partition, which this process owns from here on; whoever owned it before is fenced.
+
+    Raises what `ledger.store.kafka.factory.Factory.application_recorder` raises.
+    """
+    return Ledger(TermsBook(terms), factory_of(log.environment(partition)))
 
 
 def create(settings: Settings) -> int:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from ledger.application.ledger import Ledger
-from ledger.application.library import factory_of
 from ledger.application.outcomes import SET_APART, Outcome
 from ledger.domain.terms import Terms
-from ledger.domain.terms_book import TermsBook
 from ledger.entrypoints.kafka.intake import Intake
 from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from ledger.store.kafka.records import Received
 from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.wiring.on_kafka import owned
 
 
 class Served(NamedTuple):
@@ -30,13 +28,13 @@ class Served(NamedTuple):
 
 
 class OwnedPartition:
-    """Owning it fences whoever owned it before. Raises what `Factory.application_recorder` raises."""
+    """Owning it fences whoever owned it before. Raises what `on_kafka.owned` raises."""
 
     def __init__(
         self, settings: KafkaSettings, ids: SchemaIds, terms: Sequence[Terms], partition: int, partitions: int
     ) -> None:
         self.partition = partition
-        self.ledger = Ledger(TermsBook(terms), factory_of(settings.environment(partition)))
+        self.ledger = owned(settings, terms, partition)
         self.recorder = cast("KafkaRecorder", self.ledger.recorder)
         codec = cast("AvroMapper", self.ledger.mapper).codec
         played = self.recorder.clock_mode() == "played"
