@@ -13,8 +13,9 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outco
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.line.commands import LineCommand
+from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import Cause, Line
-from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
@@ -57,6 +58,7 @@ class Deciding:
         at = command.at
         own: list[Event] = []
         refusal: refusals.Refusal | None
+        assert isinstance(command, LineCommand)
         try:
             at = self._taken_at(command)
             refusal, own = self._carry_out(command, at, _digest(command))
@@ -68,21 +70,20 @@ class Deciding:
             status, code, message = REFUSED, refusal.code, refusal.message
         return Outcome(command.command_id, status, code, message, named, 0, self.head(), at)
 
-    def _taken_at(self, command: Command) -> int:
+    def _taken_at(self, command: LineCommand) -> int:
         if command.terms_named is not None and command.terms_named not in self.book:
             raise refusals.Invalid(f"terms: no terms are named {command.terms_named!r}")
-        line, _ = self._pair(command.msisdn)
-        if line.account is None and not command.NUMBER_ITSELF:
-            raise refusals.UnknownAccount(command.msisdn)
+        line, _ = self._pair(command.subject)
+        admit(line, command)
         if line.recorded_at - command.at > CLOCK_TOLERANCE:
             raise refusals.ClockBehind
         return max(command.at, line.recorded_at)
 
     def _carry_out(
-        self, command: Command, at: int, digest: bytes
+        self, command: LineCommand, at: int, digest: bytes
     ) -> tuple[refusals.Refusal | None, list[Event]]:
         """The refusal if it was one, and the events that are the command's own; what follows is done too."""
-        line, twin = self._pair(command.msisdn)
+        line, twin = self._pair(command.subject)
         refusal = None
         line.cause = Cause(at, command.command_id, digest, command.actor)
         line.advance(at)
@@ -105,13 +106,15 @@ class Deciding:
 
     def _follow(self, command: Command) -> None:
         """A policy's command, which is taken however late it comes."""
-        line, _ = self._pair(command.msisdn)
-        at = max(command.at, line.recorded_at)
-        if line.account is not None:
-            self._carry_out(command, at, _digest(command))
-            return
-        for one in policies.after_refusal(command, refusals.UnknownAccount(command.msisdn)):
-            self._follow(one)
+        assert isinstance(command, LineCommand)
+        line, _ = self._pair(command.subject)
+        try:
+            admit(line, command)
+        except refusals.Refusal as refusal:
+            for one in policies.after_refusal(command, refusal):
+                self._follow(one)
+        else:
+            self._carry_out(command, max(command.at, line.recorded_at), _digest(command))
 
     def _record(self, event: Event, twin: Line) -> None:
         read = _CODEC.event(event.TOPIC, _CODEC.event_state(event))
@@ -133,7 +136,7 @@ class Deciding:
         return found
 
 
-def _digest(command: Command) -> bytes:
+def _digest(command: LineCommand) -> bytes:
     return _CODEC.command_digest(command, _CODEC.command_content(command))
 
 

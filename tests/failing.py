@@ -11,7 +11,8 @@ import pytest
 
 from ledger.application import ledger as application
 from ledger.domain.commands import Command
-from ledger.domain.prepaid import deciding as prepaid
+from ledger.domain.line import deciding as line_deciding
+from ledger.domain.line.commands import LineCommand
 
 Fails = Callable[[Command], bool]
 
@@ -21,11 +22,11 @@ def failing(fails: Fails, *, after: Fails = lambda _: False) -> Iterator[Counter
     """The code fails for some commands: before they are decided, or `after`. Counts what is decided, by name."""
     decided: Counter[str] = Counter()
 
-    def decide(line: Any, asked: Command) -> None:
+    def decide(line: Any, asked: LineCommand) -> None:
         decided[asked.name] += 1
         if fails(asked) and not after(asked):
             raise ZeroDivisionError("the rule divides by nothing")
-        prepaid.decide(line, asked)
+        line_deciding.decide(line, asked)
         if fails(asked):
             raise ZeroDivisionError("the rule divides by nothing, too late")
 

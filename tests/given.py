@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ledger.application.ledger import Ledger
 from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
-from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
+from ledger.domain.calendar import NEVER, day_number, format_instant, parse_day, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.line.commands import (
@@ -32,7 +32,7 @@ from ledger.domain.line.line import Cause, Line, fold
 from ledger.domain.money import parse_amount
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
-from ledger.domain.prepaid.account import NEVER, Account
+from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.commands import (
     Activate,
     AdjustCredit,
@@ -309,9 +309,9 @@ class Story:
         """The events of a number and its accounts."""
         return [x for x in self.events() if x.account == number or x.account.startswith(f"{number}#")]
 
-    def account(self, as_of: int | None = None, *, number: str = NUMBER) -> Account:
+    def account(self, as_of: int | None = None, *, number: str = NUMBER) -> PrepaidAccount:
         """The number's current account."""
-        return self.line(as_of, number=number).current
+        return prepaid(self.line(as_of, number=number).current)
 
     def credit(self, as_of: int | None = None, *, number: str = NUMBER) -> int:
         """All credit of the number's current account, in sen."""

@@ -677,7 +677,7 @@ class TestMemory:
         for count in range(12):
             story.given(AdjustCredit, NOW + count, amount=1)
         kept = rows(story, "SELECT originator_id, originator_version, topic FROM stored_snapshots")
-        assert kept == [(f"{NUMBER}#1", 10, "snapshot/Account")]
+        assert kept == [(f"{NUMBER}#1", 10, "snapshot/PrepaidAccount")]
 
 
 def test_a_second_writer_is_told_which_process_holds_the_log(story: Story) -> None:

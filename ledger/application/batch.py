@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ledger.application.journal import Apart, Claim, JournalEntry, NumberHead
 from ledger.application.memory import Held
 from ledger.application.outcomes import Outcome
+from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
 from ledger.domain.line.line import Line
-from ledger.domain.prepaid.account import NEVER
 
 
 class Mark(NamedTuple):

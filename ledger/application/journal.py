@@ -16,8 +16,8 @@ from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import Zone
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.line.account import Account
 from ledger.domain.line.number import Number
-from ledger.domain.prepaid.account import Account
 from ledger.domain.terms_book import Document
 
 

@@ -30,17 +30,16 @@ from ledger.application.journal import (
 from ledger.application.memory import Held, Lines
 from ledger.application.outcomes import ACCEPTED, REFUSED, SET_APART, EventReference, Outcome
 from ledger.domain import refusals
-from ledger.domain.calendar import SECOND, is_instant
+from ledger.domain.calendar import NEVER, SECOND, is_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import apart_of, is_of_line, is_subject, log_of, terms_of
+from ledger.domain.line.commands import LineCommand
+from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
-from ledger.domain.prepaid.account import NEVER
-from ledger.domain.prepaid.commands import ReturnCreditTransfer
 from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
-from ledger.domain.prepaid.deciding import decide
 from ledger.domain.terms_book import TermsBook
 from ledger.release import RELEASE
 
@@ -227,9 +226,9 @@ class Ledger:
         elif (ended := self._ended(command, digest, batch)) is not None:
             return ended
         elif command.INTERNAL:
-            outcome, first = self._follow_on(command, digest, batch)
+            outcome, first = self._follow_on(cast("LineCommand", command), digest, batch)
         else:
-            outcome, first = self._decide(command, terms_id, digest, batch)
+            outcome, first = self._decide(cast("LineCommand", command), terms_id, digest, batch)
         self._journal(command, content, digest, outcome, first, batch)
         batch.decided[key] = (digest, outcome)
         return outcome
@@ -259,19 +258,20 @@ class Ledger:
     # --- deciding -----------------------------------------------------------------------------------------------------
 
     def _decide(
-        self, command: Command, terms_id: str | None, digest: bytes, batch: Batch
+        self, command: LineCommand, terms_id: str | None, digest: bytes, batch: Batch
     ) -> tuple[Outcome, int]:
         """The outcome, and the ordinal of the command's first own event."""
-        line = self._touch(command.msisdn, batch).line
-        if line.account is None and not command.NUMBER_ITSELF:
-            unknown = refusals.UnknownAccount(command.msisdn)
-            return self._outcome(command, command.at, unknown, (), batch), 0
+        line = self._touch(command.subject, batch).line
+        try:
+            admit(line, command)
+        except refusals.Refusal as refusal:
+            return self._outcome(command, command.at, refusal, (), batch), 0
         at = self._taken_at(command, line)
         cause = Cause(at, command.command_id, digest, command.actor)
-        refusal = self._carry_out(line, command, cause)
+        refused = self._carry_out(line, command, cause)
         emitted = line.collect()
         if emitted and (self._log_version == 0 or terms_id is not None):
-            self._begin(terms_id if refusal is None else None, cause, batch)
+            self._begin(terms_id if refused is None else None, cause, batch)
         first = batch.ordinal + 1
         batch.add(emitted)
         if command.OWN_IS_DUE:
@@ -283,7 +283,7 @@ class Ledger:
         for event in own:
             for following in policies.after_event(event):
                 self._pass_on(following, cause, batch)
-        return self._outcome(command, at, refusal, own, batch), first if own else 0
+        return self._outcome(command, at, refused, own, batch), first if own else 0
 
     def _taken_at(self, command: Command, line: Line) -> int:
         """The instant at which a command is taken: its own, or lifted within the clock tolerance."""
@@ -292,7 +292,7 @@ class Ledger:
             raise refusals.ClockBehind
         return max(at, recorded, closed + 1)
 
-    def _carry_out(self, line: Line, command: Command, cause: Cause) -> refusals.Refusal | None:
+    def _carry_out(self, line: Line, command: LineCommand, cause: Cause) -> refusals.Refusal | None:
         """Advances, decides, and advances again for what falls due at once."""
         line.cause = cause
         at = cause.at
@@ -334,9 +334,10 @@ class Ledger:
 
     def _carry_on(self, command: Command, batch: Batch) -> None:
         """Carries out a policy's command at once after its cause."""
-        self._follow(command, self.codec.command_digest(command, self.codec.command_content(command)), batch)
+        digest = self.codec.command_digest(command, self.codec.command_content(command))
+        self._follow(cast("LineCommand", command), digest, batch)
 
-    def _follow_on(self, command: Command, digest: bytes, batch: Batch) -> tuple[Outcome, int]:
+    def _follow_on(self, command: LineCommand, digest: bytes, batch: Batch) -> tuple[Outcome, int]:
         """Carries out a policy's command that came from another partition: it is journaled like any."""
         first = batch.ordinal + 1
         before = len(batch.events)
@@ -364,15 +365,21 @@ class Ledger:
             return self._outcome(command, event.recorded_at, refusal, own, batch).repeated()
         return None
 
-    def _follow(self, command: Command, digest: bytes, batch: Batch) -> tuple[int, refusals.Refusal | None]:
+    def _follow(
+        self, command: LineCommand, digest: bytes, batch: Batch
+    ) -> tuple[int, refusals.Refusal | None]:
         """The instant at which a policy's command is taken, lifted without limit, and its refusal."""
-        line = self._touch(command.msisdn, batch).line
-        if isinstance(command, ReturnCreditTransfer) and line.current.id != command.account:
-            self._lines.former(line, command.account)
+        line = self._touch(command.subject, batch).line
+        if (named := command.account_named) is not None and line.current.id != named:
+            self._lines.former(line, named)
         at = max(command.at, line.recorded_at, self.closed_through + 1)
-        refusal: refusals.Refusal | None = refusals.UnknownAccount(command.msisdn)
         cause = Cause(at, command.command_id, digest, command.actor)
-        if line.account is not None:
+        refusal: refusals.Refusal | None
+        try:
+            admit(line, command)
+        except refusals.Refusal as refused:
+            refusal = refused
+        else:
             refusal = self._carry_out(line, command, cause)
             batch.add(line.collect())
         if refusal is None:
@@ -582,10 +589,10 @@ class Ledger:
 
 def _is_addressed(command: Command) -> bool:
     """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
-    id_, msisdn = command.command_id, command.msisdn
-    if not (is_instant(command.at) and type(id_) is str and type(msisdn) is str and is_subject(msisdn)):
+    id_, subject = command.command_id, command.subject
+    if not (is_instant(command.at) and type(id_) is str and type(subject) is str and is_subject(subject)):
         return False
-    return (id_.isascii() and msisdn.isascii()) or _is_text(id_ + msisdn)
+    return (id_.isascii() and subject.isascii()) or _is_text(id_ + subject)
 
 
 def _is_text(text: str) -> bool:

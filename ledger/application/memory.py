@@ -9,11 +9,12 @@ from typing import Any, TypeVar, cast
 from eventsourcing.application import AggregateNotFoundError, Repository
 
 from ledger.application.journal import LedgerRecorder, Snapshot
-from ledger.domain.kinds import account_of, is_of_line
+from ledger.domain.calendar import NEVER
+from ledger.domain.kinds import account_of, is_account, is_of_line
+from ledger.domain.line.account import Account
 from ledger.domain.line.line import Claimed, Line
 from ledger.domain.line.number import Number
-from ledger.domain.prepaid.account import NEVER, Account
-from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.line.product import product_of, rules_of
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 
@@ -98,7 +99,11 @@ class Lines:
         events: Iterable[Any] = self._repository.event_store.get(account_id, desc=True, limit=1)
         return max((event.recorded_at for event in events), default=-NEVER)
 
-    def _state(self, kind: type[_State], id_: str) -> _State | None:
+    def _first(self, id_: str, event: Any) -> Account | Number:  # noqa: ANN401 - an event
+        """The state before the first event."""
+        return product_of(self._book[event.terms]).account(id_) if is_account(id_) else Number(id_)
+
+    def _state(self, _: type[_State], id_: str) -> _State | None:
         """The state from its latest snapshot and the events since; None where there are none."""
 
         def project(_: Any, events: Iterable[Any]) -> _State | None:  # noqa: ANN401
@@ -108,9 +113,9 @@ class Lines:
                     state = event.state
                     continue
                 if state is None:
-                    state = kind(id_)
+                    state = self._first(id_, event)
                 if isinstance(state, Account):
-                    state.apply(event, self._book.of(PrepaidTerms, event.terms or state.terms))
+                    state.apply(event, rules_of(state, event.terms or state.terms, self._book))
                 else:
                     state.apply(event)
             return cast("_State | None", state)

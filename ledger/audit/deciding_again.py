@@ -14,11 +14,11 @@ from ledger.application.batch import Batch
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
 from ledger.application.outcomes import NOT_JOURNALED
+from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.kinds import apart_of
 from ledger.domain.line.line import Cause
 from ledger.domain.partition.events import CommandSetApart
-from ledger.domain.prepaid.account import NEVER
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused

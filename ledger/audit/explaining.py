@@ -197,4 +197,4 @@ class Explanation:
             self._later[command.command_id] = command
             return
         self._expected[command.command_id] = command
-        self._numbers.add(command.msisdn)
+        self._numbers.add(command.subject)

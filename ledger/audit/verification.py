@@ -21,15 +21,15 @@ from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
 from ledger.audit.seals import Seals
 from ledger.audit.transfer_halves import TransferHalves
-from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import apart_of, is_of_line, subject_of
+from ledger.domain.line.account import Account
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import Number
 from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
-from ledger.domain.prepaid.account import NEVER, Account
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
@@ -317,12 +317,8 @@ class _Verification:
             self.broken.add(msisdn)
             yield f"it does not fit the events before it ({type(error).__name__}: {error})"
             return
-        account = line.account
-        if account is not None:
-            if account.available < 0 or account.reserved < 0:
-                yield "it takes credit below zero"
-            if account.reserved != sum(held.amount for held in account.reservations.values()):
-                yield "what is reserved is not what the reservations hold"
+        if line.account is not None:
+            yield from line.account.faults()
         yield from self._claimed(event)
         wanted = self.snapshots.get(event.account)
         if wanted is not None and event.version in wanted:

@@ -8,4 +8,5 @@ import ledger.domain.line.events
 import ledger.domain.partition.commands
 import ledger.domain.partition.events
 import ledger.domain.prepaid.commands
-import ledger.domain.prepaid.events  # noqa: F401 - to make its names known, like the others
+import ledger.domain.prepaid.events
+import ledger.domain.prepaid.product  # noqa: F401 - to make its names known, like the others

@@ -16,6 +16,9 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 """Microseconds in 24 hours (which is how lateness is measured, not local days)."""
 
+NEVER = 2**62
+"""An instant that never comes."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - adding to a naive one is twice as fast
 _EPOCH_DAY = date(1970, 1, 1)

@@ -7,19 +7,14 @@ Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
-COMMANDS: dict[str, type[Command]] = {}
-"""Every command by its name."""
-
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every command says: who asks, when (`at`), under which id, about which number."""
+    """What every command says: who asks, when (`at`), and under which id."""
 
-    NUMBER_ITSELF: ClassVar[bool] = False
-    """Whether it addresses the number: then no account needs to be there."""
     INTERNAL: ClassVar[bool] = False
     """Whether only the ledger itself may say it."""
     OWN_IS_DUE: ClassVar[bool] = False
@@ -28,10 +23,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: int
     command_id: str
     actor: str = "system"
-    msisdn: str
-
-    def __init_subclass__(cls) -> None:
-        COMMANDS[cls.__name__] = cls
 
     @property
     def name(self) -> str:
@@ -46,4 +37,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def subject(self) -> str:
         """What the command is about, and within which its id is unique."""
-        return self.msisdn
+        raise NotImplementedError
+
+
+COMMANDS: dict[str, type[Command]] = {}
+"""Every command by its name."""
+
+_C = TypeVar("_C", bound=Command)
+
+
+def known(cls: type[_C]) -> type[_C]:
+    """Makes a command known by its name."""
+    COMMANDS[cls.__name__] = cls
+    return cls

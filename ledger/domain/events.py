@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ledger.domain.calendar import datetime_of
 from ledger.domain.money import Posting
@@ -28,6 +28,8 @@ class Event:
     TOPIC: ClassVar[str] = ""
     CLAIMS: ClassVar[tuple[str, str] | None] = None
     """The kind of an id that may be used once only, and the field that holds it."""
+    TIMELESS: ClassVar[bool] = False
+    """Whether it moves money and counts use, and changes nothing of what falls due."""
 
     account: str
     version: int
@@ -70,6 +72,15 @@ def make(event_type: type[Event], record: dict[str, Any]) -> Event:
     event = object.__new__(event_type)
     event.__dict__ = record
     return event
+
+
+class Draft(NamedTuple):
+    """What is to happen, before somebody records it: the event's type, clause, postings, and own fields."""
+
+    type: type[Event]
+    clause: str | None
+    postings: list[Posting]
+    own: dict[str, Any]
 
 
 class UnknownEvent(Event):

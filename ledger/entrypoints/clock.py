@@ -11,12 +11,11 @@ from typing import Any, NamedTuple, Protocol
 from ledger.application.journal import Standing
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import Outcome
-from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import CloseThrough
-from ledger.domain.prepaid.account import NEVER
 from ledger.errors import LedgerError
 
 ACTOR = "clock"

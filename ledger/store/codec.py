@@ -18,16 +18,16 @@ from fastavro import schemaless_reader
 from ledger.application.journal import Snapshot
 from ledger.domain.commands import COMMANDS, Command
 from ledger.domain.events import EVENT_TYPES, Event, make
+from ledger.domain.line.account import Account
 from ledger.domain.line.number import Number
-from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.account import PrepaidAccount
 from ledger.errors import SchemaUnknown
 from ledger.store.encoding import LONGS, Encode
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
 _SNAPSHOTS: dict[str, type[Account | Number]] = {
-    "snapshot/Account": Account,
-    "snapshot/Number": Number,
+    f"snapshot/{kind.__name__}": kind for kind in (PrepaidAccount, Number)
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ledger.application.journal import NO_CHAIN
-from ledger.domain.prepaid.account import NEVER
+from ledger.domain.calendar import NEVER
 from ledger.errors import LogDamaged
 from ledger.store.chains import follows
 from ledger.store.codec import Codec

@@ -17,8 +17,7 @@ from prometheus_client.registry import Collector
 
 from ledger.application.outcomes import Outcome
 from ledger.audit.transfer_halves import TYPES, TransferHalves
-from ledger.domain.calendar import DAY, SECOND
-from ledger.domain.prepaid.account import NEVER
+from ledger.domain.calendar import DAY, NEVER, SECOND
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.events import Event
+from ledger.domain.line.account import Account
 from ledger.domain.line.line import Cause, Line
-from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.account import prepaid
 from ledger.domain.terms_book import TermsBook
 from projections.asking.queries import ProjectionBehind
 from projections.engine.database import GENERATIONS, POSITIONS
@@ -190,7 +191,7 @@ class View:
         used = self.usage.of_each(self.connection, ids, as_of, known_at)
         for msisdn, line in lines.items():
             partition, last = positions[msisdn]
-            for account in accounts_of(line).values():
+            for account in map(prepaid, accounts_of(line).values()):
                 account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
                 account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
                 last = max(last, moved, held)

@@ -10,7 +10,7 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import format_amount
-from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.account import prepaid
 from projections.engine.reader import LogSnapshot
 
 Amounts = dict[tuple[str, str], int]
@@ -184,7 +184,8 @@ def _accounts(
     line.advance(until)
     for event in line.collect():
         _add(sums, event)
-    every: list[Account] = [*line.former.values(), *([] if line.account is None else [line.account])]
+    accounts = [*line.former.values(), *([] if line.account is None else [line.account])]
+    every = map(prepaid, accounts)
     return {one.id: AccountEnd(one.credit, one.state, one.active_until) for one in every}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.domain.line.line import Cause
+from ledger.domain.prepaid.account import prepaid
 from projections.asking.as_of import Folded, Moment, View
 from projections.prepaid.numbers import entered_by
 from projections.prepaid.usage import DayOfUse
@@ -118,7 +119,7 @@ def changes(view: View, moment: Moment, until: int) -> list[Change]:
 def _next(folded: Folded) -> Change:
     line = folded.line
     due_at = line.due_at
-    credit = 0 if line.account is None else line.account.credit
+    credit = 0 if line.account is None else prepaid(line.account).credit
     account, number = _state(folded), line.number_state
     line.cause = Cause(due_at, "", None, "clock")
     line.advance(due_at)

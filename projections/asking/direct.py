@@ -16,8 +16,9 @@ from ledger.domain import money
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import EVENT_TYPES, Event
 from ledger.domain.kinds import subject_of
+from ledger.domain.line.account import Account
 from ledger.domain.line.line import Cause, Line
-from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.errors import QueryRefused
 from projections.asking.answers import (
@@ -93,7 +94,7 @@ class DirectQueries:
             account = line.account if named[2] is None else _accounts(line).get(subject)
             if account is None:
                 raise _unknown(subject, moment)
-            return self._enquiry(log, folded, account, moment)
+            return self._enquiry(log, folded, prepaid(account), moment)
 
     def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
         """The current account of every number that had one then."""
@@ -102,9 +103,11 @@ class DirectQueries:
             self._rests_on(log, moment)
             for folded in self._folds(log, moment):
                 if folded.line.account is not None:
-                    yield self._enquiry(log, folded, folded.line.account, moment)
+                    yield self._enquiry(log, folded, prepaid(folded.line.account), moment)
 
-    def _enquiry(self, log: LogSnapshot, folded: _Folded, account: Account, moment: _Moment) -> Enquiry:
+    def _enquiry(
+        self, log: LogSnapshot, folded: _Folded, account: PrepaidAccount, moment: _Moment
+    ) -> Enquiry:
         usage = account.usage
         return Enquiry(
             msisdn=folded.line.msisdn,
@@ -396,7 +399,7 @@ class _Shadow:
     """What an account holds while events that it has taken already are gone through again."""
 
     def __init__(self, line: Line) -> None:
-        account = line.account
+        account = None if line.account is None else prepaid(line.account)
         self.names = ("", "") if account is None else (f"{account.id}/credit", f"{account.id}/reserved")
         self.available = 0 if account is None else account.available
         self.reserved = 0 if account is None else account.reserved
@@ -421,7 +424,7 @@ def _advanced(line: Line, moment: _Moment) -> list[Event]:
 
 
 def _with_balance(line: Line, written: LogLine, moment: _Moment) -> HistoryEvent:
-    account = line.account
+    account = None if line.account is None else prepaid(line.account)
     credit, reserved = (0, 0) if account is None else (account.credit, account.reserved)
     return HistoryEvent(written, credit, reserved, moment.final)
 

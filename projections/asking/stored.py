@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from ledger.domain import money
 from ledger.domain.calendar import format_instant
 from ledger.domain.kinds import subject_of
-from ledger.domain.prepaid.account import Account
+from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.errors import QueryRefused
 from projections.asking import desk
 from projections.asking.answers import (
@@ -95,7 +95,7 @@ class StoredQueries:
             for folded in view.fold([named[1]], moment):
                 account = folded.line.account if named[2] is None else folded.accounts.get(subject)
                 if account is not None:
-                    return _enquiry(view, folded, account, moment)
+                    return _enquiry(view, folded, prepaid(account), moment)
             raise _unknown(subject, moment)
 
     def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
@@ -103,7 +103,7 @@ class StoredQueries:
         with self._whole(as_of, known_at) as (view, moment, _):
             for folded in view.every(moment):
                 if folded.line.account is not None:
-                    yield _enquiry(view, folded, folded.line.account, moment)
+                    yield _enquiry(view, folded, prepaid(folded.line.account), moment)
 
     def history(
         self, subject: str, *, refused: bool = False, as_of: int | None = None, known_at: int | None = None
@@ -340,7 +340,7 @@ class StoredQueries:
         return _position({**dict.fromkeys(view.positions, 0), **found})
 
 
-def _enquiry(view: View, folded: Folded, account: Account, moment: Moment) -> Enquiry:
+def _enquiry(view: View, folded: Folded, account: PrepaidAccount, moment: Moment) -> Enquiry:
     usage = account.usage
     partition, ordinal = folded.position
     return Enquiry(

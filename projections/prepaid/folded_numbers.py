@@ -6,16 +6,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ledger.domain.calendar import NEVER
 from ledger.domain.events import EVENT_TYPES, Event, make
-from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
-from ledger.domain.prepaid.account import NEVER
-from ledger.domain.prepaid.events import CreditAdjusted, CreditCharged, UsageDebited
 from ledger.domain.terms_book import TermsBook
 
-TIMELESS = frozenset(
-    kind.TOPIC for kind in (UsageDebited, UsageRecorded, UsageRefused, CreditCharged, CreditAdjusted)
-)
+TIMELESS = frozenset(kind.TOPIC for kind in EVENT_TYPES.values() if kind.TIMELESS)
 """Events that move money and count use, and change nothing else: of these no more than the sums is needed."""
 
 

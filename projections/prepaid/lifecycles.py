@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ledger.domain.calendar import NEVER
 from ledger.domain.events import EVENT_TYPES, Event
-from ledger.domain.prepaid.account import NEVER
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT

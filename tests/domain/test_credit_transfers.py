@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from ledger.domain.calendar import DAY
-from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.line.commands import AdvanceTime, Block, Terminate
+from ledger.domain.line.commands import AdvanceTime, Block, LineCommand, Terminate
+from ledger.domain.line.deciding import decide
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import LARGEST_BALANCE
+from ledger.domain.prepaid.account import prepaid
 from ledger.domain.prepaid.commands import (
     Activate,
     AdjustCredit,
@@ -23,7 +24,6 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
-from ledger.domain.prepaid.deciding import decide
 from ledger.domain.prepaid.events import (
     CreditTransferReceived,
     CreditTransferReturned,
@@ -391,7 +391,7 @@ class TestReturnToASenderClosedMeanwhile:
         self.do(line, TransferCredit, NOW, to_msisdn=OTHER, amount=rupiah(20000))
         return line
 
-    def do(self, line: Line, command: type[Command], when: int, **fields: Any) -> list[Event]:
+    def do(self, line: Line, command: type[LineCommand], when: int, **fields: Any) -> list[Event]:
         line.cause = Cause(when, "x", b"", "system")
         line.advance(when)
         decide(line, command(at=when, command_id="x", msisdn=NUMBER, **fields))
@@ -418,7 +418,7 @@ class TestReturnToASenderClosedMeanwhile:
         line = self.line()
         (returned,) = self.give_back(line, NOW + DAY)
         assert isinstance(returned, CreditTransferReturned)
-        assert (returned.to_breakage, line.current.credit) == (False, rupiah(100000))
+        assert (returned.to_breakage, prepaid(line.current).credit) == (False, rupiah(100000))
 
     @pytest.mark.parametrize("how", ["terminated", "deactivated"])
     def test_to_a_closed_sender_it_is_breakage(self, how: str) -> None:
@@ -431,7 +431,7 @@ class TestReturnToASenderClosedMeanwhile:
         assert line.current.state == how
         returned = self.give_back(line, moment)[-1]
         assert isinstance(returned, CreditTransferReturned)
-        assert (returned.to_breakage, line.current.credit) == (True, 0)
+        assert (returned.to_breakage, prepaid(line.current).credit) == (True, 0)
         assert {"account": "operator/breakage", "unit": "PULSA", "amount": rupiah(21500)} in returned.postings
 
     def test_also_when_the_number_has_a_next_account(self) -> None:
@@ -449,4 +449,4 @@ class TestReturnToASenderClosedMeanwhile:
         )
         (returned,) = self.give_back(line, NOW + 3)
         assert (returned.account, line.current.id) == (f"{NUMBER}#1", f"{NUMBER}#2")
-        assert line.current.credit == 0
+        assert prepaid(line.current).credit == 0

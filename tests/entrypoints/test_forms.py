@@ -87,7 +87,7 @@ def test_what_only_the_ledger_may_say_is_refused(internal: str) -> None:
     ],
 )
 def test_numbers_are_taken_as_people_write_them(written: str, number: str) -> None:
-    assert as_json(top_up(number=written)).msisdn == number
+    assert as_json(top_up(number=written)).subject == number
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from kafka import KafkaProducer
 
 from ledger.domain.commands import Command
-from ledger.domain.line.commands import AdvanceTime, MigrateTerms
-from ledger.domain.prepaid import deciding as prepaid
+from ledger.domain.line import deciding as line_deciding
+from ledger.domain.line.commands import AdvanceTime, LineCommand, MigrateTerms
 from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterPack, TopUp
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
@@ -139,9 +139,9 @@ def test_a_live_log_takes_the_brokers_time_only(new_log: NewLog) -> None:
 
 def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = new_log()
-    decide = prepaid.decide
+    decide = line_deciding.decide
 
-    def fails(line: Any, asked: Command) -> None:
+    def fails(line: Any, asked: LineCommand) -> None:
         if asked.command_id == "bad":
             raise ZeroDivisionError("the rule divides by nothing")
         decide(line, asked)

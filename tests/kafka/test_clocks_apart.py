@@ -16,7 +16,7 @@ import pytest
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import SECOND
-from ledger.domain.commands import Command
+from ledger.domain.line.commands import LineCommand
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReserveCredit, TopUp
 from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.kafka.kafka_clock import KafkaClock, kafka_clock
@@ -48,7 +48,7 @@ class There:
         self._client = client
         self._count = 0
 
-    def ask(self, kind: type[Command], number: str = NUMBER, **fields: Any) -> Outcome:
+    def ask(self, kind: type[LineCommand], number: str = NUMBER, **fields: Any) -> Outcome:
         """The outcome of one command."""
         self._count += 1
         (outcome,) = self._client.execute([kind(at=0, command_id=str(self._count), msisdn=number, **fields)])

@@ -16,6 +16,7 @@ from ledger.domain.line.commands import (
     AdvanceTime,
     Block,
     DecideRightsTransfer,
+    LineCommand,
     MigrateTerms,
     RecordUsage,
     ReplaceCard,
@@ -128,7 +129,7 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, rev
         "zone": "zone1",
         "quantity": (1, 200, 3, 5_000_000)[two],
     }
-    kinds: dict[str, tuple[type[Command], dict[str, Any]]] = {
+    kinds: dict[str, tuple[type[LineCommand], dict[str, Any]]] = {
         "issue": (
             IssueStarterPack,
             {

@@ -19,6 +19,7 @@ from ledger.domain.events import EVENT_TYPES, Event
 from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Terminate
 from ledger.domain.line.line import Cause, Line
 from ledger.domain.money import format_amount
+from ledger.domain.prepaid.account import prepaid
 from ledger.domain.prepaid.commands import (
     ChargeCredit,
     IssueStarterPack,
@@ -122,10 +123,10 @@ def test_answers_equal_those_of_a_naive_reference(history: list[Step], pairs: li
             sums = reference.balances(as_of, known_at)
             for number in NUMBERS:
                 line, _, last = reference.line(number, as_of, known_at)
-                account = line.account
-                if account is None:
+                if line.account is None:
                     assert asked(ask.enquiry, number, **then) == "unknown-account"
                     continue
+                account = prepaid(line.account)
                 answer = ask.enquiry(number, **then)
                 assert answer.account == account.id
                 assert answer.state == account.state

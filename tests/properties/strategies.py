@@ -18,6 +18,7 @@ from ledger.domain.line.commands import (
     AdvanceTime,
     Block,
     DecideRightsTransfer,
+    LineCommand,
     MigrateTerms,
     RecordUsage,
     ReplaceCard,
@@ -194,7 +195,7 @@ def _instant(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Callable[[int
 
 TERMS = st.sampled_from(["first", "second"])
 
-KINDS: dict[type[Command], st.SearchStrategy[Make]] = {
+KINDS: dict[type[LineCommand], st.SearchStrategy[Make]] = {
     IssueStarterPack: _fields(
         terms=TERMS,
         printed_credit=st.sampled_from([0, 500_000]),
@@ -264,7 +265,7 @@ KINDS: dict[type[Command], st.SearchStrategy[Make]] = {
 }
 """Every command that an entry point takes."""
 
-OFTEN: list[type[Command]] = [
+OFTEN: list[type[LineCommand]] = [
     TopUp,
     TopUp,
     RecordUsage,
@@ -275,11 +276,11 @@ OFTEN: list[type[Command]] = [
     Block,
     Activate,
 ]
-SELDOM: list[type[Command]] = [Terminate, ReclaimNumber, IssueStarterPack]
+SELDOM: list[type[LineCommand]] = [Terminate, ReclaimNumber, IssueStarterPack]
 
 
 @st.composite
-def _step(draw: st.DrawFn) -> tuple[type[Command], str, Make]:
+def _step(draw: st.DrawFn) -> tuple[type[LineCommand], str, Make]:
     kind = draw(st.sampled_from([*(k for k in KINDS if k not in SELDOM), *OFTEN, *OFTEN]))
     if draw(st.integers(0, 11)) == 0:
         kind = draw(st.sampled_from(SELDOM))
@@ -306,7 +307,7 @@ def histories(draw: st.DrawFn, *, in_order: bool = False, largest: int = 30) -> 
     first, second = draw(terms("first")), draw(terms("second"))
     local = draw(st.sampled_from([first.zone, second.zone, zone("Asia/Jakarta")]))
     now, commands, top_ups = BEGIN, list[Command](), list[str]()
-    kind: type[Command]
+    kind: type[LineCommand]
     for number in NUMBERS[: draw(st.sampled_from([1, 2, 2, 3]))]:
         day = day_number(local.day(now)) + 1
         pack = {"terms": draw(TERMS), "printed_credit": 1_000_000, "valid_until": day}

@@ -7,6 +7,7 @@ from collections import Counter
 from hypothesis import given
 
 from ledger.domain.money import imbalance
+from ledger.domain.prepaid.account import prepaid
 from tests.often import often
 from tests.posting_table import check_event
 from tests.properties.running import events_of, log_of
@@ -43,8 +44,8 @@ def test_the_accounts_state_agrees_with_the_postings(history: History) -> None:
             for posting in event.postings:
                 balances[posting["account"]] += posting["amount"]
         for held in ledger._lines._held.values():
-            account = held.line.account
-            if account is not None:
+            if held.line.account is not None:
+                account = prepaid(held.line.account)
                 assert account.available == balances[f"{account.id}/credit"]
                 assert account.reserved == balances[f"{account.id}/reserved"]
                 assert account.reserved == sum(r.amount for r in account.reservations.values())

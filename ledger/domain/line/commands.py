@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import Command
+from ledger.domain.commands import Command, known
 
 SERVICES = ("voice", "sms", "data")
 DIRECTIONS = ("outgoing", "incoming")
@@ -12,14 +12,35 @@ DESTINATIONS = ("on-net", "off-net", "international", "free")
 SCOPES = ("outgoing", "all", *SERVICES)
 
 
-class AdvanceTime(Command, frozen=True, kw_only=True, gc=False):
+class LineCommand(Command, frozen=True, kw_only=True, gc=False):
+    """What is asked of a number, or of an account of it."""
+
+    NUMBER_ITSELF: ClassVar[bool] = False
+    """Whether it addresses the number: then no account needs to be there."""
+
+    msisdn: str
+
+    @property
+    def subject(self) -> str:
+        """The number."""
+        return self.msisdn
+
+    @property
+    def account_named(self) -> str | None:
+        """The account that it addresses, where that need not be the current one."""
+        return None
+
+
+@known
+class AdvanceTime(LineCommand, frozen=True, kw_only=True, gc=False):
     """Records what fell due."""
 
     NUMBER_ITSELF: ClassVar[bool] = True
     OWN_IS_DUE: ClassVar[bool] = True
 
 
-class RecordUsage(Command, frozen=True, kw_only=True, gc=False):
+@known
+class RecordUsage(LineCommand, frozen=True, kw_only=True, gc=False):
     """Use of a service: `quantity` is seconds, messages or bytes."""
 
     service: str
@@ -30,7 +51,8 @@ class RecordUsage(Command, frozen=True, kw_only=True, gc=False):
     quantity: int
 
 
-class Block(Command, frozen=True, kw_only=True, gc=False):
+@known
+class Block(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sets a block of its own id and scope, on a ground of the terms."""
 
     block: str
@@ -40,27 +62,31 @@ class Block(Command, frozen=True, kw_only=True, gc=False):
     since: int | None = None
 
 
-class Unblock(Command, frozen=True, kw_only=True, gc=False):
+@known
+class Unblock(LineCommand, frozen=True, kw_only=True, gc=False):
     """Lifts that block only."""
 
     block: str
 
 
-class ReplaceCard(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReplaceCard(LineCommand, frozen=True, kw_only=True, gc=False):
     """A new card, against identity."""
 
     iccid: str
     identity_checked: bool
 
 
-class RequestRightsTransfer(Command, frozen=True, kw_only=True, gc=False):
+@known
+class RequestRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """Asks that the number pass to another holder."""
 
     request: str
     to_customer: str
 
 
-class DecideRightsTransfer(Command, frozen=True, kw_only=True, gc=False):
+@known
+class DecideRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """The operator's word on such a request: `approved` or `refused`."""
 
     request: str
@@ -69,7 +95,8 @@ class DecideRightsTransfer(Command, frozen=True, kw_only=True, gc=False):
     reason: str | None = None
 
 
-class MigrateTerms(Command, frozen=True, kw_only=True, gc=False):
+@known
+class MigrateTerms(LineCommand, frozen=True, kw_only=True, gc=False):
     """Moves the account to other terms."""
 
     terms: str
@@ -80,7 +107,8 @@ class MigrateTerms(Command, frozen=True, kw_only=True, gc=False):
         return self.terms
 
 
-class Terminate(Command, frozen=True, kw_only=True, gc=False):
+@known
+class Terminate(LineCommand, frozen=True, kw_only=True, gc=False):
     """Ends the account on a ground of the terms."""
 
     ground: str

@@ -22,6 +22,8 @@ _number = named("ledger.number")
 class UsageRecorded(Event):
     """Use at no charge: incoming, free, or beyond the day's cap."""
 
+    TIMELESS = True
+
     service: str
     direction: str
     destination: str
@@ -37,6 +39,8 @@ class UsageRecorded(Event):
 @dataclass(kw_only=True)
 class UsageRefused(Event):
     """Use that was not granted, with the refusal's code. `used_at` is the time of use as it was stated."""
+
+    TIMELESS = True
 
     service: str
     direction: str

@@ -1,7 +1,7 @@
 """A line: a number together with its current account. It is what a command addresses, and the unit of consistency.
 
 It keeps the line's time, emits events (and applies each at once), and records what fell due: every transition at
-its exact boundary instant, whoever notices when.
+its exact boundary instant, whoever notices when. What the account is like, its product knows.
 """
 
 from __future__ import annotations
@@ -11,25 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from ledger.domain.calendar import format_instant
-from ledger.domain.events import Event, make
+from ledger.domain.calendar import NEVER, format_instant
+from ledger.domain.events import Draft, Event, make
 from ledger.domain.kinds import account_of
-from ledger.domain.line.events import NumberAvailable, NumberQuarantined, UsageRecorded, UsageRefused
+from ledger.domain.line.account import Account
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
-from ledger.domain.money import BREAKAGE, PULSA, Posting, transfer
-from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, NEVER, WAITING, Account
-from ledger.domain.prepaid.events import (
-    CreditAdjusted,
-    CreditCharged,
-    CreditForfeited,
-    Deactivated,
-    GraceStarted,
-    ReservationReleased,
-    StarterPackExpired,
-    UsageDebited,
-    WaitingStarted,
-)
-from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.line.product import PRODUCTS, product_of, rules_of
+from ledger.domain.money import Posting
+from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 
 
@@ -49,10 +39,6 @@ Claimed = Callable[[str, str, str], bool]
 def nothing_claimed(_account: str, _kind: str, _id: str) -> bool:
     """For a fold in memory, which never asks."""
     return False
-
-
-_TIMELESS = frozenset({UsageDebited, UsageRecorded, UsageRefused, CreditCharged, CreditAdjusted})
-"""Events that change nothing of what falls due."""
 
 
 class Line:
@@ -105,96 +91,73 @@ class Line:
         return self._due_at
 
     def _next_due(self) -> int:
-        account = self.account
-        if account is None:
-            return _or_never(self.number.available_at)
-        state = account.state
-        if state == ACTIVE:
-            due = _or_never(account.active_until)
-            for reservation in account.reservations.values():
-                due = min(due, reservation.expires_at)
-            return due
-        if state == INACTIVE:
-            return account.expires_at
-        if state == GRACE:
-            return _or_never(account.grace_until)
-        if state == WAITING:
-            return _or_never(account.waiting_until)
-        if self.number.generation < account.generation:
-            return _or_never(account.closed_at)
-        return _or_never(self.number.available_at)
+        due = self._number_due()
+        for account in self._accounts():
+            due = min(due, PRODUCTS[account.PRODUCT].due_at(account))
+        return due
+
+    def _number_due(self) -> int:
+        account, number = self.account, self.number
+        if account is not None and account.generation > number.generation:
+            due = account.closed_at
+        else:
+            due = number.available_at
+        return NEVER if due is None else due
+
+    def _accounts(self) -> list[Account]:
+        """The accounts at hand, by generation: an earlier one may still have a life of its own."""
+        former = sorted(self.former.values(), key=lambda account: account.generation)
+        return former if self.account is None else [*former, self.account]
 
     def advance(self, until: int) -> None:
-        """Emits everything that falls due at or before `until`, each effective at its boundary."""
+        """Emits everything that falls due at or before `until`, each effective at its boundary.
+
+        At one instant: the accounts by generation, then the number.
+        """
         while (due := self.due_at) <= until:
             self._fall_due(due)
 
     def _fall_due(self, at: int) -> None:
-        account = self.account
-        if account is None or account.is_final:
-            self._free_number(at)
-            return
-        terms = self.terms
-        if account.state == ACTIVE:
-            self._release_due(at)
-            if account.active_until is not None and account.active_until <= at:
-                end = terms.zone.plus_days(at, terms.grace.days)
-                self._due(GraceStarted, at, clause=terms.grace.clause, grace_until=end)
-        elif account.state == INACTIVE:
-            clause = terms.starter_pack.expiry_clause or terms.starter_pack.clause
-            self._due(StarterPackExpired, at, clause=clause, printed_credit=account.printed_credit)
-        elif account.state == GRACE:
-            self._start_waiting(at, terms)
+        before = len(self.events)
+        for account in self._accounts():
+            product = PRODUCTS[account.PRODUCT]
+            if product.due_at(account) <= at:
+                for draft in product.falls_due(account, at, self.book):
+                    self._record_due(account, account.terms, at, draft)
+                break
         else:
-            clause = terms.clauses.deactivation
-            self.forfeit(at, "deactivated", clause, due=True)
-            self._due(Deactivated, at, clause=clause)
-
-    def _release_due(self, at: int) -> None:
-        account = self.current
-        ends = account.active_until is not None and account.active_until <= at
-        for name, held in sorted(account.reservations.items(), key=lambda r: (r[1].expires_at, r[0])):
-            if held.expires_at <= at or ends:
-                cause = "expired" if held.expires_at <= at else "grace"
-                self.release(name, cause, at, due=True)
-
-    def _start_waiting(self, at: int, terms: PrepaidTerms) -> None:
-        rule = terms.forfeiture
-        if rule.at == "waiting-start":
-            self.forfeit(at, "waiting-started", rule.clause, due=True)
-        end = terms.zone.plus_days(at, terms.waiting.days)
-        self._due(WaitingStarted, at, clause=terms.waiting.clause, waiting_until=end, forfeiture=rule.at)
+            self._free_number(at)
+        if len(self.events) == before:
+            raise RuntimeError(f"{self.msisdn}: nothing happens at {format_instant(at)}, which is due")
 
     def _free_number(self, at: int) -> None:
         account, number = self.account, self.number
-        if account is None or number.generation == account.generation:
-            self._due(
-                NumberAvailable,
-                at,
-                of_number=True,
-                clause=self._number_clause(account),
-                msisdn=self.msisdn,
-                generation=number.generation,
-                customer=number.holder,
-            )
+        own: dict[str, Any]
+        if account is None or number.generation >= account.generation:
+            own = {"msisdn": self.msisdn, "generation": number.generation, "customer": number.holder}
+            self._due_of_number(NumberAvailable, at, self._clause_of_availability(), own)
             return
-        own: dict[str, Any] = {
-            "msisdn": self.msisdn,
-            "generation": account.generation,
-            "customer": account.holder,
-        }
-        if account.state == "expired":
-            clause = self._number_clause(account)
-            self._due(NumberAvailable, at, of_number=True, clause=clause, **own)
-        else:
-            quarantine = self.terms.quarantine
-            end = self.terms.zone.plus_days(self.terms.zone.next_midnight(at), quarantine.days)
-            self._due(
-                NumberQuarantined, at, of_number=True, clause=quarantine.clause, available_at=end, **own
-            )
+        own = {"msisdn": self.msisdn, "generation": account.generation, "customer": account.holder}
+        if account.frees_number_at_once:
+            self._due_of_number(NumberAvailable, at, self._clause_of_availability(), own)
+            return
+        zone, quarantine = self.terms.zone, self.terms.quarantine
+        own["available_at"] = zone.plus_days(zone.next_midnight(at), quarantine.days)
+        self._due_of_number(NumberQuarantined, at, quarantine.clause, own)
 
-    def _number_clause(self, account: Account | None) -> str | None:
-        return self.book[account.terms].clauses.number_available if account is not None else None
+    def _clause_of_availability(self) -> str | None:
+        return None if self.account is None else self.terms.clauses.number_available
+
+    def _due_of_number(
+        self, event_type: type[Event], at: int, clause: str | None, own: dict[str, Any]
+    ) -> None:
+        terms = None if self.account is None else self.account.terms
+        self._record_due(self.number, terms, at, Draft(event_type, clause, [], own))
+
+    def _record_due(self, subject: Account | Number, terms: str | None, at: int, draft: Draft) -> None:
+        name = f"due/{subject.id}/{draft.type.__name__}/{format_instant(at)}"
+        cause = Cause(self.cause.at, name, None, "clock")
+        self.record(cause, draft.type, subject, at, draft.clause, draft.postings, terms, draft.own)
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -206,9 +169,14 @@ class Line:
         return self.account
 
     @property
-    def terms(self) -> PrepaidTerms:
+    def terms(self) -> Terms:
         """The terms of the current account."""
-        return self.book.of(PrepaidTerms, self.current.terms)
+        return self.book[self.current.terms]
+
+    def named(self, account_id: str) -> Account:
+        """The account of that id, the current one or a former one that is at hand. Raises LookupError."""
+        account = self.account
+        return account if account is not None and account.id == account_id else self.former[account_id]
 
     @property
     def number_state(self) -> str:
@@ -219,25 +187,23 @@ class Line:
 
     def take(self, event: Event) -> None:
         """Applies an event that the log holds."""
-        if type(event) not in _TIMELESS:
+        if not event.TIMELESS:
             self._due_at = None
         self.recorded_at = max(self.recorded_at, event.recorded_at)
         if event.account == self.msisdn:
             self.number.apply(event)
             return
         if event.version == 1:
-            self._begin(event.account)
-        account = self.account
-        if account is None or account.id != event.account:
-            account = self.former[event.account]
-        account.apply(event, self.book.of(PrepaidTerms, event.terms or account.terms))
+            self._begin(event.account, event.terms or "")
+        account = self.named(event.account)
+        account.apply(event, rules_of(account, event.terms or account.terms, self.book))
 
-    def _begin(self, account_id: str) -> None:
+    def _begin(self, account_id: str, terms_id: str) -> None:
         if self.account is not None:
             if self.account.id == account_id:
                 return
             self.former[self.account.id] = self.account
-        self.account = Account(account_id)
+        self.account = product_of(self.book[terms_id]).account(account_id)
 
     # --- emitting ---------------------------------------------------------------------------------------------------
 
@@ -256,21 +222,13 @@ class Line:
         subject = of or self.current
         self.record(self.cause, event_type, subject, effective_at, clause, postings or [], terms, own)
 
-    def _due(
-        self,
-        event_type: type[Event],
-        at: int,
-        *,
-        clause: str | None,
-        postings: list[Posting] | None = None,
-        of_number: bool = False,
-        **own: Any,  # noqa: ANN401
-    ) -> None:
-        subject = self.number if of_number else self.current
-        name = f"due/{subject.id}/{event_type.__name__}/{format_instant(at)}"
-        cause = Cause(self.cause.at, name, None, "clock")
-        terms = self.account.terms if self.account is not None else None
-        self.record(cause, event_type, subject, at, clause, postings or [], terms, own)
+    def emit_each(self, drafts: Iterable[Draft], *, terms: str | None = None) -> None:
+        """Records events of the current account, under `terms` other than its own where they are named.
+
+        Each is applied before the next one is asked for.
+        """
+        for draft in drafts:
+            self.emit(draft.type, clause=draft.clause, postings=draft.postings, terms=terms, **draft.own)
 
     def record(  # noqa: PLR0913 - the header of an event
         self,
@@ -315,38 +273,8 @@ class Line:
     def open(self, event_type: type[Event], terms: str, clause: str | None, **own: Any) -> None:  # noqa: ANN401
         """Begins the number's next account."""
         generation = max(self.number.generation, self.account.generation if self.account else 0) + 1
-        self._begin(account_of(self.msisdn, generation))
+        self._begin(account_of(self.msisdn, generation), terms)
         self.emit(event_type, terms=terms, clause=clause, msisdn=self.msisdn, generation=generation, **own)
-
-    def forfeit(
-        self, at: int, cause: str, clause: str | None, *, due: bool = False, terms: str | None = None
-    ) -> None:
-        """All credit left is lost to the operator, under `terms` other than the account's where they are named.
-
-        Nothing happens where none is left.
-        """
-        account = self.current
-        amount = account.available
-        if amount <= 0:
-            return
-        postings = transfer(PULSA, f"{account.id}/credit", BREAKAGE, amount)
-        if due:
-            self._due(CreditForfeited, at, clause=clause, postings=postings, amount=amount, cause=cause)
-        else:
-            self.emit(
-                CreditForfeited, clause=clause, postings=postings, terms=terms, amount=amount, cause=cause
-            )
-
-    def release(self, reservation: str, cause: str, at: int, *, due: bool = False) -> None:
-        """What a reservation holds becomes credit again."""
-        account = self.current
-        amount = account.reservations[reservation].amount
-        postings = transfer(PULSA, f"{account.id}/reserved", f"{account.id}/credit", amount)
-        own: dict[str, Any] = {"reservation": reservation, "amount": amount, "cause": cause}
-        if due:
-            self._due(ReservationReleased, at, clause=None, postings=postings, **own)
-        else:
-            self.emit(ReservationReleased, postings=postings, **own)
 
     def collect(self) -> list[Event]:
         """What was emitted since last asked, in order."""
@@ -359,10 +287,6 @@ _State = TypeVar("_State", Account, Number)
 
 def _copy(state: _State) -> _State:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
-
-
-def _or_never(instant: int | None) -> int:
-    return NEVER if instant is None else instant
 
 
 def fold(msisdn: str, events: Iterable[Event], book: TermsBook) -> Line:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
-from ledger.domain.prepaid.account import NEVER
 
 AVAILABLE, ASSIGNED, QUARANTINED = "available", "assigned", "quarantined"
 

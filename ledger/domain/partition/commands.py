@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import Command
+from ledger.domain.commands import Command, known
 
 
+@known
 class CloseThrough(Command, frozen=True, kw_only=True, gc=False):
     """Advances every account of the partition to `through` and closes it; said by the clock only.
 
@@ -14,5 +15,10 @@ class CloseThrough(Command, frozen=True, kw_only=True, gc=False):
     """
 
     INTERNAL: ClassVar[bool] = True
-    NUMBER_ITSELF: ClassVar[bool] = True
+    msisdn: str
     through: int
+
+    @property
+    def subject(self) -> str:
+        """The partition."""
+        return self.msisdn

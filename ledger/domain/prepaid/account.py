@@ -1,28 +1,18 @@
-"""A prepaid account: the state that its events add up to. What applies an event only assigns, and never fails.
+"""A prepaid account: the state that its events add up to, beside what every account has (`line/account.py`).
 
-Deciding is in `prepaid`, what falls due in `due`. Only what late usage, daily caps and reversals need is remembered,
-for as long as the terms allow them, so that a long history costs no more than a short one.
+What applies an event only assigns, and never fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import msgspec
 
-from ledger.domain.calendar import DAY, zone
+from ledger.domain.calendar import NEVER, zone
 from ledger.domain.events import Event
-from ledger.domain.line.events import (
-    Blocked,
-    RightsTransferred,
-    RightsTransferRefused,
-    RightsTransferRequested,
-    Terminated,
-    TermsMigrated,
-    Unblocked,
-    UsageRecorded,
-)
+from ledger.domain.line.account import REMEMBERED, SHARED_CHANGES, TERMINATED, Account
 from ledger.domain.prepaid.events import (
     Activated,
     CreditForfeited,
@@ -45,14 +35,10 @@ from ledger.domain.prepaid.events import (
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.prepaid.validity import end_after
 
+PREPAID = "prepaid"
 INACTIVE, ACTIVE, GRACE, WAITING = "inactive", "active", "grace", "waiting"
-EXPIRED, DEACTIVATED, TERMINATED = "expired", "deactivated", "terminated"
+EXPIRED, DEACTIVATED = "expired", "deactivated"
 FINAL = frozenset({EXPIRED, DEACTIVATED, TERMINATED})
-NEVER = 2**62
-"""An instant that never comes."""
-
-_REMEMBERED = 32
-"""Entries that a list may hold before what is too old to matter is dropped from it."""
 
 
 class Grant(msgspec.Struct):
@@ -78,64 +64,28 @@ class Reservation(msgspec.Struct):
     service: str | None
 
 
-class StandingBlock(msgspec.Struct):
-    """A block from `since` (the instant it was set) until it was lifted."""
+class PrepaidAccount(Account):
+    """The state of one prepaid account. Amounts are sen, instants UTC microseconds."""
 
-    block: str
-    scope: str
-    ground: str
-    since: int
-    until: int = NEVER
+    PRODUCT: ClassVar[str] = PREPAID
 
-
-class Usage(msgspec.Struct):
-    """Granted outgoing use of the account's whole life, and what it cost in sen."""
-
-    voice: int = 0
-    sms: int = 0
-    data: int = 0
-    charged: int = 0
-
-
-class Account(msgspec.Struct):
-    """The state of one account. Amounts are sen, instants UTC microseconds."""
-
-    id: str
-    msisdn: str = ""
-    generation: int = 0
-    version: int = 0
-    recorded_at: int = -NEVER
-    opened_at: int = 0
-    state: str = INACTIVE
-    terms: str = ""
-    holder: str | None = None
     printed_credit: int = 0
     expires_at: int = NEVER
     activated_at: int | None = None
     active_until: int | None = None
     grace_until: int | None = None
     waiting_until: int | None = None
-    closed_at: int | None = None
     forfeits_under: str | None = None
     """The terms by whose rule the top-up that ends this waiting period forfeits the credit left; None: it does not."""
     available: int = 0
     reserved: int = 0
-    usage: Usage = msgspec.field(default_factory=Usage)
-    reservations: dict[str, Reservation] = {}
-    blocks: dict[str, StandingBlock] = {}
-    requests: dict[str, str] = {}
-    lifted: list[StandingBlock] = []
-    states: list[tuple[int, str]] = []
-    terms_since: list[tuple[int, str]] = []
-    grants: list[Grant] = []
+    reservations: dict[str, Reservation] = msgspec.field(default_factory=dict)
+    grants: list[Grant] = msgspec.field(default_factory=list)
     granted_before: int | None = None
     """End of validity before the first remembered grant."""
-    charged_on: dict[str, int] = {}
     sent_on: int = 0
     sent_count: int = 0
     sent_amount: int = 0
-    late_from: int = -NEVER
-    """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
     reversible_from: int = -NEVER
 
     @property
@@ -144,26 +94,19 @@ class Account(msgspec.Struct):
         return self.available + self.reserved
 
     @property
+    def credit_name(self) -> str:
+        """The ledger account of what is available."""
+        return f"{self.id}/credit"
+
+    @property
     def is_final(self) -> bool:
         """Whether the account is expired, deactivated or terminated."""
         return self.state in FINAL
 
-    def state_at(self, instant: int) -> str | None:
-        """The state at an instant that is still remembered; None before the account began."""
-        return _at(self.states, instant)
-
-    def terms_at(self, instant: int) -> str:
-        """The terms in force at an instant that is still remembered."""
-        return _at(self.terms_since, instant) or self.terms_since[0][1]
-
-    def blocks_at(self, instant: int) -> list[StandingBlock]:
-        """The blocks that stood at an instant that is still remembered."""
-        standing = [b for b in self.blocks.values() if b.since <= instant]
-        return standing + [b for b in self.lifted if b.since <= instant < b.until]
-
-    def charged(self, service: str, zone: str, day: int) -> int:
-        """Sen charged for a service in a zone on a local day."""
-        return self.charged_on.get(f"{day}/{service}/{zone}", 0)
+    @property
+    def frees_number_at_once(self) -> bool:
+        """The number of a pack that was never activated can be issued again at once."""
+        return self.state == EXPIRED
 
     def end_without(self, command_id: str) -> int | None:
         """What the end of validity would be without that top-up (None: there is none)."""
@@ -173,11 +116,15 @@ class Account(msgspec.Struct):
                 end = _after(end, grant)
         return end
 
+    def faults(self) -> Iterator[str]:
+        """Credit never goes below zero, and what is reserved is what the reservations hold."""
+        if self.available < 0 or self.reserved < 0:
+            yield "it takes credit below zero"
+        if self.reserved != sum(held.amount for held in self.reservations.values()):
+            yield "what is reserved is not what the reservations hold"
+
     def apply(self, event: Event, terms: PrepaidTerms) -> None:
         """Takes an event into the state; `terms` are those that the event names."""
-        self.version = event.version
-        recorded = event.recorded_at
-        self.recorded_at = max(self.recorded_at, recorded)
         if event.postings:
             mine = self.id + "/credit"
             for posting in event.postings:
@@ -186,41 +133,30 @@ class Account(msgspec.Struct):
                     self.available += posting["amount"]
                 elif name == self.id + "/reserved":
                     self.reserved += posting["amount"]
-        change = _CHANGES.get(type(event))
-        if change is not None:
-            change(self, event, terms)
-        # What time alone brings about may be noticed at any time, so it must not decide what comes too late.
+        super().apply(event, terms)
         if event.command_digest is not None and event.terms == self.terms:
-            self.late_from = max(self.late_from, recorded - terms.late_window)
-            self.reversible_from = max(self.reversible_from, recorded - terms.reversal_window)
+            self.reversible_from = max(self.reversible_from, event.recorded_at - terms.reversal_window)
 
-    def _enter(self, state: str, at: int) -> None:
-        self.state = state
-        self.states.append((at, state))
-        if len(self.states) > _REMEMBERED:
-            self.states = _recent(self.states, self.late_from)
-
-    def _grant(self, grant: Grant) -> None:
+    def grant(self, grant: Grant) -> None:
+        """Remembers days bought for as long as they may be taken back."""
         self.grants.append(grant)
-        while len(self.grants) > _REMEMBERED and self.grants[0].at < self.reversible_from:
+        while len(self.grants) > REMEMBERED and self.grants[0].at < self.reversible_from:
             oldest = self.grants.pop(0)
             if not oldest.reversed:
                 self.granted_before = _after(self.granted_before, oldest)
 
+    def run_again(self, at: int) -> None:
+        """Active once more, after grace or waiting."""
+        self.grace_until = self.waiting_until = None
+        self.forfeits_under = None
+        self.enter(ACTIVE, at)
 
-def _at(line: list[tuple[int, str]], instant: int) -> str | None:
-    for since, value in reversed(line):
-        if since <= instant:
-            return value
-    return None
 
-
-def _recent(line: list[tuple[int, str]], since: int) -> list[tuple[int, str]]:
-    """Drops what ended before `since`, keeping the entry in force then."""
-    first = 0
-    while first + 1 < len(line) and line[first + 1][0] <= since:
-        first += 1
-    return line[first:]
+def prepaid(account: Account) -> PrepaidAccount:
+    """The account as one of this product. Raises TypeError where it is of another."""
+    if not isinstance(account, PrepaidAccount):
+        raise TypeError(f"{account.id} is {account.PRODUCT}")
+    return account
 
 
 def _after(end: int | None, grant: Grant) -> int | None:
@@ -237,163 +173,105 @@ def _after(end: int | None, grant: Grant) -> int | None:
 # --- what each event changes ----------------------------------------------------------------------------------------
 
 
-def _opened(account: Account, event: Any, _: PrepaidTerms) -> None:  # noqa: ANN401
-    account.msisdn, account.generation = event.msisdn, event.generation
-    account.opened_at = event.effective_at
-    account.terms = event.terms
-    account.terms_since.append((event.effective_at, event.terms))
-    account._enter(INACTIVE, event.effective_at)  # noqa: SLF001
-
-
-def _starter_pack_issued(account: Account, event: StarterPackIssued, terms: PrepaidTerms) -> None:
-    _opened(account, event, terms)
+def _starter_pack_issued(account: PrepaidAccount, event: StarterPackIssued, _: PrepaidTerms) -> None:
+    account.begin(event, INACTIVE)
     account.printed_credit, account.expires_at = event.printed_credit, event.expires_at
 
 
-def _number_reclaimed(account: Account, event: NumberReclaimed, terms: PrepaidTerms) -> None:
-    _opened(account, event, terms)
+def _number_reclaimed(account: PrepaidAccount, event: NumberReclaimed, _: PrepaidTerms) -> None:
+    account.begin(event, INACTIVE)
     account.holder = event.customer
 
 
-def _closed(state: str) -> Callable[[Account, Any, PrepaidTerms], None]:
-    def close(account: Account, event: Event, _: PrepaidTerms) -> None:
-        account.closed_at = event.effective_at
-        account._enter(state, event.effective_at)  # noqa: SLF001
+def _closed(state: str) -> Callable[[PrepaidAccount, Any, PrepaidTerms], None]:
+    def close(account: PrepaidAccount, event: Event, _: PrepaidTerms) -> None:
+        account.close(state, event.effective_at)
 
     return close
 
 
-def _activated(account: Account, event: Activated, _: PrepaidTerms) -> None:
+def _activated(account: PrepaidAccount, event: Activated, _: PrepaidTerms) -> None:
     account.holder = event.customer
     account.activated_at = event.effective_at
     account.active_until = account.granted_before = event.active_until
-    account._enter(ACTIVE, event.effective_at)  # noqa: SLF001
+    account.enter(ACTIVE, event.effective_at)
 
 
-def _grace_started(account: Account, event: GraceStarted, _: PrepaidTerms) -> None:
+def _grace_started(account: PrepaidAccount, event: GraceStarted, _: PrepaidTerms) -> None:
     account.grace_until = event.grace_until
-    account._enter(GRACE, event.effective_at)  # noqa: SLF001
+    account.enter(GRACE, event.effective_at)
 
 
-def _waiting_started(account: Account, event: WaitingStarted, _: PrepaidTerms) -> None:
+def _waiting_started(account: PrepaidAccount, event: WaitingStarted, _: PrepaidTerms) -> None:
     account.waiting_until = event.waiting_until
     account.forfeits_under = event.terms if event.forfeiture == "restoring-top-up" else None
-    account._enter(WAITING, event.effective_at)  # noqa: SLF001
+    account.enter(WAITING, event.effective_at)
 
 
-def _extend(account: Account, event: Any) -> None:  # noqa: ANN401
+def _extend(account: PrepaidAccount, event: Any) -> None:  # noqa: ANN401
     account.active_until = event.active_until
     if account.state == GRACE:
-        _run_again(account, event.effective_at)
+        account.run_again(event.effective_at)
 
 
-def _run_again(account: Account, at: int) -> None:
-    account.grace_until = account.waiting_until = None
-    account.forfeits_under = None
-    account._enter(ACTIVE, at)  # noqa: SLF001
-
-
-def _credit_topped_up(account: Account, event: CreditToppedUp, terms: PrepaidTerms) -> None:
+def _credit_topped_up(account: PrepaidAccount, event: CreditToppedUp, terms: PrepaidTerms) -> None:
     grant = Grant(
         event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
     )
     grant.credit = grant.recoverable = event.credit
-    account._grant(grant)  # noqa: SLF001
+    account.grant(grant)
     _extend(account, event)
 
 
-def _service_restored(account: Account, event: ServiceRestored, _: PrepaidTerms) -> None:
-    _run_again(account, event.effective_at)
+def _service_restored(account: PrepaidAccount, event: ServiceRestored, _: PrepaidTerms) -> None:
+    account.run_again(event.effective_at)
 
 
-def _top_up_reversed(account: Account, event: TopUpReversed, _: PrepaidTerms) -> None:
+def _top_up_reversed(account: PrepaidAccount, event: TopUpReversed, _: PrepaidTerms) -> None:
     for grant in account.grants:
         if grant.command_id == event.reverses:
             grant.reversed = True
     account.active_until = event.active_until
 
 
-def _credit_forfeited(account: Account, _: CreditForfeited, __: PrepaidTerms) -> None:
+def _credit_forfeited(account: PrepaidAccount, _: CreditForfeited, __: PrepaidTerms) -> None:
     for grant in account.grants:
         if grant.recoverable is not None:
             grant.recoverable = 0
 
 
-def _credit_transfer_received(account: Account, event: CreditTransferReceived, terms: PrepaidTerms) -> None:
+def _credit_transfer_received(
+    account: PrepaidAccount, event: CreditTransferReceived, terms: PrepaidTerms
+) -> None:
     if event.days:
         grant = Grant(
             event.command_id, event.effective_at, event.days, event.extension, event.cap_days, terms.zone.name
         )
-        account._grant(grant)  # noqa: SLF001
+        account.grant(grant)
         _extend(account, event)
 
 
-def _credit_transfer_sent(account: Account, event: CreditTransferSent, _: PrepaidTerms) -> None:
+def _credit_transfer_sent(account: PrepaidAccount, event: CreditTransferSent, _: PrepaidTerms) -> None:
     if event.day != account.sent_on:
         account.sent_on, account.sent_count, account.sent_amount = event.day, 0, 0
     account.sent_count += 1
     account.sent_amount += event.amount
 
 
-def _usage_debited(account: Account, event: UsageDebited, _: PrepaidTerms) -> None:
-    usage, key = account.usage, f"{event.day}/{event.service}/{event.zone}"
-    setattr(usage, event.service, getattr(usage, event.service) + event.granted)
-    usage.charged += event.charge
-    charged = account.charged_on
-    charged[key] = charged.get(key, 0) + event.charge
-    if len(charged) > 4 * _REMEMBERED:
-        oldest = account.late_from // DAY - 1
-        account.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
+def _usage_debited(account: PrepaidAccount, event: UsageDebited, _: PrepaidTerms) -> None:
+    account.count_charge(event)
 
 
-def _usage_recorded(account: Account, event: UsageRecorded, _: PrepaidTerms) -> None:
-    if event.direction == "outgoing":
-        usage = account.usage
-        setattr(usage, event.service, getattr(usage, event.service) + event.granted)
-
-
-def _credit_reserved(account: Account, event: CreditReserved, _: PrepaidTerms) -> None:
+def _credit_reserved(account: PrepaidAccount, event: CreditReserved, _: PrepaidTerms) -> None:
     account.reservations[event.reservation] = Reservation(event.amount, event.expires_at, event.service)
 
 
-def _reservation_ended(account: Account, event: Any, _: PrepaidTerms) -> None:  # noqa: ANN401
+def _reservation_ended(account: PrepaidAccount, event: Any, _: PrepaidTerms) -> None:  # noqa: ANN401
     account.reservations.pop(event.reservation, None)
 
 
-def _blocked(account: Account, event: Blocked, _: PrepaidTerms) -> None:
-    account.blocks[event.block] = StandingBlock(event.block, event.scope, event.ground, event.effective_at)
-
-
-def _unblocked(account: Account, event: Unblocked, _: PrepaidTerms) -> None:
-    block = account.blocks.pop(event.block, None)
-    if block is not None:
-        block.until = event.effective_at
-        account.lifted.append(block)
-    if len(account.lifted) > _REMEMBERED:
-        account.lifted = [b for b in account.lifted if b.until > account.late_from]
-
-
-def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: PrepaidTerms) -> None:
-    account.requests[event.request] = event.to_customer
-
-
-def _rights_transferred(account: Account, event: RightsTransferred, _: PrepaidTerms) -> None:
-    account.requests.pop(event.request, None)
-    account.holder = event.to_customer
-
-
-def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: PrepaidTerms) -> None:
-    account.requests.pop(event.request, None)
-
-
-def _terms_migrated(account: Account, event: TermsMigrated, _: PrepaidTerms) -> None:
-    account.terms = event.to_terms
-    account.terms_since.append((event.effective_at, event.to_terms))
-    if len(account.terms_since) > _REMEMBERED:
-        account.terms_since = _recent(account.terms_since, account.late_from)
-
-
-_CHANGES: dict[type[Event], Callable[[Account, Any, PrepaidTerms], None]] = {
+PrepaidAccount.CHANGES = {
+    **SHARED_CHANGES,
     StarterPackIssued: _starter_pack_issued,
     NumberReclaimed: _number_reclaimed,
     StarterPackExpired: _closed(EXPIRED),
@@ -402,8 +280,6 @@ _CHANGES: dict[type[Event], Callable[[Account, Any, PrepaidTerms], None]] = {
     WaitingStarted: _waiting_started,
     ServiceRestored: _service_restored,
     Deactivated: _closed(DEACTIVATED),
-    Terminated: _closed(TERMINATED),
-    TermsMigrated: _terms_migrated,
     CreditToppedUp: _credit_topped_up,
     TopUpReversed: _top_up_reversed,
     CreditForfeited: _credit_forfeited,
@@ -413,10 +289,4 @@ _CHANGES: dict[type[Event], Callable[[Account, Any, PrepaidTerms], None]] = {
     CreditTransferSent: _credit_transfer_sent,
     CreditTransferReceived: _credit_transfer_received,
     UsageDebited: _usage_debited,
-    UsageRecorded: _usage_recorded,
-    Blocked: _blocked,
-    Unblocked: _unblocked,
-    RightsTransferRequested: _rights_transfer_requested,
-    RightsTransferred: _rights_transferred,
-    RightsTransferRefused: _rights_transfer_refused,
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import Command
+from ledger.domain.commands import known
+from ledger.domain.line.commands import LineCommand
 
 # --- the number ---------------------------------------------------------------------------------------------------
 
 
-class IssueStarterPack(Command, frozen=True, kw_only=True, gc=False):
+@known
+class IssueStarterPack(LineCommand, frozen=True, kw_only=True, gc=False):
     """Opens the number's next account, inactive, valid to the end of `valid_until`."""
 
     NUMBER_ITSELF: ClassVar[bool] = True
@@ -23,7 +25,8 @@ class IssueStarterPack(Command, frozen=True, kw_only=True, gc=False):
         return self.terms
 
 
-class ReclaimNumber(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReclaimNumber(LineCommand, frozen=True, kw_only=True, gc=False):
     """Gives a free number back to its last holder; `fee_paid` is what was paid, in sen (None: the terms' fee)."""
 
     NUMBER_ITSELF: ClassVar[bool] = True
@@ -42,7 +45,8 @@ class ReclaimNumber(Command, frozen=True, kw_only=True, gc=False):
 # --- activation and credit ----------------------------------------------------------------------------------------
 
 
-class Activate(Command, frozen=True, kw_only=True, gc=False):
+@known
+class Activate(LineCommand, frozen=True, kw_only=True, gc=False):
     """Activates by registration; `registration` is `verified` or `failed`."""
 
     channel: str
@@ -50,7 +54,8 @@ class Activate(Command, frozen=True, kw_only=True, gc=False):
     registration: str
 
 
-class TopUp(Command, frozen=True, kw_only=True, gc=False):
+@known
+class TopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sells `credit` for `price` rupiah."""
 
     credit: int
@@ -58,7 +63,8 @@ class TopUp(Command, frozen=True, kw_only=True, gc=False):
     channel: str
 
 
-class ReverseTopUp(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReverseTopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     """Takes back what is still there of a top-up, named by its command_id."""
 
     reverses: str
@@ -66,14 +72,16 @@ class ReverseTopUp(Command, frozen=True, kw_only=True, gc=False):
     approved_by: str
 
 
-class ChargeCredit(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ChargeCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """A purchase at a stated price, all or nothing."""
 
     amount: int
     item: str
 
 
-class AdjustCredit(Command, frozen=True, kw_only=True, gc=False):
+@known
+class AdjustCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """A correction, signed, approved by another person; effective at `at` unless an earlier instant is stated."""
 
     amount: int
@@ -85,7 +93,8 @@ class AdjustCredit(Command, frozen=True, kw_only=True, gc=False):
 # --- reservations -------------------------------------------------------------------------------------------------
 
 
-class ReserveCredit(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReserveCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """Holds part of the available credit."""
 
     reservation: str
@@ -94,14 +103,16 @@ class ReserveCredit(Command, frozen=True, kw_only=True, gc=False):
     service: str | None = None
 
 
-class CaptureReservation(Command, frozen=True, kw_only=True, gc=False):
+@known
+class CaptureReservation(LineCommand, frozen=True, kw_only=True, gc=False):
     """Takes up to what is held, and frees the rest."""
 
     reservation: str
     amount: int
 
 
-class ReleaseReservation(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReleaseReservation(LineCommand, frozen=True, kw_only=True, gc=False):
     """Frees what is held."""
 
     reservation: str
@@ -110,14 +121,16 @@ class ReleaseReservation(Command, frozen=True, kw_only=True, gc=False):
 # --- credit transfers ---------------------------------------------------------------------------------------------
 
 
-class TransferCredit(Command, frozen=True, kw_only=True, gc=False):
+@known
+class TransferCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sends credit to another number."""
 
     to_msisdn: str
     amount: int
 
 
-class ReceiveCreditTransfer(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReceiveCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """The receiving half of a credit transfer; said by policy only."""
 
     INTERNAL: ClassVar[bool] = True
@@ -128,14 +141,19 @@ class ReceiveCreditTransfer(Command, frozen=True, kw_only=True, gc=False):
     days: int
 
 
-class ReturnCreditTransfer(Command, frozen=True, kw_only=True, gc=False):
+@known
+class ReturnCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """Credit that could not be received goes back to the account that sent it; said by policy only."""
 
     INTERNAL: ClassVar[bool] = True
-    NUMBER_ITSELF: ClassVar[bool] = True
     transfer: str
     account: str
     to_msisdn: str
     amount: int
     fee: int
     refusal: str
+
+    @property
+    def account_named(self) -> str:
+        """The account that sent it."""
+        return self.account

@@ -140,6 +140,8 @@ class CreditForfeited(Event):
 class CreditCharged(Event):
     """A purchase at a stated price."""
 
+    TIMELESS = True
+
     amount: int
     item: str
 
@@ -148,6 +150,8 @@ class CreditCharged(Event):
 @dataclass(kw_only=True)
 class CreditAdjusted(Event):
     """A person's correction, approved by another; signed."""
+
+    TIMELESS = True
 
     amount: int
     reason: str
@@ -158,6 +162,8 @@ class CreditAdjusted(Event):
 @dataclass(kw_only=True)
 class UsageDebited(Event):
     """Use that cost `charge`; `granted` of what was `asked` (seconds, messages, bytes). `day` is its local day."""
+
+    TIMELESS = True
 
     service: str
     direction: str

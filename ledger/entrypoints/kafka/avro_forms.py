@@ -67,7 +67,7 @@ def check_subject(command: Command) -> None:
             raise Invalid("msisdn: not a partition, such as log@0")
         return
     try:
-        _msisdn(command.msisdn)
+        _msisdn(command.subject)
     except ValueError as error:
         raise Invalid(f"msisdn: {error}") from None
 

@@ -9,9 +9,9 @@ import structlog
 
 from ledger.application.journal import Standing
 from ledger.application.outcomes import Outcome
+from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.kinds import log_of
-from ledger.domain.prepaid.account import NEVER
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.supervising import Stepped
 from ledger.store.kafka.connection import POLICIES

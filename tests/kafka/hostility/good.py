@@ -63,7 +63,7 @@ def waves(commands: Iterable[Command]) -> Iterator[list[Command]]:
     wave: list[Command] = []
     touched: set[str] = set()
     for command in commands:
-        numbers = {command.msisdn}
+        numbers = {command.subject}
         if isinstance(command, TransferCredit):
             numbers.add(command.to_msisdn)
         if numbers & touched:

@@ -136,14 +136,14 @@ class Author:
         if not journaled:
             return None
         one = chance.choice(journaled)
-        named = {"command_id": one.command_id, "msisdn": one.msisdn}
+        named = {"command_id": one.command_id, "msisdn": one.subject}
         other = self._own(chance, TopUp, **named, credit=10**9, price=0, channel="web")
         return self._right(other, CONFLICT)
 
     def forged(self, chance: random.Random, answered: Sequence[Asked]) -> Hostile | None:
         if not answered:
             return None
-        victim = chance.choice(answered)[0].msisdn
+        victim = chance.choice(answered)[0].subject
         id_ = chance.choice([f"policy/{MINE}0001#1/x{chance.randrange(9)}", f"h-{chance.randrange(99)}"])
         forged = chance.choice(
             [

@@ -1,4 +1,4 @@
-"""Recording use: judged by the tariff, the state and the blocks at the time of use, and paid from credit now.
+"""Recording use: judged by the tariff, the state and the blocks at the time of use, and paid for now.
 
 Charging follows SP23-13 and SP23-14; a use that is not granted is an event too (`UsageRefused`).
 """
@@ -7,35 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.domain import refusals
 from ledger.domain.calendar import day_number
+from ledger.domain.line.account import Account
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
-from ledger.domain.money import PULSA, USAGE, transfer
-from ledger.domain.prepaid.account import GRACE, INACTIVE, Account
-from ledger.domain.prepaid.events import UsageDebited
-from ledger.domain.prepaid.terms import PrepaidTerms
-
-_NO_USE: dict[str, type[refusals.Refusal]] = {
-    "inactive": refusals.NotActive,
-    "waiting": refusals.InWaiting,
-    "expired": refusals.AccountExpired,
-    "deactivated": refusals.AccountDeactivated,
-    "terminated": refusals.AccountTerminated,
-}
+from ledger.domain.line.product import PRODUCTS, Product
+from ledger.domain.refusals import InTheFuture, NotActive, NotEligible, Refusal, TooLate, UseBlocked
+from ledger.domain.terms import Terms
 
 
-def record_usage(line: Line, command: RecordUsage) -> None:
+def record_usage(line: Line, account: Account, command: RecordUsage) -> None:
     """Grants, rates and records a use. Raises a Refusal after having emitted `UsageRefused`."""
-    account = line.current
+    product = PRODUCTS[account.PRODUCT]
     try:
-        terms = _judge(line, account, command)
+        terms = _judge(line, account, product, command)
         if is_free(command):
             _record_free(line, command, terms)
         else:
-            _debit(line, account, command, terms)
-    except refusals.Refusal as refusal:
+            _charge(line, account, product, command, terms)
+    except Refusal as refusal:
         at, used_at = line.cause.at, command.used_at
         line.emit(
             UsageRefused,
@@ -57,31 +48,27 @@ def is_free(command: RecordUsage) -> bool:
     return command.direction == "incoming" or command.destination == "free"
 
 
-def _judge(line: Line, account: Account, command: RecordUsage) -> PrepaidTerms:
+def _judge(line: Line, account: Account, product: Product[Any], command: RecordUsage) -> Terms:
     """The terms in force at the time of use, if the use was allowed then."""
     at, used_at = line.cause.at, command.used_at
-    if account.state == INACTIVE:
-        raise refusals.NotActive
+    product.must_take(account, command)
     if used_at > at:
-        raise refusals.InTheFuture("used_at")
+        raise InTheFuture("used_at")
     if at - used_at > line.terms.late_window or used_at < account.late_from:
-        raise refusals.TooLate(f"within {line.terms.late_usage_days} days")
+        raise TooLate(f"within {line.terms.late_usage_days} days")
     state = account.state_at(used_at)
     if state is None:
-        raise refusals.NotActive("before the account began")
+        raise NotActive("before the account began")
     free = is_free(command)
-    if state in _NO_USE:
-        raise _NO_USE[state]
-    if state == GRACE and not free:
-        raise refusals.InGrace
+    product.must_allow_use(state, free=free)
     if account.blocks or account.lifted:
         for block in account.blocks_at(used_at):
             if block.scope in {"all", command.service} or (block.scope == "outgoing" and not free):
-                raise refusals.UseBlocked(block.block)
-    return line.book.of(PrepaidTerms, account.terms_at(used_at))
+                raise UseBlocked(block.block)
+    return line.book[account.terms_at(used_at)]
 
 
-def _record_free(line: Line, command: RecordUsage, terms: PrepaidTerms) -> None:
+def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:
     line.emit(
         UsageRecorded,
         effective_at=command.used_at,
@@ -99,18 +86,18 @@ def _record_free(line: Line, command: RecordUsage, terms: PrepaidTerms) -> None:
     )
 
 
-def _debit(line: Line, account: Account, command: RecordUsage, terms: PrepaidTerms) -> None:
+def _charge(line: Line, account: Account, product: Product[Any], command: RecordUsage, terms: Terms) -> None:
     service, used_at = command.service, command.used_at
     found = terms.price_for(service, command.destination, command.zone, used_at)
     if found is None:
         detail = f"no tariff for {service} {command.destination} in {command.zone}"
-        raise refusals.NotEligible(detail)
+        raise NotEligible(detail)
     tariff, prices = found
     day = day_number(terms.zone.day(used_at))
     charged = account.charged(service, command.zone, day) if prices.daily_cap is not None else 0
-    granted, charge = prices.rate(command.quantity, account.available, charged)
+    granted, charge = prices.rate(command.quantity, product.spendable(account), charged)
     if granted == 0:
-        raise refusals.InsufficientCredit
+        raise product.too_little
     own: dict[str, Any] = {
         "service": service,
         "direction": command.direction,
@@ -125,7 +112,7 @@ def _debit(line: Line, account: Account, command: RecordUsage, terms: PrepaidTer
     clause = tariff.clause or terms.clauses.use
     if charge:
         own["charge"] = charge
-        postings = transfer(PULSA, f"{account.id}/credit", USAGE, charge)
-        line.record(line.cause, UsageDebited, account, used_at, clause, postings, terms.id, own)
+        event_type, postings = product.charge(account, charge)
+        line.record(line.cause, event_type, account, used_at, clause, postings, terms.id, own)
     else:
         line.record(line.cause, UsageRecorded, account, used_at, clause, [], terms.id, own)

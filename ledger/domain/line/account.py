@@ -1,0 +1,227 @@
+"""What every product's account has in common: the state that its events add up to.
+
+What applies an event only assigns, and never fails. Only what late usage, daily caps and reversals need is remembered,
+for as long as the terms allow them, so that a long history costs no more than a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from ledger.domain.calendar import DAY, NEVER
+from ledger.domain.events import Event
+from ledger.domain.line.events import (
+    Blocked,
+    RightsTransferred,
+    RightsTransferRefused,
+    RightsTransferRequested,
+    Terminated,
+    TermsMigrated,
+    Unblocked,
+    UsageRecorded,
+)
+from ledger.domain.terms import Terms
+
+TERMINATED = "terminated"
+
+REMEMBERED = 32
+"""Entries that a list may hold before what is too old to matter is dropped from it."""
+
+Changes = Mapping[type[Event], Callable[[Any, Any, Any], None]]
+"""What each event changes: (account, event, the terms that it names)."""
+
+
+class StandingBlock(msgspec.Struct):
+    """A block from `since` (the instant it was set) until it was lifted."""
+
+    block: str
+    scope: str
+    ground: str
+    since: int
+    until: int = NEVER
+
+
+class Usage(msgspec.Struct):
+    """Granted outgoing use of the account's whole life, and what it cost in sen."""
+
+    voice: int = 0
+    sms: int = 0
+    data: int = 0
+    charged: int = 0
+
+
+class Account(msgspec.Struct):
+    """The state of one account. Amounts are sen, instants UTC microseconds."""
+
+    PRODUCT: ClassVar[str] = ""
+    """The product that it is of, as its terms name it."""
+    CHANGES: ClassVar[Changes] = {}
+
+    id: str
+    msisdn: str = ""
+    generation: int = 0
+    version: int = 0
+    recorded_at: int = -NEVER
+    opened_at: int = 0
+    state: str = ""
+    terms: str = ""
+    holder: str | None = None
+    closed_at: int | None = None
+    """When the account ended, and the number with it became the operator's again."""
+    usage: Usage = msgspec.field(default_factory=Usage)
+    blocks: dict[str, StandingBlock] = {}
+    requests: dict[str, str] = {}
+    lifted: list[StandingBlock] = []
+    states: list[tuple[int, str]] = []
+    terms_since: list[tuple[int, str]] = []
+    charged_on: dict[str, int] = {}
+    late_from: int = -NEVER
+    """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
+
+    @property
+    def frees_number_at_once(self) -> bool:
+        """Whether the number needs no quarantine after the account."""
+        return False
+
+    def state_at(self, instant: int) -> str | None:
+        """The state at an instant that is still remembered; None before the account began."""
+        return _at(self.states, instant)
+
+    def terms_at(self, instant: int) -> str:
+        """The terms in force at an instant that is still remembered."""
+        return _at(self.terms_since, instant) or self.terms_since[0][1]
+
+    def blocks_at(self, instant: int) -> list[StandingBlock]:
+        """The blocks that stood at an instant that is still remembered."""
+        standing = [b for b in self.blocks.values() if b.since <= instant]
+        return standing + [b for b in self.lifted if b.since <= instant < b.until]
+
+    def charged(self, service: str, zone: str, day: int) -> int:
+        """Sen charged for a service in a zone on a local day."""
+        return self.charged_on.get(f"{day}/{service}/{zone}", 0)
+
+    def faults(self) -> Iterator[str]:
+        """What no account may be, said to whoever verifies a log."""
+        yield from ()
+
+    # --- changes ----------------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event, terms: Any) -> None:  # noqa: ANN401 - its product's terms
+        """Takes an event into the state; `terms` are those that the event names."""
+        self.version = event.version
+        recorded = event.recorded_at
+        self.recorded_at = max(self.recorded_at, recorded)
+        change = self.CHANGES.get(type(event))
+        if change is not None:
+            change(self, event, terms)
+        # What time alone brings about may be noticed at any time, so it must not decide what comes too late.
+        if event.command_digest is not None and event.terms == self.terms:
+            self.late_from = max(self.late_from, recorded - terms.late_window)
+
+    def begin(self, event: Any, state: str) -> None:  # noqa: ANN401 - an event that opens an account
+        """The account's first event."""
+        self.msisdn, self.generation = event.msisdn, event.generation
+        self.opened_at = event.effective_at
+        self.terms = event.terms
+        self.terms_since.append((event.effective_at, event.terms))
+        self.enter(state, event.effective_at)
+
+    def enter(self, state: str, at: int) -> None:
+        """Another state from an instant on."""
+        self.state = state
+        self.states.append((at, state))
+        if len(self.states) > REMEMBERED:
+            self.states = _recent(self.states, self.late_from)
+
+    def close(self, state: str, at: int) -> None:
+        """The account ends, in one of its final states."""
+        self.closed_at = at
+        self.enter(state, at)
+
+    def count_charge(self, event: Any) -> None:  # noqa: ANN401 - use that cost something, by its product's event
+        """Counts granted use, and what it cost on its day."""
+        usage, key = self.usage, f"{event.day}/{event.service}/{event.zone}"
+        setattr(usage, event.service, getattr(usage, event.service) + event.granted)
+        usage.charged += event.charge
+        charged = self.charged_on
+        charged[key] = charged.get(key, 0) + event.charge
+        if len(charged) > 4 * REMEMBERED:
+            oldest = self.late_from // DAY - 1
+            self.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
+
+
+def _at(line: list[tuple[int, str]], instant: int) -> str | None:
+    for since, value in reversed(line):
+        if since <= instant:
+            return value
+    return None
+
+
+def _recent(line: list[tuple[int, str]], since: int) -> list[tuple[int, str]]:
+    """Drops what ended before `since`, keeping the entry in force then."""
+    first = 0
+    while first + 1 < len(line) and line[first + 1][0] <= since:
+        first += 1
+    return line[first:]
+
+
+# --- what each event changes ----------------------------------------------------------------------------------------
+
+
+def _usage_recorded(account: Account, event: UsageRecorded, _: Terms) -> None:
+    if event.direction == "outgoing":
+        usage = account.usage
+        setattr(usage, event.service, getattr(usage, event.service) + event.granted)
+
+
+def _blocked(account: Account, event: Blocked, _: Terms) -> None:
+    account.blocks[event.block] = StandingBlock(event.block, event.scope, event.ground, event.effective_at)
+
+
+def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
+    block = account.blocks.pop(event.block, None)
+    if block is not None:
+        block.until = event.effective_at
+        account.lifted.append(block)
+    if len(account.lifted) > REMEMBERED:
+        account.lifted = [b for b in account.lifted if b.until > account.late_from]
+
+
+def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: Terms) -> None:
+    account.requests[event.request] = event.to_customer
+
+
+def _rights_transferred(account: Account, event: RightsTransferred, _: Terms) -> None:
+    account.requests.pop(event.request, None)
+    account.holder = event.to_customer
+
+
+def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: Terms) -> None:
+    account.requests.pop(event.request, None)
+
+
+def _terms_migrated(account: Account, event: TermsMigrated, _: Terms) -> None:
+    account.terms = event.to_terms
+    account.terms_since.append((event.effective_at, event.to_terms))
+    if len(account.terms_since) > REMEMBERED:
+        account.terms_since = _recent(account.terms_since, account.late_from)
+
+
+def _terminated(account: Account, event: Terminated, _: Terms) -> None:
+    account.close(TERMINATED, event.effective_at)
+
+
+SHARED_CHANGES: Changes = {
+    UsageRecorded: _usage_recorded,
+    Blocked: _blocked,
+    Unblocked: _unblocked,
+    RightsTransferRequested: _rights_transfer_requested,
+    RightsTransferred: _rights_transferred,
+    RightsTransferRefused: _rights_transfer_refused,
+    TermsMigrated: _terms_migrated,
+    Terminated: _terminated,
+}
+"""What the events change that all products have."""

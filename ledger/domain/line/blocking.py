@@ -1,0 +1,58 @@
+"""Blocks: each of its own id and scope, on a ground of the terms, and lifted only by itself (SP23-22, SP23-24)."""
+
+from __future__ import annotations
+
+from ledger.domain.line.account import Account
+from ledger.domain.line.commands import Block, Terminate, Unblock
+from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.line.line import Line
+from ledger.domain.refusals import (
+    BlockExists,
+    GroundNotInTerms,
+    InTheFuture,
+    NotEligible,
+    ReferenceRequired,
+    UnknownBlock,
+)
+from ledger.domain.terms import Ground
+
+
+def block(line: Line, account: Account, command: Block) -> None:
+    """Sets a block, whose id was never used before."""
+    if line.claimed(account.id, "block", command.block):
+        raise BlockExists(command.block)
+    ground = ground_of(line, command)
+    line.emit(
+        Blocked,
+        clause=ground.clause,
+        block=command.block,
+        scope=command.scope,
+        ground=command.ground,
+        reference=command.reference,
+        since=command.since,
+    )
+
+
+def unblock(line: Line, account: Account, command: Unblock) -> None:
+    """Lifts that block, and no other."""
+    if command.block not in account.blocks:
+        raise UnknownBlock(command.block)
+    line.emit(Unblocked, clause=line.terms.clauses.unblock, block=command.block)
+
+
+def ground_of(line: Line, command: Block | Terminate) -> Ground:
+    """The ground of the terms that the command names, with what it asks for (SP23-24)."""
+    ground = line.terms.ground(command.ground)
+    if ground is None:
+        raise GroundNotInTerms(command.ground)
+    if ground.requires == "reference" and not command.reference:
+        raise ReferenceRequired("reference")
+    if ground.requires == "since":
+        if command.since is None:
+            raise ReferenceRequired("since")
+        if command.since > line.cause.at:
+            raise InTheFuture("since")
+        if line.terms.zone.plus_months(command.since, ground.months) > line.cause.at:
+            detail = f"it has to last {ground.months} months"
+            raise NotEligible(detail)
+    return ground

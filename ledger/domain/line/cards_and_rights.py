@@ -1,0 +1,62 @@
+"""A new card for the account, and a new holder: the number's credit or debt, state and history stay with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.domain.line.account import Account
+from ledger.domain.line.commands import DecideRightsTransfer, ReplaceCard, RequestRightsTransfer
+from ledger.domain.line.events import (
+    CardReplaced,
+    RightsTransferred,
+    RightsTransferRefused,
+    RightsTransferRequested,
+)
+from ledger.domain.line.line import Line
+from ledger.domain.line.product import PRODUCTS
+from ledger.domain.refusals import IdentityRequired, NotEligible, UnknownRequest
+
+
+def replace_card(line: Line, account: Account, command: ReplaceCard) -> None:
+    """A new card, against identity only; the fee is taken as the product takes fees."""
+    if not command.identity_checked:
+        raise IdentityRequired
+    rule = line.terms.card_replacement
+    postings = PRODUCTS[account.PRODUCT].fees(account, [fee.amount for fee in rule.fees])
+    fees = [{"name": fee.name, "amount": fee.amount} for fee in rule.fees]
+    line.emit(CardReplaced, clause=rule.clause, postings=postings, iccid=command.iccid, fees=fees)
+
+
+def request_rights_transfer(line: Line, account: Account, command: RequestRightsTransfer) -> None:
+    """Notes who is to hold the number; nothing changes yet."""
+    if line.claimed(account.id, "request", command.request):
+        raise NotEligible("the request's id has been used before")
+    if command.to_customer == account.holder:
+        raise NotEligible("the number is that customer's already")
+    clause = line.terms.clauses.rights_transfer
+    line.emit(
+        RightsTransferRequested, clause=clause, request=command.request, to_customer=command.to_customer
+    )
+
+
+def decide_rights_transfer(line: Line, account: Account, command: DecideRightsTransfer) -> None:
+    """The operator's word on a request that is open."""
+    to_customer = account.requests.get(command.request)
+    if to_customer is None:
+        raise UnknownRequest(command.request)
+    clause = line.terms.clauses.rights_transfer
+    own: dict[str, Any] = {
+        "request": command.request,
+        "decided_by": command.decided_by,
+        "reason": command.reason,
+    }
+    if command.decision == "approved":
+        line.emit(
+            RightsTransferred,
+            clause=clause,
+            from_customer=account.holder,
+            to_customer=to_customer,
+            **own,
+        )
+    else:
+        line.emit(RightsTransferRefused, clause=clause, **own)

@@ -1,0 +1,83 @@
+"""What a command does to a line, in the order of checks that is the language's (`schemas/README.md`).
+
+A decision reads the line as it stands at the command's time, and never half happens: all guards, each a refusal by
+name, come before the first event. What every product's commands do is here; the rest is its product's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ledger.domain.commands import Command
+from ledger.domain.line.account import Account
+from ledger.domain.line.blocking import block, unblock
+from ledger.domain.line.cards_and_rights import decide_rights_transfer, replace_card, request_rights_transfer
+from ledger.domain.line.commands import (
+    Block,
+    DecideRightsTransfer,
+    LineCommand,
+    MigrateTerms,
+    RecordUsage,
+    ReplaceCard,
+    RequestRightsTransfer,
+    Terminate,
+    Unblock,
+)
+from ledger.domain.line.line import Line
+from ledger.domain.line.migrating import migrate_terms
+from ledger.domain.line.product import PRODUCTS, product_of
+from ledger.domain.line.recording_use import record_usage
+from ledger.domain.line.terminating import terminate
+from ledger.domain.refusals import NotEligible, UnknownAccount
+
+
+def admit(line: Line, command: LineCommand) -> None:
+    """What is asked before the clock, whatever the state: that there is what the command addresses.
+
+    Raises UnknownAccount, and NotEligible where the account, or the terms named, are of another product.
+    """
+    named = command.terms_named
+    if command.NUMBER_ITSELF:
+        if named is not None and type(command) not in product_of(line.book[named]).openings:
+            raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
+        return
+    account = line.account
+    if account is None:
+        raise UnknownAccount(command.msisdn)
+    kind = type(command)
+    if kind not in RULES and kind not in PRODUCTS[account.PRODUCT].rules and command.account_named is None:
+        raise NotEligible(f"the account is {account.PRODUCT}")
+    if named is not None and product_of(line.book[named]).name != account.PRODUCT:
+        raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
+
+
+def decide(line: Line, command: LineCommand) -> None:
+    """Does what the command asks on a line that is advanced to `line.cause.at`, and admits it.
+
+    Raises a Refusal; a refused use has emitted its `UsageRefused` by then, nothing else has emitted anything.
+    """
+    named = command.account_named
+    if command.NUMBER_ITSELF:
+        if command.terms_named is not None:
+            product_of(line.book[command.terms_named]).openings[type(command)](line, command)
+        return
+    account = line.current if named is None else line.named(named)
+    product = PRODUCTS[account.PRODUCT]
+    if not isinstance(command, RecordUsage):  # of which the refusal by a state is an event too
+        product.must_take(account, command)
+    rule = product.rules.get(type(command)) or RULES[type(command)]
+    rule(line, account, command)
+
+
+RULES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
+    RecordUsage: record_usage,
+    Block: block,
+    Unblock: unblock,
+    ReplaceCard: replace_card,
+    RequestRightsTransfer: request_rights_transfer,
+    DecideRightsTransfer: decide_rights_transfer,
+    MigrateTerms: migrate_terms,
+    Terminate: terminate,
+}
+"""What the commands do that every product has. (`AdvanceTime` does nothing more: the line is advanced before.)"""

@@ -1,0 +1,22 @@
+"""Moving an account to other terms of its product: running periods keep their ends."""
+
+from __future__ import annotations
+
+from ledger.domain.line.account import Account
+from ledger.domain.line.commands import MigrateTerms
+from ledger.domain.line.events import TermsMigrated
+from ledger.domain.line.line import Line
+from ledger.domain.refusals import NotEligible
+
+
+def migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
+    """From now on the other terms hold."""
+    if command.terms == account.terms:
+        raise NotEligible("the account is under these terms already")
+    line.emit(
+        TermsMigrated,
+        terms=command.terms,
+        clause=line.book[command.terms].clauses.migration,
+        from_terms=account.terms,
+        to_terms=command.terms,
+    )

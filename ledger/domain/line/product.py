@@ -1,0 +1,100 @@
+"""A product: what a line leaves to the kind of account that its number has. The account's terms say which one it is.
+
+Number, blocks, cards, rights and the number's life are every product's; what its money is, what falls due, and which
+states it goes through, a product says here. It knows no line: it says what happens, and the line makes it happen.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Draft, Event
+from ledger.domain.line.account import Account
+from ledger.domain.money import Posting
+from ledger.domain.refusals import Refusal
+from ledger.domain.terms import Terms
+from ledger.domain.terms_book import TermsBook
+
+A = TypeVar("A", bound=Account)
+
+Rules = Mapping[type[Command], Callable[[Any, Any, Any], None]]
+"""What commands do: (line, account, command)."""
+Openings = Mapping[type[Command], Callable[[Any, Any], None]]
+"""What commands do that open a number's next account: (line, command)."""
+
+
+class Product(ABC, Generic[A]):
+    """What a product answers for its accounts."""
+
+    name: ClassVar[str]
+    """What terms call it."""
+    account: ClassVar[type[Account]]
+    """The state of its accounts."""
+    terms: ClassVar[type[Terms]]
+    """The model of its terms."""
+    rules: ClassVar[Rules]
+    """What its own commands do, and what one that every product has does otherwise here."""
+    openings: ClassVar[Openings]
+    """What its commands do that open an account of it."""
+    too_little: ClassVar[type[Refusal]]
+    """What refuses a use that nothing is left for."""
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def due_at(self, account: A) -> int:
+        """The next instant at which time alone changes something; NEVER where nothing will."""
+
+    @abstractmethod
+    def falls_due(self, account: A, at: int, book: TermsBook) -> Iterator[Draft]:
+        """What happens at the instant that is due: at least one event, each applied before the next is asked for."""
+
+    # --- deciding ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def must_take(self, account: A, command: Command) -> None:
+        """Raises the refusal of the state that takes no such command."""
+
+    @abstractmethod
+    def fees(self, account: A, amounts: Sequence[int]) -> list[Posting]:
+        """The postings of fees in sen, one after the other. Raises a Refusal where they cannot be taken."""
+
+    @abstractmethod
+    def before_end(self, account: A, clause: str | None) -> Iterator[Draft]:
+        """What happens before an account is terminated, each applied before the next is asked for."""
+
+    # --- use --------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def must_allow_use(self, state: str, *, free: bool) -> None:
+        """Raises the refusal of the state, at the time of use, that allows none, or none that costs."""
+
+    @abstractmethod
+    def spendable(self, account: A) -> int:
+        """Sen that a use may cost."""
+
+    @abstractmethod
+    def charge(self, account: A, amount: int) -> tuple[type[Event], list[Posting]]:
+        """By which event, and with which postings, a use is paid for."""
+
+
+PRODUCTS: dict[str, Product[Any]] = {}
+"""Every product by its name."""
+
+
+def register(product: Product[Any]) -> None:
+    """Makes a product known."""
+    PRODUCTS[product.name] = product
+
+
+def product_of(terms: Terms) -> Product[Any]:
+    """The product that terms are of."""
+    return PRODUCTS[terms.product]
+
+
+def rules_of(account: Account, terms_id: str, book: TermsBook) -> Terms:
+    """The terms of that id, as an account is to be judged by. Raises as `TermsBook.of`."""
+    return book.of(PRODUCTS[account.PRODUCT].terms, terms_id)
