@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from ledger.domain.products import understood
 from ledger.domain.terms import Terms
-from ledger.errors import TermsChanged, TermsInvalid, TermsMissing
+from ledger.errors import LedgerError, TermsChanged, TermsInvalid, TermsMissing
 from ledger.release import RELEASE
 
 _Model = TypeVar("_Model", bound=Terms)
@@ -50,12 +50,14 @@ class TermsBook:
     both), asking for these terms raises TermsChanged: two rules under one name would make the past ambiguous.
     """
 
-    __slots__ = ("_offered", "_published", "_rules")
+    __slots__ = ("_faults", "_offered", "_published", "_rules")
 
     def __init__(self, files: Iterable[Terms] = ()) -> None:
         self._rules: dict[str, Terms] = {terms.id: terms for terms in files}
         self._offered = {terms.id: Document.of(terms) for terms in self._rules.values()}
         self._published: dict[str, list[Document]] = {}
+        self._faults: dict[str, tuple[type[LedgerError], str]] = {}
+        """Why there are no rules under an id: a text is read once, however many events are under it."""
 
     def __contains__(self, terms_id: object) -> bool:
         return terms_id in self._published or terms_id in self._offered
@@ -78,13 +80,20 @@ class TermsBook:
         return (self[document.terms_id] for document in self.documents())
 
     def _read(self, terms_id: str) -> Terms:
+        if terms_id in self._faults:
+            kind, fault = self._faults[terms_id]
+            raise kind(fault)
         first, *others = self._said(terms_id)
-        rules = first.rules()
-        for other in others:
-            if other.content != first.content and (read := other.rules()).content != rules.content:
-                raise TermsChanged(_changed(rules, read))
-        self._rules[terms_id] = rules
+        try:
+            rules = self._rules[terms_id] = _agreed(first, others)
+        except (TermsInvalid, TermsChanged) as error:
+            self._faults[terms_id] = type(error), str(error)
+            raise
         return rules
+
+    def _forget(self, terms_id: str) -> None:
+        self._rules.pop(terms_id, None)
+        self._faults.pop(terms_id, None)
 
     def _said(self, terms_id: str) -> list[Document]:
         """Everything that is said under an id; what was published first stands first. Raises KeyError."""
@@ -125,17 +134,17 @@ class TermsBook:
         said.append(document)
         offered = self._offered.get(document.terms_id)
         if len(said) > 1 or offered is None or offered.content != document.content:
-            self._rules.pop(document.terms_id, None)
+            self._forget(document.terms_id)
 
     def offer(self, document: Document) -> None:
         """From now on this is what is published at the first use of its id, word for word."""
         self._offered[document.terms_id] = document
-        self._rules.pop(document.terms_id, None)
+        self._forget(document.terms_id)
 
     def withdraw(self, terms_id: str) -> None:
         """Undoes what was published last: it was not recorded."""
         del self._published[terms_id]
-        self._rules.pop(terms_id, None)
+        self._forget(terms_id)
 
     def recall(self, published: Iterable[Document]) -> None:
         """Begins again with what the log has published, all of it. Raises TermsInvalid, TermsChanged."""
@@ -145,6 +154,15 @@ class TermsBook:
             self.publish(document)
         for terms_id in self._published:
             self[terms_id]
+
+
+def _agreed(first: Document, others: Iterable[Document]) -> Terms:
+    """The rules that a document says. Raises TermsChanged where another one says otherwise, and TermsInvalid."""
+    rules = first.rules()
+    for other in others:
+        if other.content != first.content and (read := other.rules()).content != rules.content:
+            raise TermsChanged(_changed(rules, read))
+    return rules
 
 
 def _changed(published: Terms, other: Terms) -> str:

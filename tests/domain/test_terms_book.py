@@ -186,6 +186,18 @@ class TestDamagedTerms:
             assert book["some-terms"].content == OLD.content
         assert book.document("some-terms").content == content
 
+    def test_they_are_read_once_however_often_they_are_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        book = published(Document("some-terms", "{}", ""))
+        for _ in range(2):
+            with pytest.raises(TermsInvalid, match="id: is missing"):
+                book["some-terms"]
+            monkeypatch.delattr(Document, "rules", raising=False)
+        book.withdraw("some-terms")
+        with pytest.raises(KeyError):
+            book["some-terms"]
+
 
 class TestPublishing:
     def test_a_file_may_not_differ_from_what_was_published_under_its_id(self) -> None:
