@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -15,6 +16,7 @@ from hypothesis import is_hypothesis_test
 from ledger.domain.terms import Terms
 from tests.given import Story
 from tests.often import SEED, repeated_by
+from tests.order import place
 
 _TESTS = Path(__file__).parent
 
@@ -74,6 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(SEED)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many test with `-n auto`: two a core, for whoever tests with a broker mostly waits."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_report_header() -> str:
     return f"left to chance: {repeated_by()}"
 
@@ -86,7 +93,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a broker, so that it can be left out (`-m "not kafka"`), and what takes from chance."""
+    """Puts the longest files first; marks what needs a broker (`-m "not kafka"`), and what takes from chance."""
+    items.sort(key=lambda item: place(item.path))
     for item in items:
         needs = set(getattr(item, "fixturenames", ()))
         if "kafka_servers" in needs or {"kafka", "local", "docker"} & set(

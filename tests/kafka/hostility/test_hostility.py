@@ -112,7 +112,7 @@ def scene(
     with ExitStack() as parts, ThreadPoolExecutor() as pool:
         (folder / "emptied").mkdir()
         starting = pool.submit(parts.enter_context, LocalKafka(folder / "broker", settings=FORGETFUL))
-        beside = pool.submit(parts.enter_context, LocalPostgres(folder / "database"))
+        beside = pool.submit(parts.enter_context, LocalPostgres())
         emptied = parts.enter_context(LocalRegistry(folder / "emptied"))
         registry = parts.enter_context(shared(shared_by_run / "registry", registry_address))
         broker, database = starting.result(), beside.result()

@@ -1,0 +1,68 @@
+"""In which order files of tests are handed out to those who run them: the longest first, so that none of them is last.
+
+Those that wait for servers stand among those that compute: there are more workers than cores.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LONGEST_FIRST = (
+    "kafka/hostility/test_hostility.py",
+    "kafka/test_killed_transfers.py",
+    "projections/test_stored.py",
+    "kafka/test_killed.py",
+    "kafka/test_broker.py",
+    "projections/test_runner.py",
+    "bench/test_bench.py",
+    "entrypoints/test_kafka_security.py",
+    "real/test_paysim.py",
+    "kafka/test_standstill.py",
+    "kafka/test_start.py",
+    "entrypoints/test_desk.py",
+    "kafka/test_mirrors.py",
+    "projections/test_their_log.py",
+    "entrypoints/test_outage.py",
+    "kafka/test_two_writers.py",
+    "projections/test_direct.py",
+    "kafka/test_registry.py",
+    "projections/test_desk.py",
+    "test_replaying.py",
+    "entrypoints/test_kafka_service.py",
+    "local/test_local_kafka.py",
+    "kafka/test_registry_ids.py",
+    "store/test_verification.py",
+    "entrypoints/test_kafka_verbs.py",
+    "projections/test_columnar.py",
+    "kafka/test_paysim.py",
+    "faults/test_disk.py",
+    "store/test_damage.py",
+    "projections/test_rebuild.py",
+    "entrypoints/test_terminal.py",
+    "entrypoints/test_output.py",
+    "kafka/test_copies.py",
+    "real/test_paysim_audited.py",
+    "local/test_local_registry.py",
+    "properties/test_batches.py",
+    "entrypoints/test_ingest.py",
+    "test_consumers.py",
+    "real/test_berka.py",
+    "test_readme.py",
+    "kafka/test_instances.py",
+    "entrypoints/test_in_transit_on_kafka.py",
+    "kafka/test_same_as_embedded.py",
+    "kafka/test_recorder_contract.py",
+    "kafka/test_clocks_apart.py",
+    "properties/test_replay.py",
+    "entrypoints/test_projecting.py",
+    "entrypoints/test_clock.py",
+    "entrypoints/test_shell.py",
+)
+"""Those that take five seconds or more, by their place in this folder; the others follow as they are found."""
+_TESTS = Path(__file__).parent
+_PLACES = {_TESTS / name: place for place, name in enumerate(LONGEST_FIRST)}
+
+
+def place(file: Path) -> int:
+    """Where a file of tests comes in the order."""
+    return _PLACES.get(file, len(_PLACES))
