@@ -13,7 +13,6 @@ import pytest
 
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
-from ledger.domain import products
 from ledger.domain.calendar import DAY
 from ledger.domain.events import make
 from ledger.domain.line.commands import RecordUsage
@@ -22,6 +21,7 @@ from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.rules import Days, Rule
 from ledger.domain.terms import Terms
+from ledger.domain.terms_models import MODELS
 from ledger.errors import TermsChanged, TermsInvalid
 from ledger.release import RELEASE
 from ledger.store.codec import Codec
@@ -67,7 +67,7 @@ def log(story: Story) -> Path:
 @pytest.fixture
 def later(log: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The log, and from here on the model of a later release."""
-    monkeypatch.setitem(products.TERMS, "prepaid", Wider)
+    monkeypatch.setitem(MODELS, "prepaid", Wider)
     return log
 
 

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, KeysView
 from typing import NamedTuple, TypeVar
 
-from ledger.domain.products import understood
 from ledger.domain.terms import Terms
+from ledger.domain.terms_models import understood
 from ledger.errors import LedgerError, TermsChanged, TermsInvalid, TermsMissing
 from ledger.release import RELEASE
 

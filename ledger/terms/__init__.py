@@ -12,8 +12,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ledger.domain.bounds import LONGEST_TERMS
-from ledger.domain.products import resolved
 from ledger.domain.terms import Terms
+from ledger.domain.terms_models import resolved
 from ledger.errors import TermsInvalid
 
 REGISTER = "clauses.toml"

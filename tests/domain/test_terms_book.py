@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain import products
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.rules import Days, Rule
 from ledger.domain.terms import Terms, added
 from ledger.domain.terms_book import Document, TermsBook
+from ledger.domain.terms_models import MODELS
 from ledger.errors import TermsChanged, TermsInvalid, TermsMissing
 from ledger.release import RELEASE
 from tests.given import SP23, XP25, variant
@@ -44,13 +44,13 @@ class Toy(Terms):
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on the model is that of a later release."""
-    monkeypatch.setitem(products.TERMS, "prepaid", Wider)
+    monkeypatch.setitem(MODELS, "prepaid", Wider)
 
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on there are toys."""
-    monkeypatch.setitem(products.TERMS, "toy", Toy)
+    monkeypatch.setitem(MODELS, "toy", Toy)
 
 
 def wider(of: Terms, **rules: object) -> Terms:

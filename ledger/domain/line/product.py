@@ -17,6 +17,7 @@ from ledger.domain.money import Posting
 from ledger.domain.refusals import Refusal
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
+from ledger.domain.terms_models import MODELS
 
 A = TypeVar("A", bound=Account)
 
@@ -86,8 +87,9 @@ PRODUCTS: dict[str, Product[Any]] = {}
 
 
 def register(product: Product[Any]) -> None:
-    """Makes a product known."""
+    """Makes a product known, and its terms."""
     PRODUCTS[product.name] = product
+    MODELS[product.name] = product.terms
 
 
 def product_of(terms: Terms) -> Product[Any]:

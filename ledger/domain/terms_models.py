@@ -1,4 +1,4 @@
-"""The products that an account may be of, and the terms of each: a document is read by its product's own model."""
+"""The model of each product's terms: a document, as a file or as a log has it, is read by the one of its product."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from itertools import islice
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.terms import Terms
 from ledger.errors import TermsInvalid
 
-TERMS: dict[str, type[Terms]] = {"prepaid": PrepaidTerms}
-"""The model of each product's terms."""
+MODELS: dict[str, type[Terms]] = {}
+"""The model of each product's terms, by the product's name: whoever registers a product (`line.product`) puts it in."""
 
 UNSAID = "prepaid"
 """The product of documents that name none."""
@@ -59,9 +58,9 @@ def understood(content: str, terms_id: str) -> Terms:
 
 def _model_of(values: Mapping[str, object]) -> type[Terms]:
     product = values.get("product", UNSAID)
-    model = TERMS.get(product) if isinstance(product, str) else None
+    model = MODELS.get(product) if isinstance(product, str) else None
     if model is None:
-        known = ", ".join(sorted(TERMS))
+        known = ", ".join(sorted(MODELS))
         raise TermsInvalid(
             f"product: the ledger knows none of this name, but {known} (it is {reprlib.repr(product)})"
         )
