@@ -49,13 +49,13 @@ Money = Annotated[int, BeforeValidator(_money), PlainSerializer(format_amount, w
 PriceText = Annotated[str, BeforeValidator(_price)]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A part of a document: nothing stands in it that the ledger does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Rule(Part):
+class Rule(Section):
     """A rule: its values, the clause they carry out, and where a value was published."""
 
     clause: Clause | None = None

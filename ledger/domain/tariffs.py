@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import Price, PriceList, Tariff
-from ledger.domain.rules import Code, Day, Money, Part, PriceText, Rule
+from ledger.domain.rules import Code, Day, Money, PriceText, Rule, Section
 
 
-class TariffStep(Part):
+class TariffStep(Section):
     """From `from` units on, each begun `increment` costs `price` (rupiah of credit, exact)."""
 
     start: Annotated[int, Field(alias="from", ge=0, strict=True)]
@@ -22,7 +22,7 @@ class TariffStep(Part):
     price: PriceText
 
 
-class Band(Part):
+class Band(Section):
     """Local times of day: from `start` until before `end`, over midnight where `end` is not later."""
 
     start: Annotated[time, Field(alias="from")]
@@ -36,7 +36,7 @@ class Band(Part):
         return self
 
 
-class TariffPrice(Part):
+class TariffPrice(Section):
     """The price of one service, for the destinations, zones and times of day it names (none: any)."""
 
     service: Literal["voice", "sms", "data"]

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ledger.domain.calendar import DAY, Zone, zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import PriceList, Tariff
-from ledger.domain.rules import Clause, Code, Count, Day, Days, Money, Part, Period, Rule
+from ledger.domain.rules import Clause, Code, Count, Day, Days, Money, Period, Rule, Section
 from ledger.domain.tariffs import DatedTariff, rated
 
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ def added(default: _T) -> _T:
     return cast("_T", field)
 
 
-class Fee(Part):
+class Fee(Section):
     """One line of a fee."""
 
     name: Code
@@ -53,7 +53,7 @@ class Ground(Rule):
     months: Count = 0
 
 
-class Clauses(Part):
+class Clauses(Section):
     """The clauses that actions without a rule of their own cite."""
 
     incoming: Clause | None = None
@@ -65,7 +65,7 @@ class Clauses(Part):
     number_available: Clause | None = None
 
 
-class Terms(Part):
+class Terms(Section):
     """One document's rules, resolved: every default is filled in. See `ledger/terms/` for the files.
 
     Each product adds what is its own. What a default is, it stays: documents are published that do not say it.

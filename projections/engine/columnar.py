@@ -41,7 +41,7 @@ Write = Callable[[Connection], object]
 """Writes rows that are as the database wants them."""
 
 
-class Chunk(NamedTuple):
+class FoldedChunk(NamedTuple):
     """Events up to an ordinal, folded: what to write; and the events that are needed one by one."""
 
     last: int
@@ -49,7 +49,7 @@ class Chunk(NamedTuple):
     rest: Sequence[Placed]
 
 
-class Extent(NamedTuple):
+class OrdinalRange(NamedTuple):
     """The ordinals of the first and the last event to fold, and how many at once."""
 
     start: int
@@ -57,12 +57,14 @@ class Extent(NamedTuple):
     size: int
 
 
-def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect: str) -> Generator[Chunk]:
+def chunks(
+    log: Bulk, projections: Sequence[Projection], ordinals: OrdinalRange, dialect: str
+) -> Generator[FoldedChunk]:
     """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile."""
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    with closing(_ahead((columns, columns.events(types)) for columns in _whole(log, extent))) as read:
+    with closing(_ahead((columns, columns.events(types)) for columns in _whole(log, ordinals))) as read:
         folded = (
-            Chunk(
+            FoldedChunk(
                 columns.last,
                 [
                     write
@@ -79,7 +81,11 @@ def chunks(log: Bulk, projections: Sequence[Projection], extent: Extent, dialect
 
 
 def take_in(
-    connection: Connection, projections: Sequence[Projection], partition: int, chunk: Chunk, book: TermsBook
+    connection: Connection,
+    projections: Sequence[Projection],
+    partition: int,
+    chunk: FoldedChunk,
+    book: TermsBook,
 ) -> None:
     """Writes a chunk. The terms that are published in it are in the book."""
     changed = Changes()
@@ -91,10 +97,10 @@ def take_in(
     changed.write(connection)
 
 
-def _whole(log: Bulk, extent: Extent) -> Iterator[Columns]:
-    """The columns of all events of an extent, as far as the log goes. Raises LogDamaged where one is missing."""
-    following = extent.start
-    for columns in log.columns(*extent):
+def _whole(log: Bulk, span: OrdinalRange) -> Iterator[Columns]:
+    """The columns of all events of a range, as far as the log goes. Raises LogDamaged where one is missing."""
+    following = span.start
+    for columns in log.columns(*span):
         ordinals = columns.common.column("ordinal")
         ends = tuple(found.as_py() for found in pc.min_max(ordinals).values())
         count = columns.last + 1 - following  # in whichever order
@@ -108,7 +114,7 @@ def _whole(log: Bulk, extent: Extent) -> Iterator[Columns]:
             raise LogDamaged(f"the event at {log.partition}:{missing} is missing, or another is there twice")
         following = columns.last + 1
         yield columns
-    if following <= min(extent.end, log.head):
+    if following <= min(span.end, log.head):
         raise LogDamaged(f"the event at {log.partition}:{following} is missing")
 
 

@@ -45,7 +45,7 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartitionStatus:
     """A partition of the log."""
 
     partition: int
@@ -68,7 +68,7 @@ class Part:
 class Status:
     """The log's partitions, the projections' lags, and events of types that this release does not know."""
 
-    partitions: tuple[Part, ...]
+    partitions: tuple[PartitionStatus, ...]
     lags: tuple[Lag, ...]
     unknown_types: dict[str, int]
 
@@ -96,7 +96,7 @@ def status(database: Database, readers: Sequence[LogReader]) -> Status:
         with reader.snapshot() as log:
             created = log.created
             clock = None if created is None else created.clock
-            parts.append(Part(log.partition, log.head, clock, log.closed_through))
+            parts.append(PartitionStatus(log.partition, log.head, clock, log.closed_through))
             lags += [_lag(log, place) for place in sorted(places.get(log.partition, []))]
     return Status(tuple(parts), tuple(lags), unknown)
 

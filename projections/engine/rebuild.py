@@ -215,9 +215,9 @@ class Rebuild:
         """Folds the events from one ordinal through another, as far as there are any, and tells how far it is."""
         from projections.engine import columnar  # slow to import
 
-        extent = columnar.Extent(start, end, self._size)
+        ordinals = columnar.OrdinalRange(start, end, self._size)
         dialect = self._database.engine.dialect.name
-        with closing(columnar.chunks(log, self._made, extent, dialect)) as chunks:
+        with closing(columnar.chunks(log, self._made, ordinals, dialect)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self._database.writing() as connection:

@@ -126,9 +126,9 @@ class Runner:
         from projections.engine import columnar  # slow to import
 
         made, partition = self._projections, log.partition
-        extent = columnar.Extent(start + 1, log.head, self._chunk)
+        ordinals = columnar.OrdinalRange(start + 1, log.head, self._chunk)
         dialect = self.database.engine.dialect.name
-        with closing(columnar.chunks(log, made, extent, dialect)) as chunks:
+        with closing(columnar.chunks(log, made, ordinals, dialect)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:

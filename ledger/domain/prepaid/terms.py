@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.validity import ExtensionRule
-from ledger.domain.rules import Clause, Count, Day, Days, Money, Part, Period, Rule
+from ledger.domain.rules import Clause, Count, Day, Days, Money, Period, Rule, Section
 from ledger.domain.terms import Clauses, Terms, added
 
 
@@ -27,7 +27,7 @@ class Cap(Rule):
     days: Days
 
 
-class Denomination(Part):
+class Denomination(Section):
     """A denomination and the days that it buys."""
 
     credit: Money
@@ -72,7 +72,7 @@ class Reclaim(Rule):
     fee: Money = 0
 
 
-class TransferBand(Part):
+class TransferBand(Section):
     """Transfers of up to `up_to` cost `fee`, and move the recipient's validity by `days` (0: not at all)."""
 
     up_to: Money
