@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,9 +25,9 @@ from ledger.store.copying import Source
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.origin import created
+from ledger.store.kafka.origin import clock_of
 from ledger.store.kafka.registry_api import Registry
-from ledger.store.kafka.registry_restoring import Texts, restore, used
+from ledger.store.kafka.registry_restoring import Texts, UsedSchema, restore, used
 from ledger.store.kafka.schema_ids import access, known_ids, schema_ids
 from ledger.store.schemas import RecordSchema
 from ledger.wiring.kafka_access import hinting, kafka_settings
@@ -58,22 +59,10 @@ def client(settings: Settings) -> Iterator[Client]:
 
 def _is_played(settings: Settings, log: KafkaSettings) -> bool:
     """Whether the log is played: as it says itself, or as is set while nothing is recorded yet."""
-    clock = _clock_of(log)
+    clock = clock_of(log, topics.ensure(log, create=False), known_ids(log))
     if clock is not None and settings.clock_is_stated and clock != settings.clock:
         raise ClockMismatch(f"the log was created {clock}, and {settings.clock} was asked for")
     return (clock or settings.clock) == "played"
-
-
-def _clock_of(log: KafkaSettings) -> str | None:
-    """`live` or `played`, as the first event of any partition says; None where nothing is recorded yet."""
-    incarnation, ids = topics.ensure(log, create=False), known_ids(log)
-    with reported(f"Kafka at {log.bootstrap}"):
-        consumer = KafkaConsumer(
-            **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
-        )
-        with closing(consumer):
-            found = created(consumer, log, incarnation, ids)
-    return None if found is None else str(found["clock"])
 
 
 def owned(log: KafkaSettings, terms: Iterable[Terms], partition: int) -> Ledger:
@@ -109,10 +98,16 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
                     yield from consumer.poll(timeout_ms=200).get(tp, ())
 
 
-def restore_registry(settings: Settings, copies: Sequence[Path], progress: Progress | None = None) -> int:
+def restore_registry(
+    settings: Settings,
+    copies: Sequence[Path],
+    prefixes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> int:
     """Fills an empty registry with the log's schemas, under the ids of its records; returns how many there were not.
 
-    `copies` are logs in files that hold schemas which this release does not have: copies, or mirrors. Raises what
+    `copies` are logs in files that hold schemas which this release does not have: copies, or mirrors. `prefixes` are of
+    other logs in the same registry: an id that only one of them uses must not go to a filler. Raises what
     `registry_restoring.restore` does.
     """
     held: list[RecordSchema] = []
@@ -121,9 +116,12 @@ def restore_registry(settings: Settings, copies: Sequence[Path], progress: Progr
             held += copy.schemas
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings):
-        topics.ensure(log, create=False)
         texts = Texts(held)
-        return restore(Registry(access(log)), used(log, texts, progress), texts.by_mark)
+        wanted: set[UsedSchema] = set()
+        for one in [log, *(replace(log, prefix=prefix) for prefix in prefixes)]:
+            topics.ensure(replace(one, partitions=None), create=False)
+            wanted |= used(one, texts, progress)
+        return restore(Registry(access(log)), wanted, texts.by_mark)
 
 
 def verified(settings: Settings, progress: Progress | None = None) -> Report:

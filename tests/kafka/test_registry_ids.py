@@ -154,6 +154,22 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
             assert after.accounts[account][: len(events)] == events
 
 
+def test_logs_that_share_a_registry_that_was_emptied(new_log: NewLog, tmp_path: Path) -> None:
+    with LocalRegistry() as lost:
+        little, much = (replace(new_log(), registry=lost.url) for _ in range(2))
+        commands = population(20, 2)
+        told(little, commands[:1])
+        told(much, commands)
+        before = seen(much)
+    with LocalRegistry() as empty:
+        little, much = (
+            replace(log, registry=empty.url, mirrors=tmp_path / log.prefix) for log in (little, much)
+        )
+        on_kafka(tmp_path, little).json("log", "restore-registry", "--prefix", much.prefix)
+        assert on_kafka(tmp_path, much).json("log", "restore-registry") == [{"schemas": 0}]
+        assert seen(much) == before
+
+
 def as_before(written: KafkaSettings, target: KafkaSettings) -> None:
     """The same log as a release wrote it that did not name schemas."""
     topics.create(target)

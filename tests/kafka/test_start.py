@@ -9,6 +9,8 @@ import pytest
 from kafka import KafkaAdminClient
 
 from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.events import LogCreated
+from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import (
     ClockMismatch,
@@ -22,9 +24,11 @@ from ledger.errors import (
 from ledger.local.process import free_port
 from ledger.local.schema_registry import LocalRegistry
 from ledger.store.backup import FileExists
+from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.partitioning import partition_of
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
@@ -60,7 +64,9 @@ def test_a_topic_set_up_otherwise(new_log: NewLog, wrong: dict[str, str], said: 
 def test_a_topic_with_another_number_of_partitions(new_log: NewLog) -> None:
     settings = new_log(partitions=2)
     create(settings, 3, GOOD, settings.commands)
-    with pytest.raises(TopicMismatch, match=r"ledger.commands has 3 partitions; this log has 2"):
+    with pytest.raises(
+        TopicMismatch, match=r"ledger.commands has 3 partitions; PULSA_KAFKA_PARTITIONS says 2"
+    ):
         topics.ensure(settings)
 
 
@@ -156,10 +162,32 @@ def test_settings_that_kafka_does_not_know(new_log: NewLog) -> None:
         topics.ensure(replace(new_log(), client={"no_such_setting": 1}))
 
 
+def test_a_partition_without_events_has_the_clock_of_the_others(new_log: NewLog) -> None:
+    settings = new_log(partitions=2)
+    unstated = replace(settings, clock=None)
+    commands = [one for one in population(20, 2) if isinstance(one, IssueStarterPack)]
+    first = [one for one in commands if partition_of(one.msisdn, 2) == 0]
+    assert 0 < len(first) < len(commands)
+    with writing(unstated):  # nothing is recorded: that it was live then is of no account
+        pass
+    with writing(settings), connected(settings) as client:
+        client.execute(first)
+    with writing(unstated), connected(settings) as client:
+        client.execute(commands)
+    written = seen(settings).accounts
+    for partition in range(2):
+        ((_, topic, state, _),) = written[f"log@{partition}"]
+        created = Codec().event(topic, state)
+        assert isinstance(created, LogCreated)
+        assert created.clock == "played"
+    with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
+        assert ended.acquire(timeout=PATIENCE)
+
+
 def test_the_other_clock(new_log: NewLog) -> None:
     settings = new_log()
     with writing(settings), connected(settings) as client:
-        client.execute([AdvanceTime(at=at(START), command_id="1", msisdn=NUMBER)])
+        client.execute(population(20, 2)[:1])
     with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
         assert ended.acquire(timeout=PATIENCE)
 

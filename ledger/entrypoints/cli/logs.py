@@ -57,6 +57,16 @@ Copies = Annotated[
 ]
 
 
+Prefixes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prefix",
+        metavar="PREFIX",
+        help="Of another log that has its schemas in the same registry; more than once for several.",
+    ),
+]
+
+
 class _Wanted(NamedTuple):
     """Which events are asked for."""
 
@@ -176,12 +186,14 @@ def log_restore(
     return shell.DONE
 
 
-def log_restore_registry(settings: Settings, from_: Copies = None, as_json: AsJson = False) -> int:
+def log_restore_registry(
+    settings: Settings, from_: Copies = None, prefix: Prefixes = None, as_json: AsJson = False
+) -> int:
     """Fill an empty schema registry again from the log on Kafka, under the ids that its records have."""
     from ledger.wiring.on_kafka import restore_registry  # embedded logs need none of it
 
     with counting("reading") as progress:
-        restored = restore_registry(settings, from_ or [], progress)
+        restored = restore_registry(settings, from_ or [], prefix or [], progress)
     if as_json:
         say_json({"schemas": restored})
     else:

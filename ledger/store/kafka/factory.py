@@ -11,6 +11,7 @@ from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
 from ledger.store.kafka.follower import Follower
+from ledger.store.kafka.origin import clock_of
 from ledger.store.kafka.recorder import KafkaRecorder
 from ledger.store.kafka.schema_ids import SchemaIds, schema_ids
 from ledger.store.kafka.topics import Incarnation
@@ -34,7 +35,7 @@ class Factory(InfrastructureFactory[Any]):
             self._recorder = taken_over(self.settings, incarnation, ids, self.partition)
             ids_are_text = (self.env.get("ORIGINATOR_ID_TYPE") or "uuid") == "text"
             self._recorder.datastore.originator_id_type = "text" if ids_are_text else "uuid"
-            _settle_clock(self._recorder, self.settings)
+            _settle_clock(self._recorder, self.settings, incarnation, ids)
         return self._recorder
 
     def aggregate_recorder(self, purpose: str = "events") -> library.SQLiteAggregateRecorder:
@@ -98,11 +99,12 @@ def _catch_up(recorder: KafkaRecorder, settings: KafkaSettings, ids: SchemaIds) 
     recorder.must_hold_its_own()
 
 
-def _settle_clock(recorder: KafkaRecorder, settings: KafkaSettings) -> None:
-    """Gives a new partition its clock, and checks that of one that is there."""
-    recorder.set_clock_mode(settings.clock or "live")
+def _settle_clock(
+    recorder: KafkaRecorder, settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds
+) -> None:
+    """Checks the clock of a partition; one without events has the other partitions', else the one that is asked for."""
+    if not recorder.max_notification_id():
+        recorder.set_clock_mode(clock_of(settings, incarnation, ids) or settings.clock or "live")
     mode = recorder.clock_mode()
     if settings.clock is not None and mode != settings.clock:
-        raise ClockMismatch(
-            f"partition {recorder.partition} was created {mode}; {settings.clock} was asked for"
-        )
+        raise ClockMismatch(f"the log was created {mode}, and {settings.clock} was asked for")

@@ -133,6 +133,11 @@ class Mirror(Recorder):
         """Closes the file."""
         self.datastore.close()
 
+    def set_clock_mode(self, mode: str) -> None:
+        """Sets the clock of a partition without events: what a mirror of it was told before, nobody else knows."""
+        with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (mode,))
+
     # --- what it is a mirror of ---------------------------------------------------------------------------------------
 
     def belong_to(self, incarnation: Incarnation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -9,7 +10,7 @@ from kafka.structs import TopicPartition
 
 from ledger.errors import TopicMismatch
 from ledger.store.codec import Codec
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.kafka.topics import Incarnation
@@ -42,3 +43,14 @@ def created(
                     )
                 return found
     return None
+
+
+def clock_of(settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds) -> str | None:
+    """`live` or `played`, as that event says; None where nothing is recorded yet. Raises like `created`."""
+    with reported(f"Kafka at {settings.bootstrap}"):
+        consumer = KafkaConsumer(
+            **settings.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+        )
+        with closing(consumer):
+            found = created(consumer, settings, incarnation, ids)
+    return None if found is None else str(found["clock"])

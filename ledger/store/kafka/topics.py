@@ -204,9 +204,10 @@ def _copies(found: _Cluster) -> int:
 def _check(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster) -> None:
     counts = {name: len(topic["partitions"]) for name, topic in found.topics.items()}
     expected = settings.partitions or counts[settings.events]
+    by = "PULSA_KAFKA_PARTITIONS says" if settings.partitions else f"{settings.events} has"
     for name, count in counts.items():
         if count != expected:
-            raise TopicMismatch(f"topic {name} has {count} partitions; this log has {expected}")
+            raise TopicMismatch(f"topic {name} has {count} partitions; {by} {expected}")
     _check_copies(settings, found)
     copies = _copies(found)
     wanted = _wanted(copies) | _LEAST
