@@ -38,3 +38,20 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
         if then.code not in NOT_JOURNALED and then.status != "repeated":
             assert (outcome.status, outcome.code, outcome.events) == ("repeated", then.code, then.events)
     assert of_accounts(seen(target).accounts) == of_accounts(before.accounts)
+
+
+def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log(partitions=2)
+    commands = population(10, 2)
+    with writing(settings), connected(settings) as client:
+        client.execute(commands)
+    before = seen(settings)
+    pulsa = on_kafka(tmp_path, settings)
+    assert pulsa.json("verify")[0]["clean"]
+    pulsa.json("states")
+    mirrors = tmp_path / "asking" / "reader-0"
+    target = new_log(partitions=2)
+    there = on_kafka(tmp_path, target, PULSA_MIRRORS=str(tmp_path / "there"))
+    assert there.complaint("log", "copy", "--from", str(mirrors), "--to", "kafka").startswith("log-missing: ")
+    there.json("log", "copy", "--from", str(mirrors / f"{settings.prefix}mirror"), "--to", "kafka")
+    assert seen(target).accounts == before.accounts

@@ -19,10 +19,10 @@ from ledger.store.copying import Copied, FileTarget, Source, Target, copy
 from ledger.wiring.settings import Settings
 
 _FORMS = "kafka, a FILE, a FOLDER of partition-0.db, partition-1.db, …"
-_PARTITION = re.compile(r"partition-([0-9]+)\.db")
+_SOURCES = f"{_FORMS}, or FOLDER/mirror, which are mirror-0.db, mirror-1.db, … in it"
 
 From = Annotated[
-    str, typer.Option("--from", metavar="LOG", help=f"What is copied: {_FORMS}.", show_default=False)
+    str, typer.Option("--from", metavar="LOG", help=f"What is copied: {_SOURCES}.", show_default=False)
 ]
 Folder = Annotated[
     Path,
@@ -115,11 +115,17 @@ def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterat
 
 def _files(place: Path) -> dict[int, Path]:
     """The file of each partition. Raises LogMissing."""
-    if not place.is_dir():
+    if place.is_dir():
+        folder, name = place, "partition"
+    elif place.name.endswith("mirror") and not place.exists():
+        folder, name = place.parent, place.name
+    else:
         return {0: place}
-    found = {int(named[1]): path for path in place.iterdir() if (named := _PARTITION.fullmatch(path.name))}
+    pattern = re.compile(rf"{re.escape(name)}-([0-9]+)\.db")
+    files = folder.iterdir() if folder.is_dir() else ()
+    found = {int(named[1]): path for path in files if (named := pattern.fullmatch(path.name))}
     if not found or set(found) != set(range(len(found))):
-        raise LogMissing(f"{place}: this folder does not hold partition-0.db and all that follow it")
+        raise LogMissing(f"{folder}: this folder does not hold {name}-0.db and all that follow it")
     return found
 
 
