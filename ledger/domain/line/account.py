@@ -23,6 +23,7 @@ from ledger.domain.line.events import (
     Unblocked,
     UsageRecorded,
 )
+from ledger.domain.money import Posting
 from ledger.domain.terms import Terms
 
 TERMINATED = "terminated"
@@ -114,12 +115,22 @@ class Account(msgspec.Struct):
         self.version = event.version
         recorded = event.recorded_at
         self.recorded_at = max(self.recorded_at, recorded)
+        if event.postings:
+            self.move(event.postings)
         change = self.CHANGES.get(type(event))
         if change is not None:
             change(self, event, terms)
         # What time alone brings about may be noticed at any time, so it must not decide what comes too late.
         if event.command_digest is not None and event.terms == self.terms:
-            self.late_from = max(self.late_from, recorded - terms.late_window)
+            self.forget(recorded, terms)
+
+    def move(self, postings: list[Posting]) -> None:
+        """Takes the money of an event into the account's balances."""
+        raise NotImplementedError
+
+    def forget(self, now: int, terms: Any) -> None:  # noqa: ANN401 - its product's terms
+        """Moves on to `now` the instants before which nothing needs to be remembered any more."""
+        self.late_from = max(self.late_from, now - terms.late_window)
 
     def begin(self, event: Any, state: str) -> None:  # noqa: ANN401 - an event that opens an account
         """The account's first event."""
@@ -140,17 +151,6 @@ class Account(msgspec.Struct):
         """The account ends, in one of its final states."""
         self.closed_at = at
         self.enter(state, at)
-
-    def count_charge(self, event: Any) -> None:  # noqa: ANN401 - use that cost something, by its product's event
-        """Counts granted use, and what it cost on its day."""
-        usage, key = self.usage, f"{event.day}/{event.service}/{event.zone}"
-        setattr(usage, event.service, getattr(usage, event.service) + event.granted)
-        usage.charged += event.charge
-        charged = self.charged_on
-        charged[key] = charged.get(key, 0) + event.charge
-        if len(charged) > 4 * REMEMBERED:
-            oldest = self.late_from // DAY - 1
-            self.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
 
 
 def _at(line: list[tuple[int, str]], instant: int) -> str | None:
@@ -175,6 +175,18 @@ def _usage_recorded(account: Account, event: UsageRecorded, _: Terms) -> None:
     if event.direction == "outgoing":
         usage = account.usage
         setattr(usage, event.service, getattr(usage, event.service) + event.granted)
+
+
+def count_charge(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401 - use that cost, by its product's event
+    """Counts granted use, and what it cost on its day."""
+    usage, key = account.usage, f"{event.day}/{event.service}/{event.zone}"
+    setattr(usage, event.service, getattr(usage, event.service) + event.granted)
+    usage.charged += event.charge
+    charged = account.charged_on
+    charged[key] = charged.get(key, 0) + event.charge
+    if len(charged) > 4 * REMEMBERED:
+        oldest = account.late_from // DAY - 1
+        account.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
 
 
 def _blocked(account: Account, event: Blocked, _: Terms) -> None:

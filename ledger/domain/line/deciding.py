@@ -46,7 +46,7 @@ def admit(line: Line, command: LineCommand) -> None:
     if account is None:
         raise UnknownAccount(command.msisdn)
     kind = type(command)
-    if kind not in RULES and kind not in PRODUCTS[account.PRODUCT].rules and command.account_named is None:
+    if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules and command.account_named is None:
         raise NotEligible(f"the account is {account.PRODUCT}")
     if named is not None and product_of(line.book[named]).name != account.PRODUCT:
         raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
@@ -64,14 +64,15 @@ def decide(line: Line, command: LineCommand) -> None:
         return
     account = line.current if named is None else line.named(named)
     product = PRODUCTS[account.PRODUCT]
-    if not isinstance(command, RecordUsage):  # of which the refusal by a state is an event too
-        product.must_take(account, command)
+    if isinstance(command, RecordUsage):  # of which a refusal is an event too
+        record_usage(line, account, product, command)
+        return
+    product.must_take(account, command)
     rule = product.rules.get(type(command)) or RULES[type(command)]
     rule(line, account, command)
 
 
 RULES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
-    RecordUsage: record_usage,
     Block: block,
     Unblock: unblock,
     ReplaceCard: replace_card,
@@ -81,3 +82,5 @@ RULES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
     Terminate: terminate,
 }
 """What the commands do that every product has. (`AdvanceTime` does nothing more: the line is advanced before.)"""
+
+_SHARED = frozenset({RecordUsage, *RULES})

@@ -17,10 +17,11 @@ from ledger.domain.kinds import account_of
 from ledger.domain.line.account import Account
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
-from ledger.domain.line.product import PRODUCTS, product_of, rules_of
+from ledger.domain.line.product import PRODUCTS, product_of
 from ledger.domain.money import Posting
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
+from ledger.errors import TermsMissing
 
 
 class Cause(NamedTuple):
@@ -106,8 +107,10 @@ class Line:
 
     def _accounts(self) -> list[Account]:
         """The accounts at hand, by generation: an earlier one may still have a life of its own."""
-        former = sorted(self.former.values(), key=lambda account: account.generation)
-        return former if self.account is None else [*former, self.account]
+        current = [] if self.account is None else [self.account]
+        if not self.former:
+            return current
+        return [*sorted(self.former.values(), key=lambda account: account.generation), *current]
 
     def advance(self, until: int) -> None:
         """Emits everything that falls due at or before `until`, each effective at its boundary.
@@ -195,8 +198,13 @@ class Line:
             return
         if event.version == 1:
             self._begin(event.account, event.terms or "")
-        account = self.named(event.account)
-        account.apply(event, rules_of(account, event.terms or account.terms, self.book))
+        account = self.account
+        if account is None or account.id != event.account:
+            account = self.former[event.account]
+        rules = self.book[event.terms or account.terms]
+        if rules.product != account.PRODUCT:
+            raise TermsMissing(f"{rules.id}: these are terms of {rules.product}")
+        account.apply(event, rules)
 
     def _begin(self, account_id: str, terms_id: str) -> None:
         if self.account is not None:

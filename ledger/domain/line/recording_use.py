@@ -12,17 +12,17 @@ from ledger.domain.line.account import Account
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import PRODUCTS, Product
+from ledger.domain.line.product import Product
 from ledger.domain.refusals import InTheFuture, NotActive, NotEligible, Refusal, TooLate, UseBlocked
 from ledger.domain.terms import Terms
 
 
-def record_usage(line: Line, account: Account, command: RecordUsage) -> None:
+def record_usage(line: Line, account: Account, product: Product[Any], command: RecordUsage) -> None:
     """Grants, rates and records a use. Raises a Refusal after having emitted `UsageRefused`."""
-    product = PRODUCTS[account.PRODUCT]
     try:
-        terms = _judge(line, account, product, command)
-        if is_free(command):
+        free = is_free(command)
+        terms = _judge(line, account, product, command, free=free)
+        if free:
             _record_free(line, command, terms)
         else:
             _charge(line, account, product, command, terms)
@@ -48,24 +48,24 @@ def is_free(command: RecordUsage) -> bool:
     return command.direction == "incoming" or command.destination == "free"
 
 
-def _judge(line: Line, account: Account, product: Product[Any], command: RecordUsage) -> Terms:
+def _judge(line: Line, account: Account, product: Product[Any], command: RecordUsage, *, free: bool) -> Terms:
     """The terms in force at the time of use, if the use was allowed then."""
-    at, used_at = line.cause.at, command.used_at
+    at, used_at, terms = line.cause.at, command.used_at, line.book[account.terms]
     product.must_take(account, command)
     if used_at > at:
         raise InTheFuture("used_at")
-    if at - used_at > line.terms.late_window or used_at < account.late_from:
-        raise TooLate(f"within {line.terms.late_usage_days} days")
+    if at - used_at > terms.late_window or used_at < account.late_from:
+        raise TooLate(f"within {terms.late_usage_days} days")
     state = account.state_at(used_at)
     if state is None:
         raise NotActive("before the account began")
-    free = is_free(command)
     product.must_allow_use(state, free=free)
     if account.blocks or account.lifted:
         for block in account.blocks_at(used_at):
             if block.scope in {"all", command.service} or (block.scope == "outgoing" and not free):
                 raise UseBlocked(block.block)
-    return line.book[account.terms_at(used_at)]
+    then = account.terms_at(used_at)
+    return terms if then == terms.id else line.book[then]
 
 
 def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:

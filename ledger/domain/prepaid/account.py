@@ -12,7 +12,8 @@ import msgspec
 
 from ledger.domain.calendar import NEVER, zone
 from ledger.domain.events import Event
-from ledger.domain.line.account import REMEMBERED, SHARED_CHANGES, TERMINATED, Account
+from ledger.domain.line.account import REMEMBERED, SHARED_CHANGES, TERMINATED, Account, count_charge
+from ledger.domain.money import Posting
 from ledger.domain.prepaid.events import (
     Activated,
     CreditForfeited,
@@ -123,19 +124,20 @@ class PrepaidAccount(Account):
         if self.reserved != sum(held.amount for held in self.reservations.values()):
             yield "what is reserved is not what the reservations hold"
 
-    def apply(self, event: Event, terms: PrepaidTerms) -> None:
-        """Takes an event into the state; `terms` are those that the event names."""
-        if event.postings:
-            mine = self.id + "/credit"
-            for posting in event.postings:
-                name = posting["account"]
-                if name == mine:
-                    self.available += posting["amount"]
-                elif name == self.id + "/reserved":
-                    self.reserved += posting["amount"]
-        super().apply(event, terms)
-        if event.command_digest is not None and event.terms == self.terms:
-            self.reversible_from = max(self.reversible_from, event.recorded_at - terms.reversal_window)
+    def move(self, postings: list[Posting]) -> None:
+        """Takes the credit of an event into what is available and what is reserved."""
+        credit, reserved = self.id + "/credit", self.id + "/reserved"
+        for posting in postings:
+            name = posting["account"]
+            if name == credit:
+                self.available += posting["amount"]
+            elif name == reserved:
+                self.reserved += posting["amount"]
+
+    def forget(self, now: int, terms: PrepaidTerms) -> None:
+        """Uses may come no later than this, and top-ups be reversed."""
+        self.late_from = max(self.late_from, now - terms.late_window)
+        self.reversible_from = max(self.reversible_from, now - terms.reversal_window)
 
     def grant(self, grant: Grant) -> None:
         """Remembers days bought for as long as they may be taken back."""
@@ -258,10 +260,6 @@ def _credit_transfer_sent(account: PrepaidAccount, event: CreditTransferSent, _:
     account.sent_amount += event.amount
 
 
-def _usage_debited(account: PrepaidAccount, event: UsageDebited, _: PrepaidTerms) -> None:
-    account.count_charge(event)
-
-
 def _credit_reserved(account: PrepaidAccount, event: CreditReserved, _: PrepaidTerms) -> None:
     account.reservations[event.reservation] = Reservation(event.amount, event.expires_at, event.service)
 
@@ -288,5 +286,5 @@ PrepaidAccount.CHANGES = {
     ReservationReleased: _reservation_ended,
     CreditTransferSent: _credit_transfer_sent,
     CreditTransferReceived: _credit_transfer_received,
-    UsageDebited: _usage_debited,
+    UsageDebited: count_charge,
 }

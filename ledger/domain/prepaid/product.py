@@ -148,7 +148,7 @@ class Prepaid(Product[PrepaidAccount]):
 
     def charge(self, account: PrepaidAccount, amount: int) -> tuple[type[Event], list[Posting]]:
         """From the credit."""
-        return UsageDebited, transfer(PULSA, account.credit_name, USAGE, amount)
+        return UsageDebited, transfer(PULSA, f"{account.id}/credit", USAGE, amount)
 
 
 register(Prepaid())
