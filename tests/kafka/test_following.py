@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from kafka import KafkaProducer
 
 from ledger.store.kafka.records import EventRecords
 from ledger.store.kafka.schema_ids import schema_ids
+from ledger.wiring.composition import opened
 from ledger.wiring.mirrors import Followed
+from ledger.wiring.settings import Settings
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population
+from tests.wiring.test_composition import held
 
 
 def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
@@ -49,3 +54,28 @@ def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
         mirrors.catch_up(commit)
         assert waits
         assert in_file(reader.mirror(0)) == in_file(tmp_path / "whole.db")
+
+
+def test_what_is_opened_of_it_is_closed_again(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    log = new_log(partitions=2)
+    with writing(log), connected(log) as client:
+        client.execute(population(5, 1))
+    asking = Settings(
+        kafka=log.bootstrap, registry=log.registry, kafka_prefix=log.prefix, mirrors=tmp_path / "asking"
+    )
+    before = None
+    for time in range(5):
+        with opened(asking) as there:
+            there.taker()
+            for readers, _ in (there.journaled(), there.journaled()):
+                for reader in readers:
+                    with reader.snapshot() as partition:
+                        assert partition.head > 0
+        if time == 0:  # all that is made once is made
+            before = held()
+    assert before == held()
+    assert {path.name for path in asking.mirrors_folder.iterdir() if path.is_dir()} == {"reader-0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -41,6 +42,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def held() -> tuple[list[str], list[threading.Thread], list[Path]]:
     """What this process has of files, threads and temporary folders."""
     files = [str(path.readlink()) for path in list(Path("/proc/self/fd").iterdir()) if path.is_symlink()]
+    files = [
+        re.sub(r":\[[0-9]+\]", "", name) for name in files
+    ]  # of sockets and pipes no two are called the same
     return sorted(files), threading.enumerate(), list(Path(tempfile.gettempdir()).iterdir())
 
 
