@@ -196,6 +196,12 @@ class PolicyRefused(LedgerError):
     code = "policy-refused"
 
 
+class PolicyEndless(LedgerError):
+    """What follows from a recorded event leads on and on: it is set apart where it was stopped."""
+
+    code = "policy-endless"
+
+
 class CommandDefect(LedgerError):
     """A command made the ledger's own code fail; nothing of it was recorded."""
 

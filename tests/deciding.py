@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.application import policies
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import after_event, after_refusal, kind_for, subject_of
 from ledger.domain.line.commands import LineCommand
-from ledger.domain.line.deciding import admit, decide
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.deciding import admit
+from ledger.domain.line.line import Line
+from ledger.domain.subject import Cause
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
@@ -37,7 +38,7 @@ class Deciding:
         for msisdn in self._lines:
             again = [Line(msisdn, self.book, claimed=self._claimed) for _ in range(2)]
             for event in self._happened:
-                if event.account.partition("#")[0] == msisdn:
+                if subject_of(event.account) == msisdn:
                     for line in again:
                         line.take(event)
             self._lines[msisdn] = (again[0], again[1])
@@ -88,7 +89,7 @@ class Deciding:
         line.cause = Cause(at, command.command_id, digest, command.actor)
         line.advance(at)
         try:
-            decide(line, command)
+            kind_for(command).decide(line, command)
         except refusals.Refusal as refused:
             refusal = refused
         line.advance(at)
@@ -97,9 +98,9 @@ class Deciding:
             self._record(event, twin)
         assert _state(line) == _state(twin), "its events add up to something else"
         own = [event for event in happened if command.OWN_IS_DUE or event.command_id == command.command_id]
-        following = [one for event in own for one in policies.after_event(event)]
+        following = [one for event in happened for one in after_event(event)]
         if refusal is not None:
-            following += policies.after_refusal(command, refusal)
+            following += after_refusal(command, refusal)
         for one in following:
             self._follow(one)
         return refusal, own
@@ -111,7 +112,7 @@ class Deciding:
         try:
             admit(line, command)
         except refusals.Refusal as refusal:
-            for one in policies.after_refusal(command, refusal):
+            for one in after_refusal(command, refusal):
                 self._follow(one)
         else:
             self._carry_out(command, max(command.at, line.recorded_at), _digest(command))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ledger.application import ledger as application
+from ledger.application import carrying_out
 from ledger.domain.commands import Command
-from ledger.domain.line import deciding as line_deciding
+from ledger.domain.kinds import kind_for
 from ledger.domain.line.commands import LineCommand
 
 Fails = Callable[[Command], bool]
@@ -26,10 +26,10 @@ def failing(fails: Fails, *, after: Fails = lambda _: False) -> Iterator[Counter
         decided[asked.name] += 1
         if fails(asked) and not after(asked):
             raise ZeroDivisionError("the rule divides by nothing")
-        line_deciding.decide(line, asked)
+        kind_for(asked).decide(line, asked)
         if fails(asked):
             raise ZeroDivisionError("the rule divides by nothing, too late")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(application, "decide", decide)
+        patched.setattr(carrying_out, "decide", decide)
         yield decided

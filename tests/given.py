@@ -28,7 +28,7 @@ from ledger.domain.line.commands import (
     Terminate,
     Unblock,
 )
-from ledger.domain.line.line import Cause, Line, fold
+from ledger.domain.line.line import Line, fold
 from ledger.domain.money import parse_amount
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
@@ -47,6 +47,7 @@ from ledger.domain.prepaid.commands import (
     TransferCredit,
 )
 from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.subject import Cause
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.store.sqlite import Factory

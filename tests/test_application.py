@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import ledger.application.closing
 import ledger.application.ledger
 import ledger.application.memory
 from ledger import errors
@@ -86,7 +87,7 @@ def everything(story: Story) -> list[list[tuple[Any, ...]]]:
 
 
 def test_execute_alone_writes(story: Story) -> None:
-    told = {"book", "codec", "closed_through", "mapper", "origin", "partition", "recorder", "subject"}
+    told = {"book", "codec", "closed_through", "mapper", "partition", "recorder", "subject"}
     asked = {"close", "due", "played", "position", "set_apart", "standing"}
     assert {name for name in dir(story.ledger) if not name.startswith("_")} == {"execute", *told, *asked}
     assert type(story.ledger).__bases__ == (object,)
@@ -298,7 +299,7 @@ class TestClosing:
     def test_more_numbers_than_one_transaction_holds_are_to_be_advanced_before(
         self, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger.application.ledger, "DUE_AT_CLOSING", 2)
+        monkeypatch.setattr(ledger.application.closing, "DUE_AT_CLOSING", 2)
         for number in (NUMBER, OTHER, THIRD):
             story.given_active(number=number)
         self.close(story, GRACE).refused("limit-reached")
@@ -657,7 +658,7 @@ class TestMemory:
         self, story: Story, tell: Tell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         remembering = tell()
-        monkeypatch.setattr(ledger.application.memory, "CACHED_LINES", 1)
+        monkeypatch.setattr(ledger.application.memory, "CACHED_SUBJECTS", 1)
         monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 3)
         for told in (story, remembering):
             for number in (NUMBER, OTHER, THIRD):

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ledger.application import policies
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
+from ledger.domain.kinds import after_event, after_refusal
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.domain.refusals import REFUSALS
@@ -33,13 +33,13 @@ def sent(story: Story, to: str = OTHER, *, known: bool = True) -> CreditTransfer
 
 
 def receiving(event: CreditTransferSent) -> ReceiveCreditTransfer:
-    (command,) = policies.after_event(event)
+    (command,) = after_event(event)
     assert isinstance(command, ReceiveCreditTransfer)
     return command
 
 
 def returning(event: CreditTransferSent, code: str = "unknown-account") -> ReturnCreditTransfer:
-    (command,) = policies.after_refusal(receiving(event), REFUSALS[code]())
+    (command,) = after_refusal(receiving(event), REFUSALS[code]())
     assert isinstance(command, ReturnCreditTransfer)
     return command
 

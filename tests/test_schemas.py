@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from ledger.application.outcomes import EventReference, Outcome
-from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import DESTINATIONS, DIRECTIONS, SCOPES, SERVICES, LineCommand
 from ledger.domain.money import Posting
 from ledger.store.schemas import fingerprint_of

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ledger.audit.verification import verify
 from ledger.domain.calendar import parse_instant
-from ledger.domain.commands import COMMANDS
+from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.cli import app
 from ledger.entrypoints.forms import CommandReader

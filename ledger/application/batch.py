@@ -13,11 +13,12 @@ from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
-from ledger.domain.line.line import Line
+from ledger.domain.partition.partition import Standing
+from ledger.domain.subject import Subject
 
 
 class Mark(NamedTuple):
-    """How much there was before a command: of each list, of the numbers touched, and of the log itself."""
+    """How much there was before a command: of each list, of the subjects touched; and how the partition stood."""
 
     events: int
     journal: int
@@ -25,16 +26,14 @@ class Mark(NamedTuple):
     forwarded: int
     apart: int
     touched: int
-    log_version: int
-    apart_version: int
-    closed_through: int
+    partition: Standing
 
 
 class Batch:
     """Events and journal entries in order; `decided` are the answers given before, and in this batch."""
 
     __slots__ = (
-        "_by_number",
+        "_by_subject",
         "_indexed",
         "_restored",
         "apart",
@@ -71,10 +70,10 @@ class Batch:
         self.index = -1
         """Which command is at hand, and"""
         self.at_hand: set[str] = set()
-        """the numbers that it has touched."""
-        self._by_number: dict[str, list[Event]] = {}
+        """the subjects that it has touched."""
+        self._by_subject: dict[str, list[Event]] = {}
         self._indexed = 0
-        self._restored: dict[str, tuple[Line, int]] = {}
+        self._restored: dict[str, tuple[Subject, int]] = {}
 
     def add(self, events: Iterable[Event]) -> None:
         """Takes in events in the order in which they happened."""
@@ -86,7 +85,7 @@ class Batch:
                 self.claims[Claim(event.account, kind, getattr(event, field))] = None
 
     def cut(self, mark: Mark) -> Sequence[Event]:
-        """Takes out what has come since, but for the lines; returns the events."""
+        """Takes out what has come since, but for the subjects; returns the events."""
         gone = self.events[mark.events :]
         del self.events[mark.events :]
         self.ordinal -= len(gone)
@@ -96,40 +95,40 @@ class Batch:
         while len(self.claims) > mark.claims:
             self.claims.popitem()
         if self._indexed > mark.events:
-            self._by_number.clear()
+            self._by_subject.clear()
             self._restored.clear()
             self._indexed = 0
         return gone
 
     def untouched(self, mark: Mark) -> list[str]:
-        """Takes out the numbers that were touched first since then."""
+        """Takes out the subjects that were touched first since then."""
         fresh = list(islice(reversed(self.touched), len(self.touched) - mark.touched))
-        for number in fresh:
-            del self.touched[number]
+        for id_ in fresh:
+            del self.touched[id_]
         return fresh
 
-    def of_number(self, number: str) -> tuple[Line | None, Sequence[Event]]:
-        """The events of a number and its accounts, after the line that was kept last, if one was.
+    def since_kept(self, id_: str) -> tuple[Subject | None, Sequence[Event]]:
+        """The events of a subject, after the state of it that was kept last, if one was.
 
         What it costs grows with what has happened since it was asked last, not with the batch.
         """
-        line, taken = self._restored.get(number, (None, 0))
-        return None if line is None else line.copy(), self.happened(number)[taken:]
+        subject, taken = self._restored.get(id_, (None, 0))
+        return None if subject is None else subject.copy(), self.happened(id_)[taken:]
 
-    def happened(self, number: str) -> Sequence[Event]:
-        """The events of a number and its accounts, all of them; it costs as little."""
+    def happened(self, id_: str) -> Sequence[Event]:
+        """The events of a subject, all of them; it costs as little."""
         for event in self.events[self._indexed :]:
-            self._by_number.setdefault(subject_of(event.account), []).append(event)
+            self._by_subject.setdefault(subject_of(event.account), []).append(event)
         self._indexed = len(self.events)
-        return self._by_number.get(number, ())
+        return self._by_subject.get(id_, ())
 
-    def keep(self, line: Line) -> None:
-        """Keeps a line that holds all events of its number, to begin with it next time."""
-        self._restored[line.msisdn] = (line.copy(), len(self._by_number.get(line.msisdn, ())))
+    def keep(self, subject: Subject) -> None:
+        """Keeps a subject that holds all its events, to begin with it next time."""
+        self._restored[subject.id] = (subject.copy(), len(self._by_subject.get(subject.id, ())))
 
     def heads(self) -> list[NumberHead]:
-        """Where the touched numbers stand now."""
+        """Where the touched subjects stand now."""
         return [
-            NumberHead(msisdn, None if (due := held.line.due_at) == NEVER else due, held.chain)
-            for msisdn, held in self.touched.items()
+            NumberHead(id_, None if (due := held.subject.due_at) == NEVER else due, held.chain)
+            for id_, held in self.touched.items()
         ]

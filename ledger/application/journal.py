@@ -16,8 +16,7 @@ from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import Zone
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.line.account import Account
-from ledger.domain.line.number import Number
+from ledger.domain.subject import State
 from ledger.domain.terms_book import Document
 
 
@@ -81,11 +80,11 @@ class Apart(NamedTuple):
 
 
 class Snapshot:
-    """The state of an account or number at a version, as the `eventsourcing` library keeps one."""
+    """What a stream's events add up to at a version, as the `eventsourcing` library keeps it."""
 
     __slots__ = ("originator_id", "originator_version", "state")
 
-    def __init__(self, state: Account | Number) -> None:
+    def __init__(self, state: State) -> None:
         self.originator_id = state.id
         self.originator_version = state.version
         self.state = state

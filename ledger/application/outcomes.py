@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ledger.domain.refusals import ClockBehind, IdempotencyConflict, Invalid
-from ledger.errors import CommandDefect, PolicyRefused
+from ledger.errors import CommandDefect, PolicyEndless, PolicyRefused
 
 ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused"
 UNKNOWN = "unknown"
 """No answer came in time: the status of an outcome that only Kafka's clients give."""
 
 
-SET_APART = frozenset({CommandDefect.code, PolicyRefused.code})
+SET_APART = frozenset({CommandDefect.code, PolicyRefused.code, PolicyEndless.code})
 """Why a command is set apart: the same command may be sent again once the code is mended."""
 
 NOT_JOURNALED = SET_APART | {Invalid.code, IdempotencyConflict.code, ClockBehind.code}

@@ -10,22 +10,23 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.application.batch import Batch
+from ledger.application.following import Following
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
 from ledger.application.outcomes import NOT_JOURNALED
+from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.kinds import apart_of
-from ledger.domain.line.line import Cause
 from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.partition.partition import Origin
+from ledger.domain.subject import Cause
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import Document, TermsBook
-from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyRefused
+from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyEndless, PolicyRefused
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteSnapshot
-from ledger.store.sqlite import Factory
 from projections.asking.partitions import PartitionOf
 
 BATCH = 1000
@@ -77,26 +78,26 @@ class ReplayBook(TermsBook):
         self._rules[terms.id] = terms
 
 
-class Again(Ledger):
-    """The ledger over a log that is thrown away, in the place of a partition."""
+class FollowingAgain(Following):
+    """What followed in a log, carried out once more on one that is thrown away."""
 
-    def __init__(self, terms: TermsBook, factory: Factory, log: SqliteSnapshot) -> None:
+    def __init__(self, work: UnitOfWork, log: SqliteSnapshot) -> None:
+        super().__init__(work)
         self._log = log
         self._not_followed = {
             found.event.apart_id: found.event
             for found in log.events_of(apart_of(log.partition))
             if isinstance(found.event, CommandSetApart)
         }
-        super().__init__(terms, factory)
 
-    def _carry_on(self, command: Command, batch: Batch) -> None:
+    def carry_on(self, command: Command) -> None:
         """What could not be carried out then is not carried out now: how it was mended comes later in the journal."""
         then = self._not_followed.get(command.command_id)
         if then is not None:
-            raise (PolicyRefused if then.code == PolicyRefused.code else CommandDefect)(then.reason)
-        super()._carry_on(command, batch)
+            raise _FAILURES.get(then.code, CommandDefect)(then.reason)
+        super().carry_on(command)
 
-    def _pass_on(self, command: Command, cause: Cause, batch: Batch) -> None:
+    def pass_on(self, command: Command, cause: Cause) -> None:
         """What has an entry of its own came from what was another partition then, and comes by itself."""
         entry = "SELECT 1 FROM main.journal WHERE subject=? AND command_id=?"
         key = (command.subject, command.command_id)
@@ -104,10 +105,13 @@ class Again(Ledger):
             command.command_id in self._not_followed
             or not self._log.connection.execute(entry, key).fetchone()
         ):
-            super()._pass_on(command, cause, batch)
+            super().pass_on(command, cause)
 
-    def _ended(self, command: Command, digest: bytes, batch: Batch) -> None:
+    def ended(self, command: Command, digest: bytes) -> None:
         """What the journal has was carried out then; halves that came from several partitions come in any order."""
+
+
+_FAILURES: dict[str, type[LedgerError]] = {one.code: one for one in (PolicyRefused, PolicyEndless)}
 
 
 class Rerun:
@@ -167,7 +171,6 @@ class Rerun:
         )
         recorder: Any = factory.application_recorder()
         recorder.set_clock_mode("live" if log.created is None else log.created.clock)
-        ledger = Again(self._book, factory, log)
-        created = self.log.created
-        ledger.origin = (None, None) if created is None else (created.partitions, created.release)
-        return ledger
+        created = log.created
+        origin = Origin(None, None) if created is None else Origin(created.partitions, created.release)
+        return Ledger(self._book, factory, origin=origin, following=lambda work: FollowingAgain(work, log))

@@ -8,22 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ledger.application import policies
-from ledger.domain import refusals
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_of_line, subject_of
-from ledger.domain.line.events import UsageRefused
+from ledger.domain.kinds import COMMANDS, FOLLOWING, after_event, after_refusal, is_keyed, subject_of
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart
-from ledger.domain.prepaid.commands import ReturnCreditTransfer
-from ledger.domain.prepaid.events import CreditTransferReturned
+from ledger.domain.refusals import REFUSALS
+from ledger.domain.subject import CLOCK, DUE, due_id
 from ledger.store.codec import Codec
 
-_CLOCK = "clock"
-_OWN_ARE_DUE = "AdvanceTime"
 _CLOSING = "CloseThrough"
-_POLICY = "policy/"
 
 
 class Entry(NamedTuple):
@@ -56,28 +50,32 @@ class Explanation:
         is_journaled: Callable[[Command], bool] = lambda _: False,
     ) -> None:
         self.entry = entry
+        command = COMMANDS.get(entry.name)
+        self._own_are_due = command is not None and command.OWN_IS_DUE
         self.unreadable = False
         """Whether one of the events cannot be read: then they cannot be told apart."""
         self._codec = codec
         self._first = 0
         self._count = 0
         self._last = 0
-        self._numbers = {entry.subject}
+        self._subjects = {entry.subject}
         self._expected: dict[str, Command] = {}
         self._later: dict[str, Command] = {}
         """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
+        self._carried_out: dict[str, tuple[bytes, str]] = {}
+        """The digest and the actor of each policy's command that has an event here."""
         self._refused: set[str] = set()
         self._is_here, self._is_journaled = is_here, is_journaled
-        if entry.command_id.startswith(_POLICY) and entry.code in refusals.REFUSALS:
+        if entry.command_id.startswith(FOLLOWING) and entry.code in REFUSALS:
             self._expect_return(entry)
 
     def take(self, ordinal: int, event: Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
-        if is_of_line(event.account):
+        if is_keyed(event.account):
             number = subject_of(event.account)
-            if event.command_id.startswith("due/"):
+            if event.command_id.startswith(DUE):
                 yield from self._due(ordinal, event, number)
-            elif event.command_id.startswith(_POLICY) and event.command_id != self.entry.command_id:
+            elif event.command_id.startswith(FOLLOWING) and event.command_id != self.entry.command_id:
                 yield from self._policy(event)
             else:
                 yield from self._own(ordinal, event, number)
@@ -98,11 +96,12 @@ class Explanation:
                 f"it names {entry.event_count} events from position {entry.first_event} on as its own;"
                 f" they are {self._count} from {self._first} on"
             )
-        for command_id in self._expected:
-            yield f"what had to follow is not there: {command_id}"
+        for command_id, command in self._expected.items():
+            if not (command.MAY_COME_TO_NOTHING or self._is_returned_elsewhere(command)):
+                yield f"what had to follow is not there: {command_id}"
         if (entry.code is None) != (entry.message is None):
             yield "it has a refusal's code without a message, or a message without a code"
-        if entry.code is not None and entry.code not in refusals.REFUSALS:
+        if entry.code is not None and entry.code not in REFUSALS:
             yield f"no refusal has the code {entry.code}"
         if entry.code is not None and self._count and self._refused != {entry.code}:
             yield f"it was refused with {entry.code}, and yet has events of its own"
@@ -126,56 +125,59 @@ class Explanation:
         if event.recorded_at != entry.at and entry.name != _CLOSING:
             yield f"it was recorded at another instant than the command, at {format_instant(entry.at)}"
         yield from self._counts(ordinal)
-        if isinstance(event, UsageRefused):
-            self._refused.add(event.refusal)
-        for command in policies.after_event(event):
+        if event.SAYS_REFUSAL:
+            self._refused.add(vars(event)["refusal"])
+        for command in after_event(event):
             self._expect(command)
 
     def _due(self, ordinal: int, event: Event, number: str) -> Iterator[str]:
-        name = f"due/{event.account}/{event.name}/{format_instant(event.effective_at)}"
-        if event.command_id != name or event.command_digest is not None or event.actor != _CLOCK:
+        name = due_id(event.account, event.name, event.effective_at)
+        if event.command_id != name or event.command_digest is not None or event.actor != CLOCK:
             yield f"it fell due, and should name {name} as its cause, and the clock"
+        for command in after_event(event):
+            self._expect(command)
         if self.entry.name == _CLOSING:
             return
-        if number not in self._numbers:
+        if number not in self._subjects:
             yield f"it fell due on a number that the command {self.entry.command_id} has nothing to do with"
-        if self.entry.name == _OWN_ARE_DUE and number == self.entry.subject:
+        if self._own_are_due and number == self.entry.subject:
             yield from self._counts(ordinal)
 
     def _policy(self, event: Event) -> Iterator[str]:
+        """An event of what followed; a policy's command may bring about several."""
         command = self._expected.pop(event.command_id, None)
-        if command is None and isinstance(event, CreditTransferReturned):
-            command = self._returned(event.transfer, event.refusal, event.command_id, self._expected)
-        if command is None:
+        if command is None and event.command_id not in self._carried_out:
+            command = self._returned(event.command_id, getattr(event, "refusal", None), self._expected)
+        if command is not None:
+            digest = self._codec.command_digest(command, self._codec.command_content(command))
+            self._carried_out[event.command_id] = (digest, command.actor)
+        carried_out = self._carried_out.get(event.command_id)
+        if carried_out is None:
             yield "its cause is not there"
             return
-        digest = self._codec.command_digest(command, self._codec.command_content(command))
-        if event.command_digest != digest or event.actor != command.actor:
+        if (event.command_digest, event.actor) != carried_out:
             yield "it does not follow from its cause as it stands"
-        for following in policies.after_event(event):
+        for following in after_event(event):
             self._expect(following)
 
-    def _returned(
-        self, transfer: str, code: str, command_id: str, among: dict[str, Command]
-    ) -> Command | None:
-        """The command that returns a transfer, where the one that was to receive it is among those."""
-        receive = among.get(f"{_POLICY}{transfer}")
-        refusal = refusals.REFUSALS.get(code)
-        if receive is None or refusal is None:
-            return None
-        for following in policies.after_refusal(receive, refusal()):
-            if following.command_id == command_id:
-                self._expected.pop(receive.command_id, None)
-                return following
+    def _returned(self, command_id: str, code: str | None, among: dict[str, Command]) -> Command | None:
+        """The command of that id that follows from the refusal (with that code, if it says so) of one of those."""
+        codes = REFUSALS if code is None else {code} & REFUSALS.keys()
+        for refused in list(among.values()):
+            for one in codes:
+                for following in after_refusal(refused, REFUSALS[one]()):
+                    if following.command_id == command_id:
+                        self._expected.pop(refused.command_id, None)
+                        return following
         return None
 
     def _set_apart(self, event: CommandSetApart) -> Iterator[str]:
         """What had to follow and could not be carried out: it stands here as it would have been."""
         command = self._expected.pop(event.apart_id, None) or self._later.pop(event.apart_id, None)
         said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
-        if command is None and isinstance(said, ReturnCreditTransfer):
+        if command is None and said is not None:
             open_ = self._expected | self._later
-            command = self._returned(said.transfer, said.refusal, said.command_id, open_)
+            command = self._returned(said.command_id, getattr(said, "refusal", None), open_)
         if command is None:
             yield "its cause is not there"
         elif said is not None and said != command:
@@ -187,8 +189,16 @@ class Explanation:
             command = self._codec.command(entry.name, entry.command, entry.at)
         except Exception:  # noqa: BLE001 - whatever damaged bytes do; the entry's own check tells
             return
-        for following in policies.after_refusal(command, refusals.REFUSALS[entry.code or ""]()):
+        for following in after_refusal(command, REFUSALS[entry.code or ""]()):
             self._expect(following)
+
+    def _is_returned_elsewhere(self, command: Command) -> bool:
+        """Whether it may have been refused, so that what follows from that was sent to another partition."""
+        return any(
+            not self._is_here(following.subject)
+            for refusal in REFUSALS.values()
+            for following in after_refusal(command, refusal())
+        )
 
     def _expect(self, command: Command) -> None:
         if not self._is_here(command.subject):
@@ -197,4 +207,4 @@ class Explanation:
             self._later[command.command_id] = command
             return
         self._expected[command.command_id] = command
-        self._numbers.add(command.subject)
+        self._subjects.add(command.subject)

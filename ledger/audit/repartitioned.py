@@ -13,8 +13,8 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, journal_digest
 from ledger.audit.taking_apart import AT_ONCE, Said, number_of
-from ledger.domain.events import EVENT_TYPES, Event, make
-from ledger.domain.kinds import log_of, terms_of
+from ledger.domain.events import Event, make
+from ledger.domain.kinds import EVENT_TYPES, log_of, terms_of
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.release import RELEASE

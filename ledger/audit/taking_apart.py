@@ -10,11 +10,10 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-from ledger.application import policies
 from ledger.application.journal import JournalEntry
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_apart, is_of_line, subject_of
+from ledger.domain.kinds import after_event, after_refusal, is_apart, is_of_line, subject_of
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
@@ -89,7 +88,7 @@ class Parts:
             raise CopyRefused(f"the journal has a command of {entry.subject}, which belongs to no number")
         events = {row[0]: self._codec.event(row[3], row[4]) for row in moved}
         concerned = {number_of(row) for row in moved}
-        concerned |= {after.subject for event in events.values() for after in policies.after_event(event)}
+        concerned |= {after.subject for event in events.values() for after in after_event(event)}
         here = self._falls_to(entry.subject)
         if all(self._falls_to(number) == here for number in concerned):
             yield self._whole(entry, command, moved)
@@ -141,7 +140,7 @@ class Parts:
                 elsewhere.setdefault(number_of(row), []).append(row)
         yield self._whole(entry, command, main)
         for row in main:
-            for receive in policies.after_event(events[row[0]]):
+            for receive in after_event(events[row[0]]):
                 yield from self._received(receive, followed, elsewhere, events)
         if followed or elsewhere:
             raise LogDamaged(f"{entry.command_id} has events that do not follow from it")
@@ -158,7 +157,7 @@ class Parts:
             yield self._policy(receive, taken, events)
             return
         for code, refusal in REFUSALS.items():
-            for give_back in policies.after_refusal(cast("ReceiveCreditTransfer", receive), refusal()):
+            for give_back in after_refusal(cast("ReceiveCreditTransfer", receive), refusal()):
                 returned = followed.get(give_back.command_id)
                 if returned is None or cast("Any", events[returned[-1][0]]).refusal != code:
                     continue

@@ -24,12 +24,10 @@ from ledger.audit.transfer_halves import TransferHalves
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import apart_of, is_of_line, subject_of
-from ledger.domain.line.account import Account
-from ledger.domain.line.line import Line
-from ledger.domain.line.number import Number
+from ledger.domain.kinds import apart_of, is_keyed, is_of_line, new_subject, subject_of
 from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
+from ledger.domain.subject import DUE, Subject
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
@@ -111,9 +109,9 @@ class _Verification:
         self.is_here = is_here
         self.codec = Codec()
         self.book = TermsBook()
-        self.lines: dict[str, Line] = {}
+        self.subjects: dict[str, Subject] = {}
         self.broken: set[str] = set()
-        """Numbers whose events cannot be folded further."""
+        """Subjects whose events cannot be folded further."""
         self.versions: dict[str, int] = {}
         self.digests: dict[str, bytes] = {}
         self.chains: dict[str, bytes] = {}
@@ -149,7 +147,7 @@ class _Verification:
             waiting = next(events, None)
         self.seals.end()
         self._derived()
-        self.report.numbers = len(self.lines)
+        self.report.numbers = sum(map(is_of_line, self.subjects))
         self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
 
     # --- rows ---------------------------------------------------------------------------------------------------------
@@ -253,7 +251,7 @@ class _Verification:
             yield "it is effective after it was recorded"
         if event.recorded_at <= self.closed_through:
             yield f"it was recorded at or before {format_instant(self.closed_through)}, which was closed"
-        if is_of_line(id_):
+        if is_keyed(id_):
             yield from self._folded(event)
         else:
             yield from self._of_the_log(event)
@@ -297,33 +295,32 @@ class _Verification:
 
     def _folded(self, event: Event) -> Iterator[str]:
         """The event follows from the state that was, and leads to one that may be."""
-        msisdn = subject_of(event.account)
-        if msisdn in self.broken:
+        id_ = subject_of(event.account)
+        if id_ in self.broken:
             return
-        line = self.lines.get(msisdn)
-        if line is None:
-            line = self.lines[msisdn] = Line(msisdn, self.book)
-        if event.recorded_at < line.recorded_at:
+        subject = self.subjects.get(id_)
+        if subject is None:
+            subject = self.subjects[id_] = new_subject(id_, self.book)
+        if event.recorded_at < subject.recorded_at:
             yield "the number has an event before it that was recorded later"
-        due = line.due_at
-        if event.command_id.startswith("due/"):
+        due = subject.due_at
+        if event.command_id.startswith(DUE):
             if due != event.effective_at:
                 yield f"nothing fell due at {format_instant(event.effective_at)}"
         elif due <= event.recorded_at:
             yield f"what fell due at {format_instant(due)} was not recorded before it"
         try:
-            line.take(event)
+            subject.take(event)
         except Exception as error:  # noqa: BLE001 - whatever an event that does not belong does
-            self.broken.add(msisdn)
+            self.broken.add(id_)
             yield f"it does not fit the events before it ({type(error).__name__}: {error})"
             return
-        if line.account is not None:
-            yield from line.account.faults()
+        yield from subject.faults(event)
         yield from self._claimed(event)
         wanted = self.snapshots.get(event.account)
         if wanted is not None and event.version in wanted:
             wanted.discard(event.version)
-            yield from self._snapshot(line, event)
+            yield from self._snapshot(subject, event)
 
     def _claimed(self, event: Event) -> Iterator[str]:
         if event.CLAIMS is None:
@@ -389,7 +386,7 @@ class _Verification:
                 add(Finding(what, "stored_snapshots", account=id_, version=version))
 
     def _numbers(self) -> None:
-        missing = {*self.lines, *self.chains}
+        missing = {*self.subjects, *self.chains}
         if self._one("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'"):
             counted = dict(self._rows("SELECT msisdn, events FROM numbers"))
             for subject in sorted(counted.keys() | self.counts.keys(), key=str):
@@ -398,8 +395,8 @@ class _Verification:
                     self.report.add(Finding(what, "numbers", account=str(subject)))
         for msisdn, due_at, chain in self._rows("SELECT msisdn, due_at, chain FROM numbers"):
             missing.discard(msisdn)
-            line = self.lines.get(msisdn)
-            due = NEVER if line is None else line.due_at
+            subject = self.subjects.get(msisdn)
+            due = NEVER if subject is None else subject.due_at
             if due_at != (None if due == NEVER else due) and msisdn not in self.broken:
                 what = "what falls due next is another instant"
                 self.report.add(Finding(what, "numbers", account=msisdn))
@@ -418,13 +415,10 @@ class _Verification:
             versions.setdefault(id_, set()).add(version)
         return versions
 
-    def _snapshot(self, line: Line, event: Event) -> Iterator[str]:
+    def _snapshot(self, subject: Subject, event: Event) -> Iterator[str]:
         statement = "SELECT topic, state FROM stored_snapshots WHERE originator_id=? AND originator_version=?"
         topic, state = self.connection.execute(statement, (event.account, event.version)).fetchone()
-        folded: Account | Number | None = line.number
-        if event.account != line.msisdn:
-            current = line.account
-            folded = current if current and current.id == event.account else line.former[event.account]
+        folded = subject.state_of(event.account)
         if topic != f"snapshot/{type(folded).__name__}" or state != sealed(
             topic, msgspec.msgpack.encode(folded)
         ):

@@ -7,18 +7,20 @@ Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import msgspec
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every command says: who asks, when (`at`), and under which id."""
+    """What every command says: who asks, when (`at`), and under which id; whom it addresses, each kind's say."""
 
     INTERNAL: ClassVar[bool] = False
     """Whether only the ledger itself may say it."""
     OWN_IS_DUE: ClassVar[bool] = False
     """Whether what it brings about is what fell due."""
+    MAY_COME_TO_NOTHING: ClassVar[bool] = False
+    """Whether a policy may say it and no event come of it."""
 
     at: int
     command_id: str
@@ -36,17 +38,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def subject(self) -> str:
-        """What the command is about, and within which its id is unique."""
-        raise NotImplementedError
+        """What the command addresses, and within which its id is unique."""
+        raise NotImplementedError(self.name)
 
-
-COMMANDS: dict[str, type[Command]] = {}
-"""Every command by its name."""
-
-_C = TypeVar("_C", bound=Command)
-
-
-def known(cls: type[_C]) -> type[_C]:
-    """Makes a command known by its name."""
-    COMMANDS[cls.__name__] = cls
-    return cls
+    @property
+    def stream(self) -> str | None:
+        """The stream of its subject that the command names; None: the present one."""
+        return None

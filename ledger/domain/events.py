@@ -31,6 +31,9 @@ class Event:
     TIMELESS: ClassVar[bool] = False
     """Whether it moves money and counts use, and changes nothing of what falls due."""
 
+    SAYS_REFUSAL: ClassVar[bool] = False
+    """Whether it says that its command was refused, and its field `refusal` with which code."""
+
     account: str
     version: int
     effective_at: int
@@ -90,16 +93,11 @@ class UnknownEvent(Event):
     """
 
 
-EVENT_TYPES: dict[str, type[Event]] = {}
-"""Every event class by its stable type name."""
-
-
 def named(namespace: str) -> Any:  # noqa: ANN401 - a class decorator that keeps the class's type
-    """Names event classes for ever, as `<namespace>.<class>`, and makes them known by that name."""
+    """Names event classes for ever, as `<namespace>.<class>`."""
 
     def name(cls: type[Event]) -> type[Event]:
         cls.TOPIC = f"{namespace}.{cls.__name__}"
-        EVENT_TYPES[cls.TOPIC] = cls
         return cls
 
     return name

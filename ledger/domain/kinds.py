@@ -1,4 +1,7 @@
-"""How subjects and their streams of events are named. No other module reads an id.
+"""The kinds of subject, and how subjects and their streams of events are named. No other module reads an id.
+
+A *kind* of subject is a package beside this module: its commands, its events, its rules; `kind.py` there puts them
+together, and `ledger/domain/__init__.py` names the packages. What is not of one kind asks here, and knows none of them.
 
 A *subject* is what a command addresses. Its events lie in *streams*, each with versions of its own:
 
@@ -13,6 +16,16 @@ A *subject* is what a command addresses. Its events lie in *streams*, each with 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeVar
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.refusals import Refusal
+from ledger.domain.subject import Claimed, NoStreams, State, Streams, Subject, nothing_claimed
+from ledger.domain.terms_book import TermsBook
 
 NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """A number as an id: its digits with country code."""
@@ -46,11 +59,6 @@ def names_in(id_: str) -> list[str]:
 def is_plain(name: str) -> bool:
     """Whether a name may be part of an id."""
     return not ("#" in name or "/" in name or "@" in name)
-
-
-def is_subject(id_: str) -> bool:
-    """Whether a command may address it: a number, or a partition."""
-    return is_plain(id_) or is_partition(id_)
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------
@@ -100,6 +108,200 @@ def is_partition(subject: str) -> bool:
     return subject.startswith("log@") and partition_named(subject) is not None
 
 
+def is_own(stream: str) -> bool:
+    """Whether it is the partition's own: of no subject whose key decides where it lies."""
+    return stream.startswith(("log@", "apart@", "terms/"))
+
+
+def is_keyed(stream: str) -> bool:
+    """Whether it is a subject's whose key decides where it lies: of any kind but the partition itself."""
+    return is_of_line(stream) or (not is_own(stream) and kind_of(stream) is not None)
+
+
 def is_apart(stream: str) -> bool:
     """Whether it holds what could not be carried out."""
     return stream.startswith("apart@")
+
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+class Recorded:
+    """What a kind asks of a partition to find out what became of a command that is not journaled."""
+
+    def __init__(
+        self,
+        is_here: Callable[[str], bool],
+        streams: Callable[[str], Iterable[Event]],
+        happened: Callable[[str], Iterable[Event]],
+    ) -> None:
+        self.is_here = is_here
+        """Whether a subject lies in the partition."""
+        self.streams = streams
+        """The events of a stream that are recorded."""
+        self.happened = happened
+        """The events of a subject in the batch under way."""
+
+
+Follows = Mapping[type[Event], Callable[[Any], list[Command]]]
+"""What has to happen on other subjects because of an event, whoever noticed it.
+
+A command's id is `policy/` and then what names its cause: a chain that goes on that way has an end.
+"""
+Returns = Mapping[type[Command], Callable[[Any, Refusal], list[Command]]]
+"""What has to happen because a policy's command was refused; nothing: then it is set apart."""
+Ended = Mapping[type[Command], Callable[[Any, bytes, Recorded], tuple[Event, Refusal | None] | None]]
+"""What a policy's command (of that digest) is answered that was carried out at once after its cause.
+
+The event that it brought about or was refused for, and its refusal; None: it was not. Raises IdempotencyConflict.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of subject: all that is not of one kind knows of it."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    """How its streams' ids begin; those of a line begin with a digit."""
+    subjects: re.Pattern[str]
+    """The ids that commands address. Names in them are plain."""
+    commands: tuple[type[Command], ...]
+    events: tuple[type[Event], ...]
+    states: tuple[type[State], ...] = ()
+    """What snapshots hold, each by the name of its class."""
+    load: Callable[[str, Streams, TermsBook, Claimed], Subject]
+    """The subject of an id, as the log has it: also one that has no events yet."""
+    admit: Callable[[Any, Any], None] = lambda _, __: None
+    """Asked before the clock, whatever the state: whether there is what a command addresses. Raises a Refusal."""
+    decide: Callable[[Any, Any], None]
+    """Does what a command asks of a subject, which is advanced to its cause's instant.
+
+    Raises a Refusal. All guards come before the first event.
+    """
+    advancing: Callable[[str, int, str], Command] | None = None
+    """The clock's command that brings a subject to an instant, by its subject, instant and id; None: nothing falls due.
+    """
+    follows: Follows = field(default_factory=dict)
+    returns: Returns = field(default_factory=dict)
+    ended: Ended = field(default_factory=dict)
+
+
+KINDS: dict[str, Kind] = {}
+"""Every kind by its name."""
+COMMANDS: dict[str, type[Command]] = {}
+"""Every command by its name."""
+EVENT_TYPES: dict[str, type[Event]] = {}
+"""Every event class by its stable type name."""
+STATES: dict[str, type[State]] = {}
+"""Every state that snapshots hold, by the name of its class."""
+_OF_COMMANDS: dict[type[Command], Kind] = {}
+_FOLLOWS: dict[type[Event], Callable[[Any], list[Command]]] = {}
+_RETURNS: dict[type[Command], Callable[[Any, Refusal], list[Command]]] = {}
+
+
+def register(kind: Kind) -> None:
+    """Makes a kind known, and its commands, events and states by their names. Raises ValueError where one is taken."""
+    for known, more in _names(kind):
+        if taken := known.keys() & more.keys():
+            raise ValueError(f"{kind.name}: there are two of {sorted(map(str, taken))}")
+    for known, more in _names(kind):
+        known.update(more)
+
+
+def forget(kind: Kind) -> None:
+    """The reverse: a kind that only a test knows."""
+    for known, more in _names(kind):
+        for name in more:
+            del known[name]
+
+
+def _names(kind: Kind) -> Iterator[tuple[dict[Any, Any], Mapping[Any, Any]]]:
+    yield KINDS, {kind.name: kind}
+    yield COMMANDS, {command.__name__: command for command in kind.commands}
+    yield EVENT_TYPES, {event.TOPIC: event for event in kind.events}
+    yield STATES, {state.__name__: state for state in kind.states}
+    yield _OF_COMMANDS, dict.fromkeys(kind.commands, kind)
+    yield _FOLLOWS, kind.follows
+    yield _RETURNS, kind.returns
+
+
+def those_of(base: type[T], *modules: ModuleType) -> tuple[type[T], ...]:
+    """The classes that modules define and that are of a base."""
+    return tuple(
+        found
+        for module in modules
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, base) and found.__module__ == module.__name__
+    )
+
+
+def kind_of(stream: str) -> Kind | None:
+    """The kind that a subject or stream is of; None where no id is like that."""
+    if is_of_line(stream):
+        return KINDS["line"]
+    return next((kind for kind in KINDS.values() if kind.prefixes and stream.startswith(kind.prefixes)), None)
+
+
+def new_subject(id_: str, book: TermsBook) -> Subject:
+    """A subject that nothing has happened to. Raises LookupError where no subject has an id like that."""
+    kind = kind_of(id_)
+    if kind is None:
+        raise LookupError(f"no subject has an id like {id_!r}")
+    return kind.load(id_, NoStreams(), book, nothing_claimed)
+
+
+def kind_for(command: Command) -> Kind:
+    """The kind of subject that a command addresses."""
+    return _OF_COMMANDS[type(command)]
+
+
+def is_subject(id_: str) -> bool:
+    """Whether a command may address it."""
+    if is_of_line(id_):
+        return is_plain(id_)
+    kind = kind_of(id_)
+    return kind is not None and kind.subjects.fullmatch(id_) is not None
+
+
+def advancing(id_: str, at: int, command_id: str) -> Command:
+    """The clock's command that brings a subject to an instant. Raises LookupError where nothing falls due for it."""
+    kind = kind_of(id_)
+    if kind is None or kind.advancing is None:
+        raise LookupError(f"nothing falls due for {id_!r}")
+    return kind.advancing(id_, at, command_id)
+
+
+def after_event(event: Event) -> list[Command]:
+    """The commands that follow from an event."""
+    follows = _FOLLOWS.get(type(event))
+    return [] if follows is None else follows(event)
+
+
+def after_refusal(command: Command, refusal: Refusal) -> list[Command]:
+    """The commands that follow from the refusal of a policy's command."""
+    returns = _RETURNS.get(type(command))
+    return [] if returns is None else returns(command, refusal)
+
+
+def ended(command: Command, digest: bytes, recorded: Recorded) -> tuple[Event, Refusal | None] | None:
+    """What a policy's command is answered that was carried out at once after its cause, and so is not journaled."""
+    kind = _OF_COMMANDS[type(command)]
+    asked = kind.ended.get(type(command))
+    return None if asked is None else asked(command, digest, recorded)
+
+
+POLICY = "policy"
+"""The actor of what follows."""
+FOLLOWING = "policy/"
+"""How the ids begin of what follows."""
+
+
+def links_of(command_id: str) -> int:
+    """How many commands of policies stand one behind the other, as far as the last one's id says so."""
+    count = 0
+    while command_id.startswith(FOLLOWING):
+        command_id, count = command_id.removeprefix(FOLLOWING), count + 1
+    return count

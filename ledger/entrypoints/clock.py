@@ -14,7 +14,7 @@ from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import Command
-from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.kinds import advancing
 from ledger.domain.partition.commands import CloseThrough
 from ledger.errors import LedgerError
 
@@ -98,9 +98,7 @@ def _advance(partition: Clocked, through: int, principal: str | None) -> int:
     """
     count, most = 0, 1
     while numbers := partition.due(through, most):
-        commands = [
-            AdvanceTime(at=through, command_id=_id(through), actor=ACTOR, msisdn=msisdn) for msisdn in numbers
-        ]
+        commands = [advancing(id_, through, _id(through)) for id_ in numbers]
         outcomes = partition.execute(commands, principal=principal)
         count += len(numbers)
         if partition.due(through, 1) == numbers[:1]:  # nothing moved: never turn in a circle

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger.application.outcomes import ACCEPTED, Outcome
-from ledger.domain.commands import COMMANDS as BY_NAME
 from ledger.domain.commands import Command
+from ledger.domain.kinds import COMMANDS as BY_NAME
 from ledger.domain.kinds import apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.commands import Command
+from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.fields import Read, reader
 from ledger.store.schemas import load

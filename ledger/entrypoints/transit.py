@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from ledger.application import policies
 from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.audit.transfer_halves import TYPES, TransferHalves
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import apart_of
+from ledger.domain.kinds import after_event, after_refusal, apart_of
 from ledger.domain.money import format_amount
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -111,9 +110,9 @@ def _following(sent: CreditTransferSent, there: SqliteSnapshot, apart: dict[str,
     """The half that is missing: it comes back once its recipient has refused it, and else it has to arrive."""
     if sent.transfer in apart:
         return apart[sent.transfer]
-    (receive,) = policies.after_event(sent)
+    (receive,) = after_event(sent)
     decided = there.decision(receive.subject, receive.command_id)
     if decided is None or decided.code is None:
         return receive
-    (give_back,) = policies.after_refusal(receive, REFUSALS[decided.code]())
+    (give_back,) = after_refusal(receive, REFUSALS[decided.code]())
     return give_back

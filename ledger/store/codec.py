@@ -16,19 +16,16 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from fastavro import schemaless_reader
 
 from ledger.application.journal import Snapshot
-from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.events import EVENT_TYPES, Event, make
-from ledger.domain.line.account import Account
-from ledger.domain.line.number import Number
-from ledger.domain.prepaid.account import PrepaidAccount
+from ledger.domain.commands import Command
+from ledger.domain.events import Event, make
+from ledger.domain.kinds import COMMANDS, EVENT_TYPES, STATES
 from ledger.errors import SchemaUnknown
 from ledger.store.encoding import LONGS, Encode
 from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
-_SNAPSHOTS: dict[str, type[Account | Number]] = {
-    f"snapshot/{kind.__name__}": kind for kind in (PrepaidAccount, Number)
-}
+_SNAPSHOT = "snapshot/"
+"""How the types of snapshots begin; the state's class follows."""
 
 
 _Written = tuple[bytes, Any, Encode]
@@ -176,7 +173,7 @@ class AvroMapper(Mapper[str]):
     def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a Snapshot
         """The bytes of an event, or of a snapshot."""
         if isinstance(domain_event, Snapshot):
-            topic = f"snapshot/{type(domain_event.state).__name__}"
+            topic = _SNAPSHOT + type(domain_event.state).__name__
             state = msgspec.msgpack.encode(domain_event.state)
             return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
         return StoredEvent(
@@ -188,10 +185,11 @@ class AvroMapper(Mapper[str]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
         """The event, or the snapshot, that those bytes hold."""
-        kind = _SNAPSHOTS.get(stored_event.topic)
+        topic = stored_event.topic
         found: Any
-        if kind is not None:
+        if topic.startswith(_SNAPSHOT):
+            kind = STATES[topic.removeprefix(_SNAPSHOT)]
             found = Snapshot(msgspec.msgpack.decode(stored_event.state, type=kind))
         else:
-            found = self.codec.event(stored_event.topic, stored_event.state)
+            found = self.codec.event(topic, stored_event.state)
         return found  # type: ignore[no-any-return]

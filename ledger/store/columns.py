@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyruhvro import avro_to_arrow_schema, deserialize_array
 
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.errors import SchemaUnknown
 from ledger.store.codec import Codec
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load, plain

@@ -10,7 +10,7 @@ from kafka.structs import TopicPartition
 
 from ledger.application.journal import NO_CHAIN, NumberHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
-from ledger.domain.commands import COMMANDS as BY_NAME
+from ledger.domain.kinds import COMMANDS as BY_NAME
 from ledger.domain.kinds import SUBJECT_SQL, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.chains import EventRow

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ledger.domain.events import EVENT_TYPES, Event, UnknownEvent, make
+from ledger.domain.events import Event, UnknownEvent, make
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from ledger.store.codec import Codec
 

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.events import Event
 from ledger.domain.line.account import Account
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import prepaid
+from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 from projections.asking.queries import ProjectionBehind
 from projections.engine.database import GENERATIONS, POSITIONS

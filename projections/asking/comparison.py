@@ -8,9 +8,10 @@ from typing import Any
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import prepaid
+from ledger.domain.subject import Cause
 from projections.engine.reader import LogSnapshot
 
 Amounts = dict[tuple[str, str], int]

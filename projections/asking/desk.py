@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ledger.domain.line.line import Cause
 from ledger.domain.prepaid.account import prepaid
+from ledger.domain.subject import Cause
 from projections.asking.as_of import Folded, Moment, View
 from projections.prepaid.numbers import entered_by
 from projections.prepaid.usage import DayOfUse

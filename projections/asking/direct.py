@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import format_instant
-from ledger.domain.events import EVENT_TYPES, Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES, subject_of
 from ledger.domain.line.account import Account
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
+from ledger.domain.subject import Cause
 from ledger.errors import QueryRefused
 from projections.asking.answers import (
     Balance,

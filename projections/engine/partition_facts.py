@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
-from ledger.domain.events import EVENT_TYPES
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger.domain.calendar import NEVER
-from ledger.domain.events import EVENT_TYPES, Event, make
+from ledger.domain.events import Event, make
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
 

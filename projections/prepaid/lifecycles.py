@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import NEVER
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT

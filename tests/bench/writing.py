@@ -215,7 +215,7 @@ def histories(folder: Path, runs: int, most: int) -> list[Figure]:
                 first = max(done, size)
                 done = first + p.BATCH
                 commands = [p.usage(index, 1) for index in range(first, done)]
-                ledger._lines.forget()
+                ledger._recall()
                 begin = time.perf_counter()
                 p.execute(ledger, commands[:1])
                 cold[size].append((time.perf_counter() - begin) * 1e3)

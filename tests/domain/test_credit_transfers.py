@@ -10,7 +10,7 @@ from ledger.domain.calendar import DAY
 from ledger.domain.events import Event
 from ledger.domain.line.commands import AdvanceTime, Block, LineCommand, Terminate
 from ledger.domain.line.deciding import decide
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.line import Line
 from ledger.domain.money import LARGEST_BALANCE
 from ledger.domain.prepaid.account import prepaid
 from ledger.domain.prepaid.commands import (
@@ -30,6 +30,7 @@ from ledger.domain.prepaid.events import (
     CreditTransferSent,
     GraceStarted,
 )
+from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 from tests.conftest import Tell
 from tests.given import (

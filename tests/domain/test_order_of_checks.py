@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.calendar import DAY, SECOND
-from ledger.domain.commands import COMMANDS
+from ledger.domain.kinds import COMMANDS
 from ledger.domain.line.commands import (
     AdvanceTime,
     Block,

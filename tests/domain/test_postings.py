@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledger.domain.calendar import DAY
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.line.commands import (
     AdvanceTime,
     Block,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain.calendar import day_number, format_instant, parse_day, parse_instant
-from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.commands import Command
+from ledger.domain.kinds import COMMANDS
 from ledger.domain.line.commands import Block, RecordUsage
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.commands import TopUp

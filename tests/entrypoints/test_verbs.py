@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ledger.domain.commands import COMMANDS
+from ledger.domain.kinds import COMMANDS
 from ledger.entrypoints.cli.verbs import verb_of
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from ledger.application import carrying_out
 from ledger.domain.commands import Command
-from ledger.domain.line import deciding as line_deciding
 from ledger.domain.line.commands import AdvanceTime, LineCommand, MigrateTerms
 from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterPack, TopUp
 from ledger.store.codec import Codec
@@ -139,14 +139,14 @@ def test_a_live_log_takes_the_brokers_time_only(new_log: NewLog) -> None:
 
 def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = new_log()
-    decide = line_deciding.decide
+    decide = carrying_out.decide
 
     def fails(line: Any, asked: LineCommand) -> None:
         if asked.command_id == "bad":
             raise ZeroDivisionError("the rule divides by nothing")
         decide(line, asked)
 
-    monkeypatch.setattr("ledger.application.ledger.decide", fails)
+    monkeypatch.setattr("ledger.application.carrying_out.decide", fails)
     pack = command(IssueStarterPack, terms=SP23, printed_credit=0, valid_until=day("2030-12-31"))
     others = [command(command_id=str(n), msisdn=OTHER) for n in range(2, 5)]
     with writing(settings), connected(settings) as client:

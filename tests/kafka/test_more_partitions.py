@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
 
-from ledger.application.ledger import Ledger
 from ledger.domain.partition.events import LogCreated
+from ledger.domain.partition.partition import Origin, Partition
+from ledger.domain.subject import Cause
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import TopicMismatch
 from ledger.release import RELEASE
@@ -81,18 +81,17 @@ def test_more_partitions_of_a_log_that_does_not_say_how_many_it_has(
 ) -> None:
     """Former releases did not write it down, and no mirror is left that knows."""
     settings = new_log()
-    begin = Ledger._begin
+    begin = Partition.begin
 
-    def as_formerly(self: Ledger, *what: Any) -> None:
-        self.origin = (None, None)
-        begin(self, *what)
+    def as_formerly(self: Partition, cause: Cause, clock: str, _: Origin) -> None:
+        begin(self, cause, clock, Origin(None, None))
 
     with (
         monkeypatch.context() as patched,
         writing(settings),
         connected(settings) as it,
     ):
-        patched.setattr(Ledger, "_begin", as_formerly)
+        patched.setattr(Partition, "begin", as_formerly)
         it.execute(population(20, 1))
     before = seen(settings)
     grow(settings, 2)

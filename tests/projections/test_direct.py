@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from ledger.domain.calendar import DAY, SECOND, format_instant
 from ledger.domain.commands import Command
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Terminate
-from ledger.domain.line.line import Cause, Line
+from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import prepaid
 from ledger.domain.prepaid.commands import (
@@ -27,6 +28,7 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
+from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader

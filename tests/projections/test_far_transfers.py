@@ -64,7 +64,7 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
         def execute(*commands: Command) -> list[Command]:
             ledger = places[commands[0].subject == far]
             assert {outcome.status for outcome in ledger.execute(commands)} <= {"accepted", "refused"}
-            return ledger._batch.forwarded
+            return ledger._work.batch.forwarded
 
         def transit() -> list[int]:
             readers = [SqliteReader(path, partition) for partition, path in enumerate(files)]

@@ -6,6 +6,7 @@ from collections import Counter
 
 from hypothesis import given
 
+from ledger.domain.line.line import Line
 from ledger.domain.money import imbalance
 from ledger.domain.prepaid.account import prepaid
 from tests.often import often
@@ -43,9 +44,10 @@ def test_the_accounts_state_agrees_with_the_postings(history: History) -> None:
         for event in events_of(ledger):
             for posting in event.postings:
                 balances[posting["account"]] += posting["amount"]
-        for held in ledger._lines._held.values():
-            if held.line.account is not None:
-                account = prepaid(held.line.account)
+        lines = [held.subject for held in ledger._subjects._held.values() if isinstance(held.subject, Line)]
+        for line in lines:
+            if line.account is not None:
+                account = prepaid(line.account)
                 assert account.available == balances[f"{account.id}/credit"]
                 assert account.reserved == balances[f"{account.id}/reserved"]
                 assert account.reserved == sum(r.amount for r in account.reservations.values())

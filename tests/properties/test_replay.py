@@ -19,7 +19,7 @@ from tests.properties.strategies import NUMBERS, STRANGER, History, histories
 FEW = often(25)
 
 
-def shape(line: Line) -> dict[str, Any]:
+def shape(line: Any) -> dict[str, Any]:
     """The whole state of a line, to compare."""
     return {
         "account": msgspec.to_builtins(line.account),
@@ -38,7 +38,7 @@ def test_every_prefix_of_a_log_folds_to_the_state_that_was(history: History) -> 
         for command in history.commands:
             ledger_.execute([command])
             then[ledger_.recorder.max_notification_id() or 0] = {
-                number: shape(ledger_._lines.get(number).line) for number in (*NUMBERS, STRANGER)
+                number: shape(ledger_._subjects.get(number).subject) for number in (*NUMBERS, STRANGER)
             }
         lines = {number: Line(number, ledger_.book) for number in (*NUMBERS, STRANGER)}
         for ordinal, event in enumerate(events_of(ledger_), 1):
@@ -57,7 +57,7 @@ def test_a_fold_does_not_depend_on_what_was_folded_before(history: History) -> N
         everything = events_of(ledger_)
         for number in NUMBERS:
             mine = [x for x in everything if x.account.partition("#")[0] == number]
-            assert shape(fold(number, mine, ledger_.book)) == shape(ledger_._lines.get(number).line)
+            assert shape(fold(number, mine, ledger_.book)) == shape(ledger_._subjects.get(number).subject)
 
 
 @FEW
@@ -74,7 +74,7 @@ def test_a_line_loaded_from_snapshots_is_the_one_loaded_from_events(history: His
                 everything = events_of(reopened)
                 for number in NUMBERS:
                     mine = [x for x in everything if x.account.partition("#")[0] == number]
-                    loaded = reopened._lines.get(number).line
+                    loaded = reopened._subjects.get(number).subject
                     assert shape(loaded) == shape(fold(number, mine, reopened.book))
 
 
@@ -85,7 +85,7 @@ def test_a_ledger_that_forgets_at_once_writes_the_same_log(history: History) -> 
         wanted = one_by_one(remembering, history.commands)
         written = rows(path, *LOG, *DERIVED)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger.application.memory, "CACHED_LINES", 0)
+        patch.setattr(ledger.application.memory, "CACHED_SUBJECTS", 0)
         patch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 2)
         with log_of(history) as (forgetful, path):
             assert one_by_one(forgetful, history.commands) == wanted

@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.application.journal import NO_CHAIN, event_digest
-from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.events import EVENT_TYPES, make
+from ledger.domain.commands import Command
+from ledger.domain.events import make
+from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import Unblock
 from ledger.domain.prepaid.commands import ChargeCredit, ReleaseReservation, TopUp
 from ledger.domain.prepaid.events import Activated, CreditCharged, CreditToppedUp

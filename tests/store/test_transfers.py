@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.application.ledger import Ledger
+from ledger.application.following import Following
 from ledger.audit.findings import Report
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
@@ -60,7 +60,7 @@ def test_credit_that_came_twice_is_found_whatever_its_id(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a release recorded it that did not look at how a transfer had ended."""
-    monkeypatch.setattr(Ledger, "_ended", lambda *_: None)
+    monkeypatch.setattr(Following, "ended", lambda *_: None)
     two(story).given(TransferCredit, NOW, amount=rupiah(20_000), command_id="gift")
     assert found(story) == []
     story.say(received(command_id="policy/another", amount=rupiah(20_000)))

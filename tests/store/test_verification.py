@@ -19,7 +19,8 @@ from ledger.application.journal import JournalEntry, event_digest, journal_diges
 from ledger.audit.findings import Report
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
-from ledger.domain.events import EVENT_TYPES, Event
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.prepaid.commands import TopUp, TransferCredit
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogMissing

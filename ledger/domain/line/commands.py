@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import Command, known
+from ledger.domain.commands import Command
 
 SERVICES = ("voice", "sms", "data")
 DIRECTIONS = ("outgoing", "incoming")
@@ -30,8 +30,12 @@ class LineCommand(Command, frozen=True, kw_only=True, gc=False):
         """The account that it addresses, where that need not be the current one."""
         return None
 
+    @property
+    def stream(self) -> str | None:
+        """The account named."""
+        return self.account_named
 
-@known
+
 class AdvanceTime(LineCommand, frozen=True, kw_only=True, gc=False):
     """Records what fell due."""
 
@@ -39,7 +43,6 @@ class AdvanceTime(LineCommand, frozen=True, kw_only=True, gc=False):
     OWN_IS_DUE: ClassVar[bool] = True
 
 
-@known
 class RecordUsage(LineCommand, frozen=True, kw_only=True, gc=False):
     """Use of a service: `quantity` is seconds, messages or bytes."""
 
@@ -51,7 +54,6 @@ class RecordUsage(LineCommand, frozen=True, kw_only=True, gc=False):
     quantity: int
 
 
-@known
 class Block(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sets a block of its own id and scope, on a ground of the terms."""
 
@@ -62,14 +64,12 @@ class Block(LineCommand, frozen=True, kw_only=True, gc=False):
     since: int | None = None
 
 
-@known
 class Unblock(LineCommand, frozen=True, kw_only=True, gc=False):
     """Lifts that block only."""
 
     block: str
 
 
-@known
 class ReplaceCard(LineCommand, frozen=True, kw_only=True, gc=False):
     """A new card, against identity."""
 
@@ -77,7 +77,6 @@ class ReplaceCard(LineCommand, frozen=True, kw_only=True, gc=False):
     identity_checked: bool
 
 
-@known
 class RequestRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """Asks that the number pass to another holder."""
 
@@ -85,7 +84,6 @@ class RequestRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     to_customer: str
 
 
-@known
 class DecideRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """The operator's word on such a request: `approved` or `refused`."""
 
@@ -95,7 +93,6 @@ class DecideRightsTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     reason: str | None = None
 
 
-@known
 class MigrateTerms(LineCommand, frozen=True, kw_only=True, gc=False):
     """Moves the account to other terms."""
 
@@ -107,7 +104,6 @@ class MigrateTerms(LineCommand, frozen=True, kw_only=True, gc=False):
         return self.terms
 
 
-@known
 class Terminate(LineCommand, frozen=True, kw_only=True, gc=False):
     """Ends the account on a ground of the terms."""
 

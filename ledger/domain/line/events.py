@@ -41,6 +41,7 @@ class UsageRefused(Event):
     """Use that was not granted, with the refusal's code. `used_at` is the time of use as it was stated."""
 
     TIMELESS = True
+    SAYS_REFUSAL = True
 
     service: str
     direction: str

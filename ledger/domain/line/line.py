@@ -6,8 +6,8 @@ its exact boundary instant, whoever notices when. What the account is like, its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,43 +19,24 @@ from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
 from ledger.domain.line.product import PRODUCTS, product_of
 from ledger.domain.money import Posting
+from ledger.domain.subject import NOTHING, Cause, Claimed, State, Streams, Subject, fell_due, nothing_claimed
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import TermsMissing
 
 
-class Cause(NamedTuple):
-    """What events are recorded for: the instant, and the command with its digest and actor."""
-
-    at: int
-    command_id: str
-    command_digest: bytes | None
-    actor: str
-
-
-Claimed = Callable[[str, str, str], bool]
-"""Whether (account, kind, id) was used before."""
-
-
-def nothing_claimed(_account: str, _kind: str, _id: str) -> bool:
-    """For a fold in memory, which never asks."""
-    return False
-
-
-class Line:
+class Line(Subject):
     """A number and its current account, as their events have made them."""
 
     __slots__ = (
         "_due_at",
         "account",
         "book",
-        "cause",
         "claimed",
         "events",
         "former",
         "msisdn",
         "number",
-        "recorded_at",
     )
 
     def __init__(
@@ -80,7 +61,7 @@ class Line:
         self._due_at: int | None = None
         self.events: list[Event] = []
         """What was emitted and not collected yet."""
-        self.cause = Cause(-NEVER, "", None, "")
+        self.cause = NOTHING
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -158,8 +139,7 @@ class Line:
         self._record_due(self.number, terms, at, Draft(event_type, clause, [], own))
 
     def _record_due(self, subject: Account | Number, terms: str | None, at: int, draft: Draft) -> None:
-        name = f"due/{subject.id}/{draft.type.__name__}/{format_instant(at)}"
-        cause = Cause(self.cause.at, name, None, "clock")
+        cause = fell_due(subject.id, draft.type, at, self.cause.at)
         self.record(cause, draft.type, subject, at, draft.clause, draft.postings, terms, draft.own)
 
     # --- state ------------------------------------------------------------------------------------------------------
@@ -289,6 +269,39 @@ class Line:
         events, self.events = self.events, []
         return events
 
+    # --- as a subject -----------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The number."""
+        return self.msisdn
+
+    def lacks(self, stream: str) -> bool:
+        """Whether it is an earlier account, to which money may have come back. Raises LookupError without any."""
+        return stream != self.msisdn and stream not in {self.current.id, *self.former}
+
+    def hold(self, streams: Streams, stream: str) -> None:
+        """Loads an earlier account, so that an event of it can be recorded."""
+        account = account_in(streams, stream, self.book)
+        if account is not None:
+            self.former[stream] = account
+
+    def states(self) -> list[State]:
+        """The current account."""
+        return [] if self.account is None else [self.account]
+
+    def state_of(self, stream: str) -> State | None:
+        """The number, its account, or an earlier one."""
+        if stream == self.msisdn:
+            return self.number
+        account = self.account
+        return account if account is not None and account.id == stream else self.former.get(stream)
+
+    def faults(self, event: Event) -> Iterator[str]:
+        """What its account says of itself."""
+        if self.account is not None:
+            yield from self.account.faults()
+
 
 _State = TypeVar("_State", Account, Number)
 
@@ -302,4 +315,30 @@ def fold(msisdn: str, events: Iterable[Event], book: TermsBook) -> Line:
     line = Line(msisdn, book)
     for event in events:
         line.take(event)
+    return line
+
+
+def account_in(streams: Streams, stream: str, book: TermsBook) -> Account | None:
+    """An account as the log has it; None where it has no such one."""
+
+    def begin(first: Event) -> Account:
+        return product_of(book[first.terms or ""]).account(stream)
+
+    def apply(account: Account, event: Event) -> None:
+        account.apply(event, rules_of(account, event.terms or account.terms, book))
+
+    return streams.state(stream, begin, apply)
+
+
+def line_in(streams: Streams, msisdn: str, book: TermsBook, claimed: Claimed = nothing_claimed) -> Line:
+    """A line as the log has it; the number need not have been seen before."""
+    number = streams.state(msisdn, lambda first: Number(first.account), Number.apply)
+    generation = number.generation if number is not None else 0
+    account = account_in(streams, account_of(msisdn, generation + 1), book)
+    if account is None and generation:
+        account = account_in(streams, account_of(msisdn, generation), book)
+    line = Line(msisdn, book, number=number, account=account, claimed=claimed)
+    for former in range(1, generation + 1):  # money may have come back to one since
+        last = streams.last(account_of(msisdn, former))
+        line.recorded_at = max(line.recorded_at, -NEVER if last is None else last.recorded_at)
     return line

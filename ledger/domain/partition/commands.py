@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import Command, known
+from ledger.domain.commands import Command
 
 
-@known
 class CloseThrough(Command, frozen=True, kw_only=True, gc=False):
     """Advances every account of the partition to `through` and closes it; said by the clock only.
 
@@ -15,6 +14,7 @@ class CloseThrough(Command, frozen=True, kw_only=True, gc=False):
     """
 
     INTERNAL: ClassVar[bool] = True
+
     msisdn: str
     through: int
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ledger.domain.commands import known
 from ledger.domain.line.commands import LineCommand
 
 # --- the number ---------------------------------------------------------------------------------------------------
 
 
-@known
 class IssueStarterPack(LineCommand, frozen=True, kw_only=True, gc=False):
     """Opens the number's next account, inactive, valid to the end of `valid_until`."""
 
@@ -25,7 +23,6 @@ class IssueStarterPack(LineCommand, frozen=True, kw_only=True, gc=False):
         return self.terms
 
 
-@known
 class ReclaimNumber(LineCommand, frozen=True, kw_only=True, gc=False):
     """Gives a free number back to its last holder; `fee_paid` is what was paid, in sen (None: the terms' fee)."""
 
@@ -45,7 +42,6 @@ class ReclaimNumber(LineCommand, frozen=True, kw_only=True, gc=False):
 # --- activation and credit ----------------------------------------------------------------------------------------
 
 
-@known
 class Activate(LineCommand, frozen=True, kw_only=True, gc=False):
     """Activates by registration; `registration` is `verified` or `failed`."""
 
@@ -54,7 +50,6 @@ class Activate(LineCommand, frozen=True, kw_only=True, gc=False):
     registration: str
 
 
-@known
 class TopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sells `credit` for `price` rupiah."""
 
@@ -63,7 +58,6 @@ class TopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     channel: str
 
 
-@known
 class ReverseTopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     """Takes back what is still there of a top-up, named by its command_id."""
 
@@ -72,7 +66,6 @@ class ReverseTopUp(LineCommand, frozen=True, kw_only=True, gc=False):
     approved_by: str
 
 
-@known
 class ChargeCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """A purchase at a stated price, all or nothing."""
 
@@ -80,7 +73,6 @@ class ChargeCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     item: str
 
 
-@known
 class AdjustCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """A correction, signed, approved by another person; effective at `at` unless an earlier instant is stated."""
 
@@ -93,7 +85,6 @@ class AdjustCredit(LineCommand, frozen=True, kw_only=True, gc=False):
 # --- reservations -------------------------------------------------------------------------------------------------
 
 
-@known
 class ReserveCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """Holds part of the available credit."""
 
@@ -103,7 +94,6 @@ class ReserveCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     service: str | None = None
 
 
-@known
 class CaptureReservation(LineCommand, frozen=True, kw_only=True, gc=False):
     """Takes up to what is held, and frees the rest."""
 
@@ -111,7 +101,6 @@ class CaptureReservation(LineCommand, frozen=True, kw_only=True, gc=False):
     amount: int
 
 
-@known
 class ReleaseReservation(LineCommand, frozen=True, kw_only=True, gc=False):
     """Frees what is held."""
 
@@ -121,7 +110,6 @@ class ReleaseReservation(LineCommand, frozen=True, kw_only=True, gc=False):
 # --- credit transfers ---------------------------------------------------------------------------------------------
 
 
-@known
 class TransferCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sends credit to another number."""
 
@@ -129,7 +117,6 @@ class TransferCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     amount: int
 
 
-@known
 class ReceiveCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """The receiving half of a credit transfer; said by policy only."""
 
@@ -141,7 +128,6 @@ class ReceiveCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     days: int
 
 
-@known
 class ReturnCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """Credit that could not be received goes back to the account that sent it; said by policy only."""
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
-from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.kinds import ACCOUNT, NUMBER, is_partition, subject_of
+from ledger.domain.commands import Command
+from ledger.domain.kinds import ACCOUNT, COMMANDS, NUMBER, is_partition, kind_for, subject_of
+from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -65,11 +66,13 @@ def check_subject(command: Command) -> None:
     if isinstance(command, CloseThrough):
         if not is_partition(command.msisdn):
             raise Invalid("msisdn: not a partition, such as log@0")
-        return
-    try:
-        _msisdn(command.subject)
-    except ValueError as error:
-        raise Invalid(f"msisdn: {error}") from None
+    elif isinstance(command, LineCommand):
+        try:
+            _msisdn(command.msisdn)
+        except ValueError as error:
+            raise Invalid(f"msisdn: {error}") from None
+    elif kind_for(command).subjects.fullmatch(command.subject) is None:
+        raise Invalid(f"{command.subject!r} is no {kind_for(command).name}")
 
 
 @cache

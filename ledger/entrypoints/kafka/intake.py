@@ -9,8 +9,8 @@ import msgspec
 
 from ledger.application.outcomes import REFUSED, Outcome
 from ledger.domain.bounds import LONGEST_COMMAND
-from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.commands import Command
+from ledger.domain.kinds import COMMANDS
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.kafka import avro_forms
@@ -156,7 +156,7 @@ class Intake:
     def _check(self, command: Command, key: bytes, partition: int, source: str) -> None:
         """Raises Invalid."""
         if source == POLICIES:
-            if not (command.INTERNAL or isinstance(command, AdvanceTime)):
+            if not (command.INTERNAL or command.OWN_IS_DUE):
                 raise Invalid(f"{command.name}: the ledger itself does not say it, and nobody else may here")
         elif command.INTERNAL:
             raise Invalid(f"{command.name}: only the ledger itself says it")

@@ -17,7 +17,7 @@ import eventsourcing.sqlite as library
 from eventsourcing.persistence import PersistenceError
 
 from ledger.application.journal import JournalEntry, event_digest
-from ledger.domain.events import EVENT_TYPES
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.errors import (
     LogDamaged,
     LogFormatUnknown,

@@ -1,0 +1,22 @@
+"""The kind that partitions of the log are of."""
+
+from __future__ import annotations
+
+import re
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.kinds import Kind, register, those_of
+from ledger.domain.partition import commands, events
+from ledger.domain.partition.partition import decide, partition_in
+
+PARTITION = Kind(
+    name="partition",
+    prefixes=("log@", "apart@", "terms/"),
+    subjects=re.compile(r"log@(?:0|[1-9][0-9]{0,8})", re.ASCII),
+    commands=those_of(Command, commands),
+    events=those_of(Event, events),
+    load=lambda id_, streams, book, _: partition_in(streams, id_, book),
+    decide=decide,
+)
+register(PARTITION)

@@ -1,0 +1,63 @@
+"""What must happen on one number because of what happened to another: credit that is sent arrives, or comes back."""
+
+from __future__ import annotations
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.kinds import FOLLOWING, POLICY, Ended, Follows, Recorded, Returns, subject_of
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
+from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
+from ledger.domain.prepaid.events import CreditTransferSent
+from ledger.domain.refusals import Refusal
+
+
+def receive(event: CreditTransferSent) -> list[Command]:
+    """It arrives."""
+    return [
+        ReceiveCreditTransfer(
+            at=event.recorded_at,
+            command_id=f"{FOLLOWING}{event.transfer}",
+            actor=POLICY,
+            msisdn=event.to_msisdn,
+            transfer=event.transfer,
+            from_account=event.account,
+            amount=event.amount,
+            fee=event.fee,
+            days=event.days,
+        )
+    ]
+
+
+def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]:
+    """It comes back."""
+    return [
+        ReturnCreditTransfer(
+            at=command.at,
+            command_id=f"{FOLLOWING}return/{command.transfer}",
+            actor=POLICY,
+            msisdn=subject_of(command.from_account),
+            transfer=command.transfer,
+            account=command.from_account,
+            to_msisdn=command.msisdn,
+            amount=command.amount,
+            fee=command.fee,
+            refusal=refusal.code,
+        )
+    ]
+
+
+def ended(command: Following, digest: bytes, recorded: Recorded) -> tuple[Event, Refusal | None] | None:
+    """How a transfer has ended of which both numbers are here: only such a one is carried out at once.
+
+    The journal knows all others. Raises IdempotencyConflict or Invalid, as `answer_of`.
+    """
+    if not all(map(recorded.is_here, numbers_of(command))):
+        return None
+    for event in endings(command, recorded.streams, recorded.happened):
+        return event, answer_of(command, digest, event)
+    return None
+
+
+FOLLOWS: Follows = {CreditTransferSent: receive}
+RETURNS: Returns = {ReceiveCreditTransfer: give_back}
+ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}

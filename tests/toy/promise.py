@@ -1,0 +1,123 @@
+"""A promise: kept by an instant, or broken at it by itself; then others hear of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.refusals import NotEligible, UnknownAccount
+from ledger.domain.subject import NOTHING, State, Streams, Subject, fell_due, make_event
+from tests.toy.commands import AdvancePromise, HearOf, KeepPromise, MakePromise
+from tests.toy.events import BrokenHeardOf, PromiseBroken, PromiseKept, PromiseMade
+
+
+class PromiseState(msgspec.Struct):
+    """What its events add up to."""
+
+    id: str
+    version: int = 0
+    recorded_at: int = -NEVER
+    until: int = NEVER
+    tells: str | None = None
+    heard: list[str] = []
+
+    def apply(self, event: Event) -> None:
+        self.version = event.version
+        self.recorded_at = max(self.recorded_at, event.recorded_at)
+        if isinstance(event, PromiseMade):
+            self.until, self.tells = event.until, event.tells
+        elif isinstance(event, BrokenHeardOf):
+            self.heard.append(event.of)
+        else:
+            self.until = NEVER
+
+
+class Promise(Subject):
+    """A promise as a subject."""
+
+    __slots__ = ("_events", "_state")
+
+    def __init__(self, state: PromiseState) -> None:
+        self._state = state
+        self._events: list[Event] = []
+        self.cause = NOTHING
+        self.recorded_at = state.recorded_at
+
+    @property
+    def id(self) -> str:
+        return self._state.id
+
+    @property
+    def due_at(self) -> int:
+        return self._state.until
+
+    @property
+    def tells(self) -> str | None:
+        return self._state.tells
+
+    @property
+    def heard(self) -> list[str]:
+        return self._state.heard
+
+    def advance(self, until: int) -> None:
+        while (at := self.due_at) <= until:
+            cause = fell_due(self.id, PromiseBroken, at, self.cause.at)
+            own = {"tells": self.tells}
+            self._emit(
+                make_event(PromiseBroken, self.id, self._state.version + 1, cause, own, effective_at=at)
+            )
+
+    def take(self, event: Event) -> None:
+        self._state.apply(event)
+        self.recorded_at = self._state.recorded_at
+
+    def emit(self, event_type: type[Event], **own: Any) -> None:
+        self._emit(make_event(event_type, self.id, self._state.version + 1, self.cause, own))
+
+    def _emit(self, event: Event) -> None:
+        self._events.append(event)
+        self.take(event)
+
+    def collect(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def copy(self) -> Promise:
+        return Promise(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=PromiseState))
+
+    def states(self) -> list[State]:
+        return [self._state]
+
+    def state_of(self, stream: str) -> State | None:
+        return self._state if stream == self.id else None
+
+
+def promise_in(streams: Streams, id_: str) -> Promise:
+    """A promise as the log has it."""
+    state = streams.state(id_, lambda first: PromiseState(first.account), PromiseState.apply)
+    return Promise(state or PromiseState(id_))
+
+
+def admit(promise: Promise, command: Command) -> None:
+    """There has to be one, unless it is made or only looked at."""
+    if promise.recorded_at == -NEVER and not isinstance(command, MakePromise | AdvancePromise):
+        raise UnknownAccount(promise.id)
+
+
+def decide(promise: Promise, command: Command) -> None:
+    """What each command does."""
+    if isinstance(command, MakePromise):
+        if promise.recorded_at != -NEVER:
+            raise NotEligible("it was made before")
+        promise.emit(PromiseMade, until=command.until, tells=command.tells)
+    elif isinstance(command, KeepPromise):
+        if promise.due_at == NEVER:
+            raise NotEligible("it is kept or broken already")
+        promise.emit(PromiseKept)
+    elif isinstance(command, HearOf) and command.of != promise.id:
+        own = {"of": command.of, "broken_at": command.broken_at, "tells": promise.tells}
+        promise.emit(BrokenHeardOf, **own)
