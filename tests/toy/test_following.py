@@ -242,12 +242,13 @@ def test_what_follows_may_be_the_first_thing_that_happens_to_a_partition() -> No
 
 
 def test_what_never_ends_is_set_apart_with_its_code() -> None:
-    one, other = NAMES[:2]
+    one, other, third = NAMES[:3]
     with logs() as [(ledger, path)]:
         ledger.execute(
             [
                 MakePromise(at=T, command_id="m", promise=one, until=T + SECOND, tells=other),
-                MakePromise(at=T, command_id="m", promise=other, until=END, tells=one),
+                MakePromise(at=T, command_id="m", promise=other, until=END, tells=third),
+                MakePromise(at=T, command_id="m", promise=third, until=END, tells=other),
                 AdvancePromise(at=T + SECOND, command_id="look", promise=one),
             ]
         )
@@ -263,10 +264,11 @@ def test_what_never_ends_is_set_apart_with_its_code() -> None:
 
 
 def test_a_chain_over_partitions_ends_too() -> None:
-    one, other = NAMES[:2]
+    one, other, third = NAMES[:3]
     with logs(2) as places:
         waiting: list[Command] = [
-            MakePromise(at=T, command_id="m", promise=other, until=END, tells=one),
+            MakePromise(at=T, command_id="m", promise=third, until=END, tells=other),
+            MakePromise(at=T, command_id="m", promise=other, until=END, tells=third),
             MakePromise(at=T, command_id="m", promise=one, until=T + SECOND, tells=other),
             AdvancePromise(at=T + SECOND, command_id="look", promise=one),
         ]
