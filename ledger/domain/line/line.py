@@ -17,7 +17,7 @@ from ledger.domain.kinds import account_of
 from ledger.domain.line.account import Account
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
-from ledger.domain.line.product import PRODUCTS, product_of
+from ledger.domain.line.product import PRODUCTS, product_of, rules_of
 from ledger.domain.money import Posting
 from ledger.domain.subject import NOTHING, Cause, Claimed, State, Streams, Subject, fell_due, nothing_claimed
 from ledger.domain.terms import Terms
