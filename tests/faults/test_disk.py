@@ -18,6 +18,7 @@ import pytest
 from ledger.audit.verification import verify
 from ledger.store.reading import SqliteReader
 from tests.bench import population as p
+from tests.entrypoints.pulsa import Pulsa
 
 
 def _pulsa(
@@ -111,36 +112,56 @@ def _goes_on_where_it_stopped(log: Path, commands: Path) -> None:
 def test_a_log_that_may_not_be_written_says_so_and_can_still_be_asked(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
-    log, commands = folder / "pulsa.db", _file(tmp_path, 10)
-    assert _pulsa(log, "ingest", str(commands)).returncode == 0
+    log = folder / "pulsa.db"
+    assert _pulsa(log, "ingest", str(_file(tmp_path, 10))).returncode == 0
+    head = _head(log)
     for part in folder.iterdir():
         part.chmod(0o444)
     folder.chmod(0o555)
-    before = log.read_bytes()
-    refused = _pulsa(log, "ingest", str(commands), obeying=True)
+    refused = _pulsa(log, "ingest", str(_file(tmp_path, 20)), obeying=True)
     asked = _pulsa(log, "enquiry", p.number(0), "--json", obeying=True)
     folder.chmod(0o755)
     _one_line_with("log-unreadable", refused)
-    assert log.read_bytes() == before
+    assert _head(log) == head
     assert asked.returncode == 0, asked.stderr
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    commands = _file(tmp_path, 1)
-    _one_line_with("log-unreadable", _pulsa(tmp_path / "missing" / "pulsa.db", "ingest", str(commands)))
+    log, commands = tmp_path / "missing" / "pulsa.db", _file(tmp_path, 1)
+    refused = _pulsa(log, "ingest", str(commands))
+    _one_line_with("log-unreadable", refused)
+    assert str(log.parent) in refused.stderr
+    assert not log.parent.exists()
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 5_000, 100_000])
-def test_a_file_cut_off_is_found_damaged_by_whoever_opens_it(tmp_path: Path, kept: int) -> None:
-    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 2_000)
-    assert _pulsa(log, "ingest", str(commands)).returncode == 0
-    whole = log.read_bytes()
-    assert len(whole) > 100_000
-    log.write_bytes(whole[:kept])
-    checked = _pulsa(log, "verify")
-    assert checked.returncode != 0
-    assert "Traceback" not in checked.stderr
-    assert log.read_bytes() == whole[:kept]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a log."""
+    folder = tmp_path_factory.mktemp("whole")
+    log = folder / "pulsa.db"
+    assert _pulsa(log, "ingest", str(_file(folder, 2_000))).returncode == 0
+    return log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kept", "code", "verb"),
+    [
+        *((kept, "log-format-unknown", verb) for kept in (0, 1) for verb in ("verify", "states")),
+        *(
+            (kept, "log-damaged", verb)
+            for kept in (100, 5_000, 100_000)
+            for verb in ("verify", "states", "ingest")
+        ),
+    ],
+)
+def test_a_file_cut_off_is_found_damaged_by_whoever_opens_it(
+    tmp_path: Path, whole: bytes, kept: int, code: str, verb: str
+) -> None:
+    pulsa = Pulsa(tmp_path)
+    pulsa.log.write_bytes(whole[:kept])
+    asked = [str(_file(tmp_path, 1))] if verb == "ingest" else []
+    assert pulsa.complaint(verb, *asked).startswith(f"{code}: ")
+    assert pulsa.log.read_bytes() == whole[:kept] != whole
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
