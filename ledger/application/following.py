@@ -14,7 +14,7 @@ from ledger.application.outcomes import SET_APART, Outcome
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import Recorded, after_event, after_refusal, ended, is_keyed, links_of
+from ledger.domain.kinds import PartitionHistory, after_event, after_refusal, ended, is_keyed, links_of
 from ledger.domain.refusals import Refusal
 from ledger.domain.subject import Cause
 
@@ -100,7 +100,7 @@ class Following:
     def ended(self, command: Command, digest: bytes) -> Outcome | None:
         """The answer to what was carried out at once after its cause, and so is not journaled; None: it was not."""
         work = self._work
-        recorded = Recorded(work.recorder.is_here, work.memory.streams.events, work.batch.happened)
+        recorded = PartitionHistory(work.recorder.is_here, work.memory.streams.events, work.batch.happened)
         found = ended(command, digest, recorded)
         if found is None:
             return None

@@ -52,7 +52,7 @@ class NumberHead(NamedTuple):
     chain: bytes
 
 
-class Standing(NamedTuple):
+class PartitionStanding(NamedTuple):
     """Where a partition stands, as a clock sees it. Instants are microseconds; -NEVER: not yet."""
 
     closed_through: int

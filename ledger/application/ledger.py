@@ -24,8 +24,8 @@ from ledger.application.journal import (
     JournalEntry,
     LedgerMapper,
     LedgerRecorder,
+    PartitionStanding,
     Snapshot,
-    Standing,
     journal_digest,
 )
 from ledger.application.memory import Subjects
@@ -308,10 +308,10 @@ class Ledger:
         """Subjects that something falls due for at or before an instant, earliest first."""
         return self.recorder.due(until, limit)
 
-    def standing(self) -> Standing:
+    def standing(self) -> PartitionStanding:
         """Where the partition stands, for the clock."""
         zones = tuple([self.book[terms_id].zone for terms_id in sorted(self.book.published)])
-        return Standing(self.closed_through, self.recorder.recorded_last(), zones, self.position)
+        return PartitionStanding(self.closed_through, self.recorder.recorded_last(), zones, self.position)
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

@@ -7,16 +7,15 @@ The memory that it takes grows with the accounts, not with the events.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.audit.derived_tables import DerivedTables
 from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
 from ledger.audit.seals import Seals
@@ -32,10 +31,9 @@ from ledger.domain.terms_book import Document, TermsBook
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
 from ledger.store.kept_schemas import is_as_kept
-from ledger.store.layout import check_format, fold_digest, foreign, intelligible, principal_column
+from ledger.store.layout import check_format, foreign, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
-from ledger.store.snapshots import sealed
 
 _STEP = 1000
 _UNEXPLAINED = ("no command of the journal explains it",)
@@ -115,9 +113,7 @@ class _Verification:
         self.versions: dict[str, int] = {}
         self.digests: dict[str, bytes] = {}
         self.chains: dict[str, bytes] = {}
-        self.counts: Counter[str] = Counter()
         self.closed_through = -NEVER
-        self.claims = 0
         self.marks: set[bytes] = set()
         self.clock = ""
 
@@ -127,7 +123,7 @@ class _Verification:
         self.seals = Seals(
             self._rows("SELECT seal, events, entries, digest FROM seals ORDER BY seal"), self.report
         )
-        self.snapshots = self._snapshot_versions()
+        self.derived = DerivedTables(self.connection, self.report)
         total = self._one("SELECT count(*) FROM stored_events")
         events = self._counted(total, progress)
         waiting = next(events, None)
@@ -146,7 +142,8 @@ class _Verification:
             self._event(waiting, None)
             waiting = next(events, None)
         self.seals.end()
-        self._derived()
+        self._clock()
+        self.derived.end(self.subjects, self.broken, self.chains)
         self.report.numbers = sum(map(is_of_line, self.subjects))
         self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
 
@@ -199,6 +196,11 @@ class _Verification:
         for named in digests.keys() - held:
             self.report.add(Finding("there is no such schema", "meta", account=named))
 
+    def _clock(self) -> None:
+        clock = self._one("SELECT value FROM meta WHERE name='clock'")
+        if self.clock and clock != self.clock:
+            self.report.add(Finding(f"the clock is {clock}; the log was created {self.clock}", "meta"))
+
     # --- events -------------------------------------------------------------------------------------------------------
 
     def _event(self, row: tuple[Any, ...], explanation: Explanation | None) -> None:
@@ -218,7 +220,7 @@ class _Verification:
         if event_digest(self.digests.get(id_, NO_CHAIN), topic, state) != digest:
             find("its digest is not that of its content after the event before")
         self.versions[id_], self.digests[id_] = version, digest
-        self.counts[subject_of(id_)] += 1
+        self.derived.count(id_)
         self.seals.event(digest)
         if state[:FINGERPRINT_BYTES] not in self.marks:
             find("the log does not hold its schema")
@@ -316,20 +318,7 @@ class _Verification:
             yield f"it does not fit the events before it ({type(error).__name__}: {error})"
             return
         yield from subject.faults(event)
-        yield from self._claimed(event)
-        wanted = self.snapshots.get(event.account)
-        if wanted is not None and event.version in wanted:
-            wanted.discard(event.version)
-            yield from self._snapshot(subject, event)
-
-    def _claimed(self, event: Event) -> Iterator[str]:
-        if event.CLAIMS is None:
-            return
-        self.claims += 1
-        kind, name = event.CLAIMS
-        claim = (event.account, kind, getattr(event, name))
-        if self._one("SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?", *claim) is None:
-            yield f"the id that it used up is not in the table of claims: {kind} {claim[2]}"
+        yield from self.derived.faults(subject, event)
 
     # --- the journal --------------------------------------------------------------------------------------------------
 
@@ -369,57 +358,3 @@ class _Verification:
             yield f"its command is {command.command_id} of {command.subject}"
         if self.clock and (instant is not None) != (self.clock == "played"):
             yield f"its command states an instant or does not, unlike a log that is {self.clock}"
-
-    # --- what is derived ----------------------------------------------------------------------------------------------
-
-    def _derived(self) -> None:
-        add = self.report.add
-        clock = self._one("SELECT value FROM meta WHERE name='clock'")
-        if self.clock and clock != self.clock:
-            add(Finding(f"the clock is {clock}; the log was created {self.clock}", "meta"))
-        if self._one("SELECT count(*) FROM claims") != self.claims:
-            add(Finding("it holds other ids than the events have used up", "claims"))
-        self._numbers()
-        for id_, versions in self.snapshots.items():
-            for version in versions:
-                what = "there is no such event"
-                add(Finding(what, "stored_snapshots", account=id_, version=version))
-
-    def _numbers(self) -> None:
-        missing = {*self.subjects, *self.chains}
-        if self._one("SELECT count(*) FROM pragma_table_info('numbers') WHERE name='events'"):
-            counted = dict(self._rows("SELECT msisdn, events FROM numbers"))
-            for subject in sorted(counted.keys() | self.counts.keys(), key=str):
-                if counted.get(subject) != self.counts[subject]:
-                    what = f"it counts {counted.get(subject)} events; there are {self.counts[subject]}"
-                    self.report.add(Finding(what, "numbers", account=str(subject)))
-        for msisdn, due_at, chain in self._rows("SELECT msisdn, due_at, chain FROM numbers"):
-            missing.discard(msisdn)
-            subject = self.subjects.get(msisdn)
-            due = NEVER if subject is None else subject.due_at
-            if due_at != (None if due == NEVER else due) and msisdn not in self.broken:
-                what = "what falls due next is another instant"
-                self.report.add(Finding(what, "numbers", account=msisdn))
-            if chain != self.chains.get(msisdn, NO_CHAIN):
-                what = "its digest is not that of the number's last journal entry"
-                self.report.add(Finding(what, "numbers", account=msisdn))
-        for msisdn in sorted(missing):
-            self.report.add(Finding("it is missing", "numbers", account=msisdn))
-
-    def _snapshot_versions(self) -> dict[str, set[int]]:
-        """What snapshots there are to compare; none where other code has made them."""
-        if self._one("SELECT value FROM meta WHERE name='fold'") != fold_digest():
-            return {}
-        versions: dict[str, set[int]] = {}
-        for id_, version in self._rows("SELECT originator_id, originator_version FROM stored_snapshots"):
-            versions.setdefault(id_, set()).add(version)
-        return versions
-
-    def _snapshot(self, subject: Subject, event: Event) -> Iterator[str]:
-        statement = "SELECT topic, state FROM stored_snapshots WHERE originator_id=? AND originator_version=?"
-        topic, state = self.connection.execute(statement, (event.account, event.version)).fetchone()
-        folded = subject.state_of(event.account)
-        if topic != f"snapshot/{type(folded).__name__}" or state != sealed(
-            topic, msgspec.msgpack.encode(folded)
-        ):
-            yield "its snapshot is not what the events add up to"

@@ -128,7 +128,7 @@ def is_apart(stream: str) -> bool:
 T = TypeVar("T")
 
 
-class Recorded:
+class PartitionHistory:
     """What a kind asks of a partition to find out what became of a command that is not journaled."""
 
     def __init__(
@@ -152,7 +152,7 @@ A command's id is `policy/` and then what names its cause: a chain that goes on 
 """
 Returns = Mapping[type[Command], Callable[[Any, Refusal], list[Command]]]
 """What has to happen because a policy's command was refused; nothing: then it is set apart."""
-Ended = Mapping[type[Command], Callable[[Any, bytes, Recorded], tuple[Event, Refusal | None] | None]]
+Ended = Mapping[type[Command], Callable[[Any, bytes, PartitionHistory], tuple[Event, Refusal | None] | None]]
 """What a policy's command (of that digest) is answered that was carried out at once after its cause.
 
 The event that it brought about or was refused for, and its refusal; None: it was not. Raises IdempotencyConflict.
@@ -286,7 +286,7 @@ def after_refusal(command: Command, refusal: Refusal) -> list[Command]:
     return [] if returns is None else returns(command, refusal)
 
 
-def ended(command: Command, digest: bytes, recorded: Recorded) -> tuple[Event, Refusal | None] | None:
+def ended(command: Command, digest: bytes, recorded: PartitionHistory) -> tuple[Event, Refusal | None] | None:
     """What a policy's command is answered that was carried out at once after its cause, and so is not journaled."""
     kind = _OF_COMMANDS[type(command)]
     asked = kind.ended.get(type(command))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ledger.application.journal import Standing
+from ledger.application.journal import PartitionStanding
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER, format_instant
@@ -36,7 +36,7 @@ class Clocked(Protocol):
     def subject(self) -> str:
         """What the events of the whole partition are about."""
 
-    def standing(self) -> Standing:
+    def standing(self) -> PartitionStanding:
         """Where it stands now."""
 
     def due(self, until: int, limit: int) -> list[str]:
@@ -82,7 +82,7 @@ def tick(partitions: Sequence[Clocked], now: int, *, asked: bool, principal: str
     ]
 
 
-def _is_owed(standing: Sequence[Standing], through: int) -> bool:
+def _is_owed(standing: Sequence[PartitionStanding], through: int) -> bool:
     """Whether something was recorded that no closing covers, or another day has begun."""
     closed = min(one.closed_through for one in standing)
     if any(one.recorded_at > closed or one.closed_through != closed for one in standing):
@@ -114,7 +114,9 @@ def _stays_due(partition: Clocked, outcome: Outcome, through: int) -> str:
     return f"{partition.subject}: what is due stays due: {outcome.status} {outcome.code}"
 
 
-def _close(partition: Clocked, due: int, before: Standing, through: int, principal: str | None) -> Tick:
+def _close(
+    partition: Clocked, due: int, before: PartitionStanding, through: int, principal: str | None
+) -> Tick:
     subject = partition.subject
     close = CloseThrough(at=through, command_id=_id(through), actor=ACTOR, msisdn=subject, through=through)
     outcome = partition.execute([close], principal=principal)[0]

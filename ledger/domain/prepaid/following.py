@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import FOLLOWING, POLICY, Ended, Follows, Recorded, Returns, subject_of
+from ledger.domain.kinds import FOLLOWING, POLICY, Ended, Follows, PartitionHistory, Returns, subject_of
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
 from ledger.domain.prepaid.events import CreditTransferSent
@@ -46,7 +46,9 @@ def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]
     ]
 
 
-def ended(command: Following, digest: bytes, recorded: Recorded) -> tuple[Event, Refusal | None] | None:
+def ended(
+    command: Following, digest: bytes, recorded: PartitionHistory
+) -> tuple[Event, Refusal | None] | None:
     """How a transfer has ended of which both numbers are here: only such a one is carried out at once.
 
     The journal knows all others. Raises IdempotencyConflict or Invalid, as `answer_of`.

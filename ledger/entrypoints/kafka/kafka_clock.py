@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from ledger.application.journal import Standing
+from ledger.application.journal import PartitionStanding
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
@@ -22,7 +22,7 @@ from ledger.wiring.settings import Settings
 _log = structlog.get_logger()
 
 
-class Partition:
+class ClockedPartition:
     """One partition as the clock sees it."""
 
     def __init__(self, mirrors: Followed, sender: Client, partition: int, alive: Callable[[], None]) -> None:
@@ -33,11 +33,11 @@ class Partition:
         self._partition = partition
         self._reader = mirrors.readers()[partition]
 
-    def standing(self) -> Standing:
+    def standing(self) -> PartitionStanding:
         """Where it stands now."""
         with self._reader.snapshot() as log:
             closed = log.closed_through
-            return Standing(
+            return PartitionStanding(
                 -NEVER if closed is None else closed,
                 log.recorded_last,
                 tuple([terms.zone for terms in log.book]),
@@ -62,7 +62,9 @@ class KafkaClock:
         self.played = sender.played
         self._alive = alive
         self._mirrors = mirrors
-        self._partitions = [Partition(mirrors, sender, number, alive) for number in range(mirrors.partitions)]
+        self._partitions = [
+            ClockedPartition(mirrors, sender, number, alive) for number in range(mirrors.partitions)
+        ]
 
     def tick(self, now: int, *, asked: bool = False) -> list[Tick]:
         """Ticks, as `ledger.entrypoints.clock.tick` says. Raises ClockRefused, or what Kafka raises."""
