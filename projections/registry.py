@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from projections.engine.partition_facts import PartitionFacts
 from projections.engine.projection import Registry
+from projections.engine.snapshot import Tables
 from projections.money.balances import Balances
 from projections.money.transfers import Transfers
 from projections.prepaid.blocks import Blocks
 from projections.prepaid.lifecycles import Lifecycles
+from projections.prepaid.lines_projected import Lines
 from projections.prepaid.numbers import Numbers
 from projections.prepaid.usage import Usage
 
@@ -18,3 +20,8 @@ PROJECTIONS: Registry = {
     kind.name: kind for kind in (PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
 }
 """`preferences` and `holders` take their place here once customers exist."""
+
+
+def tables() -> Tables:
+    """Their tables, to ask questions of; and what the rules say of numbers."""
+    return Tables(PROJECTIONS, Lines())

@@ -23,7 +23,7 @@ from projections.engine.lag import status
 from tests.given import START, Story, at, rupiah
 from tests.kafka.seen import embedded, population
 from tests.projections.histories import a_log, commands, play
-from tests.projections.stored import database, projected
+from tests.projections.projected import database, projected
 
 _FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbook" / "alerts"
 _RULE = re.compile(r"- alert: (\w+)\n +expr: (.+)\n(?: +for: \w+\n)? +annotations: \{runbook: (\S+)\}\n")

@@ -27,10 +27,10 @@ from ledger.domain.prepaid.commands import (
 from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
-from projections.asking.direct import DirectQueries
 from tests.failing import failing
 from tests.given import BUNDLED, NUMBER, OTHER, START, Story, at, event, ledger_on, rupiah
 from tests.kafka.seen import in_chunks, population
+from tests.projections.projected import asked
 
 NOW = at(START) + 31 * DAY
 """A month after activation, when credit may be sent."""
@@ -125,7 +125,8 @@ def is_clean(story: Story) -> bool:
 
 
 def under_way(story: Story) -> list[int]:
-    return [one.amount for one in DirectQueries(SqliteReader(story.path), lambda: NOW + DAY).transit()]
+    with asked(story.path, now=NOW + DAY) as ask:
+        return [one.amount for one in ask.transit()]
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -22,9 +22,9 @@ from ledger.store.backup import backup
 from ledger.store.copying import FileTarget, Source, copy
 from ledger.store.layout import FORMAT
 from ledger.store.reading import SqliteReader
-from projections.asking.direct import DirectQueries
 from tests.entrypoints.pulsa import Pulsa
 from tests.given import BUNDLED, NUMBER, START, Story, at, rupiah
+from tests.projections.projected import log_itself
 
 NOW = at(START)
 CLERK, OTHER = "os:clerk(1000)@desk", "os:other(1001)@desk"
@@ -46,7 +46,7 @@ def principals(path: Path) -> dict[str, str | None]:
 
 
 def told(path: Path, command_id: str) -> str | None:
-    return DirectQueries(SqliteReader(path), lambda: NOW).outcome(NUMBER, command_id).principal
+    return log_itself([path]).outcome(NUMBER, command_id).principal
 
 
 def test_the_command_line_says_who_the_operating_system_says_it_is(

@@ -26,11 +26,11 @@ from ledger.errors import TermsChanged, TermsInvalid
 from ledger.release import RELEASE
 from ledger.store.codec import Codec
 from ledger.store.reading import SqliteReader
-from projections.asking.direct import DirectQueries
 from projections.engine.database import Database
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, XP25, Story, at, open_log, rupiah
+from tests.projections.projected import asked
 from tests.rechained import rechain
 
 NOW = at(START)
@@ -73,8 +73,8 @@ def later(log: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def answers(log: Path) -> list[dict[str, Any]]:
     """What is answered of both numbers."""
-    queries = DirectQueries(SqliteReader(log), lambda: NOW + 2 * DAY)
-    return [found.to_json() for found in queries.enquiries()]
+    with asked(log, now=NOW + 2 * DAY) as queries:
+        return [found.to_json() for found in queries.enquiries()]
 
 
 class TestALogOfAnEarlierRelease:
@@ -134,10 +134,10 @@ class TestALogOfALaterRelease:
         from_a_later_release(log)
 
     def test_answers_whatever_does_not_depend_on_what_is_not_understood(self, log: Path) -> None:
-        queries = DirectQueries(SqliteReader(log), lambda: NOW + 2 * DAY)
-        assert queries.enquiry(NUMBER).to_json()["credit"] == "3727.40"
-        with pytest.raises(TermsInvalid, match=self.NOT_UNDERSTOOD):
-            queries.enquiry(OTHER)
+        with asked(log, now=NOW + 2 * DAY) as queries:
+            assert queries.enquiry(NUMBER).to_json()["credit"] == "3727.40"
+            with pytest.raises(TermsInvalid, match=self.NOT_UNDERSTOOD):
+                queries.enquiry(OTHER)
 
     def test_is_not_written_to(self, log: Path) -> None:
         with pytest.raises(TermsInvalid, match=self.NOT_UNDERSTOOD):

@@ -31,7 +31,7 @@ from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema
-from projections.asking.queries import BeforeTheLog
+from projections.engine.unanswered import BeforeTheLog
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps

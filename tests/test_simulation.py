@@ -128,7 +128,7 @@ def test_the_same_files_again_change_nothing(played: Played) -> None:
 
 def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
     with opened(played.settings) as log:
-        balance = log.queries(lambda: end_of(MONTHS)).trial_balance()
+        balance = log.questions(lambda: end_of(MONTHS)).trial_balance()
     assert balance.totals == {"PULSA": 0, "IDR": 0}
     assert all(
         amount for account, _, amount in balance.rows if account in {"operator/usage", "operator/fees"}
@@ -140,7 +140,7 @@ def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
 
 def test_every_state_occurs(played: Played) -> None:
     with opened(played.settings) as log:
-        states = log.queries(lambda: end_of(MONTHS)).states()
+        states = log.questions(lambda: end_of(MONTHS)).states()
     assert {"active", "grace", "waiting", "deactivated", "expired", "terminated"} <= set(states.accounts)
     assert set(states.numbers) == {"assigned", "quarantined", "available"}
 

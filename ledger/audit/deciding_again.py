@@ -27,7 +27,7 @@ from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyEndless,
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteSnapshot
-from projections.asking.partitions import PartitionOf
+from projections.asking.log_itself import PartitionOf
 
 BATCH = 1000
 

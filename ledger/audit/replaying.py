@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from ledger.application.outcomes import ACCEPTED
+from ledger.audit.comparison import Amounts, Comparison, compare
 from ledger.audit.deciding_again import Rerun
 from ledger.audit.row_by_row import answered_otherwise, first_unlike, is_the_same
 from ledger.audit.wholeness import must_be_whole
@@ -26,9 +27,8 @@ from ledger.errors import LedgerError, LogDamaged, QueryRefused, TermsMissing
 from ledger.progress import Progress
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteReader, SqliteSnapshot
-from projections.asking.comparison import Amounts, Comparison, compare
-from projections.asking.partitions import PartitionOf
-from projections.asking.queries import BeforeTheLog
+from projections.asking.log_itself import PartitionOf
+from projections.engine.unanswered import BeforeTheLog
 
 _TAKEN = (
     "SELECT EXISTS (SELECT 1 FROM journal WHERE at>=? AND"

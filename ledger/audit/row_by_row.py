@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ledger.application.outcomes import ACCEPTED
+from ledger.audit.comparison import Answered, DifferingEvent
 from ledger.audit.deciding_again import Rerun
 from ledger.audit.wholeness import must_be_whole
 from ledger.domain.kinds import terms_of
@@ -18,7 +19,6 @@ from ledger.domain.terms import Terms
 from ledger.store.codec import Codec
 from ledger.store.layout import intelligible
 from ledger.store.schemas import FINGERPRINT_BYTES
-from projections.asking.comparison import Answered, DifferingEvent
 
 _EVENT = "originator_id, originator_version, topic"
 _ENTRY = (

@@ -17,8 +17,9 @@ from ledger.entrypoints.ussd import enquiry_text, rupiah
 from ledger.simulation import LAPSING, end_of, simulate
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
-from projections.asking.answers import Enquiry, HistoryEvent, HistoryLine
-from projections.asking.queries import Queries
+from projections.asking.log_answers import HistoryEvent, HistoryLine
+from projections.asking.questions import Questions
+from projections.prepaid.enquiry import Enquiry
 
 _HOUR = DAY // 24
 _STATES = ("inactive", "active", "grace", "waiting", "deactivated", "expired", "terminated")
@@ -82,7 +83,7 @@ class Demo:
         """The end of it, its money, one life, two answers to one question, and whether the log is whole."""
         self._refusals()
         with opened(self.settings) as log:
-            asked = log.queries(lambda: self._now)
+            asked = log.questions(lambda: self._now)
             self._money(asked, self._states(asked))
             history = list(asked.history(LAPSING, refused=True))
             self._history(history)
@@ -104,7 +105,7 @@ class Demo:
             table.add_row(code, f"{count:,}", (REFUSALS[code].__doc__ or "").strip())
         self.screen.show(table)
 
-    def _states(self, asked: Queries) -> Counter[str]:
+    def _states(self, asked: Questions) -> Counter[str]:
         """Shows every number's current account by state, and returns what they hold in all, by ledger account."""
         held: Counter[str] = Counter()
         counts: Counter[tuple[str, str]] = Counter()
@@ -122,7 +123,7 @@ class Demo:
         self.screen.show(table)
         return held
 
-    def _money(self, asked: Queries, held: Counter[str]) -> None:
+    def _money(self, asked: Questions, held: Counter[str]) -> None:
         screen = self.screen
         with screen.timed("striking the trial balance"):
             balance = asked.trial_balance()
@@ -174,7 +175,7 @@ class Demo:
             )
         self.screen.show(table)
 
-    def _late_record(self, asked: Queries, history: list[HistoryLine]) -> None:
+    def _late_record(self, asked: Questions, history: list[HistoryLine]) -> None:
         """One question about one instant, asked before and after the record of a use came in."""
         late = next(filter(None, map(_use_known_late, history)), None)
         if late is None:

@@ -8,7 +8,7 @@ from datetime import date
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
-from projections.asking.answers import Enquiry
+from projections.prepaid.enquiry import Enquiry
 
 _KILOBYTE = 1024
 

@@ -27,12 +27,13 @@ from ledger.store.backup import Copy
 from ledger.store.reading import SqliteReader
 from ledger.store.sqlite import Factory, Recorder
 from ledger.wiring.settings import Settings
-from projections.asking.direct import DirectQueries
-from projections.asking.partitions import PartitionedQueries, PartitionOf, Partitions
-from projections.asking.queries import ProjectionBehind, Queries
+from projections.asking.log_itself import LogItself, PartitionOf
+from projections.asking.questions import Questions
+from projections.engine.meanwhile import SILENT, Meanwhile
 
 if TYPE_CHECKING:
     from ledger.wiring.mirrors import Followed, MirrorReader
+    from projections.engine.kept_up import KeptUp
 
 _OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
@@ -103,35 +104,43 @@ class Opened:
             self._mirrors = self._open.enter_context(followed(self.settings))
         return self._mirrors
 
-    def queries(self, now: Callable[[], int], *, at_least: Mapping[int, int] | None = None) -> Queries:
+    def questions(
+        self,
+        now: Callable[[], int],
+        *,
+        at_least: Mapping[int, int] | None = None,
+        meanwhile: Meanwhile = SILENT,
+    ) -> Questions:
         """Answers every question about the log that is set; `now` tells the present instant. Raises LogMissing.
 
         Where a database is set, the projections in it answer, once they have taken in the positions `at_least`
-        (ordinals by partition). Raises LogMismatch where they are not of the embedded log that is set.
+        (ordinals by partition). Raises LogMismatch where they are not of the embedded log that is set. Where none is,
+        they lie in a file beside the log, which every question that needs them keeps up.
         """
 
-        def of_log() -> Queries:
-            found = self._of_log(now)
-            _check_reached(found, at_least or {})
-            return found
+        def log_itself() -> LogItself:
+            return LogItself(*self.journaled(), now)
 
         settings = self.settings
         if settings.database is None:
-            return of_log()
-        from projections.asking.stored import StoredQueries
-        from projections.engine.database import Database  # logs that answer themselves need none of it
+            log = log_itself()
+            log.must_have_reached(at_least or {})
+            return Questions(lambda: self._beside(log, meanwhile), now, log=lambda: log, at_hand=True)
+        from projections.engine.database import Database  # slow to import
+        from projections.engine.kept_up import KeptByRunners
         from projections.engine.log_identity import must_match
 
         database = self._open.enter_context(closing(Database(settings.database)))
         if settings.kafka is None and settings.log.exists():
             must_match(database, [SqliteReader(settings.log)])
-        return StoredQueries(database, now, log=of_log, at_least=at_least)
+        return Questions(lambda: KeptByRunners(database), now, log=log_itself, at_least=at_least)
 
-    def _of_log(self, now: Callable[[], int]) -> Queries:
-        readers, partition_of = self.journaled()
-        if len(readers) == 1:
-            return DirectQueries(readers[0], now)
-        return PartitionedQueries(Partitions(readers, partition_of), now)
+    def _beside(self, log: LogItself, meanwhile: Meanwhile) -> KeptUp:
+        from projections.engine.kept_up import KeptByQuestions  # slow to import
+        from projections.registry import PROJECTIONS
+
+        file = self.settings.database_file
+        return self._open.enter_context(closing(KeptByQuestions(file, log.readers, PROJECTIONS, meanwhile)))
 
     def verify(self, progress: Progress | None = None) -> Report:
         """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
@@ -221,16 +230,6 @@ def _must_be_embedded(settings: Settings) -> None:
         raise SettingsInvalid(
             "PULSA_KAFKA: this is for a log in a file; leave it unset, or say `pulsa log copy`"
         )
-
-
-def _check_reached(log: Queries, at_least: Mapping[int, int]) -> None:
-    reached = dict(positions_of(log.head().position)) if at_least else {}
-    for partition, ordinal in at_least.items():
-        if reached.get(partition, 0) < ordinal:
-            behind = (
-                f"the log is at {partition}:{reached.get(partition, 0)}, not yet at {partition}:{ordinal}"
-            )
-            raise ProjectionBehind(behind)
 
 
 def positions_of(text: str) -> Iterator[tuple[int, int]]:

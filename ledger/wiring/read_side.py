@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from ledger.store.reading import SqliteReader
 from ledger.wiring import composition
 from ledger.wiring.settings import Settings
-from projections.asking.queries import Queries
-from projections.asking.stored import StoredQueries
 from projections.engine.database import Database
+from projections.engine.kept_up import together
 from projections.engine.lag import Status, status
 from projections.engine.reader import BulkReader
 from projections.engine.rebuild import Rebuild
@@ -48,11 +47,16 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
 @contextmanager
 def database(settings: Settings) -> Iterator[Database]:
     """The projections' database. Raises SettingsInvalid."""
-    opened = Database(settings.database_url)
-    try:
+    with closing(Database(settings.database_url)) as opened:
         yield opened
-    finally:
-        opened.close()
+
+
+@contextmanager
+def _to_write(settings: Settings) -> Iterator[Database]:
+    """The same, where no question throws it away meanwhile. Raises DatabaseUnreachable."""
+    own = nullcontext() if settings.database is not None else together(settings.database_file)
+    with own, database(settings) as opened:
+        yield opened
 
 
 @contextmanager
@@ -61,7 +65,7 @@ def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
 
     The log is there as far as this process has read it.
     """
-    with readers(settings) as logs, database(settings) as opened:
+    with readers(settings) as logs, _to_write(settings) as opened:
         files = [SqliteReader(log.path, log.partition, unknown_types=True) for log in logs]
         yield Runner(opened, logs, PROJECTIONS), lambda: status(opened, files)
 
@@ -69,23 +73,10 @@ def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
 @contextmanager
 def rebuild(settings: Settings, names: Sequence[str], archive: Path | None = None) -> Iterator[Rebuild]:
     """Makes projections anew from the log, or from an archive of it in Parquet as far as that goes."""
-    with readers(settings) as logs, database(settings) as opened:
+    with readers(settings) as logs, _to_write(settings) as opened:
         if archive is None:
             yield Rebuild(opened, logs, PROJECTIONS, names)
             return
         from ledger.store.archive import archives  # slow to import
 
         yield Rebuild(opened, logs, PROJECTIONS, names, archives=archives(archive))
-
-
-@contextmanager
-def stored(
-    settings: Settings,
-    now: Callable[[], int],
-    *,
-    log: Callable[[], Queries] | None = None,
-    at_least: Mapping[int, int] | None = None,
-) -> Iterator[StoredQueries]:
-    """Answers from the projections."""
-    with database(settings) as opened:
-        yield StoredQueries(opened, now, log=log, at_least=at_least)

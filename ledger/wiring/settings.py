@@ -79,9 +79,14 @@ class Settings(BaseSettings):
         return "clock" in self.model_fields_set
 
     @property
+    def database_file(self) -> Path:
+        """The file beside the log that projections are in where no database is set."""
+        return self.log.with_name(f"{self.log.name}.views.db")
+
+    @property
     def database_url(self) -> str:
         """The SQLAlchemy URL of the projections: by default a SQLite file beside the log."""
-        return self.database or f"sqlite:///{self.log.with_name(f'{self.log.name}.views.db')}"
+        return self.database or f"sqlite:///{self.database_file}"
 
 
 def option_of(name: str) -> str:

@@ -40,6 +40,7 @@ _REBUILD_LOCK = 0x50554C54
 _FULL = frozenset({"53100", "SQLITE_FULL"})
 _MISSING = frozenset({"42P01", "42703"})
 _MISSING_IN_SQLITE = ("no such table", "no such column")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _OUT_OF_RANGE = frozenset({"22003", "23514", "SQLITE_CONSTRAINT_CHECK"})
 MOST = 9 * 10**18
 """The largest sum that is kept; beyond it a column of eight bytes is near its end."""
@@ -76,6 +77,10 @@ LOGS = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
 )
 """The last event that was taken in of each partition: by its digest the log is known again."""
+
+
+class FileDamaged(DatabaseUnreachable):
+    """The file is no database, or a damaged one."""
 
 
 class RebuildUnderWay(QueryRefused):
@@ -222,9 +227,9 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
         return SumOutOfRange
     if sign in _MISSING or str(cause).startswith(_MISSING_IN_SQLITE):
         return DatabaseDamaged
+    if sign.startswith(_DAMAGED):
+        return FileDamaged
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
-        return DatabaseUnreachable
-    if sign in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
         return DatabaseUnreachable
     return None
 

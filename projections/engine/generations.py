@@ -66,9 +66,21 @@ def must_be_of_this_release(kind: type[Projection], version: int) -> None:
         )
 
 
+class Live(NamedTuple):
+    """The live generation of a projection, and the version of the tables that it has."""
+
+    generation: int
+    version: int
+
+
+def live_kinds(connection: Connection) -> dict[str, Live]:
+    """What is live of each projection that was begun."""
+    return {row[0]: Live(*row[1:]) for row in connection.execute(sa.select(GENERATIONS))}
+
+
 def generations(connection: Connection) -> dict[str, int]:
     """The live generation of each projection that has one."""
-    return {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+    return {name: found.generation for name, found in live_kinds(connection).items()}
 
 
 def drop_tables(connection: Connection, kind: type[Projection], generation: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby
@@ -11,18 +12,25 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
+from ledger.domain.events import Event
+from projections.engine.answers import Instant, Listed, Moment, Sen
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
+from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
-
-OPERATOR = "operator/"
-CUSTOMERS = "accounts/"
-"""What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
+from projections.money.ledger_accounts import (
+    CUSTOMERS,
+    IN_TRANSIT,
+    OPERATOR,
+    Balance,
+    LedgerAccount,
+    class_of,
+)
 
 
 class Movement(NamedTuple):
-    """One posting: sen into a ledger account (negative: out of it), by the event at a position."""
+    """One posting: sen into a ledger account (negative: out of it), by the event at an ordinal."""
 
     partition: int
     ordinal: int
@@ -176,6 +184,73 @@ def _customers_class(account: str) -> str | None:
     return None if account[0] == "o" else class_of(account)
 
 
-def class_of(account: str) -> str:
-    """What a customer's account is summed as."""
-    return CUSTOMERS + account.rpartition("/")[2]
+# --- the questions --------------------------------------------------------------------------------------------------
+
+
+class Moved(NamedTuple):
+    """Money into a ledger account (negative: out of it), and what the account `held` after it, both in sen.
+
+    `place` is the event's position; None, like `recorded_at`, for what fell due unrecorded.
+    """
+
+    account: str
+    unit: str
+    amount: Sen
+    held: Sen
+    effective_at: Instant
+    recorded_at: Instant | None
+    place: str | None
+
+
+def balance(then: Snapshot, asked: LedgerAccount) -> list[Balance]:
+    """The balance of a ledger account, one for each unit that it holds: what was posted to it, and what fell due."""
+    found = then.of(Balances).of(then.connection, asked.name, then.as_of, then.known_at)
+    moment, position = _rests_on(then, asked, max((last for _, last in found.values()), default=0))
+    amounts = Counter({unit: amount for unit, (amount, _) in found.items()})
+    for event in _unrecorded(then, asked):
+        for posting in event.postings:
+            if posting["account"] == asked.name:
+                amounts[posting["unit"]] += posting["amount"]
+    units = sorted(amounts) or [asked.unit]
+    return [Balance(asked.name, unit, amounts[unit], *moment, position) for unit in units]
+
+
+def movements(then: Snapshot, asked: LedgerAccount) -> Listed[Moved]:
+    """The movements behind a balance, as recorded; at the end those among what fell due."""
+    moment, position = _rests_on(then, asked)
+    rows: list[Moved] = []
+    held: Counter[str] = Counter()
+
+    def add(unit: str, amount: int, effective_at: int, recorded_at: int | None, place: str | None) -> None:
+        held[unit] += amount
+        rows.append(Moved(asked.name, unit, amount, held[unit], effective_at, recorded_at, place))
+
+    for m in then.of(Balances).movements(then.connection, asked.name, then.as_of, then.known_at):
+        add(m.unit, m.amount, m.effective_at, m.recorded_at, f"{m.partition}:{m.ordinal}")
+    for event in _unrecorded(then, asked):
+        for posting in event.postings:
+            if posting["account"] == asked.name:
+                add(posting["unit"], posting["amount"], event.effective_at, None, None)
+    return Listed(Moved, rows, *moment, position)
+
+
+def _rests_on(then: Snapshot, asked: LedgerAccount, last: int = 0) -> tuple[Moment, str]:
+    """What an answer about a ledger account rests on; `last` is the ordinal of what was posted to it last.
+
+    Credit in transit is taken off by the number that it arrives at, which may lie in another partition.
+    """
+    customer = asked.customer
+    if customer is None:
+        return then.whole()
+    if customer.account not in then.accounts_of(customer.msisdn):
+        raise then.unknown(customer.account)
+    if customer.part != IN_TRANSIT:
+        return then.of_number(customer.msisdn)
+    if len(then.partitions) > 1:
+        return then.whole()
+    partition, own = then.last_of(customer.msisdn)
+    return then.moment(partition), f"{partition}:{max(own, last)}"
+
+
+def _unrecorded(then: Snapshot, asked: LedgerAccount) -> Iterator[Event]:
+    return then.unrecorded(None if asked.customer is None else asked.customer.msisdn)

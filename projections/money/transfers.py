@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
+from projections.engine.answers import Answer, Instant, Sen
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
+from projections.engine.snapshot import Snapshot
 
 
 class Sent(NamedTuple):
@@ -91,3 +94,38 @@ class Transfers(Projection):
             .order_by(sent.effective_at, sent.partition, sent.ordinal)
         )
         return [Sent(*row) for row in connection.execute(found)]
+
+
+# --- the question ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InTransit(Answer):
+    """Credit that was sent, and has neither arrived nor come back: `amount` in sen, since the instant `sent_at`."""
+
+    transfer: str
+    from_account: str
+    to_msisdn: str
+    amount: Sen
+    fee: Sen
+    sent_at: Instant
+    as_of: Instant
+    known_at: Instant
+    final: bool
+    position: str
+
+    @property
+    def age(self) -> int:
+        """Microseconds that it has been on its way."""
+        return self.as_of - self.sent_at
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer; the age in seconds."""
+        return {**Answer.to_json(self), "age_seconds": self.age // 1_000_000}
+
+
+def transit(then: Snapshot) -> list[InTransit]:
+    """Credit on its way, longest first."""
+    moment, position = then.whole()
+    found = then.of(Transfers).under_way(then.connection, then.as_of, then.known_at)
+    return [InTransit(*sent, *moment, position=position) for sent in found]

@@ -1,18 +1,80 @@
-"""The trial balance by day: sales, usage, breakage, and what the operator owes its customers in credit.
+"""The trial balance: every ledger account's, and by day: sales, usage, breakage, and what customers are owed in credit.
 
 Days are those of UTC, by the effective instant. What falls due by the end and is not recorded yet is folded in.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ledger.domain import money
 from ledger.domain.calendar import DAY, day_of_number
-from projections.asking.as_of import Moment, View
-from projections.money.balances import CUSTOMERS, class_of
+from ledger.domain.money import format_amount
+from projections.engine.answers import Answer, Instant, Listed, Sen
+from projections.engine.snapshot import Snapshot
+from projections.money.balances import Balances
+from projections.money.ledger_accounts import CUSTOMERS, OPERATOR, OPERATOR_UNITS, class_of
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance(Answer):
+    """The sum in sen of every ledger account per unit: (account, unit, amount), which is zero per unit in all.
+
+    Customers' accounts are summed as `accounts/credit`, `accounts/reserved` and `accounts/in-transit`, or stand one
+    by one where that was asked for.
+    """
+
+    rows: tuple[tuple[str, str, int], ...]
+    as_of: Instant
+    known_at: Instant
+    final: bool
+    position: str
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The sum per unit."""
+        totals: dict[str, int] = {}
+        for _, unit, amount in self.rows:
+            totals[unit] = totals.get(unit, 0) + amount
+        return totals
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        then = Answer.to_json(self)
+        del then["rows"]
+        totals = {unit: format_amount(amount) for unit, amount in self.totals.items()}
+        return {"balances": self._balances(), "totals": totals, **then}
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """The answer as a table: a row for each account and unit."""
+        then = Answer.to_json(self)
+        del then["rows"]
+        return [{**balance, **then} for balance in self._balances()]
+
+    def _balances(self) -> list[dict[str, Any]]:
+        return [
+            {"account": account, "unit": unit, "amount": format_amount(amount)}
+            for account, unit, amount in self.rows
+        ]
+
+
+def trial_balance(then: Snapshot, *, each: bool) -> TrialBalance:
+    """Every ledger account's balance; each customer's, or all of them summed."""
+    moment, position = then.whole()
+    balances = then.of(Balances)
+    ask = balances.everything if each else balances.summed
+    total = dict.fromkeys(OPERATOR_UNITS.items(), 0)
+    total.update(ask(then.connection, then.as_of, then.known_at))
+    for event in then.unrecorded():
+        for posting in event.postings:
+            name, unit = posting["account"], posting["unit"]
+            key = (name if each or name.startswith(OPERATOR) else class_of(name), unit)
+            total[key] = total.get(key, 0) + posting["amount"]
+    rows = tuple((name, unit, total[name, unit]) for name, unit in sorted(total))
+    return TrialBalance(rows, *moment, position=position)
 
 
 class Day(NamedTuple):
@@ -22,20 +84,21 @@ class Day(NamedTuple):
     """
 
     day: str
-    sales: int
-    issued: int
-    usage: int
-    charges: int
-    fees: int
-    breakage: int
-    outstanding: int
-    in_transit: int
+    sales: Sen
+    issued: Sen
+    usage: Sen
+    charges: Sen
+    fees: Sen
+    breakage: Sen
+    outstanding: Sen
+    in_transit: Sen
 
 
-def by_day(view: View, moment: Moment) -> list[Day]:
+def by_day(then: Snapshot) -> Listed[Day]:
     """Every day on which money moved, from the log's first one on."""
+    moment, position = then.whole()
     flows: dict[int, dict[tuple[str, str], int]] = {}
-    for day, account, unit, amount in _moved(view, moment):
+    for day, account, unit, amount in _moved(then):
         one = flows.setdefault(day, {})
         one[account, unit] = one.get((account, unit), 0) + amount
     outstanding = in_transit = 0
@@ -57,29 +120,27 @@ def by_day(view: View, moment: Moment) -> list[Day]:
                 in_transit,
             )
         )
-    return days
+    return Listed(Day, days, *moment, position)
 
 
-def _moved(view: View, moment: Moment) -> list[tuple[int, str, str, int]]:
+def _moved(then: Snapshot) -> list[tuple[int, str, str, int]]:
     """What moved, by effective day: whole days of recording by their sums, the last one by its entries."""
-    days = view.balances.sums.days.c
-    t_day, k_day = moment.as_of // DAY, moment.known_at // DAY
-    ours = sa.or_(days.account >= "operator/", sa.and_(days.account >= CUSTOMERS, days.account < "accounts0"))
+    balances, connection = then.of(Balances), then.connection
+    days = balances.sums.days.c
+    t_day, k_day = then.as_of // DAY, then.known_at // DAY
+    ours = sa.or_(days.account >= OPERATOR, sa.and_(days.account >= CUSTOMERS, days.account < "accounts0"))
     whole = sa.select(days.effective_day, days.account, days.unit, days.amount).where(
         ours, days.recorded_day < k_day, days.effective_day < t_day
     )
-    found = [
-        (day, account, unit, int(amount)) for day, account, unit, amount in view.connection.execute(whole)
-    ]
-    single = view.balances.single(view.connection, moment.as_of, moment.known_at, before="p")
+    found = [(day, account, unit, int(amount)) for day, account, unit, amount in connection.execute(whole)]
+    single = balances.single(connection, then.as_of, then.known_at, before="p")
     found += [(effective // DAY, account, unit, amount) for account, unit, effective, amount in single]
-    for folded in view.due(moment):
-        for event in folded.due:
-            for posting in event.postings:
-                row = (posting["account"], posting["unit"], posting["amount"])
-                found.append((event.effective_at // DAY, *row))
+    for event in then.unrecorded():
+        for posting in event.postings:
+            row = (posting["account"], posting["unit"], posting["amount"])
+            found.append((event.effective_at // DAY, *row))
     return [(day, _shown(account), unit, amount) for day, account, unit, amount in found]
 
 
 def _shown(account: str) -> str:
-    return account if account.startswith(("operator/", CUSTOMERS)) else class_of(account)
+    return account if account.startswith((OPERATOR, CUSTOMERS)) else class_of(account)

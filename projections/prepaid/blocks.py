@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ledger.domain.line.events import Blocked, Unblocked
+from projections.engine.answers import Instant, Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
+from projections.engine.snapshot import Snapshot
 
 
 class BlockOnGround(NamedTuple):
@@ -22,7 +24,7 @@ class BlockOnGround(NamedTuple):
     ground: str
     reference: str | None
     ordered: bool
-    since: int
+    since: Instant
     terms: str | None
     clause: str | None
 
@@ -104,3 +106,10 @@ class Blocks(Projection):
         if ground is not None:
             found = found.where(placed.ground == ground)
         return [BlockOnGround(*row) for row in connection.execute(found)]
+
+
+def blocks(then: Snapshot, ground: str | None) -> Listed[BlockOnGround]:
+    """The blocks that stand, by ground and account; where it is named, only those on one ground."""
+    moment, position = then.whole()
+    rows = then.of(Blocks).standing(then.connection, then.as_of, then.known_at, ground=ground)
+    return Listed(BlockOnGround, rows, *moment, position)

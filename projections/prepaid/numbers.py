@@ -11,9 +11,12 @@ from ledger.domain.events import Event
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED
 from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
+from projections.engine.answers import Instant, Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
+from projections.engine.snapshot import Snapshot
+from projections.prepaid.subjects import Subject, accounts
 
 
 class NumberState(NamedTuple):
@@ -99,3 +102,43 @@ class Numbers(Projection):
             .order_by(states.ordinal)
         )
         return [NumberState(*row) for row in connection.execute(found)]
+
+
+# --- the question ---------------------------------------------------------------------------------------------------
+
+
+class Holding(NamedTuple):
+    """A number's own state with a generation, from `since` to `until` (None: it lasts).
+
+    `holder` is who had the number last, `available_at` ends a quarantine; `recorded` is False for what fell due
+    unrecorded.
+    """
+
+    msisdn: str
+    generation: int
+    state: str
+    since: Instant
+    until: Instant | None
+    holder: str | None
+    available_at: Instant | None
+    recorded: bool
+
+
+def holdings(then: Snapshot, asked: Subject) -> Listed[Holding]:
+    """The states that a number has been in, in order. Raises UnknownThen."""
+    accounts(then, asked)
+    msisdn = asked.msisdn
+    moment, position = then.of_number(msisdn)
+    found = [
+        Holding(msisdn, s.generation, s.state, s.effective_at, None, s.holder, s.available_at, recorded=True)
+        for s in then.of(Numbers).of(then.connection, msisdn, then.as_of, then.known_at)
+    ]
+    for event in then.unrecorded(msisdn):
+        entered = entered_by(event)
+        if entered is not None:
+            _, generation, state, holder, available_at = entered
+            own = (event.effective_at, None, holder, available_at)
+            found.append(Holding(msisdn, generation, state, *own, recorded=False))
+    ends = [*(one.since for one in found[1:]), None]
+    rows = [one._replace(until=end) for one, end in zip(found, ends, strict=True)]
+    return Listed(Holding, rows, *moment, position)

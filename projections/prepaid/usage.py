@@ -11,10 +11,13 @@ from sqlalchemy.engine import Connection
 from ledger.domain.calendar import DAY, day_of_number
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.prepaid.events import UsageDebited
+from projections.engine.answers import Listed, Sen
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
+from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
+from projections.prepaid.subjects import Subject, accounts
 
 _COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 
@@ -37,7 +40,7 @@ class DayOfUse(NamedTuple):
     uses: int
     refused: int
     granted: int
-    charged: int
+    charged: Sen
 
 
 class Usage(Projection):
@@ -143,3 +146,15 @@ class Usage(Projection):
 
 
 _EPOCH = day_of_number(0).toordinal()
+
+
+def uses(then: Snapshot, asked: Subject) -> Listed[DayOfUse]:
+    """The use of a number's accounts, or of the one named, by local day and service. Raises UnknownThen."""
+    asked_about = accounts(then, asked)
+    moment, position = then.of_number(asked.msisdn)
+    days = [
+        day
+        for one in asked_about
+        for day in then.of(Usage).by_day(then.connection, one, then.as_of, then.known_at)
+    ]
+    return Listed(DayOfUse, days, *moment, position)

@@ -25,9 +25,10 @@ from ledger.store.copying import Extent, Source
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
-from projections.asking.stored import StoredQueries
+from projections.asking.questions import Questions
 from projections.engine.changes import Changes
 from projections.engine.database import Database
+from projections.engine.kept_up import KeptByRunners
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.money.balances import Balances
@@ -143,7 +144,7 @@ def questions(folder: Path, movements: int, of_one: int) -> list[Figure]:
     plain.execute("CREATE INDEX by_account ON movements (account, effective_at)")
     chance = random.Random(20230703)
     span = 500 * DAY
-    ask = StoredQueries(database, lambda: p.BEGIN + 10 * span)
+    ask = Questions(lambda: KeptByRunners(database), lambda: p.BEGIN + 10 * span)
     statement = "SELECT sum(amount) FROM movements WHERE account=? AND effective_at<=? AND recorded_at<=?"
     asked = []
     for _ in range(_QUESTIONS):

@@ -234,13 +234,17 @@ def test_one_reads_ones_own_writes(told: Pulsa, question: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("question", OF_PROJECTIONS, ids=" ".join)
-def test_without_projections_it_says_what_is_missing(pulsa: Pulsa, question: tuple[str, ...]) -> None:
+def test_a_database_that_nobody_has_projected_into_says_so_and_without_one_it_is_answered(
+    pulsa: Pulsa, question: tuple[str, ...]
+) -> None:
     pulsa.active()
     files = sorted(pulsa.folder.iterdir())
-    said = pulsa.complaint(*question)
+    said = pulsa.complaint(*question, PULSA_DATABASE=f"sqlite:///{pulsa.folder / 'set.db'}")
     assert said.startswith("projection-behind: nothing has been projected into ")
     assert "pulsa project" in said
     assert sorted(pulsa.folder.iterdir()) == files
+    pulsa.done(*question, "--json")
+    assert (pulsa.folder / "pulsa.db.views.db").exists()
 
 
 @pytest.mark.parametrize("question", [*OF_BOTH, *OF_PROJECTIONS], ids=" ".join)

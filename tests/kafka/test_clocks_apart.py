@@ -63,7 +63,7 @@ class There:
 
     def credit(self, our_now: int, known_at: int | None = None) -> tuple[int, bool]:
         """A number's credit as one who has that time would hear it, and whether that is final."""
-        answer = self._asking.queries(lambda: our_now).enquiry(NUMBER, as_of=known_at, known_at=known_at)
+        answer = self._asking.questions(lambda: our_now).enquiry(NUMBER, as_of=known_at, known_at=known_at)
         return answer.credit, answer.final
 
 

@@ -29,7 +29,7 @@ from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
 from tests.often import often
 from tests.projections.histories import BEGIN, Step, a_log, commands, play, steps
-from tests.projections.stored import contents, database
+from tests.projections.projected import contents, database
 from tests.rechained import rechain
 
 KINDS = ["sqlite", "postgresql"]

@@ -13,12 +13,12 @@ from hypothesis import given
 
 from ledger.domain.calendar import DAY
 from ledger.errors import QueryRefused
-from projections.asking.direct import DirectQueries
-from projections.asking.stored import StoredQueries
+from projections.asking.questions import Questions
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, recorded, steps
-from tests.projections.stored import NOW, database, direct, projected
-from tests.projections.test_stored import pairs
+from tests.projections.oracle import Oracle
+from tests.projections.projected import NOW, database, folded, of_database, projected
+from tests.projections.test_answers_folded import pairs
 
 Moment = dict[str, int]
 
@@ -27,7 +27,7 @@ def check(log: Path, url: Path | str, moments: list[tuple[int, int]]) -> None:
     own = sorted({at for _, x in recorded(log) for at in (x.effective_at, x.recorded_at)})
     near = [(own[t % len(own)] + t % 3 - 1, own[k % len(own)] + k % 3 - 1) for t, k in moments]
     with database(url) as opened:
-        stored, reference = projected(opened, log), direct(log)
+        stored, reference = projected(opened, log), folded(log)
         for as_of, known_at in [*moments, *near]:
             then = {"as_of": as_of, "known_at": known_at}
             accounts = {
@@ -51,7 +51,7 @@ def _or_none(question: Callable[..., Any], *about: Any, **then: int) -> Any:
         return None
 
 
-def _uses(stored: StoredQueries, accounts: dict[str, Any], then: Moment) -> None:
+def _uses(stored: Questions, accounts: dict[str, Any], then: Moment) -> None:
     for number in NUMBERS:
         found = _or_none(stored.usage, number, **then)
         own = {id_: one for id_, one in accounts.items() if id_.startswith(number + "#")}
@@ -70,7 +70,7 @@ def _uses(stored: StoredQueries, accounts: dict[str, Any], then: Moment) -> None
             assert (found.position, found.final) == (one.position, one.final)
 
 
-def _states(stored: StoredQueries, reference: DirectQueries, accounts: dict[str, Any], then: Moment) -> None:
+def _states(stored: Questions, reference: Oracle, accounts: dict[str, Any], then: Moment) -> None:
     for id_, one in accounts.items():
         spans = stored.timeline(id_, **then)
         assert (spans.rows[-1].state, spans.rows[-1].until) == (one.state, None)
@@ -85,7 +85,7 @@ def _states(stored: StoredQueries, reference: DirectQueries, accounts: dict[str,
             assert [one.until for one in life.rows[:-1]] == [one.since for one in life.rows[1:]]
 
 
-def _blocks(stored: StoredQueries, accounts: dict[str, Any], then: Moment) -> None:
+def _blocks(stored: Questions, accounts: dict[str, Any], then: Moment) -> None:
     found = _or_none(stored.blocks, **then)
     standing = {
         (id_, b.block, b.scope, b.ground, b.since) for id_, one in accounts.items() for b in one.blocks
@@ -96,9 +96,7 @@ def _blocks(stored: StoredQueries, accounts: dict[str, Any], then: Moment) -> No
         assert stored.blocks(ground, **then).rows == [b for b in rows if b.ground == ground]
 
 
-def _movements(
-    stored: StoredQueries, reference: DirectQueries, accounts: dict[str, Any], then: Moment
-) -> None:
+def _movements(stored: Questions, reference: Oracle, accounts: dict[str, Any], then: Moment) -> None:
     customers = [f"{id_}/{part}" for id_ in accounts for part in ("credit", "reserved", "in-transit")]
     for name in (*customers, "operator/breakage", "operator/credit-sales"):
         balances = _or_none(reference.balance, name, **then)
@@ -110,7 +108,7 @@ def _movements(
             assert found.final == balances[0].final
 
 
-def _due(stored: StoredQueries, reference: DirectQueries, then: Moment) -> None:
+def _due(stored: Questions, reference: Oracle, then: Moment) -> None:
     """Right before an instant that is due the state is the one before, and at it the one after."""
     until = then["as_of"] + 100 * DAY
     coming = stored.due(until, **then).rows
@@ -175,7 +173,7 @@ def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there_is_not_made_by_a_question(tmp_path: Path) -> None:
     with database(tmp_path / "views.db") as opened:
-        assert _code(StoredQueries(opened, lambda: NOW).states) == "projection-behind"
+        assert _code(of_database(opened).states) == "projection-behind"
     assert list(tmp_path.iterdir()) == []
 
 

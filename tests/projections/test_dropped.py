@@ -19,7 +19,7 @@ from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
-from tests.projections.stored import contents, database, projected
+from tests.projections.projected import contents, database, projected
 
 BATCHES = {"size": 60, "in_bulk": 10**9}
 CHUNKS = {"chunk": 300, "in_bulk": 1}

@@ -22,7 +22,7 @@ from ledger.store.reading import SqliteReader
 from projections.engine.reader import LogSnapshot
 from projections.money import export
 from tests.projections.histories import NUMBERS, a_log, play, recorded
-from tests.projections.stored import direct
+from tests.projections.projected import folded
 
 
 @contextmanager
@@ -90,6 +90,6 @@ def test_hledger_accepts_the_journal_and_its_balances_are_ours(tmp_path: Path) -
     ).stdout
     rows = csv.DictReader(io.StringIO(shown))
     found = {(row["account"], row["commodity"]): parse_amount(row["balance"]) for row in rows}
-    ours = summed(direct(log).trial_balance(each=True, as_of=now, known_at=now).rows)
+    ours = summed(folded(log).trial_balance(each=True, as_of=now, known_at=now).rows)
     assert {key: amount for key, amount in found.items() if amount} == ours == balances(log)
     assert ours["operator:breakage", "PULSA"]

@@ -18,10 +18,9 @@ from ledger.domain.line.commands import Terminate
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
 from ledger.domain.terms_book import TermsBook
 from ledger.store.partition_file import PartitionFactory
-from ledger.store.reading import SqliteReader
 from ledger.wiring.metrics import MirrorMetrics
-from projections.asking.partitions import PartitionedQueries, Partitions
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, at, create_log, day, rupiah
+from tests.projections.projected import asked
 
 T = at(START)
 NOW = T + 31 * DAY
@@ -67,9 +66,8 @@ def test_it_ends_whichever_partition_is_read_first(tmp_path: Path, far: str, com
             return ledger._work.batch.forwarded
 
         def transit() -> list[int]:
-            readers = [SqliteReader(path, partition) for partition, path in enumerate(files)]
-            asked = Partitions(readers, lambda subject: int(subject == far))
-            return [one.amount for one in PartitionedQueries(asked, lambda: NOW).transit()]
+            with asked(*files, now=NOW, of=lambda subject: int(subject == far)) as ask:
+                return [one.amount for one in ask.transit()]
 
         def measured() -> list[float]:
             assert metrics.advance()

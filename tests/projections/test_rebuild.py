@@ -18,8 +18,8 @@ from projections.money.balances import Balances
 from projections.registry import PROJECTIONS
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, a_log, commands, play, steps
-from tests.projections.stored import contents, database, projected
-from tests.projections.test_stored import everything
+from tests.projections.projected import contents, database, projected
+from tests.projections.test_answers_folded import everything
 
 
 @often(25)

@@ -28,7 +28,6 @@ from ledger.errors import (
 )
 from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
-from projections.asking.stored import StoredQueries
 from projections.engine.database import GENERATIONS, POSITIONS, Database
 from projections.engine.lag import status
 from projections.engine.runner import Runner
@@ -37,7 +36,7 @@ from tests.bench import population as p
 from tests.given import ledger_on
 from tests.often import KILLS, often
 from tests.projections.histories import Step, a_log, commands, play, steps
-from tests.projections.stored import NOW, contents, database, projected
+from tests.projections.projected import contents, database, of_database, projected
 from tests.rechained import rechain
 
 EVENTS = 6_000
@@ -274,7 +273,7 @@ def test_a_type_of_a_later_release_is_counted_and_its_postings_count(tmp_path: P
     with database(tmp_path / "views.db") as opened:
         reader = SqliteReader(log, unknown_types=True)
         Runner(opened, [reader], PROJECTIONS).catch_up()
-        ask = StoredQueries(opened, lambda: NOW)
+        ask = of_database(opened)
         (charges,) = ask.balance("operator/charges")
         assert charges.amount == 100_000
         assert status(opened, [reader]).unknown_types == {"ledger.prepaid.Gifted": 1}

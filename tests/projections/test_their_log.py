@@ -24,8 +24,8 @@ from projections.engine.sums import BitemporalSums
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play
-from tests.projections.stored import contents, database, direct, projected
-from tests.projections.test_stored import everything
+from tests.projections.projected import contents, database, folded, projected
+from tests.projections.test_answers_folded import everything
 
 NEXT = BEGIN + 10**15
 MORE = commands([(1, 0, "use", 2, 0)] * 30, since=NEXT, first=9000)
@@ -301,7 +301,7 @@ def test_text_is_in_the_order_of_its_characters_whatever_order_the_database_has(
     with database(postgres_url) as views:
         ask = projected(views, log)
         for moment in ((NEXT, NEXT), (BEGIN + 200 * DAY, BEGIN + 100 * DAY)):
-            assert everything(ask, *moment) == everything(direct(log), *moment)
+            assert everything(ask, *moment) == everything(folded(log), *moment)
         with views.reading() as connection:
             found = connection.exec_driver_sql(
                 "SELECT c.relname, a.attname, o.collname FROM pg_attribute a"

@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 
 from ledger.domain import money
-from projections.money.trial_balance import by_day
 from tests.often import often
 from tests.projections.histories import BEGIN, Step, commands, play, recorded, steps
-from tests.projections.stored import database, direct, projected
-from tests.projections.test_stored import pairs
+from tests.projections.projected import database, folded, projected
+from tests.projections.test_answers_folded import pairs
 
 
 @often(20)
@@ -30,10 +29,9 @@ def test_days_add_up_to_the_balances_of_the_moment(
             for as_of, known_at in [*moments, *near]:
                 if min(as_of, known_at) < BEGIN:
                     continue
-                trial = direct(log).trial_balance(as_of=as_of, known_at=known_at).rows
+                trial = folded(log).trial_balance(as_of=as_of, known_at=known_at).rows
                 expected = {(name, unit): amount for name, unit, amount in trial}
-                with stored.view() as view:
-                    days = by_day(view, stored.moment(view, as_of, known_at))
+                days = stored.days(as_of=as_of, known_at=known_at).rows
                 assert sum(d.sales for d in days) == -expected[money.CREDIT_SALES, money.IDR]
                 assert sum(d.issued for d in days) == -expected[money.CREDIT_ISSUED, money.PULSA]
                 assert sum(d.usage for d in days) == expected[money.USAGE, money.PULSA]

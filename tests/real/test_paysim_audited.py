@@ -13,7 +13,7 @@ from ledger.terms import load
 from projections.engine.rebuild import Rebuild
 from projections.registry import PROJECTIONS
 from tests.often import TIMES
-from tests.projections.stored import database, direct, projected
+from tests.projections.projected import database, folded, projected
 from tests.real import paysim
 from tests.real.replay import TERMS, replay
 from tests.shared import shared_file
@@ -40,5 +40,5 @@ def test_rebuilt_rows_equal_live_ones_and_answers_those_of_the_log(log: Path, tm
     with database(tmp_path / "views.db") as opened:
         stored = projected(opened, log)
         assert all(one.equal for one in Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check())
-        assert stored.trial_balance(each=True) == direct(log).trial_balance(each=True)
-        assert stored.states() == direct(log).states()
+        assert stored.trial_balance(each=True) == folded(log).trial_balance(each=True)
+        assert stored.states() == folded(log).states()

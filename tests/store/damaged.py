@@ -12,12 +12,13 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.prepaid.commands import ChargeCredit
 from ledger.errors import LedgerError
 from ledger.store.reading import SqliteReader
-from projections.asking.direct import DirectQueries
-from projections.asking.stored import StoredQueries
+from projections.asking.questions import Questions
 from projections.engine.database import Database
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
 from tests.given import NUMBER, OTHER, THIRD, at, ledger_on, rupiah
+from tests.projections.projected import asked as questions
+from tests.projections.projected import of_database
 
 BEGIN = at("2023-07-03T12:00:00+07:00")
 
@@ -36,8 +37,12 @@ def change(log: Path, statement: str, *parameters: object) -> None:
 Ask = Callable[[Path], Any]
 
 
-def asked(question: Callable[[DirectQueries], Any]) -> Ask:
-    return lambda log: question(DirectQueries(SqliteReader(log), lambda: NOW))
+def asked(question: Callable[[Questions], Any]) -> Ask:
+    def ask(log: Path) -> Any:
+        with questions(log, now=NOW) as asked:
+            return question(asked)
+
+    return ask
 
 
 def listed(found: Iterator[Any]) -> list[Any]:
@@ -48,10 +53,14 @@ QUESTIONS: dict[str, Ask] = {
     **{f"enquiry of {n}": asked(lambda q, n=n: q.enquiry(n)) for n in (NUMBER, OTHER, THIRD)},  # type: ignore[misc]
     "history": asked(lambda q: listed(q.history(NUMBER, refused=True))),
     "history with refusals": asked(lambda q: listed(q.history(THIRD, refused=True))),
-    "trial balance": asked(lambda q: q.trial_balance(each=True)),
-    "trial balance then": asked(lambda q: q.trial_balance(as_of=BEGIN + DAY, known_at=BEGIN + DAY)),
-    "states": asked(lambda q: q.states()),
-    "in transit": asked(lambda q: q.transit()),
+    "all of them": asked(
+        lambda q: (
+            q.trial_balance(each=True),
+            q.trial_balance(as_of=BEGIN + DAY, known_at=BEGIN + DAY),
+            q.states(),
+            q.transit(),
+        )
+    ),
     "outcome": asked(lambda q: q.outcome(NUMBER, "7")),
     "head": asked(lambda q: q.head()),
     "log": asked(lambda q: listed(q.log())),
@@ -85,7 +94,7 @@ def projected(log: Path) -> list[Any]:
     for in_bulk in (1, 5000):
         with closing(Database(f"sqlite:///{log}-{in_bulk}.views")) as database:
             Runner(database, [SqliteReader(log)], PROJECTIONS, in_bulk=in_bulk).catch_up()
-            ask = StoredQueries(database, lambda: NOW)
+            ask = of_database(database)
             told.append((ask.trial_balance(each=True), ask.states(), ask.enquiry(NUMBER)))
     return told
 

@@ -26,9 +26,10 @@ from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadabl
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema, load
-from projections.asking.direct import DirectQueries
+from projections.asking.log_itself import LogItself
 from tests.given import NUMBER, OTHER, START, Story, at, create_log, rupiah
 from tests.projections.histories import NUMBERS, a_log, recorded
+from tests.projections.projected import asked
 from tests.rechained import rechain
 
 LATER = at("2045-01-01T00:00:00Z")
@@ -43,10 +44,15 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def every_question(path: Path) -> list[Any]:
     """Everything that can be asked, answered."""
-    ask = DirectQueries(SqliteReader(path), lambda: LATER)
-    answers: list[Any] = [ask.head(), ask.states(), ask.trial_balance(), *ask.balance("operator/breakage")]
-    answers += [*ask.enquiries(), *ask.history(NUMBERS[0], refused=True), *ask.log(), *ask.transit()]
-    return [answer.to_json() for answer in answers]
+    with asked(path, now=LATER) as ask:
+        answers: list[Any] = [
+            ask.head(),
+            ask.states(),
+            ask.trial_balance(),
+            *ask.balance("operator/breakage"),
+        ]
+        answers += [*ask.enquiries(), *ask.history(NUMBERS[0], refused=True), *ask.log(), *ask.transit()]
+        return [answer.to_json() for answer in answers]
 
 
 @contextmanager
@@ -97,8 +103,11 @@ def test_a_log_at_rest_is_read_in_a_folder_that_cannot_be_written_to(log: Path) 
 
 def test_a_log_that_a_writer_has_open_is_read_in_a_folder_that_cannot_be_written_to(story: Story) -> None:
     story.given_active(credit=rupiah(5000))
-    with read_only_copy(story.path, beside=("-wal", "-shm")) as copy, not_root():
-        ask = DirectQueries(SqliteReader(copy), lambda: at(START))
+    with (
+        read_only_copy(story.path, beside=("-wal", "-shm")) as copy,
+        not_root(),
+        asked(copy, now=at(START)) as ask,
+    ):
         assert ask.enquiry(NUMBER).credit == rupiah(5000)
 
 
@@ -149,12 +158,12 @@ def test_a_writer_in_the_middle_of_its_transaction_keeps_no_reader_out(story: St
 
 
 def test_a_question_that_is_not_read_to_its_end_leaves_nothing_open(log: Path) -> None:
-    ask = DirectQueries(SqliteReader(log), lambda: LATER)
-    for answers in (ask.log(), ask.history(NUMBERS[0], refused=True), ask.enquiries()):
-        for answer in answers:
-            assert answer.to_json()
-            break
-        del answers, answer
+    with asked(log, now=LATER) as ask:
+        for answers in (ask.log(), ask.history(NUMBERS[0], refused=True), ask.enquiries()):
+            for answer in answers:
+                assert answer.to_json()
+                break
+            del answers, answer
 
 
 # --- what is read ---------------------------------------------------------------------------------------------------
@@ -236,7 +245,8 @@ def test_an_event_of_another_release_is_read_by_the_schema_that_the_log_holds(st
             list(snapshot.events())
         keep(cast("SQLiteCursor", connection.cursor()), [other])
         connection.commit()
-    assert DirectQueries(reader, lambda: at(START)).enquiry(NUMBER).state == "active"
+    found = LogItself([reader], lambda _: 0, lambda: at(START)).line(NUMBER, None, None)
+    assert found.states.accounts == ["active"]
 
 
 # --- what is wrong --------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Setting
     before = None
     for time in range(TIMES):
         with opened(settings if time % SELDOM else projected) as log:
-            assert log.queries(lambda: NOW).enquiry(NUMBER).state == "inactive"
+            assert log.questions(lambda: NOW).enquiry(NUMBER).state == "inactive"
             if time % SELDOM == 0:
                 (again,) = log.taker().execute([PACK])
                 assert again.status == "repeated"
@@ -75,7 +75,7 @@ def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -
             with pytest.raises(LogLocked), opened(settings) as other:
                 other.writer()
             with pytest.raises(LogMissing), opened(nowhere) as other:
-                other.queries(lambda: NOW)
+                other.questions(lambda: NOW)
         assert before == held()
     with opened(settings) as other:
         assert other.writer().position == log.writer().position

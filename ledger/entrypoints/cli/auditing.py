@@ -22,7 +22,7 @@ from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.asking.comparison import Comparison
+    from ledger.audit.comparison import Comparison
 
 _PANEL = "Projections"
 _NAMED = 20

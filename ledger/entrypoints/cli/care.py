@@ -16,13 +16,13 @@ from ledger.entrypoints.cli.output import printable, say
 from ledger.entrypoints.cli.prose import (
     Number,
     Then,
-    asked_of_projections,
+    asked,
     final_or_not,
     instant,
     question,
     say_rows,
 )
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 _PANEL = "Questions to the projections"
 
@@ -45,10 +45,9 @@ Until = Annotated[
 ]
 
 
-def timeline(settings: Settings, then: Then, msisdn: Number) -> int:
+def timeline(opened: Opened, then: Then, msisdn: Number) -> int:
     """The states of a number's accounts over time, and what caused each; drawn, unless --json or --csv is said."""
-    with asked_of_projections(settings, then) as asked:
-        found = asked.timeline(msisdn, **then.moment)
+    found = asked(opened, then).timeline(msisdn, **then.moment)
     if then.told(found.to_rows(), columns=found.columns):
         return shell.DONE
     width = max(shutil.get_terminal_size().columns, NARROWEST)
@@ -59,35 +58,31 @@ def timeline(settings: Settings, then: Then, msisdn: Number) -> int:
     return shell.DONE
 
 
-def movements(settings: Settings, then: Then, ledger_account: LedgerAccount) -> int:
+def movements(opened: Opened, then: Then, ledger_account: LedgerAccount) -> int:
     """The movements behind a balance, each with what the account held after it."""
-    with asked_of_projections(settings, then) as asked:
-        found = asked.movements(ledger_account, **then.moment)
+    found = asked(opened, then).movements(ledger_account, **then.moment)
     say_rows(found, then, none=f"{ledger_account}: nothing has moved", right=("amount", "held"))
     return shell.DONE
 
 
-def usage(settings: Settings, then: Then, msisdn: Number) -> int:
+def usage(opened: Opened, then: Then, msisdn: Number) -> int:
     """Use and charge of a number, by account, local day and service."""
-    with asked_of_projections(settings, then) as asked:
-        found = asked.usage(msisdn, **then.moment)
+    found = asked(opened, then).usage(msisdn, **then.moment)
     figures = ("uses", "refused", "granted", "charged")
     say_rows(found, then, none=f"{msisdn}: nothing was used", right=figures)
     return shell.DONE
 
 
-def number(settings: Settings, then: Then, msisdn: Number) -> int:
+def number(opened: Opened, then: Then, msisdn: Number) -> int:
     """A number's own states and generations over time: who had it last, and when it can be had again."""
-    with asked_of_projections(settings, then) as asked:
-        found = asked.number(msisdn, **then.moment)
+    found = asked(opened, then).number(msisdn, **then.moment)
     say_rows(found, then, right=("generation",))
     return shell.DONE
 
 
-def blocks(settings: Settings, then: Then, ground: Ground = None) -> int:
+def blocks(opened: Opened, then: Then, ground: Ground = None) -> int:
     """The blocks that stand, by ground; those that an authority has ordered, apart."""
-    with asked_of_projections(settings, then) as asked:
-        found = asked.blocks(ground, **then.moment)
+    found = asked(opened, then).blocks(ground, **then.moment)
     apart = {
         "by order of an authority": lambda block: block.ordered,
         "others": lambda block: not block.ordered,
@@ -96,11 +91,10 @@ def blocks(settings: Settings, then: Then, ground: Ground = None) -> int:
     return shell.DONE
 
 
-def due(settings: Settings, then: Then, until: Until = None) -> int:
+def due(opened: Opened, then: Then, until: Until = None) -> int:
     """Whom time alone will change next, when and to what; soonest first."""
-    last = (now_of(settings) if then.as_of is None else then.as_of) + DAY if until is None else until
-    with asked_of_projections(settings, then) as asked:
-        found = asked.due(last, **then.moment)
+    last = (now_of(opened.settings) if then.as_of is None else then.as_of) + DAY if until is None else until
+    found = asked(opened, then).due(last, **then.moment)
     none = f"nobody is due to change by {format_instant(last)}"
     say_rows(found, then, none=none, right=("credit",))
     return shell.DONE

@@ -22,8 +22,9 @@ from ledger.entrypoints.targets import must_be_another
 from ledger.store.backup import Copy
 from ledger.wiring.composition import Opened, create, restore
 from ledger.wiring.settings import Settings
-from projections.asking.answers import LogLine
-from projections.asking.queries import BeforeTheLog, Queries
+from projections.asking.log_answers import LogLine
+from projections.asking.questions import Questions
+from projections.engine.unanswered import BeforeTheLog
 
 _FOLLOW_SECONDS = 0.5
 
@@ -74,11 +75,20 @@ class _Wanted(NamedTuple):
     types: list[str] | None
     since: int | None
 
-    def lines(self, asked: Queries, start: int) -> Iterator[LogLine]:
+    def first_of(self, count: int | None, heads: dict[int, int]) -> int:
+        """An ordinal from which on the last so many lie; that of the first event, where only some are wanted."""
+        if count is None or self != _EVERY or not heads:
+            return 1
+        return max(min(heads.values()) - count + 1, 1)
+
+    def lines(self, asked: Questions, start: int) -> Iterator[LogLine]:
         """Those from an ordinal on."""
         for line in asked.log(start, subject=self.subject, types=self.types):
             if self.since is None or line.event.recorded_at >= self.since:
                 yield line
+
+
+_EVERY = _Wanted(None, None, None)
 
 
 def log(
@@ -96,10 +106,10 @@ def log(
     if ctx.invoked_subcommand is not None:
         ctx.obj = dict(options)
         return None
-    asked = opened.queries(lambda: now_of(opened.settings))
+    asked = opened.questions(lambda: now_of(opened.settings))
     wanted = _Wanted(account, type_ or None, since)
     heads = _heads(asked)
-    for line in _last(wanted.lines(asked, 1), lines):
+    for line in _last(wanted.lines(asked, wanted.first_of(lines, heads)), lines):
         _say(line, as_json=as_json)
     if follow:
         with shell.until_stopped() as stopped:
@@ -111,7 +121,9 @@ def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
     return lines if count is None else deque(lines, maxlen=count)
 
 
-def _follow(asked: Queries, wanted: _Wanted, done: dict[int, int], stopped: Event, *, as_json: bool) -> None:
+def _follow(
+    asked: Questions, wanted: _Wanted, done: dict[int, int], stopped: Event, *, as_json: bool
+) -> None:
     sys.stdout.flush()
     while not stopped.wait(_FOLLOW_SECONDS):
         heads = _heads(asked)
@@ -127,7 +139,7 @@ def _follow(asked: Queries, wanted: _Wanted, done: dict[int, int], stopped: Even
         done = heads
 
 
-def _heads(asked: Queries) -> dict[int, int]:
+def _heads(asked: Questions) -> dict[int, int]:
     """The last ordinal of each partition."""
     try:
         position = asked.head().position

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
 import typer
@@ -14,15 +13,15 @@ from ledger.domain.calendar import format_instant, parse_instant
 from ledger.domain.kinds import is_account, subject_of
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, signed, with_settings
-from ledger.entrypoints.cli.output import AsCsv, AsJson, say, say_table, told
+from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
 from ledger.entrypoints.fields import read_msisdn
-from ledger.errors import QueryRefused
-from ledger.wiring.composition import positions_of
-from ledger.wiring.settings import Settings
+from ledger.errors import LedgerError, QueryRefused
+from ledger.wiring.composition import Opened, positions_of
+from projections.asking.questions import Questions
+from projections.engine.meanwhile import Meanwhile
 
 if TYPE_CHECKING:
-    from projections.asking.answers import Listed
-    from projections.asking.stored import StoredQueries
+    from projections.engine.answers import Listed
 
 
 _A = TypeVar("_A")
@@ -152,9 +151,9 @@ def question(verb: Callable[..., int]) -> Callable[..., int | None]:
     ]
 
     @functools.wraps(verb)
-    def run(*settings: Settings, **given: Any) -> int:  # noqa: ANN401 - the verb's own
+    def run(*opened: Opened, **given: Any) -> int:  # noqa: ANN401 - the verb's own
         then = Then(**{name: given.pop(name) for name in Then._fields})
-        return verb(*settings, **given, then=then)
+        return verb(*opened, **given, then=then)
 
     return with_settings(signed(run, [*own, *options]))
 
@@ -168,14 +167,17 @@ def final_or_not(answer: Answer) -> str:
     return f"as of {format_instant(answer.as_of)}, known at {format_instant(answer.known_at)}, {word}"
 
 
-@contextmanager
-def asked_of_projections(settings: Settings, then: Then) -> Iterator[StoredQueries]:
-    """What only the projections answer. Raises ProjectionBehind where there are none."""
-    from ledger.wiring import read_side  # slow to import
+def asked(opened: Opened, then: Then) -> Questions:
+    """The questions to the log that is set; whoever waits for projections is told so on standard error."""
+    now = now_of(opened.settings)
+    return opened.questions(lambda: now, at_least=then.at_least, meanwhile=_MEANWHILE)
 
-    now = now_of(settings)
-    with read_side.stored(settings, lambda: now, at_least=then.at_least) as stored:
-        yield stored
+
+def _made_anew(error: LedgerError) -> None:
+    shell.failed(error.code, f"{error} (they lie beside the log, and are made anew)", shell.DONE)
+
+
+_MEANWHILE = Meanwhile(_made_anew, functools.partial(counting, "projecting"))
 
 
 def say_rows(

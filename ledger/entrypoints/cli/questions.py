@@ -10,7 +10,7 @@ from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.calendar import Zone, format_instant, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.cli.prose import (
     AtLeast,
@@ -18,7 +18,7 @@ from ledger.entrypoints.cli.prose import (
     Number,
     Numbers,
     Then,
-    asked_of_projections,
+    asked,
     final_or_not,
     ledger_account_of,
     question,
@@ -26,8 +26,7 @@ from ledger.entrypoints.cli.prose import (
 )
 from ledger.entrypoints.ussd import enquiry_text
 from ledger.wiring.composition import Opened, known_terms
-from projections.asking.answers import HistoryEvent, HistoryLine, OutcomeAnswer
-from projections.asking.queries import Queries
+from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
 
 _PANEL = "Questions"
 _AMOUNT = frozenset({"amount"})
@@ -61,20 +60,15 @@ ByDay = Annotated[
 ]
 
 
-def _queries(opened: Opened, at_least: dict[int, int] | None = None) -> Queries:
-    now = now_of(opened.settings)
-    return opened.queries(lambda: now, at_least=at_least)
-
-
 def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
     """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
-    asked = _queries(opened, then.at_least)
+    ask = asked(opened, then)
     if all_:
-        found = Each(["all"], lambda _: asked.enquiries(**then.moment))
+        found = Each(["all"], lambda _: ask.enquiries(**then.moment))
     else:
-        found = Each(msisdn or [], lambda one: [asked.enquiry(one, **then.moment)])
+        found = Each(msisdn or [], lambda one: [ask.enquiry(one, **then.moment)])
     if not then.told(one.to_json() for one in found):
         zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(opened.settings)}
         for one in found:
@@ -90,7 +84,7 @@ def outcome(
     as_json: AsJson = False,
 ) -> int:
     """What became of a command."""
-    found = _queries(opened, at_least).outcome(msisdn, command_id)
+    found = asked(opened, Then(at_least=at_least)).outcome(msisdn, command_id)
     if as_json:
         say_json(found.to_json())
     else:
@@ -115,7 +109,7 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
 
 def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    found = _queries(opened, then.at_least).history(msisdn, refused=refused, **then.moment)
+    found = asked(opened, then).history(msisdn, refused=refused, **then.moment)
     if not then.told((line.to_json() for line in found), columns=_HISTORY):
         for line in found:
             say(_history_text(line))
@@ -140,8 +134,8 @@ def _history_text(line: HistoryLine) -> str:
 
 def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
-    asked = _queries(opened, then.at_least)
-    found = Each(ledger_account, lambda name: asked.balance(name, **then.moment))
+    ask = asked(opened, then)
+    found = Each(ledger_account, lambda name: ask.balance(name, **then.moment))
     if not then.told(one.to_json() for one in found):
         for one in found:
             say(f"{one.account} {one.unit} {format_amount(one.amount)} ({final_or_not(one)})")
@@ -150,7 +144,7 @@ def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
 
 def transit(opened: Opened, then: Then) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
-    found = _queries(opened, then.at_least).transit(**then.moment)
+    found = asked(opened, then).transit(**then.moment)
     if then.told((one.to_json() for one in found), columns=_TRANSIT):
         return shell.DONE
     if not found:
@@ -172,7 +166,7 @@ def transit(opened: Opened, then: Then) -> int:
 
 def states(opened: Opened, then: Then) -> int:
     """How many accounts, and how many numbers, are in each state."""
-    found = _queries(opened, then.at_least).states(**then.moment)
+    found = asked(opened, then).states(**then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     for kind, counts in (("accounts", found.accounts), ("numbers", found.numbers)):
@@ -187,11 +181,10 @@ def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_da
     if by_day:
         if each_:
             raise typer.BadParameter("say --each or --by-day, not both")
-        with asked_of_projections(opened.settings, then) as asked:
-            days = asked.days(**then.moment)
+        days = asked(opened, then).days(**then.moment)
         say_rows(days, then, none="no money has moved", right=set(days.kind._fields) - {"day"})
         return shell.DONE
-    found = _queries(opened, then.at_least).trial_balance(each=each_, **then.moment)
+    found = asked(opened, then).trial_balance(each=each_, **then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     rows = [[account, unit, format_amount(amount)] for account, unit, amount in found.rows]

@@ -44,7 +44,7 @@ from tests.kafka.hostility.records import KINDS, MINE, Author
 from tests.kafka.running import connected
 from tests.kafka.seen import Accounts, committed, embedded, in_file, of_accounts, seen
 from tests.often import TIMES
-from tests.projections.stored import contents
+from tests.projections.projected import contents
 from tests.servers import registry_address, run_directory, shared  # noqa: F401
 from tests.waiting import until
 

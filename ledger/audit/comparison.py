@@ -10,9 +10,8 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
-from ledger.domain.prepaid.account import prepaid
-from ledger.domain.subject import Cause
 from projections.engine.reader import LogSnapshot
+from projections.prepaid.lines_as_of import accounts_in, advanced
 
 Amounts = dict[tuple[str, str], int]
 """Sen by (ledger account, unit)."""
@@ -181,13 +180,10 @@ def _accounts(
     for event in events:
         line.take(event)
         _add(sums, event)
-    line.cause = Cause(until, "", None, "clock")
-    line.advance(until)
-    for event in line.collect():
+    for event in advanced(line, until):
         _add(sums, event)
-    accounts = [*line.former.values(), *([] if line.account is None else [line.account])]
-    every = map(prepaid, accounts)
-    return {one.id: AccountEnd(one.credit, one.state, one.active_until) for one in every}
+    every = accounts_in(line)
+    return {id_: AccountEnd(one.credit, one.state, one.active_until) for id_, one in every.items()}
 
 
 def _add(sums: Amounts, event: Event) -> None:

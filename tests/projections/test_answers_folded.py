@@ -15,7 +15,7 @@ from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime
 from ledger.errors import QueryRefused
-from projections.asking.queries import Queries
+from projections.asking.questions import Questions
 from tests.often import often
 from tests.projections.histories import (
     BEGIN,
@@ -28,7 +28,8 @@ from tests.projections.histories import (
     recorded,
     steps,
 )
-from tests.projections.stored import contents, database, direct, projected
+from tests.projections.oracle import Oracle
+from tests.projections.projected import contents, database, folded, projected
 
 OPERATOR = (
     "operator/cash",
@@ -62,7 +63,7 @@ def asked(question: Any, *about: Any, **then: Any) -> Any:
     return [one.to_json() for one in answer] if isinstance(answer, list) else answer.to_json()
 
 
-def everything(ask: Queries, as_of: int, known_at: int) -> dict[str, Any]:
+def everything(ask: Questions | Oracle, as_of: int, known_at: int) -> dict[str, Any]:
     """The answers to every question there is about a moment."""
     then: Any = {"as_of": as_of, "known_at": known_at}
     answers: dict[str, Any] = {}
@@ -89,7 +90,7 @@ def check(history: list[Step], close_after: int, moments: list[tuple[int, int]],
         closed = closing(happened[half - 1].at - 1 + close_after, "close")
         play(log, [*happened[:half], closed, *happened[half:]])
         with database(url or Path(folder) / "views.db") as opened:
-            stored, reference = projected(opened, log), direct(log)
+            stored, reference = projected(opened, log), folded(log)
             # Instants at which something is recorded or effective, and those right beside them, matter most.
             own = sorted({at for _, x in recorded(log) for at in (x.effective_at, x.recorded_at)})
             near = [(own[t % len(own)] + t % 3 - 1, own[k % len(own)] + k % 3 - 1) for t, k in moments]

@@ -1,0 +1,174 @@
+"""The answers that only the log gives: an event as it stands there, what became of a command, how far it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.domain.calendar import day_of_number, format_instant
+from ledger.domain.events import HEADER, Event
+from ledger.domain.money import format_amount
+from projections.engine.answers import Answer, Sen
+
+MONEY_FIELDS = frozenset(
+    {"amount", "charge", "credit", "fee", "freed", "not_taken", "price", "printed_credit", "taken"}
+)
+"""Fields of events that hold sen."""
+INSTANT_FIELDS = frozenset(
+    {
+        "active_until",
+        "available_at",
+        "expires_at",
+        "grace_until",
+        "since",
+        "through",
+        "used_at",
+        "waiting_until",
+    }
+)
+"""Fields of events that hold instants."""
+DAY_FIELDS = frozenset({"day"})
+"""Fields of events that hold days, counted since 1970-01-01."""
+
+
+def own_fields(event: Event) -> dict[str, Any]:
+    """An event's own fields as JSON has them: amounts as decimal strings, instants by RFC 3339, days as dates."""
+    return {name: _written(name, value) for name, value in event.__dict__.items() if name not in HEADER}
+
+
+def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an event
+    if value is None:
+        return None
+    if name in MONEY_FIELDS:
+        return format_amount(value)
+    if name in INSTANT_FIELDS:
+        return format_instant(value)
+    if name in DAY_FIELDS:
+        return day_of_number(value).isoformat()
+    if isinstance(value, list):
+        return [{key: _written(key, own) for key, own in item.items()} for item in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(Answer):
+    """An event with its position and digest; both None for one that has fallen due and is not recorded yet."""
+
+    position: str | None
+    digest: bytes | None
+    event: Event
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the language has it."""
+        event = self.event
+        return {
+            "position": self.position,
+            "account": event.account,
+            "version": event.version,
+            "type": event.TOPIC,
+            "effective_at": format_instant(event.effective_at),
+            "recorded_at": None if self.position is None else format_instant(event.recorded_at),
+            "terms": event.terms,
+            "clause": event.clause,
+            "command_id": event.command_id,
+            "actor": event.actor,
+            "digest": None if self.digest is None else self.digest.hex(),
+            "postings": [
+                {**posting, "amount": format_amount(posting["amount"])} for posting in event.postings
+            ],
+            "data": own_fields(event),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent(Answer):
+    """An event of a number, and what its current account holds after it (sen; `credit` includes `reserved`)."""
+
+    line: LogLine
+    credit: Sen
+    reserved: Sen
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The line of the log, and the balance after it."""
+        return {
+            **self.line.to_json(),
+            "credit": format_amount(self.credit),
+            "reserved": format_amount(self.reserved),
+            "final": self.final,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeAnswer(Answer):
+    """What became of a command: `code` and `message` are None where it was accepted."""
+
+    msisdn: str
+    command_id: str
+    command: str
+    at: int
+    code: str | None
+    message: str | None
+    events: tuple[tuple[str, str, int], ...]
+    position: str
+    principal: str | None = None
+    """Who sent it, by the word of the entry point that took it in; None where that knew nobody."""
+
+    @property
+    def status(self) -> str:
+        """`accepted` or `refused`."""
+        return "accepted" if self.code is None else "refused"
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as it was first given."""
+        return {
+            "command_id": self.command_id,
+            "status": self.status,
+            "refusal": None if self.code is None else {"code": self.code, "message": self.message},
+            "events": [
+                {"type": kind, "account": account, "version": version}
+                for kind, account, version in self.events
+            ],
+            "position": self.position,
+            "principal": self.principal,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRefusal(Answer):
+    """A command that was refused, among the events of its number."""
+
+    outcome: OutcomeAnswer
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome, with the command's name and the instant that it was taken at."""
+        return {
+            **self.outcome.to_json(),
+            "command": self.outcome.command,
+            "at": format_instant(self.outcome.at),
+            "final": self.final,
+        }
+
+
+HistoryLine = HistoryEvent | HistoryRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Answer):
+    """How far a log goes: its last position, its clock (`live` or `played`), and the instant it is closed through."""
+
+    position: str
+    ordinal: int
+    clock: str
+    created_at: int
+    closed_through: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer."""
+        return {
+            "position": self.position,
+            "clock": self.clock,
+            "created_at": format_instant(self.created_at),
+            "closed_through": None if self.closed_through is None else format_instant(self.closed_through),
+        }

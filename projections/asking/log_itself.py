@@ -1,0 +1,244 @@
+"""What only the log has: its events one by one, what became of each command, and how far it goes.
+
+A question about one number reads the number's partition; one about all of them goes through every partition.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from ledger.domain.calendar import format_instant
+from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES, subject_of
+from ledger.domain.line.line import Line
+from ledger.domain.prepaid.account import prepaid
+from ledger.errors import QueryRefused
+from projections.asking.log_answers import (
+    Head,
+    HistoryEvent,
+    HistoryLine,
+    HistoryRefusal,
+    LogLine,
+    OutcomeAnswer,
+)
+from projections.engine.answers import Moment, position
+from projections.engine.reader import BulkReader, BulkSnapshot, Decided, LogSnapshot
+from projections.engine.unanswered import (
+    BeforeTheLog,
+    KnownBeyondNow,
+    ProjectionBehind,
+    UnknownCommand,
+    unknown,
+)
+from projections.prepaid.lines_as_of import LineAsOf, advanced, line_in
+from projections.prepaid.subjects import Subject, is_subject
+
+if TYPE_CHECKING:
+    from projections.engine.snapshot import Snapshot  # slow to import
+
+PartitionOf = Callable[[str], int]
+"""Tells the partition of a subject."""
+
+_TYPE_NAMES = {kind.__name__: topic for topic, kind in EVENT_TYPES.items()}
+
+
+class LogItself:
+    """A log, by readers of all its partitions; `now` tells the present instant."""
+
+    def __init__(
+        self, readers: Sequence[BulkReader], partition_of: PartitionOf, now: Callable[[], int]
+    ) -> None:
+        self.readers = readers
+        self._partition_of = partition_of
+        self._now = now
+
+    def _of(self, msisdn: str) -> AbstractContextManager[BulkSnapshot]:
+        return self.readers[self._partition_of(msisdn)].snapshot()
+
+    def _moment(self, log: LogSnapshot, as_of: int | None, known_at: int | None) -> Moment:
+        now = self._now()
+        known_at = now if known_at is None else known_at
+        if known_at > now:
+            raise KnownBeyondNow(f"it is {format_instant(now)}")
+        closed = log.closed_through
+        return Moment(now if as_of is None else as_of, known_at, closed is not None and known_at <= closed)
+
+    def line(self, msisdn: str, as_of: int | None, known_at: int | None) -> LineAsOf:
+        """A number as its own events make it. Raises KnownBeyondNow."""
+        with self._of(msisdn) as log:
+            return line_in(log, msisdn, self._moment(log, as_of, known_at))
+
+    def history(
+        self, asked: Subject, *, refused: bool, as_of: int | None, known_at: int | None
+    ) -> Iterator[HistoryLine]:
+        """The events of a number, or of one account, in the order of recording, each with the balance after it."""
+        with self._of(asked.msisdn) as log:
+            moment = self._moment(log, as_of, known_at)
+            events = _history(log, asked, moment)
+            first = next(events, None)
+            if first is None:
+                raise unknown(asked.named, moment)
+            refusals = _refusals(log, asked.msisdn, moment) if refused else iter(())
+            for _, line in heapq.merge(chain([first], events), refusals, key=lambda line: line[0]):
+                yield line
+
+    def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
+        """What became of a command. Raises UnknownCommand."""
+        with self._of(msisdn) as log:
+            decided = log.decision(msisdn, command_id)
+            if decided is None:
+                raise UnknownCommand(f"{msisdn} has no decided command {command_id}")
+            return _outcome(log, msisdn, decided)
+
+    def events(self, start: int, *, subject: str | None, types: Collection[str] | None) -> Iterator[LogLine]:
+        """The events from an ordinal on, in the order of each partition, merged by when they were recorded."""
+        topics = None if types is None else {_topic(name) for name in types}
+        each = [_events(reader, start, subject, topics) for reader in self.readers]
+        yield from heapq.merge(*each, key=lambda line: line.event.recorded_at)
+
+    def head(self) -> Head:
+        """How far the log goes. Raises BeforeTheLog."""
+        with ExitStack() as stack:
+            logs = [stack.enter_context(reader.snapshot()) for reader in self.readers]
+            created = [found for log in logs if (found := log.created) is not None]
+            if not created:
+                raise BeforeTheLog("nothing has been recorded yet")
+            first = min(created, key=lambda event: event.recorded_at)
+            closed = [log.closed_through for log in logs if log.head]
+            through = [instant for instant in closed if instant is not None]
+            return Head(
+                position({log.partition: log.head for log in logs}),
+                sum(log.head for log in logs),
+                first.clock,
+                first.recorded_at,
+                min(through) if len(through) == len(closed) else None,
+            )
+
+    def must_have_reached(self, at_least: Mapping[int, int]) -> None:
+        """Raises ProjectionBehind where a partition has not gone as far as that, BeforeTheLog where none has begun."""
+        if not at_least:
+            return
+        self.head()
+        reached = {}
+        for reader in self.readers:
+            with reader.snapshot() as log:
+                reached[log.partition] = log.head
+        for partition, ordinal in at_least.items():
+            found = reached.get(partition, 0)
+            if found < ordinal:
+                raise ProjectionBehind(f"the log is at {partition}:{found}, not yet at {partition}:{ordinal}")
+
+
+def head_of(then: Snapshot) -> Head:
+    """How far the projections go, which may be less than the log. Raises BeforeTheLog."""
+    if not then.partitions:
+        raise BeforeTheLog("nothing has been recorded yet")
+    facts = list(then.partitions.values())
+    closed = [fact.closed_through for fact in facts]
+    through = [instant for instant in closed if instant is not None]
+    return Head(
+        position(then.positions),
+        sum(then.positions[fact.partition] for fact in facts),
+        facts[0].clock,
+        min(fact.created_at for fact in facts),
+        min(through) if len(through) == len(closed) else None,
+    )
+
+
+# --- one number's events --------------------------------------------------------------------------------------------
+
+_Placed = tuple[tuple[float, int], HistoryLine]
+"""A line of a history, and where it comes among the others."""
+
+
+def _history(log: LogSnapshot, asked: Subject, moment: Moment) -> Iterator[_Placed]:
+    line = Line(asked.msisdn, log.book)
+    for found in log.events_of(asked.msisdn):
+        event = found.event
+        if event.effective_at > moment.as_of or event.recorded_at > moment.known_at:
+            continue
+        line.take(event)
+        if asked.account in (None, event.account):
+            written = LogLine(f"{log.partition}:{found.ordinal}", found.digest, event)
+            account = None if line.account is None else prepaid(line.account)
+            held = (0, 0) if account is None else (account.credit, account.reserved)
+            yield (found.ordinal, 0), HistoryEvent(written, *held, moment.final)
+    if line.account is None or asked.account not in (None, line.account.id):
+        return
+    holding = _Holding(line)
+    for event in advanced(line, moment.as_of):
+        holding.take(event)
+        if asked.account in (None, event.account):
+            written = LogLine(None, None, event)
+            yield (float("inf"), 0), HistoryEvent(written, holding.credit, holding.reserved, moment.final)
+
+
+class _Holding:
+    """What an account holds while events that it has taken already are gone through again."""
+
+    def __init__(self, line: Line) -> None:
+        account = None if line.account is None else prepaid(line.account)
+        self.names = ("", "") if account is None else (f"{account.id}/credit", f"{account.id}/reserved")
+        self.available = 0 if account is None else account.available
+        self.reserved = 0 if account is None else account.reserved
+
+    @property
+    def credit(self) -> int:
+        return self.available + self.reserved
+
+    def take(self, event: Event) -> None:
+        for posting in event.postings:
+            if posting["account"] == self.names[0]:
+                self.available += posting["amount"]
+            elif posting["account"] == self.names[1]:
+                self.reserved += posting["amount"]
+
+
+def _refusals(log: LogSnapshot, msisdn: str, moment: Moment) -> Iterator[_Placed]:
+    for decided in log.decided(msisdn):
+        seen = decided.at <= moment.as_of and decided.at <= moment.known_at
+        if seen and decided.code is not None and not decided.events:
+            yield (decided.ordinal, 1), HistoryRefusal(_outcome(log, msisdn, decided), moment.final)
+
+
+def _outcome(log: LogSnapshot, msisdn: str, decided: Decided) -> OutcomeAnswer:
+    return OutcomeAnswer(
+        msisdn=msisdn,
+        command_id=decided.command_id,
+        command=decided.name,
+        at=decided.at,
+        code=decided.code,
+        message=decided.message,
+        events=decided.events,
+        position=f"{log.partition}:{decided.ordinal}",
+        principal=decided.principal,
+    )
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
+
+
+def _events(
+    reader: BulkReader, start: int, subject: str | None, topics: Collection[str] | None
+) -> Iterator[LogLine]:
+    with reader.snapshot() as log:
+        if subject is not None and is_subject(subject):
+            events = log.events_of(subject_of(subject))
+        else:
+            events = log.events(start, types=topics)
+        for ordinal, digest, event in ((r.ordinal, r.digest, r.event) for r in events):
+            if ordinal < start or (topics is not None and event.TOPIC not in topics):
+                continue
+            if subject is None or subject in (event.account, subject_of(event.account)):
+                yield LogLine(f"{log.partition}:{ordinal}", digest, event)
+
+
+def _topic(name: str) -> str:
+    topic = _TYPE_NAMES.get(name, name)
+    if topic not in EVENT_TYPES:
+        raise QueryRefused(f"no events are of the type {name}")
+    return topic

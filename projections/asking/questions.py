@@ -1,0 +1,251 @@
+"""Every question that the ledger answers, and where its answer is made.
+
+Each takes `as_of` (valid time) and `known_at` (transaction time), instants that both default to now. What falls due by
+`as_of` and is not recorded yet is folded in by the rules, so that no answer depends on who looked when. What cannot be
+answered raises QueryRefused; iterators do so when their first item is asked for.
+
+Most are asked of the projections, and made in the module of one; single events and commands are asked of the log. What
+only projections need is slow to import, and imported where it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ledger.errors import LedgerError, QueryRefused
+from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
+from projections.asking.log_itself import LogItself, head_of
+from projections.engine.answers import Listed
+from projections.money.ledger_accounts import IN_TRANSIT, Balance, ledger_account
+from projections.prepaid import enquiry
+from projections.prepaid.enquiry import Enquiry
+from projections.prepaid.subjects import subject
+
+if TYPE_CHECKING:
+    from projections.engine.database import Database
+    from projections.engine.kept_up import KeptUp
+    from projections.engine.snapshot import Snapshot, Tables
+    from projections.money.balances import Moved
+    from projections.money.transfers import InTransit
+    from projections.money.trial_balance import Day, TrialBalance
+    from projections.prepaid.blocks import BlockOnGround
+    from projections.prepaid.numbers import Holding
+    from projections.prepaid.states import Change, StateCounts
+    from projections.prepaid.timeline import Span
+    from projections.prepaid.usage import DayOfUse
+
+_T = TypeVar("_T")
+
+
+class Questions:
+    """The questions to a log and its projections; `now` tells the present instant.
+
+    Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much
+    there is to be taken in. `at_least` names positions (ordinals by partition) to have been reached: so one reads
+    one's own writes.
+    """
+
+    def __init__(
+        self,
+        kept_up: Callable[[], KeptUp],
+        now: Callable[[], int],
+        *,
+        log: Callable[[], LogItself] | None = None,
+        at_hand: bool = False,
+        at_least: Mapping[int, int] | None = None,
+    ) -> None:
+        self._open_kept = kept_up
+        self._kept_up: KeptUp | None = None
+        self._projected: tuple[Database, Tables] | None = None
+        self._now = now
+        self._open_log = log
+        self._log: LogItself | None = None
+        self._at_hand = at_hand
+        self._at_least = dict(at_least or {})
+
+    # --- one number ---------------------------------------------------------------------------------------------------
+
+    def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
+        """A number's current account then, or the account named (`<msisdn>#<generation>`)."""
+        asked = subject(about)
+        if self._at_hand:
+            return enquiry.enquiry_of(self._of_log.line(asked.msisdn, as_of, known_at), asked)
+        return self._answer(lambda then: enquiry.enquiry(then, asked), as_of, known_at)
+
+    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
+        """The current account of every number that had one then, in the numbers' order."""
+        begun = False
+        try:
+            with self._snapshot(as_of, known_at) as then:
+                for found in enquiry.enquiries(then):
+                    begun = True
+                    yield found
+                return
+        except LedgerError as error:
+            if not self._kept.threw_away(error) or begun:
+                raise
+        with self._snapshot(as_of, known_at) as then:
+            yield from enquiry.enquiries(then)
+
+    def history(
+        self,
+        about: str,
+        *,
+        refused: bool = False,
+        as_of: int | None = None,
+        known_at: int | None = None,
+    ) -> Iterator[HistoryLine]:
+        """The events of a number and its accounts, or of the account named, as recorded, with the balance after each.
+
+        What has fallen due and is not recorded yet stands at the end. With `refused`, refused commands stand in
+        between (but uses: those have events of their own).
+        """
+        return self._of_log.history(subject(about), refused=refused, as_of=as_of, known_at=known_at)
+
+    def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
+        """What became of a command."""
+        return self._of_log.outcome(msisdn, command_id)
+
+    def usage(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[DayOfUse]:
+        """The use of a number's accounts, or of the account named, by local day and service."""
+        asked = subject(about)
+        from projections.prepaid import usage
+
+        return self._answer(lambda then: usage.uses(then, asked), as_of, known_at)
+
+    def timeline(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Span]:
+        """The states of a number's accounts over time, or of the account named."""
+        asked = subject(about)
+        from projections.prepaid import timeline
+
+        return self._answer(lambda then: timeline.timeline(then, asked), as_of, known_at)
+
+    def number(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Holding]:
+        """The states and generations of a number over time."""
+        asked = subject(about)
+        from projections.prepaid import numbers
+
+        return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at)
+
+    # --- ledger accounts ----------------------------------------------------------------------------------------------
+
+    def balance(self, name: str, *, as_of: int | None = None, known_at: int | None = None) -> list[Balance]:
+        """The balance of a ledger account, one for each unit that it holds."""
+        asked = ledger_account(name)
+        customer = asked.customer
+        if self._at_hand and customer is not None and customer.part != IN_TRANSIT:
+            line = self._of_log.line(customer.msisdn, as_of, known_at)
+            return [enquiry.balance_of(line, asked, customer)]
+        from projections.money import balances
+
+        return self._answer(lambda then: balances.balance(then, asked), as_of, known_at)
+
+    def movements(self, name: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Moved]:
+        """The movements behind the balance of a ledger account."""
+        asked = ledger_account(name)
+        from projections.money import balances
+
+        return self._answer(lambda then: balances.movements(then, asked), as_of, known_at)
+
+    def trial_balance(
+        self, *, each: bool = False, as_of: int | None = None, known_at: int | None = None
+    ) -> TrialBalance:
+        """Every ledger account's balance; `each` customer's, or all of them summed."""
+        from projections.money import trial_balance
+
+        return self._answer(lambda then: trial_balance.trial_balance(then, each=each), as_of, known_at)
+
+    def days(self, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Day]:
+        """The trial balance day by day."""
+        from projections.money import trial_balance
+
+        return self._answer(trial_balance.by_day, as_of, known_at)
+
+    def transit(self, *, as_of: int | None = None, known_at: int | None = None) -> list[InTransit]:
+        """Credit on its way, longest first."""
+        from projections.money import transfers
+
+        return self._answer(transfers.transit, as_of, known_at)
+
+    # --- all of them --------------------------------------------------------------------------------------------------
+
+    def states(self, *, as_of: int | None = None, known_at: int | None = None) -> StateCounts:
+        """How many accounts and numbers are in each state."""
+        from projections.prepaid import states
+
+        return self._answer(states.states, as_of, known_at)
+
+    def blocks(
+        self, ground: str | None = None, *, as_of: int | None = None, known_at: int | None = None
+    ) -> Listed[BlockOnGround]:
+        """The blocks that stand, by ground and account; where it is named, only those on one ground."""
+        from projections.prepaid import blocks
+
+        return self._answer(lambda then: blocks.blocks(then, ground), as_of, known_at)
+
+    def due(self, until: int, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Change]:
+        """What time alone will change next, number by number, soonest first; only what is due by `until`."""
+        from projections.prepaid import states
+
+        return self._answer(lambda then: states.changes(then, until), as_of, known_at)
+
+    def log(
+        self, start: int = 1, *, subject: str | None = None, types: Collection[str] | None = None
+    ) -> Iterator[LogLine]:
+        """The events from an ordinal on, in order; of one number, account or other subject, or of some types only.
+
+        A type may be named in full, or without its namespace.
+        """
+        return self._of_log.events(start, subject=subject, types=types)
+
+    def head(self) -> Head:
+        """How far the log goes; or the projections, where the log is not at hand."""
+        if self._at_hand:
+            return self._of_log.head()
+        return self._answer(head_of, None, None)
+
+    # --- what is asked ------------------------------------------------------------------------------------------------
+
+    def _answer(self, ask: Callable[[Snapshot], _T], as_of: int | None, known_at: int | None) -> _T:
+        """What a question finds; once more where the projections turned out to be damaged, and were thrown away."""
+        try:
+            with self._snapshot(as_of, known_at) as then:
+                return ask(then)
+        except LedgerError as error:
+            if not self._kept.threw_away(error):
+                raise
+        with self._snapshot(as_of, known_at) as then:
+            return ask(then)
+
+    @contextmanager
+    def _snapshot(self, as_of: int | None, known_at: int | None) -> Iterator[Snapshot]:
+        """The projections as they stand now, kept up."""
+        from projections.engine.snapshot import Asked, Snapshot
+        from projections.registry import tables
+
+        database = self._kept.caught_up()
+        if (
+            self._projected is None or self._projected[0] is not database
+        ):  # which may be of another log by now
+            self._projected = (database, tables())
+        with database.reading() as connection:
+            database.hold(connection)
+            asked = Asked(as_of, known_at, self._now(), self._at_least)
+            yield Snapshot(connection, self._projected[1], asked)
+
+    @property
+    def _kept(self) -> KeptUp:
+        if self._kept_up is None:
+            self._kept_up = self._open_kept()
+        return self._kept_up
+
+    @property
+    def _of_log(self) -> LogItself:
+        if self._log is None:
+            if self._open_log is None:
+                raise QueryRefused("the projections do not hold single events; ask where the log is at hand")
+            self._log = self._open_log()
+            self._log.must_have_reached(self._at_least)
+        return self._log

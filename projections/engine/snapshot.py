@@ -1,0 +1,173 @@
+"""The projections as one transaction sees them, as of an instant, as known at another: what questions are asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ledger.domain.calendar import format_instant
+from ledger.domain.events import Event
+from ledger.domain.terms_book import TermsBook
+from projections.engine.answers import Moment, position
+from projections.engine.database import GENERATIONS, POSITIONS
+from projections.engine.generations import must_be_of_this_release
+from projections.engine.partition_facts import PartitionFact, PartitionFacts
+from projections.engine.prepared import Prepared
+from projections.engine.projection import Projection, Registry
+from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, ProjectionBehind, UnknownThen, unknown
+
+_P = TypeVar("_P", bound=Projection)
+
+
+def _positions() -> sa.Select[Any]:
+    p, g = POSITIONS.c, GENERATIONS.c
+    both = sa.and_(g.projection == p.projection, g.generation == p.generation)
+    columns = (g.projection, g.generation, g.version, p.partition, p.ordinal)
+    return sa.select(*columns).join_from(GENERATIONS, POSITIONS, both, isouter=True)
+
+
+_POSITIONS = Prepared(_positions())
+
+
+class Numbers(Protocol):
+    """What the rules say of numbers, whatever accounts they have: the engine knows no rule, and is handed this."""
+
+    def unrecorded(self, then: Snapshot, msisdn: str | None) -> Iterator[Event]:
+        """What falls due by then and was not recorded: of one number, or of every one."""
+
+    def accounts_of(self, then: Snapshot, msisdn: str) -> list[str]:
+        """The accounts of a number that had begun, generation by generation."""
+
+    def last_of(self, then: Snapshot, msisdn: str) -> tuple[int, int]:
+        """The partition of a number that is known, and the ordinal of the last of its events that was."""
+
+
+class Tables:
+    """The tables of each generation, and the terms: made once, for they do not change."""
+
+    def __init__(self, projections: Registry, numbers: Numbers) -> None:
+        self.projections = projections
+        self.numbers = numbers
+        self.book = TermsBook()
+        self._made: dict[tuple[str, int], Projection] = {}
+
+    def of(self, kind: type[_P], generation: int) -> _P:
+        """The tables of a generation."""
+        key = (kind.name, generation)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = kind(generation)
+        return made  # type: ignore[return-value]
+
+
+class Asked(NamedTuple):
+    """The instants that a question names (None: now), the present one, and positions to have been reached."""
+
+    as_of: int | None
+    known_at: int | None
+    now: int
+    at_least: Mapping[int, int]
+
+
+class Snapshot:
+    """The projections in one transaction, at a moment.
+
+    Raises ProjectionBehind where they do not stand where they have to, DatabaseFormatUnknown where they are of another
+    release, KnownBeyondNow.
+    """
+
+    def __init__(self, connection: Connection, tables: Tables, asked: Asked) -> None:
+        self.connection = connection
+        self.positions: dict[int, int] = {}
+        """How far the projections are, by partition."""
+        self._tables = tables
+        self._generations = self._checked(asked.at_least)
+        self._facts = self.of(PartitionFacts)
+        self.partitions: dict[int, PartitionFact] = self._facts.partitions(connection)
+        now = asked.now
+        self.known_at = now if asked.known_at is None else asked.known_at
+        if self.known_at > now:
+            raise KnownBeyondNow(f"it is {format_instant(now)}")
+        self.as_of = now if asked.as_of is None else asked.as_of
+
+    def _checked(self, at_least: Mapping[int, int]) -> dict[str, int]:
+        """The live generations, if all have taken in as much, and as much as is asked for."""
+        projections = self._tables.projections
+        generations: dict[str, int] = {}
+        unequal = None
+        for name, generation, version, partition, ordinal in _POSITIONS(self.connection):
+            if name in projections:
+                must_be_of_this_release(projections[name], version)
+                generations[name] = generation
+            if partition is not None:
+                known = self.positions.setdefault(partition, ordinal)
+                if known != ordinal:
+                    unequal = name
+                    self.positions[partition] = min(known, ordinal)
+        missing = sorted(projections.keys() - generations)
+        if missing:
+            raise ProjectionBehind(f"{', '.join(missing)}: not made yet; `pulsa project` does")
+        for partition, ordinal in at_least.items():
+            reached = self.positions.get(partition, 0)
+            if reached < ordinal:
+                raise ProjectionBehind(
+                    f"the projections are at {partition}:{reached}, not yet at {partition}:{ordinal}"
+                )
+        if unequal is not None:
+            raise ProjectionBehind(f"{unequal} is not at the position of the others yet")
+        return generations
+
+    def of(self, kind: type[_P]) -> _P:
+        """The live tables of a projection."""
+        return self._tables.of(kind, self._generations[kind.name])
+
+    @property
+    def book(self) -> TermsBook:
+        """The terms that the log has published."""
+        self._facts.publish(self.connection, self._tables.book)
+        return self._tables.book
+
+    # --- what an answer says of itself --------------------------------------------------------------------------------
+
+    def moment(self, partition: int | None = None) -> Moment:
+        """The instants, and whether every partition (or the one that is named) is closed through them."""
+        facts = list(self.partitions.values()) if partition is None else [self.partitions[partition]]
+        closed = [fact.closed_through for fact in facts]
+        final = bool(closed) and all(through is not None and self.known_at <= through for through in closed)
+        return Moment(self.as_of, self.known_at, final)
+
+    def whole(self) -> tuple[Moment, str]:
+        """The moment of an answer about everything, and the position that it rests on. Raises BeforeTheLog."""
+        found = self._facts.recorded_by(self.connection, self.known_at)
+        if not found:
+            raise BeforeTheLog(f"nothing was recorded by {format_instant(self.known_at)}")
+        begin = min(fact.created_at for fact in self.partitions.values())
+        if self.as_of < begin:
+            raise BeforeTheLog(f"the log begins at {format_instant(begin)}")
+        return self.moment(), position({**dict.fromkeys(self.positions, 0), **found})
+
+    def of_number(self, msisdn: str) -> tuple[Moment, str]:
+        """The moment of an answer about a number that is known, and the position of its last event known."""
+        partition, last = self.last_of(msisdn)
+        return self.moment(partition), f"{partition}:{last}"
+
+    def unknown(self, subject: str) -> UnknownThen:
+        """What is said where nothing of it is known then."""
+        return unknown(subject, self.moment())
+
+    # --- what the rules say -------------------------------------------------------------------------------------------
+
+    def unrecorded(self, msisdn: str | None = None) -> Iterator[Event]:
+        """What falls due by then and was not recorded: of one number, or of every one."""
+        return self._tables.numbers.unrecorded(self, msisdn)
+
+    def accounts_of(self, msisdn: str) -> list[str]:
+        """The accounts of a number that had begun, generation by generation."""
+        return self._tables.numbers.accounts_of(self, msisdn)
+
+    def last_of(self, msisdn: str) -> tuple[int, int]:
+        """The partition of a number that is known, and the ordinal of the last of its events that was."""
+        return self._tables.numbers.last_of(self, msisdn)

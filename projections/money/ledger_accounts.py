@@ -1,0 +1,76 @@
+"""The ledger accounts that a question may name, a customer's and the operator's; and what a balance is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ledger.domain import money
+from projections.engine.answers import Answer, Instant, Sen
+from projections.engine.unanswered import UnknownThen
+
+OPERATOR = "operator/"
+CUSTOMERS = "accounts/"
+"""What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
+IN_TRANSIT = "in-transit"
+"""The part of an account whose movements are those of other numbers, too."""
+
+_CUSTOMER = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
+OPERATOR_UNITS: dict[str, str] = {
+    money.CASH: money.IDR,
+    money.CREDIT_SALES: money.IDR,
+    **dict.fromkeys(
+        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
+        money.PULSA,
+    ),
+}
+"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
+
+
+class CustomersPart(NamedTuple):
+    """Which part (`credit`, `reserved`, `in-transit`) of which account of a number a ledger account is."""
+
+    account: str
+    msisdn: str
+    part: str
+
+
+class LedgerAccount(NamedTuple):
+    """A ledger account by name; `customer` is None for one of the operator's."""
+
+    name: str
+    customer: CustomersPart | None
+
+    @property
+    def unit(self) -> str:
+        """The unit that it holds even while nothing has been posted to it."""
+        return money.PULSA if self.customer else OPERATOR_UNITS[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance(Answer):
+    """The sum in sen of one unit in one ledger account, such as `6288112345678#1/credit` or `operator/breakage`."""
+
+    account: str
+    unit: str
+    amount: Sen
+    as_of: Instant
+    known_at: Instant
+    final: bool
+    position: str
+
+
+def ledger_account(name: str) -> LedgerAccount:
+    """The ledger account of a name, such as `6288112345678#1/credit` or `operator/breakage`. Raises UnknownThen."""
+    found = _CUSTOMER.fullmatch(name)
+    if found is not None:
+        return LedgerAccount(name, CustomersPart(*found.groups()))
+    if name not in OPERATOR_UNITS:
+        raise UnknownThen(f"{name}: no such ledger account")
+    return LedgerAccount(name, None)
+
+
+def class_of(account: str) -> str:
+    """What a customer's ledger account is summed as."""
+    return CUSTOMERS + account.rpartition("/")[2]
