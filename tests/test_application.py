@@ -86,6 +86,15 @@ def everything(story: Story) -> list[list[tuple[Any, ...]]]:
     return [rows(story, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
+@pytest.mark.parametrize("command_id", ["", "x" * 201, "é" * 101, "\ud800"])
+def test_an_id_beyond_the_languages_bounds_is_taken_from_nobody(story: Story, command_id: str) -> None:
+    story.given_active()
+    before = journal(story)
+    story.when(TopUp, NOW, credit=rupiah(5000), command_id=command_id).refused("invalid")
+    assert journal(story) == before
+    story.when(TopUp, NOW, credit=rupiah(5000), command_id="é" * 100).then(event(CreditToppedUp))
+
+
 def test_execute_alone_writes(story: Story) -> None:
     told = {"book", "codec", "closed_through", "mapper", "partition", "recorder", "subject"}
     asked = {"close", "due", "played", "position", "set_apart", "standing"}

@@ -31,6 +31,7 @@ from ledger.application.journal import (
 from ledger.application.memory import Subjects
 from ledger.application.outcomes import SET_APART, Outcome
 from ledger.application.unit_of_work import UnitOfWork
+from ledger.domain.bounds import LONGEST_ID, LONGEST_OWN_ID
 from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -49,7 +50,10 @@ CLOCK_TOLERANCE = 5 * SECOND
 SNAPSHOT_EVERY = 250
 """Events of a stream between two snapshots of what they add up to."""
 
-_NOT_ADDRESSED = "at, command_id, msisdn: not an instant in whole microseconds, a text, and a number's text"
+_NOT_ADDRESSED = (
+    "at, command_id, msisdn: not an instant in whole microseconds,"
+    f" a text of 1 to {LONGEST_ID} bytes of UTF-8, and a number's text"
+)
 
 
 class Ledger:
@@ -355,13 +359,14 @@ def _is_addressed(command: Command) -> bool:
     id_, subject = command.command_id, command.subject
     if not (is_instant(command.at) and type(id_) is str and type(subject) is str and is_subject(subject)):
         return False
-    return (id_.isascii() and subject.isascii()) or _is_text(id_ + subject)
+    length = len(id_) if id_.isascii() and subject.isascii() else _length(id_, subject)
+    return 0 < length <= (LONGEST_OWN_ID if command.INTERNAL else LONGEST_ID)
 
 
-def _is_text(text: str) -> bool:
-    """Whether it has a form in UTF-8."""
+def _length(text: str, other: str) -> int:
+    """Bytes of a text in UTF-8; none where one of them has no form in it."""
     try:
-        text.encode()
+        other.encode()
+        return len(text.encode())
     except UnicodeEncodeError:
-        return False
-    return True
+        return 0

@@ -2,6 +2,8 @@
 
 LONGEST_ID = 200
 """Bytes of an id or code in UTF-8, and of the key of a record."""
+LONGEST_OWN_ID = LONGEST_ID + 64
+"""Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
 LONGEST_TEXT = 2_000
 """Bytes of a text in UTF-8."""
 LONGEST_COMMAND = 65_536

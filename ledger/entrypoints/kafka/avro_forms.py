@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from ledger.domain.bounds import LONGEST_ID
+from ledger.domain.bounds import LONGEST_OWN_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import ACCOUNT, COMMANDS, NUMBER, is_partition, kind_for, subject_of
@@ -19,8 +19,6 @@ from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
 from ledger.store.schemas import load
 
-_LONGEST_OWN_ID = LONGEST_ID + 64
-"""Bytes of an id that the ledger makes: of a command's id, with an account and a word before it."""
 _MOST_DAYS = 36_500
 """Days of validity that any terms may give."""
 
@@ -114,8 +112,8 @@ def _between(low: int, high: int) -> _Check:
 
 
 def _own_id(value: str) -> None:
-    if not value or len(value.encode()) > _LONGEST_OWN_ID or not value.isprintable():
-        raise ValueError(f"not 1 to {_LONGEST_OWN_ID} bytes of printable characters")
+    if not value or len(value.encode()) > LONGEST_OWN_ID or not value.isprintable():
+        raise ValueError(f"not 1 to {LONGEST_OWN_ID} bytes of printable characters")
 
 
 def _signed(value: int) -> None:
