@@ -260,8 +260,8 @@ def kind_for(command: Command) -> Kind:
 
 def is_subject(id_: str) -> bool:
     """Whether a command may address it."""
-    if is_of_line(id_):
-        return is_plain(id_)
+    if id_[:1].isdigit():  # as `is_of_line` and `is_plain`, in one breath: every command comes by here
+        return not ("#" in id_ or "/" in id_ or "@" in id_)
     kind = kind_of(id_)
     return kind is not None and kind.subjects.fullmatch(id_) is not None
 
