@@ -1,0 +1,44 @@
+"""Promises that were broken, and who heard of it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from projections.engine.changes import Changes
+from projections.engine.database import TEXT
+from projections.engine.projection import Batch, Projection
+from tests.toy.events import BrokenHeardOf, PromiseBroken
+
+
+class BrokenPromises(Projection):
+    """A row for each that was broken, and for each that heard of one."""
+
+    name = "promises"
+    one_by_one = frozenset(kind.TOPIC for kind in (PromiseBroken, BrokenHeardOf))
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        self.heard = sa.Table(
+            f"promises_heard_{generation}",
+            self.metadata,
+            sa.Column("of", TEXT, primary_key=True),
+            sa.Column("by", TEXT, primary_key=True),
+            sa.Column("effective_at", sa.BigInteger, nullable=False),
+            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            sqlite_with_rowid=False,
+        )
+
+    def fold(self, batch: Batch, changes: Changes) -> None:
+        """Takes both in; who broke it heard of it first."""
+        for found in batch.events:
+            event = found.event
+            if isinstance(event, PromiseBroken | BrokenHeardOf):
+                of = event.of if isinstance(event, BrokenHeardOf) else event.account
+                changes.rows(self.heard).append((of, event.account, event.effective_at, event.recorded_at))
+
+    def by_whom(self, connection: Connection, of: str, known_at: int) -> list[str]:
+        """Who had heard that a promise was broken, by an instant."""
+        heard = self.heard.c
+        found = sa.select(heard.by).where(heard.of == of, heard.recorded_at <= known_at).order_by(heard.by)
+        return [row[0] for row in connection.execute(found)]
