@@ -16,7 +16,6 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import DESTINATIONS, DIRECTIONS, SCOPES, SERVICES, LineCommand
-from ledger.domain.money import Posting
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
 
@@ -50,13 +49,13 @@ def schema_of(kind: str, name: str) -> Schema:
 
 def shape(declared: Any) -> Any:
     """A Python annotation as the Avro type that has to stand for it."""
-    if isinstance(declared, types.UnionType):
+    if typing.get_origin(declared) in (types.UnionType, typing.Union):
         some, none = typing.get_args(declared)
         assert none is types.NoneType
         return ["null", shape(some)]
     if typing.get_origin(declared) in (list, tuple):
         return {"array": shape(typing.get_args(declared)[0])}
-    if declared in (Posting, EventReference) or typing.get_origin(declared) is dict:
+    if declared is EventReference or typing.is_typeddict(declared) or typing.get_origin(declared) is dict:
         return "record"
     return {int: "integer", str: "string", bool: "boolean", bytes: "bytes"}[declared]
 

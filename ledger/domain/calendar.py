@@ -9,6 +9,7 @@ import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
@@ -87,6 +88,17 @@ def instant_of(moment: datetime) -> int:
 def datetime_of(instant: int) -> datetime:
     """The aware UTC datetime of an instant."""
     return EPOCH + timedelta(microseconds=instant)
+
+
+def format_day(number: int) -> str:
+    """The day of a number by RFC 3339, such as `2023-07-03`."""
+    return day_of_number(number).isoformat()
+
+
+Instant = Annotated[int, format_instant]
+"""The type of a field that holds an instant; it says how that is written."""
+Day = Annotated[int, format_day]
+"""That of one that holds a day, counted since 1970-01-01."""
 
 
 class Zone:

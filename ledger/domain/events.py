@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from ledger.domain.calendar import datetime_of
+from ledger.domain.calendar import Instant, datetime_of
 from ledger.domain.money import Posting
 
 
@@ -36,8 +36,8 @@ class Event:
 
     account: str
     version: int
-    effective_at: int
-    recorded_at: int
+    effective_at: Instant
+    recorded_at: Instant
     terms: str | None
     clause: str | None
     command_id: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 Unit = Literal["PULSA", "IDR"]
 PULSA: Unit = "PULSA"
@@ -55,6 +55,10 @@ def format_amount(sen: int) -> str:
     whole, cents = divmod(abs(sen), SEN)
     sign = "-" if sen < 0 else ""
     return f"{sign}{whole}.{cents:02d}" if cents else f"{sign}{whole}"
+
+
+Sen = Annotated[int, format_amount]
+"""The type of a field that holds an amount; it says how that is written."""
 
 
 def transfer(unit: Unit, source: str, target: str, amount: int) -> list[Posting]:

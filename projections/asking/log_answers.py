@@ -5,49 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.domain.calendar import day_of_number, format_instant
+from ledger.domain.calendar import format_instant
 from ledger.domain.events import HEADER, Event
-from ledger.domain.money import format_amount
-from projections.engine.answers import Answer, Sen
-
-MONEY_FIELDS = frozenset(
-    {"amount", "charge", "credit", "fee", "freed", "not_taken", "price", "printed_credit", "taken"}
-)
-"""Fields of events that hold sen."""
-INSTANT_FIELDS = frozenset(
-    {
-        "active_until",
-        "available_at",
-        "expires_at",
-        "grace_until",
-        "since",
-        "through",
-        "used_at",
-        "waiting_until",
-    }
-)
-"""Fields of events that hold instants."""
-DAY_FIELDS = frozenset({"day"})
-"""Fields of events that hold days, counted since 1970-01-01."""
+from ledger.domain.money import Sen, format_amount
+from projections.engine.answers import Answer, written
 
 
 def own_fields(event: Event) -> dict[str, Any]:
     """An event's own fields as JSON has them: amounts as decimal strings, instants by RFC 3339, days as dates."""
-    return {name: _written(name, value) for name, value in event.__dict__.items() if name not in HEADER}
-
-
-def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - any field of an event
-    if value is None:
-        return None
-    if name in MONEY_FIELDS:
-        return format_amount(value)
-    if name in INSTANT_FIELDS:
-        return format_instant(value)
-    if name in DAY_FIELDS:
-        return day_of_number(value).isoformat()
-    if isinstance(value, list):
-        return [{key: _written(key, own) for key, own in item.items()} for item in value]
-    return value.hex() if isinstance(value, bytes) else value
+    return written(type(event), {name: own for name, own in event.__dict__.items() if name not in HEADER})
 
 
 @dataclass(frozen=True, slots=True)

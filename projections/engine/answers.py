@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints, is_typeddict
 
-from ledger.domain.calendar import format_instant
-from ledger.domain.money import format_amount
+from ledger.domain.calendar import Instant
 
 Write = Callable[[Any], Any]
-
-Sen = Annotated[int, format_amount]
-"""An amount, written as a decimal."""
-Instant = Annotated[int, format_instant]
-"""UTC microseconds, written by RFC 3339."""
 
 
 class Moment(NamedTuple):
@@ -50,12 +44,22 @@ def _form(hint: Any) -> Write:  # noqa: ANN401 - a type
     for one in (hint, *get_args(hint)):
         for write in getattr(one, "__metadata__", ()):
             return lambda value: None if value is None else write(value)
+        if is_typeddict(one):
+            return lambda lines: [written(one, line) for line in lines]
     return _plain
+
+
+def written(kind: type, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the fields of a class say that it is written."""
+    write = forms(kind)
+    return {name: write[name](value) for name, value in record.items()}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of an answer
     if isinstance(value, Answer):
         return value.to_json()
+    if isinstance(value, bytes):
+        return value.hex()
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
@@ -65,8 +69,7 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the language has it."""
-        written = forms(type(self))
-        return {field.name: written[field.name](getattr(self, field.name)) for field in fields(self)}
+        return written(type(self), {field.name: getattr(self, field.name) for field in fields(self)})
 
 
 _R = TypeVar("_R", bound=NamedTuple)
@@ -90,9 +93,8 @@ class Listed(Answer, Generic[_R]):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Each row as the language writes it, with the moment that it is true of."""
-        written, own = forms(Listed), forms(self.kind)
-        then = {name: written[name](getattr(self, name)) for name in _THEN}
-        return [{name: own[name](value) for name, value in row._asdict().items()} | then for row in self.rows]
+        then = written(Listed, {name: getattr(self, name) for name in _THEN})
+        return [written(self.kind, row._asdict()) | then for row in self.rows]
 
 
 _THEN = ("as_of", "known_at", "final", "position")

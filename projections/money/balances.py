@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, Instant
 from ledger.domain.events import Event
-from projections.engine.answers import Instant, Listed, Moment, Sen
+from ledger.domain.money import Sen
+from projections.engine.answers import Listed, Moment
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns

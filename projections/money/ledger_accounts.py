@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.domain import money
-from projections.engine.answers import Answer, Instant, Sen
+from ledger.domain.calendar import Instant
+from ledger.domain.money import Sen
+from projections.engine.answers import Answer
 from projections.engine.unanswered import UnknownThen
 
 OPERATOR = "operator/"

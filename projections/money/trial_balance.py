@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ledger.domain import money
-from ledger.domain.calendar import DAY, day_of_number
-from ledger.domain.money import format_amount
-from projections.engine.answers import Answer, Instant, Listed, Sen
+from ledger.domain.calendar import DAY, Instant, day_of_number
+from ledger.domain.money import Sen, format_amount
+from projections.engine.answers import Answer, Listed
 from projections.engine.snapshot import Snapshot
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS, OPERATOR, OPERATOR_UNITS, class_of

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ledger.domain.calendar import Instant
 from ledger.domain.line.events import Blocked, Unblocked
-from projections.engine.answers import Instant, Listed
+from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection

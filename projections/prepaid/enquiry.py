@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ledger.domain.calendar import Instant
+from ledger.domain.money import Sen
 from ledger.domain.prepaid.account import PrepaidAccount
-from projections.engine.answers import Answer, Instant, Sen
+from projections.engine.answers import Answer
 from projections.engine.unanswered import unknown
 from projections.money.ledger_accounts import Balance, CustomersPart, LedgerAccount
 from projections.prepaid.lines_as_of import LineAsOf

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ledger.domain.calendar import Instant
 from ledger.domain.events import Event
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED
 from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
-from projections.engine.answers import Instant, Listed
+from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection

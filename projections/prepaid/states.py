@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from projections.engine.answers import Answer, Instant, Listed, Sen
+from ledger.domain.calendar import Instant
+from ledger.domain.money import Sen
+from projections.engine.answers import Answer, Listed
 from projections.engine.snapshot import Snapshot
 from projections.prepaid.lifecycles import Lifecycles
 from projections.prepaid.lines_as_of import LineAsOf, advanced

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from projections.engine.answers import Instant, Listed
+from ledger.domain.calendar import Instant
+from projections.engine.answers import Listed
 from projections.engine.snapshot import Snapshot
 from projections.prepaid.folded_numbers import Tracked
 from projections.prepaid.lifecycles import Lifecycles

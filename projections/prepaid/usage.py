@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY, day_of_number
 from ledger.domain.line.events import UsageRecorded, UsageRefused
+from ledger.domain.money import Sen
 from ledger.domain.prepaid.events import UsageDebited
-from projections.engine.answers import Listed, Sen
+from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns

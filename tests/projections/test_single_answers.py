@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from ledger.domain.calendar import DAY, SECOND, format_instant
-from ledger.domain.events import Event
+from ledger.domain.events import Event, make
 from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.line.commands import Block, RecordUsage, Terminate
+from ledger.domain.line.events import CardReplaced
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.commands import (
     ChargeCredit,
@@ -21,13 +22,7 @@ from ledger.domain.prepaid.commands import (
     TopUp,
     TransferCredit,
 )
-from projections.asking.log_answers import (
-    DAY_FIELDS,
-    INSTANT_FIELDS,
-    MONEY_FIELDS,
-    HistoryEvent,
-    HistoryRefusal,
-)
+from projections.asking.log_answers import HistoryEvent, HistoryRefusal, own_fields
 from projections.asking.questions import Questions
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, Story, at, rupiah
 from tests.projections.histories import QUICK, closing
@@ -293,16 +288,23 @@ def test_a_trial_balance_sums_the_customers_or_shows_each(story: Story, queries:
 
 @pytest.mark.parametrize("kind", [EVENT_TYPES[name] for name in sorted(EVENT_TYPES)])
 def test_every_field_of_an_event_is_written_as_its_schema_says(kind: type[Event]) -> None:
-    from ledger.domain.events import HEADER
     from ledger.store.schemas import load
 
+    hints = get_type_hints(kind, include_extras=True)
     for stated in load("events")[kind.TOPIC].fields:
         name, type_ = stated["name"], json.dumps(stated["type"])
-        if name in HEADER:
+        said = str(hints[name])
+        if name in ("postings", "fees"):
             continue
-        assert ("timestamp-micros" in type_) == (name in INSTANT_FIELDS), name
-        assert ('"date"' in type_) == (name in DAY_FIELDS), name
+        assert ("timestamp-micros" in type_) == ("format_instant" in said), name
+        assert ('"date"' in type_) == ("format_day" in said), name
         if "long" in type_ and "sen" in stated.get("doc", "").lower().split():
-            assert name in MONEY_FIELDS or name == "fees", name
-        if name in MONEY_FIELDS:
+            assert "format_amount" in said, name
+        if "format_amount" in said:
             assert "long" in type_, name
+
+
+def test_the_lines_of_a_fee_are_written_as_amounts() -> None:
+    fees: Any = [{"name": "card", "amount": 1_000_050}]
+    event = make(CardReplaced, {"iccid": "8962", "fees": fees})
+    assert own_fields(event) == {"iccid": "8962", "fees": [{"name": "card", "amount": "10000.50"}]}

@@ -8,6 +8,7 @@ from ledger.domain.line.account import Account
 from ledger.domain.line.commands import DecideRightsTransfer, ReplaceCard, RequestRightsTransfer
 from ledger.domain.line.events import (
     CardReplaced,
+    FeeLine,
     RightsTransferred,
     RightsTransferRefused,
     RightsTransferRequested,
@@ -23,7 +24,7 @@ def replace_card(line: Line, account: Account, command: ReplaceCard) -> None:
         raise IdentityRequired
     rule = line.terms.card_replacement
     postings = PRODUCTS[account.PRODUCT].fees(account, [fee.amount for fee in rule.fees])
-    fees = [{"name": fee.name, "amount": fee.amount} for fee in rule.fees]
+    fees = [FeeLine(name=fee.name, amount=fee.amount) for fee in rule.fees]
     line.emit(CardReplaced, clause=rule.clause, postings=postings, iccid=command.iccid, fees=fees)
 
 

@@ -6,9 +6,11 @@ The log knows what befalls an account by `ledger.prepaid.…`, as the first prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
+from ledger.domain.calendar import Day, Instant
 from ledger.domain.events import Event, named
+from ledger.domain.money import Sen
 
 _account = named("ledger.prepaid")
 _number = named("ledger.number")
@@ -32,7 +34,7 @@ class UsageRecorded(Event):
     granted: int
     tariff: str | None
     tariff_version: str | None
-    day: int
+    day: Day
 
 
 @_account
@@ -48,7 +50,7 @@ class UsageRefused(Event):
     destination: str
     zone: str
     asked: int
-    used_at: int
+    used_at: Instant
     refusal: str
 
 
@@ -66,7 +68,7 @@ class Blocked(Event):
     scope: str
     ground: str
     reference: str | None
-    since: int | None
+    since: Instant | None
 
 
 @_account
@@ -77,13 +79,20 @@ class Unblocked(Event):
     block: str
 
 
+class FeeLine(TypedDict):
+    """What was taken for what."""
+
+    name: str
+    amount: Sen
+
+
 @_account
 @dataclass(kw_only=True)
 class CardReplaced(Event):
     """A new card for the same account, against identity; each fee line in sen."""
 
     iccid: str
-    fees: list[dict[str, Any]]
+    fees: list[FeeLine]
 
 
 @_account
@@ -138,7 +147,7 @@ class Terminated(Event):
 
     ground: str
     reference: str | None
-    since: int | None
+    since: Instant | None
 
 
 # --- the number ---------------------------------------------------------------------------------------------------
@@ -152,7 +161,7 @@ class NumberQuarantined(Event):
     msisdn: str
     generation: int
     customer: str | None
-    available_at: int
+    available_at: Instant
 
 
 @_number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.domain.calendar import Instant
 from ledger.domain.events import Event, named
 
 _log = named("ledger.log")
@@ -27,7 +28,7 @@ class LogCreated(Event):
 class ClosedThrough(Event):
     """No event recorded after this one has `recorded_at` at or before `through`."""
 
-    through: int
+    through: Instant
 
 
 @_log

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.domain.calendar import Day, Instant
 from ledger.domain.events import Event, named
+from ledger.domain.money import Sen
 
 _prepaid = named("ledger.prepaid")
 
@@ -19,8 +21,8 @@ class StarterPackIssued(Event):
 
     msisdn: str
     generation: int
-    printed_credit: int
-    expires_at: int
+    printed_credit: Sen
+    expires_at: Instant
 
 
 @_prepaid
@@ -32,7 +34,7 @@ class NumberReclaimed(Event):
     generation: int
     customer: str
     decided_by: str
-    fee: int
+    fee: Sen
 
 
 @_prepaid
@@ -40,7 +42,7 @@ class NumberReclaimed(Event):
 class StarterPackExpired(Event):
     """The pack was not activated in time; its printed credit is lost."""
 
-    printed_credit: int
+    printed_credit: Sen
 
 
 @_prepaid
@@ -50,8 +52,8 @@ class Activated(Event):
 
     channel: str
     customer: str
-    credit: int
-    active_until: int | None
+    credit: Sen
+    active_until: Instant | None
 
 
 @_prepaid
@@ -68,7 +70,7 @@ class RegistrationFailed(Event):
 class GraceStarted(Event):
     """The active period ended."""
 
-    grace_until: int
+    grace_until: Instant
 
 
 @_prepaid
@@ -76,7 +78,7 @@ class GraceStarted(Event):
 class WaitingStarted(Event):
     """Grace ended; `forfeiture` is the rule that holds for this waiting period, whatever terms come."""
 
-    waiting_until: int
+    waiting_until: Instant
     forfeiture: str
 
 
@@ -85,7 +87,7 @@ class WaitingStarted(Event):
 class ServiceRestored(Event):
     """A top-up ended the waiting period."""
 
-    active_until: int | None
+    active_until: Instant | None
 
 
 @_prepaid
@@ -104,13 +106,13 @@ class CreditToppedUp(Event):
 
     CLAIMS = ("top-up", "command_id")
 
-    credit: int
-    price: int
+    credit: Sen
+    price: Sen
     channel: str
     days: int | None
     extension: str | None
     cap_days: int | None
-    active_until: int | None
+    active_until: Instant | None
 
 
 @_prepaid
@@ -121,9 +123,9 @@ class TopUpReversed(Event):
     reverses: str
     reason: str
     approved_by: str
-    taken: int
-    not_taken: int
-    active_until: int | None
+    taken: Sen
+    not_taken: Sen
+    active_until: Instant | None
 
 
 @_prepaid
@@ -131,7 +133,7 @@ class TopUpReversed(Event):
 class CreditForfeited(Event):
     """Credit was lost to the operator; `cause` says by what."""
 
-    amount: int
+    amount: Sen
     cause: str
 
 
@@ -142,7 +144,7 @@ class CreditCharged(Event):
 
     TIMELESS = True
 
-    amount: int
+    amount: Sen
     item: str
 
 
@@ -153,7 +155,7 @@ class CreditAdjusted(Event):
 
     TIMELESS = True
 
-    amount: int
+    amount: Sen
     reason: str
     approved_by: str
 
@@ -171,10 +173,10 @@ class UsageDebited(Event):
     zone: str
     asked: int
     granted: int
-    charge: int
+    charge: Sen
     tariff: str
     tariff_version: str
-    day: int
+    day: Day
 
 
 # --- reservations -------------------------------------------------------------------------------------------------
@@ -188,8 +190,8 @@ class CreditReserved(Event):
     CLAIMS = ("reservation", "reservation")
 
     reservation: str
-    amount: int
-    expires_at: int
+    amount: Sen
+    expires_at: Instant
     service: str | None
 
 
@@ -199,8 +201,8 @@ class ReservationCaptured(Event):
     """`amount` of what was held was taken; `freed` is credit again."""
 
     reservation: str
-    amount: int
-    freed: int
+    amount: Sen
+    freed: Sen
 
 
 @_prepaid
@@ -209,7 +211,7 @@ class ReservationReleased(Event):
     """What was held is credit again; `cause` is `asked`, `expired`, `grace` or `terminated`."""
 
     reservation: str
-    amount: int
+    amount: Sen
     cause: str
 
 
@@ -223,10 +225,10 @@ class CreditTransferSent(Event):
 
     transfer: str
     to_msisdn: str
-    amount: int
-    fee: int
+    amount: Sen
+    fee: Sen
     days: int
-    day: int
+    day: Day
 
 
 @_prepaid
@@ -236,11 +238,11 @@ class CreditTransferReceived(Event):
 
     transfer: str
     from_account: str
-    amount: int
+    amount: Sen
     days: int
     extension: str | None
     cap_days: int | None
-    active_until: int | None
+    active_until: Instant | None
 
 
 @_prepaid
@@ -250,7 +252,7 @@ class CreditTransferReturned(Event):
 
     transfer: str
     to_msisdn: str
-    amount: int
-    fee: int
+    amount: Sen
+    fee: Sen
     refusal: str
     to_breakage: bool
