@@ -79,7 +79,7 @@ class Apart(NamedTuple):
     reason: str
 
 
-class Snapshot:
+class StateSnapshot:
     """What a stream's events add up to at a version, as the `eventsourcing` library keeps it."""
 
     __slots__ = ("originator_id", "originator_version", "state")
@@ -111,7 +111,7 @@ class LedgerMapper(Protocol):
 
     codec: CommandCodec
 
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a Snapshot
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a StateSnapshot
         """The bytes of an event, or of a snapshot."""
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401

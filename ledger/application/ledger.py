@@ -25,7 +25,7 @@ from ledger.application.journal import (
     LedgerMapper,
     LedgerRecorder,
     PartitionStanding,
-    Snapshot,
+    StateSnapshot,
     journal_digest,
 )
 from ledger.application.memory import Subjects
@@ -343,7 +343,7 @@ class Ledger:
         if not grown:
             return
         states = [
-            Snapshot(state)
+            StateSnapshot(state)
             for held in batch.touched.values()
             for state in held.subject.states()
             if state.id in grown

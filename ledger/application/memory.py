@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Repository
 
-from ledger.application.journal import LedgerRecorder, Snapshot
+from ledger.application.journal import LedgerRecorder, StateSnapshot
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, kind_of
@@ -100,7 +100,7 @@ class RecordedStreams:
         def project(_: Any, events: Iterable[Any]) -> S | None:  # noqa: ANN401
             state: Any = None
             for event in events:
-                if isinstance(event, Snapshot):
+                if isinstance(event, StateSnapshot):
                     state = event.state
                     continue
                 if state is None:

@@ -15,7 +15,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 from fastavro import schemaless_reader
 
-from ledger.application.journal import Snapshot
+from ledger.application.journal import StateSnapshot
 from ledger.domain.commands import Command
 from ledger.domain.events import Event, make
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES, STATES
@@ -170,9 +170,9 @@ class AvroMapper(Mapper[str]):
         super().__init__(*args, **kwargs)
         self.codec = Codec()
 
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a Snapshot
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - an Event or a StateSnapshot
         """The bytes of an event, or of a snapshot."""
-        if isinstance(domain_event, Snapshot):
+        if isinstance(domain_event, StateSnapshot):
             topic = _SNAPSHOT + type(domain_event.state).__name__
             state = msgspec.msgpack.encode(domain_event.state)
             return StoredEvent(domain_event.originator_id, domain_event.originator_version, topic, state)
@@ -189,7 +189,7 @@ class AvroMapper(Mapper[str]):
         found: Any
         if topic.startswith(_SNAPSHOT):
             kind = STATES[topic.removeprefix(_SNAPSHOT)]
-            found = Snapshot(msgspec.msgpack.decode(stored_event.state, type=kind))
+            found = StateSnapshot(msgspec.msgpack.decode(stored_event.state, type=kind))
         else:
             found = self.codec.event(topic, stored_event.state)
         return found  # type: ignore[no-any-return]

@@ -32,7 +32,7 @@ def _positions() -> sa.Select[Any]:
 _POSITIONS = Prepared(_positions())
 
 
-class Numbers(Protocol):
+class NumberRules(Protocol):
     """What the rules say of numbers, whatever accounts they have: the engine knows no rule, and is handed this."""
 
     def unrecorded(self, then: Snapshot, msisdn: str | None) -> Iterator[Event]:
@@ -48,7 +48,7 @@ class Numbers(Protocol):
 class Tables:
     """The tables of each generation, and the terms: made once, for they do not change."""
 
-    def __init__(self, projections: Registry, numbers: Numbers) -> None:
+    def __init__(self, projections: Registry, numbers: NumberRules) -> None:
         self.projections = projections
         self.numbers = numbers
         self.book = TermsBook()

@@ -29,7 +29,7 @@ _AT_ONCE = 500
 """Numbers that one statement asks for."""
 
 
-class State(NamedTuple):
+class StateSpan(NamedTuple):
     """An account (or number) entered a state: when, known since when, by which event and under which terms."""
 
     subject: str
@@ -253,15 +253,15 @@ class Lifecycles(Projection):
         found = (row[0] for row in self._accounts(connection, **values))
         return sorted(found, key=lambda account: (len(account), account))
 
-    def states_of(self, connection: Connection, subject: str, as_of: int, known_at: int) -> list[State]:
+    def states_of(self, connection: Connection, subject: str, as_of: int, known_at: int) -> list[StateSpan]:
         """The states that an account (or a number) had entered, in order."""
         states = self.states.c
         found = (
-            sa.select(*(states[name] for name in State._fields))
+            sa.select(*(states[name] for name in StateSpan._fields))
             .where(states.subject == subject, states.effective_at <= as_of, states.recorded_at <= known_at)
             .order_by(states.ordinal)
         )
-        return [State(*row) for row in connection.execute(found)]
+        return [StateSpan(*row) for row in connection.execute(found)]
 
     def counted(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """How many accounts and numbers are in each state, by (`accounts` or `numbers`, state)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from ledger.entrypoints.cli.asking import add_questions
 from ledger.entrypoints.cli.auditing import add_auditing
 from ledger.entrypoints.cli.care import add_desk
 from ledger.entrypoints.cli.dead_letters import add_dead
@@ -14,7 +15,6 @@ from ledger.entrypoints.cli.keeping import add_keeping
 from ledger.entrypoints.cli.logs import add_log
 from ledger.entrypoints.cli.options import remember_options
 from ledger.entrypoints.cli.projecting import add_projecting
-from ledger.entrypoints.cli.questions import add_questions
 from ledger.entrypoints.cli.serving import add_serving
 from ledger.entrypoints.cli.shell import OneLineGroup
 from ledger.entrypoints.cli.simulating import add_simulation
