@@ -11,8 +11,8 @@ from typing import Generic, NamedTuple, TypeVar
 from ledger.audit.findings import Finding, Report
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
-from ledger.domain.prepaid.credit_transfers import Ending
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
+from ledger.domain.prepaid.transfer_endings import Ending
 
 BEGINNINGS = (CreditTransferSent.TOPIC,)
 TYPES = (*BEGINNINGS, CreditTransferReceived.TOPIC, CreditTransferReturned.TOPIC)

@@ -70,6 +70,7 @@ class Flat(Product[FlatAccount]):
     name = "flat"
     account = FlatAccount
     terms = FlatTerms
+    lives_on = True
     rules: ClassVar[Rules] = {}
     openings: ClassVar[Openings] = {IssueStarterPack: _open}
     too_little = AboveMaximum

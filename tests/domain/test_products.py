@@ -190,13 +190,14 @@ class TestShared:
         assert isinstance(current(opened), PrepaidAccount)
 
 
+@pytest.mark.stored
 class TestFormer:
     def test_a_former_account_has_a_life_of_its_own(self, opened: Story) -> None:
         opened.given(Terminate, NOW)
         opened.given(IssueStarterPack, NOW + 182 * DAY)
         opened.given(Activate, NOW + 182 * DAY)
         settled = NOW + LIVES_ON
-        opened.when(AdvanceTime, settled - 1)
+        opened.reopen().when(AdvanceTime, settled - 1)
         assert [one.account for one in opened.new if one.name == "Deactivated"] == [f"{NUMBER}#2"]
         opened.when(AdvanceTime, settled).then(
             event(Deactivated, account=f"{NUMBER}#1", effective_at=settled, terms="flat", recorded_at=settled)

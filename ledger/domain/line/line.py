@@ -338,7 +338,12 @@ def line_in(streams: Streams, msisdn: str, book: TermsBook, claimed: Claimed = n
     if account is None and generation:
         account = account_in(streams, account_of(msisdn, generation), book)
     line = Line(msisdn, book, number=number, account=account, claimed=claimed)
-    for former in range(1, generation + 1):  # money may have come back to one since
-        last = streams.last(account_of(msisdn, former))
-        line.recorded_at = max(line.recorded_at, -NEVER if last is None else last.recorded_at)
+    for former in range(1, generation + 1):  # money may have come back to one since, or its time goes on
+        stream = account_of(msisdn, former)
+        last = streams.last(stream)
+        if last is None:
+            continue
+        line.recorded_at = max(line.recorded_at, last.recorded_at)
+        if line.lacks(stream) and product_of(book[last.terms or ""]).lives_on:
+            line.hold(streams, stream)
     return line

@@ -40,6 +40,8 @@ class Product(ABC, Generic[A]):
     """What its own commands do, and what one that every product has does otherwise here."""
     openings: ClassVar[Openings]
     """What its commands do that open an account of it."""
+    lives_on: ClassVar[bool] = False
+    """Whether time goes on for its accounts after their end: then they are at hand whatever the number has now."""
     too_little: ClassVar[type[Refusal]]
     """What refuses a use that nothing is left for."""
 

@@ -6,8 +6,8 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import FOLLOWING, POLICY, Ended, Follows, PartitionHistory, Returns, subject_of
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
-from ledger.domain.prepaid.credit_transfers import Following, answer_of, endings, numbers_of
 from ledger.domain.prepaid.events import CreditTransferSent
+from ledger.domain.prepaid.transfer_endings import Following, answer_of, endings, numbers_of
 from ledger.domain.refusals import Refusal
 
 
