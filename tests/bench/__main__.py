@@ -8,48 +8,46 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import kafka, projecting, reading, writing
+from tests.bench import kafka, population, projecting, reading, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 5_000 if quick else 50_000),
-    "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 200 if quick else 2_000),
-    "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 5_000 if quick else 200_000),
+    "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 1_000 if quick else 50_000),
+    "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 50 if quick else 2_000),
+    "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 1_000 if quick else 200_000),
     "histories": lambda folder, quick: writing.histories(
         folder, 1 if quick else 3, 1_000 if quick else 100_000
     ),
-    "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 5_000 if quick else 100_000),
+    "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 1_000 if quick else 100_000),
     "memory": lambda folder, quick: writing.memory(
-        folder, 20_000 if quick else 1_000_000, 2_000 if quick else 100_000
+        folder, 5_000 if quick else 1_000_000, 1_000 if quick else 100_000
     ),
-    "kafka": lambda folder, quick: kafka.commands(folder, 1 if quick else 3, 2_000 if quick else 100_000),
-    "kafka-latency": lambda folder, quick: kafka.latency(folder, 200 if quick else 1_000),
+    "kafka": lambda folder, quick: kafka.commands(folder, 1 if quick else 3, 500 if quick else 100_000),
+    "kafka-latency": lambda folder, quick: kafka.latency(folder, 50 if quick else 1_000),
     "kafka-writers": lambda folder, quick: kafka.two_writers(
-        folder, 1 if quick else 3, 2_000 if quick else 100_000
+        folder, 1 if quick else 3, 500 if quick else 100_000
     ),
-    "kafka-mirror": lambda folder, quick: kafka.mirrors(
-        folder, 1 if quick else 3, 2_000 if quick else 100_000
-    ),
+    "kafka-mirror": lambda folder, quick: kafka.mirrors(folder, 1 if quick else 3, 500 if quick else 100_000),
     "kafka-projecting": lambda folder, quick: kafka.projecting(
-        folder, 1 if quick else 3, 2_000 if quick else 100_000
+        folder, 1 if quick else 3, 500 if quick else 100_000
     ),
-    "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 2_000 if quick else 1_000_000),
+    "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 500 if quick else 1_000_000),
     "rebuild": lambda folder, quick: projecting.rebuild(
-        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
     ),
     "archive": lambda folder, quick: projecting.archive(
-        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
     ),
     "questions": lambda folder, quick: projecting.questions(
-        folder, 50_000 if quick else 10_000_000, 5_000 if quick else 100_000
+        folder, 5_000 if quick else 10_000_000, 1_000 if quick else 100_000
     ),
     "replay": lambda folder, quick: projecting.replaying(
-        folder, 1 if quick else 3, 5_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
-        folder, (5_000, 20_000) if quick else (1_000_000, 2_000_000)
+        folder, (1_000, 5_000) if quick else (1_000_000, 2_000_000)
     ),
 }
 
@@ -67,6 +65,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}")
     figures: list[Figure] = []
+    if arguments.quick:
+        population.SUBSCRIBERS = 100
     with tempfile.TemporaryDirectory(prefix="pulsa-bench-") as folder:
         for name in arguments.names or BENCHMARKS:
             print(f"{name} …", flush=True)

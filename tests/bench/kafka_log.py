@@ -41,7 +41,6 @@ from tests.servers import kafka_address, registry_address
 _PATIENCE = 400
 _LOOK = 0.05
 """Seconds between two looks at whether something is done."""
-SUBSCRIBERS = 1000
 SESSION_SECONDS = 10
 PRODUCER = {"acks": "all", "enable_idempotence": True, "linger_ms": 2, "batch_size": 256 << 10}
 
@@ -164,7 +163,7 @@ def open_accounts(log: KafkaSettings) -> None:
     with TimedWriter(log) as writer:
         until(lambda: len(writer.serving) == log.partitions)
         client = KafkaClient(log, stated_at=True)
-        outcomes = client.execute(p.opening(range(SUBSCRIBERS)))
+        outcomes = client.execute(p.opening(range(p.SUBSCRIBERS)))
         client.close()
         if any(outcome.status != "accepted" for outcome in outcomes):
             raise AssertionError(outcomes)
@@ -197,7 +196,7 @@ def backlog(log: KafkaSettings, commands: Sequence[Command]) -> Iterator[KafkaPr
 
 def uses(count: int, first: int = 0) -> list[Command]:
     """So many uses of the accounts that are open, from one on."""
-    return [p.usage(index, SUBSCRIBERS) for index in range(first, first + count)]
+    return [p.usage(index, p.SUBSCRIBERS) for index in range(first, first + count)]
 
 
 def records(log: KafkaSettings, topic: str, partition: int = 0) -> list[Any]:

@@ -19,6 +19,8 @@ from ledger.wiring.settings import Settings
 BEGIN = parse_instant("2023-07-03T08:00:00+07:00")
 TERMS = "smartfren-prepaid-2023"
 BATCH = 1000
+SUBSCRIBERS = 1000
+"""How many use their credit; fewer where it only matters that a benchmark runs."""
 
 
 def number(index: int) -> str:

@@ -37,7 +37,6 @@ from tests.bench import population as p
 from tests.bench.report import Figure, paired
 from tests.bench.writing import PlainAccount
 
-_SUBSCRIBERS = 1000
 _QUESTIONS = 400
 
 
@@ -46,10 +45,10 @@ def _log(folder: Path, count: int) -> Path:
     path = folder / f"read-{count}.db"
     if not path.exists():
         with p.new_ledger(folder, path.stem) as ledger:
-            p.open_accounts(ledger, _SUBSCRIBERS)
+            p.open_accounts(ledger, p.SUBSCRIBERS)
             for first in range(0, count, p.BATCH):
                 uses = range(first, min(first + p.BATCH, count))
-                p.execute(ledger, [p.usage(index, _SUBSCRIBERS) for index in uses])
+                p.execute(ledger, [p.usage(index, p.SUBSCRIBERS) for index in uses])
     return path
 
 
@@ -62,10 +61,10 @@ def _plain_log(folder: Path, count: int) -> Any:
     app: Any = Application(env)
     if (app.recorder.max_notification_id() or 0) >= count:
         return app
-    accounts = [PlainAccount(p.number(i), 10**13) for i in range(_SUBSCRIBERS)]
+    accounts = [PlainAccount(p.number(i), 10**13) for i in range(p.SUBSCRIBERS)]
     for first in range(0, count, p.BATCH):
         for index in range(first, first + p.BATCH):
-            accounts[index * 7919 % _SUBSCRIBERS].debit(909, f"use-{index}", index)
+            accounts[index * 7919 % p.SUBSCRIBERS].debit(909, f"use-{index}", index)
         app.save(*accounts)
     return app
 
@@ -223,8 +222,8 @@ def replaying(folder: Path, runs: int, count: int) -> list[Figure]:
 
     def theirs() -> float:
         with p.new_ledger(folder, f"executed-{time.monotonic_ns()}") as ledger:
-            commands: list[Command] = p.opening(range(_SUBSCRIBERS))
-            commands += [p.usage(index, _SUBSCRIBERS) for index in range(count)]
+            commands: list[Command] = p.opening(range(p.SUBSCRIBERS))
+            commands += [p.usage(index, p.SUBSCRIBERS) for index in range(count)]
             begin = time.perf_counter()
             p.execute(ledger, commands)
             return len(commands) / (time.perf_counter() - begin)

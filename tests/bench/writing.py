@@ -17,8 +17,6 @@ from eventsourcing.domain import Aggregate, event
 from tests.bench import population as p
 from tests.bench.report import Figure, of_pairs, paired
 
-_SUBSCRIBERS = 1000
-
 
 class PlainAccount(Aggregate):
     """The bare debit, as the library's own documentation would have it."""
@@ -40,19 +38,19 @@ def plain_usage(folder: Path, count: int, *, tuned: bool) -> float:
     env = {
         "PERSISTENCE_MODULE": "eventsourcing.sqlite",
         "SQLITE_DBNAME": str(file),
-        "AGGREGATE_CACHE_MAXSIZE": str(_SUBSCRIBERS * 2),
+        "AGGREGATE_CACHE_MAXSIZE": str(p.SUBSCRIBERS * 2),
     }
     if tuned:
         env |= {"AGGREGATE_CACHE_FASTFORWARD": "n", "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"}
     app: Any = Application(env)
-    accounts = [PlainAccount(p.number(i), 10**13) for i in range(_SUBSCRIBERS)]
+    accounts = [PlainAccount(p.number(i), 10**13) for i in range(p.SUBSCRIBERS)]
     app.save(*accounts)
     ids = [account.id for account in accounts]
     begin = time.perf_counter()
     for first in range(0, count, p.BATCH):
         touched: dict[Any, Any] = {}
         for index in range(first, first + p.BATCH):
-            id_ = ids[index * 7919 % _SUBSCRIBERS]
+            id_ = ids[index * 7919 % p.SUBSCRIBERS]
             account = touched.get(id_) or app.repository.get(id_)
             account.debit(909, f"use-{index}", index)
             touched[id_] = account
@@ -65,8 +63,8 @@ def plain_usage(folder: Path, count: int, *, tuned: bool) -> float:
 def ledger_usage(folder: Path, count: int) -> float:
     """`RecordUsage` a second through `Ledger.execute` in batches of 1,000: rated, journaled, chained, durable."""
     with p.new_ledger(folder, f"usage-{time.monotonic_ns()}") as ledger:
-        p.open_accounts(ledger, _SUBSCRIBERS)
-        commands = [p.usage(index, _SUBSCRIBERS) for index in range(count)]
+        p.open_accounts(ledger, p.SUBSCRIBERS)
+        commands = [p.usage(index, p.SUBSCRIBERS) for index in range(count)]
         begin = time.perf_counter()
         p.execute(ledger, commands)
         return count / (time.perf_counter() - begin)
@@ -143,8 +141,8 @@ def _file_of(folder: Path, commands: list[Any]) -> Path:
 
 def ingest(folder: Path, runs: int, count: int) -> list[Figure]:
     """`pulsa ingest` as a whole process, its start included, against `Ledger.execute` alone."""
-    opening = _file_of(folder, p.opening(range(_SUBSCRIBERS)))
-    uses = _file_of(folder, [p.usage(index, _SUBSCRIBERS) for index in range(count)])
+    opening = _file_of(folder, p.opening(range(p.SUBSCRIBERS)))
+    uses = _file_of(folder, [p.usage(index, p.SUBSCRIBERS) for index in range(count)])
 
     def whole() -> float:
         log = folder / f"ingest-{time.monotonic_ns()}.db"
