@@ -56,6 +56,8 @@ def is_as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> b
             return False
     elif digests or (mark in _known() and text not in _known()[mark]):  # each was kept with its own
         return False
+    if _own().get(mark) == (name, text):
+        return True
     try:
         schema = RecordSchema(text)
     except Exception:  # noqa: BLE001 - whatever a damaged text does
@@ -65,6 +67,12 @@ def is_as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> b
 
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
+
+
+@cache
+def _own() -> dict[bytes, tuple[str, str]]:
+    """The name and the text of every schema of this release, by fingerprint: these need not be read again."""
+    return {schema.fingerprint: (schema.name, schema.text) for schema in _of_this_release()}
 
 
 @cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -22,7 +23,13 @@ REGISTER = "clauses.toml"
 
 def bundled() -> list[Terms]:
     """The terms that come with the ledger, by file name. Raises TermsInvalid."""
-    return _read(_terms_files(files(__name__)))
+    return list(_bundled())
+
+
+@cache
+def _bundled() -> tuple[Terms, ...]:
+    """Read once a process: they come with its code, and like that do not change while it runs."""
+    return tuple(_read(_terms_files(files(__name__))))
 
 
 def load(path: Path) -> Terms:
