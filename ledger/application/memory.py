@@ -71,8 +71,8 @@ class Subjects:
         self._held.clear()
 
     def trim(self) -> None:
-        """Drops the subjects not used for longest, beyond `CACHED_SUBJECTS`."""
-        while len(self._held) > CACHED_SUBJECTS:
+        """Drops the subjects not used for longest, beyond `CACHED_SUBJECTS`; the partition stays."""
+        while len(self._held) > max(CACHED_SUBJECTS, 1):
             id_, held = self._held.popitem(last=False)
             if id_ == self._own:
                 self._held[id_] = held

@@ -13,8 +13,15 @@ from typing import Any, NamedTuple, cast
 from ledger.application.journal import JournalEntry
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import after_event, after_refusal, is_apart, is_of_line, subject_of
-from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.kinds import (
+    FOLLOWING,
+    advancing,
+    after_event,
+    after_refusal,
+    is_apart,
+    is_keyed,
+    subject_of,
+)
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.domain.refusals import REFUSALS
@@ -26,8 +33,6 @@ from ledger.store.partitioning import partition_of
 
 AT_ONCE = 2000
 """Journal entries that are written at once."""
-
-_CLOCK = "clock"
 
 
 class Said(NamedTuple):
@@ -78,13 +83,13 @@ class Parts:
 
     def _told(self, entry: JournalEntry, rows: list[EventRow]) -> Iterator[Said]:
         command = self._codec.command(entry.name, entry.command, entry.at)
-        moved = [row for row in rows if is_of_line(row[1])]
+        moved = [row for row in rows if is_keyed(row[1])]
         if any(is_apart(row[1]) for row in rows):
             raise CopyRefused("something is set apart: carry it out first, `pulsa dead list` shows it")
         if isinstance(command, CloseThrough):
-            yield from self._due(moved)
+            yield from self._due(entry.command_id, moved)
             return
-        if not is_of_line(entry.subject):
+        if not is_keyed(entry.subject):
             raise CopyRefused(f"the journal has a command of {entry.subject}, which belongs to no number")
         events = {row[0]: self._codec.event(row[3], row[4]) for row in moved}
         concerned = {number_of(row) for row in moved}
@@ -112,15 +117,18 @@ class Parts:
             entry.command_digest,
         )
 
-    def _due(self, rows: list[EventRow]) -> Iterator[Said]:
+    def _due(self, closing: str, rows: list[EventRow]) -> Iterator[Said]:
         """What fell due at a closing: each number is advanced by itself."""
         numbers: dict[str, list[EventRow]] = {}
         for row in rows:
             numbers.setdefault(number_of(row), []).append(row)
         for number, own in numbers.items():
-            at = self._codec.event(own[0][3], own[0][4]).recorded_at
+            events = [self._codec.event(row[3], row[4]) for row in own]
+            if any(event.command_id.startswith(FOLLOWING) for event in events):
+                raise CopyRefused(f"what followed when {closing} closed the partition cannot be taken apart")
+            at = events[0].recorded_at
             name = f"repartition/{self._source.partition}:{own[0][0]}"
-            advance = AdvanceTime(at=at, command_id=name, actor=_CLOCK, msisdn=number)
+            advance = advancing(number, at, name)
             yield Said(number, advance, at, None, None, own, 0, len(own))
 
     def _apart(
@@ -132,7 +140,7 @@ class Parts:
         elsewhere: dict[str, list[EventRow]] = {}
         for row in rows:
             event = events[row[0]]
-            if event.command_id.startswith("policy/") and event.command_id != entry.command_id:
+            if event.command_id.startswith(FOLLOWING) and event.command_id != entry.command_id:
                 followed[event.command_id] = [*elsewhere.pop(number_of(row), []), row]
             elif number_of(row) == entry.subject:
                 main.append(row)
@@ -155,6 +163,9 @@ class Parts:
         taken = followed.pop(receive.command_id, None)
         if taken is not None:
             yield self._policy(receive, taken, events)
+            for row in taken:
+                for following in after_event(events[row[0]]):
+                    yield from self._received(following, followed, elsewhere, events)
             return
         for code, refusal in REFUSALS.items():
             for give_back in after_refusal(cast("ReceiveCreditTransfer", receive), refusal()):

@@ -159,6 +159,10 @@ The event that it brought about or was refused for, and its refusal; None: it wa
 """
 
 
+Relations = Mapping[type[Command], Callable[[Any], Iterable[tuple[str, bool]]]]
+"""What has to hold between the fields of a command that only the ledger says: each field, and whether it fits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of subject: all that is not of one kind knows of it."""
@@ -187,6 +191,7 @@ class Kind:
     follows: Follows = field(default_factory=dict)
     returns: Returns = field(default_factory=dict)
     ended: Ended = field(default_factory=dict)
+    relations: Relations = field(default_factory=dict)
 
 
 KINDS: dict[str, Kind] = {}
@@ -291,6 +296,12 @@ def ended(command: Command, digest: bytes, recorded: PartitionHistory) -> tuple[
     kind = _OF_COMMANDS[type(command)]
     asked = kind.ended.get(type(command))
     return None if asked is None else asked(command, digest, recorded)
+
+
+def misfits(command: Command) -> list[str]:
+    """The fields of a command of the ledger's own that do not follow from the rest of it."""
+    relations = kind_for(command).relations.get(type(command))
+    return [] if relations is None else [name for name, holds in relations(command) if not holds]
 
 
 POLICY = "policy"

@@ -13,15 +13,16 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
-from ledger.domain.kinds import NUMBER
+from ledger.domain.kinds import FOLLOWING, NUMBER
 from ledger.domain.money import parse_amount
+from ledger.domain.subject import DUE
 
 Read = Callable[[Any], Any]
 """A reader of one field."""
 
 LARGEST_COUNT = 10**15
 """The largest count: of seconds, messages or bytes."""
-OWN_IDS = ("policy/", "due/", "repartition/")
+OWN_IDS = (FOLLOWING, DUE, "repartition/")
 """How ids begin that only the ledger itself gives."""
 HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""

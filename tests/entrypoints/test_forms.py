@@ -212,9 +212,9 @@ def test_a_text_takes_two_thousand_bytes() -> None:
     assert refused.startswith("item: not a string of printable characters that takes 1 to 2000 bytes")
 
 
-@pytest.mark.parametrize("id_", ["policy/1", "due/6288112345678#1/GraceStarted/2023"])
+@pytest.mark.parametrize("id_", ["policy/1", "due/6288112345678#1/GraceStarted/2023", "repartition/0:7"])
 def test_ids_of_the_ledgers_own_are_refused(id_: str) -> None:
-    assert refusal_of(top_up(id_)).startswith("command_id: ids that begin with policy/ or due/")
+    assert refusal_of(top_up(id_)).startswith("command_id: ids that begin with policy/, due/, repartition/")
 
 
 @pytest.mark.parametrize("choice", ["VOICE", "mms", "", 1, None, ["voice"]])

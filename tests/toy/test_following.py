@@ -18,6 +18,7 @@ from ledger.application import following
 from ledger.application.journal import Apart
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
+from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
 from ledger.domain.calendar import SECOND
@@ -28,7 +29,9 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart, LogCreated
 from ledger.domain.terms_book import TermsBook
 from ledger.entrypoints.clock import tick
+from ledger.store.copying import CopyRefused, Source
 from ledger.store.partition_file import PartitionFactory
+from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
 from tests.given import create_log, notifications
 from tests.often import often
@@ -98,6 +101,10 @@ def place_of(id_: str, partitions: int) -> int:
 
 def is_at(number: int, partitions: int, id_: str) -> bool:
     return place_of(id_, partitions) == number
+
+
+def falls_to(number: int, id_: str) -> bool:
+    return partition_of(id_, 3) == number
 
 
 def close(at: int, partition: int = 0) -> Command:
@@ -299,3 +306,28 @@ def test_one_that_fails_is_undone_and_its_cause_stands() -> None:
         assert apart.command.subject == other
         assert [type(event) for event in events_of(ledger)] == [PromiseMade, PromiseBroken]
         assert verify(path).clean, verify(path).findings
+
+
+def test_the_log_is_parted_anew_unless_something_followed_while_it_was_closed(tmp_path: Path) -> None:
+    made = [
+        MakePromise(at=T, command_id="m", promise=name, until=T + SECOND, tells=tells)
+        for name, tells in zip(NAMES, [*NAMES[1:], None], strict=True)
+    ]
+    looked = [AdvancePromise(at=T + SECOND, command_id="look", promise=name) for name in NAMES]
+    with logs() as [(ledger, path)]:
+        ledger.execute([*made, *looked, close(END)])
+        wanted = what_happened(events_of(ledger))
+        with closing(Source(path, 0)) as source:
+            repartition([source], tmp_path / "apart", 3)
+        found: list[Event] = []
+        for number in range(3):
+            file = tmp_path / "apart" / f"partition-{number}.db"
+            report = verify(file, partition=number, partitions=3, is_here=partial(falls_to, number))
+            assert report.clean, report.findings
+            with SqliteReader(file, number).snapshot() as log:
+                found += [one.event for one in log.events() if not one.event.TOPIC.startswith("ledger.log")]
+        assert what_happened(found) == wanted
+    with logs() as [(ledger, path)]:
+        ledger.execute([*made, close(END)])
+        with closing(Source(path, 0)) as source, pytest.raises(CopyRefused, match="followed when close-"):
+            repartition([source], tmp_path / "refused", 3)

@@ -34,5 +34,6 @@ LINE = Kind(
     follows=following.FOLLOWS,
     returns=following.RETURNS,
     ended=following.ENDED,
+    relations=following.RELATIONS,
 )
 register(LINE)

@@ -6,8 +6,9 @@ import re
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import Kind, register, those_of
+from ledger.domain.kinds import Kind, is_partition, register, those_of
 from ledger.domain.partition import commands, events
+from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.partition import decide, partition_in
 
 PARTITION = Kind(
@@ -18,5 +19,6 @@ PARTITION = Kind(
     events=those_of(Event, events),
     load=lambda id_, streams, book, _: partition_in(streams, id_, book),
     decide=decide,
+    relations={CloseThrough: lambda close: [("msisdn", is_partition(close.msisdn))]},
 )
 register(PARTITION)

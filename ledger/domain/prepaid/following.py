@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import FOLLOWING, POLICY, Ended, Follows, PartitionHistory, Returns, subject_of
+from ledger.domain.kinds import (
+    ACCOUNT,
+    FOLLOWING,
+    POLICY,
+    Ended,
+    Follows,
+    PartitionHistory,
+    Relations,
+    Returns,
+    subject_of,
+)
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import CreditTransferSent
 from ledger.domain.prepaid.transfer_endings import Following, answer_of, endings, numbers_of
-from ledger.domain.refusals import Refusal
+from ledger.domain.refusals import REFUSALS, Refusal
+
+_MOST_DAYS = 36_500
+"""Days of validity that any terms may give."""
 
 
 def receive(event: CreditTransferSent) -> list[Command]:
@@ -60,6 +75,24 @@ def ended(
     return None
 
 
+def of_receiving(command: ReceiveCreditTransfer) -> Iterator[tuple[str, bool]]:
+    """What holds between the fields of the receiving half."""
+    yield "from_account", ACCOUNT.fullmatch(command.from_account) is not None
+    yield "transfer", command.transfer.startswith(f"{command.from_account}/")
+    yield "command_id", command.command_id == f"{FOLLOWING}{command.transfer}"
+    yield "days", 0 <= command.days <= _MOST_DAYS
+
+
+def of_returning(command: ReturnCreditTransfer) -> Iterator[tuple[str, bool]]:
+    """And of the one that comes back."""
+    yield "account", ACCOUNT.fullmatch(command.account) is not None
+    yield "msisdn", subject_of(command.account) == command.msisdn
+    yield "transfer", command.transfer.startswith(f"{command.account}/")
+    yield "command_id", command.command_id == f"{FOLLOWING}return/{command.transfer}"
+    yield "refusal", command.refusal in REFUSALS
+
+
+RELATIONS: Relations = {ReceiveCreditTransfer: of_receiving, ReturnCreditTransfer: of_returning}
 FOLLOWS: Follows = {CreditTransferSent: receive}
 RETURNS: Returns = {ReceiveCreditTransfer: give_back}
 ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from ledger.domain.bounds import LONGEST_OWN_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import ACCOUNT, COMMANDS, NUMBER, is_partition, kind_for, subject_of
+from ledger.domain.kinds import COMMANDS, NUMBER, is_partition, kind_for, misfits
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
-from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
-from ledger.domain.refusals import REFUSALS, Invalid
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
 from ledger.store.schemas import load
-
-_MOST_DAYS = 36_500
-"""Days of validity that any terms may give."""
 
 _Check = Callable[[Any], object]
 """Raises ValueError where a value is not well formed."""
@@ -37,26 +33,8 @@ def check(command: Command) -> None:
         except (ValueError, OverflowError) as error:
             raise Invalid(f"{name}: {error}") from None
     if command.INTERNAL:
-        for name, holds in _relations(command):
-            if not holds:
-                raise Invalid(f"{name}: is not what follows from the rest of the command")
-
-
-def _relations(command: Command) -> Iterator[tuple[str, bool]]:
-    """What holds between the fields of a command that the ledger itself says."""
-    if isinstance(command, ReceiveCreditTransfer):
-        yield "from_account", bool(ACCOUNT.fullmatch(command.from_account))
-        yield "transfer", command.transfer.startswith(f"{command.from_account}/")
-        yield "command_id", command.command_id == f"policy/{command.transfer}"
-        yield "days", 0 <= command.days <= _MOST_DAYS
-    elif isinstance(command, ReturnCreditTransfer):
-        yield "account", bool(ACCOUNT.fullmatch(command.account))
-        yield "msisdn", subject_of(command.account) == command.msisdn
-        yield "transfer", command.transfer.startswith(f"{command.account}/")
-        yield "command_id", command.command_id == f"policy/return/{command.transfer}"
-        yield "refusal", command.refusal in REFUSALS
-    elif isinstance(command, CloseThrough):
-        yield "msisdn", is_partition(command.msisdn)
+        for name in misfits(command):
+            raise Invalid(f"{name}: is not what follows from the rest of the command")
 
 
 def check_subject(command: Command) -> None:
