@@ -37,15 +37,14 @@ def admit(line: Line, command: LineCommand) -> None:
 
     Raises UnknownAccount, and NotEligible where the account, or the terms named, are of another product.
     """
-    named = command.terms_named
+    kind, named = type(command), command.terms_named
     if command.NUMBER_ITSELF:
-        if named is not None and type(command) not in product_of(line.book[named]).openings:
+        if named is not None and kind not in product_of(line.book[named]).openings:
             raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
         return
     account = line.account
     if account is None:
         raise UnknownAccount(command.msisdn)
-    kind = type(command)
     if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules and command.account_named is None:
         raise NotEligible(f"the account is {account.PRODUCT}")
     if named is not None and product_of(line.book[named]).name != account.PRODUCT:
@@ -57,16 +56,17 @@ def decide(line: Line, command: LineCommand) -> None:
 
     Raises a Refusal; a refused use has emitted its `UsageRefused` by then, nothing else has emitted anything.
     """
-    named = command.account_named
+    if isinstance(command, RecordUsage):  # of which a refusal is an event too
+        account = line.current
+        record_usage(line, account, PRODUCTS[account.PRODUCT], command)
+        return
     if command.NUMBER_ITSELF:
         if command.terms_named is not None:
             product_of(line.book[command.terms_named]).openings[type(command)](line, command)
         return
+    named = command.account_named
     account = line.current if named is None else line.named(named)
     product = PRODUCTS[account.PRODUCT]
-    if isinstance(command, RecordUsage):  # of which a refusal is an event too
-        record_usage(line, account, product, command)
-        return
     product.must_take(account, command)
     rule = product.rules.get(type(command)) or RULES[type(command)]
     rule(line, account, command)
