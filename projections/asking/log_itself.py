@@ -35,7 +35,7 @@ from projections.engine.unanswered import (
     unknown,
 )
 from projections.prepaid.lines_as_of import LineAsOf, advanced, line_in
-from projections.prepaid.subjects import Subject, is_subject
+from projections.prepaid.subjects import AskedNumber, is_subject
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
@@ -73,7 +73,7 @@ class LogItself:
             return line_in(log, msisdn, self._moment(log, as_of, known_at))
 
     def history(
-        self, asked: Subject, *, refused: bool, as_of: int | None, known_at: int | None
+        self, asked: AskedNumber, *, refused: bool, as_of: int | None, known_at: int | None
     ) -> Iterator[HistoryLine]:
         """The events of a number, or of one account, in the order of recording, each with the balance after it."""
         with self._of(asked.msisdn) as log:
@@ -155,7 +155,7 @@ _Placed = tuple[tuple[float, int], HistoryLine]
 """A line of a history, and where it comes among the others."""
 
 
-def _history(log: LogSnapshot, asked: Subject, moment: Moment) -> Iterator[_Placed]:
+def _history(log: LogSnapshot, asked: AskedNumber, moment: Moment) -> Iterator[_Placed]:
     line = Line(asked.msisdn, log.book)
     for found in log.events_of(asked.msisdn):
         event = found.event

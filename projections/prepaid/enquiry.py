@@ -13,7 +13,7 @@ from projections.engine.answers import Answer
 from projections.engine.unanswered import unknown
 from projections.money.ledger_accounts import Balance, CustomersPart, LedgerAccount
 from projections.prepaid.lines_as_of import LineAsOf
-from projections.prepaid.subjects import Subject
+from projections.prepaid.subjects import AskedNumber
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
@@ -65,7 +65,7 @@ class Enquiry(Answer):
     position: str
 
 
-def enquiry(then: Snapshot, asked: Subject) -> Enquiry:
+def enquiry(then: Snapshot, asked: AskedNumber) -> Enquiry:
     """A number's current account, or the one that is named. Raises UnknownThen."""
     from projections.prepaid.lines_projected import lines  # slow to import
 
@@ -74,7 +74,7 @@ def enquiry(then: Snapshot, asked: Subject) -> Enquiry:
     raise then.unknown(asked.named)
 
 
-def enquiry_of(line: LineAsOf, asked: Subject) -> Enquiry:
+def enquiry_of(line: LineAsOf, asked: AskedNumber) -> Enquiry:
     """The same of a number that is folded already."""
     account = line.current if asked.account is None else line.accounts.get(asked.account)
     if account is None:

@@ -17,7 +17,7 @@ from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
 from projections.engine.snapshot import Snapshot
-from projections.prepaid.subjects import Subject, accounts
+from projections.prepaid.subjects import AskedNumber, accounts
 
 
 class NumberState(NamedTuple):
@@ -125,7 +125,7 @@ class Holding(NamedTuple):
     recorded: bool
 
 
-def holdings(then: Snapshot, asked: Subject) -> Listed[Holding]:
+def holdings(then: Snapshot, asked: AskedNumber) -> Listed[Holding]:
     """The states that a number has been in, in order. Raises UnknownThen."""
     accounts(then, asked)
     msisdn = asked.msisdn

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
 
 
-class Subject(NamedTuple):
+class AskedNumber(NamedTuple):
     """A number, and the account of it that is named, if one is."""
 
     msisdn: str
@@ -30,15 +30,15 @@ def is_subject(text: str) -> bool:
     return _SUBJECT.fullmatch(text) is not None
 
 
-def subject(text: str) -> Subject:
+def subject(text: str) -> AskedNumber:
     """What a text names. Raises UnknownThen."""
     found = _SUBJECT.fullmatch(text)
     if found is None:
         raise UnknownThen(f"{text}: neither a number nor an account")
-    return Subject(found[1], None if found[2] is None else text)
+    return AskedNumber(found[1], None if found[2] is None else text)
 
 
-def accounts(then: Snapshot, asked: Subject) -> list[str]:
+def accounts(then: Snapshot, asked: AskedNumber) -> list[str]:
     """The number's accounts that were known, or the one that is named. Raises UnknownThen where there is none."""
     found = [one for one in then.accounts_of(asked.msisdn) if asked.account in (None, one)]
     if not found:

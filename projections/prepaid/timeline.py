@@ -9,7 +9,7 @@ from projections.engine.answers import Listed
 from projections.engine.snapshot import Snapshot
 from projections.prepaid.folded_numbers import Tracked
 from projections.prepaid.lifecycles import Lifecycles
-from projections.prepaid.subjects import Subject, accounts
+from projections.prepaid.subjects import AskedNumber, accounts
 
 
 class Span(NamedTuple):
@@ -25,7 +25,7 @@ class Span(NamedTuple):
     recorded: bool
 
 
-def timeline(then: Snapshot, asked: Subject) -> Listed[Span]:
+def timeline(then: Snapshot, asked: AskedNumber) -> Listed[Span]:
     """The states of every account of a number, or of the one named, in order. Raises UnknownThen."""
     accounts(then, asked)
     moment, position = then.of_number(asked.msisdn)

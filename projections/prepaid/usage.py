@@ -18,7 +18,7 @@ from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
-from projections.prepaid.subjects import Subject, accounts
+from projections.prepaid.subjects import AskedNumber, accounts
 
 _COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 
@@ -149,7 +149,7 @@ class Usage(Projection):
 _EPOCH = day_of_number(0).toordinal()
 
 
-def uses(then: Snapshot, asked: Subject) -> Listed[DayOfUse]:
+def uses(then: Snapshot, asked: AskedNumber) -> Listed[DayOfUse]:
     """The use of a number's accounts, or of the one named, by local day and service. Raises UnknownThen."""
     asked_about = accounts(then, asked)
     moment, position = then.of_number(asked.msisdn)
