@@ -175,3 +175,49 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 def _head(log: Path) -> int:
     with SqliteReader(log).snapshot() as log_now:
         return log_now.head
+
+
+# --- projections beside the log -------------------------------------------------------------------------------------
+
+
+def _fill(folder: Path, *, but: int) -> None:
+    """Takes all the room of a file system, but for some bytes."""
+    status = os.statvfs(folder)
+    (folder / "filled").write_bytes(bytes(status.f_bavail * status.f_frsize - but))
+
+
+def test_a_question_to_a_log_on_a_full_disk_is_answered_from_elsewhere(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    log = small_disk / "pulsa.db"
+    assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
+    then = ("trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
+    right = _pulsa(Path(shutil.copy(log, tmp_path / "copy.db")), *then)
+    assert right.returncode == 0
+    _fill(small_disk, but=100_000)
+    for _ in range(2):
+        found = _pulsa(log, *then)
+        assert (found.returncode, found.stdout) == (0, right.stdout), found.stderr
+
+
+def test_where_projections_can_be_written_nowhere_nothing_is_answered(tmp_path: Path) -> None:
+    log = tmp_path / "pulsa.db"
+    assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
+    _one_line_with("database-unreachable", _pulsa(log, "states", largest=64_000))
+    assert _pulsa(log, "states").returncode == 0
+
+
+def test_who_may_only_read_the_log_is_answered_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    log = folder / "pulsa.db"
+    assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
+    then = ("trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
+    files = sorted(folder.iterdir())
+    folder.chmod(0o500)
+    try:
+        found = _pulsa(log, *then, obeying=True)
+        assert (found.returncode, sorted(folder.iterdir())) == (0, files), found.stderr
+    finally:
+        folder.chmod(0o700)
+    assert found.stdout == _pulsa(log, *then).stdout
