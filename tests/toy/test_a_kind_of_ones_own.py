@@ -19,6 +19,7 @@ from ledger.application.library import factory_of
 from ledger.audit.verification import verify
 from ledger.domain import kinds
 from ledger.domain.calendar import SECOND
+from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.terms_book import TermsBook
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.kafka import avro_forms
@@ -28,7 +29,7 @@ from projections.engine.database import GENERATIONS
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
-from tests.given import create_log
+from tests.given import NUMBER, create_log
 from tests.projections.projected import database
 from tests.toy.commands import HearOf, KeepPromise, MakePromise
 from tests.toy.kind import PROMISE, promises
@@ -114,6 +115,22 @@ def test_kafka_takes_it_in() -> None:
     assert kinds.subject_of(OTHER) == OTHER
     assert kinds.is_subject(OTHER)
     assert not kinds.is_subject(f"{OTHER}/x")
+
+
+def test_a_command_for_another_kind_of_subject_finds_nothing_there(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "log.db")) as writer:
+        asked = [
+            KeepPromise(at=T, command_id="1", promise=NUMBER),
+            AdvanceTime(at=T, command_id="1", msisdn=ONE),
+            MakePromise(at=T, command_id="2", promise="log@0", until=T),
+            MakePromise(at=T, command_id="3", promise="promise/a/b", until=T),
+            MakePromise(at=T, command_id="3", promise="nobody's", until=T),
+        ]
+        assert [outcome.code for outcome in writer.execute(asked)] == ["unknown-account"] * 3 + [
+            "invalid"
+        ] * 2
+        assert writer.execute(MADE)[0].code is None
+    assert verify(tmp_path / "log.db").clean
 
 
 def test_no_name_is_taken_twice() -> None:
