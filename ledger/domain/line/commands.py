@@ -25,16 +25,6 @@ class LineCommand(Command, frozen=True, kw_only=True, gc=False):
         """The number."""
         return self.msisdn
 
-    @property
-    def account_named(self) -> str | None:
-        """The account that it addresses, where that need not be the current one."""
-        return None
-
-    @property
-    def stream(self) -> str | None:
-        """The account named."""
-        return self.account_named
-
 
 class AdvanceTime(LineCommand, frozen=True, kw_only=True, gc=False):
     """Records what fell due."""

@@ -45,7 +45,7 @@ def admit(line: Line, command: LineCommand) -> None:
     account = line.account
     if account is None:
         raise UnknownAccount(command.msisdn)
-    if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules and command.account_named is None:
+    if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules and command.stream is None:
         raise NotEligible(f"the account is {account.PRODUCT}")
     if named is not None and product_of(line.book[named]).name != account.PRODUCT:
         raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
@@ -64,7 +64,7 @@ def decide(line: Line, command: LineCommand) -> None:
         if command.terms_named is not None:
             product_of(line.book[command.terms_named]).openings[type(command)](line, command)
         return
-    named = command.account_named
+    named = command.stream
     account = line.current if named is None else line.named(named)
     product = PRODUCTS[account.PRODUCT]
     product.must_take(account, command)

@@ -140,6 +140,6 @@ class ReturnCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     refusal: str
 
     @property
-    def account_named(self) -> str:
+    def stream(self) -> str:
         """The account that sent it."""
         return self.account
