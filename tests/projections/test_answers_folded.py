@@ -49,7 +49,7 @@ instants = st.one_of(
     st.integers(0, 30),
     st.sampled_from([0, 1, DAY, 3 * DAY]),
 ).map(lambda after: BEGIN + after)
-pairs = st.lists(st.tuples(instants, instants), min_size=4, max_size=8)
+pairs = st.lists(st.tuples(instants, instants), min_size=2, max_size=4)
 
 
 def asked(question: Any, *about: Any, **then: Any) -> Any:
@@ -108,7 +108,7 @@ def test_answers_from_sqlite_equal_those_of_the_log(
     check(history, close_after, moments, None)
 
 
-@often(15)
+@often(6)  # both databases are asked by the same statements, and hold the same rows
 @given(history=steps(), close_after=st.integers(0, 30 * DAY), moments=pairs)
 def test_answers_from_postgresql_equal_those_of_the_log(
     postgres_url: str,
