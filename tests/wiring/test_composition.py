@@ -17,7 +17,7 @@ from ledger.wiring.settings import Settings
 from tests.given import NUMBER, SP23, START, at, day
 
 TIMES = 1000
-SELDOM = 40
+SELDOM = 100
 NOW = at(START)
 PACK = IssueStarterPack(
     at=NOW,
@@ -73,7 +73,7 @@ def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -
     with opened(settings) as log:
         log.writer()
         before = held()
-        for _ in range(SELDOM):
+        for _ in range(20):
             with pytest.raises(LogLocked), opened(settings) as other:
                 other.writer()
             with pytest.raises(LogMissing), opened(nowhere) as other:
