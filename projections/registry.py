@@ -8,13 +8,13 @@ from __future__ import annotations
 from projections.engine.partition_facts import PartitionFacts
 from projections.engine.projection import Registry
 from projections.engine.snapshot import Tables
+from projections.line.blocks import Blocks
+from projections.line.lifecycles import Lifecycles
+from projections.line.lines_projected import Lines
+from projections.line.numbers import Numbers
+from projections.line.usage import Usage
 from projections.money.balances import Balances
 from projections.money.transfers import Transfers
-from projections.prepaid.blocks import Blocks
-from projections.prepaid.lifecycles import Lifecycles
-from projections.prepaid.lines_projected import Lines
-from projections.prepaid.numbers import Numbers
-from projections.prepaid.usage import Usage
 
 PROJECTIONS: Registry = {
     kind.name: kind for kind in (PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)

@@ -11,7 +11,7 @@ from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from projections.engine.reader import LogSnapshot
-from projections.prepaid.lines_as_of import accounts_in, advanced
+from projections.line.lines_as_of import accounts_in, advanced
 
 Amounts = dict[tuple[str, str], int]
 """Sen by (ledger account, unit)."""

@@ -34,8 +34,8 @@ from projections.engine.unanswered import (
     UnknownCommand,
     unknown,
 )
-from projections.prepaid.lines_as_of import LineAsOf, advanced, line_in
-from projections.prepaid.subjects import AskedNumber, is_subject
+from projections.line.lines_as_of import LineAsOf, advanced, line_in
+from projections.line.subjects import AskedNumber, is_subject
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import

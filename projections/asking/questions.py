@@ -18,23 +18,23 @@ from ledger.errors import LedgerError, QueryRefused
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.engine.answers import Listed
+from projections.line.subjects import subject
 from projections.money.ledger_accounts import IN_TRANSIT, Balance, ledger_account
 from projections.prepaid import enquiry
 from projections.prepaid.enquiry import Enquiry
-from projections.prepaid.subjects import subject
 
 if TYPE_CHECKING:
     from projections.engine.database import Database
     from projections.engine.kept_up import KeptUp
     from projections.engine.snapshot import Snapshot, Tables
+    from projections.line.blocks import BlockOnGround
+    from projections.line.numbers import Holding
+    from projections.line.states import Change, StateCounts
+    from projections.line.timeline import Span
+    from projections.line.usage import DayOfUse
     from projections.money.balances import Moved
     from projections.money.transfers import InTransit
     from projections.money.trial_balance import Day, TrialBalance
-    from projections.prepaid.blocks import BlockOnGround
-    from projections.prepaid.numbers import Holding
-    from projections.prepaid.states import Change, StateCounts
-    from projections.prepaid.timeline import Span
-    from projections.prepaid.usage import DayOfUse
 
 _T = TypeVar("_T")
 
@@ -111,21 +111,21 @@ class Questions:
     def usage(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[DayOfUse]:
         """The use of a number's accounts, or of the account named, by local day and service."""
         asked = subject(about)
-        from projections.prepaid import usage
+        from projections.line import usage
 
         return self._answer(lambda then: usage.uses(then, asked), as_of, known_at)
 
     def timeline(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Span]:
         """The states of a number's accounts over time, or of the account named."""
         asked = subject(about)
-        from projections.prepaid import timeline
+        from projections.line import timeline
 
         return self._answer(lambda then: timeline.timeline(then, asked), as_of, known_at)
 
     def number(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Holding]:
         """The states and generations of a number over time."""
         asked = subject(about)
-        from projections.prepaid import numbers
+        from projections.line import numbers
 
         return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at)
 
@@ -173,7 +173,7 @@ class Questions:
 
     def states(self, *, as_of: int | None = None, known_at: int | None = None) -> StateCounts:
         """How many accounts and numbers are in each state."""
-        from projections.prepaid import states
+        from projections.line import states
 
         return self._answer(states.states, as_of, known_at)
 
@@ -181,13 +181,13 @@ class Questions:
         self, ground: str | None = None, *, as_of: int | None = None, known_at: int | None = None
     ) -> Listed[BlockOnGround]:
         """The blocks that stand, by ground and account; where it is named, only those on one ground."""
-        from projections.prepaid import blocks
+        from projections.line import blocks
 
         return self._answer(lambda then: blocks.blocks(then, ground), as_of, known_at)
 
     def due(self, until: int, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Change]:
         """What time alone will change next, number by number, soonest first; only what is due by `until`."""
-        from projections.prepaid import states
+        from projections.line import states
 
         return self._answer(lambda then: states.changes(then, until), as_of, known_at)
 

@@ -1,1 +1,1 @@
-"""States, numbers, blocks and use of prepaid accounts."""
+"""Enquiries of prepaid accounts."""

@@ -11,9 +11,9 @@ from ledger.domain.money import Sen
 from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.answers import Answer
 from projections.engine.unanswered import unknown
+from projections.line.lines_as_of import LineAsOf
+from projections.line.subjects import AskedNumber
 from projections.money.ledger_accounts import Balance, CustomersPart, LedgerAccount
-from projections.prepaid.lines_as_of import LineAsOf
-from projections.prepaid.subjects import AskedNumber
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
@@ -67,7 +67,7 @@ class Enquiry(Answer):
 
 def enquiry(then: Snapshot, asked: AskedNumber) -> Enquiry:
     """A number's current account, or the one that is named. Raises UnknownThen."""
-    from projections.prepaid.lines_projected import lines  # slow to import
+    from projections.line.lines_projected import lines  # slow to import
 
     for line in lines(then, [asked.msisdn]):
         return enquiry_of(line, asked)
@@ -84,7 +84,7 @@ def enquiry_of(line: LineAsOf, asked: AskedNumber) -> Enquiry:
 
 def enquiries(then: Snapshot) -> Iterator[Enquiry]:
     """The current account of every number that had one then. Raises BeforeTheLog."""
-    from projections.prepaid.lines_projected import every_line  # slow to import
+    from projections.line.lines_projected import every_line  # slow to import
 
     then.whole()
     for line in every_line(then):

@@ -20,13 +20,13 @@ from ledger.domain.terms_book import TermsBook
 from ledger.store.reading import SqliteReader
 from projections.engine.answers import Moment
 from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, unknown
+from projections.line.lines_as_of import LineAsOf, advanced, states_of
+from projections.line.states import StateCounts
+from projections.line.subjects import subject
 from projections.money.ledger_accounts import OPERATOR_UNITS, Balance, class_of, ledger_account
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import TrialBalance
 from projections.prepaid.enquiry import Enquiry, enquiry_of
-from projections.prepaid.lines_as_of import LineAsOf, advanced, states_of
-from projections.prepaid.states import StateCounts
-from projections.prepaid.subjects import subject
 
 
 class Placed(NamedTuple):

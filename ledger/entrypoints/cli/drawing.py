@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.domain.calendar import format_instant
 
 if TYPE_CHECKING:
-    from projections.prepaid.timeline import Span
+    from projections.line.timeline import Span
 
 NARROWEST = 60
 """Columns that a drawing takes at least: with fewer its bars would say nothing."""

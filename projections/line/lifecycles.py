@@ -21,7 +21,7 @@ from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Batch, Projection, number_of
 from projections.engine.sums import BitemporalSums
-from projections.prepaid.folded_numbers import TIMELESS, Tracked, body_of, event_of
+from projections.line.folded_numbers import TIMELESS, Tracked, body_of, event_of
 
 _REMEMBERED = 20_000
 """Numbers whose folded state is kept between batches."""

@@ -17,7 +17,7 @@ from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import Batch, Projection
 from projections.engine.snapshot import Snapshot
-from projections.prepaid.subjects import AskedNumber, accounts
+from projections.line.subjects import AskedNumber, accounts
 
 
 class NumberState(NamedTuple):

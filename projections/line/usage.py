@@ -18,7 +18,7 @@ from projections.engine.projection import Batch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
-from projections.prepaid.subjects import AskedNumber, accounts
+from projections.line.subjects import AskedNumber, accounts
 
 _COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 

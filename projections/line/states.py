@@ -9,9 +9,9 @@ from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from projections.engine.answers import Answer, Listed
 from projections.engine.snapshot import Snapshot
-from projections.prepaid.lifecycles import Lifecycles
-from projections.prepaid.lines_as_of import LineAsOf, advanced
-from projections.prepaid.lines_projected import lines_coming, lines_due
+from projections.line.lifecycles import Lifecycles
+from projections.line.lines_as_of import LineAsOf, advanced
+from projections.line.lines_projected import lines_coming, lines_due
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from projections.engine.snapshot import Snapshot
+from projections.line.lifecycles import Lifecycles
+from projections.line.lines_as_of import LineAsOf, accounts_in, advanced, states_of
+from projections.line.usage import Usage
 from projections.money.balances import Balances
-from projections.prepaid.lifecycles import Lifecycles
-from projections.prepaid.lines_as_of import LineAsOf, accounts_in, advanced, states_of
-from projections.prepaid.usage import Usage
 
 _AT_ONCE = 200
 """Numbers that are folded at once."""
