@@ -20,6 +20,7 @@ import pytest
 from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.prepaid.commands import TransferCredit
 from ledger.local.kafka import LocalKafka
 from ledger.local.postgres import LocalPostgres
 from ledger.local.schema_registry import LocalRegistry
@@ -37,7 +38,7 @@ from projections.registry import PROJECTIONS
 from tests.kafka.faulty_registry import faulty
 from tests.kafka.hostility.answers import Answers
 from tests.kafka.hostility.faults import LANES, Fault, Scene
-from tests.kafka.hostility.good import Good, workload
+from tests.kafka.hostility.good import NOBODY, Good, workload
 from tests.kafka.hostility.hostile import HostileSender
 from tests.kafka.hostility.keeping import Kept
 from tests.kafka.hostility.records import KINDS, MINE, Author
@@ -82,8 +83,7 @@ def test_nothing_that_anybody_sends_and_no_bad_luck_changes_the_log(
     small_disk: Path | None,
     chance: random.Random,
 ) -> None:
-    commands = workload(chance, 40, 3 * TIMES)
-    expected = embedded(tmp_path / "uninterrupted.db", commands)
+    commands, expected, uninterrupted = asked(chance, tmp_path)
     with scene(run_directory, tmp_path, small_disk, chance, commands) as there:
         there.good.start()
         suffer(there, LANES)
@@ -94,12 +94,32 @@ def test_nothing_that_anybody_sends_and_no_bad_luck_changes_the_log(
         same = [(of_no_place(o), of_no_place(e)) for o, e in zip(there.good.outcomes, expected, strict=True)]
         assert [one for one, other in same if one != other] == []
         everything = seen(there.settings)
-        assert goods(everything.accounts) == goods(in_file(tmp_path / "uninterrupted.db"))
+        assert goods(everything.accounts) == goods(in_file(uninterrupted))
         assert not [name for name, _ in everything.balances if name.endswith("/in-transit")]
         assert min(there.good.arrived, there.good.returned) > 0
         check_projections(there, tmp_path)
         assert [kept.stop() for kept in (there.service, there.writer)] == [0, 0]
         check_verified(there, everything.events)
+
+
+def asked(chance: random.Random, folder: Path) -> tuple[list[Command], list[Outcome], Path]:
+    """What the good sender asks, its answers where nothing happens, and their log.
+
+    Chance tries again until credit goes to other partitions, and arrives there, and comes back from there.
+    """
+    for turn in range(100):
+        commands, file = workload(chance, 40, 3 * TIMES), folder / f"uninterrupted-{turn}.db"
+        expected = embedded(file, commands)
+        to_nobody = {
+            one.to_msisdn == NOBODY
+            for one, outcome in zip(commands, expected, strict=True)
+            if isinstance(one, TransferCredit)
+            and outcome.status == ACCEPTED
+            and partition_of(one.msisdn, PARTITIONS) != partition_of(one.to_msisdn, PARTITIONS)
+        }
+        if to_nobody == {True, False}:
+            return commands, expected, file
+    raise AssertionError("chance sends no credit to other partitions")
 
 
 # --- the scene ------------------------------------------------------------------------------------------------------
