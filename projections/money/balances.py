@@ -247,7 +247,7 @@ def _rests_on(then: Snapshot, asked: LedgerAccount, last: int = 0) -> tuple[Mome
         raise then.unknown(customer.account)
     if customer.part != IN_TRANSIT:
         return then.of_number(customer.msisdn)
-    if len(then.partitions) > 1:
+    if len(then.positions) > 1:
         return then.whole()
     partition, own = then.last_of(customer.msisdn)
     return then.moment(partition), f"{partition}:{max(own, last)}"
