@@ -1,7 +1,7 @@
 """What follows from what has happened: policies' commands, carried out at once after their cause, or sent on.
 
-Every event is looked at, also what fell due, whoever noticed it. What follows is not journaled here, for it follows
-from its cause; one that fails is set apart, and its cause stands.
+Every event is looked at, also what fell due, whoever noticed it. What follows is `INTERNAL`: a command that only the
+ledger says. It is not journaled here, for it follows from its cause; one that fails is set apart, and its cause stands.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Following:
         """Carries out a policy's command, or sends it to the partition that it is for."""
         work = self._work
         batch = work.batch
-        endless = self._endless(command)
-        if endless is not None:
-            work.set_apart(command, endless, cause)
+        never = _not_internal(command) or self._endless(command)
+        if never is not None:
+            work.set_apart(command, never, cause)
             return
         self._count += 1
         if not work.recorder.is_here(command.subject):
@@ -149,3 +149,12 @@ class Following:
         for next_command in following:
             self.pass_on(next_command, cause)
         return at, refusal
+
+
+def _not_internal(command: Command) -> errors.CommandDefect | None:
+    """What others say too has rules of its own for its id and its instant, and no partition takes it from a policy."""
+    if command.INTERNAL:
+        return None
+    return errors.CommandDefect(
+        f"policy {command.command_id}: {command.name} is not INTERNAL, so it cannot follow"
+    )

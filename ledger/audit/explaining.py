@@ -62,6 +62,8 @@ class Explanation:
         self._expected: dict[str, Command] = {}
         self._later: dict[str, Command] = {}
         """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
+        self._elsewhere: dict[str, Command] = {}
+        """What had to follow in another partition; it may be set apart here before it is sent."""
         self._carried_out: dict[str, tuple[bytes, str]] = {}
         """The digest and the actor of each policy's command that has an event here."""
         self._refused: set[str] = set()
@@ -173,7 +175,10 @@ class Explanation:
 
     def _set_apart(self, event: CommandSetApart) -> Iterator[str]:
         """What had to follow and could not be carried out: it stands here as it would have been."""
-        command = self._expected.pop(event.apart_id, None) or self._later.pop(event.apart_id, None)
+        id_ = event.apart_id
+        command = (
+            self._expected.pop(id_, None) or self._later.pop(id_, None) or self._elsewhere.pop(id_, None)
+        )
         said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
         if command is None and said is not None:
             open_ = self._expected | self._later
@@ -202,6 +207,7 @@ class Explanation:
 
     def _expect(self, command: Command) -> None:
         if not self._is_here(command.subject):
+            self._elsewhere[command.command_id] = command
             return
         if self._is_journaled(command):
             self._later[command.command_id] = command

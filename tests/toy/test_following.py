@@ -21,6 +21,7 @@ from ledger.application.library import environment
 from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
+from ledger.domain import kinds
 from ledger.domain.calendar import SECOND
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -36,7 +37,7 @@ from ledger.store.reading import SqliteReader
 from tests.given import create_log, notifications
 from tests.often import often
 from tests.toy.commands import AdvancePromise, KeepPromise, MakePromise
-from tests.toy.events import BrokenHeardOf, PromiseBroken, PromiseMade
+from tests.toy.events import BrokenHeardOf, PromiseBroken, PromiseKept, PromiseMade
 from tests.toy.kind import promises
 
 T = 1_700_000_000 * SECOND
@@ -288,6 +289,9 @@ def test_a_chain_over_partitions_ends_too() -> None:
             ledger.execute([said])
             waiting += ledger._work.batch.forwarded
             apart += ledger.set_apart
+        for number, (_, path) in enumerate(places):
+            report = verify(path, partition=number, partitions=2, is_here=partial(is_at, number, 2))
+            assert report.clean, report.findings
     assert not waiting
     assert len(apart) == 1
 
@@ -306,6 +310,37 @@ def test_one_that_fails_is_undone_and_its_cause_stands() -> None:
         assert apart.command.subject == other
         assert [type(event) for event in events_of(ledger)] == [PromiseMade, PromiseBroken]
         assert verify(path).clean, verify(path).findings
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_only_what_the_ledger_alone_says_may_follow(monkeypatch: pytest.MonkeyPatch, partitions: int) -> None:
+    one, other = NAMES[:2]
+
+    def keep(event: PromiseBroken) -> list[Command]:
+        return [KeepPromise(at=event.recorded_at, command_id=f"policy/{event.command_id}", promise=other)]
+
+    monkeypatch.setitem(kinds._FOLLOWS, PromiseBroken, keep)
+    with logs(partitions) as places:
+        ledger, path = places[place_of(one, partitions)]
+        there, _ = places[place_of(other, partitions)]
+        there.execute([MakePromise(at=T, command_id="m", promise=other, until=END)])
+        outcomes = ledger.execute(
+            [
+                MakePromise(at=T, command_id="m", promise=one, until=T + SECOND),
+                AdvancePromise(at=T + SECOND, command_id="look", promise=one),
+            ]
+        )
+        assert [outcome.code for outcome in outcomes] == [None, None]
+        (apart,) = ledger.set_apart
+        assert apart.command.name == "KeepPromise"
+        assert "KeepPromise is not INTERNAL" in apart.reason
+        assert not ledger._work.batch.forwarded
+        assert PromiseKept not in map(type, events_of(there))
+        number = place_of(one, partitions)
+        report = verify(
+            path, partition=number, partitions=partitions, is_here=partial(is_at, number, partitions)
+        )
+        assert report.clean, report.findings
 
 
 def test_the_log_is_parted_anew_unless_something_followed_while_it_was_closed(tmp_path: Path) -> None:
