@@ -19,7 +19,6 @@ from projections.money.transfers import Transfers
 PROJECTIONS: Registry = {
     kind.name: kind for kind in (PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
 }
-"""`preferences` and `holders` take their place here once customers exist."""
 
 
 def tables() -> Tables:

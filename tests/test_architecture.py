@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+DECISIONS = ROOT / "docs" / "decisions"
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 MODULES = sorted(path for folder in ("ledger", "projections") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 400
@@ -35,7 +37,8 @@ def name_in(path: Path, name: str) -> bool:
 
 
 def test_every_path_on_the_page_is_there() -> None:
-    paths = [span for span in spans() if "/" in span or span.endswith((".toml", ".md"))]
+    named = [span for span in spans() if "…" not in span]  # else it is an id of which not all is said
+    paths = [span for span in named if "/" in span or span.endswith((".toml", ".md"))]
     assert len(paths) > 40
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
@@ -46,26 +49,35 @@ def test_every_module_on_the_page_has_what_it_is_said_to_have() -> None:
     assert [(path, name) for path, name in said if not name_in(ROOT / path, name)] == []
 
 
-def mapped(text: str) -> set[str]:
-    """The folders of code in the first column of a page's map."""
-    rows = re.findall(r"^\| (?:\[)?`([^`]+)`[^|]*\|", text, re.MULTILINE)
-    return {row for row in rows if row.partition("/")[0] in {"ledger", "projections", "schemas", "tests"}}
+def mapped(text: str) -> dict[str, str]:
+    """The folders and modules of code in the first column of a page's map, and what they are said to be."""
+    rows = re.findall(r"^\| (?:\[)?`([^`]+)`[^|]*\| (.*) \|$", text, re.MULTILINE)
+    tops = {"ledger", "projections", "schemas", "tests"}
+    return {row: said for row, said in rows if row.partition("/")[0] in tops}
 
 
-def test_the_map_has_every_folder_and_the_readme_agrees() -> None:
+def test_the_map_has_every_room_and_the_readme_agrees() -> None:
     there = {
         f"{top}/{path.name}"
         for top in ("ledger", "projections")
         for path in (ROOT / top).iterdir()
-        if path.is_dir() and path.name != "__pycache__"
+        if not path.name.startswith("__") and (path.is_dir() or path.suffix == ".py")
     }
     the_map = mapped(PAGE[PAGE.index("## The map") :])
-    assert the_map == there | {"schemas", "tests"}
-    readme = mapped((ROOT / "README.md").read_text("utf-8"))
-    assert readme - the_map == {"projections"}  # in one line
-    not_there = {folder for folder in the_map - readme if not folder.startswith("projections/")}
+    assert the_map.keys() == there | {"schemas", "tests"}
+    readme = mapped(README)
+    assert readme.keys() - the_map.keys() == {"projections"}  # in one line
+    not_there = {
+        room
+        for room in the_map.keys() - readme.keys()
+        if not room.startswith("projections/") and ".py" not in room
+    }
     assert not_there == {"ledger/demo", "ledger/local", "ledger/simulation", "tests"}
-    assert "](docs/architecture.md)" in (ROOT / "README.md").read_text("utf-8")
+    differ = {
+        room: said for room, said in readme.items() if room in the_map and not said.startswith(the_map[room])
+    }
+    assert differ == {}  # the README may say more, and says the same
+    assert "](docs/architecture.md)" in README
 
 
 def test_the_page_says_the_directions_that_are_checked() -> None:
@@ -95,3 +107,48 @@ def test_no_two_modules_have_one_name() -> None:
 
 def test_the_page_is_one_page() -> None:
     assert len(PAGE.splitlines()) <= 130
+
+
+def test_every_decision_is_in_the_index_by_its_title_with_a_status() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| (?:\[(.*)\]\((.*\.md)\)|none .*) \| (.+) \|$",
+        (DECISIONS / "README.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert [int(number) for number, *_ in rows] == list(range(1, len(rows) + 1))
+    there = {path.name: path.read_text("utf-8").splitlines()[0] for path in DECISIONS.glob("[0-9]*.md")}
+    assert {page: f"# {number}. {title}" for number, title, page, _ in rows if page} == there
+    for number, _, page, status in rows:
+        assert re.match("in force|replaced by" if page else "never used", status), number
+        assert all(int(later) > int(number) for later in re.findall(r"\d+", status)), number
+
+
+def test_names_that_packages_share_are_those_of_the_decision() -> None:
+    page = (DECISIONS / "0036-a-kinds-package.md").read_text("utf-8")
+    (shared,) = re.findall(r"the same names\s+\(([^)]*)\)", page)
+    assert set(re.findall(r"`(\w+)\.py`", shared)) == OF_A_KIND
+
+
+def test_lines_of_documents_are_no_longer_than_editors_are_told() -> None:
+    told = re.search(
+        r"^\[\*\.md\]\nmax_line_length = (\d+)$", (ROOT / ".editorconfig").read_text("utf-8"), re.MULTILINE
+    )
+    assert told is not None
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "schemas" / "README.md"]
+    longer = [
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in pages
+        for number, line in enumerate(prose(page.read_text("utf-8")), 1)
+        if len(line) > int(told[1])
+    ]
+    assert longer == []
+
+
+def prose(text: str) -> list[str]:
+    """A page's lines, empty where they are a table's, or printed as they are."""
+    fenced, kept = False, []
+    for line in text.splitlines():
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        kept.append("" if fenced or fence or line.startswith(("|", "    ")) else line)
+    return kept

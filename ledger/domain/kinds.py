@@ -8,7 +8,7 @@ A *subject* is what a command addresses. Its events lie in *streams*, each with 
     6288112345678                    a number, its own events
     6288112345678#2                  the second account of that number
     log@3, terms/<id>@3, apart@3     of the third partition: itself, terms that it uses, what could not be carried out
-    customer/<id>, suspense/<number>/<reference>, statement/<id>     to come
+    <prefix>/…                       of another kind, which says its prefix
 
 `#`, `/` and `@` part the names that an id is made of; none of these holds one of its own.
 """

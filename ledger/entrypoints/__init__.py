@@ -1,1 +1,1 @@
-"""Ways into the ledger: the command line today; files, Kafka and HTTP speak the same language."""
+"""Ways into the ledger: the command line, files of commands, services on Kafka. All speak the same language."""
