@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ledger.domain.events import Event
+from ledger.domain.line.commands import SERVICES
 from ledger.domain.line.line import Line
 from projections.engine.snapshot import Snapshot
 from projections.line.lifecycles import Lifecycles
@@ -19,7 +20,6 @@ _AT_ONCE = 200
 """Numbers that are folded at once."""
 _HOLDING = ("credit", "reserved")
 """Parts of an account that only its own number's events move."""
-_SERVICES = ("voice", "sms", "data")
 
 
 def every_line(then: Snapshot) -> Iterator[LineAsOf]:
@@ -69,7 +69,7 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
             account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
             last = max(last, moved, held)
             account.usage.charged = 0
-            for service in _SERVICES:
+            for service in SERVICES:
                 granted, charged, at = used.get((account.id, service), (0, 0, 0))
                 setattr(account.usage, service, granted)
                 account.usage.charged += charged
