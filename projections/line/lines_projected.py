@@ -51,19 +51,19 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
     """Those of the numbers that were known."""
     as_of, known_at, book = then.as_of, then.known_at, then.book
     found: dict[str, Line] = {}
-    places: dict[str, tuple[int, int]] = {}
+    positions: dict[str, tuple[int, int]] = {}
     events = then.of(Lifecycles).events_of(then.connection, numbers, as_of, known_at)
     for msisdn, partition, ordinal, event in events:
         line = found.get(msisdn)
         if line is None:
             line = found[msisdn] = Line(msisdn, book)
         line.take(event)
-        places[msisdn] = (partition, ordinal)
+        positions[msisdn] = (partition, ordinal)
     ids = [id_ for line in found.values() for id_ in accounts_in(line)]
     sums = then.of(Balances).of_each(then.connection, _ledger_accounts(ids), as_of, known_at)
     used = then.of(Usage).of_each(then.connection, ids, as_of, known_at)
     for msisdn, line in found.items():
-        partition, last = places[msisdn]
+        partition, last = positions[msisdn]
         for account in accounts_in(line).values():
             account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
             account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
