@@ -161,6 +161,9 @@ The event that it brought about or was refused for, and its refusal; None: it wa
 
 Relations = Mapping[type[Command], Callable[[Any], Iterable[tuple[str, bool]]]]
 """What has to hold between the fields of a command that only the ledger says: each field, and whether it fits."""
+Forms = Mapping[type[Command], Mapping[str, str | None]]
+"""The forms of fields of the ledger's own commands that their schema says too narrowly: `own-id`, an id that the ledger
+has made; None: the relations say all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +195,7 @@ class Kind:
     returns: Returns = field(default_factory=dict)
     ended: Ended = field(default_factory=dict)
     relations: Relations = field(default_factory=dict)
+    forms: Forms = field(default_factory=dict)
 
 
 KINDS: dict[str, Kind] = {}
@@ -302,6 +306,12 @@ def misfits(command: Command) -> list[str]:
     """The fields of a command of the ledger's own that do not follow from the rest of it."""
     relations = kind_for(command).relations.get(type(command))
     return [] if relations is None else [name for name, holds in relations(command) if not holds]
+
+
+def forms_of(command: str) -> Mapping[str, str | None]:
+    """The forms of a command's fields, by its name, that are other than its schema says."""
+    asked = COMMANDS[command]
+    return _OF_COMMANDS[asked].forms.get(asked, {})
 
 
 POLICY = "policy"

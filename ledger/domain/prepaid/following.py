@@ -12,6 +12,7 @@ from ledger.domain.kinds import (
     POLICY,
     Ended,
     Follows,
+    Forms,
     PartitionHistory,
     Relations,
     Returns,
@@ -93,6 +94,10 @@ def of_returning(command: ReturnCreditTransfer) -> Iterator[tuple[str, bool]]:
 
 
 RELATIONS: Relations = {ReceiveCreditTransfer: of_receiving, ReturnCreditTransfer: of_returning}
+FORMS: Forms = {
+    ReceiveCreditTransfer: {"transfer": "own-id", "days": None},
+    ReturnCreditTransfer: {"transfer": "own-id"},
+}
 FOLLOWS: Follows = {CreditTransferSent: receive}
 RETURNS: Returns = {ReceiveCreditTransfer: give_back}
 ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}
