@@ -41,6 +41,10 @@ NUMBERS = ("0", "A")
 """And those of numbers and their accounts."""
 
 
+PartitionOf = Callable[[str], int]
+"""Tells the partition that a subject lies in."""
+
+
 def subject_of(stream: str) -> str:
     """What a stream is counted under, and what its events have as their key: an account's number, else itself."""
     return stream.partition("#")[0]
@@ -316,13 +320,13 @@ def forms_of(command: str) -> Mapping[str, str | None]:
 
 POLICY = "policy"
 """The actor of what follows."""
-FOLLOWING = "policy/"
+POLICY_IDS = "policy/"
 """How the ids begin of what follows."""
 
 
 def links_of(command_id: str) -> int:
     """How many commands of policies stand one behind the other, as far as the last one's id says so."""
     count = 0
-    while command_id.startswith(FOLLOWING):
-        command_id, count = command_id.removeprefix(FOLLOWING), count + 1
+    while command_id.startswith(POLICY_IDS):
+        command_id, count = command_id.removeprefix(POLICY_IDS), count + 1
     return count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, subject_of
+from ledger.domain.kinds import EVENT_TYPES, PartitionOf, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import prepaid
 from ledger.errors import QueryRefused
@@ -39,9 +39,6 @@ from projections.line.lines_as_of import LineAsOf, advanced, line_in
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
-
-PartitionOf = Callable[[str], int]
-"""Tells the partition of a subject."""
 
 _TYPE_NAMES = {kind.__name__: topic for topic, kind in EVENT_TYPES.items()}
 

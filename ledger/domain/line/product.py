@@ -1,7 +1,8 @@
 """A product: what a line leaves to the kind of account that its number has. The account's terms say which one it is.
 
 Number, blocks, cards, rights and the number's life are every product's; what its money is, what falls due, and which
-states it goes through, a product says here. Its methods know no line: they say what happens, and the line makes it happen. Its rules, one a command, have the line.
+states it goes through, a product says here. Its methods know no line: they say what happens, and the line makes it
+happen; its rules, one for each command, have the line.
 """
 
 from __future__ import annotations
