@@ -94,9 +94,18 @@ def _written_ahead(path: Path) -> bool:
 class SqliteReader:
     """Reads one embedded log; each snapshot has a connection of its own, so it may be used from any thread."""
 
-    def __init__(self, path: str | Path, partition: int = PARTITION, *, unknown_types: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        partition: int = PARTITION,
+        *,
+        unknown_types: bool = False,
+        mirrored: bool = False,
+    ) -> None:
         self.path = Path(path)
         self.partition = partition
+        self.mirrored = mirrored
+        """Whether the file only mirrors the log, which seals what arrived together, and not what was written so."""
         self.unknown_types = unknown_types
         """Whether events of later releases' types are read too, as `UnknownEvent`."""
         kinds = [load(kind).values() for kind in ("events", "commands", "replies")]
@@ -174,6 +183,16 @@ class SqliteSnapshot:
         if last != (0 if sealed is None else sealed[0]):
             raise LogDamaged(f"{self.path}: its end is not the one that was sealed")
         return int(last)
+
+    def seal(self, number: int | None = None) -> tuple[int, bytes] | None:
+        """The number and digest of the last seal, which covers all of the log, or of that of a number.
+
+        None where there is none, and of a mirror.
+        """
+        if self._reader.mirrored:
+            return None
+        which = "SELECT seal, digest FROM seals WHERE seal=ifnull(?, (SELECT max(seal) FROM seals))"
+        return cast("tuple[int, bytes] | None", self._one(which, (number,)))
 
     @cached_property
     def closed_through(self) -> int | None:

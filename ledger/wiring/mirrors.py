@@ -119,7 +119,7 @@ class MirrorReader:
         self.partition = partition
         self._followed = followed
         file = followed.settings.mirror(partition)
-        self._reader = SqliteReader(file, partition, unknown_types=unknown_types)
+        self._reader = SqliteReader(file, partition, unknown_types=unknown_types, mirrored=True)
 
     @property
     def path(self) -> Path:

@@ -10,7 +10,7 @@ from typing import Protocol
 from ledger.store.reading import SqliteReader
 from ledger.wiring import composition
 from ledger.wiring.settings import Settings
-from projections.engine.database import Database
+from projections.engine.database import Database, url_of
 from projections.engine.kept_up import together
 from projections.engine.lag import Status, status
 from projections.engine.reader import BulkReader
@@ -47,7 +47,7 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
 @contextmanager
 def database(settings: Settings) -> Iterator[Database]:
     """The projections' database. Raises SettingsInvalid."""
-    with closing(Database(settings.database_url)) as opened:
+    with closing(Database(settings.database or url_of(settings.database_file))) as opened:
         yield opened
 
 

@@ -92,7 +92,7 @@ class RebuildUnderWay(QueryRefused):
 class Database:
     """Connections to one database. Raises SettingsInvalid for what is no URL of one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         try:
             self.url = _with_driver(make_url(url))
             self.engine: Engine = sa.create_engine(self.url, **_arguments(self.url))
@@ -232,6 +232,11 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
         return DatabaseUnreachable
     return None
+
+
+def url_of(file: Path) -> URL:
+    """The URL of a file, whatever its name: in a URL's text `?`, `#` and `%` mean something."""
+    return URL.create("sqlite", database=str(file))
 
 
 def _with_driver(url: URL) -> URL:

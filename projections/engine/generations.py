@@ -138,6 +138,6 @@ def positions_by_partition(connection: Connection) -> dict[int, list[ProjectionP
     )
     found_in: dict[int, list[ProjectionPosition]] = {}
     for row in found:
-        position = ProjectionPosition(*row)
-        found_in.setdefault(position.partition, []).append(position)
+        place = ProjectionPosition(*row)
+        found_in.setdefault(place.partition, []).append(place)
     return found_in

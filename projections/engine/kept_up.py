@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,14 +26,15 @@ from ledger.errors import (
     LedgerError,
     LogMismatch,
     SchemaUnknown,
+    SettingsInvalid,
 )
-from projections.engine.database import Database, FileDamaged
+from projections.engine.database import Database, FileDamaged, url_of
 from projections.engine.generations import live_kinds, must_be_of_this_release, positions_by_partition
-from projections.engine.log_identity import must_be_of
+from projections.engine.log_identity import mark_seal, must_be_of, must_be_sealed_alike
 from projections.engine.meanwhile import Meanwhile
 from projections.engine.partition_facts import PartitionFacts
 from projections.engine.projection import Registry
-from projections.engine.reader import BulkReader
+from projections.engine.reader import BulkReader, Seal
 from projections.engine.runner import Runner
 from projections.engine.unanswered import ProjectionBehind
 
@@ -106,7 +107,7 @@ class KeptByQuestions:
             if self.threw_away(error):
                 with suppress(DatabaseFull, DatabaseUnreachable, *_USELESS):
                     return self._caught_up()
-        except (DatabaseFull, DatabaseUnreachable):
+        except (DatabaseFull, DatabaseUnreachable, SettingsInvalid):  # the last: it is another program's
             if self._for_one_question:
                 raise
         self.close()
@@ -141,13 +142,14 @@ class KeptByQuestions:
     def _caught_up(self) -> Database:
         runner = self._opened()
         database = runner.database
-        heads: dict[int, int] = {}
+        heads: dict[int, tuple[int, Seal | None]] = {}
         behind = self._behind(database, heads)
         if behind:
             with self._meanwhile.counting() if behind >= _MANY else nullcontext() as progress:
                 for _ in range(_TRIES):
                     runner.catch_up(progress)
                     if not self._behind(database, heads):
+                        self._mark(database, heads)
                         return database
             raise ProjectionBehind(f"{database.name}: other processes take in the same events; ask again")
         return database
@@ -159,13 +161,21 @@ class KeptByQuestions:
                 file = Path(self._open.enter_context(TemporaryDirectory(prefix="pulsa-")), file.name)
             else:
                 self._open.enter_context(together(file))
-            database = Database(f"sqlite:///{file}")
+            database = Database(url_of(file))
             self._open.callback(database.close)
             self._runner = Runner(database, self._readers, self._projections)
         return self._runner
 
-    def _behind(self, database: Database, heads: dict[int, int]) -> int:
-        """How many events are not taken in yet of those that there were at first; `heads` then keeps the last of them.
+    def _mark(self, database: Database, heads: Mapping[int, tuple[int, Seal | None]]) -> None:
+        with suppress(DatabaseFull, DatabaseUnreachable), database.writing() as connection:
+            for partition, (_, seal) in heads.items():
+                if seal is not None:
+                    mark_seal(connection, partition, seal)
+
+    def _behind(self, database: Database, heads: dict[int, tuple[int, Seal | None]]) -> int:
+        """How many events are not taken in yet of those that there were at first.
+
+        `heads` then keeps the ordinal of the last of them, and the seal over all of them, by partition.
 
         Raises what makes the file useless.
         """
@@ -173,10 +183,11 @@ class KeptByQuestions:
         if not heads:
             for reader in self._readers:
                 with reader.snapshot() as log, database.reading() as connection:
-                    heads[log.partition] = log.head
+                    heads[log.partition] = log.head, log.seal()
                     if log.partition in reached:
                         must_be_of(connection, reader, log)
-        return sum(max(head - reached.get(partition, -1), 0) for partition, head in heads.items())
+                        must_be_sealed_alike(connection, reader, log)
+        return sum(max(head - reached.get(partition, -1), 0) for partition, (head, _) in heads.items())
 
     def _reached(self, database: Database) -> dict[int, int]:
         """How far every projection is, by partition; a partition that one of them has not begun is not in it."""

@@ -1,4 +1,8 @@
-"""The log that projections are of: the last event taken in of each partition, by whose digest it is known again."""
+"""The log that projections are of: the last event taken in of each partition, by whose digest it is known again.
+
+An event's digest is over its own stream's events before it. Who goes on from an older copy of a log may write another
+history with the same event at the same place; a log's seal, which is over everything, tells these apart.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.errors import LogMismatch
 from projections.engine.database import LOGS, Database
-from projections.engine.reader import Bulk, BulkReader, BulkSnapshot
+from projections.engine.reader import Bulk, BulkReader, BulkSnapshot, Seal
 
 
 def mark(connection: Connection, partition: int, ordinal: int, digest: bytes | None) -> None:
@@ -41,6 +45,50 @@ def must_be_of(connection: Connection, reader: BulkReader, log: BulkSnapshot) ->
         raise LogMismatch(
             f"the event at {log.partition}:{noted.ordinal} that the projections have taken in {what} in this log:"
             " it was restored, or is not theirs; `pulsa rebuild`, without names, makes all of them anew"
+        )
+
+
+SEALS = sa.Table(
+    "projection_seals",
+    sa.MetaData(),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seal", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+)
+"""A seal of each partition whose events were all taken in: of files beside a log alone, which alone need it."""
+
+
+def mark_seal(connection: Connection, partition: int, seal: Seal) -> None:
+    """Notes a seal of a partition, all of which was taken in; it never goes back."""
+    SEALS.create(connection, checkfirst=True)
+    noted = {"seal": seal[0], "digest": seal[1]}
+    connection.execute(
+        sqlite.insert(SEALS)
+        .values(partition=partition, **noted)
+        .on_conflict_do_update(index_elements=["partition"], set_=noted, where=SEALS.c.seal <= seal[0])
+    )
+
+
+def must_be_sealed_alike(connection: Connection, reader: BulkReader, log: BulkSnapshot) -> None:
+    """Raises LogMismatch where the log has not the seal that was noted of it."""
+    last = log.seal()
+    if last is None or not sa.inspect(connection).has_table(SEALS.name):
+        return
+    found = connection.execute(
+        sa.select(SEALS.c.seal, SEALS.c.digest).where(SEALS.c.partition == log.partition)
+    ).first()
+    if found is None:
+        return
+    number, digest = found
+    if number > last[0]:  # others may have gone on since it was opened
+        with reader.snapshot() as later:
+            sealed = later.seal(number)
+    else:
+        sealed = log.seal(number)
+    if sealed != (number, digest):
+        raise LogMismatch(
+            f"seal {number}, through which the projections have taken in partition {log.partition}, is another"
+            " in this log: it was restored, or is not theirs"
         )
 
 

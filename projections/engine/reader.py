@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Placed(Protocol):
-    """An event with its ordinal in the log."""
+    """An event with its place in the log."""
 
     @property
     def ordinal(self) -> int:
-        """The partition's events count from 1 without gaps."""
+        """Its place: the partition's events count from 1 without gaps."""
 
     @property
     def event(self) -> Event:
@@ -31,7 +31,7 @@ class Placed(Protocol):
 
 
 class Recorded(Placed, Protocol):
-    """An event with its ordinal in the log, and what proves it."""
+    """An event with its place in the log, and what proves it."""
 
     @property
     def digest(self) -> bytes:
@@ -170,8 +170,18 @@ class BulkSource(Protocol):
         """It, as it stands now. Raises what keeps it from being read."""
 
 
+Seal = tuple[int, bytes]
+"""A seal's number (they count from 1), and its digest, over all that was written of a log by then."""
+
+
 class BulkSnapshot(LogSnapshot, Bulk, Protocol):
     """A log that is read in bulk, too."""
+
+    def seal(self, number: int | None = None) -> Seal | None:
+        """The last seal, which covers all of it, or that of a number; None where there is none.
+
+        None, too, of a mirror: its seals are over what arrived together, and each mirror has others.
+        """
 
 
 class BulkReader(Protocol):

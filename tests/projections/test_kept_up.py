@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,40 @@ def test_a_log_that_was_restored_has_its_file_made_anew(goes_on: bool, log: Path
         play(log, commands([(1, 1, "use", 1, 0)] * 40, since=BEGIN + 6 * 10**14, first=8000))
     assert answered(log) == ["log-mismatch"]
     assert answered(log) == []
+
+
+def test_a_log_that_went_on_otherwise_to_the_same_event_has_its_file_made_anew(log: Path) -> None:
+    """The event at the end is the same to the byte, and so is its digest; only another number's before it is not."""
+    backup = log.read_bytes()
+    same = commands([(1, 0, "top up", 1, 0)], since=BEGIN + 7 * 10**14, first=8500)
+    ends, told = [], []
+    for count in (1, 3):
+        log.write_bytes(backup)
+        play(log, commands([(0, 1, "top up", count, 0)], since=BEGIN + 6 * 10**14, first=8000) + same)
+        told.append(answered(log))
+        with SqliteReader(log).snapshot() as read:
+            *_, last = read.events()
+        ends.append((last.ordinal, last.digest))
+    assert ends[0] == ends[1]
+    assert told == [[], ["log-mismatch"]]
+
+
+def test_a_file_of_another_program_is_left_alone(log: Path, beside: Path) -> None:
+    beside.unlink()
+    change(beside, "CREATE TABLE notes (text)", "PRAGMA application_id=77")
+    before = beside.read_bytes()
+    assert answered(log) == []
+    with closing(sqlite3.connect(beside)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("notes",)]
+    assert len(before) == beside.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["a?mode=memory.db", "a%20b.db", "a#b.db", "a&b:c@d.db"])
+def test_a_log_of_any_name_has_its_file_beside_it(name: str, log: Path) -> None:
+    named = log.rename(log.with_name(name))
+    with asked(named) as ask:
+        assert ask.trial_balance() == folded(named).trial_balance()
+    assert named.with_name(f"{name}.views.db").exists()
 
 
 def test_what_others_have_open_is_not_thrown_away_beneath_them(

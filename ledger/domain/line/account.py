@@ -45,7 +45,7 @@ class StandingBlock(msgspec.Struct):
     until: int = NEVER
 
 
-class UsageTotals(msgspec.Struct):
+class Usage(msgspec.Struct):
     """Granted outgoing use of the account's whole life, and what it cost in sen."""
 
     voice: int = 0
@@ -72,7 +72,7 @@ class Account(msgspec.Struct):
     holder: str | None = None
     closed_at: int | None = None
     """When the account ended, and the number with it became the operator's again."""
-    usage: UsageTotals = msgspec.field(default_factory=UsageTotals)
+    usage: Usage = msgspec.field(default_factory=Usage)
     blocks: dict[str, StandingBlock] = {}
     requests: dict[str, str] = {}
     lifted: list[StandingBlock] = []

@@ -7,7 +7,9 @@ from typing import ClassVar
 from ledger.domain.commands import Command
 
 SERVICES = ("voice", "sms", "data")
-"""What a use is of; a block of one of these, of all, or of what goes out."""
+DIRECTIONS = ("outgoing", "incoming")
+DESTINATIONS = ("on-net", "off-net", "international", "free")
+SCOPES = ("outgoing", "all", *SERVICES)
 
 
 class LineCommand(Command, frozen=True, kw_only=True, gc=False):

@@ -25,12 +25,12 @@ class AskedNumber(NamedTuple):
         return self.account or self.msisdn
 
 
-def names_number(text: str) -> bool:
+def is_subject(text: str) -> bool:
     """Whether it names a number, or an account."""
     return _SUBJECT.fullmatch(text) is not None
 
 
-def asked_number(text: str) -> AskedNumber:
+def subject(text: str) -> AskedNumber:
     """What a text names. Raises UnknownThen."""
     found = _SUBJECT.fullmatch(text)
     if found is None:
