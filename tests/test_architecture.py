@@ -105,6 +105,18 @@ def test_no_two_modules_have_one_name() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_no_two_classes_have_one_name_but_a_protocol_and_what_it_mirrors() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for found in ast.parse(path.read_text("utf-8")).body:
+            if not isinstance(found, ast.ClassDef) or found.name.startswith("_"):
+                continue
+            if "Protocol" not in {ast.unparse(base) for base in found.bases}:
+                places.setdefault(found.name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    assert twice.keys() == {"Factory"}, twice  # of each log: the library finds it in its module
+
+
 def test_the_page_is_one_page() -> None:
     assert len(PAGE.splitlines()) <= 130
 

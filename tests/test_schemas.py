@@ -15,7 +15,7 @@ from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
-from ledger.domain.line.commands import DESTINATIONS, DIRECTIONS, SCOPES, SERVICES, LineCommand
+from ledger.domain.line.commands import SERVICES, LineCommand
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
 
@@ -154,12 +154,12 @@ class TestCommands:
         }
         assert choices == {
             "Activate.registration": ["verified", "failed"],
-            "Block.scope": list(SCOPES),
+            "Block.scope": ["outgoing", "all", *SERVICES],
             "DecideRightsTransfer.decision": ["approved", "refused"],
             "ReclaimNumber.decision": ["approved", "refused"],
             "RecordUsage.service": list(SERVICES),
-            "RecordUsage.direction": list(DIRECTIONS),
-            "RecordUsage.destination": list(DESTINATIONS),
+            "RecordUsage.direction": ["outgoing", "incoming"],
+            "RecordUsage.destination": ["on-net", "off-net", "international", "free"],
             "ReserveCredit.service": list(SERVICES),
         }
 

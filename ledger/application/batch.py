@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.application.journal import Apart, Claim, JournalEntry, NumberHead
+from ledger.application.journal import Apart, Claim, JournalEntry, SubjectHead
 from ledger.application.memory import Held
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER
@@ -126,9 +126,9 @@ class Batch:
         """Keeps a subject that holds all its events, to begin with it next time."""
         self._restored[subject.id] = (subject.copy(), len(self._by_subject.get(subject.id, ())))
 
-    def heads(self) -> list[NumberHead]:
+    def heads(self) -> list[SubjectHead]:
         """Where the touched subjects stand now."""
         return [
-            NumberHead(id_, None if (due := held.subject.due_at) == NEVER else due, held.chain)
+            SubjectHead(id_, None if (due := held.subject.due_at) == NEVER else due, held.chain)
             for id_, held in self.touched.items()
         ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ledger.application.carrying_on import Following
 from ledger.application.carrying_out import decide
-from ledger.application.following import Following
 from ledger.application.outcomes import Outcome
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.partition.commands import CloseThrough

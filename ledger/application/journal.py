@@ -44,10 +44,10 @@ class JournalEntry(NamedTuple):
     """Who sent it, by the word of the entry point that took it in; None where that knew nobody."""
 
 
-class NumberHead(NamedTuple):
-    """Where a number stands: when it falls due next (None: never), and the last digest of its journal."""
+class SubjectHead(NamedTuple):
+    """Where a subject stands: when it falls due next (None: never), and the last digest of its journal."""
 
-    msisdn: str
+    subject: str
     due_at: int | None
     chain: bytes
 
@@ -135,7 +135,7 @@ class LedgerRecorder(Protocol):
         stored_events: Sequence[StoredEvent],
         *,
         journal: Sequence[JournalEntry] = (),
-        heads: Sequence[NumberHead] = (),
+        heads: Sequence[SubjectHead] = (),
         claims: Sequence[Claim] = (),
         happened: Sequence[Event] = (),
         outcomes: Sequence[Outcome] = (),
@@ -157,7 +157,7 @@ class LedgerRecorder(Protocol):
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
 
-    def head_of(self, subject: str) -> NumberHead:
+    def head_of(self, subject: str) -> SubjectHead:
         """Where a subject stands; its chain is 32 zero bytes where it has no journal.
 
         Raises LogDamaged where it has other events than were recorded of it, or another last journal entry.
@@ -167,7 +167,7 @@ class LedgerRecorder(Protocol):
         """Whether the account has used that id."""
 
     def due(self, until: int, limit: int) -> list[str]:
-        """Numbers that something falls due for at or before an instant, earliest first."""
+        """Subjects that something falls due for at or before an instant, earliest first."""
 
     def recorded_last(self) -> int:
         """When something else than a closing was recorded last (`recorded_at`); -NEVER where nothing was."""

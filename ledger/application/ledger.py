@@ -15,9 +15,9 @@ from eventsourcing.persistence import EventStore, InfrastructureFactory
 
 from ledger import errors
 from ledger.application.batch import Batch
+from ledger.application.carrying_on import Following
 from ledger.application.carrying_out import admit, carry_out, defect
 from ledger.application.closing import close
-from ledger.application.following import Following
 from ledger.application.journal import (
     NO_CHAIN,
     Apart,

@@ -10,14 +10,14 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.application.following import Following
+from ledger.application.carrying_on import Following
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
 from ledger.application.outcomes import NOT_JOURNALED
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.kinds import apart_of
+from ledger.domain.kinds import PartitionOf, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.partition.partition import Origin
 from ledger.domain.subject import Cause
@@ -27,7 +27,6 @@ from ledger.errors import CommandDefect, LedgerError, LogDamaged, PolicyEndless,
 from ledger.store.layout import intelligible, principal_column
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.reading import SqliteSnapshot
-from projections.asking.log_itself import PartitionOf
 
 BATCH = 1000
 

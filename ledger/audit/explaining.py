@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import COMMANDS, FOLLOWING, after_event, after_refusal, is_keyed, subject_of
+from ledger.domain.kinds import COMMANDS, POLICY_IDS, after_event, after_refusal, is_keyed, subject_of
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart
 from ledger.domain.refusals import REFUSALS
 from ledger.domain.subject import CLOCK, DUE, due_id
@@ -68,7 +68,7 @@ class Explanation:
         """The digest and the actor of each policy's command that has an event here."""
         self._refused: set[str] = set()
         self._is_here, self._is_journaled = is_here, is_journaled
-        if entry.command_id.startswith(FOLLOWING) and entry.code in REFUSALS:
+        if entry.command_id.startswith(POLICY_IDS) and entry.code in REFUSALS:
             self._expect_return(entry)
 
     def take(self, ordinal: int, event: Event) -> Iterator[str]:
@@ -77,7 +77,7 @@ class Explanation:
             number = subject_of(event.account)
             if event.command_id.startswith(DUE):
                 yield from self._due(ordinal, event, number)
-            elif event.command_id.startswith(FOLLOWING) and event.command_id != self.entry.command_id:
+            elif event.command_id.startswith(POLICY_IDS) and event.command_id != self.entry.command_id:
                 yield from self._policy(event)
             else:
                 yield from self._own(ordinal, event, number)

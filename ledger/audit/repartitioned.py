@@ -11,18 +11,17 @@ from typing import Any, NamedTuple, cast
 
 from eventsourcing.persistence import StoredEvent
 
-from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, journal_digest
-from ledger.audit.taking_apart import AT_ONCE, Said, number_of
+from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, SubjectHead, journal_digest
+from ledger.audit.entries_split import AT_ONCE, Said, number_of
 from ledger.domain.events import Event, make
 from ledger.domain.kinds import EVENT_TYPES, log_of, terms_of
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
+from ledger.domain.subject import CLOCK
 from ledger.release import RELEASE
 from ledger.store.codec import Codec
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.sqlite import Factory, Recorder
-
-_CLOCK = "clock"
 
 
 class Repartitioned(NamedTuple):
@@ -135,7 +134,7 @@ class NewPartition:
             command = CloseThrough(
                 at=through,
                 command_id=f"repartition/close@{self.partition}",
-                actor=_CLOCK,
+                actor=CLOCK,
                 msisdn=subject,
                 through=through,
             )
@@ -196,7 +195,7 @@ class NewPartition:
 
     def _write(self) -> None:
         heads = [
-            NumberHead(number, self._due_at(number), self._chains.get(number, NO_CHAIN))
+            SubjectHead(number, self._due_at(number), self._chains.get(number, NO_CHAIN))
             for number in sorted(self._touched)
         ]
         if self._rows or self._journal:

@@ -14,9 +14,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from ledger.audit.entries_split import AT_ONCE, played
 from ledger.audit.findings import Report
 from ledger.audit.repartitioned import NewPartition, Repartitioned, Sources, closed_through
-from ledger.audit.taking_apart import AT_ONCE, played
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.errors import LogDamaged

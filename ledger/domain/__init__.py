@@ -1,7 +1,11 @@
 """Pure rules of the ledger: no input, no output, no clock, no chance.
 
-Each kind of subject is a package. Those named here are known; whoever asks `kinds` finds them.
+Each product of a line is a package, and each kind of subject is one. Those named here are known; whoever asks `kinds`
+finds them. The products come first: the kind of lines gathers what they bring.
 """
 
+import ledger.domain.prepaid.product
+
+# isort: split
 import ledger.domain.line.kind
 import ledger.domain.partition.kind  # noqa: F401 - to make them known

@@ -41,6 +41,10 @@ NUMBERS = ("0", "A")
 """And those of numbers and their accounts."""
 
 
+PartitionOf = Callable[[str], int]
+"""Tells the partition that a subject lies in."""
+
+
 def subject_of(stream: str) -> str:
     """What a stream is counted under, and what its events have as their key: an account's number, else itself."""
     return stream.partition("#")[0]
@@ -161,6 +165,9 @@ The event that it brought about or was refused for, and its refusal; None: it wa
 
 Relations = Mapping[type[Command], Callable[[Any], Iterable[tuple[str, bool]]]]
 """What has to hold between the fields of a command that only the ledger says: each field, and whether it fits."""
+Forms = Mapping[type[Command], Mapping[str, str | None]]
+"""The forms of fields of the ledger's own commands that their schema says too narrowly: `own-id`, an id that the ledger
+has made; None: the relations say all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +199,7 @@ class Kind:
     returns: Returns = field(default_factory=dict)
     ended: Ended = field(default_factory=dict)
     relations: Relations = field(default_factory=dict)
+    forms: Forms = field(default_factory=dict)
 
 
 KINDS: dict[str, Kind] = {}
@@ -304,15 +312,21 @@ def misfits(command: Command) -> list[str]:
     return [] if relations is None else [name for name, holds in relations(command) if not holds]
 
 
+def forms_of(command: str) -> Mapping[str, str | None]:
+    """The forms of a command's fields, by its name, that are other than its schema says."""
+    asked = COMMANDS[command]
+    return _OF_COMMANDS[asked].forms.get(asked, {})
+
+
 POLICY = "policy"
 """The actor of what follows."""
-FOLLOWING = "policy/"
+POLICY_IDS = "policy/"
 """How the ids begin of what follows."""
 
 
 def links_of(command_id: str) -> int:
     """How many commands of policies stand one behind the other, as far as the last one's id says so."""
     count = 0
-    while command_id.startswith(FOLLOWING):
-        command_id, count = command_id.removeprefix(FOLLOWING), count + 1
+    while command_id.startswith(POLICY_IDS):
+        command_id, count = command_id.removeprefix(POLICY_IDS), count + 1
     return count

@@ -16,11 +16,11 @@ from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import Command
 from ledger.domain.kinds import advancing
 from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.subject import CLOCK
 from ledger.errors import LedgerError
 
-ACTOR = "clock"
 BATCH = 1000
-"""Numbers that are advanced at once."""
+"""Subjects that are advanced at once."""
 
 
 class ClockRefused(LedgerError):
@@ -40,14 +40,14 @@ class Clocked(Protocol):
         """Where it stands now."""
 
     def due(self, until: int, limit: int) -> list[str]:
-        """Numbers that something falls due for at or before an instant, earliest first."""
+        """Subjects that something falls due for at or before an instant, earliest first."""
 
     def execute(self, commands: Sequence[Command], *, principal: str | None = None) -> list[Outcome]:
         """The outcome of each command; `principal` is who runs the clock."""
 
 
 class Tick(NamedTuple):
-    """What a tick found: how many numbers were due, and the instant that the partition is closed through."""
+    """What a tick found: how many subjects were due, and the instant that the partition is closed through."""
 
     due: int
     closed_through: int
@@ -63,7 +63,7 @@ class Tick(NamedTuple):
 
 
 def tick(partitions: Sequence[Clocked], now: int, *, asked: bool, principal: str | None = None) -> list[Tick]:
-    """Advances every number that is due by `now` less the clock tolerance, and closes the partitions through then.
+    """Advances every subject that is due by `now` less the clock tolerance, and closes the partitions through then.
 
     `asked`: whether somebody wants them closed now. Else they are left as they are while nothing is recorded in any of
     them, but for the first tick of a day. Either all are closed or none: an answer may rest on several of them.
@@ -118,7 +118,7 @@ def _close(
     partition: Clocked, due: int, before: PartitionStanding, through: int, principal: str | None
 ) -> Tick:
     subject = partition.subject
-    close = CloseThrough(at=through, command_id=_id(through), actor=ACTOR, msisdn=subject, through=through)
+    close = CloseThrough(at=through, command_id=_id(through), actor=CLOCK, msisdn=subject, through=through)
     outcome = partition.execute([close], principal=principal)[0]
     if outcome.code is not None:
         raise ClockRefused(f"{outcome.code}: {outcome.message}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
-from ledger.domain.kinds import FOLLOWING, NUMBER
+from ledger.domain.kinds import NUMBER, POLICY_IDS
 from ledger.domain.money import parse_amount
 from ledger.domain.subject import DUE
 
@@ -22,7 +22,7 @@ Read = Callable[[Any], Any]
 
 LARGEST_COUNT = 10**15
 """The largest count: of seconds, messages or bytes."""
-OWN_IDS = (FOLLOWING, DUE, "repartition/")
+OWN_IDS = (POLICY_IDS, DUE, "repartition/")
 """How ids begin that only the ledger itself gives."""
 HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""

@@ -11,7 +11,7 @@ from typing import Any
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
-from ledger.application.journal import NumberHead
+from ledger.application.journal import SubjectHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.domain.kinds import log_of
 from ledger.domain.terms_book import Document
@@ -20,7 +20,7 @@ from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published,
 from ledger.store.codec import Codec
 from ledger.store.layout import intelligible, reported
 from ledger.store.recent import recorded_last
-from ledger.store.schemas import KINDS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, load
 from ledger.store.snapshots import sealed
 
 _KEYS_AT_ONCE = 100
@@ -57,7 +57,7 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
                     found[subject, id_] = (digest, outcome)
         return found
 
-    def head_of(self, subject: str) -> NumberHead:
+    def head_of(self, subject: str) -> SubjectHead:
         """Where a subject stands. Raises LogDamaged where it has other events, or another last journal entry."""
         place = self.datastore.pool.db_name
         with self._reading() as cursor:
@@ -69,7 +69,7 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
         return self._value(statement, (account, kind, id_)) is not None
 
     def due(self, until: int, limit: int) -> list[str]:
-        """Numbers that something falls due for at or before an instant, earliest first."""
+        """Subjects that something falls due for at or before an instant, earliest first."""
         with self._reading() as cursor:
             cursor.execute(
                 "SELECT msisdn FROM numbers WHERE due_at<=? ORDER BY due_at, msisdn LIMIT ?", (until, limit)
@@ -84,7 +84,7 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
 
     def foreign_schemas(self) -> list[RecordSchema]:
         """The schemas that the file holds from other releases."""
-        own = {schema.fingerprint for kind in KINDS for schema in load(kind).values()}
+        own = {schema.fingerprint for folder in FOLDERS for schema in load(folder).values()}
         with self._reading() as cursor:
             cursor.execute("SELECT fingerprint, schema FROM schemas")
             return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]

@@ -14,7 +14,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.application.journal import (
     NO_CHAIN,
     JournalEntry,
-    NumberHead,
+    SubjectHead,
     event_digest,
     journal_digest,
     seal_digest,
@@ -132,7 +132,7 @@ def references(cursor: SQLiteCursor, place: str, first: int, count: int) -> tupl
     return tuple([EventReference(row[3], row[1], row[2]) for row in found])
 
 
-def head_of(cursor: SQLiteCursor, place: str, subject: str) -> NumberHead:
+def head_of(cursor: SQLiteCursor, place: str, subject: str) -> SubjectHead:
     """Where a subject stands; it has as many events as were recorded of it, and its last journal entry is there."""
     cursor.execute("SELECT due_at, chain, events FROM numbers WHERE msisdn=?", (subject,))
     due_at, chain, events = cursor.fetchone() or (None, NO_CHAIN, 0)
@@ -142,7 +142,7 @@ def head_of(cursor: SQLiteCursor, place: str, subject: str) -> NumberHead:
         raise LogDamaged(f"{place}: the last journal entry of {subject} is not the one that it names")
     if _events_of(cursor, subject) != events:
         raise LogDamaged(f"{place}: {subject} has not the events that were recorded of it")
-    return NumberHead(subject, due_at, chain)
+    return SubjectHead(subject, due_at, chain)
 
 
 def _events_of(cursor: SQLiteCursor, subject: str) -> int:

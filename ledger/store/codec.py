@@ -21,7 +21,7 @@ from ledger.domain.events import Event, make
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES, STATES
 from ledger.errors import SchemaUnknown
 from ledger.store.encoding import LONGS, Encode
-from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
 
 _OUTCOME = "ledger.reply.Outcome"
 _SNAPSHOT = "snapshot/"
@@ -59,7 +59,7 @@ class Codec:
         self._commands = _Commands()
         self._outcome = load("replies")[_OUTCOME]
         self._by_fingerprint: dict[bytes, RecordSchema] = {}
-        for kind in KINDS:
+        for kind in FOLDERS:
             self.learn(load(kind).values())
 
     def learn(self, schemas: Iterable[RecordSchema]) -> None:

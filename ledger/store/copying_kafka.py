@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.application.journal import NO_CHAIN, NumberHead
+from ledger.application.journal import NO_CHAIN, SubjectHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
 from ledger.domain.kinds import COMMANDS as BY_NAME
 from ledger.domain.kinds import SUBJECT_SQL, subject_of
@@ -132,11 +132,11 @@ class KafkaTarget:
             raise CopyRefused("the log holds commands that were written by the schemas of another release")
         return value
 
-    def _heads(self, rows: Any) -> list[NumberHead]:  # noqa: ANN401 - rows
+    def _heads(self, rows: Any) -> list[SubjectHead]:  # noqa: ANN401 - rows
         """When the numbers whose last event is among these fall due next."""
         numbers = {subject_of(row[1]): row[0] for row in rows}
         return [
-            NumberHead(number, self._dues.get(number), NO_CHAIN)
+            SubjectHead(number, self._dues.get(number), NO_CHAIN)
             for number, ordinal in numbers.items()
             if self._last.get(number) == ordinal
         ]

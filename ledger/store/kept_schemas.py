@@ -17,7 +17,7 @@ from typing import Any
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LogDamaged
-from ledger.store.schemas import KINDS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, load
 
 _NAMED = "schema/"
 
@@ -85,14 +85,14 @@ def _known() -> dict[bytes, set[str]]:
 
 
 def _of_this_release() -> Iterator[RecordSchema]:
-    for kind in KINDS:
+    for kind in FOLDERS:
         yield from load(kind).values()
 
 
 def _released() -> Iterator[RecordSchema]:
     folder = files("schemas") / "released"
     for release in folder.iterdir() if folder.is_dir() else ():
-        for kind in KINDS:
+        for kind in FOLDERS:
             for file in (release / kind).iterdir() if (release / kind).is_dir() else ():
                 if file.name.endswith(".avsc"):
                     yield RecordSchema(json.dumps(json.loads(file.read_text("utf-8"))))

@@ -14,7 +14,7 @@ from ledger.store.encoding import Encode, encoder
 
 Schema = dict[str, Any]
 
-KINDS = ("events", "commands", "replies")
+FOLDERS = ("events", "commands", "replies")
 """The folders of `schemas/` that hold what is in force."""
 
 FINGERPRINT_BYTES = 8
@@ -66,9 +66,8 @@ def plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 @cache
-def load(kind: str) -> dict[str, RecordSchema]:
-    """The schemas of a kind (`events`, `commands`, `replies`) by full name."""
-    folder = files("schemas") / kind
-    texts = (f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".avsc"))
+def load(folder: str) -> dict[str, RecordSchema]:
+    """The schemas of a folder (`events`, `commands`, `replies`) by full name."""
+    texts = (f.read_text("utf-8") for f in (files("schemas") / folder).iterdir() if f.name.endswith(".avsc"))
     schemas = sorted((RecordSchema(text) for text in texts), key=lambda s: s.name)
     return {schema.name: schema for schema in schemas}

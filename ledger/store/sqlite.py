@@ -13,7 +13,7 @@ from uuid import UUID
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
-from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, NumberHead, event_digest, seal_digest
+from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, SubjectHead, event_digest, seal_digest
 from ledger.domain.kinds import log_of
 from ledger.errors import LedgerError, WriterFenced
 from ledger.store.asked import AskedRecorder
@@ -59,7 +59,7 @@ class Recorder(AskedRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         journal: Sequence[JournalEntry] = (),
-        heads: Sequence[NumberHead] = (),
+        heads: Sequence[SubjectHead] = (),
         claims: Sequence[Claim] = (),
         **others: Any,  # noqa: ANN401 - the library hands on what it is given
     ) -> Sequence[int] | None:
@@ -84,7 +84,7 @@ class Recorder(AskedRecorder):
                 cursor.executemany(
                     "INSERT INTO numbers VALUES (?,?,?,?) ON CONFLICT (msisdn) DO UPDATE"
                     " SET due_at=excluded.due_at, chain=excluded.chain, events=events+excluded.events",
-                    [(*head, counts.pop(head.msisdn, 0)) for head in heads],
+                    [(*head, counts.pop(head.subject, 0)) for head in heads],
                 )
             add_events(cursor, counts)
             if claims:
@@ -120,7 +120,7 @@ class Recorder(AskedRecorder):
         self,
         rows: Sequence[tuple[Any, ...]],
         journal: Sequence[JournalEntry],
-        heads: Sequence[NumberHead],
+        heads: Sequence[SubjectHead],
         **others: Any,  # noqa: ANN401 - what else the ledger hands over
     ) -> None:
         """What a log that is kept elsewhere too sends there before it is written to this file; here nothing."""

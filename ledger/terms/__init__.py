@@ -37,14 +37,6 @@ def load(path: Path) -> Terms:
     return _read([path])[0]
 
 
-def load_folder(path: Path) -> list[Terms]:
-    """The terms of every `.toml` file in a folder, by file name. Raises TermsInvalid."""
-    if not path.is_dir():
-        msg = f"{path}: is not a folder"
-        raise TermsInvalid(msg)
-    return _read(_terms_files(path))
-
-
 def bundled_and(folder: Path | None) -> list[Terms]:
     """The bundled terms, then those of a folder if there is one; an id stands only once in all of them.
 

@@ -18,6 +18,7 @@ from ledger.application.outcomes import Outcome
 from ledger.audit import verification
 from ledger.audit.findings import Report
 from ledger.domain.commands import Command
+from ledger.domain.kinds import PartitionOf
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
@@ -27,7 +28,7 @@ from ledger.store.backup import Copy
 from ledger.store.reading import SqliteReader
 from ledger.store.sqlite import Factory, Recorder
 from ledger.wiring.settings import Settings
-from projections.asking.log_itself import LogItself, PartitionOf
+from projections.asking.log_itself import LogItself
 from projections.asking.questions import Questions
 from projections.engine.meanwhile import SILENT, Meanwhile
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, subject_of
+from ledger.domain.kinds import EVENT_TYPES, PartitionOf, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.prepaid.account import prepaid
 from ledger.errors import QueryRefused
@@ -34,14 +34,11 @@ from projections.engine.unanswered import (
     UnknownCommand,
     unknown,
 )
+from projections.line.asked_number import AskedNumber, names_number
 from projections.line.lines_as_of import LineAsOf, advanced, line_in
-from projections.line.subjects import AskedNumber, is_subject
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
-
-PartitionOf = Callable[[str], int]
-"""Tells the partition of a subject."""
 
 _TYPE_NAMES = {kind.__name__: topic for topic, kind in EVENT_TYPES.items()}
 
@@ -151,11 +148,11 @@ def head_of(then: Snapshot) -> Head:
 
 # --- one number's events --------------------------------------------------------------------------------------------
 
-_Placed = tuple[tuple[float, int], HistoryLine]
+_Ordered = tuple[tuple[float, int], HistoryLine]
 """A line of a history, and where it comes among the others."""
 
 
-def _history(log: LogSnapshot, asked: AskedNumber, moment: Moment) -> Iterator[_Placed]:
+def _history(log: LogSnapshot, asked: AskedNumber, moment: Moment) -> Iterator[_Ordered]:
     line = Line(asked.msisdn, log.book)
     for found in log.events_of(asked.msisdn):
         event = found.event
@@ -198,7 +195,7 @@ class _Holding:
                 self.reserved += posting["amount"]
 
 
-def _refusals(log: LogSnapshot, msisdn: str, moment: Moment) -> Iterator[_Placed]:
+def _refusals(log: LogSnapshot, msisdn: str, moment: Moment) -> Iterator[_Ordered]:
     for decided in log.decided(msisdn):
         seen = decided.at <= moment.as_of and decided.at <= moment.known_at
         if seen and decided.code is not None and not decided.events:
@@ -226,7 +223,7 @@ def _events(
     reader: BulkReader, start: int, subject: str | None, topics: Collection[str] | None
 ) -> Iterator[LogLine]:
     with reader.snapshot() as log:
-        if subject is not None and is_subject(subject):
+        if subject is not None and names_number(subject):
             events = log.events_of(subject_of(subject))
         else:
             events = log.events(start, types=topics)

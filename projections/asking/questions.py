@@ -18,7 +18,7 @@ from ledger.errors import LedgerError, QueryRefused
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.engine.answers import Listed
-from projections.line.subjects import subject
+from projections.line.asked_number import asked_number
 from projections.money.ledger_accounts import IN_TRANSIT, Balance, ledger_account
 from projections.prepaid import enquiry
 from projections.prepaid.enquiry import Enquiry
@@ -69,7 +69,7 @@ class Questions:
 
     def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
         """A number's current account then, or the account named (`<msisdn>#<generation>`)."""
-        asked = subject(about)
+        asked = asked_number(about)
         if self._at_hand:
             return enquiry.enquiry_of(self._of_log.line(asked.msisdn, as_of, known_at), asked)
         return self._answer(lambda then: enquiry.enquiry(then, asked), as_of, known_at)
@@ -102,7 +102,7 @@ class Questions:
         What has fallen due and is not recorded yet stands at the end. With `refused`, refused commands stand in
         between (but uses: those have events of their own).
         """
-        return self._of_log.history(subject(about), refused=refused, as_of=as_of, known_at=known_at)
+        return self._of_log.history(asked_number(about), refused=refused, as_of=as_of, known_at=known_at)
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command."""
@@ -110,21 +110,21 @@ class Questions:
 
     def usage(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[DayOfUse]:
         """The use of a number's accounts, or of the account named, by local day and service."""
-        asked = subject(about)
+        asked = asked_number(about)
         from projections.line import usage
 
         return self._answer(lambda then: usage.uses(then, asked), as_of, known_at)
 
     def timeline(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Span]:
         """The states of a number's accounts over time, or of the account named."""
-        asked = subject(about)
+        asked = asked_number(about)
         from projections.line import timeline
 
         return self._answer(lambda then: timeline.timeline(then, asked), as_of, known_at)
 
     def number(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Holding]:
         """The states and generations of a number over time."""
-        asked = subject(about)
+        asked = asked_number(about)
         from projections.line import numbers
 
         return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at)

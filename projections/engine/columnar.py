@@ -26,7 +26,7 @@ from projections.engine import changes
 from projections.engine.changes import Changes, copying, on_conflict
 from projections.engine.database import MOST
 from projections.engine.prepared import run
-from projections.engine.projection import Batch, Projection
+from projections.engine.projection import FoldBatch, Projection
 from projections.engine.reader import Bulk, Columns, Placed
 
 _AT_ONCE = 500
@@ -93,7 +93,7 @@ def take_in(
         write(connection)
     for made in projections:
         own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
-        made.fold_rest(Batch(partition, own, connection, book), changed)
+        made.fold_rest(FoldBatch(partition, own, connection, book), changed)
     changed.write(connection)
 
 
@@ -226,8 +226,8 @@ def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
     asked = [(name, how[merge]) for name, merge in merges.items()]
     for name in (name for name, merge in merges.items() if merge == "add"):
         if len(plain) * _largest(plain.column(name)) > MOST:  # no sum of them all is beyond that, as a rule
-            place = plain.column_names.index(name)
-            plain = plain.set_column(place, name, plain.column(name).cast(pa.decimal128(38)))
+            index = plain.column_names.index(name)
+            plain = plain.set_column(index, name, plain.column(name).cast(pa.decimal128(38)))
     found = plain.group_by(keys, use_threads=False).aggregate(asked)
     columns = {name: found.column(name) for name in keys}
     columns |= {name: _in_range(found.column(f"{name}_{how}")) for name, how in asked}
@@ -303,8 +303,8 @@ def _insert(table: sa.Table, columns: list[list[Any]]) -> Write:
     same = tuple(column[0] == column[-1] and column.count(column[0]) == _AT_ONCE for column in columns)
     varying = [column for column, once in zip(columns, same, strict=True) if not once]
     values: list[Any] = [None] * (len(varying) * _AT_ONCE)
-    for place, column in enumerate(varying):
-        values[place :: len(varying)] = column
+    for index, column in enumerate(varying):
+        values[index :: len(varying)] = column
     constant = [column[0] for column, once in zip(columns, same, strict=True) if once]
     return partial(run, text=_statement(table, same), parameters=constant + values)
 

@@ -138,6 +138,6 @@ def positions_by_partition(connection: Connection) -> dict[int, list[ProjectionP
     )
     found_in: dict[int, list[ProjectionPosition]] = {}
     for row in found:
-        place = ProjectionPosition(*row)
-        found_in.setdefault(place.partition, []).append(place)
+        position = ProjectionPosition(*row)
+        found_in.setdefault(position.partition, []).append(position)
     return found_in

@@ -83,11 +83,11 @@ class Status:
 
 def status(database: Database, readers: Sequence[LogReader]) -> Status:
     """Where the log stands, and where the projections do. Raises what keeps the log or the database from being read."""
-    places: dict[int, list[ProjectionPosition]] = {}
+    positions: dict[int, list[ProjectionPosition]] = {}
     unknown: dict[str, int] = {}
     if database.is_prepared():
         with database.reading() as connection:
-            places = positions_by_partition(connection)
+            positions = positions_by_partition(connection)
             live = {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
             if PartitionFacts.name in live:
                 unknown = PartitionFacts(live[PartitionFacts.name]).unknown_types(connection)
@@ -97,16 +97,16 @@ def status(database: Database, readers: Sequence[LogReader]) -> Status:
             created = log.created
             clock = None if created is None else created.clock
             parts.append(PartitionStatus(log.partition, log.head, clock, log.closed_through))
-            lags += [_lag(log, place) for place in sorted(places.get(log.partition, []))]
+            lags += [_lag(log, position) for position in sorted(positions.get(log.partition, []))]
     return Status(tuple(parts), tuple(lags), unknown)
 
 
-def _lag(log: LogSnapshot, place: ProjectionPosition) -> Lag:
+def _lag(log: LogSnapshot, position: ProjectionPosition) -> Lag:
     waiting = 0.0
-    if place.ordinal < log.head:
-        last, taken = _recorded_at(log, log.head), _recorded_at(log, max(place.ordinal, 1))
+    if position.ordinal < log.head:
+        last, taken = _recorded_at(log, log.head), _recorded_at(log, max(position.ordinal, 1))
         waiting = max(last - taken, 0) / SECOND
-    return Lag(place.projection, place.partition, place.ordinal, log.head, waiting)
+    return Lag(position.projection, position.partition, position.ordinal, log.head, waiting)
 
 
 def _recorded_at(log: LogSnapshot, ordinal: int) -> int:

@@ -18,7 +18,7 @@ from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
-from projections.engine.projection import Batch, Projection, Rows
+from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 
 
@@ -98,7 +98,7 @@ class PartitionFacts(Projection):
         last = through.order_by(closed.ordinal.desc()).limit(1).scalar_subquery()
         self._partitions = Prepared(sa.select(created.partition, created.recorded_at, created.clock, last))
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in every event's instant and type."""
         partition = batch.partition
         recorded, days, types = (changes.cells(table) for table in (self.recorded, self.days, self.types))
@@ -110,7 +110,7 @@ class PartitionFacts(Projection):
             types[key] = (types.get(key, (0,))[0] + 1, ordinal)
         self.fold_rest(batch, changes)
 
-    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+    def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in what the log says of itself."""
         partition = batch.partition
         for ordinal, event in ((found.ordinal, found.event) for found in batch.events):

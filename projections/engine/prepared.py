@@ -26,7 +26,7 @@ class Prepared:
         text, order, constant = self._compiled.get(key) or self._compile(key, connection, values)
         given = {**constant, **values}
         for name in lists:
-            given.update((f"{name}_{place}", value) for place, value in enumerate(given.pop(name), 1))
+            given.update((f"{name}_{count}", value) for count, value in enumerate(given.pop(name), 1))
         parameters: Any = given if order is None else tuple([given[name] for name in order])
         return run(connection, text, parameters)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # slow to import
 
 
-class Batch(NamedTuple):
+class FoldBatch(NamedTuple):
     """Events of one partition, in order, and the transaction that they are folded in."""
 
     partition: int
@@ -45,13 +45,13 @@ class Projection:
         self.generation = generation
         self.metadata = sa.MetaData()
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Turns events into rows. It never fails for an event of a known type."""
         raise NotImplementedError
 
     # --- in bulk: columns for what there is most of, one by one for the rest; together they are all of `fold` ---------
 
-    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+    def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
         """What columns do not give, from events of the types that are needed one by one."""
         self.fold(batch, changes)
 

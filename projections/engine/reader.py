@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Placed(Protocol):
-    """An event with its place in the log."""
+    """An event with its ordinal in the log."""
 
     @property
     def ordinal(self) -> int:
-        """Its place: the partition's events count from 1 without gaps."""
+        """The partition's events count from 1 without gaps."""
 
     @property
     def event(self) -> Event:
@@ -31,7 +31,7 @@ class Placed(Protocol):
 
 
 class Recorded(Placed, Protocol):
-    """An event with its place in the log, and what proves it."""
+    """An event with its ordinal in the log, and what proves it."""
 
     @property
     def digest(self) -> bytes:

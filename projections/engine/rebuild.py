@@ -27,7 +27,7 @@ from projections.engine.generations import (
     positions_by_partition,
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
-from projections.engine.projection import Batch, Projection, Registry
+from projections.engine.projection import FoldBatch, Projection, Registry
 from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
 from projections.engine.runner import batches, publish
 
@@ -228,7 +228,7 @@ class Rebuild:
         publish(events, self._book)
         changes = Changes()
         for made in self._made:
-            made.fold(Batch(partition, events, connection, self._book), changes)
+            made.fold(FoldBatch(partition, events, connection, self._book), changes)
         changes.write(connection)
 
     def _follow(self, connection: Connection) -> list[tuple[int, int, bytes]]:

@@ -28,7 +28,7 @@ from projections.engine.generations import (
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
 from projections.engine.partition_facts import PartitionFacts
-from projections.engine.projection import Batch, Projection, Registry
+from projections.engine.projection import FoldBatch, Projection, Registry
 from projections.engine.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
 
 BATCH = 2000
@@ -152,7 +152,7 @@ class Runner:
                 own = events
                 if position >= events[0].ordinal:
                     own = [found for found in events if found.ordinal > position]
-                projection.fold(Batch(partition, own, connection, self._book), changes)
+                projection.fold(FoldBatch(partition, own, connection, self._book), changes)
             changes.write(connection)
 
     def _positions(self, reader: BulkReader, log: BulkSnapshot) -> dict[str, int]:
@@ -164,15 +164,13 @@ class Runner:
         if partition not in self._left:
             self._begin(partition)
         with self.database.reading() as connection:
-            places = {
-                place.projection: place for place in positions_by_partition(connection).get(partition, [])
-            }
+            stand = {one.projection: one for one in positions_by_partition(connection).get(partition, [])}
             positions = {}
             for made in self._projections:
-                place = places.get(made.name)
-                if place is None or place.generation != made.generation:
+                position = stand.get(made.name)
+                if position is None or position.generation != made.generation:
                     raise Overtaken
-                positions[made.name] = place.ordinal
+                positions[made.name] = position.ordinal
             known = positions == self._left.get(partition)
             if not known or max(positions.values()) > log.head:
                 must_be_of(connection, reader, log)

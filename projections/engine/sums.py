@@ -1,4 +1,4 @@
-"""BitemporalSums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
+"""Sums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
 
 The sum as of T, known at K is that of the whole days before both, and of the single entries of the two days that T
 and K lie in. Days are those of UTC. Additions commute, so sums do not depend on the size or order of batches.
@@ -97,12 +97,12 @@ class BitemporalSums:
         changes: Changes,
         keys: tuple[str, ...],
         days: tuple[int, int],
-        place: tuple[int, int],
+        position: tuple[int, int],
         values: Iterable[int],
     ) -> None:
         """Takes values at (partition, ordinal) into the sums of (effective day, recorded day) only."""
         cells = changes.cells(self.days)
-        partition, ordinal = place
+        partition, ordinal = position
         cell = (*keys, *days, partition)
         before = cells.get(cell)
         if before is not None:
@@ -155,9 +155,9 @@ class BitemporalSums:
             for row in whole(connection, **moment, **only)
             if row[-1] is not None
         }
-        places = [1 + self.keys.index(name) for name in by]
+        indices = [1 + self.keys.index(name) for name in by]
         for row in single(connection, **moment, **only):
-            key = tuple([row[place] for place in places])
+            key = tuple([row[index] for index in indices])
             sums[key] = self._summed(sums.get(key), self._chosen(row, as_of, known_at))
         return [(*key, *summed) for key, summed in sums.items() if summed]
 
@@ -188,7 +188,7 @@ class BitemporalSums:
         if not entries:
             return before or ()
         values = range(3, 3 + len(self.values))
-        sums = [*(sum([entry[place] for entry in entries]) for place in values), entries[-1][0]]
+        sums = [*(sum([entry[index] for entry in entries]) for index in values), entries[-1][0]]
         if not before:
             return tuple(sums)
         *values_before, last = before

@@ -1,4 +1,4 @@
-"""BlockOnGround blocks by ground; those that need an order's reference (an authority's) apart."""
+"""Blocks that stand, by ground; those that need an order's reference (an authority's) apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ledger.domain.line.events import Blocked, Unblocked
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
-from projections.engine.projection import Batch, Projection
+from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
 
 
@@ -64,14 +64,14 @@ class Blocks(Projection):
             sqlite_with_rowid=False,
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in what sets and lifts blocks."""
         for found in batch.events:
             event = found.event
             if not isinstance(event, Blocked | Unblocked):
                 continue
-            place = (event.account, event.block, batch.partition, found.ordinal)
-            row = (*place, event.effective_at, event.recorded_at)
+            key = (event.account, event.block, batch.partition, found.ordinal)
+            row = (*key, event.effective_at, event.recorded_at)
             if isinstance(event, Unblocked):
                 changes.rows(self.lifted).append(row)
                 continue

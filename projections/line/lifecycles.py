@@ -19,7 +19,7 @@ from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
-from projections.engine.projection import Batch, Projection, number_of
+from projections.engine.projection import FoldBatch, Projection, number_of
 from projections.engine.sums import BitemporalSums
 from projections.line.folded_numbers import TIMELESS, Tracked, body_of, event_of
 
@@ -131,7 +131,7 @@ class Lifecycles(Projection):
         """Drops the folded numbers."""
         self._lines.clear()
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in the events that states follow from."""
         found = [
             (number, recorded.ordinal, recorded.event)
@@ -157,9 +157,9 @@ class Lifecycles(Projection):
             self._take(self._lines[number], (batch.partition, ordinal), event, batch.book, changes)
 
     def _take(
-        self, tracked: Tracked, place: tuple[int, int], event: Event, book: TermsBook, changes: Changes
+        self, tracked: Tracked, position: tuple[int, int], event: Event, book: TermsBook, changes: Changes
     ) -> None:
-        partition, ordinal = place
+        partition, ordinal = position
         transitions, dues = tracked.take(event)
         number = tracked.line.msisdn
         instants = (event.effective_at, event.recorded_at)
@@ -185,7 +185,7 @@ class Lifecycles(Projection):
         for due, until in dues:
             changes.cells(self.dues)[number, partition, due.since] = (until, due.due_at)
 
-    def _remember(self, numbers: set[str], batch: Batch) -> None:
+    def _remember(self, numbers: set[str], batch: FoldBatch) -> None:
         """Folds the numbers that are not in memory."""
         if len(self._lines) > _REMEMBERED:
             self._lines.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ledger.domain.events import Event
+from ledger.domain.line.commands import SERVICES
 from ledger.domain.line.line import Line
 from projections.engine.snapshot import Snapshot
 from projections.line.lifecycles import Lifecycles
@@ -19,7 +20,6 @@ _AT_ONCE = 200
 """Numbers that are folded at once."""
 _HOLDING = ("credit", "reserved")
 """Parts of an account that only its own number's events move."""
-_SERVICES = ("voice", "sms", "data")
 
 
 def every_line(then: Snapshot) -> Iterator[LineAsOf]:
@@ -51,25 +51,25 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
     """Those of the numbers that were known."""
     as_of, known_at, book = then.as_of, then.known_at, then.book
     found: dict[str, Line] = {}
-    places: dict[str, tuple[int, int]] = {}
+    positions: dict[str, tuple[int, int]] = {}
     events = then.of(Lifecycles).events_of(then.connection, numbers, as_of, known_at)
     for msisdn, partition, ordinal, event in events:
         line = found.get(msisdn)
         if line is None:
             line = found[msisdn] = Line(msisdn, book)
         line.take(event)
-        places[msisdn] = (partition, ordinal)
+        positions[msisdn] = (partition, ordinal)
     ids = [id_ for line in found.values() for id_ in accounts_in(line)]
     sums = then.of(Balances).of_each(then.connection, _ledger_accounts(ids), as_of, known_at)
     used = then.of(Usage).of_each(then.connection, ids, as_of, known_at)
     for msisdn, line in found.items():
-        partition, last = places[msisdn]
+        partition, last = positions[msisdn]
         for account in accounts_in(line).values():
             account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
             account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
             last = max(last, moved, held)
             account.usage.charged = 0
-            for service in _SERVICES:
+            for service in SERVICES:
                 granted, charged, at = used.get((account.id, service), (0, 0, 0))
                 setattr(account.usage, service, granted)
                 account.usage.charged += charged

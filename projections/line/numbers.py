@@ -15,9 +15,9 @@ from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
-from projections.engine.projection import Batch, Projection
+from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
-from projections.line.subjects import AskedNumber, accounts
+from projections.line.asked_number import AskedNumber, accounts
 
 
 class NumberState(NamedTuple):
@@ -84,7 +84,7 @@ class Numbers(Projection):
             sqlite_with_rowid=False,
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in what begins an account, and what frees a number."""
         for found in batch.events:
             event = found.event

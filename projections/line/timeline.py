@@ -7,9 +7,9 @@ from typing import NamedTuple
 from ledger.domain.calendar import Instant
 from projections.engine.answers import Listed
 from projections.engine.snapshot import Snapshot
+from projections.line.asked_number import AskedNumber, accounts
 from projections.line.folded_numbers import Tracked
 from projections.line.lifecycles import Lifecycles
-from projections.line.subjects import AskedNumber, accounts
 
 
 class Span(NamedTuple):

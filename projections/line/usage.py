@@ -14,11 +14,11 @@ from ledger.domain.money import Sen
 from ledger.domain.prepaid.events import UsageDebited
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
-from projections.engine.projection import Batch, Projection, Rows
+from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
-from projections.line.subjects import AskedNumber, accounts
+from projections.line.asked_number import AskedNumber, accounts
 
 _COLUMNS = ("ordinal", "effective_at", "recorded_at", "account", "service", "day", "granted", "charged")
 
@@ -61,26 +61,26 @@ class Usage(Projection):
             self.metadata, "usage_refused", generation, keys=keys, values=("refused",), extra=extra
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in every use."""
         for found in batch.events:
             event = found.event
             if not isinstance(event, UsageDebited | UsageRecorded | UsageRefused):
                 continue
             keys = (event.account, event.service)
-            place = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
+            at = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
             if isinstance(event, UsageDebited):
-                self.sums.add(changes, keys, *place, 1, event.granted, event.charge, event.day)
+                self.sums.add(changes, keys, *at, 1, event.granted, event.charge, event.day)
             elif isinstance(event, UsageRecorded):
                 granted = event.granted if event.direction == "outgoing" else 0
-                self.sums.add(changes, keys, *place, 1, granted, 0, event.day)
+                self.sums.add(changes, keys, *at, 1, granted, 0, event.day)
             else:
                 zone = batch.book[event.terms].zone if event.terms is not None else None
                 local = None if zone is None else zone.day(event.effective_at)
                 day = event.effective_at // DAY if local is None else local.toordinal() - _EPOCH
-                self.refused.add(changes, keys, *place, 1, day)
+                self.refused.add(changes, keys, *at, 1, day)
 
-    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+    def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
         """What was refused: its day is that of the zone of its terms."""
         refused = [found for found in batch.events if isinstance(found.event, UsageRefused)]
         self.fold(batch._replace(events=refused), changes)
@@ -128,7 +128,7 @@ class Usage(Projection):
     def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
         """An account's use by service and local day."""
         sums: dict[tuple[int, str], list[int]] = {}
-        for kept, places in ((self.sums, (0, 2, 3)), (self.refused, (1,))):
+        for kept, columns in ((self.sums, (0, 2, 3)), (self.refused, (1,))):
             segments, days = kept.segments.c, kept.days.c
             found = sa.select(segments.service, segments.entries).where(
                 segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
@@ -138,8 +138,8 @@ class Usage(Projection):
                 for _, effective_at, recorded_at, *values, day in kept.entries(packed):
                     if effective_at <= as_of and recorded_at <= known_at:
                         summed = sums.setdefault((day, service), [0, 0, 0, 0])
-                        for place, value in zip(places, values, strict=True):
-                            summed[place] += value
+                        for column, value in zip(columns, values, strict=True):
+                            summed[column] += value
         return [
             DayOfUse(account, service, day_of_number(day).isoformat(), *summed)
             for (day, service), summed in sorted(sums.items())

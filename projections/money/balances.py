@@ -16,7 +16,7 @@ from ledger.domain.events import Event
 from ledger.domain.money import Sen
 from projections.engine.answers import Listed, Moment
 from projections.engine.changes import Changes
-from projections.engine.projection import Batch, Projection, Rows
+from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
 from projections.engine.sums import BitemporalSums
@@ -55,7 +55,7 @@ class Balances(Projection):
             self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",)
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in every posting."""
         partition, add, count = batch.partition, self.sums.add, self.sums.count
         for found in batch.events:
@@ -68,7 +68,7 @@ class Balances(Projection):
                 if account[0] != "o":
                     count(changes, (class_of(account), unit), days, (partition, ordinal), (amount,))
 
-    def fold_rest(self, batch: Batch, changes: Changes) -> None:
+    def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
         """Columns give everything."""
 
     def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:

@@ -14,7 +14,7 @@ from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferR
 from projections.engine.answers import Answer
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
-from projections.engine.projection import Batch, Projection
+from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
 
 
@@ -63,7 +63,7 @@ class Transfers(Projection):
             sqlite_with_rowid=False,
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in both ends of every transfer."""
         for found in batch.events:
             event = found.event
@@ -75,8 +75,8 @@ class Transfers(Projection):
                 rows = changes.rows(self.ended)
             else:
                 continue
-            place = (event.transfer, batch.partition, found.ordinal)
-            rows.append((*place, event.effective_at, event.recorded_at, *own))
+            key = (event.transfer, batch.partition, found.ordinal)
+            rows.append((*key, event.effective_at, event.recorded_at, *own))
 
     def under_way(self, connection: Connection, as_of: int, known_at: int) -> list[Sent]:
         """What was sent and had neither arrived nor come back, longest first."""

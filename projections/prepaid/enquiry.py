@@ -11,8 +11,8 @@ from ledger.domain.money import Sen
 from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.answers import Answer
 from projections.engine.unanswered import unknown
+from projections.line.asked_number import AskedNumber
 from projections.line.lines_as_of import LineAsOf
-from projections.line.subjects import AskedNumber
 from projections.money.ledger_accounts import Balance, CustomersPart, LedgerAccount
 
 if TYPE_CHECKING:

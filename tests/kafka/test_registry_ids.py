@@ -23,7 +23,7 @@ from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import access, schema_ids
-from ledger.store.schemas import KINDS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, load
 from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
@@ -135,7 +135,7 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
         commands = population(20, 2)
         told(settings, commands[:200])
         before = seen(settings)
-        in_order = [schema.fingerprint for kind in KINDS for schema in load(kind).values()]
+        in_order = [schema.fingerprint for folder in FOLDERS for schema in load(folder).values()]
         assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
         if not named:
             settings = replace(new_log(), registry=lost.url)

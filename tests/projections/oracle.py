@@ -20,9 +20,9 @@ from ledger.domain.terms_book import TermsBook
 from ledger.store.reading import SqliteReader
 from projections.engine.answers import Moment
 from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, unknown
+from projections.line.asked_number import asked_number
 from projections.line.lines_as_of import LineAsOf, advanced, states_of
 from projections.line.states import StateCounts
-from projections.line.subjects import subject
 from projections.money.ledger_accounts import OPERATOR_UNITS, Balance, class_of, ledger_account
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import TrialBalance
@@ -51,7 +51,7 @@ class Oracle:
     # --- one number ---------------------------------------------------------------------------------------------------
 
     def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
-        asked = subject(about)
+        asked = asked_number(about)
         line, _ = self._line(asked.msisdn, self._moment(as_of, known_at, self._partition_of(asked.msisdn)))
         return enquiry_of(line, asked)
 
@@ -60,7 +60,7 @@ class Oracle:
         for msisdn in self._numbers:
             line, _ = self._line(msisdn, self._moment(as_of, known_at, self._partition_of(msisdn)))
             if line.line.account is not None:
-                yield enquiry_of(line, subject(msisdn))
+                yield enquiry_of(line, asked_number(msisdn))
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 

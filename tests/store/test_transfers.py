@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.application.following import Following
+from ledger.application.carrying_on import Following
 from ledger.audit.findings import Report
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify

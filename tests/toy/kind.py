@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import FOLLOWING, POLICY, Kind, forget, register, those_of
+from ledger.domain.kinds import POLICY, POLICY_IDS, Kind, forget, register, those_of
 from ledger.domain.subject import CLOCK
 from ledger.store.schemas import RecordSchema, load
 from tests.toy import commands, events
@@ -33,7 +33,7 @@ def tell_on(event: BrokenHeardOf) -> list[Command]:
 def heard(event: PromiseBroken | BrokenHeardOf, of: str, broken_at: int) -> list[Command]:
     if event.tells is None:
         return []
-    id_, at = FOLLOWING + event.command_id, event.recorded_at
+    id_, at = POLICY_IDS + event.command_id, event.recorded_at
     return [HearOf(at=at, command_id=id_, actor=POLICY, promise=event.tells, of=of, broken_at=broken_at)]
 
 

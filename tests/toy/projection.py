@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
-from projections.engine.projection import Batch, Projection
+from projections.engine.projection import FoldBatch, Projection
 from tests.toy.events import BrokenHeardOf, PromiseBroken
 
 
@@ -29,7 +29,7 @@ class BrokenPromises(Projection):
             sqlite_with_rowid=False,
         )
 
-    def fold(self, batch: Batch, changes: Changes) -> None:
+    def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes both in; who broke it heard of it first."""
         for found in batch.events:
             event = found.event

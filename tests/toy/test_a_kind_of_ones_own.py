@@ -18,8 +18,10 @@ from ledger.application.ledger import Ledger
 from ledger.application.library import factory_of
 from ledger.audit.verification import verify
 from ledger.domain import kinds
+from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import SECOND
 from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.refusals import Invalid
 from ledger.domain.terms_book import TermsBook
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.kafka import avro_forms
@@ -115,6 +117,21 @@ def test_kafka_takes_it_in() -> None:
     assert kinds.subject_of(OTHER) == OTHER
     assert kinds.is_subject(OTHER)
     assert not kinds.is_subject(f"{OTHER}/x")
+
+
+def test_the_form_of_a_field_is_its_schemas_unless_its_kind_says_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    actor = "x" * (LONGEST_ID + 1)
+    told = HearOf(at=T, command_id="policy/x", actor=actor, promise=OTHER, of=ONE, broken_at=T)
+    avro_forms._checks.cache_clear()
+    with pytest.raises(Invalid, match="actor: "):
+        avro_forms.check(told)
+    forms: Any = PROMISE.forms
+    monkeypatch.setitem(forms, HearOf, {"actor": "own-id"})
+    avro_forms._checks.cache_clear()
+    avro_forms.check(told)
+    avro_forms._checks.cache_clear()
 
 
 def test_a_command_for_another_kind_of_subject_finds_nothing_there(tmp_path: Path) -> None:

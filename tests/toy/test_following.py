@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.application import following
+from ledger.application import carrying_on
 from ledger.application.journal import Apart
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
@@ -266,7 +266,7 @@ def test_what_never_ends_is_set_apart_with_its_code() -> None:
         assert event.code == "policy-endless"
         assert event.apart_id == apart.command.command_id
         heard = [one for one in stored if isinstance(one, BrokenHeardOf)]
-        assert 0 < len(heard) <= following.LONGEST_CHAIN
+        assert 0 < len(heard) <= carrying_on.LONGEST_CHAIN
         assert verify(path).clean, verify(path).findings
         assert ledger.execute([KeepPromise(at=T + 2 * SECOND, command_id="k", promise=other)])[0].code is None
 

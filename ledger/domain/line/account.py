@@ -45,7 +45,7 @@ class StandingBlock(msgspec.Struct):
     until: int = NEVER
 
 
-class Usage(msgspec.Struct):
+class UsageTotals(msgspec.Struct):
     """Granted outgoing use of the account's whole life, and what it cost in sen."""
 
     voice: int = 0
@@ -72,7 +72,7 @@ class Account(msgspec.Struct):
     holder: str | None = None
     closed_at: int | None = None
     """When the account ended, and the number with it became the operator's again."""
-    usage: Usage = msgspec.field(default_factory=Usage)
+    usage: UsageTotals = msgspec.field(default_factory=UsageTotals)
     blocks: dict[str, StandingBlock] = {}
     requests: dict[str, str] = {}
     lifted: list[StandingBlock] = []

@@ -7,9 +7,7 @@ from typing import ClassVar
 from ledger.domain.commands import Command
 
 SERVICES = ("voice", "sms", "data")
-DIRECTIONS = ("outgoing", "incoming")
-DESTINATIONS = ("on-net", "off-net", "international", "free")
-SCOPES = ("outgoing", "all", *SERVICES)
+"""What a use is of; a block of one of these, of all, or of what goes out."""
 
 
 class LineCommand(Command, frozen=True, kw_only=True, gc=False):

@@ -1,8 +1,10 @@
-"""The kind that numbers with their accounts are of. A product of accounts is named here, with what it brings."""
+"""The kind that numbers with their accounts are of: what every product has, and what each product brings."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -12,28 +14,43 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import line_in
 from ledger.domain.line.number import Number
-from ledger.domain.prepaid import commands as prepaid_commands
-from ledger.domain.prepaid import events as prepaid_events
-from ledger.domain.prepaid import following
-from ledger.domain.prepaid.product import Prepaid
+from ledger.domain.line.product import PRODUCTS
 from ledger.domain.subject import CLOCK
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _merged(each: Iterable[Mapping[K, V]]) -> dict[K, V]:
+    """What all products say, each of its own commands and events. Raises ValueError where two say the same."""
+    merged: dict[K, V] = {}
+    for said in each:
+        if taken := merged.keys() & said.keys():
+            raise ValueError(f"line: two products have {sorted(map(str, taken))}")
+        merged.update(said)
+    return merged
+
+
+_PRODUCTS = tuple(PRODUCTS.values())
 
 LINE = Kind(
     name="line",
     prefixes=(),
     subjects=re.compile(r"[0-9][^#/@]*"),
-    commands=tuple(
-        one for one in those_of(Command, commands, prepaid_commands) if one is not commands.LineCommand
+    commands=(
+        *(one for one in those_of(Command, commands) if one is not commands.LineCommand),
+        *(one for product in _PRODUCTS for one in product.commands),
     ),
-    events=those_of(Event, events, prepaid_events),
-    states=(Prepaid.account, Number),
+    events=(*those_of(Event, events), *(one for product in _PRODUCTS for one in product.events)),
+    states=(*(product.account for product in _PRODUCTS), Number),
     load=lambda id_, streams, book, claimed: line_in(streams, id_, book, claimed),
     admit=admit,
     decide=decide,
     advancing=lambda subject, at, id_: AdvanceTime(at=at, command_id=id_, actor=CLOCK, msisdn=subject),
-    follows=following.FOLLOWS,
-    returns=following.RETURNS,
-    ended=following.ENDED,
-    relations=following.RELATIONS,
+    follows=_merged(product.follows for product in _PRODUCTS),
+    returns=_merged(product.returns for product in _PRODUCTS),
+    ended=_merged(product.ended for product in _PRODUCTS),
+    relations=_merged(product.relations for product in _PRODUCTS),
+    forms=_merged(product.forms for product in _PRODUCTS),
 )
 register(LINE)

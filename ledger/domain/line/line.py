@@ -1,7 +1,8 @@
-"""A line: a number together with its current account. It is what a command addresses, and the unit of consistency.
+"""A line: a number with its accounts. It is what a command addresses, and the unit of consistency.
 
-It keeps the line's time, emits events (and applies each at once), and records what fell due: every transition at
-its exact boundary instant, whoever notices when. What the account is like, its product knows.
+Its current account is at hand, a former one where it is needed. It keeps the line's time, emits events (and applies
+each at once), and records what fell due: every transition at its exact boundary instant, whoever notices when. What the
+account is like, its product knows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ledger.errors import TermsMissing
 
 
 class Line(Subject):
-    """A number and its current account, as their events have made them."""
+    """A number with its accounts, as their events have made them."""
 
     __slots__ = (
         "_due_at",

@@ -1,7 +1,8 @@
 """A product: what a line leaves to the kind of account that its number has. The account's terms say which one it is.
 
 Number, blocks, cards, rights and the number's life are every product's; what its money is, what falls due, and which
-states it goes through, a product says here. It knows no line: it says what happens, and the line makes it happen.
+states it goes through, a product says here. Its methods know no line: they say what happens, and the line makes it
+happen; its rules, one for each command, have the line.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
+from ledger.domain.kinds import Ended, Follows, Forms, Relations, Returns
 from ledger.domain.line.account import Account
 from ledger.domain.money import Posting
 from ledger.domain.refusals import Refusal
@@ -40,6 +42,16 @@ class Product(ABC, Generic[A]):
     """What its own commands do, and what one that every product has does otherwise here."""
     openings: ClassVar[Openings]
     """What its commands do that open an account of it."""
+    commands: ClassVar[tuple[type[Command], ...]] = ()
+    """Its own, which lines take beside those of every product."""
+    events: ClassVar[tuple[type[Event], ...]] = ()
+    """Its own."""
+    follows: ClassVar[Follows] = {}
+    """What has to happen on other subjects because of its events; this and the next, as its kind's (`kinds.Kind`)."""
+    returns: ClassVar[Returns] = {}
+    ended: ClassVar[Ended] = {}
+    relations: ClassVar[Relations] = {}
+    forms: ClassVar[Forms] = {}
     lives_on: ClassVar[bool] = False
     """Whether time goes on for its accounts after their end: then they are at hand whatever the number has now."""
     too_little: ClassVar[type[Refusal]]

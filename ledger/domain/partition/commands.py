@@ -8,7 +8,7 @@ from ledger.domain.commands import Command
 
 
 class CloseThrough(Command, frozen=True, kw_only=True, gc=False):
-    """Advances every account of the partition to `through` and closes it; said by the clock only.
+    """Advances every subject of the partition to `through` and closes it; said by the clock only.
 
     `msisdn` is the partition's own subject, `log@<partition>`.
     """

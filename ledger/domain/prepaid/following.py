@@ -8,10 +8,11 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import (
     ACCOUNT,
-    FOLLOWING,
     POLICY,
+    POLICY_IDS,
     Ended,
     Follows,
+    Forms,
     PartitionHistory,
     Relations,
     Returns,
@@ -19,7 +20,7 @@ from ledger.domain.kinds import (
 )
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import CreditTransferSent
-from ledger.domain.prepaid.transfer_endings import Following, answer_of, endings, numbers_of
+from ledger.domain.prepaid.transfer_endings import Half, answer_of, endings, numbers_of
 from ledger.domain.refusals import REFUSALS, Refusal
 
 _MOST_DAYS = 36_500
@@ -31,7 +32,7 @@ def receive(event: CreditTransferSent) -> list[Command]:
     return [
         ReceiveCreditTransfer(
             at=event.recorded_at,
-            command_id=f"{FOLLOWING}{event.transfer}",
+            command_id=f"{POLICY_IDS}{event.transfer}",
             actor=POLICY,
             msisdn=event.to_msisdn,
             transfer=event.transfer,
@@ -48,7 +49,7 @@ def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]
     return [
         ReturnCreditTransfer(
             at=command.at,
-            command_id=f"{FOLLOWING}return/{command.transfer}",
+            command_id=f"{POLICY_IDS}return/{command.transfer}",
             actor=POLICY,
             msisdn=subject_of(command.from_account),
             transfer=command.transfer,
@@ -61,9 +62,7 @@ def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]
     ]
 
 
-def ended(
-    command: Following, digest: bytes, recorded: PartitionHistory
-) -> tuple[Event, Refusal | None] | None:
+def ended(command: Half, digest: bytes, recorded: PartitionHistory) -> tuple[Event, Refusal | None] | None:
     """How a transfer has ended of which both numbers are here: only such a one is carried out at once.
 
     The journal knows all others. Raises IdempotencyConflict or Invalid, as `answer_of`.
@@ -79,7 +78,7 @@ def of_receiving(command: ReceiveCreditTransfer) -> Iterator[tuple[str, bool]]:
     """What holds between the fields of the receiving half."""
     yield "from_account", ACCOUNT.fullmatch(command.from_account) is not None
     yield "transfer", command.transfer.startswith(f"{command.from_account}/")
-    yield "command_id", command.command_id == f"{FOLLOWING}{command.transfer}"
+    yield "command_id", command.command_id == f"{POLICY_IDS}{command.transfer}"
     yield "days", 0 <= command.days <= _MOST_DAYS
 
 
@@ -88,11 +87,15 @@ def of_returning(command: ReturnCreditTransfer) -> Iterator[tuple[str, bool]]:
     yield "account", ACCOUNT.fullmatch(command.account) is not None
     yield "msisdn", subject_of(command.account) == command.msisdn
     yield "transfer", command.transfer.startswith(f"{command.account}/")
-    yield "command_id", command.command_id == f"{FOLLOWING}return/{command.transfer}"
+    yield "command_id", command.command_id == f"{POLICY_IDS}return/{command.transfer}"
     yield "refusal", command.refusal in REFUSALS
 
 
 RELATIONS: Relations = {ReceiveCreditTransfer: of_receiving, ReturnCreditTransfer: of_returning}
+FORMS: Forms = {
+    ReceiveCreditTransfer: {"transfer": "own-id", "days": None},
+    ReturnCreditTransfer: {"transfer": "own-id"},
+}
 FOLLOWS: Follows = {CreditTransferSent: receive}
 RETURNS: Returns = {ReceiveCreditTransfer: give_back}
 ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}

@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
+from ledger.domain.kinds import those_of
 from ledger.domain.line.account import TERMINATED
 from ledger.domain.line.commands import RecordUsage, Terminate
 from ledger.domain.line.product import Openings, Product, Rules, register
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
+from ledger.domain.prepaid import commands, events, following
 from ledger.domain.prepaid.account import (
     DEACTIVATED,
     EXPIRED,
@@ -101,6 +103,13 @@ class Prepaid(Product[PrepaidAccount]):
         IssueStarterPack: issue_starter_pack,
         ReclaimNumber: reclaim_number,
     }
+    commands = those_of(Command, commands)
+    events = those_of(Event, events)
+    follows = following.FOLLOWS
+    returns = following.RETURNS
+    ended = following.ENDED
+    relations = following.RELATIONS
+    forms = following.FORMS
     too_little = InsufficientCredit
 
     def due_at(self, account: PrepaidAccount) -> int:

@@ -16,17 +16,18 @@ Ending = CreditTransferReceived | CreditTransferReturned
 
 Events = Callable[[str], Iterable[Event]]
 """The events of a subject."""
-Following = ReceiveCreditTransfer | ReturnCreditTransfer
+Half = ReceiveCreditTransfer | ReturnCreditTransfer
+"""The half of a transfer that follows: on the recipient's number, or back on the sender's."""
 
 
-def numbers_of(command: Following) -> tuple[str, str]:
+def numbers_of(command: Half) -> tuple[str, str]:
     """The sender's number and the recipient's."""
     if isinstance(command, ReturnCreditTransfer):
         return command.msisdn, command.to_msisdn
     return subject_of(command.from_account), command.msisdn
 
 
-def endings(command: Following, recorded: Events, happened: Events) -> Iterator[Ending]:
+def endings(command: Half, recorded: Events, happened: Events) -> Iterator[Ending]:
     """How a transfer has ended. `recorded` are an account's events in the log, `happened` a number's since."""
     sender, receiver = numbers_of(command)
     account = command.account if isinstance(command, ReturnCreditTransfer) else command.from_account
@@ -46,7 +47,7 @@ def _of_all(number: str, recorded: Events) -> Iterator[Event]:
             return
 
 
-def answer_of(command: Following, digest: bytes, ending: Ending) -> Refusal | None:
+def answer_of(command: Half, digest: bytes, ending: Ending) -> Refusal | None:
     """What a half of a transfer is answered that has ended, so: as it was, accepted (None) or refused.
 
     Raises IdempotencyConflict where it ended by a half of that id and another content, Invalid where what has arrived

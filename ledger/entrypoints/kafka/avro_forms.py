@@ -10,7 +10,7 @@ from typing import Any
 from ledger.domain.bounds import LONGEST_OWN_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import COMMANDS, NUMBER, is_partition, kind_for, misfits
+from ledger.domain.kinds import COMMANDS, NUMBER, forms_of, is_partition, kind_for, misfits
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
@@ -54,11 +54,14 @@ def check_subject(command: Command) -> None:
 @cache
 def _checks(command: str) -> list[tuple[str, bool, _Check]]:
     checks: list[tuple[str, bool, _Check]] = []
+    own = forms_of(command)
     for field in json.loads(load("commands")[f"ledger.command.{command}"].text)["fields"]:
         name = field["name"]
-        test = _FORMS.get(field.get("form", ""))
+        form = field.get("form")
+        test = _FORMS.get(form or "")
         if COMMANDS[command].INTERNAL:
-            test = _OF_THE_LEDGER.get(name, test)
+            form = "own-id" if name == "command_id" else own.get(name, form)
+            test = _FORMS.get(form or "")
         elif name == "command_id":
             test = read_command_id
         elif field.get("form") == "choice":
@@ -119,6 +122,7 @@ def check_instant(name: str, value: int) -> None:
 _FORMS: dict[str, _Check] = {
     "msisdn": _msisdn,
     "id": read_id,
+    "own-id": _own_id,
     "text": read_text,
     "amount": _between(1, LARGEST_AMOUNT),
     "amount-or-zero": _between(0, LARGEST_AMOUNT),
@@ -128,10 +132,3 @@ _FORMS: dict[str, _Check] = {
     "count": _between(1, LARGEST_COUNT),
     "fee": _between(0, LARGEST_AMOUNT),
 }
-
-_OF_THE_LEDGER: dict[str, _Check] = {
-    "command_id": _own_id,
-    "transfer": _own_id,
-    "days": lambda _: None,
-}
-"""Where the ledger's own commands differ from their form; how their fields hang together `_relations` tells."""

@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from ledger.application.journal import Apart, JournalEntry, NumberHead
+from ledger.application.journal import Apart, JournalEntry, SubjectHead
 from ledger.application.outcomes import NOT_JOURNALED, REPEATED, SET_APART, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -152,7 +152,7 @@ class KafkaRecorder(Mirror):
         self,
         rows: Sequence[EventRow],
         journal: Sequence[JournalEntry],
-        heads: Sequence[NumberHead],
+        heads: Sequence[SubjectHead],
         *,
         happened: Sequence[Event] = (),
         outcomes: Sequence[Outcome] = (),

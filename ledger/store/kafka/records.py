@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from ledger.application.journal import JournalEntry, NumberHead
+from ledger.application.journal import JournalEntry, SubjectHead
 from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.bounds import LONGEST_ID, cut
 from ledger.domain.calendar import format_instant
@@ -157,7 +157,7 @@ class EventRecords:
         self._schemas: dict[bytes, Header] = {}
 
     def outgoing(
-        self, rows: Sequence[EventRow], happened: Sequence[Event], heads: Sequence[NumberHead]
+        self, rows: Sequence[EventRow], happened: Sequence[Event], heads: Sequence[SubjectHead]
     ) -> list[Outgoing]:
         """The record of each row. `happened` are the events themselves, where the ledger wrote them."""
         dues = dict(self._dues(rows, heads))
@@ -190,9 +190,9 @@ class EventRecords:
         return records
 
     @staticmethod
-    def _dues(rows: Sequence[EventRow], heads: Sequence[NumberHead]) -> Iterable[tuple[int, bytes]]:
+    def _dues(rows: Sequence[EventRow], heads: Sequence[SubjectHead]) -> Iterable[tuple[int, bytes]]:
         """The header of each number's last event, by its index."""
-        left = {head.msisdn: head.due_at for head in heads}
+        left = {head.subject: head.due_at for head in heads}
         for index in range(len(rows) - 1, -1, -1):
             if not left:
                 return

@@ -11,7 +11,7 @@ from functools import cache
 from ledger.errors import SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
-from ledger.store.schemas import FINGERPRINT_BYTES, KINDS, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
 
 _MAGIC = b"\0"
 _PREFIX_BYTES = 5
@@ -136,7 +136,7 @@ def _subject(topic: str, schema: RecordSchema) -> str:
 
 @cache
 def _own() -> frozenset[bytes]:
-    return frozenset(schema.fingerprint for kind in KINDS for schema in load(kind).values())
+    return frozenset(schema.fingerprint for folder in FOLDERS for schema in load(folder).values())
 
 
 @cache

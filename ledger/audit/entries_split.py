@@ -1,4 +1,4 @@
-"""Takes the journal entries of partitions apart, for another number of them to be played into.
+"""Splits the journal entries of partitions, for another number of them to be played into.
 
 What one command brought about on numbers that now lie apart is told by entries of their own, as if it had been sent
 from one partition to the other; what fell due at a closing, as if each number had been advanced.
@@ -14,7 +14,7 @@ from ledger.application.journal import JournalEntry
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import (
-    FOLLOWING,
+    POLICY_IDS,
     advancing,
     after_event,
     after_refusal,
@@ -124,7 +124,7 @@ class Parts:
             numbers.setdefault(number_of(row), []).append(row)
         for number, own in numbers.items():
             events = [self._codec.event(row[3], row[4]) for row in own]
-            if any(event.command_id.startswith(FOLLOWING) for event in events):
+            if any(event.command_id.startswith(POLICY_IDS) for event in events):
                 raise CopyRefused(f"what followed when {closing} closed the partition cannot be taken apart")
             at = events[0].recorded_at
             name = f"repartition/{self._source.partition}:{own[0][0]}"
@@ -140,7 +140,7 @@ class Parts:
         elsewhere: dict[str, list[EventRow]] = {}
         for row in rows:
             event = events[row[0]]
-            if event.command_id.startswith(FOLLOWING) and event.command_id != entry.command_id:
+            if event.command_id.startswith(POLICY_IDS) and event.command_id != entry.command_id:
                 followed[event.command_id] = [*elsewhere.pop(number_of(row), []), row]
             elif number_of(row) == entry.subject:
                 main.append(row)

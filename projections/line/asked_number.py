@@ -25,12 +25,12 @@ class AskedNumber(NamedTuple):
         return self.account or self.msisdn
 
 
-def is_subject(text: str) -> bool:
+def names_number(text: str) -> bool:
     """Whether it names a number, or an account."""
     return _SUBJECT.fullmatch(text) is not None
 
 
-def subject(text: str) -> AskedNumber:
+def asked_number(text: str) -> AskedNumber:
     """What a text names. Raises UnknownThen."""
     found = _SUBJECT.fullmatch(text)
     if found is None:
