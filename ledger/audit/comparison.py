@@ -8,6 +8,7 @@ from typing import Any
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
+from ledger.domain.kinds import is_operators, part_of
 from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from projections.engine.reader import LogSnapshot
@@ -189,8 +190,5 @@ def _accounts(
 def _add(sums: Amounts, event: Event) -> None:
     for posting in event.postings:
         name = posting["account"]
-        key = (
-            name if name.startswith("operator/") else "accounts/" + name.rpartition("/")[2],
-            posting["unit"],
-        )
+        key = (name if is_operators(name) else f"accounts/{part_of(name)}", posting["unit"])
         sums[key] = sums.get(key, 0) + posting["amount"]

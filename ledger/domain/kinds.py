@@ -60,6 +60,21 @@ def names_in(id_: str) -> list[str]:
     return id_.replace("#", "/").split("/")
 
 
+def part_of(ledger_account: str) -> str:
+    """Which part (`credit`) of an account a ledger account is; of the operator's, its name."""
+    return ledger_account.rpartition("/")[2]
+
+
+def is_operators(ledger_account: str) -> bool:
+    """Whether a ledger account is the operator's, and no subject's."""
+    return ledger_account.startswith("operator/")
+
+
+def is_under(id_: str, stream: str) -> bool:
+    """Whether an id was given by an account: a transfer's by its sender's."""
+    return id_.startswith(f"{stream}/")
+
+
 def is_plain(name: str) -> bool:
     """Whether a name may be part of an id."""
     return not ("#" in name or "/" in name or "@" in name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.events import Event
+from ledger.domain.kinds import KINDS, Follows
 from ledger.domain.line.account import Account
 from ledger.domain.line.commands import (
     AdvanceTime,
@@ -33,6 +35,7 @@ from ledger.domain.line.events import (
     UsageRecorded,
     UsageRefused,
 )
+from ledger.domain.line.kind import line_of
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.prepaid.account import PrepaidAccount
 from ledger.domain.prepaid.commands import (
@@ -58,7 +61,7 @@ from ledger.domain.prepaid.events import (
 from ledger.domain.refusals import NotEligible
 from ledger.domain.terms_models import MODELS
 from tests.conftest import Tell
-from tests.domain.flat import LIVES_ON, FlatAccount, FlatTerms, flat
+from tests.domain.flat import LIVES_ON, Flat, FlatAccount, FlatTerms, flat
 from tests.given import NUMBER, OTHER, SP23, START, Story, at, day, event, rupiah
 
 OPENED = at(START)
@@ -212,3 +215,25 @@ class TestFormer:
             (f"{NUMBER}#2", "StarterPackExpired"),
             (NUMBER, "NumberAvailable"),
         ]
+
+
+class Owed(Event):
+    """Something is owed."""
+
+
+class Postpaid(Flat):
+    """A toy with an event, and what follows from it."""
+
+    events = (Owed,)
+    follows: ClassVar[Follows] = {Owed: lambda _: []}
+
+
+def test_the_kind_of_lines_gathers_what_products_bring() -> None:
+    prepaid = PRODUCTS["prepaid"]
+    line = line_of([prepaid, Postpaid()])
+    assert line.events == (*KINDS["line"].events, Owed)
+    assert line.commands == KINDS["line"].commands
+    assert line.follows == {**prepaid.follows, **Postpaid.follows}
+    assert [state.__name__ for state in line.states] == ["PrepaidAccount", "FlatAccount", "Number"]
+    with pytest.raises(ValueError, match="two products have"):
+        line_of([Postpaid(), Postpaid()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -14,7 +14,7 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import line_in
 from ledger.domain.line.number import Number
-from ledger.domain.line.product import PRODUCTS
+from ledger.domain.line.product import PRODUCTS, Product
 from ledger.domain.subject import CLOCK
 
 K = TypeVar("K")
@@ -31,26 +31,29 @@ def _merged(each: Iterable[Mapping[K, V]]) -> dict[K, V]:
     return merged
 
 
-_PRODUCTS = tuple(PRODUCTS.values())
+def line_of(products: Iterable[Product[Any]]) -> Kind:
+    """The kind of lines whose accounts are of these products. Raises ValueError where two say what follows from one."""
+    each = tuple(products)
+    return Kind(
+        name="line",
+        prefixes=(),
+        subjects=re.compile(r"[0-9][^#/@]*"),
+        commands=(
+            *(one for one in those_of(Command, commands) if one is not commands.LineCommand),
+            *(one for product in each for one in product.commands),
+        ),
+        events=(*those_of(Event, events), *(one for product in each for one in product.events)),
+        states=(*(product.account for product in each), Number),
+        load=lambda id_, streams, book, claimed: line_in(streams, id_, book, claimed),
+        admit=admit,
+        decide=decide,
+        advancing=lambda subject, at, id_: AdvanceTime(at=at, command_id=id_, actor=CLOCK, msisdn=subject),
+        follows=_merged(product.follows for product in each),
+        returns=_merged(product.returns for product in each),
+        ended=_merged(product.ended for product in each),
+        relations=_merged(product.relations for product in each),
+        forms=_merged(product.forms for product in each),
+    )
 
-LINE = Kind(
-    name="line",
-    prefixes=(),
-    subjects=re.compile(r"[0-9][^#/@]*"),
-    commands=(
-        *(one for one in those_of(Command, commands) if one is not commands.LineCommand),
-        *(one for product in _PRODUCTS for one in product.commands),
-    ),
-    events=(*those_of(Event, events), *(one for product in _PRODUCTS for one in product.events)),
-    states=(*(product.account for product in _PRODUCTS), Number),
-    load=lambda id_, streams, book, claimed: line_in(streams, id_, book, claimed),
-    admit=admit,
-    decide=decide,
-    advancing=lambda subject, at, id_: AdvanceTime(at=at, command_id=id_, actor=CLOCK, msisdn=subject),
-    follows=_merged(product.follows for product in _PRODUCTS),
-    returns=_merged(product.returns for product in _PRODUCTS),
-    ended=_merged(product.ended for product in _PRODUCTS),
-    relations=_merged(product.relations for product in _PRODUCTS),
-    forms=_merged(product.forms for product in _PRODUCTS),
-)
-register(LINE)
+
+register(line_of(PRODUCTS.values()))

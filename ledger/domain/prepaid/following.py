@@ -16,6 +16,7 @@ from ledger.domain.kinds import (
     PartitionHistory,
     Relations,
     Returns,
+    is_under,
     subject_of,
 )
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
@@ -77,7 +78,7 @@ def ended(command: Half, digest: bytes, recorded: PartitionHistory) -> tuple[Eve
 def of_receiving(command: ReceiveCreditTransfer) -> Iterator[tuple[str, bool]]:
     """What holds between the fields of the receiving half."""
     yield "from_account", ACCOUNT.fullmatch(command.from_account) is not None
-    yield "transfer", command.transfer.startswith(f"{command.from_account}/")
+    yield "transfer", is_under(command.transfer, command.from_account)
     yield "command_id", command.command_id == f"{POLICY_IDS}{command.transfer}"
     yield "days", 0 <= command.days <= _MOST_DAYS
 
@@ -86,7 +87,7 @@ def of_returning(command: ReturnCreditTransfer) -> Iterator[tuple[str, bool]]:
     """And of the one that comes back."""
     yield "account", ACCOUNT.fullmatch(command.account) is not None
     yield "msisdn", subject_of(command.account) == command.msisdn
-    yield "transfer", command.transfer.startswith(f"{command.account}/")
+    yield "transfer", is_under(command.transfer, command.account)
     yield "command_id", command.command_id == f"{POLICY_IDS}return/{command.transfer}"
     yield "refusal", command.refusal in REFUSALS
 
