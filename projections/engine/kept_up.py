@@ -2,7 +2,8 @@
 
 A file beside the log is a cache of it: every question first takes in what is new. It is thrown away and made anew where
 it is of another log or another release, or damaged; and where it cannot be written, for want of a right or of room, a
-question makes one for itself alone, which is gone with it. The answer is the same.
+question makes one for itself alone, which is gone with it. The answer is the same. On a full disk it is thrown away:
+the log needs the room.
 
 Whoever has such a file open holds a lock beside it, together with others; who throws it away holds it alone.
 """
@@ -105,9 +106,17 @@ class KeptByQuestions:
             return self._caught_up()
         except _USELESS as error:
             if self.threw_away(error):
-                with suppress(DatabaseFull, DatabaseUnreachable, *_USELESS):
+                try:
                     return self._caught_up()
-        except (DatabaseFull, DatabaseUnreachable, SettingsInvalid):  # the last: it is another program's
+                except DatabaseFull as full:
+                    self._throw_away(full)
+                except (DatabaseUnreachable, *_USELESS):
+                    pass
+        except DatabaseFull as full:
+            if self._for_one_question:
+                raise
+            self._throw_away(full)  # what room there is, the log needs
+        except (DatabaseUnreachable, SettingsInvalid):  # the latter: it is another program's
             if self._for_one_question:
                 raise
         self.close()
@@ -118,6 +127,10 @@ class KeptByQuestions:
         """Whether it was thrown away because of an error that came up reading it: then it is of use to ask again."""
         if self._for_one_question or not isinstance(error, _USELESS):
             return False
+        return self._throw_away(error)
+
+    def _throw_away(self, error: LedgerError) -> bool:
+        """Whether nobody else has it open, so that it is gone."""
         found = _identity(self._file)
         self.close()
         with _alone(self._file) as alone:

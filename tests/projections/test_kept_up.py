@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, event
 
 from ledger.domain.calendar import format_instant
 from ledger.errors import LedgerError, SchemaUnknown
@@ -192,6 +193,24 @@ def test_a_log_that_went_on_otherwise_to_the_same_event_has_its_file_made_anew(l
         ends.append((last.ordinal, last.digest))
     assert ends[0] == ends[1]
     assert told == [[], ["log-mismatch"]]
+
+
+def test_where_there_is_no_room_what_there_is_is_left_to_the_log(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk beside the log is full; elsewhere there is room for one question's."""
+
+    class Small(Database):
+        """A database that grows to so many pages beside the log."""
+
+        def __init__(self, url: str | URL) -> None:
+            super().__init__(url)
+            if self.url.database == f"{log}.views.db":
+                event.listen(self.engine, "connect", lambda one, _: one.execute("PRAGMA max_page_count=40"))
+
+    monkeypatch.setattr(kept_up, "Database", Small)
+    assert answered(log) == ["database-full"]
+    assert [file.name for file in log.parent.glob("*.views.db*")] == ["log.db.views.db.lock"]
 
 
 def test_a_file_of_another_program_is_left_alone(log: Path, beside: Path) -> None:
