@@ -31,6 +31,7 @@ NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 """A number as an id: its digits with country code."""
 ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
 """A well-formed account."""
+_PART = re.compile(rf"({ACCOUNT.pattern})/([a-z]+(?:-[a-z]+)*)", re.ASCII)
 _PARTITION = re.compile(r"(?:log|apart|terms/[^#/@]*)@(0|[1-9][0-9]{0,8})", re.ASCII)
 
 SUBJECT_SQL = "substr(originator_id, 1, instr(originator_id || '#', '#') - 1)"
@@ -96,6 +97,27 @@ def is_account(stream: str) -> bool:
 def is_of_line(stream: str) -> bool:
     """Whether it is a number, or an account of one."""
     return stream[:1].isdigit()
+
+
+def number_in(text: str) -> str | None:
+    """The number of a well-formed number or account; None where the text is neither."""
+    number = subject_of(text)
+    whole = NUMBER if number == text else ACCOUNT
+    return None if whole.fullmatch(text) is None else number
+
+
+# --- ledger accounts ------------------------------------------------------------------------------------------------
+
+OF_OPERATOR = ("operator/", "operator0")
+"""The names of the operator's ledger accounts lie from the first to before the second."""
+OF_CUSTOMERS = ("0", ":")
+"""And those of customers' accounts: `6288112345678#1/credit`."""
+
+
+def part_in(text: str) -> tuple[str, str] | None:
+    """The account and its part that a well-formed customer's ledger account names; None where it is none."""
+    found = _PART.fullmatch(text)
+    return None if found is None else (found[1], found[2])
 
 
 # --- the partition's own --------------------------------------------------------------------------------------------

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, PartitionOf, subject_of
+from ledger.domain.kinds import EVENT_TYPES, PartitionOf, number_in, subject_of
 from ledger.domain.line.line import Line
-from ledger.domain.prepaid.account import prepaid
 from ledger.errors import QueryRefused
 from projections.asking.log_answers import (
     Head,
@@ -34,8 +33,8 @@ from projections.engine.unanswered import (
     UnknownCommand,
     unknown,
 )
-from projections.line.asked_number import AskedNumber, names_number
-from projections.line.lines_as_of import LineAsOf, advanced, line_in
+from projections.line.asked_number import AskedNumber
+from projections.line.lines_as_of import LineAsOf, advanced, line_in, prepaid_in
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
@@ -161,7 +160,7 @@ def _history(log: LogSnapshot, asked: AskedNumber, moment: Moment) -> Iterator[_
         line.take(event)
         if asked.account in (None, event.account):
             written = LogLine(f"{log.partition}:{found.ordinal}", found.digest, event)
-            account = None if line.account is None else prepaid(line.account)
+            account = None if line.account is None else prepaid_in(line.account)
             held = (0, 0) if account is None else (account.credit, account.reserved)
             yield (found.ordinal, 0), HistoryEvent(written, *held, moment.final)
     if line.account is None or asked.account not in (None, line.account.id):
@@ -178,7 +177,7 @@ class _Holding:
     """What an account holds while events that it has taken already are gone through again."""
 
     def __init__(self, line: Line) -> None:
-        account = None if line.account is None else prepaid(line.account)
+        account = None if line.account is None else prepaid_in(line.account)
         self.names = ("", "") if account is None else (f"{account.id}/credit", f"{account.id}/reserved")
         self.available = 0 if account is None else account.available
         self.reserved = 0 if account is None else account.reserved
@@ -223,7 +222,7 @@ def _events(
     reader: BulkReader, start: int, subject: str | None, topics: Collection[str] | None
 ) -> Iterator[LogLine]:
     with reader.snapshot() as log:
-        if subject is not None and names_number(subject):
+        if subject is not None and number_in(subject) is not None:
             events = log.events_of(subject_of(subject))
         else:
             events = log.events(start, types=topics)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.domain.kinds import number_in
 from projections.engine.unanswered import UnknownThen
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
-
-_SUBJECT = re.compile(r"([0-9]{7,15})(?:#([1-9][0-9]{0,8}))?", re.ASCII)
 
 
 class AskedNumber(NamedTuple):
@@ -25,17 +23,12 @@ class AskedNumber(NamedTuple):
         return self.account or self.msisdn
 
 
-def names_number(text: str) -> bool:
-    """Whether it names a number, or an account."""
-    return _SUBJECT.fullmatch(text) is not None
-
-
 def asked_number(text: str) -> AskedNumber:
     """What a text names. Raises UnknownThen."""
-    found = _SUBJECT.fullmatch(text)
-    if found is None:
+    number = number_in(text)
+    if number is None:
         raise UnknownThen(f"{text}: neither a number nor an account")
-    return AskedNumber(found[1], None if found[2] is None else text)
+    return AskedNumber(number, None if text == number else text)
 
 
 def accounts(then: Snapshot, asked: AskedNumber) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES
+from ledger.domain.kinds import EVENT_TYPES, streams_of
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
@@ -249,7 +249,8 @@ class Lifecycles(Projection):
 
     def accounts_of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[str]:
         """The accounts of a number that had begun, generation by generation."""
-        values = {"low": f"{msisdn}#", "high": f"{msisdn}$", "t": as_of, "k": known_at}
+        low, high = streams_of(msisdn)
+        values = {"low": low, "high": high, "t": as_of, "k": known_at}
         found = (row[0] for row in self._accounts(connection, **values))
         return sorted(found, key=lambda account: (len(account), account))
 

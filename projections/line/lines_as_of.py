@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ledger.domain.events import Event
+from ledger.domain.line.account import Account
 from ledger.domain.line.line import Line
-from ledger.domain.prepaid.account import PrepaidAccount, prepaid
+from ledger.domain.prepaid.account import PrepaidAccount
 from ledger.domain.subject import Cause
+from ledger.errors import QueryRefused
 from projections.engine.answers import Moment
 from projections.engine.reader import LogSnapshot
 
@@ -37,7 +39,7 @@ class LineAsOf(NamedTuple):
     @property
     def current(self) -> PrepaidAccount | None:
         """The number's account then."""
-        return None if self.line.account is None else prepaid(self.line.account)
+        return None if self.line.account is None else prepaid_in(self.line.account)
 
     @property
     def states(self) -> States:
@@ -45,10 +47,17 @@ class LineAsOf(NamedTuple):
         return states_of(self.line)
 
 
+def prepaid_in(account: Account) -> PrepaidAccount:
+    """The account as a prepaid one, which alone is told of. Raises QueryRefused where it is of another product."""
+    if not isinstance(account, PrepaidAccount):
+        raise QueryRefused(f"{account.id} is {account.PRODUCT}, and only prepaid accounts can be told of")
+    return account
+
+
 def accounts_in(line: Line) -> dict[str, PrepaidAccount]:
     """Every account that a number has had."""
     current = [] if line.account is None else [line.account]
-    return {account.id: prepaid(account) for account in (*line.former.values(), *current)}
+    return {account.id: prepaid_in(account) for account in (*line.former.values(), *current)}
 
 
 def states_of(line: Line) -> States:

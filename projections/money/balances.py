@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY, Instant
 from ledger.domain.events import Event
+from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, is_operators
 from ledger.domain.money import Sen
 from projections.engine.answers import Listed, Moment
 from projections.engine.changes import Changes
@@ -23,7 +24,6 @@ from projections.engine.sums import BitemporalSums
 from projections.money.ledger_accounts import (
     CUSTOMERS,
     IN_TRANSIT,
-    OPERATOR,
     Balance,
     LedgerAccount,
     class_of,
@@ -65,7 +65,7 @@ class Balances(Projection):
             for posting in event.postings:
                 account, unit, amount = posting["account"], posting["unit"], posting["amount"]
                 add(changes, (account, unit), partition, ordinal, effective_at, recorded_at, amount)
-                if account[0] != "o":
+                if not is_operators(account):
                     count(changes, (class_of(account), unit), days, (partition, ordinal), (amount,))
 
     def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
@@ -100,7 +100,7 @@ class Balances(Projection):
     def everything(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """Every ledger account's sum by (account, unit)."""
         found: dict[tuple[str, str], int] = {}
-        for low, high in (("0", ":"), (OPERATOR, "operator0")):
+        for low, high in (OF_CUSTOMERS, OF_OPERATOR):
             rows = self.sums.at(
                 connection, as_of, known_at, by=("account", "unit"), account_from=low, account_before=high
             )
@@ -114,8 +114,8 @@ class Balances(Projection):
             as_of,
             known_at,
             by=("account", "unit"),
-            account_from=OPERATOR,
-            account_before="operator0",
+            account_from=OF_OPERATOR[0],
+            account_before=OF_OPERATOR[1],
         )
         found = {(account, unit): int(amount) for account, unit, amount, _ in rows}
         found.update(self._customers(connection, as_of, known_at))
@@ -129,7 +129,7 @@ class Balances(Projection):
         sums: dict[tuple[str, str], int] = {}
         for account, unit, amount in connection.execute(whole):
             sums[account, unit] = sums.get((account, unit), 0) + int(amount)
-        for account, unit, _, amount in self.single(connection, as_of, known_at, before=":"):
+        for account, unit, _, amount in self.single(connection, as_of, known_at, before=OF_CUSTOMERS[1]):
             key = (class_of(account), unit)
             sums[key] = sums.get(key, 0) + amount
         return sums
@@ -143,7 +143,7 @@ class Balances(Projection):
         """
         days, segments = self.sums.days.c, self.sums.segments.c
         late = sa.select(days.recorded_day).where(
-            sa.or_(days.account >= OPERATOR, sa.and_(*_customers_sums(days))),
+            sa.or_(days.account >= OF_OPERATOR[0], sa.and_(*_customers_sums(days))),
             days.effective_day == as_of // DAY,
             days.recorded_day < known_at // DAY,
         )
@@ -182,7 +182,7 @@ def _customers_sums(days: Any) -> tuple[sa.ColumnElement[bool], ...]:  # noqa: A
 
 
 def _customers_class(account: str) -> str | None:
-    return None if account[0] == "o" else class_of(account)
+    return None if is_operators(account) else class_of(account)
 
 
 # --- the questions --------------------------------------------------------------------------------------------------

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import Instant
+from ledger.domain.kinds import part_in, part_of, subject_of
 from ledger.domain.money import Sen
 from projections.engine.answers import Answer
 from projections.engine.unanswered import UnknownThen
 
-OPERATOR = "operator/"
 CUSTOMERS = "accounts/"
 """What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
 IN_TRANSIT = "in-transit"
 """The part of an account whose movements are those of other numbers, too."""
-
-_CUSTOMER = re.compile(r"(([0-9]{7,15})#[1-9][0-9]{0,8})/(credit|reserved|in-transit)", re.ASCII)
+PARTS = frozenset({"credit", "reserved", IN_TRANSIT})
+"""The parts of a customer's account that there are."""
 OPERATOR_UNITS: dict[str, str] = {
     money.CASH: money.IDR,
     money.CREDIT_SALES: money.IDR,
@@ -65,9 +64,10 @@ class Balance(Answer):
 
 def ledger_account(name: str) -> LedgerAccount:
     """The ledger account of a name, such as `6288112345678#1/credit` or `operator/breakage`. Raises UnknownThen."""
-    found = _CUSTOMER.fullmatch(name)
-    if found is not None:
-        return LedgerAccount(name, CustomersPart(*found.groups()))
+    found = part_in(name)
+    if found is not None and found[1] in PARTS:
+        account, part = found
+        return LedgerAccount(name, CustomersPart(account, subject_of(account), part))
     if name not in OPERATOR_UNITS:
         raise UnknownThen(f"{name}: no such ledger account")
     return LedgerAccount(name, None)
@@ -75,4 +75,4 @@ def ledger_account(name: str) -> LedgerAccount:
 
 def class_of(account: str) -> str:
     """What a customer's ledger account is summed as."""
-    return CUSTOMERS + account.rpartition("/")[2]
+    return CUSTOMERS + part_of(account)

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from ledger.domain import money
 from ledger.domain.calendar import DAY, Instant, day_of_number
+from ledger.domain.kinds import OF_OPERATOR, is_operators
 from ledger.domain.money import Sen, format_amount
 from projections.engine.answers import Answer, Listed
 from projections.engine.snapshot import Snapshot
 from projections.money.balances import Balances
-from projections.money.ledger_accounts import CUSTOMERS, OPERATOR, OPERATOR_UNITS, class_of
+from projections.money.ledger_accounts import CUSTOMERS, OPERATOR_UNITS, class_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def trial_balance(then: Snapshot, *, each: bool) -> TrialBalance:
     for event in then.unrecorded():
         for posting in event.postings:
             name, unit = posting["account"], posting["unit"]
-            key = (name if each or name.startswith(OPERATOR) else class_of(name), unit)
+            key = (name if each or is_operators(name) else class_of(name), unit)
             total[key] = total.get(key, 0) + posting["amount"]
     rows = tuple((name, unit, total[name, unit]) for name, unit in sorted(total))
     return TrialBalance(rows, *moment, position=position)
@@ -128,7 +129,9 @@ def _moved(then: Snapshot) -> list[tuple[int, str, str, int]]:
     balances, connection = then.of(Balances), then.connection
     days = balances.sums.days.c
     t_day, k_day = then.as_of // DAY, then.known_at // DAY
-    ours = sa.or_(days.account >= OPERATOR, sa.and_(days.account >= CUSTOMERS, days.account < "accounts0"))
+    ours = sa.or_(
+        days.account >= OF_OPERATOR[0], sa.and_(days.account >= CUSTOMERS, days.account < "accounts0")
+    )
     whole = sa.select(days.effective_day, days.account, days.unit, days.amount).where(
         ours, days.recorded_day < k_day, days.effective_day < t_day
     )
@@ -143,4 +146,4 @@ def _moved(then: Snapshot) -> list[tuple[int, str, str, int]]:
 
 
 def _shown(account: str) -> str:
-    return account if account.startswith((OPERATOR, CUSTOMERS)) else class_of(account)
+    return account if account.startswith((OF_OPERATOR[0], CUSTOMERS)) else class_of(account)
