@@ -46,7 +46,7 @@ from tests.kafka.running import connected
 from tests.kafka.seen import Accounts, committed, embedded, in_file, of_accounts, seen
 from tests.often import TIMES
 from tests.projections.projected import contents
-from tests.servers import registry_address, run_directory, shared  # noqa: F401
+from tests.servers import KafkaServers
 from tests.waiting import until
 
 PARTITIONS = 3
@@ -78,13 +78,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
 
 
 def test_nothing_that_anybody_sends_and_no_bad_luck_changes_the_log(
-    run_directory: Path,  # noqa: F811
+    kafka_servers: KafkaServers,
     tmp_path: Path,
     small_disk: Path | None,
     chance: random.Random,
 ) -> None:
     commands, expected, uninterrupted = asked(chance, tmp_path)
-    with scene(run_directory, tmp_path, small_disk, chance, commands) as there:
+    with scene(kafka_servers.registry_url, tmp_path, small_disk, chance, commands) as there:
         there.good.start()
         suffer(there, LANES)
         there.good.await_answers(len(commands))
@@ -127,14 +127,13 @@ def asked(chance: random.Random, folder: Path) -> tuple[list[Command], list[Outc
 
 @contextmanager
 def scene(
-    shared_by_run: Path, folder: Path, small_disk: Path | None, chance: random.Random, commands: list[Command]
+    registry: str, folder: Path, small_disk: Path | None, chance: random.Random, commands: list[Command]
 ) -> Iterator[Scene]:
     with ExitStack() as parts, ThreadPoolExecutor() as pool:
         (folder / "emptied").mkdir()
         starting = pool.submit(parts.enter_context, LocalKafka(folder / "broker", settings=FORGETFUL))
         beside = pool.submit(parts.enter_context, LocalPostgres())
         emptied = parts.enter_context(LocalRegistry(folder / "emptied"))
-        registry = parts.enter_context(shared(shared_by_run / "registry", registry_address))
         broker, database = starting.result(), beside.result()
         other = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
         Registry(RegistryAccess(emptied.url)).register("elsewhere", RecordSchema(json.dumps(other)))
