@@ -7,6 +7,7 @@ from typing import Any, cast
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 
+from ledger.domain.kinds import log_of
 from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
@@ -102,9 +103,10 @@ def _catch_up(recorder: KafkaRecorder, settings: KafkaSettings, ids: SchemaIds) 
 def _settle_clock(
     recorder: KafkaRecorder, settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds
 ) -> None:
-    """Checks the clock of a partition; one without events has the other partitions', else the one that is asked for."""
-    if not recorder.max_notification_id():
-        recorder.set_clock_mode(clock_of(settings, incarnation, ids) or settings.clock or "live")
+    """Checks the clock of a partition; one not begun yet has the other partitions', else the one that is asked for."""
+    if not recorder.select_events(log_of(recorder.partition), lte=1):
+        others = None if recorder.max_notification_id() else clock_of(settings, incarnation, ids)
+        recorder.set_clock_mode(others or settings.clock or "live")
     mode = recorder.clock_mode()
     if settings.clock is not None and mode != settings.clock:
         raise ClockMismatch(f"the log was created {mode}, and {settings.clock} was asked for")
