@@ -222,3 +222,8 @@ class Invalid(Refusal):
     """The command is not well formed."""
 
     code = "invalid"
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; and ".join(faults))
+        self.faults = faults
+        """All that is wrong with it, each with the path of its field."""

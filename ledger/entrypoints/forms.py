@@ -1,13 +1,14 @@
 """From a JSON line, a CSV row or command-line options to a `Command`: the checks of form, driven by `schemas/commands`.
 
-What is not well formed raises `Invalid`, with the path of the field and what is wrong with it.
+What is not well formed raises `Invalid`, with every fault: the path of the field, what is wrong with it, what is taken.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ Schema = dict[str, Any]
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN = 60
+_MOST_UNKNOWN = 10
+"""Fields that a command does not have, of which one is told."""
 
 
 class Form:
@@ -36,23 +39,39 @@ class Form:
         self.optional: list[tuple[str, Read]] = [read for field, read in readers if may_lack(field)]
 
     def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields as the command takes them; `given` still holds `command`. Raises Invalid."""
+        """The fields as the command takes them; `given` still holds `command`. Raises Invalid, with every fault."""
         values: dict[str, Any] = {}
-        name = ""
         try:
             for name, read in self.required:
                 values[name] = read(given[name])
             for name, read in self.optional:
                 if name in given:
                     values[name] = read(given[name])
-        except KeyError:
-            raise Invalid(f"{name}: is missing") from None
-        except (ValueError, OverflowError) as error:
-            raise Invalid(f"{name}: {error}; given: {_shown(given[name])}") from None
+        except (KeyError, ValueError, OverflowError):
+            raise Invalid(*self._faults(given)) from None
         if len(values) + 1 != len(given):
-            unknown = next(name for name in given if name != "command" and name not in values)
-            raise Invalid(f"{_clean(unknown)}: the command has no such field")
+            raise Invalid(*self._faults(given))
         return values
+
+    @property
+    def names(self) -> list[str]:
+        """What its fields are called; those that must be there first."""
+        return [name for name, _ in (*self.required, *self.optional)]
+
+    def _faults(self, given: Mapping[str, Any]) -> Iterator[str]:
+        for name, read in (*self.required, *self.optional):
+            if name in given:
+                try:
+                    read(given[name])
+                except (ValueError, OverflowError) as error:
+                    yield f"{name}: {error}; given: {_shown(given[name])}"
+            elif (name, read) in self.required:
+                yield f"{name}: is missing"
+        unknown = list(
+            islice((name for name in given if name not in (*self.names, "command")), _MOST_UNKNOWN)
+        )
+        for name in unknown:
+            yield f"{_clean(name)}: the command has no such field; it has {', '.join(self.names)}"
 
 
 def may_lack(field: Schema) -> bool:
@@ -76,6 +95,16 @@ def _forms(*, text: bool) -> dict[str, Form]:
     }
 
 
+def header_faults(command: str, columns: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the columns of a file that holds nothing but one command."""
+    form = _forms(text=True)[command]
+    for name, _ in form.required:
+        if name not in columns:
+            yield f"has no column `{name}`, without which there is no {command}"
+    for name in islice((name for name in columns if name not in (*form.names, "command")), _MOST_UNKNOWN):
+        yield f"has the column `{_clean(name)}`, and {command} has only {', '.join(form.names)}"
+
+
 class CommandReader:
     """Reads commands for one log.
 
@@ -89,27 +118,48 @@ class CommandReader:
         self._json_forms = _forms(text=False)
         self._text_forms = _forms(text=True)
 
-    def from_json(self, line: bytes) -> Command:
-        """The command of a JSON object. Raises Invalid."""
+    def from_json(self, line: bytes, *, command: str | None = None) -> Command:
+        """The command of a JSON object; `command` is what it is where it does not say. Raises Invalid."""
         given = decode_object(line)
+        if command is not None:
+            _must_be(command, given)
         form = self._json_forms.get(given["command"]) if type(given.get("command")) is str else None
         return self._command(form, given)
 
-    def from_text(self, given: dict[str, str]) -> Command:
+    def from_text(self, given: dict[str, str], *, command: str | None = None) -> Command:
         """The command of a CSV row or of command-line options; what is absent is not in it. Raises Invalid."""
+        if command is not None:
+            _must_be(command, given)
         return self._command(self._text_forms.get(given.get("command", "")), given)
 
     def _command(self, form: Form | None, given: Mapping[str, Any]) -> Command:
         if form is None:
             raise Invalid(_unknown_command(given))
-        values = form.read(given)
-        if values.get("at") is None:
-            if self._now is None:
-                raise Invalid("at: is missing, and this log is played")
+        try:
+            values = form.read(given)
+        except Invalid as refusal:
+            raise Invalid(*refusal.faults, *self._fault_of(given.get("at"))) from None
+        at = values.get("at")
+        for fault in self._fault_of(at):
+            raise Invalid(fault)
+        if at is None and self._now is not None:
             values["at"] = self._now()
-        elif not self._played:
-            raise Invalid("at: a live log takes its own clock's time, so none may be stated")
         return form.command(**values)
+
+    def _fault_of(self, at: object) -> Iterator[str]:
+        """What keeps a time from being stated, or left out."""
+        if at is None and self._now is None:
+            yield "at: is missing, and this log is played"
+        elif at is not None and not self._played:
+            yield "at: a live log takes its own clock's time, so none may be stated"
+
+
+def _must_be(command: str, given: dict[str, Any]) -> None:
+    """What does not say which command it is, is this one. Raises Invalid where it says another."""
+    if given.setdefault("command", command) != command:
+        raise Invalid(
+            f"command: not {command}, as was said of all of them; given: {_shown(given['command'])}"
+        )
 
 
 def decode_object(line: bytes) -> dict[str, Any]:
@@ -159,7 +209,8 @@ def _not_json(line: bytes, error: Exception) -> str:
 def _unknown_command(given: Mapping[str, Any]) -> str:
     if "command" not in given:
         return "command: is missing"
-    return f"command: no command is named so; given: {_shown(given['command'])}"
+    known = ", ".join(_forms(text=False))
+    return f"command: no command is named so, but {known}; given: {_shown(given['command'])}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON

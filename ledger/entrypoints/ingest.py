@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -55,11 +55,11 @@ class Tally:
 
 
 class Fault(NamedTuple):
-    """A line that was refused as invalid."""
+    """A line that was refused as invalid, and all that is wrong with it."""
 
     file: str
     line: int
-    message: str
+    faults: Sequence[str]
 
 
 class Ingest:
@@ -94,12 +94,15 @@ class Ingest:
         self._progress = progress
         self._position = ledger.position
 
-    def run(self, files: Iterable[str], format_: Format = "auto") -> Tally:
-        """Takes the files in one after the other. Raises OSError or LedgerError; what was written before stays."""
+    def run(self, files: Iterable[str], format_: Format = "auto", command: str | None = None) -> Tally:
+        """Takes the files in one after the other; `command` is what their lines are, where they do not say it.
+
+        Raises OSError or LedgerError; what was written before stays.
+        """
         for name in files:
             with opened(name) as source:
                 batch: list[GoodLine | BadLine] = []
-                for row in rows(source, self._reader, format_):
+                for row in rows(source, self._reader, format_, command):
                     batch.append(row)
                     if len(batch) == self._batch:
                         self._take(source, batch)
@@ -119,7 +122,7 @@ class Ingest:
             self.tally.count(outcome)
             self._position = outcome.position
             if outcome.code == Invalid.code:
-                self._faulty(Fault(source.name, row.line, outcome.message or ""))
+                self._faulty(Fault(source.name, row.line, [outcome.message or ""]))
             if self._record is not None:
                 place = {"file": source.name, "line": row.line} if outcome.code == Invalid.code else {}
                 self._record(outcome.to_json() | place)
@@ -130,13 +133,17 @@ class Ingest:
 
     def _refuse(self, source: InputFile, bad: BadLine) -> None:
         self.tally.refused[Invalid.code] += 1
-        self._faulty(Fault(source.name, bad.line, bad.refusal.message))
+        self._faulty(Fault(source.name, bad.line, bad.refusal.faults))
         if self._record is not None:
             self._record(
                 {
                     "command_id": bad.command_id,
                     "status": REFUSED,
-                    "refusal": {"code": Invalid.code, "message": bad.refusal.message},
+                    "refusal": {
+                        "code": Invalid.code,
+                        "message": bad.refusal.message,
+                        "faults": list(bad.refusal.faults),
+                    },
                     "events": [],
                     "position": self._position,
                     "file": source.name,

@@ -6,13 +6,14 @@ A line that is not well formed comes out as a `BadLine` in its place, and the re
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ledger.domain.commands import Command
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import Broken, InputFile
-from ledger.entrypoints.forms import CommandReader, decode_object
+from ledger.entrypoints.forms import CommandReader, decode_object, header_faults
 
 Format = Literal["auto", "json", "csv"]
 
@@ -34,8 +35,13 @@ class GoodLine(NamedTuple):
     command: Command
 
 
-def rows(source: InputFile, reader: CommandReader, format_: Format = "auto") -> Iterator[GoodLine | BadLine]:
-    """Every line of the file: a command, or what is wrong with it. Blank lines are passed over."""
+def rows(
+    source: InputFile, reader: CommandReader, format_: Format = "auto", command: str | None = None
+) -> Iterator[GoodLine | BadLine]:
+    """Every line of the file: a command, or what is wrong with it. Blank lines are passed over.
+
+    `command` is what all of them are, where they do not say it.
+    """
     if format_ == "auto":
         format_ = _by_name(source.name)
     number = 0
@@ -57,42 +63,46 @@ def rows(source: InputFile, reader: CommandReader, format_: Format = "auto") -> 
             continue
         empty = False
         if format_ == "auto":
-            format_ = _by_content(line)
+            format_ = _by_content(line, command)
         if format_ == "json":
             try:
-                yield GoodLine(number, reader.from_json(line))
+                yield GoodLine(number, reader.from_json(line, command=command))
             except Invalid as refusal:
                 yield BadLine(number, _id_in(line), refusal)
         elif header is None:
             try:
-                header = _header(line)
+                header = _header(line, command)
             except Invalid as refusal:
                 yield BadLine(number, None, refusal)
                 return
         else:
-            yield _csv_row(number, line, header, reader)
+            yield _csv_row(number, line, header, reader, command)
     if empty:
         yield BadLine(1, None, Invalid("the file is empty"))
 
 
-def _csv_row(number: int, line: bytes, header: list[str], reader: CommandReader) -> GoodLine | BadLine:
+def _csv_row(
+    number: int, line: bytes, header: list[str], reader: CommandReader, command: str | None
+) -> GoodLine | BadLine:
     given: dict[str, str] = {}
     try:
         cells = _cells(line)
         _must_match(cells, header)
         given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-        return GoodLine(number, reader.from_text(given))
+        return GoodLine(number, reader.from_text(given, command=command))
     except Invalid as refusal:
         return BadLine(number, given.get("command_id"), refusal)
 
 
-def _header(line: bytes) -> list[str]:
+def _header(line: bytes, command: str | None) -> list[str]:
     names = _cells(line)
-    if "command" not in names:
-        raise Invalid("the header has no column `command`; nothing of the file was read")
-    for name in names:
-        if names.count(name) > 1:
-            raise Invalid(f"the header has the column `{name}` twice; nothing of the file was read")
+    faults = [f"has the column `{name}` twice" for name, count in Counter(names).items() if count > 1]
+    if command is None and "command" not in names:
+        faults.append("has no column `command`")
+    if command is not None:
+        faults += header_faults(command, names)
+    if faults:
+        raise Invalid(*(f"the header {fault}; nothing of the file was read" for fault in faults))
     return names
 
 
@@ -119,7 +129,9 @@ def _by_name(name: str) -> Format:
     return next((format_ for ending, format_ in _ENDINGS.items() if plain.endswith(ending)), "auto")
 
 
-def _by_content(line: bytes) -> Format:
+def _by_content(line: bytes, command: str | None) -> Format:
+    if command is not None:
+        return "json" if line.lstrip().startswith(b"{") else "csv"
     return "csv" if b"command" in line.strip().split(b",") else "json"
 
 

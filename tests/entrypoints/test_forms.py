@@ -143,6 +143,26 @@ def test_what_is_no_amount_is_refused(amount: object) -> None:
     assert refusal_of(top_up(credit=amount)).startswith("credit: ")
 
 
+def test_everything_that_is_wrong_with_a_command_is_said_at_once() -> None:
+    wrong = use() | {"service": "fax", "quantity": 0, "at": "noon", "bonus": "1"}
+    del wrong["zone"]
+    with pytest.raises(Invalid) as refused:
+        as_json(wrong)
+    paths = [fault.partition(":")[0] for fault in refused.value.faults]
+    assert sorted(paths) == ["at", "bonus", "quantity", "service", "zone"]
+    assert 'service: not one of voice, sms, data; given: "fax"' in refused.value.faults
+    assert all(fault in refused.value.message for fault in refused.value.faults)
+
+
+def test_that_a_live_log_is_told_a_time_is_said_beside_all_else() -> None:
+    with pytest.raises(Invalid) as refused:
+        CommandReader(played=False, now=lambda: AT).from_json(json.dumps(use() | {"quantity": 0}).encode())
+    assert [fault.partition(":")[0] for fault in refused.value.faults] == ["quantity", "at"]
+    with pytest.raises(Invalid) as refused:
+        PLAYED.from_json(json.dumps({"command": "AdvanceTime", "command_id": "a"}).encode())
+    assert refused.value.faults == ("msisdn: is missing", "at: is missing, and this log is played")
+
+
 def test_zero_is_an_amount_only_where_the_form_says_so_and_never_negative() -> None:
     assert as_json(top_up(price="0")) == as_json(top_up(price="0.00"))
     assert refusal_of(top_up(price="-0")) == 'price: only an adjustment may be negative; given: "-0"'
@@ -238,12 +258,16 @@ def test_what_is_no_fee_is_refused(fee: object) -> None:
 
 
 def test_a_field_too_many_and_one_too_few_are_named() -> None:
-    assert refusal_of(top_up() | {"bonus": "1"}) == "bonus: the command has no such field"
+    assert refusal_of(top_up() | {"bonus": "1"}) == (
+        "bonus: the command has no such field; it has command_id, msisdn, credit, price, channel, at, actor"
+    )
     without = top_up()
     del without["price"]
     assert refusal_of(without) == "price: is missing"
     assert refusal_of({}) == "command: is missing"
-    assert refusal_of({"command": ["TopUp"]}) == 'command: no command is named so; given: ["TopUp"]'
+    assert refusal_of({"command": ["TopUp"]}) == (
+        f'command: no command is named so, but {", ".join(command_schemas())}; given: ["TopUp"]'
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 
 from ledger.entrypoints.file_lines import LONGEST_LINE, opened
 from ledger.entrypoints.forms import CommandReader
-from ledger.entrypoints.rows import BadLine, rows
+from ledger.entrypoints.rows import BadLine, GoodLine, rows
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, as_bytes, issue, top_up, use
 from tests.waiting import PATIENCE
 
@@ -220,6 +220,55 @@ def test_a_bad_header_is_refused_and_the_next_file_goes_through(
     assert [outcome["status"] for outcome in outcomes] == ["refused", "accepted", "accepted"]
     assert message in outcomes[0]["refusal"]["message"]
     assert outcomes[0]["line"] == 1
+
+
+def test_every_fault_of_a_row_is_told_with_its_column(pulsa: Pulsa) -> None:
+    head = b"command,command_id,at,msisdn,credit,price,channel"
+    file = pulsa.file("feed.csv", head, b"TopUp,,noon,%s,5.055,11000,app" % NUMBER.encode())
+    (bad,) = outcomes_of(pulsa, file, code=1)
+    faults = bad["refusal"]["faults"]
+    assert [fault.partition(":")[0] for fault in faults] == ["command_id", "credit", "at"]
+    said = pulsa("ingest", file).stderr.splitlines()
+    assert said == [f"{file}:2: invalid: {fault}" for fault in faults]
+
+
+def read_as(command: str, path: Path) -> list[BadLine | GoodLine]:
+    """The lines of a file that holds nothing but one command."""
+    with opened(str(path)) as source:
+        return list(rows(source, CommandReader(played=True, now=None), command=command))
+
+
+@pytest.mark.parametrize("name", ["feed", "feed.csv", "feed.jsonl"])
+def test_a_file_of_one_command_need_not_say_which(pulsa: Pulsa, name: str) -> None:
+    record = use() | {"quantity": "200" if name != "feed.jsonl" else 200}
+    del record["command"]
+    other = record | {"command": "TopUp"} if name == "feed.jsonl" else record | {"zone": ""}
+    plain = b"\n".join(map(as_bytes, (record, other)))
+    path = pulsa.folder / name
+    path.write_bytes(plain if name == "feed.jsonl" else csv_of(record, other))
+    good, bad = read_as("RecordUsage", path)
+    assert isinstance(good, GoodLine)
+    assert good.command.command_id == "use"
+    assert isinstance(bad, BadLine)
+    missing = ("zone: is missing",)
+    unlike = ('command: not RecordUsage, as was said of all of them; given: "TopUp"',)
+    assert bad.refusal.faults == (unlike if name == "feed.jsonl" else missing)
+
+
+def test_the_columns_of_a_file_of_one_command_are_looked_at_before_its_rows(pulsa: Pulsa) -> None:
+    path = pulsa.folder / "feed.csv"
+    path.write_bytes(csv_of({"command_id": "a", "msisdn": NUMBER, "credit": "5", "prize": "5"}))
+    (bad,) = read_as("TopUp", path)
+    assert isinstance(bad, BadLine)
+    assert bad.line == 1
+    columns = "command_id, msisdn, credit, price, channel, at, actor"
+    faults = (
+        "no column `price`, without which there is no TopUp",
+        "no column `channel`, without which there is no TopUp",
+        f"the column `prize`, and TopUp has only {columns}",
+    )
+    said = tuple(f"the header has {fault}; nothing of the file was read" for fault in faults)
+    assert bad.refusal.faults == said
 
 
 def test_the_format_can_be_said(pulsa: Pulsa) -> None:

@@ -184,8 +184,9 @@ class _Faults:
 
     def show(self) -> None:
         out = console(stderr=True)
-        for fault in self._first:
-            out.print(shown(f"{fault.file}:{fault.line}: invalid: {fault.message}"), soft_wrap=True)
+        for row in self._first:
+            for fault in row.faults:
+                out.print(shown(f"{row.file}:{row.line}: invalid: {fault}"), soft_wrap=True)
         if self._count > len(self._first):
             out.print(f"and {self._count - len(self._first)} more invalid lines; --outcomes keeps them all")
 

@@ -1,0 +1,82 @@
+"""What a file of commands looks like: a CSV header and a row to be replaced, made from the commands' schemas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ledger.entrypoints.forms import command_schemas
+
+AT = "2024-01-20T12:00:00+07:00"
+
+BY_NAME = {
+    "actor": "shop-7",
+    "approved_by": "staff-2",
+    "block": "block-1",
+    "channel": "app",
+    "customer": "customer-1",
+    "decided_by": "staff-2",
+    "expires_at": "2024-01-20T13:00:00+07:00",
+    "ground": "lost-or-stolen",
+    "iccid": "8962880000000000001",
+    "item": "5 GB, 30 days",
+    "price": "27000",
+    "reason": "goodwill",
+    "reference": "order-17",
+    "request": "request-1",
+    "reservation": "reservation-1",
+    "reverses": "top-up-1",
+    "terms": "smartfren-prepaid-2023",
+    "to_customer": "customer-2",
+    "to_msisdn": "6288187654321",
+    "zone": "zone1",
+}
+"""An example of a field, where its form alone does not give one."""
+
+BY_FORM = {
+    "amount": "25000",
+    "amount-or-zero": "5000",
+    "count": "200",
+    "day": "2030-12-31",
+    "fee": "true",
+    "flag": "true",
+    "instant": AT,
+    "msisdn": "6288112345678",
+    "signed-amount": "-500.50",
+}
+
+
+def template(commands: Iterable[str], *, played: bool) -> str:
+    """A CSV header with the columns of these commands, and an example row of each.
+
+    `played` says whether they state their time: on a live log they may not. Raises KeyError for a name that is no
+    command's, or none that files may hold.
+    """
+    schemas = command_schemas()
+    rows = [_row(name, schemas[name]["fields"], played=played) for name in commands]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def example_of(command: str, field: dict[str, Any]) -> str:
+    """An example of a command's field, as text. Raises KeyError where the tables lack one."""
+    name = field["name"]
+    if name == "command_id":
+        return f"{re.sub(r'(?<=[a-z])(?=[A-Z])', '-', command).lower()}-1"
+    if field["form"] == "choice":
+        return str(field["choices"][0])
+    return BY_NAME[name] if name in BY_NAME else BY_FORM[field["form"]]
+
+
+def _row(command: str, fields: Iterable[dict[str, Any]], *, played: bool) -> dict[str, str]:
+    stated = {field["name"]: field for field in fields if played or field["name"] != "at"}
+    first = ("command_id", "at", "msisdn")
+    ordered = sorted(stated, key=lambda name: first.index(name) if name in first else len(first))
+    return {"command": command} | {name: example_of(command, stated[name]) for name in ordered}

@@ -1,0 +1,50 @@
+"""Every command has a template; what stands in it is read back, and a file made of it is taken in."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from ledger.domain.kinds import COMMANDS
+from ledger.entrypoints.forms import CommandReader, command_schemas
+from ledger.entrypoints.templates import BY_FORM, BY_NAME, example_of, template
+from tests.entrypoints.pulsa import Pulsa
+
+PLAYED = CommandReader(played=True, now=None)
+LIVE = CommandReader(played=False, now=lambda: 0)
+
+
+@pytest.mark.parametrize("name", sorted(command_schemas()))
+def test_a_template_names_every_field_and_its_example_is_such_a_command(name: str) -> None:
+    (row,) = csv.DictReader(template([name], played=True).splitlines())
+    assert set(row) == {"command", *(field["name"] for field in command_schemas()[name]["fields"])}
+    assert all(row.values())
+    assert type(PLAYED.from_text(row)) is COMMANDS[name]
+    (dated_by_the_log,) = csv.DictReader(template([name], played=False).splitlines())
+    assert set(row) - set(dated_by_the_log) == {"at"}
+    assert type(LIVE.from_text(dated_by_the_log)) is COMMANDS[name]
+
+
+def test_no_example_is_kept_that_no_field_needs() -> None:
+    fields = [(name, field) for name, schema in command_schemas().items() for field in schema["fields"]]
+    assert set(BY_NAME) <= {field["name"] for _, field in fields}
+    used = {field["form"] for _, field in fields if field["name"] not in BY_NAME}
+    assert used - {"id", "choice"} == set(BY_FORM)
+    assert all(example_of(name, field) for name, field in fields)
+
+
+def test_one_file_made_of_several_templates_is_taken_in(pulsa: Pulsa) -> None:
+    story = template(["IssueStarterPack", "Activate", "TopUp", "RecordUsage"], played=True)
+    pulsa.done("ingest", "-", feed=story)
+    assert [event["type"].rpartition(".")[2] for event in pulsa.events()[2:]] == [
+        "StarterPackIssued",
+        "Activated",
+        "CreditToppedUp",
+        "UsageDebited",
+    ]
+
+
+def test_a_command_that_files_may_not_hold_has_none() -> None:
+    with pytest.raises(KeyError):
+        template(["CloseThrough"], played=True)
