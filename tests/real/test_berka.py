@@ -88,4 +88,4 @@ def test_the_same_records_are_taken_in_from_a_file(path: Path, tmp_path: Path) -
         ledger = log.writer()
         tally = Ingest(ledger, CommandReader(played=True, now=None), faulty=faults.append).run([str(file)])
     assert (tally.accepted, tally.invalid, tally.total) == (len(first), 1, len(first) + 1)
-    assert [(fault.line, "PRIJE" in fault.message) for fault in faults] == [(len(first) + 1, True)]
+    assert [(fault.line, "PRIJE" in "; ".join(fault.faults)) for fault in faults] == [(len(first) + 1, True)]
