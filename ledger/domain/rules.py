@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from ledger.domain.calendar import parse_day
 from ledger.domain.money import format_amount, parse_amount
 
-Clause = Annotated[str, Field(pattern=r"^[A-Z]{2,4}[0-9]{0,2}-[0-9]{2}[a-z]?$")]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
-Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
-Count = Annotated[int, Field(strict=True, ge=0)]
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What a value has to be, in words that follow "is not", and one such value as a file holds it."""
+
+    words: str
+    example: Any
+
+
+A_TEXT = Takes("a text", "example")
+A_CLAUSE = Takes("a clause such as AB24-01 or AB24-19a", "AB24-01")
+Clause = Annotated[str, Field(pattern=r"^[A-Z]{2,4}[0-9]{0,2}-[0-9]{2}[a-z]?$"), A_CLAUSE]
+Code = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60),
+    Takes("a code of small letters, digits and hyphens, 60 at most", "example"),
+]
+Days = Annotated[int, Field(strict=True, ge=0, le=36_500), Takes("a whole number of days", 30)]
+Count = Annotated[int, Field(strict=True, ge=0), Takes("a whole number", 3)]
 _PRICE = re.compile(r"(?:0|[1-9][0-9]{0,12})(?:\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -44,9 +60,17 @@ def _day(value: object) -> date:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_day)]
-Money = Annotated[int, BeforeValidator(_money), PlainSerializer(format_amount, when_used="json"), Field(ge=0)]
-PriceText = Annotated[str, BeforeValidator(_price)]
+Day = Annotated[date, BeforeValidator(_day), Takes("a day such as 2023-07-03", date(2024, 1, 1))]
+Money = Annotated[
+    int,
+    BeforeValidator(_money),
+    PlainSerializer(format_amount, when_used="json"),
+    Field(ge=0),
+    Takes('an amount in a string, such as "5000" or "0.50"', "5000"),
+]
+PriceText = Annotated[
+    str, BeforeValidator(_price), Takes('a price in a string, such as "909" or "18.18"', "18.18")
+]
 
 
 class Section(BaseModel):
@@ -59,10 +83,13 @@ class Rule(Section):
     """A rule: its values, the clause they carry out, and where a value was published."""
 
     clause: Clause | None = None
+    """The clause of the document that says so."""
     source: str = ""
+    """Where the values were published, or whose they are; no rule, and not recorded in the log."""
 
 
 class Period(Rule):
     """A period of whole days counted from the boundary before it."""
 
     days: Days
+    """How long it lasts."""

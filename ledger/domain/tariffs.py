@@ -18,15 +18,20 @@ class TariffStep(Section):
     """From `from` units on, each begun `increment` costs `price` (rupiah of credit, exact)."""
 
     start: Annotated[int, Field(alias="from", ge=0, strict=True)]
+    """Units from which on the step holds, seconds, messages or bytes; that of the first is 0."""
     increment: Annotated[int, Field(ge=1, strict=True)]
+    """Units that are charged together, once they are begun."""
     price: PriceText
+    """What each of them costs, exact."""
 
 
 class Band(Section):
     """Local times of day: from `start` until before `end`, over midnight where `end` is not later."""
 
     start: Annotated[time, Field(alias="from")]
+    """The first minute of it."""
     end: Annotated[time, Field(alias="to")]
+    """The first minute after it."""
 
     @model_validator(mode="after")
     def _whole_minutes(self) -> Band:
@@ -40,12 +45,19 @@ class TariffPrice(Section):
     """The price of one service, for the destinations, zones and times of day it names (none: any)."""
 
     service: Literal["voice", "sms", "data"]
+    """What is used: voice by the second, messages, data by the byte."""
     destinations: tuple[Code, ...] = ()
+    """Where it goes to: on-net, off-net, international, free; none: anywhere."""
     zones: tuple[Code, ...] = ()
+    """The tariff zones it is used in; none: any."""
     band: Band | None = None
+    """The time of day at which it begins; none: any."""
     steps: tuple[TariffStep, ...]
+    """What so many units cost, laid end to end."""
     daily_cap: Money | None = None
+    """The most that a local day of this service in these zones costs."""
     source: str = ""
+    """Where the price was published; no rule, and not recorded in the log."""
 
     @model_validator(mode="after")
     def _steps_ascend(self) -> TariffPrice:
@@ -60,9 +72,13 @@ class DatedTariff(Rule):
     """A tariff in force from the beginning of a day until the next one's."""
 
     id: Code
+    """What events call the tariff."""
     version: str
+    """Which edition of it this is, as it was published."""
     in_force_from: Day
+    """The first local day of use that it prices."""
     prices: tuple[TariffPrice, ...]
+    """Its prices; the first that covers a use holds."""
 
 
 def rated(dated: DatedTariff, in_zone: Zone, rounding: int) -> Tariff:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ledger.domain.calendar import DAY, Zone, zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import PriceList, Tariff
-from ledger.domain.rules import Clause, Code, Count, Day, Days, Money, Period, Rule, Section
+from ledger.domain.rules import Clause, Code, Count, Day, Days, Money, Period, Rule, Section, Takes
 from ledger.domain.tariffs import DatedTariff, rated
 
 _T = TypeVar("_T")
@@ -35,34 +35,48 @@ class Fee(Section):
     """One line of a fee."""
 
     name: Code
+    """What the line is called."""
     amount: Money
+    """What it comes to."""
 
 
 class CardReplacement(Rule):
     """What a new card costs, line by line (SP23-10, TS-06)."""
 
     fees: tuple[Fee, ...] = ()
+    """The lines of the fee; none: a new card costs nothing."""
 
 
 class Ground(Rule):
     """A ground to block or terminate: `requires` the order's reference, or since when it has lasted."""
 
     code: Code
+    """What commands and events call it."""
     title: str
+    """The document's ground, in short."""
     requires: Literal["reference", "since"] | None = None
+    """What a command on this ground must state: an order's reference, or since when the event has lasted."""
     months: Count = 0
+    """How many months the event must have lasted."""
 
 
 class Clauses(Section):
     """The clauses that actions without a rule of their own cite."""
 
     incoming: Clause | None = None
+    """Use that costs nothing: what comes in, and what is free."""
     use: Clause | None = None
+    """Use that is charged where the tariff names no clause; use that is refused; credit held for use."""
     unblock: Clause | None = None
+    """A block is lifted."""
     rights_transfer: Clause | None = None
+    """The number passes to another holder."""
     migration: Clause | None = None
+    """An account moves to these terms."""
     termination: Clause | None = None
+    """An account is terminated."""
     number_available: Clause | None = None
+    """A number can be given out again."""
 
 
 class Terms(Section):
@@ -74,19 +88,33 @@ class Terms(Section):
     model_config = ConfigDict(ignored_types=(cached_property,))
 
     product: str
+    """What the accounts under these terms are of."""
     id: Code
+    """What commands and events call these terms; never given to other values once a log has published them."""
     title: str
+    """What people call them."""
     document: str
+    """The document that they are: its name, whose it is, its date."""
     operator: str
+    """Whose customers they bind."""
     in_force_from: Day
-    time_zone: Annotated[str, Field(alias="zone")]
+    """The first day on which the document is in force."""
+    time_zone: Annotated[str, Field(alias="zone"), Takes("a time zone such as Asia/Jakarta", "Asia/Jakarta")]
+    """Days begin and end, and times of day are told, in this time zone."""
     rounding: Literal["sen", "rupiah"] = "sen"
+    """What each charge for use is rounded to, once, half up."""
     late_usage_days: Days = 30
+    """How long after it a use may still be recorded."""
     quarantine: Period = Period(days=180)
+    """How long a number rests after its account has ended, before it can be given out again."""
     card_replacement: CardReplacement = CardReplacement()
+    """What a new card costs."""
     grounds: tuple[Ground, ...] = ()
+    """The grounds on which a number may be blocked, and an account terminated."""
     tariffs: tuple[DatedTariff, ...] = ()
+    """What use costs, oldest tariff first; use that none prices is refused."""
     clauses: Clauses = Clauses()
+    """The clauses that events without a rule of their own cite."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Terms:

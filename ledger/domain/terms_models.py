@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from ledger.domain.terms import Terms
+from ledger.domain.terms_keys import key_at, keys_of, section_at
 from ledger.errors import TermsInvalid
 
 MODELS: dict[str, type[Terms]] = {}
@@ -17,8 +18,6 @@ MODELS: dict[str, type[Terms]] = {}
 
 UNSAID = "prepaid"
 """The product of documents that name none."""
-
-_FAULTS = {"missing": "is missing", "extra_forbidden": "the ledger knows no such key"}
 
 _MOST_FAULTS = 10
 """Faults of a published document that are told: whoever reads it cannot mend it."""
@@ -33,7 +32,7 @@ def resolved(values: Mapping[str, object]) -> Terms:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise TermsInvalid("\n".join(_faults(error))) from None
+        raise TermsInvalid("\n".join(_faults(error, model))) from None
 
 
 def understood(content: str, terms_id: str) -> Terms:
@@ -48,7 +47,7 @@ def understood(content: str, terms_id: str) -> Terms:
     try:
         terms = model.model_validate_json(content)
     except ValidationError as error:
-        faults = [_printable(fault) for fault in islice(_faults(error), _MOST_FAULTS)]
+        faults = [_printable(fault) for fault in islice(_faults(error, model, brief=True), _MOST_FAULTS)]
         more = error.error_count() - len(faults)
         raise TermsInvalid("; ".join([*faults, *([f"and {more} more"] if more else [])])) from None
     if terms.id != terms_id:
@@ -67,10 +66,11 @@ def _model_of(values: Mapping[str, object]) -> type[Terms]:
     return model
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
+def _faults(error: ValidationError, model: type[Terms], *, brief: bool = False) -> Iterator[str]:
+    """A line for each fault; what could stand there instead is not said of what nobody can mend (`brief`)."""
     for details in error.errors(include_url=False):
-        place = _place(details["loc"])
-        yield f"{place}: {_fault(details)}" if place else _fault(details)
+        place, fault = _place(details["loc"]), _fault(details, model, brief=brief)
+        yield f"{place}: {fault}" if place else fault
 
 
 def _place(keys: tuple[int | str, ...]) -> str:
@@ -78,11 +78,19 @@ def _place(keys: tuple[int | str, ...]) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
-def _fault(details: ErrorDetails) -> str:
-    kind, given = details["type"], details["input"]
-    fault = _FAULTS.get(kind) or details["msg"].removeprefix("Value error, ")
-    shown = kind != "missing" and isinstance(given, str | int | float)
-    return f"{fault} (it is {reprlib.repr(given)})" if shown else fault
+def _fault(details: ErrorDetails, model: type[Terms], *, brief: bool) -> str:
+    kind, place, given = details["type"], details["loc"], details["input"]
+    key = key_at(model, place)
+    if kind == "missing" and key is not None:
+        return "is missing" if brief else f"is missing: {key.takes}"
+    shown = f" (it is {reprlib.repr(given)})" if isinstance(given, str | int | float) else ""
+    if kind == "extra_forbidden":
+        within = section_at(model, place[:-1])
+        there = "" if brief or within is None else f"; there are {', '.join(keys_of(within))}"
+        return f"the ledger knows no such key{shown}{there}"
+    if kind == "value_error" or key is None:
+        return f"{details['msg'].removeprefix('Value error, ')}{shown}"
+    return f"is not {key.one if isinstance(place[-1], int) else key.takes}{shown}"
 
 
 def _printable(fault: str) -> str:

@@ -17,29 +17,38 @@ class StarterPack(Rule):
     """`days` of the first active period; none: it has no end (SP23-05)."""
 
     days: Days | None = None
+    """Days of the first active period, from activation."""
     expiry_clause: Clause | None = None
+    """The clause by which a pack that was never activated is lost."""
 
 
 class Cap(Rule):
     """From that day on, the rule `cumulative` reaches at most `days` ahead."""
 
     in_force_from: Day
+    """The first local day of top-ups that the cap holds for."""
     days: Days
+    """How far ahead of the day of the top-up validity may reach."""
 
 
 class Denomination(Section):
     """A denomination and the days that it buys."""
 
     credit: Money
+    """The least credit that buys these days."""
     days: Days
+    """Whole days after that of the top-up."""
 
 
 class TopUpRule(Rule):
     """Denominations and their days; without any, credit has no validity and any amount will do (SP23-16)."""
 
     denominations: tuple[Denomination, ...] = ()
+    """What is sold, ascending; a top-up has the days of the largest that it reaches."""
     extension: ExtensionRule = "longest"
+    """How the days meet a validity that is running: the later end, both together, or the new one."""
     caps: tuple[Cap, ...] = ()
+    """How far the rule `cumulative` may reach, from which day on."""
 
     @model_validator(mode="after")
     def _ascending(self) -> TopUpRule:
@@ -58,38 +67,51 @@ class Waiting(Period):
     """The waiting period, and the least top-up that ends it (SP23-19)."""
 
     minimum: Money = 0
+    """The least top-up that restores service."""
 
 
 class Forfeiture(Rule):
     """When the credit left is lost: at the restoring top-up (SP23-20) or at the start of waiting (XP25-16)."""
 
     at: Literal["restoring-top-up", "waiting-start"] = "restoring-top-up"
+    """The moment at which it is lost."""
 
 
 class Reclaim(Rule):
     """What it costs to ask a number back (SP23-06)."""
 
     fee: Money = 0
+    """The fee, in rupiah."""
 
 
 class TransferBand(Section):
     """Transfers of up to `up_to` cost `fee`, and move the recipient's validity by `days` (0: not at all)."""
 
     up_to: Money
+    """The largest amount of the band."""
     fee: Money
+    """What the sender pays besides."""
     days: Days = 0
+    """Days by which the recipient's validity moves; 0: it does not."""
 
 
 class CreditTransfer(Rule):
     """Who may send credit, how much, and what it costs."""
 
     bands: tuple[TransferBand, ...]
+    """Fees by amount, ascending; above the last nothing is sent."""
     minimum: Money = 1
+    """The least amount."""
     multiple_of: Annotated[Money, Field(gt=0)] = 1
+    """Amounts are whole multiples of this."""
     sender_keeps: Money = 0
+    """What the sender must have left after it."""
     days_on_network: Days = 0
+    """How long the sender must have been active."""
     daily_count: Count | None = None
+    """Transfers a local day; none: any number."""
     daily_amount: Money | None = None
+    """Credit sent a local day; none: any amount."""
 
     @model_validator(mode="after")
     def _ascending(self) -> CreditTransfer:
@@ -104,10 +126,15 @@ class PrepaidClauses(Clauses):
     """The clauses that prepaid's actions without a rule of their own cite."""
 
     activation: Clause | None = None
+    """An account is activated."""
     registration_failed: Clause | None = None
+    """A registration fails."""
     charge: Clause | None = None
+    """Something is bought from credit."""
     deactivation: Clause | None = None
+    """An account ends at the end of waiting."""
     restoration: Clause | None = None
+    """A top-up ends waiting."""
 
 
 class PrepaidTerms(Terms):
@@ -115,13 +142,21 @@ class PrepaidTerms(Terms):
 
     product: Literal["prepaid"] = added("prepaid")
     reversal_days: Days = 30
+    """How long after it a top-up may be reversed."""
     starter_pack: StarterPack = StarterPack()
+    """The first active period."""
     top_up: TopUpRule = TopUpRule()
+    """What credit is sold in, and how long it is valid."""
     grace: Period = Period(days=0)
+    """After the end of validity: no use that costs credit, and any top-up restores it."""
     waiting: Waiting = Waiting(days=0)
+    """After grace: no use at all, and a top-up of the minimum restores service; at its end the account ends."""
     forfeiture: Forfeiture = Forfeiture()
+    """When the credit left is lost."""
     reclaim: Reclaim = Reclaim()
+    """What a former holder pays to have a number back."""
     credit_transfer: CreditTransfer | None = None
+    """Sending credit to another number; none: it cannot be sent."""
     clauses: PrepaidClauses = PrepaidClauses()
 
     @cached_property
