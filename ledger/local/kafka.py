@@ -43,6 +43,9 @@ SINGLE_BROKER_SETTINGS = {
     "share.coordinator.state.topic.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
+    # It has nobody to hand over to. While it tried, no partition would have a leader, and transactions that end then
+    # would be committed without a marker where they wrote (KAFKA-20734): nobody would see what they hold.
+    "controlled.shutdown.enable": "false",
 }
 """What the only broker of a cluster needs, wherever it runs."""
 

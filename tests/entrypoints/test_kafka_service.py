@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 import urllib.request
 from pathlib import Path
 
+import pytest
 from kafka import KafkaAdminClient
+from prometheus_client import CollectorRegistry
 
+from ledger.entrypoints.cli import serving
+from ledger.entrypoints.cli.service import Service
+from ledger.entrypoints.clock import ClockRefused
+from ledger.entrypoints.supervising import Supervisor
+from ledger.wiring.composition import create
+from ledger.wiring.settings import Settings
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, SP23, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.servers import kafka_servers, run_directory  # noqa: F401
+from tests.waiting import PATIENCE
 
 _TICKS = 300
 """Of a fifth of a second: a minute, of which the clock tolerance takes five seconds."""
@@ -78,3 +88,29 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
     assert "customer-17" not in everything
     for line in everything.splitlines():
         assert {"event", "level", "timestamp"} <= json.loads(line).keys()
+
+
+def test_a_clock_is_not_as_patient_as_others_are_told_to_be(
+    new_log: NewLog,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would hear of it that long: it says that it is refused, and asks again by itself."""
+    monkeypatch.setattr(serving, "_CLOCK_WAITS", 0.5)
+    log = new_log()
+    settings = Settings(
+        kafka=log.bootstrap,
+        registry=log.registry,
+        kafka_prefix=log.prefix,
+        mirrors=tmp_path / "clock",
+        timeout=PATIENCE,
+    )
+    create(settings)
+    supervisor = Supervisor(threading.Event())
+    supervisor.health.expects("clock")
+    service = Service(supervisor, supervisor.health, CollectorRegistry(), answers=False)
+    with (
+        serving._clock(settings, 0.1, service).make() as step,
+        pytest.raises(ClockRefused, match=r"no answer within 0\.5 s"),
+    ):
+        step()

@@ -28,6 +28,8 @@ _RETRY_SECONDS = 1.0
 _PROJECT_SECONDS = 0.5
 _FIGURES_SECONDS = 1.0
 _SOON = 0.05
+_CLOCK_WAITS = 30.0
+"""Seconds that the clock awaits an answer at most, however patient others are told to be: it asks again by itself."""
 
 Directory = Annotated[
     Path | None,
@@ -148,9 +150,11 @@ def _clock(settings: Settings, every: float, service: Service, *, beside: bool =
     if settings.now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: the clock has to go on by itself; leave it unset")
 
+    own = settings.model_copy(update={"timeout": min(settings.timeout, _CLOCK_WAITS)})
+
     @contextmanager
     def make() -> Iterator[Callable[[], Stepped]]:
-        with kafka_clock(settings, lambda: service.health.beat("clock")) as ticking:
+        with kafka_clock(own, lambda: service.health.beat("clock")) as ticking:
             if ticking.played and not beside:
                 raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
             yield lambda: Stepped(every) if ticking.played else ticking.step(every, wall_clock)
