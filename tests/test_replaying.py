@@ -17,6 +17,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.audit.effects import Effect, effects_of
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
@@ -26,13 +27,15 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough
 from ledger.domain.prepaid.commands import IssueStarterPack, ReverseTopUp, TopUp
 from ledger.domain.terms import Terms
+from ledger.domain.terms_models import under
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
 from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema
 from projections.engine.unanswered import BeforeTheLog
-from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, Story, at, rupiah, variant
+from tests.domain.flat import FlatTerms
+from tests.given import BUNDLED, NUMBER, OTHER, SP23, START, TELKOMSEL, XP25, Story, at, rupiah, variant
 from tests.often import often
 from tests.projections.histories import QUICK, Step, a_log, closing, commands, play, steps
 from tests.rechained import rechain
@@ -109,6 +112,61 @@ def test_terms_that_hold_from_an_instant_on_leave_what_was_before(story: Story) 
     dearer = variant(SP23, SP23, starter_pack={"days": 3, "clause": "SP23-05"})
     assert not replay([SqliteReader(story.path)], KNOWN, terms=[dearer]).empty
     assert replay([SqliteReader(story.path)], KNOWN, terms=[dearer], since=start + 1).empty
+
+
+def test_terms_of_another_id_stand_in_the_place_of_those_that_hold(story: Story) -> None:
+    start = at(START)
+    story.given_active(credit=rupiah(5000))
+    story.given(AdvanceTime, start + 62 * DAY)
+    other = variant(SP23, "mine", forfeiture={"at": "waiting-start", "clause": "XP25-16"})
+    found = replay([SqliteReader(story.path)], KNOWN, terms=[under(SP23, other)])
+    assert found.totals[("operator/breakage", "PULSA")] == (0, rupiah(5000))
+    assert replay([SqliteReader(story.path)], KNOWN, terms=[under(SP23, variant(SP23, "mine"))]).empty
+
+
+def test_terms_of_another_product_stand_in_nobodys_place(story: Story) -> None:
+    story.given_active()
+    values = {
+        key: value
+        for key, value in json.loads(BUNDLED[SP23].content).items()
+        if key in FlatTerms.model_fields
+    }
+    other = FlatTerms.model_validate(values | {"product": "flat", "zone": "Asia/Jakarta", "clauses": {}})
+    with pytest.raises(QueryRefused, match="its accounts are prepaid, and the other terms are of flat"):
+        replay([SqliteReader(story.path)], KNOWN, terms=[other])
+
+
+def test_who_would_gain_and_lose_is_summed_by_customer(story: Story) -> None:
+    """Twelve numbers of one to twelve thousand lose it under the other terms, and a thirteenth keeps it."""
+    start = at(START)
+    for n in range(1, 13):
+        story.given_active(
+            credit=rupiah(1000 * n), number=f"62881000000{n:02}", customer=f"customer-{n % 11}"
+        )
+    story.given_active(credit=rupiah(500), number="6288100000013", customer="other", terms=XP25)
+    end = start + 62 * DAY
+    for n in range(1, 14):
+        story.given(AdvanceTime, end, msisdn=f"62881000000{n:02}")
+    earlier = variant(SP23, SP23, forfeiture={"at": "waiting-start", "clause": "XP25-16"})
+    later = variant(XP25, XP25, forfeiture={"at": "restoring-top-up", "clause": "SP23-20"})
+    found = replay([SqliteReader(story.path)], KNOWN, terms=[earlier, later])
+    effects = effects_of(found.differences)
+    assert effects.gain.to_json() == {
+        "customers": 1,
+        "was": "0",
+        "would_be": "500",
+        "difference": "500",
+        "most": [Effect("other", ["6288100000013#1"], 0, rupiah(500)).to_json()],
+    }
+    assert (effects.lose.customers, effects.lose.was, effects.lose.would_be) == (11, rupiah(78_000), 0)
+    named = [(one.customer, one.difference) for one in effects.lose.most]
+    assert named[:3] == [
+        ("customer-1", -rupiah(13_000)),
+        ("customer-0", -rupiah(11_000)),
+        ("customer-10", -rupiah(10_000)),
+    ]
+    assert len(named) == 10
+    assert effects.lose.most[0].accounts == ["6288100000001#1", "6288100000012#1"]
 
 
 def test_terms_that_the_log_does_not_know_are_refused(story: Story) -> None:

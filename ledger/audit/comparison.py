@@ -20,11 +20,12 @@ Amounts = dict[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class AccountEnd:
-    """An account at the end: what it holds in sen, its state, and until when its credit is valid."""
+    """An account at the end: what it holds in sen, its state, until when its credit is valid, and whose it is."""
 
     credit: int
     state: str
     active_until: int | None
+    holder: str | None
 
     def to_json(self) -> dict[str, Any]:
         """The answer."""
@@ -50,10 +51,17 @@ class Difference:
         was, would_be = self.was, self.would_be
         return (0 if would_be is None else would_be.credit) - (0 if was is None else was.credit)
 
+    @property
+    def customer(self) -> str | None:
+        """Who holds it at the end, or would; None: nobody."""
+        ends = [end for end in (self.was, self.would_be) if end is not None]
+        return next((end.holder for end in ends if end.holder is not None), None)
+
     def to_json(self) -> dict[str, Any]:
         """The answer."""
         return {
             "account": self.account,
+            "customer": self.customer,
             "was": None if self.was is None else self.was.to_json(),
             "would_be": None if self.would_be is None else self.would_be.to_json(),
             "credit_difference": format_amount(self.credit),
@@ -184,7 +192,9 @@ def _accounts(
     for event in advanced(line, until):
         _add(sums, event)
     every = accounts_in(line)
-    return {id_: AccountEnd(one.credit, one.state, one.active_until) for id_, one in every.items()}
+    return {
+        id_: AccountEnd(one.credit, one.state, one.active_until, one.holder) for id_, one in every.items()
+    }
 
 
 def _add(sums: Amounts, event: Event) -> None:

@@ -58,8 +58,9 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
     What comes of it is compared with the log. From `since` on (from the first command on, where it is None) `terms`
     hold in place of those of the same ids; a command taken earlier is decided under the terms as they were.
     Of a log of several partitions each is decided by itself: what another one sent to it came as it was recorded.
-    Raises TermsMissing where the log knows no terms of that id, BeforeTheLog or QueryRefused where there is no command
-    to decide, and LogDamaged, with the position, where the log is not whole or not what its digests name.
+    Raises TermsMissing where the log knows no terms of that id, QueryRefused where they are of another product,
+    BeforeTheLog or QueryRefused where there is no command to decide, and LogDamaged, with the position, where the log
+    is not whole or not what its digests name.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="pulsa-replay-")))
@@ -69,10 +70,7 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
             _must_have_all_that_is_sealed(log)
         _must_have_commands(logs, since if terms else None, until)
         for one in terms:
-            if all(one.id not in log.book for log in logs):
-                raise TermsMissing(
-                    f"{one.id}: the log has published no terms of this id; nothing was under them"
-                )
+            _must_stand_in(one, logs)
         head, done = sum(log.head for log in logs), 0
         runs = []
         for log in logs:
@@ -98,6 +96,18 @@ def replay(  # noqa: PLR0913 - what is decided again, under which terms, and fro
         found.sum_up(before, after)
         found.refused = _refused(runs, found)
         return found
+
+
+def _must_stand_in(terms: Terms, logs: Sequence[SqliteSnapshot]) -> None:
+    """Raises TermsMissing or QueryRefused where the log has no terms of their id, or of another product."""
+    published = next((log.book[terms.id] for log in logs if terms.id in log.book), None)
+    if published is None:
+        raise TermsMissing(f"{terms.id}: the log has published no terms of this id; nothing was under them")
+    if published.product != terms.product:
+        message = (
+            f"{terms.id}: its accounts are {published.product}, and the other terms are of {terms.product}"
+        )
+        raise QueryRefused(message)
 
 
 def _must_have_commands(logs: Sequence[SqliteSnapshot], since: int | None, until: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -53,6 +54,11 @@ def understood(content: str, terms_id: str) -> Terms:
     if terms.id != terms_id:
         raise TermsInvalid(f"id: it is {terms.id[:_LONGEST_FAULT]}")
     return terms
+
+
+def under(terms_id: str, terms: Terms) -> Terms:
+    """The same rules under another id, as if they had been published under it. Raises TermsInvalid."""
+    return understood(json.dumps(json.loads(terms.content) | {"id": terms_id}), terms_id)
 
 
 def _model_of(values: Mapping[str, object]) -> type[Terms]:
