@@ -178,12 +178,6 @@ class LogMismatch(LedgerError):
     code = "log-mismatch"
 
 
-class SumOutOfRange(LedgerError):
-    """A sum of money is beyond what the projections' database holds: nine times ten to the eighteenth sen."""
-
-    code = "sum-out-of-range"
-
-
 class QueryRefused(LedgerError):
     """The question cannot be answered."""
 

@@ -1,4 +1,7 @@
-"""How long what anybody states may be. These bounds are part of the language: every entry point has the same."""
+"""How long what anybody states may be, and how much may add up.
+
+These bounds are part of the language: every entry point has the same.
+"""
 
 LONGEST_ID = 200
 """Bytes of an id or code in UTF-8, and of the key of a record."""
@@ -8,6 +11,10 @@ LONGEST_TEXT = 2_000
 """Bytes of a text in UTF-8."""
 LONGEST_COMMAND = 65_536
 """Bytes of a command in Avro: more than all its fields can take together."""
+LARGEST_TOTAL = 10**18
+"""The most that an account counts in its whole life of granted use of a service, and of sen charged for use."""
+MOST_OPEN = 1_000
+"""The most blocks, requests and reservations, each, that may be open at once on an account: all are kept in memory."""
 LONGEST_TERMS = 500_000
 """Bytes of a terms file's resolved values: they are one event, and a broker takes a record of a million."""
 

@@ -182,6 +182,12 @@ class LimitReached(Refusal):
     code = "limit-reached"
 
 
+class TooManyOpen(Refusal):
+    """So many of them are open on the account that no other may be opened."""
+
+    code = "too-many-open"
+
+
 class MustKeepMinimum(Refusal):
     """The sender would keep less credit than the terms demand."""
 

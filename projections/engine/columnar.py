@@ -21,10 +21,9 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms_book import TermsBook
-from ledger.errors import LogDamaged, SumOutOfRange
+from ledger.errors import LogDamaged
 from projections.engine import changes
 from projections.engine.changes import Changes, copying, on_conflict
-from projections.engine.database import MOST
 from projections.engine.prepared import run
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.reader import Bulk, Columns, Placed
@@ -173,6 +172,12 @@ def reworded(rows: pa.Table, name: str, word: Callable[[str], str | None]) -> pa
     return rows.filter(pc.is_valid(rows.column(name)))
 
 
+def split(amounts: Any, large: int) -> tuple[Any, Any]:  # noqa: ANN401 - Arrow columns
+    """Whole `large`s of amounts, and the rest of them; both have the amount's sign."""
+    whole = pc.divide(amounts, large)
+    return whole, pc.subtract(amounts, pc.multiply(whole, large))
+
+
 def blocks(ordinals: Any, bits: int) -> Any:  # noqa: ANN401 - Arrow columns
     """The blocks of ordinals from 1 on."""
     return pc.shift_right(pc.subtract(ordinals, 1), bits)
@@ -215,22 +220,15 @@ def _in_order(rows: pa.Table) -> pa.Table:
 
 
 def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
-    """One row for each key of a table whose other columns are added up, or hold the largest.
-
-    Raises SumOutOfRange where a sum is more than a column holds.
-    """
+    """One row for each key of a table whose other columns are added up, or hold the largest."""
     keys = table.primary_key.columns.keys()
     merges: dict[str, str] = table.info["merge"]
     plain = pa.table({name: _numbers(rows.column(name)) for name in (*keys, *merges)})
     how = {"add": "sum", "max": "max"}
     asked = [(name, how[merge]) for name, merge in merges.items()]
-    for name in (name for name, merge in merges.items() if merge == "add"):
-        if len(plain) * _largest(plain.column(name)) > MOST:  # no sum of them all is beyond that, as a rule
-            index = plain.column_names.index(name)
-            plain = plain.set_column(index, name, plain.column(name).cast(pa.decimal128(38)))
     found = plain.group_by(keys, use_threads=False).aggregate(asked)
     columns = {name: found.column(name) for name in keys}
-    columns |= {name: _in_range(found.column(f"{name}_{how}")) for name, how in asked}
+    columns |= {name: found.column(f"{name}_{how}") for name, how in asked}
     for name in keys:
         words = rows.column(name)
         if pa.types.is_dictionary(words.type):
@@ -238,20 +236,6 @@ def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
             columns[name] = pa.DictionaryArray.from_arrays(columns[name].combine_chunks(), dictionary)
     found = pa.table(columns)
     return found.take(pc.sort_indices(_places(found, keys)))
-
-
-def _largest(column: Any) -> int:  # noqa: ANN401 - Arrow columns
-    """The largest number whatever its sign; 0 where there is none."""
-    return max(abs(int(found.as_py() or 0)) for found in pc.min_max(column).values())
-
-
-def _in_range(sums: Any) -> Any:  # noqa: ANN401 - Arrow columns
-    """Sums as numbers of 8 bytes."""
-    if pa.types.is_int64(sums.type) or pa.types.is_int32(sums.type):
-        return sums
-    if _largest(sums) > MOST:
-        raise SumOutOfRange(f"{_largest(sums)} sen is more than is kept of one day")
-    return sums.cast(pa.int64())
 
 
 def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns

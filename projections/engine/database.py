@@ -27,7 +27,6 @@ from ledger.errors import (
     LedgerError,
     QueryRefused,
     SettingsInvalid,
-    SumOutOfRange,
 )
 
 _PATIENCE = 30
@@ -41,9 +40,6 @@ _FULL = frozenset({"53100", "SQLITE_FULL"})
 _MISSING = frozenset({"42P01", "42703"})
 _MISSING_IN_SQLITE = ("no such table", "no such column")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-_OUT_OF_RANGE = frozenset({"22003", "23514", "SQLITE_CONSTRAINT_CHECK"})
-MOST = 9 * 10**18
-"""The largest sum that is kept; beyond it a column of eight bytes is near its end."""
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text in the order of its characters' numbers, as Python has it, whatever order the database has for words."""
@@ -214,8 +210,6 @@ class Database:
             if kind is None:
                 raise
             raise kind(f"{self.name}: {str(error.orig).strip()}") from error
-        except OverflowError as error:  # the driver of SQLite takes no larger number
-            raise SumOutOfRange(f"{self.name}: {error}") from error
 
 
 def _error_of(error: DBAPIError) -> type[LedgerError] | None:
@@ -223,8 +217,6 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
     sign = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
     if sign in _FULL:
         return DatabaseFull
-    if sign in _OUT_OF_RANGE or "integer overflow" in str(cause):
-        return SumOutOfRange
     if sign in _MISSING or str(cause).startswith(_MISSING_IN_SQLITE):
         return DatabaseDamaged
     if sign.startswith(_DAMAGED):

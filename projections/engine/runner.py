@@ -43,8 +43,8 @@ CHUNK = 20_000
 class Runner:
     """Keeps projections up to date with a log, or with the partitions of one that its readers read.
 
-    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, DatabaseDamaged, LogMismatch, SumOutOfRange, or
-    what keeps the log from being read. Whatever it raised, it begins the next time with what the database has.
+    Raises DatabaseUnreachable, DatabaseFull, DatabaseFormatUnknown, DatabaseDamaged, LogMismatch, or what keeps
+    the log from being read. Whatever it raised, it begins the next time with what the database has.
     """
 
     def __init__(  # noqa: PLR0913 - the log, what to make of it, and how much at once

@@ -5,6 +5,9 @@ and K lie in. Days are those of UTC. Additions commute, so sums do not depend on
 
 Single entries are asked for by the day, never one by one, so they lie packed: those with the same key, recorded on
 one day within one block of ordinals, are one row. Postgres and SQLite take such a row in as fast as an entry.
+
+An amount fits into 8 bytes, and its sum need not: a sum is kept as whole `LARGE`s and the rest, in two columns that are
+each added up. Neither comes near its end within some 90,000 million entries of the largest amount that a command names.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY
 from projections.engine.changes import Changes
-from projections.engine.database import MOST, TEXT
+from projections.engine.database import TEXT
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Rows
 
+LARGE = 10**8
+"""Amounts below it (a million rupiah) have nothing in the column of the large ones, which then costs nothing."""
 BLOCK_BITS = 12
 """Entries of 4,096 ordinals lie in one segment: what is appended to it is written together with what it has."""
 
@@ -32,8 +37,8 @@ Entry = tuple[int, ...]
 class BitemporalSums:
     """Two tables: `segments`, the entries packed in their order; and `days`, their sums per partition.
 
-    `keys` name what is summed apart, `values` what is summed; `extra` numbers stand in the entries only. An entry is
-    so many numbers of 8 bytes, least byte first.
+    `keys` name what is summed apart, `counts` and `amounts` what is summed: of counts, an entry has one more or less.
+    `extra` numbers stand in the entries only. An entry is so many numbers of 8 bytes, least byte first.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of two tables
@@ -43,11 +48,14 @@ class BitemporalSums:
         generation: int,
         *,
         keys: Sequence[str],
-        values: Sequence[str],
+        counts: Sequence[str] = (),
+        amounts: Sequence[str] = (),
         extra: Sequence[str] = (),
     ) -> None:
-        self.keys, self.values = tuple(keys), tuple(values)
-        self._packed = ("ordinal", "effective_at", "recorded_at", *values, *extra)
+        self.keys, self.values = tuple(keys), (*counts, *amounts)
+        self._counts, self._amounts = len(counts), tuple(amounts)
+        self._columns = (*counts, *(column for name in amounts for column in _columns_of(name)))
+        self._packed = ("ordinal", "effective_at", "recorded_at", *self.values, *extra)
         self._entry = Struct(f"<{len(self._packed)}q")
         self.segments = sa.Table(
             f"{name}_segments_{generation}",
@@ -66,12 +74,11 @@ class BitemporalSums:
             metadata,
             *(sa.Column(key, TEXT) for key in keys),
             *(sa.Column(column, sa.Integer) for column in ("effective_day", "recorded_day", "partition")),
-            *(sa.Column(value, sa.BigInteger, nullable=False) for value in values),
+            *(sa.Column(column, sa.BigInteger, nullable=False) for column in self._columns),
             sa.Column("last", sa.BigInteger, nullable=False),
             sa.PrimaryKeyConstraint(*keys, "effective_day", "recorded_day", "partition"),
-            *(sa.CheckConstraint(f"{value} BETWEEN {-MOST} AND {MOST}") for value in values),
             sqlite_with_rowid=False,
-            info={"merge": {**dict.fromkeys(values, "add"), "last": "max"}},
+            info={"merge": {**dict.fromkeys(self._columns, "add"), "last": "max"}},
         )
         self._statements: dict[Any, tuple[Prepared, Prepared]] = {}
 
@@ -88,9 +95,8 @@ class BitemporalSums:
             segments[segment] = (bytearray(self._entry.pack(*entry)),)
         else:
             before[0].extend(self._entry.pack(*entry))
-        values = values[: len(self.values)]
         days = (effective_at // DAY, recorded_day)
-        self.count(changes, keys, days, (partition, ordinal), values)
+        self.count(changes, keys, days, (partition, ordinal), values[: len(self.values)])
 
     def count(
         self,
@@ -98,16 +104,19 @@ class BitemporalSums:
         keys: tuple[str, ...],
         days: tuple[int, int],
         position: tuple[int, int],
-        values: Iterable[int],
+        values: Sequence[int],
     ) -> None:
         """Takes values at (partition, ordinal) into the sums of (effective day, recorded day) only."""
         cells = changes.cells(self.days)
         partition, ordinal = position
         cell = (*keys, *days, partition)
         before = cells.get(cell)
+        columns: Iterable[int] = values[: self._counts]
+        for amount in values[self._counts :]:
+            columns = (*columns, *_split(amount))
         if before is not None:
-            values = map(int.__add__, before, values)
-        cells[cell] = (*values, ordinal)
+            columns = map(int.__add__, before, columns)
+        cells[cell] = (*columns, ordinal)
 
     def fold_columns(self, partition: int, columns: Mapping[str, Any]) -> Iterator[Rows]:
         """Entries, from columns for keys, values, extra, `ordinal` and both instants; and their sums."""
@@ -122,12 +131,19 @@ class BitemporalSums:
                 "partition": partition,
                 "block": columnar.blocks(columns["ordinal"], BLOCK_BITS),
                 "last": columns["ordinal"],
+                **dict(self._split_columns(columns)),
             }
         )
         if not len(found):
             return
         yield self.segments, columnar.packed(found, self.segments, self._packed)
         yield self.days, columnar.merged(found, self.days)
+
+    def _split_columns(self, columns: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        from projections.engine import columnar  # slow to import
+
+        for name in self._amounts:
+            yield from zip(_columns_of(name), columnar.split(columns[name], LARGE), strict=True)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -151,7 +167,7 @@ class BitemporalSums:
         whole, single = statements
         moment = {"t_day": as_of // DAY, "k_day": known_at // DAY}
         sums = {
-            tuple(row[: len(by)]): tuple(map(int, row[len(by) :]))
+            tuple(row[: len(by)]): (*self._joined(row[len(by) : -1]), int(row[-1]))
             for row in whole(connection, **moment, **only)
             if row[-1] is not None
         }
@@ -160,6 +176,15 @@ class BitemporalSums:
             key = tuple([row[index] for index in indices])
             sums[key] = self._summed(sums.get(key), self._chosen(row, as_of, known_at))
         return [(*key, *summed) for key, summed in sums.items() if summed]
+
+    def whole_days(
+        self, connection: Connection, *conditions: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Sums of whole days, by conditions on `self.days`: (effective day, key…, value…)."""
+        days, width = self.days.c, 1 + len(self.keys)
+        names = ("effective_day", *self.keys, *self._columns)
+        for row in connection.execute(sa.select(*[days[name] for name in names]).where(*conditions)):
+            yield (*row[:width], *self._joined(row[width:]))
 
     def single(
         self, connection: Connection, segments: sa.Select[Any], as_of: int, known_at: int
@@ -174,6 +199,12 @@ class BitemporalSums:
     def entries(self, segment: bytes) -> Iterator[Entry]:
         """The entries of a segment, in the order of recording."""
         return self._entry.iter_unpack(segment)
+
+    def _joined(self, columns: Sequence[Any]) -> Iterator[int]:
+        """The values of columns of sums."""
+        yield from map(int, columns[: self._counts])
+        for column in range(self._counts, len(columns), 2):
+            yield int(columns[column]) * LARGE + int(columns[column + 1])
 
     def _chosen(self, row: Any, as_of: int, known_at: int) -> list[Entry]:  # noqa: ANN401 - a row of segments
         """The entries that whole days leave: those of K's day of recording; of days before, those of T's day."""
@@ -199,7 +230,7 @@ class BitemporalSums:
         days, segments = self.days.c, self.segments.c
         t_day, k_day = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t_day", "k_day"))
         groups = [days[name] for name in by]
-        sums = [sa.cast(sa.func.sum(days[name]), sa.BigInteger) for name in self.values]
+        sums = [sa.func.sum(days[name]) for name in self._columns]
         whole = (
             sa.select(*groups, *sums, sa.func.max(days.last))
             .where(days.effective_day < t_day, days.recorded_day < k_day, *_only(days, only))
@@ -218,6 +249,19 @@ class BitemporalSums:
 def block_of(ordinal: int) -> int:
     """The block of ordinals that an entry is packed within."""
     return ordinal - 1 >> BLOCK_BITS
+
+
+def _columns_of(amount: str) -> tuple[str, str]:
+    """The columns that a sum is kept in."""
+    return f"{amount}_large", f"{amount}_rest"
+
+
+def _split(amount: int) -> tuple[int, int]:
+    """Whole `LARGE`s, and the rest; both have the amount's sign."""
+    if -LARGE < amount < LARGE:
+        return 0, amount
+    large = amount // LARGE if amount > 0 else -(-amount // LARGE)
+    return large, amount - large * LARGE
 
 
 def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401 - of a table

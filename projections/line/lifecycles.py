@@ -93,7 +93,7 @@ class Lifecycles(Projection):
             info={"merge": {"until": "put", "due_at": "put"}},
         )
         self.counts = BitemporalSums(
-            self.metadata, "lifecycles_counts", generation, keys=("kind", "state"), values=("count",)
+            self.metadata, "lifecycles_counts", generation, keys=("kind", "state"), counts=("count",)
         )
         self._lines: dict[str, Tracked] = {}
         self._prepare()

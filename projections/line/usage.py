@@ -48,17 +48,23 @@ class Usage(Projection):
     """Every use: debited, recorded at no charge, or refused."""
 
     name = "usage"
-    version = 3
+    version = 4
     one_by_one = frozenset({UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         keys, extra = ("account", "service"), ("day",)
         self.sums = BitemporalSums(
-            self.metadata, "usage", generation, keys=keys, values=("uses", "granted", "charged"), extra=extra
+            self.metadata,
+            "usage",
+            generation,
+            keys=keys,
+            counts=("uses",),
+            amounts=("granted", "charged"),
+            extra=extra,
         )
         self.refused = BitemporalSums(
-            self.metadata, "usage_refused", generation, keys=keys, values=("refused",), extra=extra
+            self.metadata, "usage_refused", generation, keys=keys, counts=("refused",), extra=extra
         )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:

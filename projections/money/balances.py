@@ -46,13 +46,13 @@ class Balances(Projection):
     """The postings of every event, whatever its type."""
 
     name = "balances"
-    version = 3
+    version = 4
     one_by_one = frozenset[str]()
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         self.sums = BitemporalSums(
-            self.metadata, "balances", generation, keys=("account", "unit"), values=("amount",)
+            self.metadata, "balances", generation, keys=("account", "unit"), amounts=("amount",)
         )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
@@ -88,14 +88,14 @@ class Balances(Projection):
     ) -> dict[str, tuple[int, int]]:
         """The sum in sen by unit of one ledger account, with the ordinal of the last event that it rests on."""
         rows = self.sums.at(connection, as_of, known_at, by=("unit",), account=account)
-        return {unit: (int(amount), last) for unit, amount, last in rows}
+        return {unit: (amount, last) for unit, amount, last in rows}
 
     def of_each(
         self, connection: Connection, accounts: list[str], as_of: int, known_at: int
     ) -> dict[str, tuple[int, int]]:
         """The same by account, for accounts that hold one unit."""
         rows = self.sums.at(connection, as_of, known_at, by=("account",), account=accounts)
-        return {account: (int(amount), last) for account, amount, last in rows}
+        return {account: (amount, last) for account, amount, last in rows}
 
     def everything(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """Every ledger account's sum by (account, unit)."""
@@ -104,7 +104,7 @@ class Balances(Projection):
             rows = self.sums.at(
                 connection, as_of, known_at, by=("account", "unit"), account_from=low, account_before=high
             )
-            found.update({(account, unit): int(amount) for account, unit, amount, _ in rows})
+            found.update({(account, unit): amount for account, unit, amount, _ in rows})
         return found
 
     def summed(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
@@ -117,18 +117,21 @@ class Balances(Projection):
             account_from=OF_OPERATOR[0],
             account_before=OF_OPERATOR[1],
         )
-        found = {(account, unit): int(amount) for account, unit, amount, _ in rows}
+        found = {(account, unit): amount for account, unit, amount, _ in rows}
         found.update(self._customers(connection, as_of, known_at))
         return found
 
     def _customers(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         days = self.sums.days.c
-        whole = sa.select(days.account, days.unit, days.amount).where(
-            *_customers_sums(days), days.effective_day < as_of // DAY, days.recorded_day < known_at // DAY
+        whole = self.sums.whole_days(
+            connection,
+            *_customers_sums(days),
+            days.effective_day < as_of // DAY,
+            days.recorded_day < known_at // DAY,
         )
         sums: dict[tuple[str, str], int] = {}
-        for account, unit, amount in connection.execute(whole):
-            sums[account, unit] = sums.get((account, unit), 0) + int(amount)
+        for _, account, unit, amount in whole:
+            sums[account, unit] = sums.get((account, unit), 0) + amount
         for account, unit, _, amount in self.single(connection, as_of, known_at, before=OF_CUSTOMERS[1]):
             key = (class_of(account), unit)
             sums[key] = sums.get(key, 0) + amount

@@ -132,10 +132,9 @@ def _moved(then: Snapshot) -> list[tuple[int, str, str, int]]:
     ours = sa.or_(
         days.account >= OF_OPERATOR[0], sa.and_(days.account >= CUSTOMERS, days.account < "accounts0")
     )
-    whole = sa.select(days.effective_day, days.account, days.unit, days.amount).where(
-        ours, days.recorded_day < k_day, days.effective_day < t_day
+    found = list(
+        balances.sums.whole_days(connection, ours, days.recorded_day < k_day, days.effective_day < t_day)
     )
-    found = [(day, account, unit, int(amount)) for day, account, unit, amount in connection.execute(whole)]
     single = balances.single(connection, then.as_of, then.known_at, before="p")
     found += [(effective // DAY, account, unit, amount) for account, unit, effective, amount in single]
     for event in then.unrecorded():

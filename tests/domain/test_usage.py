@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.bounds import LARGEST_TOTAL
 from ledger.domain.calendar import DAY
 from ledger.domain.line.commands import (
     Block,
@@ -14,6 +15,7 @@ from ledger.domain.line.commands import (
     Unblock,
 )
 from ledger.domain.line.events import UsageRecorded, UsageRefused
+from ledger.domain.money import LARGEST_BALANCE
 from ledger.domain.prepaid.commands import (
     AdjustCredit,
     ChargeCredit,
@@ -312,3 +314,24 @@ def test_whole_rupiah_where_the_terms_round_so(tell: Tell) -> None:
     story = tell(whole)
     story.given_active(terms=whole.id, credit=rupiah(50000))
     story.when(RecordUsage, CALL, quantity=200).then(event(UsageDebited, charge=rupiah(1273)))
+
+
+def test_an_account_counts_its_use_to_a_bound(story: Story) -> None:
+    story.given_active()
+    story.given(RecordUsage, CALL, destination="free", quantity=LARGEST_TOTAL - 10)
+    story.when(RecordUsage, CALL, destination="free", quantity=11).refused(
+        "above-maximum", event(UsageRefused, refusal="above-maximum", asked=11)
+    )
+    story.given(RecordUsage, CALL, destination="free", quantity=10)
+    story.when(RecordUsage, CALL, direction="incoming", quantity=11).then(event(UsageRecorded))
+    story.when(RecordUsage, CALL, destination="free", service="sms", quantity=11).then(event(UsageRecorded))
+
+
+def test_and_what_its_use_cost(story: Story) -> None:
+    story.given_active()
+    story.given(AdjustCredit, CALL, amount=LARGEST_BALANCE)
+    story.given(RecordUsage, CALL, service="sms", quantity=LARGEST_BALANCE)
+    story.given(AdjustCredit, CALL, amount=rupiah(1000))
+    story.when(RecordUsage, CALL, service="sms", quantity=1).refused(
+        "above-maximum", event(UsageRefused, refusal="above-maximum")
+    )

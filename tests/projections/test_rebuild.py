@@ -66,7 +66,7 @@ def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) ->
             connection.execute(
                 sa.update(days)
                 .where(days.c.account == "operator/usage", days.c.effective_day >= some)
-                .values(amount=days.c.amount + 1)
+                .values(amount_rest=days.c.amount_rest + 1)
             )
         found = {c.table: c for c in Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check() if not c.equal}
         assert set(found) == {"balances_days"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,14 +12,12 @@ import sqlalchemy as sa
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.prepaid.commands import AdjustCredit
-from ledger.errors import DatabaseFull, LogDamaged, LogMismatch, SettingsInvalid, SumOutOfRange
+from ledger.errors import DatabaseFull, LogDamaged, LogMismatch, SettingsInvalid
 from ledger.store.reading import SqliteReader
-from projections.engine.changes import Changes
 from projections.engine.database import GENERATIONS, POSITIONS, Database
 from projections.engine.log_identity import must_match
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
-from projections.engine.sums import BitemporalSums
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play
@@ -191,49 +188,6 @@ def test_an_event_that_is_missing_stops_it_there(in_bulk: int, views: Database, 
         Rebuild(views, [SqliteReader(log)], PROJECTIONS).swap()
     with views.reading() as connection:
         assert set(connection.execute(sa.select(POSITIONS.c.ordinal)).scalars()) == {299}
-
-
-def test_a_sum_beyond_what_is_kept_is_refused_and_nothing_written(views: Database) -> None:
-    sums = BitemporalSums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
-    with views.writing() as connection:
-        for table in (sums.segments, sums.days):
-            table.create(connection)
-
-    def take(*amounts: int) -> None:
-        changes = Changes()
-        for ordinal, amount in enumerate(amounts, 1):
-            sums.add(changes, ("operator/cash",), 0, ordinal, 0, 0, amount)
-        with views.writing() as connection:
-            changes.write(connection)
-
-    take(5 * 10**18)
-    for amounts in ((5 * 10**18,), (6 * 10**18, 6 * 10**18)):
-        with pytest.raises(SumOutOfRange):
-            take(*amounts)
-    with views.reading() as connection:
-        assert connection.execute(sa.select(sums.days.c.amount)).scalar_one() == 5 * 10**18
-
-
-def test_columns_are_summed_as_exactly() -> None:
-    import pyarrow as pa
-
-    sums = BitemporalSums(sa.MetaData(), "test", 1, keys=("account",), values=("amount",))
-
-    def folded(*amounts: int) -> Any:
-        count = len(amounts)
-        columns = {
-            "account": pa.array(["operator/cash"] * count),
-            "ordinal": pa.array(range(1, count + 1), pa.int64()),
-            "effective_at": pa.array([0] * count, pa.int64()),
-            "recorded_at": pa.array([0] * count, pa.int64()),
-            "amount": pa.array(amounts, pa.int64()),
-        }
-        return {table.name: rows for table, rows in sums.fold_columns(0, columns)}["test_days_1"]
-
-    most = 8 * 10**18
-    assert folded(most, -most, most, 5).column("amount").to_pylist() == [most + 5]
-    with pytest.raises(SumOutOfRange):
-        folded(most, most)
 
 
 # --- their log ------------------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ for as long as the terms allow them, so that a long history costs no more than a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
+from ledger.domain.bounds import LARGEST_TOTAL, MOST_OPEN
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.events import (
@@ -24,6 +25,7 @@ from ledger.domain.line.events import (
     UsageRecorded,
 )
 from ledger.domain.money import Posting
+from ledger.domain.refusals import AboveMaximum, TooManyOpen
 from ledger.domain.terms import Terms
 
 TERMINATED = "terminated"
@@ -43,6 +45,12 @@ class StandingBlock(msgspec.Struct):
     ground: str
     since: int
     until: int = NEVER
+
+
+def must_leave_room(opened: Collection[str]) -> None:
+    """Raises TooManyOpen where no other may be opened."""
+    if len(opened) >= MOST_OPEN:
+        raise TooManyOpen(f"{len(opened)} are")
 
 
 class UsageTotals(msgspec.Struct):
@@ -107,6 +115,12 @@ class Account(msgspec.Struct):
     def faults(self) -> Iterator[str]:
         """What no account may be, said to whoever verifies a log."""
         yield from ()
+
+    def must_count(self, service: str, granted: int, charge: int) -> None:
+        """Raises AboveMaximum where so much more use is beyond what an account counts."""
+        usage = self.usage
+        if getattr(usage, service) + granted > LARGEST_TOTAL or usage.charged + charge > LARGEST_TOTAL:
+            raise AboveMaximum(f"all use of the account: {LARGEST_TOTAL} of a service, and sen")
 
     # --- changes ----------------------------------------------------------------------------------------------------
 

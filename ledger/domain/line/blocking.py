@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import Account
+from ledger.domain.line.account import Account, must_leave_room
 from ledger.domain.line.commands import Block, Terminate, Unblock
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
@@ -21,6 +21,7 @@ def block(line: Line, account: Account, command: Block) -> None:
     """Sets a block, whose id was never used before."""
     if line.claimed(account.id, "block", command.block):
         raise BlockExists(command.block)
+    must_leave_room(account.blocks)
     ground = ground_of(line, command)
     line.emit(
         Blocked,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.domain.line.account import Account
+from ledger.domain.line.account import Account, must_leave_room
 from ledger.domain.line.commands import DecideRightsTransfer, ReplaceCard, RequestRightsTransfer
 from ledger.domain.line.events import (
     CardReplaced,
@@ -32,6 +32,7 @@ def request_rights_transfer(line: Line, account: Account, command: RequestRights
     """Notes who is to hold the number; nothing changes yet."""
     if line.claimed(account.id, "request", command.request):
         raise NotEligible("the request's id has been used before")
+    must_leave_room(account.requests)
     if command.to_customer == account.holder:
         raise NotEligible("the number is that customer's already")
     clause = line.terms.clauses.rights_transfer

@@ -23,7 +23,7 @@ def record_usage(line: Line, account: Account, product: Product[Any], command: R
         free = is_free(command)
         terms = _judge(line, account, product, command, free=free)
         if free:
-            _record_free(line, command, terms)
+            _record_free(line, account, command, terms)
         else:
             _charge(line, account, product, command, terms)
     except Refusal as refusal:
@@ -68,7 +68,9 @@ def _judge(line: Line, account: Account, product: Product[Any], command: RecordU
     return terms if then == terms.id else line.book[then]
 
 
-def _record_free(line: Line, command: RecordUsage, terms: Terms) -> None:
+def _record_free(line: Line, account: Account, command: RecordUsage, terms: Terms) -> None:
+    if command.direction == "outgoing":
+        account.must_count(command.service, command.quantity, 0)
     line.emit(
         UsageRecorded,
         effective_at=command.used_at,
@@ -98,6 +100,7 @@ def _charge(line: Line, account: Account, product: Product[Any], command: Record
     granted, charge = prices.rate(command.quantity, product.spendable(account), charged)
     if granted == 0:
         raise product.too_little
+    account.must_count(service, granted, charge)
     own: dict[str, Any] = {
         "service": service,
         "direction": command.direction,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.events import Draft
+from ledger.domain.line.account import must_leave_room
 from ledger.domain.line.line import Line
 from ledger.domain.money import PULSA, USAGE, Posting, format_amount, transfer
 from ledger.domain.prepaid.account import PrepaidAccount, Reservation
@@ -29,6 +30,7 @@ def reserve_credit(line: Line, account: PrepaidAccount, command: ReserveCredit) 
     """Holds part of the available credit, refused like the use that it is for."""
     if line.claimed(account.id, "reservation", command.reservation):
         raise ReservationExists(command.reservation)
+    must_leave_room(account.reservations)
     if command.expires_at <= line.cause.at:
         raise TooLate("expires_at")
     must_be_free_to_spend(account, command.service)
