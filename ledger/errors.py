@@ -1,12 +1,58 @@
 """What stops the ledger, or a question to it. A class's docstring is its message.
 
-Each has a code; what concerns the log has a page in `docs/runbook/`. What a command is refused for is an answer, and
-stands in `ledger.domain.refusals`.
+Each has a code, and each code but those of questions a page in `docs/runbook/`. What a command is refused for is an
+answer, and stands in `ledger.domain.refusals`.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+WITH_A_PAGE = frozenset(
+    {
+        "clock-mismatch",
+        "clock-refused",
+        "commit-uncertain",
+        "copy-refused",
+        "database-damaged",
+        "database-format-unknown",
+        "database-full",
+        "database-unreachable",
+        "defect",
+        "file-error",
+        "file-exists",
+        "instance-taken",
+        "log-damaged",
+        "log-format-unknown",
+        "log-full",
+        "log-linked",
+        "log-locked",
+        "log-mismatch",
+        "log-missing",
+        "log-unreachable",
+        "log-unreadable",
+        "mirror-full",
+        "policy-endless",
+        "policy-refused",
+        "registry-mismatch",
+        "registry-refused",
+        "registry-unreachable",
+        "schema-unknown",
+        "settings-invalid",
+        "sum-out-of-range",
+        "terms-changed",
+        "terms-invalid",
+        "terms-missing",
+        "topic-mismatch",
+        "writer-fenced",
+    }
+)
+"""Codes of which a page of the runbook says what to do."""
+
+
+def page_of(code: str) -> str | None:
+    """The page of the runbook that says what to do about a code; None where nothing but another question helps."""
+    return f"docs/runbook/{code}.md" if code in WITH_A_PAGE else None
 
 
 class LedgerError(Exception):

@@ -59,11 +59,13 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
     partitions: int | None = None,
     is_here: Callable[[str], bool] = lambda _: True,
     transfers: TransferHalves | None = None,
+    report: Report | None = None,
 ) -> Report:
     """Checks a log from the first event to the last, beside a writer if there is one.
 
     Of a log of several partitions it checks one; `partitions` is how many there are, `is_here` tells which subjects
     belong to it, and `transfers` is where the halves of transfers are gathered whose other halves may lie elsewhere.
+    `report` is what is filled in: whoever ends it early, by what progress raises, has what was found by then.
 
     Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
     LogDamaged where the file cannot even be opened.
@@ -74,7 +76,7 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         with intelligible(str(path)):
             check_format(cast("SQLiteCursor", connection.cursor()))
-        report = Report(str(path))
+        report = Report(str(path)) if report is None else report
         try:
             gathered = TransferHalves() if transfers is None else transfers
             _Verification(connection, report, partition, partitions, is_here, gathered).run(progress)

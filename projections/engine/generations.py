@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -49,6 +49,17 @@ def live(connection: Connection, kind: type[Projection]) -> Projection:
         row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
         connection.execute(sa.insert(GENERATIONS).values(row))
         return kind(FIRST)
+    return _made(connection, kind, Live(*found))
+
+
+def must_be_whole(connection: Connection, kinds: Mapping[str, type[Projection]]) -> None:
+    """Raises DatabaseFormatUnknown or DatabaseDamaged where what is live of projections cannot be read as it should."""
+    for name, found in live_kinds(connection).items():
+        if name in kinds:
+            _made(connection, kinds[name], found)
+
+
+def _made(connection: Connection, kind: type[Projection], found: Live) -> Projection:
     must_be_of_this_release(kind, found.version)
     made = kind(found.generation)
     # Made again they would be empty, and what they stand for would be taken for nothing.

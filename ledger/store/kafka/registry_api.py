@@ -14,8 +14,10 @@ import urllib.parse
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ledger.domain.calendar import SECOND
 from ledger.errors import RegistryRefused, RegistryUnreachable, SettingsInvalid
 from ledger.store.schemas import RecordSchema
 
@@ -103,6 +105,21 @@ class Registry:
         try:
             return RecordSchema(text)
         except Exception:  # noqa: BLE001 - whatever else a registry keeps under an id
+            return None
+
+    def clock(self) -> int | None:
+        """What time it is by the registry's machine, in UTC microseconds, to the second; None where it does not say."""
+        request = urllib.request.Request(f"{self.url}/subjects")  # noqa: S310 - the address was looked at
+        if self._login is not None:
+            request.add_unredirected_header("Authorization", f"Basic {self._login}")
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT) as answer:
+                said = answer.headers.get("Date")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise RegistryUnreachable(f"{self.url}: {error}") from error
+        try:
+            return None if said is None else int(parsedate_to_datetime(said).timestamp()) * SECOND
+        except ValueError:
             return None
 
     def _id(self, found: dict[str, Any]) -> int:

@@ -1,0 +1,84 @@
+"""The checks of a log on Kafka: its brokers and topics, its registry, how it began, and whose clock says what."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+
+from ledger.domain.calendar import SECOND
+from ledger.store.kafka import topics
+from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.origin import clock_of
+from ledger.store.kafka.registry_api import Registry
+from ledger.store.kafka.schema_ids import access, known_ids
+from ledger.wiring.amiss import REFUSED, TOLERANCE, Amiss, must_not_be_behind
+from ledger.wiring.kafka_access import hinting, kafka_settings
+from ledger.wiring.settings import Settings
+
+_LAST = 20
+"""Offsets at the end of a partition among which there is a record, and not only the marks of transactions."""
+_MILLISECOND = 1000
+
+
+def broker(settings: Settings) -> str:
+    """The brokers answer, and the topics are as the log needs them."""
+    with hinting(settings):
+        found = topics.ensure(_log(settings), create=False)
+    return f"{settings.kafka} answers; topics of {found.partitions} partitions, as the log needs them"
+
+
+def registry(settings: Settings) -> str:
+    """The registry answers."""
+    known_ids(_log(settings))
+    return f"{settings.registry} answers"
+
+
+def log(settings: Settings) -> str:
+    """What was recorded first can be read by the registry's schemas."""
+    kafka = _log(settings)
+    found = topics.ensure(kafka, create=False)
+    clock = clock_of(kafka, found, known_ids(kafka))
+    began = (
+        "nothing is recorded yet" if clock is None else f"created {clock}, and read by the registry's schemas"
+    )
+    return f"{kafka.events}: {began}; `pulsa log verify` reads all of it"
+
+
+def clock(settings: Settings, now: int) -> str:
+    """The clock of this machine goes with the registry's and the brokers'."""
+    kafka = _log(settings)
+    theirs = Registry(access(kafka)).clock()
+    if theirs is not None:
+        must_not_be_behind(now, theirs, "the registry")
+        if now - theirs > TOLERANCE + SECOND:
+            seconds = (now - theirs) // SECOND
+            raise Amiss(
+                "clock-ahead", REFUSED, f"this machine's clock is {seconds:,} s ahead of the registry's"
+            )
+    last = _last_stamp(kafka)
+    if last is not None:
+        must_not_be_behind(now, last, "the brokers")
+    return "goes with the registry's, and is not behind the brokers'"
+
+
+def _log(settings: Settings) -> KafkaSettings:
+    return kafka_settings(settings, settings.mirrors_folder)
+
+
+def _last_stamp(kafka: KafkaSettings) -> int | None:
+    """When a broker wrote one of the last events, in UTC microseconds; None where none was found."""
+    stamps: list[int] = []
+    with reported(f"Kafka at {kafka.bootstrap}"):
+        found = topics.ensure(kafka, create=False)
+        consumer = KafkaConsumer(**kafka.arguments(), enable_auto_commit=False, group_id=None)
+        with closing(consumer):
+            every = [TopicPartition(kafka.events, partition) for partition in range(found.partitions)]
+            consumer.assign(every)
+            for tp, end in consumer.end_offsets(every).items():
+                consumer.assign([tp])
+                consumer.seek(tp, max(end - _LAST, 0))
+                while consumer.position(tp) < end:
+                    stamps += [one.timestamp for one in consumer.poll(timeout_ms=200).get(tp, ())]
+    return max(stamps) * _MILLISECOND if stamps else None
