@@ -14,7 +14,7 @@ from ledger.wiring.settings import Settings
 Verdict = Literal["well", "wrong", "unknown", "not used"]
 
 
-class Finding(NamedTuple):
+class Examined(NamedTuple):
     """What came of a check: it is well or wrong; nobody knows, for it could not be made; or there is no such part.
 
     What is wrong has its code, and the page of the runbook that says what to do.
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 def examine(
     read: Callable[[], Settings], now: Callable[[], int], checks: Sequence[Check] = CHECKS
-) -> Iterator[Finding]:
+) -> Iterator[Examined]:
     """Makes every check, whatever came of those before, except that one rests where what it needs is not well.
 
     `read` reads the settings, and may raise; `now` is this machine's clock, in UTC microseconds.
@@ -42,7 +42,7 @@ def examine(
     try:
         settings = read()
         must_be_usable(settings)
-        yield Finding("settings", "well", "valid, and what they name is there")
+        yield Examined("settings", "well", "valid, and what they name is there")
     except LedgerError as error:
         settings = None
         yield _wrong("settings", error)
@@ -50,7 +50,7 @@ def examine(
     for check in checks:
         missing = next((name for name in check.needs if name not in well), None)
         if settings is None or missing is not None:
-            yield Finding(check.name, "unknown", f"not made: it needs {missing}, and that is not well")
+            yield Examined(check.name, "unknown", f"not made: it needs {missing}, and that is not well")
             continue
         found = _made(check, settings, now)
         if found.verdict in ("well", "not used"):
@@ -58,9 +58,9 @@ def examine(
         yield found
 
 
-def _made(check: Check, settings: Settings, now: Callable[[], int]) -> Finding:
+def _made(check: Check, settings: Settings, now: Callable[[], int]) -> Examined:
     """A check that does not end in time is left to itself: its thread ends with the process."""
-    found: list[Finding] = []
+    found: list[Examined] = []
 
     def run() -> None:
         found.append(_judged(check, settings, now()))
@@ -69,24 +69,24 @@ def _made(check: Check, settings: Settings, now: Callable[[], int]) -> Finding:
     thread.start()
     thread.join(check.seconds)
     if not found:
-        return Finding(check.name, "unknown", f"not made: it did not end within {check.seconds:g} s")
+        return Examined(check.name, "unknown", f"not made: it did not end within {check.seconds:g} s")
     return found[0]
 
 
-def _judged(check: Check, settings: Settings, now: int) -> Finding:
+def _judged(check: Check, settings: Settings, now: int) -> Examined:
     try:
-        return Finding(check.name, "well", check.run(settings, now))
+        return Examined(check.name, "well", check.run(settings, now))
     except NotUsed as reason:
-        return Finding(check.name, "not used", str(reason))
+        return Examined(check.name, "not used", str(reason))
     except Amiss as amiss:
-        return Finding(check.name, "wrong", str(amiss), amiss.code, amiss.page)
+        return Examined(check.name, "wrong", str(amiss), amiss.code, amiss.page)
     except LedgerError as error:
         return _wrong(check.name, error)
     except Exception as error:  # noqa: BLE001 - a check that fails says so, and the next is made
         message = f"not made: {type(error).__name__}: {error}"
-        return Finding(check.name, "unknown", message, "defect", page_of("defect"))
+        return Examined(check.name, "unknown", message, "defect", page_of("defect"))
 
 
-def _wrong(check: str, error: LedgerError) -> Finding:
+def _wrong(check: str, error: LedgerError) -> Examined:
     message = str(error) or (type(error).__doc__ or "")
-    return Finding(check, "wrong", message, error.code, page_of(error.code))
+    return Examined(check, "wrong", message, error.code, page_of(error.code))

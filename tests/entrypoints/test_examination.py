@@ -14,7 +14,7 @@ import pytest
 from ledger.domain.calendar import DAY, SECOND, parse_instant
 from ledger.entrypoints.cli.options import wall_clock
 from ledger.entrypoints.clock import tick
-from ledger.entrypoints.examination import Finding, examine
+from ledger.entrypoints.examination import Examined, examine
 from ledger.errors import SettingsInvalid
 from ledger.local.kafka import LocalKafka
 from ledger.local.process import free_port
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = parse_instant(START)
 
 
-def examined(settings: Settings, now: int = NOW, only: str | None = None) -> dict[str, Finding]:
+def examined(settings: Settings, now: int = NOW, only: str | None = None) -> dict[str, Examined]:
     """What came of each check; whatever is wrong names a page that is there."""
     wanted = [check for check in CHECKS if only is None or check.name == only]
     if only is not None:
@@ -42,7 +42,7 @@ def examined(settings: Settings, now: int = NOW, only: str | None = None) -> dic
     return found
 
 
-def verdicts(found: dict[str, Finding]) -> dict[str, str]:
+def verdicts(found: dict[str, Examined]) -> dict[str, str]:
     return {name: finding.verdict for name, finding in found.items()}
 
 
