@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from ledger.progress import Progress
 from ledger.store import private
 from ledger.store.layout import check_format, intelligible, reported
 from ledger.store.lock import WriterLock
+from ledger.store.making import flush
 from ledger.store.reading import PARTITION, connect
 
 _PAGES = 2048
@@ -120,7 +120,7 @@ def _copied(source: Path, target: Path, progress: Progress | None) -> tuple[Path
         _must_be_sound(source, faults, found == expected)
         with reported(str(part)):
             shutil.copymode(source, part)
-            _flush(part)
+            flush(part)
         return part, Copy(target, *found)
     except BaseException:
         _drop(part)
@@ -172,15 +172,7 @@ def _settle(log: Path) -> None:
 def _put(part: Path, target: Path) -> None:
     with reported(str(target)):
         part.replace(target)
-        _flush(target.resolve().parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(target.resolve().parent)
 
 
 def _drop(part: Path) -> None:

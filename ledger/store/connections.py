@@ -13,6 +13,11 @@ from ledger.store import private
 from ledger.store.layout import PRAGMAS
 
 
+def is_file(name: str) -> bool:
+    """Whether a name is that of a file, and neither of something in memory nor in SQLite's own form."""
+    return not library.SQLiteConnectionPool.detect_memory_mode(name) and not name.startswith("file:")
+
+
 class Transaction(library.SQLiteTransaction):
     """One that writes has the file to itself from its first statement on: what it reads stays so until it is done."""
 
@@ -37,7 +42,7 @@ class Pool(library.SQLiteConnectionPool):
     """Such connections, as many as are needed."""
 
     def _create_connection(self) -> library.SQLiteConnection:
-        if not self.is_sqlite_memory_mode and not self.db_name.startswith("file:"):
+        if is_file(self.db_name):
             private.make_file(Path(self.db_name))
         made = super()._create_connection()
         cursor = made.cursor()

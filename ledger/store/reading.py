@@ -19,13 +19,14 @@ from ledger.domain.events import Event
 from ledger.domain.kinds import NUMBERS, TERMS, log_of, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
-from ledger.errors import LogDamaged, LogFormatUnknown, LogMissing, LogUnreadable
+from ledger.errors import LogDamaged, LogMissing, LogUnreadable
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
 from ledger.store.kept_schemas import is_as_kept
 from ledger.store.layout import check_format, intelligible
+from ledger.store.making import is_ahead, must_be_whole
 from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema, load
 
@@ -60,13 +61,15 @@ def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     with intelligible(str(path)):
         if not path.exists():
             raise LogMissing(f"{path}: there is no log here")
-        uri = path.resolve().as_uri() + "?mode=ro"
+        path = path.resolve()
+        must_be_whole(path)
+        uri = path.as_uri() + "?mode=ro"
         try:
             return _opened(uri), False
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorname", "") not in {"SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN"}:
                 raise
-            if _written_ahead(path):
+            if is_ahead(path):
                 message = f"{path}: what was written last stands beside it, and cannot be read in this folder"
                 raise LogUnreadable(message) from error
             return _opened(uri + "&immutable=1"), True
@@ -84,11 +87,6 @@ def _opened(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _written_ahead(path: Path) -> bool:
-    ahead = Path(f"{path.resolve()}-wal")
-    return ahead.exists() and ahead.stat().st_size > 0
 
 
 class SqliteReader:
@@ -121,8 +119,6 @@ class SqliteReader:
         try:
             stamp = self._stamp() if at_rest else None
             with intelligible(str(self.path)):
-                if self.path.stat().st_size == 0:
-                    raise LogFormatUnknown(f"{self.path}: the file is empty")
                 check_format(cast("SQLiteCursor", connection.cursor()))
                 self._learn(connection)
             yield SqliteSnapshot(self, connection)
@@ -134,7 +130,7 @@ class SqliteReader:
     def _stamp(self) -> tuple[int, int, bool]:
         with intelligible(str(self.path)):
             status = self.path.stat()
-            return status.st_mtime_ns, status.st_size, _written_ahead(self.path)
+            return status.st_mtime_ns, status.st_size, is_ahead(self.path.resolve())
 
     def _learn(self, connection: sqlite3.Connection) -> None:
         """Takes in schemas of other releases that the file holds."""

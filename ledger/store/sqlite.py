@@ -18,9 +18,10 @@ from ledger.domain.kinds import log_of
 from ledger.errors import LedgerError, WriterFenced
 from ledger.store.asked import AskedRecorder
 from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
-from ledger.store.connections import Datastore
+from ledger.store.connections import Datastore, is_file
 from ledger.store.layout import CREATE, intelligible, prepare, reported
 from ledger.store.lock import WriterLock
+from ledger.store.making import make
 from ledger.store.snapshots import Snapshots
 
 _REMEMBERED_DIGESTS = 200_000
@@ -248,7 +249,8 @@ class Recorder(AskedRecorder):
 class Factory(library.SQLiteFactory):
     """Makes the recorders of an embedded log.
 
-    With WRITER_LOCK=y in the environment it takes the log's lock first; raises LogLocked where another holds it.
+    A log is made where there is none. With WRITER_LOCK=y in the environment it takes the log's lock first; raises
+    LogLocked where another holds it.
     """
 
     WRITER_LOCK = "WRITER_LOCK"
@@ -264,6 +266,10 @@ class Factory(library.SQLiteFactory):
             self.lock.acquire()
         try:
             with reported(name or ""):
+                if name and is_file(name):
+                    make(name)
+                    if self.lock is not None:
+                        self.lock.take_file()  # which is there only now
                 super().__init__(env)
                 self.datastore.close()
                 self.datastore = Datastore(
@@ -277,10 +283,9 @@ class Factory(library.SQLiteFactory):
             raise
 
     def application_recorder(self) -> ApplicationRecorder:
-        """The recorder of the log, which is laid out where there is none."""
+        """The recorder of the log."""
         recorder = super().application_recorder()
         if self.lock is not None:
-            self.lock.take_file()  # which may be there only now
             cast("Recorder", recorder).guard = self.lock.must_hold
         return recorder
 

@@ -262,7 +262,7 @@ def test_each_way_in_which_a_log_cannot_be_read_has_its_error(log: Path, tmp_pat
     with pytest.raises(LogDamaged):
         every_question(tmp_path / "text.db")
     (tmp_path / "empty.db").touch()
-    with pytest.raises(LogFormatUnknown, match="empty"):
+    with pytest.raises(LogDamaged, match="empty"):
         every_question(tmp_path / "empty.db")
     later = Path(shutil.copy(log, tmp_path / "later.db"))
     with closing(sqlite3.connect(later)) as connection:
