@@ -39,7 +39,6 @@ WITH_A_PAGE = frozenset(
         "registry-unreachable",
         "schema-unknown",
         "settings-invalid",
-        "sum-out-of-range",
         "terms-changed",
         "terms-invalid",
         "terms-missing",

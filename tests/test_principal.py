@@ -59,17 +59,17 @@ def test_the_command_line_says_who_the_operating_system_says_it_is(
         "ingest",
         pulsa.file("one.jsonl", {"command": "AdvanceTime", "command_id": "a", "at": START, "msisdn": NUMBER}),
     )
-    pulsa.done("advance", "--now", START)
+    pulsa.done("log", "advance", "--now", START)
     assert set(principals(pulsa.log).values()) == {BY_THE_SYSTEM}
     assert len(principals(pulsa.log)) == 4
-    assert pulsa.json("outcome", NUMBER, "issue")[0]["principal"] == BY_THE_SYSTEM
-    pulsa("unblock", NUMBER, "--block", "b", "--command-id", "u", "--now", START)
+    assert pulsa.json("log", "outcome", NUMBER, "issue")[0]["principal"] == BY_THE_SYSTEM
+    pulsa("number", "unblock", NUMBER, "--block", "b", "--command-id", "u", "--now", START)
     refused = pulsa.json(
-        "history", NUMBER, "--refused", "--as-of", START, "--known-at", START, "--now", START
+        "number", "history", NUMBER, "--refused", "--as-of", START, "--known-at", START, "--now", START
     )[-1]
     assert (refused["command_id"], refused["principal"]) == ("u", BY_THE_SYSTEM)
     assert all(BY_THE_SYSTEM not in str(event) for event in pulsa.events())
-    assert pulsa.json("verify")[0]["clean"]
+    assert pulsa.json("log", "verify")[0]["clean"]
 
 
 def test_it_is_no_part_of_the_command_nor_of_any_event(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_every_faulty_line_is_invalid(fault: object) -> None:
 
 def test_the_verb_writes_into_an_empty_folder_only(tmp_path: Path) -> None:
     out = tmp_path / "records"
-    asked = ["simulate", "--subscribers", "5", "--months", "1", "--seed", "2", "--out", str(out)]
+    asked = ["data", "simulate", "--subscribers", "5", "--months", "1", "--seed", "2", "--out", str(out)]
     first, second = CliRunner().invoke(app, asked), CliRunner().invoke(app, asked)
     assert (first.exit_code, second.exit_code) == (0, 2), (first.output, second.output)
     assert first.stdout.split() == [str(path) for path in sorted(out.iterdir())]

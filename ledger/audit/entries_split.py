@@ -85,7 +85,9 @@ class Parts:
         command = self._codec.command(entry.name, entry.command, entry.at)
         moved = [row for row in rows if is_keyed(row[1])]
         if any(is_apart(row[1]) for row in rows):
-            raise CopyRefused("something is set apart: carry it out first, `pulsa dead list` shows it")
+            raise CopyRefused(
+                "something is set apart: carry it out first, `pulsa dead-letters list` shows it"
+            )
         if isinstance(command, CloseThrough):
             yield from self._due(entry.command_id, moved)
             return

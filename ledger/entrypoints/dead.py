@@ -86,7 +86,9 @@ def at_position(opened: Opened, position: str) -> Dead:
     for one in found:
         if one.position == position:
             return one
-    raise QueryRefused(f"{position}: nothing was set apart there; `pulsa dead list` has the positions")
+    raise QueryRefused(
+        f"{position}: nothing was set apart there; `pulsa dead-letters list` has the positions"
+    )
 
 
 def resend(opened: Opened, one: Dead, now: int) -> Outcome:
@@ -101,7 +103,7 @@ def resend(opened: Opened, one: Dead, now: int) -> Outcome:
     if command.INTERNAL and not one.follows:
         raise QueryRefused(
             f"{one.position}: {command.name} is the ledger's own word, and this came from a sender;"
-            " `pulsa dead resend --in-transit` says what is really missing"
+            " `pulsa dead-letters resend --in-transit` says what is really missing"
         )
     return say_again(opened, [command], now, source=POLICIES if command.INTERNAL else one.source)[0]
 

@@ -170,7 +170,7 @@ def _clock(settings: Settings, now: int) -> str:
         return "not behind what is recorded; the log was never closed, so its answers are provisional"
     if now - closed > CLOSED_WITHIN:
         message = (
-            f"the log was closed through {format_instant(closed)} and not since: `pulsa clock run` closes it"
+            f"the log was closed through {format_instant(closed)} and not since; `pulsa service advance` does"
         )
         raise Amiss("clock-stopped", STOPPED, message)
     return f"not behind what is recorded; answers are final through {format_instant(closed)}"

@@ -142,7 +142,7 @@ class Database:
             found = sa.inspect(connection).get_table_names()
         if GENERATIONS.name in found and POSITIONS.name not in found:
             raise DatabaseDamaged(
-                f"{self.name}: the table {POSITIONS.name} is gone: `pulsa rebuild` makes everything anew"
+                f"{self.name}: the table {POSITIONS.name} is gone: `pulsa projections rebuild` makes everything anew"
             )
 
     def lock(self, connection: Connection) -> None:

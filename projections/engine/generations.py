@@ -64,7 +64,9 @@ def _made(connection: Connection, kind: type[Projection], found: Live) -> Projec
     made = kind(found.generation)
     # Made again they would be empty, and what they stand for would be taken for nothing.
     for table in made.metadata.tables.keys() - set(sa.inspect(connection).get_table_names()):
-        raise DatabaseDamaged(f"the table {table} is gone: `pulsa rebuild {kind.name}` makes it anew")
+        raise DatabaseDamaged(
+            f"the table {table} is gone: `pulsa projections rebuild {kind.name}` makes it anew"
+        )
     return made
 
 
@@ -73,7 +75,7 @@ def must_be_of_this_release(kind: type[Projection], version: int) -> None:
     if version != kind.version:
         raise DatabaseFormatUnknown(
             f"the tables of {kind.name} are of version {version}, and this release has version {kind.version}:"
-            " `pulsa rebuild` makes them anew"
+            " `pulsa projections rebuild` makes them anew"
         )
 
 

@@ -60,7 +60,7 @@ class KeptUp(Protocol):
 
 
 class KeptByRunners:
-    """A database that `pulsa project` keeps up; questions only read it."""
+    """A database that `pulsa projections run` keeps up; questions only read it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -72,7 +72,7 @@ class KeptByRunners:
             self._prepared = self._database.is_prepared()
             if not self._prepared:
                 raise ProjectionBehind(
-                    f"nothing has been projected into {self._database.name} yet; `pulsa project` does"
+                    f"nothing has been projected into {self._database.name} yet; `pulsa projections run` does"
                 )
         return self._database
 

@@ -44,7 +44,7 @@ def must_be_of(connection: Connection, reader: BulkReader, log: BulkSnapshot) ->
         what = "is another" if found is not None else "is not there"
         raise LogMismatch(
             f"the event at {log.partition}:{noted.ordinal} that the projections have taken in {what} in this log:"
-            " it was restored, or is not theirs; `pulsa rebuild`, without names, makes all of them anew"
+            " it was restored, or is not theirs; `pulsa projections rebuild`, without names, makes all of them anew"
         )
 
 

@@ -109,7 +109,7 @@ class Snapshot:
                     self.positions[partition] = min(known, ordinal)
         missing = sorted(projections.keys() - generations)
         if missing:
-            raise ProjectionBehind(f"{', '.join(missing)}: not made yet; `pulsa project` does")
+            raise ProjectionBehind(f"{', '.join(missing)}: not made yet; `pulsa projections run` does")
         for partition, ordinal in at_least.items():
             reached = self.positions.get(partition, 0)
             if reached < ordinal:

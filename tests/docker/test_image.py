@@ -45,7 +45,7 @@ def container(image: str, new_log: NewLog) -> Iterator[str]:  # noqa: F811
     }
     stated = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     fast = ("--health-interval", "1s", "--network", "host")
-    command = ("writer", "--metrics", "127.0.0.1:9464")
+    command = ("service", "write", "--metrics", "127.0.0.1:9464")
     started = docker("run", "--detach", *fast, *stated, image, *command)
     assert started.returncode == 0, started.stderr
     yield started.stdout.strip()

@@ -62,13 +62,13 @@ class Pulsa:
     def active(self, number: str = NUMBER, *, credit: str = "5000") -> None:
         """An account, active since START."""
         issue = ("--terms", SP23, "--printed-credit", credit, "--valid-until", "2030-12-31")
-        self.done("issue-starter-pack", number, "--command-id", "issue", *issue, "--now", START)
+        self.done("number", "issue", number, "--command-id", "issue", *issue, "--now", START)
         verified = ("--channel", "sms-4444", "--customer", "customer-1", "--registration", "verified")
-        self.done("activate", number, "--command-id", "activate", *verified, "--now", START)
+        self.done("number", "activate", number, "--command-id", "activate", *verified, "--now", START)
 
     def events(self) -> list[dict[str, Any]]:
         """Everything in the log."""
-        return self.json("log")
+        return self.json("log", "events")
 
 
 class Running(Process):

@@ -1,4 +1,4 @@
-"""`pulsa dead`: what could not be carried out is listed, looked at, and sent again, once."""
+"""`pulsa dead-letters`: what could not be carried out is listed, looked at, and sent again, once."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ def receives(asked: Any) -> bool:
 def two(pulsa: Pulsa, sender: str = NUMBER, receiver: str = OTHER) -> None:
     pulsa.active(sender)
     pulsa.active(receiver)
-    pulsa.done("top-up", sender, *LONG)
-    pulsa.done("top-up", receiver, *LONG)
+    pulsa.done("credit", "top-up", sender, *LONG)
+    pulsa.done("credit", "top-up", receiver, *LONG)
 
 
 def waiting(pulsa: Pulsa) -> list[str]:
-    return [one["amount"] for one in pulsa.json("transit", *NOBODY_KNOWS)]
+    return [one["amount"] for one in pulsa.json("report", "in-transit", *NOBODY_KNOWS)]
 
 
 def test_what_is_set_apart_in_a_file_is_sent_again(pulsa: Pulsa) -> None:
     two(pulsa)
-    assert pulsa.json("dead", "list") == []
+    assert pulsa.json("dead-letters", "list") == []
     with failing(receives):
-        pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
-    (one,) = pulsa.json("dead", "list")
+        pulsa.done("credit", "transfer", NUMBER, "--to-msisdn", OTHER, *SEND)
+    (one,) = pulsa.json("dead-letters", "list")
     assert (one["command"], one["subject"], one["answer"]) == ("ReceiveCreditTransfer", OTHER, None)
     assert "ZeroDivisionError" in one["reason"]
     assert waiting(pulsa) == ["20000"]
-    (shown,) = pulsa.json("dead", "show", one["position"])
+    (shown,) = pulsa.json("dead-letters", "show", one["position"])
     assert shown["content"]["amount"] == 2_000_000
-    assert "from_account: " in pulsa.done("dead", "show", one["position"])
-    assert "not yet" in pulsa.done("dead", "list")
-    assert pulsa.json("verify")[0]["clean"]
+    assert "from_account: " in pulsa.done("dead-letters", "show", one["position"])
+    assert "not yet" in pulsa.done("dead-letters", "list")
+    assert pulsa.json("log", "verify")[0]["clean"]
     for status in ("accepted", "repeated"):
-        (outcome,) = pulsa.json("dead", "resend", one["position"], *NOBODY_KNOWS)
+        (outcome,) = pulsa.json("dead-letters", "resend", one["position"], *NOBODY_KNOWS)
         assert outcome["status"] == status
     assert waiting(pulsa) == []
-    assert [one["answer"] for one in pulsa.json("dead", "list")] == ["accepted"]
-    assert pulsa.json("verify")[0]["clean"]
-    assert pulsa.complaint("dead", "show", "0:1").startswith(
+    assert [one["answer"] for one in pulsa.json("dead-letters", "list")] == ["accepted"]
+    assert pulsa.json("log", "verify")[0]["clean"]
+    assert pulsa.complaint("dead-letters", "show", "0:1").startswith(
         "query-refused: 0:1: nothing was set apart there"
     )
     assert [found["type"] for found in pulsa.events()].count("ledger.log.CommandSetApart") == 1
@@ -94,33 +94,45 @@ def test_what_is_set_apart_on_kafka_is_sent_again(
     with writing(settings):
         two(asking, sender, receiver)
         with failing(lambda asked: receives(asked) or asked.command_id == "bad"):
-            asking.done("transfer-credit", sender, "--to-msisdn", receiver, *SEND)
+            asking.done("credit", "transfer", sender, "--to-msisdn", receiver, *SEND)
             refused = asking(
-                "charge-credit", sender, "--amount", "1", "--item", "x", "--command-id", "bad", *NOBODY_KNOWS
+                "credit",
+                "charge",
+                sender,
+                "--amount",
+                "1",
+                "--item",
+                "x",
+                "--command-id",
+                "bad",
+                *NOBODY_KNOWS,
             )
             assert (refused.exit_code, "defect" in refused.output) == (1, True)
             for _ in range(100):  # what follows elsewhere comes in its own time
-                if len(asking.json("dead", "list")) == 2:
+                if len(asking.json("dead-letters", "list")) == 2:
                     break
         producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
         producer.send(settings.commands, b"rubbish", sender.encode(), [], 0)
         producer.flush()
         producer.close()
-        asking.done("advance-time", sender, *NOBODY_KNOWS)
-        found = {one["command"]: one for one in asking.json("dead", "list")}
+        asking.done("number", "advance", sender, *NOBODY_KNOWS)
+        found = {one["command"]: one for one in asking.json("dead-letters", "list")}
         assert set(found) == {"ReceiveCreditTransfer", "ChargeCredit", None}
         assert found["ReceiveCreditTransfer"]["source"] == ("policies" if far else "commands")
         assert waiting(asking) == ["20000"]
         rubbish = found[None]["position"]
-        assert asking.json("dead", "show", rubbish)[0]["content"] == {"bytes": 7, "begins": b"rubbish".hex()}
-        assert asking.complaint("dead", "resend", rubbish).startswith("query-refused: ")
+        assert asking.json("dead-letters", "show", rubbish)[0]["content"] == {
+            "bytes": 7,
+            "begins": b"rubbish".hex(),
+        }
+        assert asking.complaint("dead-letters", "resend", rubbish).startswith("query-refused: ")
         places = [found[name]["position"] for name in ("ReceiveCreditTransfer", "ChargeCredit")]
         for status in ("accepted", "repeated"):
-            assert [one["status"] for one in asking.json("dead", "resend", *places)] == [status] * 2
+            assert [one["status"] for one in asking.json("dead-letters", "resend", *places)] == [status] * 2
         assert waiting(asking) == []
-        answers = {one["command"]: one["answer"] for one in asking.json("dead", "list")}
+        answers = {one["command"]: one["answer"] for one in asking.json("dead-letters", "list")}
         assert answers == {"ReceiveCreditTransfer": "accepted", "ChargeCredit": "accepted", None: None}
-        report = asking.json("verify")[0]
+        report = asking.json("log", "verify")[0]
         assert (report["clean"], report["in_transit"]) == (True, 0)
 
 
@@ -147,13 +159,13 @@ def test_what_a_sender_says_in_the_ledgers_name_is_not_sent_again(new_log: NewLo
         producer.send(settings.commands, value, NUMBER.encode(), [("ledger_schema", b"another!")], 0)
         producer.flush()
         producer.close()
-        asking.done("advance-time", NUMBER, *NOBODY_KNOWS)
-        (one,) = asking.json("dead", "list")
+        asking.done("number", "advance", NUMBER, *NOBODY_KNOWS)
+        (one,) = asking.json("dead-letters", "list")
         assert (one["command"], one["source"]) == ("ReceiveCreditTransfer", "commands")
-        said = asking.complaint("dead", "resend", one["position"], *NOBODY_KNOWS)
+        said = asking.complaint("dead-letters", "resend", one["position"], *NOBODY_KNOWS)
         assert said.startswith("query-refused: 0:0: ReceiveCreditTransfer is the ledger's own word")
-        assert [one["answer"] for one in asking.json("dead", "list")] == [None]
-        assert asking.json("verify")[0]["clean"]
+        assert [one["answer"] for one in asking.json("dead-letters", "list")] == [None]
+        assert asking.json("log", "verify")[0]["clean"]
 
 
 def test_what_a_registry_that_is_down_cannot_name_is_not_called_unreadable(
@@ -171,6 +183,6 @@ def test_what_a_registry_that_is_down_cannot_name_is_not_called_unreadable(
         producer.flush()
         producer.close()
         gateway.fault = 500
-        assert asking.complaint("dead", "list").startswith("registry-unreachable: ")
+        assert asking.complaint("dead-letters", "list").startswith("registry-unreachable: ")
         gateway.fault = None
-        assert [one["command_id"] for one in asking.json("dead", "list")] == ["good"]
+        assert [one["command_id"] for one in asking.json("dead-letters", "list")] == ["good"]

@@ -15,23 +15,38 @@ THEN = {"as_of": "2023-07-03T17:00:00Z", "known_at": "2023-07-03T17:00:00Z", "fi
 NEXT_DAY = "2023-07-04T10:00:00+07:00"
 
 OF_PROJECTIONS = [
-    ("timeline", NUMBER),
-    ("movements", f"{NUMBER}#1/credit"),
-    ("usage", NUMBER),
-    ("number", NUMBER),
-    ("blocks",),
-    ("due",),
-    ("trial-balance", "--by-day"),
+    ("number", "timeline", NUMBER),
+    ("report", "movements", f"{NUMBER}#1/credit"),
+    ("usage", "show", NUMBER),
+    ("number", "show", NUMBER),
+    (
+        "report",
+        "blocks",
+    ),
+    (
+        "report",
+        "upcoming",
+    ),
+    ("report", "trial-balance", "--by-day"),
 ]
 OF_BOTH = [
     ("enquiry", NUMBER),
     ("enquiry", "--all"),
-    ("history", NUMBER, "--refused"),
+    ("number", "history", NUMBER, "--refused"),
     ("balance", f"{NUMBER}#1/credit"),
-    ("transit",),
-    ("states",),
-    ("trial-balance",),
-    ("trial-balance", "--each"),
+    (
+        "report",
+        "in-transit",
+    ),
+    (
+        "report",
+        "states",
+    ),
+    (
+        "report",
+        "trial-balance",
+    ),
+    ("report", "trial-balance", "--each"),
 ]
 
 
@@ -56,7 +71,7 @@ def told(pulsa: Pulsa) -> Pulsa:
         use("late", at=NEXT_DAY, used_at=NEXT_DAY),
     )
     pulsa.done("ingest", pulsa.file("feed.jsonl", *lines))
-    pulsa.done("project", "--once")
+    pulsa.done("projections", "run", "--once")
     pulsa.environment["PULSA_NOW"] = NOW
     return pulsa
 
@@ -76,7 +91,7 @@ def cells(record: dict[str, Any]) -> dict[str, str]:
 
 
 def test_use_is_told_by_account_day_and_service(told: Pulsa) -> None:
-    sms, voice = told.json("usage", NUMBER)
+    sms, voice = told.json("usage", "show", NUMBER)
     assert voice == {
         "account": f"{NUMBER}#1",
         "service": "voice",
@@ -89,20 +104,20 @@ def test_use_is_told_by_account_day_and_service(told: Pulsa) -> None:
         **THEN,
     }
     assert (sms["service"], sms["granted"]) == ("sms", 2)
-    said = told.done("usage", NUMBER)
+    said = told.done("usage", "show", NUMBER)
     assert "1272.60" in said
     assert said.endswith("provisional\n")
-    later = told.json("usage", f"{NUMBER}#1", "--now", "2023-07-05T00:00:00+07:00")
+    later = told.json("usage", "show", f"{NUMBER}#1", "--now", "2023-07-05T00:00:00+07:00")
     assert [(one["day"], one["uses"], one["refused"]) for one in later if one["service"] == "voice"] == [
         ("2023-07-03", 1, 0),
         ("2023-07-04", 0, 1),
     ]
-    assert told.done("usage", OTHER).startswith(f"{OTHER}: nothing was used\n")
-    assert told.complaint("usage", "6281100000000").startswith("unknown-account: ")
+    assert told.done("usage", "show", OTHER).startswith(f"{OTHER}: nothing was used\n")
+    assert told.complaint("usage", "show", "6281100000000").startswith("unknown-account: ")
 
 
 def test_the_movements_behind_a_balance_are_told(told: Pulsa) -> None:
-    found = told.json("movements", f"{NUMBER}#1/credit")
+    found = told.json("report", "movements", f"{NUMBER}#1/credit")
     (balance,) = told.json("balance", f"{NUMBER}#1/credit")
     assert [(one["amount"], one["held"]) for one in found[:3]] == [
         ("5000", "5000"),
@@ -111,43 +126,45 @@ def test_the_movements_behind_a_balance_are_told(told: Pulsa) -> None:
     ]
     assert (found[-1]["held"], found[-1]["position"]) == (balance["amount"], balance["position"])
     assert found[0]["place"] == "0:4"
-    assert "13727.40" in told.done("movements", f"{NUMBER}#1/credit")
-    assert told.done("movements", "operator/breakage").startswith("operator/breakage: nothing has moved\n")
-    later = told.json("movements", "operator/breakage", "--as-of", "2030-01-01T00:00:00Z")
+    assert "13727.40" in told.done("report", "movements", f"{NUMBER}#1/credit")
+    assert told.done("report", "movements", "operator/breakage").startswith(
+        "operator/breakage: nothing has moved\n"
+    )
+    later = told.json("report", "movements", "operator/breakage", "--as-of", "2030-01-01T00:00:00Z")
     assert [(one["recorded_at"], one["place"]) for one in later] == [(None, None)] * len(later)
     assert later
 
 
 def test_a_number_has_states_and_generations(told: Pulsa) -> None:
-    (now,) = told.json("number", NUMBER)
+    (now,) = told.json("number", "show", NUMBER)
     assert (now["generation"], now["state"], now["since"]) == (1, "assigned", "2023-07-03T03:00:00Z")
-    life = told.json("number", NUMBER, "--as-of", "2030-01-01T00:00:00Z")
+    life = told.json("number", "show", NUMBER, "--as-of", "2030-01-01T00:00:00Z")
     assert [(one["state"], one["recorded"]) for one in life] == [
         ("assigned", True),
         ("quarantined", False),
         ("available", False),
     ]
     assert life[1]["available_at"] == life[1]["until"] == life[2]["since"]
-    assert "quarantined" in told.done("number", NUMBER, "--as-of", "2030-01-01T00:00:00Z")
+    assert "quarantined" in told.done("number", "show", NUMBER, "--as-of", "2030-01-01T00:00:00Z")
 
 
 def test_blocks_stand_by_ground_and_orders_apart(told: Pulsa) -> None:
-    found = told.json("blocks")
+    found = told.json("report", "blocks")
     assert [(one["block"], one["ground"], one["ordered"]) for one in found] == [
         ("court", "e", True),
         ("lost", "lost-or-stolen", False),
     ]
     assert found[0]["reference"] == "order-7"
-    assert [one["block"] for one in told.json("blocks", "--ground", "e")] == ["court"]
-    said = told.done("blocks")
+    assert [one["block"] for one in told.json("report", "blocks", "--ground", "e")] == ["court"]
+    said = told.done("report", "blocks")
     assert said.index("by order of an authority") < said.index("order-7") < said.index("others")
-    assert told.done("blocks", "--ground", "nothing").startswith("no block stands\n")
+    assert told.done("report", "blocks", "--ground", "nothing").startswith("no block stands\n")
 
 
 def test_who_is_due_to_change_and_when(told: Pulsa) -> None:
-    assert told.json("due") == []
-    assert told.done("due").startswith("nobody is due to change by 2023-07-04T17:00:00Z\n")
-    (first, *_) = told.json("due", "--until", "2031-01-01T00:00:00Z")
+    assert told.json("report", "upcoming") == []
+    assert told.done("report", "upcoming").startswith("nobody is due to change by 2023-07-04T17:00:00Z\n")
+    (first, *_) = told.json("report", "upcoming", "--until", "2031-01-01T00:00:00Z")
     assert first == {
         "subject": f"{NUMBER}#1",
         "due_at": "2023-08-02T17:00:00Z",
@@ -160,19 +177,19 @@ def test_who_is_due_to_change_and_when(told: Pulsa) -> None:
         "position": first["position"],
         **THEN,
     }
-    assert "GraceStarted" in told.done("due", "--as-of", "2023-08-02T00:00:00Z")
+    assert "GraceStarted" in told.done("report", "upcoming", "--as-of", "2023-08-02T00:00:00Z")
 
 
 def test_the_trial_balance_is_told_by_day(told: Pulsa) -> None:
-    (day,) = told.json("trial-balance", "--by-day")
+    (day,) = told.json("report", "trial-balance", "--by-day")
     (enquiry,) = told.json("enquiry", NUMBER)
     assert (day["day"], day["sales"], day["outstanding"]) == ("2023-07-03", "11000", enquiry["credit"])
     assert day["in_transit"] == day["breakage"] == "0"
-    assert "11000" in told.done("trial-balance", "--by-day")
-    assert told.complaint("trial-balance", "--by-day", "--each").startswith("usage: ")
-    told.done("advance", "--now", "2023-07-05T00:00:00+07:00")
-    told.done("project", "--once")
-    assert told.json("trial-balance", "--by-day")[0]["final"]
+    assert "11000" in told.done("report", "trial-balance", "--by-day")
+    assert told.complaint("report", "trial-balance", "--by-day", "--each").startswith("usage: ")
+    told.done("log", "advance", "--now", "2023-07-05T00:00:00+07:00")
+    told.done("projections", "run", "--once")
+    assert told.json("report", "trial-balance", "--by-day")[0]["final"]
 
 
 @pytest.mark.parametrize("question", [*OF_BOTH, *OF_PROJECTIONS], ids=" ".join)
@@ -185,7 +202,7 @@ def test_csv_has_the_lines_of_json_below_a_header(told: Pulsa, question: tuple[s
         assert "position" in header
         if question in OF_PROJECTIONS:
             assert rows == [cells(record) for record in records]
-        elif question[0] not in ("states", "trial-balance"):
+        elif question[0] not in ("report", "states", "trial-balance"):
             assert len(rows) == len(records)
             for row, record in zip(rows, records, strict=True):
                 simple = {name: one for name, one in record.items() if not isinstance(one, dict | list)}
@@ -195,14 +212,14 @@ def test_csv_has_the_lines_of_json_below_a_header(told: Pulsa, question: tuple[s
 
 
 def test_csv_of_states_and_of_the_trial_balance_are_tables(told: Pulsa) -> None:
-    counted = {(row["kind"], row["state"]): row["count"] for row in as_csv(told, "states")}
+    counted = {(row["kind"], row["state"]): row["count"] for row in as_csv(told, "report", "states")}
     assert counted == {
         ("accounts", "active"): "1",
         ("accounts", "inactive"): "1",
         ("numbers", "assigned"): "2",
     }
-    (balance,) = told.json("trial-balance")
-    rows = as_csv(told, "trial-balance")
+    (balance,) = told.json("report", "trial-balance")
+    rows = as_csv(told, "report", "trial-balance")
     assert [{name: row[name] for name in ("account", "unit", "amount")} for row in rows] == balance[
         "balances"
     ]
@@ -215,7 +232,7 @@ def test_csv_of_an_enquiry_and_of_a_history_are_flat(told: Pulsa) -> None:
         "200",
         told.json("enquiry", NUMBER)[0]["usage"]["charged"],
     )
-    lines = as_csv(told, "history", NUMBER, "--refused")
+    lines = as_csv(told, "number", "history", NUMBER, "--refused")
     refused = next(line for line in lines if line["status"] == "refused")
     assert (refused["command"], refused["refusal_code"], refused["type"]) == ("TopUp", "below-minimum", "")
     assert '"unit":"PULSA"' in lines[2]["postings"]
@@ -241,7 +258,7 @@ def test_a_database_that_nobody_has_projected_into_says_so_and_without_one_it_is
     files = sorted(pulsa.folder.iterdir())
     said = pulsa.complaint(*question, PULSA_DATABASE=f"sqlite:///{pulsa.folder / 'set.db'}")
     assert said.startswith("projection-behind: nothing has been projected into ")
-    assert "pulsa project" in said
+    assert "pulsa projections run" in said
     assert sorted(pulsa.folder.iterdir()) == files
     pulsa.done(*question, "--json")
     assert (pulsa.folder / "pulsa.db.views.db").exists()

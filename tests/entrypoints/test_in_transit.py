@@ -1,4 +1,4 @@
-"""`pulsa dead resend --in-transit`: whatever kept the other half from coming, a transfer arrives or returns, once."""
+"""`pulsa dead-letters resend --in-transit`: whatever kept it, a transfer arrives or returns, once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 from tests.entrypoints.test_dead import LONG, NOBODY_KNOWS, SEND, two, waiting
 from tests.failing import failing
 
-RESEND = ("dead", "resend", "--in-transit")
+RESEND = ("dead-letters", "resend", "--in-transit")
 HOUR_LATER = ("--now", "2023-08-10T11:00:00+07:00")
 
 
@@ -21,7 +21,7 @@ def test_what_was_set_apart_in_a_file_arrives(pulsa: Pulsa) -> None:
     two(pulsa)
     assert pulsa.json(*RESEND, *NOBODY_KNOWS) == []
     with failing(lambda asked: isinstance(asked, ReceiveCreditTransfer)):
-        pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
+        pulsa.done("credit", "transfer", NUMBER, "--to-msisdn", OTHER, *SEND)
     (listed,) = pulsa.json(*RESEND, "--dry-run", *NOBODY_KNOWS)
     assert (listed["transfer"], listed["command"]) == (f"{NUMBER}#1/gift", "ReceiveCreditTransfer")
     assert (listed["amount"], "outcome" in listed, waiting(pulsa)) == ("20000", False, ["20000"])
@@ -30,17 +30,17 @@ def test_what_was_set_apart_in_a_file_arrives(pulsa: Pulsa) -> None:
     assert sent["outcome"]["status"] == "accepted"
     assert waiting(pulsa) == []
     assert pulsa.json(*RESEND, *HOUR_LATER) == []
-    (one,) = pulsa.json("dead", "list")
-    assert pulsa.json("dead", "resend", one["position"], *HOUR_LATER)[0]["status"] == "repeated"
+    (one,) = pulsa.json("dead-letters", "list")
+    assert pulsa.json("dead-letters", "resend", one["position"], *HOUR_LATER)[0]["status"] == "repeated"
     assert types(pulsa) == ["CreditTransferSent", "CreditTransferReceived"]
-    assert pulsa.json("verify")[0]["clean"]
+    assert pulsa.json("log", "verify")[0]["clean"]
 
 
 def test_what_was_refused_and_could_not_come_back_comes_back(pulsa: Pulsa) -> None:
     pulsa.active(NUMBER)
-    pulsa.done("top-up", NUMBER, *LONG)
+    pulsa.done("credit", "top-up", NUMBER, *LONG)
     with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
-        pulsa.done("transfer-credit", NUMBER, "--to-msisdn", OTHER, *SEND)
+        pulsa.done("credit", "transfer", NUMBER, "--to-msisdn", OTHER, *SEND)
     pulsa.active(OTHER)  # it would be taken by now, but it was refused
     shown = pulsa.done(*RESEND, *NOBODY_KNOWS)
     assert "ReturnCreditTransfer" in shown
@@ -48,14 +48,14 @@ def test_what_was_refused_and_could_not_come_back_comes_back(pulsa: Pulsa) -> No
     assert waiting(pulsa) == []
     assert "0 transfers in transit" in pulsa.done(*RESEND, *NOBODY_KNOWS)
     assert types(pulsa) == ["CreditTransferSent", "CreditTransferReturned"]
-    assert pulsa.json("verify")[0]["clean"]
+    assert pulsa.json("log", "verify")[0]["clean"]
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        ("dead", "resend"),
-        ("dead", "resend", "--dry-run", "0:1"),
+        ("dead-letters", "resend"),
+        ("dead-letters", "resend", "--dry-run", "0:1"),
         (*RESEND, "0:1"),
         (*RESEND, "--older-than", "soon"),
     ],

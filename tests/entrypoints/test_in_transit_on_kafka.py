@@ -126,7 +126,7 @@ def test_what_is_gone_with_its_topic_arrives_or_returns_once(new_log: NewLog, tm
         still_come(settings, lost)
         looked_after(settings, sender, receiver)
         assert ended(pulsa) == ["CreditTransferReceived", "CreditTransferReturned"]
-        report = pulsa.json("verify")[0]
+        report = pulsa.json("log", "verify")[0]
         assert (report["clean"], report["in_transit"]) == (True, 0)
     with writing(settings, watch=(again := Told())):
         assert again.replaced == []

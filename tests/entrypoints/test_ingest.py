@@ -157,10 +157,10 @@ def test_csv_and_json_plain_or_compressed_give_the_same_log(pulsa: Pulsa, tmp_pa
             (folder / f"{name}{suffix}").write_bytes(packed)
             one = Pulsa(folder)
             one.done("ingest", str(folder / f"{name}{suffix}"))
-            logs[name, suffix] = one.done("log", "--json")
+            logs[name, suffix] = one.done("log", "events", "--json")
         from_standard_input = Pulsa(tmp_path, PULSA_LOG=str(tmp_path / f"{name}.db"))
         from_standard_input.done("ingest", "-", feed=content)
-        logs[name, "-"] = from_standard_input.done("log", "--json")
+        logs[name, "-"] = from_standard_input.done("log", "events", "--json")
     assert len(set(logs.values())) == 1
     assert len(next(iter(logs.values())).splitlines()) == 2 + len(records)
 
@@ -282,10 +282,10 @@ def test_the_format_can_be_said(pulsa: Pulsa) -> None:
 def test_the_same_file_twice_changes_nothing(pulsa: Pulsa) -> None:
     file = pulsa.file("feed.jsonl", *OPENING, top_up(), top_up("small", credit="1"), use())
     first = outcomes_of(pulsa, file, code=0)
-    before, journal = pulsa.events(), pulsa.json("history", NUMBER, "--refused")
+    before, journal = pulsa.events(), pulsa.json("number", "history", NUMBER, "--refused")
     again = outcomes_of(pulsa, file, code=0)
     assert pulsa.events() == before
-    assert len(pulsa.json("history", NUMBER, "--refused")) == len(journal)
+    assert len(pulsa.json("number", "history", NUMBER, "--refused")) == len(journal)
     assert {outcome["status"] for outcome in again} == {"repeated"}
     assert [outcome | {"status": ""} for outcome in again] == [outcome | {"status": ""} for outcome in first]
 
@@ -368,7 +368,11 @@ def test_the_outcomes_never_overwrite_a_file_that_is_read(pulsa: Pulsa) -> None:
 @pytest.mark.parametrize("beside", ["", "-wal", ".lock", ".views.db"])
 @pytest.mark.parametrize(
     "verb",
-    [("ingest", "next.jsonl", "--outcomes"), ("export", "csv", "--out"), ("log", "backup", "--overwrite")],
+    [
+        ("ingest", "next.jsonl", "--outcomes"),
+        ("data", "export", "csv", "--out"),
+        ("log", "backup", "--overwrite"),
+    ],
 )
 def test_nothing_is_written_over_the_log_nor_beside_it(
     pulsa: Pulsa, verb: tuple[str, ...], beside: str
@@ -384,7 +388,7 @@ def test_nothing_is_written_over_the_log_nor_beside_it(
 
 
 @pytest.mark.parametrize(
-    "verb", [("ingest", "next.jsonl", "--outcomes"), ("export", "csv", "--out"), ("log", "backup")]
+    "verb", [("ingest", "next.jsonl", "--outcomes"), ("data", "export", "csv", "--out"), ("log", "backup")]
 )
 def test_a_hyphen_is_no_file_to_write_to(pulsa: Pulsa, verb: tuple[str, ...]) -> None:
     pulsa.file("next.jsonl", *OPENING)
@@ -432,4 +436,4 @@ def test_a_signal_ends_it_in_one_line_with_what_was_taken_in_written(
     assert complaint.decode().splitlines() == ["pulsa: interrupted: stopped; what was written before stays"]
     assert printed.startswith(b"1,000 commands")
     assert len(out.read_text().splitlines()) == 1_000
-    assert pulsa.json("verify")[0]["entries"] == 1_000
+    assert pulsa.json("log", "verify")[0]["entries"] == 1_000

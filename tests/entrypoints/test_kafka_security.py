@@ -123,13 +123,13 @@ def as_user(log: KafkaSettings, broker: LocalKafka, name: str, password: str | N
 
 def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka) -> None:
     writer, sender, asker = (as_user(log, broker, name) for name in ("writer", "sender", "asker"))
-    with Running("writer", "--create", **writer.environment) as running:
+    with Running("service", "write", "--create", **writer.environment) as running:
         for _ in range(2):
             running.logged('"serving"')
         sender.active()
         assert asker.json("enquiry", NUMBER, "--now", START)[0]["credit"] == "5000"
-        assert asker.json("verify")[0]["clean"]
-        refused = asker("advance-time", NUMBER, "--now", START)
+        assert asker.json("log", "verify")[0]["clean"]
+        refused = asker("number", "advance", NUMBER, "--now", START)
         assert refused.exit_code == 2
         assert len(refused.stderr.splitlines()) == 1
         assert running.stop()[0] == 0
@@ -155,7 +155,19 @@ def test_only_writers_write_what_only_the_ledger_says(
         assert root.end_offsets(whole) != before
 
 
-@pytest.mark.parametrize("verb", [("states",), ("writer",)])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        (
+            "report",
+            "states",
+        ),
+        (
+            "service",
+            "write",
+        ),
+    ],
+)
 def test_wrong_credentials_are_one_line(
     log: KafkaSettings, broker: LocalKafka, verb: tuple[str, ...]
 ) -> None:
@@ -164,7 +176,7 @@ def test_wrong_credentials_are_one_line(
 
 
 def test_the_wrong_protocol_is_one_line(log: KafkaSettings) -> None:
-    complaint = on_kafka(log.mirrors, replace(log)).complaint("states")
+    complaint = on_kafka(log.mirrors, replace(log)).complaint("report", "states")
     assert complaint.startswith("log-unreachable: ")
     assert "PLAINTEXT" in complaint
 
@@ -187,14 +199,14 @@ def test_a_token_opens_what_a_password_does_and_is_read_anew_for_each_connection
     assert writer("log", "create").exit_code in (0, 2)  # another test may have made it
 
     def is_answered() -> bool:
-        said = asker("states", "--now", START)
+        said = asker("report", "states", "--now", START)
         return not said.exit_code or "before-the-log" in said.output
 
     assert is_answered()
     file.write_text(token("asker", lasts=-5))
-    assert asker.complaint("states", "--now", START).startswith("log-unreachable: ")
+    assert asker.complaint("report", "states", "--now", START).startswith("log-unreachable: ")
     file.write_text("")
-    assert "holds no token" in asker.complaint("states", "--now", START)
+    assert "holds no token" in asker.complaint("report", "states", "--now", START)
     file.write_text(token("asker"))
     assert is_answered()
-    assert "PULSA_KAFKA_TOKEN_FILE" in asker.complaint("states", PULSA_KAFKA_TOKEN_FILE=None)
+    assert "PULSA_KAFKA_TOKEN_FILE" in asker.complaint("report", "states", PULSA_KAFKA_TOKEN_FILE=None)

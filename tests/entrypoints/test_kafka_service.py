@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def test_pulsa_kafka_says_where_it_is_and_ends_with_ctrl_c() -> None:
-    with Running("kafka") as servers:
+    with Running("service", "kafka") as servers:
         stated = dict(servers.line().strip().split("=", 1) for _ in range(2))
         assert set(stated) == {"PULSA_KAFKA", "PULSA_REGISTRY"}
         admin = KafkaAdminClient(bootstrap_servers=stated["PULSA_KAFKA"])
@@ -54,12 +54,12 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
     database = {"PULSA_DATABASE": f"sqlite:///{tmp_path}/views.db"}
     environment = pulsa.environment | database | {"PULSA_MIRRORS": str(tmp_path / "serving")}
     options = ("--every", "0.2", "--metrics", f"127.0.0.1:{port}", "--log-level", "debug")
-    with Running("serve", "--create", *options, **environment) as service:
+    with Running("service", "run", "--create", *options, **environment) as service:
         logged = [service.logged('"serving"') for _ in range(2)]
         issue = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
-        pulsa.done("issue-starter-pack", NUMBER, "--command-id", "pack-1", *issue)
+        pulsa.done("number", "issue", NUMBER, "--command-id", "pack-1", *issue)
         person = ("--channel", "sms-4444", "--customer", "customer-17", "--registration", "verified")
-        (done,) = pulsa.json("activate", NUMBER, "--command-id", "act-1", *person)
+        (done,) = pulsa.json("number", "activate", NUMBER, "--command-id", "act-1", *person)
         logged.append(service.logged('"act-1"'))
         logged.append(service.logged('"tick"'))
         assert pulsa.json("enquiry", NUMBER)[0]["credit"] == "5000"

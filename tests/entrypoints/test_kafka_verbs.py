@@ -60,27 +60,43 @@ def test_a_population_gives_the_answers_that_a_file_gives(
             for summary in summaries:
                 del summary[name]
         assert summaries[0] == summaries[1]
-        for question in (("trial-balance",), ("states",), ("transit",), ("enquiry", "--all")):
+        for question in (
+            (
+                "report",
+                "trial-balance",
+            ),
+            (
+                "report",
+                "states",
+            ),
+            (
+                "report",
+                "in-transit",
+            ),
+            ("enquiry", "--all"),
+        ):
             answers = [without_position(each.json(*question, "--now", LATER)) for each in (over, pulsa)]
             assert answers[0] == answers[1], question
         digests = [sorted(line["digest"] for line in numbers(each)) for each in (over, pulsa)]
         assert digests[0] == digests[1]
         dearer = pulsa.file("dearer.toml", DEARER.encode())
-        reports = [each.json("replay", "--terms", dearer)[0] for each in (over, pulsa)]
+        reports = [each.json("log", "replay", "--terms", dearer)[0] for each in (over, pulsa)]
         assert reports[0]["totals"]
         for part in ("numbers", "accounts", "totals", "refused"):
             assert sorted_rows(reports[0][part]) == sorted_rows(reports[1][part]), part
-        ticks = over.json("advance", "--now", LATER)
+        ticks = over.json("log", "advance", "--now", LATER)
         assert [tick["position"].partition(":")[0] for tick in ticks] == [str(p) for p in range(partitions)]
-        assert over.json("trial-balance", "--now", LATER, "--known-at", "2024-12-31T00:00:00Z")[0]["final"]
-        assert over.json("verify")[0]["clean"]
-        again = [each.json("replay")[0] for each in (over, pulsa)]
+        assert over.json("report", "trial-balance", "--now", LATER, "--known-at", "2024-12-31T00:00:00Z")[0][
+            "final"
+        ]
+        assert over.json("log", "verify")[0]["clean"]
+        again = [each.json("log", "replay")[0] for each in (over, pulsa)]
         assert [one["empty"] for one in again] == [True, True]
         assert again[0]["commands"] >= again[1]["commands"] > 0
 
 
 def numbers(pulsa: Pulsa) -> list[dict[str, Any]]:
-    return [line for line in pulsa.json("log") if line["account"][:1].isdigit()]
+    return [line for line in pulsa.json("log", "events") if line["account"][:1].isdigit()]
 
 
 def sorted_rows(part: Any) -> Any:
@@ -97,20 +113,20 @@ def test_a_transfer_to_another_partition_arrives(new_log: NewLog, tmp_path: Path
     with writing(log):
         for number in (NUMBER, OTHER):
             pulsa.active(number, credit="50000")
-            pulsa.done("top-up", number, "--command-id", "long", *LONG)
+            pulsa.done("credit", "top-up", number, "--command-id", "long", *LONG)
         send = ("--to-msisdn", OTHER, "--amount", "10000", "--command-id", "send")
-        (sent,) = pulsa.json("transfer-credit", NUMBER, *send, "--now", MONTH_LATER)
+        (sent,) = pulsa.json("credit", "transfer", NUMBER, *send, "--now", MONTH_LATER)
         assert sent["status"] == "accepted", sent
-        pulsa.done("advance-time", OTHER, "--now", MONTH_LATER)
+        pulsa.done("number", "advance", OTHER, "--now", MONTH_LATER)
         (found,) = pulsa.json("enquiry", OTHER, "--now", MONTH_LATER)
         assert found["credit"] == "160000"
         assert found["position"].partition(":")[0] != sent["position"].partition(":")[0]
-        assert pulsa.json("transit", "--now", MONTH_LATER) == []
+        assert pulsa.json("report", "in-transit", "--now", MONTH_LATER) == []
         assert pulsa.json("balance", f"{NUMBER}#1/in-transit", "--now", MONTH_LATER)[0]["amount"] == "0"
-        (told,) = pulsa.json("outcome", NUMBER, "send", "--now", MONTH_LATER)
+        (told,) = pulsa.json("log", "outcome", NUMBER, "send", "--now", MONTH_LATER)
         assert (told["status"], told["principal"]) == ("accepted", None), "a record does not tell who sent it"
-        assert pulsa.json("verify")[0]["clean"]
-        (again,) = pulsa.json("replay")
+        assert pulsa.json("log", "verify")[0]["clean"]
+        (again,) = pulsa.json("log", "replay")
         assert again["empty"], again
 
 
@@ -120,13 +136,13 @@ def test_a_command_that_is_not_answered_can_be_asked_again(new_log: NewLog, tmp_
     with writing(log):
         pulsa.active()
     hasty = on_kafka(tmp_path, log, PULSA_TIMEOUT=HASTY)
-    result = hasty("top-up", NUMBER, *TOP_UP, "--command-id", "again", "--json")
+    result = hasty("credit", "top-up", NUMBER, *TOP_UP, "--command-id", "again", "--json")
     assert result.exit_code == 2
     outcome = json.loads(result.stdout)
     assert outcome["status"] == "unknown"
     assert "send it again with command_id 'again'" in outcome["refusal"]["message"]
     with writing(log):
-        (again,) = pulsa.json("top-up", NUMBER, *TOP_UP, "--command-id", "again")
+        (again,) = pulsa.json("credit", "top-up", NUMBER, *TOP_UP, "--command-id", "again")
         assert again["status"] == "repeated"
         assert pulsa.json("enquiry", NUMBER, "--now", START)[0]["credit"] == "15000"
 
@@ -145,7 +161,20 @@ def test_files_that_are_not_answered_say_so(new_log: NewLog, tmp_path: Path) -> 
     assert "pulsa: unknown: 1 command not answered in time" in result.stderr
 
 
-@pytest.mark.parametrize("verb", [("states",), ("advance-time", NUMBER, "--now", START), ("writer",)])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        (
+            "report",
+            "states",
+        ),
+        ("number", "advance", NUMBER, "--now", START),
+        (
+            "service",
+            "write",
+        ),
+    ],
+)
 def test_a_broker_that_is_not_there_is_one_line(
     pulsa: Pulsa, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,12 +203,12 @@ def test_settings_that_cannot_be_are_one_line(pulsa: Pulsa) -> None:
         ({"PULSA_KAFKA_SECURITY": "SSL", "PULSA_KAFKA_CA": "/nowhere.pem"}, "PULSA_KAFKA_CA"),
         ({"PULSA_REGISTRY": None}, "PULSA_REGISTRY"),
     ):
-        complaint = pulsa.complaint("states", **(broker | wrong))
+        complaint = pulsa.complaint("report", "states", **(broker | wrong))
         assert complaint.startswith(f"settings-invalid: {named}: "), complaint
 
 
 def test_a_log_that_no_writer_has_made_is_missing(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
-    complaint = on_kafka(tmp_path, new_log()).complaint("states")
+    complaint = on_kafka(tmp_path, new_log()).complaint("report", "states")
     assert complaint.startswith("log-missing: ")
 
 
@@ -193,7 +222,7 @@ def test_every_partition_of_the_log_is_followed(new_log: NewLog, tmp_path: Path)
     with writing(log):
         pulsa.active(first)
         apart = {"PULSA_MIRRORS": str(tmp_path / "following")}
-        with Running("log", "--follow", "--json", **(pulsa.environment | apart)) as following:
+        with Running("log", "events", "--follow", "--json", **(pulsa.environment | apart)) as following:
             begun = [json.loads(following.line()) for _ in pulsa.events()]
             for number in others:
                 pulsa.active(number)
@@ -211,12 +240,12 @@ def test_projections_are_made_of_the_events_alone(new_log: NewLog, tmp_path: Pat
     with writing(log):
         for number in (NUMBER, OTHER):
             pulsa.active(number)
-        assert pulsa.json("project", "--once", **views) == [{"events": len(pulsa.events())}]
-        pulsa.done("top-up", NUMBER, "--command-id", "more", *TOP_UP)
-        assert pulsa.json("project", "--once", **views) == [{"events": 1}]
+        assert pulsa.json("projections", "run", "--once", **views) == [{"events": len(pulsa.events())}]
+        pulsa.done("credit", "top-up", NUMBER, "--command-id", "more", *TOP_UP)
+        assert pulsa.json("projections", "run", "--once", **views) == [{"events": 1}]
         asked = ("enquiry", "--all", "--now", MONTH_LATER)
         assert pulsa.json(*asked, **views) == pulsa.json(*asked)
-        assert all(one["equal"] for one in pulsa.json("rebuild", "--check", **views))
+        assert all(one["equal"] for one in pulsa.json("projections", "rebuild", "--check", **views))
     events = 0
     for mirror in (tmp_path / "mirrors" / "projector-0").glob("*.db"):
         with closing(sqlite3.connect(mirror)) as connection:

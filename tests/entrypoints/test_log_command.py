@@ -1,4 +1,4 @@
-"""`pulsa log`: the events, filtered and followed; its backup and restore; `pulsa verify`."""
+"""`pulsa log events`: the events, filtered and followed; its backup and restore; `pulsa log verify`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_line_of_the_log_has_the_fields_of_the_language(told: Pulsa) -> None:
 
 def test_events_are_filtered_by_account_type_and_time(told: Pulsa) -> None:
     def positions(*filters: str) -> list[str]:
-        return [line["position"] for line in told.json("log", *filters)]
+        return [line["position"] for line in told.json("log", "events", *filters)]
 
     assert positions() == [f"0:{ordinal}" for ordinal in range(1, 9)]
     assert positions("--account", OTHER) == ["0:6", "0:7"]
@@ -67,18 +67,18 @@ def test_events_are_filtered_by_account_type_and_time(told: Pulsa) -> None:
     assert positions("-n", "2") == ["0:7", "0:8"]
     assert positions("-n", "1", "--type", "Activated") == ["0:7"]
     assert positions("-n", "0") == []
-    assert told.complaint("log", "--type", "Gift").startswith("query-refused: ")
+    assert told.complaint("log", "events", "--type", "Gift").startswith("query-refused: ")
 
 
 def test_words_name_position_event_and_money(told: Pulsa) -> None:
-    line = told.done("log", "-n", "1").split()
+    line = told.done("log", "events", "-n", "1").split()
     assert line[:4] == ["0:8", "2023-07-03T05:00:00Z", f"{NUMBER}#1", "UsageDebited"]
     assert line[4:7] == ["1272.60", "PULSA", "operator/usage,"]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_log_is_followed_until_stopped(told: Pulsa, sent: signal.Signals) -> None:
-    with Running("log", "--follow", "-n", "1", "--json", PULSA_LOG=str(told.log)) as following:
+    with Running("log", "events", "--follow", "-n", "1", "--json", PULSA_LOG=str(told.log)) as following:
         assert json.loads(following.line())["position"] == "0:8"
         told.done("ingest", told.file("more.jsonl", top_up("later", at=LATER)))
         assert json.loads(following.line())["position"] == "0:9"
@@ -97,7 +97,7 @@ def test_a_backup_restores_the_log_as_it_was(told: Pulsa, tmp_path: Path) -> Non
     assert told.events() == before
     (restored,) = told.json("--log", str(tmp_path / "other.db"), "log", "restore", copy)
     assert restored["position"] == "0:8"
-    assert told.json("log", "--log", str(tmp_path / "other.db")) == before
+    assert told.json("log", "events", "--log", str(tmp_path / "other.db")) == before
 
 
 def test_projections_of_a_log_that_was_restored_answer_nothing_until_made_anew(
@@ -106,22 +106,25 @@ def test_projections_of_a_log_that_was_restored_answer_nothing_until_made_anew(
     copy, views = str(tmp_path / "copy.db"), {"PULSA_DATABASE": f"sqlite:///{tmp_path / 'views.db'}"}
     told.done("log", "backup", copy)
     told.done("ingest", told.file("more.jsonl", top_up("later", at=LATER)))
-    told.done("project", "--once", **views)
+    told.done("projections", "run", "--once", **views)
     told.done("log", "restore", copy, "--overwrite")
     for asked in (
         ("enquiry", NUMBER),
         ("balance", "operator/cash"),
-        ("trial-balance",),
-        ("project", "--once"),
-        ("rebuild", "balances"),
-        ("rebuild", "--check"),
+        (
+            "report",
+            "trial-balance",
+        ),
+        ("projections", "run", "--once"),
+        ("projections", "rebuild", "balances"),
+        ("projections", "rebuild", "--check"),
     ):
         assert told.complaint(*asked, **views).startswith("log-mismatch: the event at 0:9 "), asked
     status = told("status", **views)
     assert status.exit_code == 2
     assert "balances" in status.stdout  # both are shown, and what is wrong with them
     assert status.stderr.startswith("pulsa: log-mismatch: ")
-    told.done("rebuild", **views)
+    told.done("projections", "rebuild", **views)
     then = ("balance", "operator/cash", "--as-of", LATER, "--known-at", LATER)
     assert told.json(*then, **views) == told.json(*then)
     told.done("status", **views)
@@ -142,25 +145,27 @@ def test_a_backup_that_is_not_as_it_was_written_is_not_put_in_place(told: Pulsa,
 @pytest.mark.parametrize("kind", ["hledger", "csv", "parquet"])
 def test_an_export_is_whole_or_not_there(told: Pulsa, tmp_path: Path, kind: str) -> None:
     out = tmp_path / "out"
-    told.done("export", kind, "--out", str(out))
+    told.done("data", "export", kind, "--out", str(out))
     before = out.read_bytes()
     with closing(sqlite3.connect(told.log)) as connection, connection:
         connection.execute("DELETE FROM stored_events WHERE ordinal=5")
-    assert told.complaint("export", kind, "--out", str(out)).startswith("log-damaged: the event at 0:5 ")
+    assert told.complaint("data", "export", kind, "--out", str(out)).startswith(
+        "log-damaged: the event at 0:5 "
+    )
     assert out.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out"]
 
 
 def test_verify_says_what_it_read_or_what_is_wrong_and_where(told: Pulsa) -> None:
-    assert told.done("verify") == "clean: 8 events, 6 journal entries, 2 numbers\n"
+    assert told.done("log", "verify") == "clean: 8 events, 6 journal entries, 2 numbers\n"
     connection = sqlite3.connect(told.log)
     connection.execute("UPDATE stored_events SET digest=zeroblob(32) WHERE ordinal=5")
     connection.commit()
     connection.close()
-    result = told("verify")
+    result = told("log", "verify")
     assert result.exit_code == 1
     assert "0:5" in result.stdout
     assert " in 8 events, 6 journal entries" in result.stdout.splitlines()[-1]
-    found = told("verify", "--json")
+    found = told("log", "verify", "--json")
     assert found.exit_code == 1
     assert json.loads(found.stdout)["clean"] is False

@@ -60,7 +60,7 @@ def test_a_broker_stopped_and_started_beneath_them_all(
             mirrors = {"PULSA_MIRRORS": str(tmp_path / f"{verb}.mirrors")}
             with (tmp_path / f"{verb}.log").open("w") as logged:
                 return stack.enter_context(
-                    Running(verb, *options, *metrics, **pulsa.environment | mirrors, stderr=logged)
+                    Running(*verb.split(), *options, *metrics, **pulsa.environment | mirrors, stderr=logged)
                 )
 
         def is_ready(verb: str) -> bool:
@@ -70,17 +70,17 @@ def test_a_broker_stopped_and_started_beneath_them_all(
             until(lambda: is_ready(verb) is ready, lambda: (verb, ask(ports[verb], "/readyz")))
 
         def await_projected(pulsa: Pulsa, position: str) -> None:
-            until(lambda: not pulsa("states", "--at-least", position).exit_code)
+            until(lambda: not pulsa("report", "states", "--at-least", position).exit_code)
 
-        running = {"serve": start("serve", one, "--create", "--every", "0.3")}
-        running["writer"] = start("writer", parts, "--create")
-        await_ready("writer")
-        running["clock"] = start("clock", parts, "--every", "0.3")
-        running["project"] = start("project", parts)
+        running = {"service run": start("service run", one, "--create", "--every", "0.3")}
+        running["service write"] = start("service write", parts, "--create")
+        await_ready("service write")
+        running["service advance"] = start("service advance", parts, "--every", "0.3")
+        running["projections run"] = start("projections run", parts)
         for verb in running:
             await_ready(verb)
         for pulsa in (one, parts):
-            pulsa.done("issue-starter-pack", NUMBER, "--command-id", "before", *ISSUE)
+            pulsa.done("number", "issue", NUMBER, "--command-id", "before", *ISSUE)
         broker.stop()
         for verb in running:
             await_ready(verb, ready=False)
@@ -88,7 +88,7 @@ def test_a_broker_stopped_and_started_beneath_them_all(
         broker.start()
         for pulsa in (one, parts):
             (done,) = pulsa.json(
-                "issue-starter-pack", NUMBER.replace("8112", "8113"), "--command-id", "after", *ISSUE
+                "number", "issue", NUMBER.replace("8112", "8113"), "--command-id", "after", *ISSUE
             )
             await_projected(pulsa, done["position"])
         for verb in running:

@@ -18,6 +18,7 @@ from tests.given import NUMBER as KNOWN
 _ROOT = Path(__file__).resolve().parents[2]
 NOW = ("--now", "2023-07-04T00:00:00+07:00")
 MORE = (
+    "credit",
     "top-up",
     NUMBER,
     "--credit",
@@ -77,10 +78,10 @@ def test_an_output_that_nobody_hears(pulsa: Pulsa, becomes: str) -> None:
 def test_a_reader_who_has_seen_enough(pulsa: Pulsa) -> None:
     pulsa.active()
     pulsa.done("ingest", pulsa.file("feed.jsonl", *(top_up(f"{n}") for n in range(2000))))
-    done = run(pulsa, "log", "--json", shell="| head -n 1")
+    done = run(pulsa, "log", "events", "--json", shell="| head -n 1")
     assert (done.returncode, done.stderr) == (141, b"")
     assert json.loads(done.stdout)["position"] == "0:1"
-    full = run(pulsa, "log", shell="> /dev/full")
+    full = run(pulsa, "log", "events", shell="> /dev/full")
     assert full.returncode == 2
     assert full.stderr.startswith(b"pulsa: file-error: ")
     assert full.stderr.endswith(b"No space left on device\n")
@@ -96,9 +97,9 @@ def test_what_the_log_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     story.given_active(terms="hostile")
     story.close()
     pulsa = Pulsa(tmp_path, PULSA_LOG=str(story.path))
-    said = pulsa.done("log", "--json") + pulsa.done("log")
+    said = pulsa.done("log", "events", "--json") + pulsa.done("log", "events")
     for verb in (
-        ("block", KNOWN, "--block", "b1", "--scope", "all", "--ground", "\x1b[31m", "--now", START),
+        ("number", "block", KNOWN, "--block", "b1", "--scope", "all", "--ground", "\x1b[31m", "--now", START),
     ):
         said += pulsa(*verb).output
     assert "\x1b" not in said

@@ -100,7 +100,15 @@ def test_all_numbers_are_asked_at_once(told: Pulsa) -> None:
 
 def test_what_will_be_known_later_cannot_be_asked_for(told: Pulsa) -> None:
     beyond = ("--known-at", "2023-07-05T00:00:00Z", "--now", "2023-07-04T00:00:00Z")
-    for question in (("enquiry", NUMBER), ("states",), ("balance", "operator/cash"), ("history", NUMBER)):
+    for question in (
+        ("enquiry", NUMBER),
+        (
+            "report",
+            "states",
+        ),
+        ("balance", "operator/cash"),
+        ("number", "history", NUMBER),
+    ):
         assert told.complaint(*question, *beyond) == "in-the-future: it is 2023-07-04T00:00:00Z"
     told.done("enquiry", NUMBER, "--as-of", "2023-07-09T00:00:00Z", "--now", "2023-07-04T00:00:00Z")
 
@@ -115,11 +123,11 @@ def test_an_instant_that_is_none_is_a_wrong_use(told: Pulsa, instant: str) -> No
 
 def test_a_number_that_is_none_is_a_wrong_use(told: Pulsa) -> None:
     assert told.complaint("enquiry", "12").startswith("usage: Invalid value for 'MSISDN…'")
-    assert told.complaint("history", "12").startswith("usage: Invalid value for 'MSISDN'")
+    assert told.complaint("number", "history", "12").startswith("usage: Invalid value for 'MSISDN'")
 
 
 def test_an_outcome_can_be_asked_for_later(told: Pulsa) -> None:
-    (accepted,) = told.json("outcome", NUMBER, "top-up")
+    (accepted,) = told.json("log", "outcome", NUMBER, "top-up")
     reference = {"type": "ledger.prepaid.CreditToppedUp", "account": f"{NUMBER}#1", "version": 3}
     assert accepted == {
         "command_id": "top-up",
@@ -129,20 +137,20 @@ def test_an_outcome_can_be_asked_for_later(told: Pulsa) -> None:
         "position": "0:5",
         "principal": of_this_process(),
     }
-    (refused,) = told.json("outcome", NUMBER, "small")
+    (refused,) = told.json("log", "outcome", NUMBER, "small")
     assert refused["refusal"]["code"] == "below-minimum"
-    assert told.done("outcome", NUMBER, "small").startswith(
+    assert told.done("log", "outcome", NUMBER, "small").startswith(
         "refused: command small, position 0:6\n  below-minimum:"
     )
-    assert told.complaint("outcome", NUMBER, "nothing").startswith("unknown-command: ")
+    assert told.complaint("log", "outcome", NUMBER, "nothing").startswith("unknown-command: ")
 
 
 def test_a_history_lists_events_with_balances_and_refusals_in_between(told: Pulsa) -> None:
-    events = told.json("history", NUMBER, "--as-of", DAY_ONE)
+    events = told.json("number", "history", NUMBER, "--as-of", DAY_ONE)
     assert [event["credit"] for event in events] == ["0", "5000", "15000", "13727.40"]
-    lines = told.json("history", NUMBER, "--refused", "--as-of", DAY_ONE)
+    lines = told.json("number", "history", NUMBER, "--refused", "--as-of", DAY_ONE)
     assert [line.get("refusal") for line in lines].count(None) == 4
-    said = told.done("history", NUMBER, "--refused", "--as-of", DAY_ONE).splitlines()
+    said = told.done("number", "history", NUMBER, "--refused", "--as-of", DAY_ONE).splitlines()
     assert said[3].split()[-1] == "13727.40"
     assert said[4].endswith("TopUp refused: below-minimum")
 
@@ -167,23 +175,42 @@ def test_balances_are_a_line_for_each_unit(told: Pulsa) -> None:
 
 
 def test_states_and_the_trial_balance_count_everything(told: Pulsa) -> None:
-    (states,) = told.json("states", "--as-of", DAY_ONE)
+    (states,) = told.json("report", "states", "--as-of", DAY_ONE)
     assert states["accounts"] == {"active": 1, "inactive": 1}
-    assert "│ active" in told.done("states", "--as-of", DAY_ONE)
-    (balance,) = told.json("trial-balance", "--as-of", DAY_ONE)
+    assert "│ active" in told.done("report", "states", "--as-of", DAY_ONE)
+    (balance,) = told.json("report", "trial-balance", "--as-of", DAY_ONE)
     assert balance["totals"] == {"PULSA": "0", "IDR": "0"}
-    (each,) = told.json("trial-balance", "--each", "--as-of", DAY_ONE)
+    (each,) = told.json("report", "trial-balance", "--each", "--as-of", DAY_ONE)
     assert f"{NUMBER}#1/credit" in {row["account"] for row in each["balances"]}
-    assert "operator/cash" in told.done("trial-balance", "--as-of", DAY_ONE)
+    assert "operator/cash" in told.done("report", "trial-balance", "--as-of", DAY_ONE)
 
 
 def test_money_in_transit_is_listed(told: Pulsa) -> None:
-    assert told.json("transit") == []
-    assert told.done("transit") == "nothing is in transit\n"
+    assert told.json("report", "in-transit") == []
+    assert told.done("report", "in-transit") == "nothing is in transit\n"
 
 
 def test_a_question_never_makes_a_log(pulsa: Pulsa) -> None:
-    questions = [("enquiry", NUMBER), ("states",), ("log",), ("verify",), ("history", NUMBER), ("transit",)]
+    questions = [
+        ("enquiry", NUMBER),
+        (
+            "report",
+            "states",
+        ),
+        (
+            "log",
+            "events",
+        ),
+        (
+            "log",
+            "verify",
+        ),
+        ("number", "history", NUMBER),
+        (
+            "report",
+            "in-transit",
+        ),
+    ]
     for question in [*questions, ("log", "backup", "copy.db"), ("balance", "operator/cash")]:
         assert pulsa.complaint(*question).startswith("log-missing: ")
     assert list(pulsa.folder.iterdir()) == []

@@ -67,15 +67,22 @@ def test_secrets_are_hidden(pulsa: Pulsa, text: str, shown: str) -> None:
     [("PULSA_CLOCK", "fast"), ("PULSA_NOW", "noon"), ("PULSA_NOW", "2023-07-03T10:00:00")],
 )
 def test_a_bad_value_is_one_line_that_names_its_source(pulsa: Pulsa, variable: str, value: str) -> None:
-    complaint = pulsa.complaint("states", **{variable: value})
+    complaint = pulsa.complaint("report", "states", **{variable: value})
     assert complaint.startswith(f"settings-invalid: {variable}: ")
     assert complaint.endswith(f"(it is '{value}')")
     option = f"--{variable.removeprefix('PULSA_').lower()}"
-    assert pulsa.complaint("states", option, value).startswith(f"settings-invalid: {option}: ")
+    assert pulsa.complaint("report", "states", option, value).startswith(f"settings-invalid: {option}: ")
 
 
 def test_what_kafka_lacks_and_what_it_cannot_do_is_one_line(pulsa: Pulsa) -> None:
-    for verb in (("states",), ("advance-time", NUMBER), ("log", "restore", "x")):
+    for verb in (
+        (
+            "report",
+            "states",
+        ),
+        ("number", "advance", NUMBER),
+        ("log", "restore", "x"),
+    ):
         assert pulsa.complaint(*verb, PULSA_KAFKA="localhost:9092").startswith("settings-invalid: PULSA_")
 
 
@@ -88,9 +95,9 @@ def test_settings_are_frozen() -> None:
 
 def test_a_log_keeps_the_clock_that_it_was_created_with(pulsa: Pulsa) -> None:
     pulsa.active()
-    complaint = pulsa.complaint("advance-time", NUMBER, "--now", START, PULSA_CLOCK="live")
+    complaint = pulsa.complaint("number", "advance", NUMBER, "--now", START, PULSA_CLOCK="live")
     assert complaint.startswith("clock-mismatch: ")
-    pulsa.done("advance-time", NUMBER, "--now", START, PULSA_CLOCK=None)
+    pulsa.done("number", "advance", NUMBER, "--now", START, PULSA_CLOCK=None)
 
 
 def test_a_folder_of_terms_is_known_beside_those_that_come_with_it(pulsa: Pulsa) -> None:
@@ -136,11 +143,11 @@ def test_secrets_may_be_in_files(pulsa: Pulsa, monkeypatch: pytest.MonkeyPatch, 
     assert secret_of(name, settings.read({name: "stated"})) == "stated"
     monkeypatch.delenv(f"{variable}_FILE")
     both = {variable: "other", f"{variable}_FILE": str(file)}
-    assert pulsa.complaint("states", **both).startswith(f"settings-invalid: {variable}_FILE: ")
+    assert pulsa.complaint("report", "states", **both).startswith(f"settings-invalid: {variable}_FILE: ")
     file.write_text("")
-    empty = pulsa.complaint("states", **{f"{variable}_FILE": str(file)})
+    empty = pulsa.complaint("report", "states", **{f"{variable}_FILE": str(file)})
     assert empty == f"settings-invalid: {variable}_FILE: {file} is empty"
-    missing = pulsa.complaint("states", **{f"{variable}_FILE": "nowhere"})
+    missing = pulsa.complaint("report", "states", **{f"{variable}_FILE": "nowhere"})
     assert missing == f"settings-invalid: {variable}_FILE: nowhere: No such file or directory"
 
 
@@ -159,4 +166,4 @@ def test_what_a_registry_or_a_broker_cannot_be_asked_with_is_said(
     pulsa: Pulsa, wrong: dict[str, str]
 ) -> None:
     where = {"PULSA_KAFKA": "127.0.0.1:1", "PULSA_REGISTRY": "http://127.0.0.1:1"}
-    assert pulsa.complaint("states", **where | wrong).startswith("settings-invalid: PULSA_")
+    assert pulsa.complaint("report", "states", **where | wrong).startswith("settings-invalid: PULSA_")

@@ -30,14 +30,18 @@ def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not
     lock = WriterLock(str(pulsa.log))
     lock.acquire()
     try:
-        for verb in (("advance-time", NUMBER, "--now", START), ("ingest", "-"), ("advance", "--now", START)):
+        for verb in (
+            ("number", "advance", NUMBER, "--now", START),
+            ("ingest", "-"),
+            ("log", "advance", "--now", START),
+        ):
             done = in_a_process(pulsa, *verb)
             assert done.returncode == 2
             (line,) = done.stderr.splitlines()
             assert line.startswith("pulsa: log-locked: another process writes to this log: ")
             assert f"process {os.getpid()} on " in line
         assert in_a_process(pulsa, "enquiry", NUMBER, "--as-of", START).returncode == 0
-        assert in_a_process(pulsa, "verify").returncode == 0
+        assert in_a_process(pulsa, "log", "verify").returncode == 0
     finally:
         lock.release()
 
@@ -48,20 +52,30 @@ def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not
 )
 def test_a_file_that_is_no_log_is_one_line_and_is_left_alone(pulsa: Pulsa, content: bytes, code: str) -> None:
     pulsa.log.write_bytes(content)
-    for verb in (("states",), ("advance-time", NUMBER, "--now", START), ("log",)):
+    for verb in (
+        (
+            "report",
+            "states",
+        ),
+        ("number", "advance", NUMBER, "--now", START),
+        (
+            "log",
+            "events",
+        ),
+    ):
         assert pulsa.complaint(*verb).startswith(code)
     assert pulsa.log.read_bytes() == content
 
 
 def test_a_folder_that_is_not_there_is_named(pulsa: Pulsa) -> None:
-    complaint = pulsa.complaint("advance-time", NUMBER, "--now", START, "--log", "missing/pulsa.db")
+    complaint = pulsa.complaint("number", "advance", NUMBER, "--now", START, "--log", "missing/pulsa.db")
     assert complaint.startswith("log-unreadable: missing/pulsa.db")
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(pulsa: Pulsa) -> None:
     lines = [issue(), activate(), *(use(f"u-{number}") for number in range(2_000))]
     pulsa.done("ingest", pulsa.file("feed.jsonl", *lines))
-    command = f"{sys.executable} -m ledger.entrypoints.cli log --json | head -n 1"
+    command = f"{sys.executable} -m ledger.entrypoints.cli log events --json | head -n 1"
     given = os.environ | {"PULSA_LOG": str(pulsa.log), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, shell=True, env=given, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -85,8 +99,9 @@ def test_verbs_and_choices_are_completed(pulsa: Pulsa) -> None:
         given = {"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
         return in_a_process(pulsa, **given).stdout.split()
 
-    assert completed("pulsa tra", 1) == ["transit", "transfer-credit"]
-    assert completed("pulsa block --scope s", 3) == ["sms"]
+    assert completed("pulsa se", 1) == ["service", "settings"]
+    assert completed("pulsa credit tr", 2) == ["transfer"]
+    assert completed("pulsa number block --scope s", 4) == ["sms"]
 
 
 def test_help_is_what_it_says_without_a_verb(pulsa: Pulsa) -> None:
@@ -95,5 +110,5 @@ def test_help_is_what_it_says_without_a_verb(pulsa: Pulsa) -> None:
 
 
 def test_options_named_as_a_field_of_a_command_do_not_collide(pulsa: Pulsa) -> None:
-    issue_pack = ("issue-starter-pack", NUMBER, "--printed-credit", "0", "--valid-until", "2030-01-01")
+    issue_pack = ("number", "issue", NUMBER, "--printed-credit", "0", "--valid-until", "2030-01-01")
     pulsa.done(*issue_pack, "--terms", SP23, "--terms-folder", str(pulsa.folder), "--now", START)

@@ -26,7 +26,7 @@ def told(pulsa: Pulsa) -> Pulsa:
     """An account that was topped up and called, and whose life goes on by itself; all of it projected."""
     pulsa.active()
     pulsa.done("ingest", pulsa.file("feed.jsonl", top_up(), use()))
-    pulsa.done("project", "--once")
+    pulsa.done("projections", "run", "--once")
     return pulsa
 
 
@@ -64,7 +64,7 @@ def _read(terminal: int) -> bytes:
 @pytest.mark.parametrize("columns", [60, 80, 96, 120, 200])
 @pytest.mark.parametrize("then", [NOW, LATER], ids=["now", "later"])
 def test_a_timeline_is_as_wide_as_the_terminal(told: Pulsa, columns: int, then: tuple[str, ...]) -> None:
-    lines = told.done("timeline", NUMBER, *then, COLUMNS=str(columns)).splitlines()
+    lines = told.done("number", "timeline", NUMBER, *then, COLUMNS=str(columns)).splitlines()
     assert max(map(len, lines)) <= columns
     assert LEGEND in lines
     assert lines[0].split() == [
@@ -73,14 +73,14 @@ def test_a_timeline_is_as_wide_as_the_terminal(told: Pulsa, columns: int, then: 
         *(["2030-01-20"] if then is LATER else ["2023-07-03"]),
     ]
     said = "\n".join(lines)
-    for state in told.json("timeline", NUMBER, *then):
+    for state in told.json("number", "timeline", NUMBER, *then):
         assert f"{state['since']} {state['state']} " in said
         assert f"{state['cause'].rpartition('.')[2]} ({state['clause']})" in said
     assert ("░░" in said) == (then is LATER)
 
 
 def test_a_bar_lasts_as_long_as_its_state(told: Pulsa) -> None:
-    first, *lines = told.done("timeline", NUMBER, *LATER, COLUMNS="150").splitlines()
+    first, *lines = told.done("number", "timeline", NUMBER, *LATER, COLUMNS="150").splitlines()
     begins, ends = first.index("2023-07-03"), len(first)
     bars = [line[begins:ends].rstrip() for line in lines[: lines.index(LEGEND)]]
     assert len(bars[-1]) == ends - begins
@@ -90,32 +90,32 @@ def test_a_bar_lasts_as_long_as_its_state(told: Pulsa) -> None:
 
 
 def test_a_timeline_below_its_least_width_is_drawn_at_that(told: Pulsa) -> None:
-    least = told.done("timeline", NUMBER, *LATER, COLUMNS="60")
-    assert told.done("timeline", NUMBER, *LATER, COLUMNS="20") == least
+    least = told.done("number", "timeline", NUMBER, *LATER, COLUMNS="60")
+    assert told.done("number", "timeline", NUMBER, *LATER, COLUMNS="20") == least
 
 
 def test_in_a_terminal_of_80_columns_a_timeline_is_not_wrapped(told: Pulsa) -> None:
-    lines = seen(told, "timeline", NUMBER, *LATER, columns=80)
+    lines = seen(told, "number", "timeline", NUMBER, *LATER, columns=80)
     assert LEGEND in lines
     assert 70 < max(map(len, lines)) <= 80
 
 
 def test_a_timeline_is_drawn_in_ascii_where_there_is_nothing_else(told: Pulsa) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "ledger.entrypoints.cli", "timeline", NUMBER, *LATER],
+        [sys.executable, "-m", "ledger.entrypoints.cli", "number", "timeline", NUMBER, *LATER],
         cwd=_ROOT,
         env=process(told, PYTHONIOENCODING="ascii", COLUMNS="80"),
         capture_output=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    drawn = told.done("timeline", NUMBER, *LATER, COLUMNS="80")
+    drawn = told.done("number", "timeline", NUMBER, *LATER, COLUMNS="80")
     assert done.stdout.decode("ascii") == drawn.replace("█", "#").replace("░", ".")
 
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_amounts_and_instants_are_never_broken(told: Pulsa, columns: int) -> None:
-    for question in (("trial-balance", "--by-day"), ("movements", f"{NUMBER}#1/credit")):
+    for question in (("report", "trial-balance", "--by-day"), ("report", "movements", f"{NUMBER}#1/credit")):
         rows = [line.replace("│", " ").split() for line in seen(told, *question, *NOW, columns=columns)]
         for record in told.json(*question, *NOW):
             values = list(record.values())[:-4]
@@ -132,6 +132,6 @@ def test_a_table_that_fits_has_a_frame_and_folds_only_between_words(told: Pulsa)
 
 
 def test_by_day_fits_a_terminal_of_80_columns(told: Pulsa) -> None:
-    lines = seen(told, "trial-balance", "--by-day", *NOW, columns=80)
+    lines = seen(told, "report", "trial-balance", "--by-day", *NOW, columns=80)
     assert max(map(len, lines)) <= 80
     assert lines[0].split()[:2] == ["day", "sales"]

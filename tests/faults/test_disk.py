@@ -146,11 +146,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize(
     ("kept", "code", "verb"),
     [
-        *((kept, "log-format-unknown", verb) for kept in (0, 1) for verb in ("verify", "states")),
+        *((kept, "log-format-unknown", verb) for kept in (0, 1) for verb in ("log verify", "report states")),
         *(
             (kept, "log-damaged", verb)
             for kept in (100, 5_000, 100_000)
-            for verb in ("verify", "states", "ingest")
+            for verb in ("log verify", "report states", "ingest")
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_file_cut_off_is_found_damaged_by_whoever_opens_it(
     pulsa = Pulsa(tmp_path)
     pulsa.log.write_bytes(whole[:kept])
     asked = [str(_file(tmp_path, 1))] if verb == "ingest" else []
-    assert pulsa.complaint(verb, *asked).startswith(f"{code}: ")
+    assert pulsa.complaint(*verb.split(), *asked).startswith(f"{code}: ")
     assert pulsa.log.read_bytes() == whole[:kept] != whole
 
 
@@ -191,7 +191,7 @@ def test_a_question_to_a_log_on_a_full_disk_is_answered_from_elsewhere(
 ) -> None:
     log = small_disk / "pulsa.db"
     assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
-    then = ("trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
+    then = ("report", "trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
     right = _pulsa(Path(shutil.copy(log, tmp_path / "copy.db")), *then)
     assert right.returncode == 0
     _fill(small_disk, but=100_000)
@@ -203,8 +203,8 @@ def test_a_question_to_a_log_on_a_full_disk_is_answered_from_elsewhere(
 def test_where_projections_can_be_written_nowhere_nothing_is_answered(tmp_path: Path) -> None:
     log = tmp_path / "pulsa.db"
     assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
-    _one_line_with("database-unreachable", _pulsa(log, "states", largest=64_000))
-    assert _pulsa(log, "states").returncode == 0
+    _one_line_with("database-unreachable", _pulsa(log, "report", "states", largest=64_000))
+    assert _pulsa(log, "report", "states").returncode == 0
 
 
 def test_who_may_only_read_the_log_is_answered_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_who_may_only_read_the_log_is_answered_and_leaves_nothing_beside_it(tmp_
     folder.mkdir()
     log = folder / "pulsa.db"
     assert _pulsa(log, "ingest", str(_file(tmp_path, 50))).returncode == 0
-    then = ("trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
+    then = ("report", "trial-balance", "--json", "--now", "2040-01-01T00:00:00Z")
     files = sorted(folder.iterdir())
     folder.chmod(0o500)
     try:

@@ -40,8 +40,8 @@ def test_files_of_an_embedded_log_are_its_owners(tmp_path: Path) -> None:
     pulsa.active()
     with closing(sqlite3.connect(pulsa.log)) as reading:  # so that what SQLite keeps beside it stays
         reading.execute("SELECT * FROM meta").fetchall()
-        pulsa.done("project", "--once")
-        pulsa.done("advance-time", NUMBER, "--command-id", "more", "--now", START)
+        pulsa.done("projections", "run", "--once")
+        pulsa.done("number", "advance", NUMBER, "--command-id", "more", "--now", START)
         pulsa.done("log", "backup", str(own / "backup.db"))
         pulsa.done("log", "copy", "--from", str(pulsa.log), "--to", f"parquet:{own / 'archive'}")
         names = {path.name for path in own.iterdir()}
@@ -54,7 +54,7 @@ def test_a_file_that_was_opened_to_others_stays_so(tmp_path: Path) -> None:
     pulsa = Pulsa(tmp_path)
     pulsa.active()
     pulsa.log.chmod(0o640)
-    pulsa.done("advance-time", NUMBER, "--command-id", "more", "--now", START)
+    pulsa.done("number", "advance", NUMBER, "--command-id", "more", "--now", START)
     assert pulsa.log.stat().st_mode & 0o777 == 0o640
 
 
@@ -65,7 +65,7 @@ def test_mirrors_are_their_owners(new_log: NewLog, tmp_path: Path) -> None:  # n
     with writing(log):
         asking.active()
         asking.done("enquiry", NUMBER, "--now", START)
-        asking.done("project", "--once")
+        asking.done("projections", "run", "--once")
         for folder in (far, far / "below", log.mirrors, tmp_path / "asking"):
             assert folder.stat().st_mode & 0o077 == 0, folder
         assert exposed(tmp_path) == []

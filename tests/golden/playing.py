@@ -82,7 +82,7 @@ def figures(log: Path) -> dict[str, Any]:
             {
                 "as_of": moment,
                 "enquiries": pulsa.json("enquiry", "--all", "--as-of", moment),
-                "trial_balance": pulsa.json("trial-balance", "--as-of", moment)[0],
+                "trial_balance": pulsa.json("report", "trial-balance", "--as-of", moment)[0],
             }
             for moment in MOMENTS
         ],

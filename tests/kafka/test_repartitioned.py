@@ -27,7 +27,7 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     target = new_log(partitions=3)
     there = on_kafka(tmp_path, target, PULSA_MIRRORS=str(tmp_path / "there"))
     there.json("log", "copy", "--from", str(tmp_path / "three"), "--to", "kafka")
-    assert there.json("verify")[0]["clean"]
+    assert there.json("log", "verify")[0]["clean"]
     after = seen(target)
     assert of_accounts(after.accounts) == of_accounts(before.accounts)
     assert after.balances == before.balances
@@ -47,8 +47,8 @@ def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_pat
         client.execute(commands)
     before = seen(settings)
     pulsa = on_kafka(tmp_path, settings)
-    assert pulsa.json("verify")[0]["clean"]
-    pulsa.json("states")
+    assert pulsa.json("log", "verify")[0]["clean"]
+    pulsa.json("report", "states")
     mirrors = tmp_path / "asking" / "reader-0"
     target = new_log(partitions=2)
     there = on_kafka(tmp_path, target, PULSA_MIRRORS=str(tmp_path / "there"))

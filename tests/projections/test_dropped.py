@@ -141,7 +141,7 @@ def test_a_part_of_them_dropped_is_never_taken_for_empty(
     with database(where) as opened, database(tmp_path / "whole.db") as whole:
         runner = run_while(drop, opened, log, how)
         for other in (runner, Runner(opened, [SqliteReader(log)], PROJECTIONS)):
-            with pytest.raises(DatabaseDamaged, match="pulsa rebuild"):
+            with pytest.raises(DatabaseDamaged, match="pulsa projections rebuild"):
                 other.catch_up()
         Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         runner.catch_up()

@@ -111,7 +111,7 @@ def test_a_process_that_was_killed_while_it_took_in_does_no_harm(log: Path) -> N
 
 def test_several_processes_may_ask_at_once_while_there_is_no_file_yet(log: Path) -> None:
     environment = os.environ | {"PULSA_LOG": str(log), "PULSA_NOW": format_instant(NOW)}
-    command = [sys.executable, "-m", "ledger.entrypoints.cli", "trial-balance", "--json"]
+    command = [sys.executable, "-m", "ledger.entrypoints.cli", "report", "trial-balance", "--json"]
     asking = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(3)

@@ -85,7 +85,7 @@ def test_tables_of_an_older_release_are_made_anew_and_leave_nothing(
         with opened.writing() as connection:
             connection.exec_driver_sql("ALTER TABLE balances_segments_1 RENAME TO balances_entries_1")
             connection.execute(sa.update(GENERATIONS).values(version=0))
-        with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
+        with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):
             Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check()
         Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         assert contents(opened) == expected

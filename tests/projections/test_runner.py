@@ -246,9 +246,9 @@ def test_tables_of_an_older_release_stop_it_and_every_question(tmp_path: Path) -
         ask = projected(opened, log)
         with opened.writing() as connection:
             connection.execute(sa.update(GENERATIONS).values(version=0))
-        with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
+        with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):
             projected(opened, log)
-        with pytest.raises(DatabaseFormatUnknown, match="pulsa rebuild"):
+        with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):
             ask.states()
 
 

@@ -1,64 +1,90 @@
-"""The `pulsa` application, put together."""
+"""The `pulsa` application: its help on one screen, and the words of `tree.py` below it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Annotated, Any
 
 import typer
 
-from ledger.entrypoints.cli.asking import add_questions
-from ledger.entrypoints.cli.auditing import add_auditing
-from ledger.entrypoints.cli.care import add_desk
-from ledger.entrypoints.cli.dead_letters import add_dead
-from ledger.entrypoints.cli.ingesting import add_files
-from ledger.entrypoints.cli.keeping import add_keeping
-from ledger.entrypoints.cli.logs import add_log
-from ledger.entrypoints.cli.options import remember_options
-from ledger.entrypoints.cli.projecting import add_projecting
-from ledger.entrypoints.cli.serving import add_serving
+from ledger.entrypoints.cli.branches import Suggesting, grown, help_without_a_word
+from ledger.entrypoints.cli.options import remember_options, settings_in_short
 from ledger.entrypoints.cli.shell import OneLineGroup
-from ledger.entrypoints.cli.simulating import add_simulation
-from ledger.entrypoints.cli.ticking import add_ticking
-from ledger.entrypoints.cli.verbs import add_verbs
-from ledger.wiring import composition
+from ledger.entrypoints.cli.tree import TREE
+from ledger.release import RELEASE
+
+_GROUPS = max(len(one.group) for one in TREE.values()) + 2
+_WORDS = max(map(len, TREE)) + 2
+
+
+class Root(OneLineGroup, Suggesting):
+    """What stands at the top."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as the base class
+        """The nouns, and the verbs without one."""
+        return list(TREE)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as the base class
+        """A noun, or a verb without one; None where there is none of that name."""
+        return grown(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as the base class
+        """Writes all of it: a line for each word, by group."""
+        formatter.write("Usage: pulsa NOUN VERB [OPTIONS]; pulsa NOUN --help lists verbs. An example:\n")
+        formatter.write("  pulsa enquiry 6288112345678 --as-of 2023-10-01T00:00:00+07:00\n\n")
+        for group, words in groupby(TREE, key=lambda word: TREE[word].group):
+            for said, word in zip([group, *" " * len(TREE)], words, strict=False):
+                formatter.write(f"{said:<{_GROUPS}}{word:<{_WORDS}}{TREE[word].words}\n")
+        formatter.write("\nSettings, before or behind these words (pulsa settings --help explains them):\n")
+        for line in settings_in_short():
+            formatter.write(f"  {line}\n")
+        formatter.write("Also: --version, --help, --install-completion\n")
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ANN401 - as the base class
+        """The words that begin so, with what they mean, without making any of them."""
+        from typer._click.shell_completion import CompletionItem
+
+        found = [CompletionItem(word, help=TREE[word].words) for word in TREE if word.startswith(incomplete)]
+        return found or super().shell_complete(ctx, incomplete)
+
 
 app = typer.Typer(
     name="pulsa",
-    cls=OneLineGroup,
+    cls=Root,
     help="The operator's ledger of prepaid credit.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _said(asked: bool) -> None:
+    if asked:
+        typer.echo(f"pulsa {RELEASE}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", help="Which release this is.", callback=_said, is_eager=True, expose_value=False
+    ),
+]
+
+
 @app.callback()
 @remember_options
-def root(ctx: typer.Context) -> None:
+def root(ctx: typer.Context, version: Version = False) -> None:
     """The operator's ledger of prepaid credit: commands in, events in the log, balances out."""
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
-
-
-for add in (
-    add_files,
-    add_simulation,
-    add_questions,
-    add_desk,
-    add_log,
-    add_ticking,
-    add_serving,
-    add_keeping,
-    add_dead,
-    add_projecting,
-    add_auditing,
-    add_verbs,
-):
-    add(app)
+    help_without_a_word(ctx)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `pulsa`; ends the process with its exit code."""
+    from ledger.wiring import composition
+
     composition.collect_rarely()
     app(arguments, prog_name="pulsa")
 

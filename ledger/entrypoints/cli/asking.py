@@ -1,4 +1,4 @@
-"""The questions: `enquiry`, `outcome`, `history`, `balance` and the rest. None of them writes."""
+"""The questions: `enquiry`, `balance`, `number history` and the rest. None of them writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.calendar import Zone, format_instant, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.cli.prose import (
     AtLeast,
@@ -21,14 +20,12 @@ from ledger.entrypoints.cli.prose import (
     asked,
     final_or_not,
     ledger_account_of,
-    question,
     say_rows,
 )
 from ledger.entrypoints.ussd import enquiry_text
 from ledger.wiring.composition import Opened, known_terms
 from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
 
-_PANEL = "Questions"
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
 
@@ -192,17 +189,3 @@ def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_da
     say_table("", ["account", "unit", "amount"], rows, right=_AMOUNT)
     say(final_or_not(found))
     return shell.DONE
-
-
-def add_questions(app: typer.Typer) -> None:
-    """Gives the application the questions."""
-    app.command("outcome", rich_help_panel=_PANEL)(with_settings(outcome))
-    for name, verb in (
-        ("enquiry", enquiry),
-        ("history", history),
-        ("balance", balance),
-        ("transit", transit),
-        ("states", states),
-        ("trial-balance", trial_balance),
-    ):
-        app.command(name, rich_help_panel=_PANEL)(question(verb))

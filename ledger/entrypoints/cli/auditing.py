@@ -1,4 +1,4 @@
-"""What auditors ask for: `replay`, `export`."""
+"""What auditors ask for: `log replay`, `data export`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from ledger import terms as files
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
 from ledger.entrypoints.cli.prose import instant
 from ledger.entrypoints.targets import must_be_another
@@ -24,7 +23,6 @@ from ledger.wiring.settings import Settings
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
 
-_PANEL = "Projections"
 _NAMED = 20
 """Numbers that are named to a person."""
 _MONEY = frozenset({"was", "would be", "difference"})
@@ -150,7 +148,7 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     """Write every posting for another program: an hledger journal, Parquet (amounts in sen), or CSV (in units).
 
     It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
-    `pulsa advance` records it.
+    `pulsa log advance` records it.
     """
     from ledger.wiring import read_side  # slow to import
     from projections.money import export as exports
@@ -187,9 +185,3 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-
-
-def add_auditing(app: typer.Typer) -> None:
-    """Gives the application the auditors' verbs."""
-    for name, verb in (("replay", replay), ("export", export)):
-        app.command(name, rich_help_panel=_PANEL)(with_settings(verb))

@@ -1,4 +1,4 @@
-"""What a care desk and those on call ask the projections: `timeline`, `movements`, `usage`, `number`, and the like."""
+"""What the desk and those on call ask the projections: `number timeline`, `usage show`, `report blocks` and such."""
 
 from __future__ import annotations
 
@@ -19,12 +19,9 @@ from ledger.entrypoints.cli.prose import (
     asked,
     final_or_not,
     instant,
-    question,
     say_rows,
 )
 from ledger.wiring.composition import Opened
-
-_PANEL = "Questions to the projections"
 
 LedgerAccount = Annotated[
     str,
@@ -98,16 +95,3 @@ def due(opened: Opened, then: Then, until: Until = None) -> int:
     none = f"nobody is due to change by {format_instant(last)}"
     say_rows(found, then, none=none, right=("credit",))
     return shell.DONE
-
-
-def add_desk(app: typer.Typer) -> None:
-    """Gives the application the questions that the projections answer."""
-    for name, verb in (
-        ("timeline", timeline),
-        ("movements", movements),
-        ("usage", usage),
-        ("number", number),
-        ("blocks", blocks),
-        ("due", due),
-    ):
-        app.command(name, rich_help_panel=_PANEL)(question(verb))

@@ -1,4 +1,4 @@
-"""`pulsa dead`: commands that could not be carried out are listed, looked at, and sent again."""
+"""`pulsa dead-letters`: commands that could not be carried out are listed, looked at, and sent again."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import typer
 from ledger.application.outcomes import UNKNOWN
 from ledger.domain.calendar import SECOND, format_instant
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome, say_table
 from ledger.wiring.composition import Opened
 
 _SHOWN = 60
 """Characters of a reason that a table shows."""
 
-Position = Annotated[str, typer.Argument(metavar="POSITION", help="As `pulsa dead list` says it.")]
+Position = Annotated[str, typer.Argument(metavar="POSITION", help="As `pulsa dead-letters list` says it.")]
 Positions = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[POSITION…]", help="As `pulsa dead list` says them.", show_default=False),
+    typer.Argument(metavar="[POSITION…]", help="As `pulsa dead-letters list` says them.", show_default=False),
 ]
 InTransit = Annotated[
     bool,
@@ -99,7 +99,7 @@ def dead_resend(
     if older_than is not None or dry_run:
         raise typer.BadParameter("--older-than, --dry-run: are said of --in-transit")
     if not positions:
-        raise typer.BadParameter("say POSITION…, as `pulsa dead list` has them, or --in-transit")
+        raise typer.BadParameter("say POSITION…, as `pulsa dead-letters list` has them, or --in-transit")
     from ledger.entrypoints.dead import at_position, resend  # Kafka's libraries are slow to import
 
     code = shell.DONE
@@ -157,12 +157,3 @@ def _age(text: str | None) -> int:
 def _plain(text: str) -> str:
     """Text from a stranger, without what a terminal would obey."""
     return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def add_dead(app: typer.Typer) -> None:
-    """Gives the application the group `dead`."""
-    group = typer.Typer(no_args_is_help=True, help="Commands that could not be carried out.")
-    group.command("list")(with_settings(dead_list))
-    group.command("show")(with_settings(dead_show))
-    group.command("resend")(with_settings(dead_resend))
-    app.add_typer(group, name="dead", rich_help_panel="Keeping")

@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import reader_for, with_settings
+from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.file_lines import STANDARD_INPUT, InputFile
 from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
@@ -249,8 +249,3 @@ def _summarize(tally: Tally, seconds: float, *, as_json: bool) -> None:
         say(f"  unknown   {tally.unknown:>12,}")
     for code, count in refused.items():
         say(f"    {code:<24} {count:>12,}")
-
-
-def add_files(app: typer.Typer) -> None:
-    """Gives the application `ingest`."""
-    app.command("ingest", rich_help_panel="Files")(with_settings(ingest))

@@ -1,4 +1,4 @@
-"""What keeps a ledger in order: `verify`, `terms` and `settings`."""
+"""What keeps a ledger in order: `log verify`, `terms` and `settings`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ledger import terms as files
 from ledger.audit.findings import Report
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import Options, with_settings
+from ledger.entrypoints.cli.options import Options
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
 from ledger.errors import TermsInvalid, TermsMissing
 from ledger.wiring import settings as configuration
@@ -108,15 +108,3 @@ def terms_check(file: TermsFile) -> int:
         return shell.REFUSED
     say(f"{file}: {found.id} is valid, digest {found.digest}")
     return shell.DONE
-
-
-def add_keeping(app: typer.Typer) -> None:
-    """Gives the application `settings` and the group `terms`."""
-    app.command("verify", rich_help_panel="Keeping")(with_settings(verify_))
-    app.command("settings", rich_help_panel="Keeping")(with_settings(settings_))
-    group = typer.Typer(invoke_without_command=True)
-    group.callback()(terms_group)
-    group.command("list")(with_settings(terms_list))
-    group.command("show")(with_settings(terms_show))
-    group.command("check")(terms_check)
-    app.add_typer(group, name="terms", rich_help_panel="Keeping")

@@ -1,4 +1,4 @@
-"""`pulsa log`: the events, filtered and followed; and its group: `pulsa log create`, `backup`, `restore`, `copy`."""
+"""`pulsa log events`: the events, filtered and followed; a log is made, backed up and restored."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import typer
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.log_copy import log_copy, log_repartition
-from ledger.entrypoints.cli.options import Options, now_of, with_settings
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.entrypoints.cli.prose import Since
 from ledger.entrypoints.targets import must_be_another
@@ -91,21 +90,16 @@ class _Wanted(NamedTuple):
 _EVERY = _Wanted(None, None, None)
 
 
-def log(
+def events(
     opened: Opened,
-    ctx: typer.Context,
-    options: Options,
     account: Account = None,
     type_: Types = None,
     since: Since = None,
     lines: Last = None,
     follow: Follow = False,
     as_json: AsJson = False,
-) -> int | None:
-    """The events, in the order of the log; and its backup and restore."""
-    if ctx.invoked_subcommand is not None:
-        ctx.obj = dict(options)
-        return None
+) -> int:
+    """The events, in the order of the log."""
     asked = opened.questions(lambda: now_of(opened.settings))
     wanted = _Wanted(account, type_ or None, since)
     heads = _heads(asked)
@@ -227,16 +221,3 @@ def _say_copy(copy: Copy, file: Path, *, as_json: bool) -> None:
     else:
         read = f"{counted(copy.events, 'event')}, {counted(copy.entries, 'journal entry')}"
         say(f"{file}: {read}, position {copy.position}")
-
-
-def add_log(app: typer.Typer) -> None:
-    """Gives the application `log` and its group."""
-    group = typer.Typer(invoke_without_command=True)
-    group.callback()(with_settings(log))
-    group.command("create")(with_settings(log_create))
-    group.command("backup")(with_settings(log_backup))
-    group.command("restore")(with_settings(log_restore))
-    group.command("restore-registry")(with_settings(log_restore_registry))
-    group.command("repartition")(with_settings(log_repartition))
-    group.command("copy")(with_settings(log_copy))
-    app.add_typer(group, name="log", rich_help_panel="Log")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, cast
@@ -18,13 +20,12 @@ from ledger.wiring.composition import Taker
 from ledger.wiring.settings import Settings, option_of
 
 _PANEL = "Settings"
+_WIDTH = 76
 _PREFIX = "setting_"  # a command's own fields may have the same names
 
 
-def _option(flag: str, help_: str, *, hidden: bool = False, metavar: str = "TEXT") -> Any:  # noqa: ANN401 - Typer's
-    return typer.Option(
-        flag, help=help_, rich_help_panel=_PANEL, hidden=hidden, metavar=metavar, show_default=False
-    )
+def _option(flag: str, help_: str, *, metavar: str) -> Any:  # noqa: ANN401 - Typer's
+    return typer.Option(flag, help=help_, rich_help_panel=_PANEL, metavar=metavar, show_default=False)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -84,7 +85,7 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
     """Gives a command the setting options, and itself the `settings` (its first parameter) that result.
 
     One whose first parameter is `opened` is handed the log that is set, until it ends. Options before the verb count
-    too; those behind it win. A command that takes `options` is handed them as stated.
+    too; those behind it win. A command that takes `options` is handed them as stated, and alone has them in its help.
     """
     own = inspect.signature(command, eval_str=True)
     takes_options = "options" in own.parameters
@@ -101,7 +102,11 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
             return command(opened if "opened" in own.parameters else opened.settings, **given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept), *_parameters()]
+    parameters = [
+        context,
+        *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept),
+        *_parameters(hidden=not takes_options),
+    ]
     return cast("Callable[..., int | None]", signed(run, parameters))
 
 
@@ -110,16 +115,25 @@ def before_verb(ctx: typer.Context) -> dict[str, str | None]:
     return dict(ctx.obj) if isinstance(ctx.obj, dict) else {}
 
 
-def remember_options(root: Callable[[typer.Context], None]) -> Callable[..., None]:
+def settings_in_short() -> list[str]:
+    """The setting options with what they take, in lines of a terminal that is not wide."""
+    options = [f"{option_of(name)}\0{option.metavar}" for name, option in _OPTIONS.items()]
+    lines = textwrap.wrap("  ".join(options), _WIDTH, break_on_hyphens=False, break_long_words=False)
+    return [line.replace("\0", " ") for line in lines]
+
+
+def remember_options(root: Callable[..., None]) -> Callable[..., None]:
     """Gives the callback of a group the setting options, and keeps those stated for its commands."""
+    signature = inspect.signature(root, eval_str=True)
+    own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.name != "ctx"]
 
     @functools.wraps(root)
     def run(ctx: typer.Context, **given: Any) -> None:  # noqa: ANN401 - the options
         ctx.obj = before_verb(ctx) | _stated(given)
-        root(ctx)
+        root(ctx, **given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    return cast("Callable[..., None]", signed(run, [context, *_parameters()]))
+    return cast("Callable[..., None]", signed(run, [context, *own, *_parameters(hidden=False)]))
 
 
 def _stated(given: dict[str, Any]) -> dict[str, str | None]:
@@ -135,13 +149,12 @@ def signed(function: Any, parameters: list[inspect.Parameter]) -> Any:  # noqa: 
     return function
 
 
-def _parameters() -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(
-            _PREFIX + name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[str | None, option],
-        )
-        for name, option in _OPTIONS.items()
-    ]
+def _parameters(*, hidden: bool) -> list[inspect.Parameter]:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    found = []
+    for name, option in _OPTIONS.items():
+        own = copy.copy(option)
+        own.hidden = hidden
+        annotation = Annotated[str | None, own]
+        found.append(inspect.Parameter(_PREFIX + name, keyword, default=None, annotation=annotation))
+    return found

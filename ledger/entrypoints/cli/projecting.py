@@ -1,4 +1,4 @@
-"""The read side's own verbs: `project`, `rebuild`, `status`."""
+"""The read side's own verbs: `projections run`, `projections rebuild`, `status`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import Metrics, with_settings
+from ledger.entrypoints.cli.options import Metrics
 from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
 from ledger.entrypoints.cli.service import projections, supervised
 from ledger.errors import LedgerError
@@ -18,7 +18,6 @@ from ledger.wiring.settings import Settings
 if TYPE_CHECKING:
     from projections.engine.lag import Status
 
-_PANEL = "Projections"
 _COUNTS = frozenset({"events", "lag", "seconds", "rows", "only live", "only rebuilt", "position"})
 
 Once = Annotated[bool, typer.Option("--once", help="Take in what there is, and end.")]
@@ -156,12 +155,6 @@ def _say_status(found: Status) -> None:
             "projections", ["projection", "partition", "position", "lag", "seconds"], lags, right=_COUNTS
         )
     else:
-        say("nothing has been projected yet; `pulsa project` does")
+        say("nothing has been projected yet; `pulsa projections run` does")
     for name, count in sorted(found.unknown_types.items()):
         say(f"{count:,} events of a type that this release does not know: {name} (their postings count)")
-
-
-def add_projecting(app: typer.Typer) -> None:
-    """Gives the application the read side's verbs."""
-    for name, verb in (("project", project), ("rebuild", rebuild), ("status", status)):
-        app.command(name, rich_help_panel=_PANEL)(with_settings(verb))

@@ -1,16 +1,16 @@
-"""The verbs that run until stopped: `kafka`, `writer`, `clock`, `serve`. SIGTERM and Ctrl-C end them in order."""
+"""`pulsa service`: the verbs that run until they are stopped. SIGTERM and Ctrl-C end them in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import Metrics, wall_clock, with_settings
+from ledger.entrypoints.cli.options import Metrics, wall_clock
 from ledger.entrypoints.cli.output import say
 from ledger.entrypoints.cli.service import Service, projections, supervised
 from ledger.entrypoints.kafka import BATCH
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ledger.entrypoints.kafka.writer import Writer
     from ledger.wiring.metrics import MirrorMetrics
 
-_PANEL = "Service"
 _RETRY_SECONDS = 1.0
 _PROJECT_SECONDS = 0.5
 _FIGURES_SECONDS = 1.0
@@ -156,7 +155,7 @@ def _clock(settings: Settings, every: float, service: Service, *, beside: bool =
     def make() -> Iterator[Callable[[], Stepped]]:
         with kafka_clock(own, lambda: service.health.beat("clock")) as ticking:
             if ticking.played and not beside:
-                raise SettingsInvalid("the log is played: say `pulsa advance --now …` instead")
+                raise SettingsInvalid("the log is played: say `pulsa log advance --now …` instead")
             yield lambda: Stepped(every) if ticking.played else ticking.step(every, wall_clock)
 
     return Part("clock", make, remade=mirror.UNUSABLE, patient=beside)
@@ -217,15 +216,3 @@ def _flush() -> None:
     import sys
 
     sys.stdout.flush()
-
-
-def add_serving(app: typer.Typer) -> None:
-    """Gives the application the verbs that run until they are stopped."""
-    verbs: dict[str, Callable[..., Any]] = {
-        "kafka": kafka,
-        "writer": with_settings(writer),
-        "clock": with_settings(clock),
-        "serve": with_settings(serve),
-    }
-    for name, verb in verbs.items():
-        app.command(name, rich_help_panel=_PANEL)(verb)

@@ -1,6 +1,6 @@
 """How `pulsa` ends: an exit code, and for every error one line on standard error; never a traceback.
 
-0: done; 1: refused, or a file had bad lines, or `verify` found something; 2: it could not be done; 130: interrupted;
+0: done; 1: refused, bad lines in a file, or findings of `log verify`; 2: it could not be done; 130: interrupted;
 141: whoever read the output has seen enough, as of any program that writes into a closed pipe.
 """
 

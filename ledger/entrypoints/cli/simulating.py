@@ -1,4 +1,4 @@
-"""`pulsa simulate`: files of records of a made-up population, to play with."""
+"""`pulsa data simulate`: files of records of a made-up population, to play with."""
 
 from __future__ import annotations
 
@@ -30,8 +30,3 @@ def simulate_(subscribers: Subscribers, months: Months, out: Out, seed: Seed = 1
     for path in simulate(subscribers, months, seed, out):
         say(str(path))
     return shell.DONE
-
-
-def add_simulation(app: typer.Typer) -> None:
-    """Gives the application `simulate`."""
-    app.command("simulate", rich_help_panel="Files")(simulate_)

@@ -1,4 +1,4 @@
-"""`pulsa advance`: the clock, once or again and again."""
+"""`pulsa log advance`: the clock, once or again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of, with_settings
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.principal import of_this_process
@@ -80,8 +80,3 @@ def _say(ticks: list[Tick], *, as_json: bool) -> None:
             continue
         place = f"partition {one.position.partition(':')[0]}: " if len(ticks) > 1 else ""
         say(f"{place}{counted(one.due, 'number')} due, closed through {format_instant(one.closed_through)}")
-
-
-def add_ticking(app: typer.Typer) -> None:
-    """Gives the application `advance`."""
-    app.command("advance", rich_help_panel="Log")(with_settings(advance_))

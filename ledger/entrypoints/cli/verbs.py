@@ -1,9 +1,9 @@
-"""One verb for each command, made from its schema: `pulsa top-up MSISDN --credit 10000 …`."""
+"""One verb for each command, made from its schema: `pulsa credit top-up MSISDN --credit 10000 …`."""
 
 from __future__ import annotations
 
 import inspect
-import re
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -20,7 +20,6 @@ from ledger.entrypoints.principal import of_this_process
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 
-_PANEL = "Commands"
 _METAVARS = {
     "msisdn": "MSISDN",
     "id": "ID",
@@ -36,24 +35,21 @@ _METAVARS = {
 
 
 _AMOUNTS = {
-    "amount": "In rupiah or credit, such as 5000 or 5.05; more than zero.",
-    "amount-or-zero": "In rupiah or credit, such as 5000, 5.05 or 0.",
-    "signed-amount": "In credit, such as 5.05 or -500; not zero.",
-    "fee": "true, where the terms' fee was paid, or the amount such as 25000.",
+    "amount": "{unit}, such as 5000 or 5.05; more than zero.",
+    "amount-or-zero": "{unit}, such as 5000, 5.05 or 0.",
+    "signed-amount": "{unit}, such as 5.05 or -500; not zero.",
+    "fee": "true, where the terms' fee was paid, or what was paid: {unit}, such as 25000.",
 }
 """Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""
+_IN_RUPIAH = frozenset({"price", "fee_paid"})
+"""Amounts that are in rupiah; all others are in credit."""
+_LAST = ("at", "command_id", "actor")
+"""What every command takes stands behind its own."""
 
 
-def verb_of(command: str) -> str:
-    """`TopUp` is said `top-up`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", command).lower()
-
-
-def add_verbs(app: typer.Typer) -> None:
-    """Gives the application a verb for each command that an entry point takes."""
-    for name, schema in command_schemas().items():
-        verb = with_settings(_verb(name, schema["fields"]))
-        app.command(verb_of(name), help=schema["doc"], rich_help_panel=_PANEL)(verb)
+def command_verb(command: str) -> Callable[..., Any]:
+    """The verb of a command that an entry point takes."""
+    return with_settings(_verb(command, command_schemas()[command]["fields"]))
 
 
 def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a callable that Typer reads
@@ -74,14 +70,22 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
 
     kinds = inspect.Parameter
     parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Settings)]
-    ordered = sorted(fields, key=lambda field: field["name"] != "msisdn")
+    ordered = sorted(fields, key=_rank)
     parameters += [_parameter(field) for field in ordered]
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
     return signed(run, parameters)
 
 
+def _rank(field: dict[str, Any]) -> tuple[bool, bool, bool]:
+    """The number first, then what must be stated."""
+    return field["name"] != "msisdn", field["name"] in _LAST, may_lack(field)
+
+
 def _parameter(field: dict[str, Any]) -> inspect.Parameter:
-    name, help_ = field["name"], _AMOUNTS.get(field["form"], field.get("doc"))
+    name = field["name"]
+    amount = _AMOUNTS.get(field["form"])
+    unit = "Rupiah" if name in _IN_RUPIAH else "Credit"
+    help_ = field.get("doc") if amount is None else amount.format(unit=unit)
     keyword = inspect.Parameter.KEYWORD_ONLY
     if name == "msisdn":
         argument = typer.Argument(help=help_, metavar="MSISDN", show_default=False)

@@ -51,7 +51,9 @@ class Watch:
 
     def policies_replaced(self, partition: int) -> None:
         """The topic of policies was made anew since its last answer: what lay there and was not answered is gone."""
-        _log.error("policies topic was made anew", partition=partition, see="pulsa dead resend --in-transit")
+        _log.error(
+            "policies topic was made anew", partition=partition, see="pulsa dead-letters resend --in-transit"
+        )
 
     def given_up(self, partition: int, code: str) -> None:
         """A partition is to be taken over again: what became of its last batch only the log can tell."""

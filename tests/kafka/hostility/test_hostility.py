@@ -155,13 +155,13 @@ def scene(
             "PULSA_DATABASE": database.url,
         }
         mirrors = {"service": folder / "service", "writer": (small_disk or folder) / "writer"}
-        verbs = {"service": "serve", "writer": "writer"}
+        verbs = {"service": "run", "writer": "write"}
         create(of_the_log(settings, partitions=PARTITIONS))
         service, writer = (
             parts.enter_context(
                 Kept(
                     name,
-                    [verb, "--instance", name, "--batch", "50"],
+                    ["service", verb, "--instance", name, "--batch", "50"],
                     common | {"PULSA_MIRRORS": str(mirrors[name])},
                     folder,
                 )

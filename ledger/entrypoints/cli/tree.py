@@ -1,0 +1,202 @@
+"""Every word of `pulsa`: the nouns and their verbs, where each is done, and an example of each. It imports nothing.
+
+A verb is a function of a module beside this one (`module:function`), or a command as the schemas name it (`TopUp`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """A verb: what does it, how it may be used, and what it does in words where no function's docstring says so."""
+
+    does: str
+    example: str
+    words: str = ""
+
+
+class Noun(NamedTuple):
+    """A noun: in which group the help has it, what its verbs do, and these by name."""
+
+    group: str
+    words: str
+    verbs: Mapping[str, Verb]
+
+
+class Top(NamedTuple):
+    """A verb that is asked so often that it stands without a noun."""
+
+    group: str
+    words: str
+    verb: Verb
+
+
+_NUMBER = {
+    "issue": Verb(
+        "IssueStarterPack",
+        "6288112345678 --terms smartfren-prepaid-2023 --printed-credit 5000 --valid-until 2023-12-31",
+        "Issue a starter pack: opens the number's next account, inactive, valid to the end of the day stated.",
+    ),
+    "activate": Verb(
+        "Activate",
+        "6288112345678 --channel sms-4444 --customer c-17 --registration verified",
+        "Activate the account by registration.",
+    ),
+    "block": Verb(
+        "Block",
+        "6288112345678 --block b-1 --scope all --ground lost-or-stolen",
+        "Set a block, on a ground of the terms.",
+    ),
+    "unblock": Verb("Unblock", "6288112345678 --block b-1", "Lift that block only."),
+    "replace-card": Verb(
+        "ReplaceCard",
+        "6288112345678 --iccid 8962090000000000017 --identity-checked",
+        "Give the number a new card, against identity.",
+    ),
+    "request-transfer": Verb(
+        "RequestRightsTransfer",
+        "6288112345678 --request r-1 --to-customer c-18",
+        "Ask that the rights to the number pass to another holder.",
+    ),
+    "decide-transfer": Verb(
+        "DecideRightsTransfer",
+        "6288112345678 --request r-1 --decision approved --decided-by staff-3",
+        "Decide on such a request.",
+    ),
+    "migrate": Verb(
+        "MigrateTerms",
+        "6288112345678 --terms smartfren-prepaid-2025",
+        "Move the account to other terms.",
+    ),
+    "terminate": Verb("Terminate", "6288112345678 --ground l", "End the account, on a ground of the terms."),
+    "reclaim": Verb(
+        "ReclaimNumber",
+        "6288112345678 --customer c-17 --terms smartfren-prepaid-2023 --decision approved --decided-by staff-3"
+        " --fee-paid true",
+        "Give a free number back to its last holder.",
+    ),
+    "advance": Verb("AdvanceTime", "6288112345678", "Record what fell due for the number."),
+    "show": Verb("care:number", "6288112345678"),
+    "history": Verb("asking:history", "6288112345678 --refused"),
+    "timeline": Verb("care:timeline", "6288112345678"),
+}
+_CREDIT = {
+    "top-up": Verb(
+        "TopUp",
+        "6288112345678 --credit 10000 --price 11000 --channel app",
+        "Sell credit for rupiah.",
+    ),
+    "reverse-top-up": Verb(
+        "ReverseTopUp",
+        "6288112345678 --reverses top-1 --reason mistake --approved-by staff-2",
+        "Take back what is still there of a top-up.",
+    ),
+    "charge": Verb(
+        "ChargeCredit",
+        "6288112345678 --amount 1000.50 --item ringtone",
+        "Charge a purchase at a stated price, all or nothing.",
+    ),
+    "adjust": Verb(
+        "AdjustCredit",
+        "6288112345678 --amount -500 --reason rounding --approved-by staff-2 --actor staff-1",
+        "Correct the credit, up or down, approved by another person; effective at once unless said otherwise.",
+    ),
+    "transfer": Verb(
+        "TransferCredit",
+        "6288112345678 --to-msisdn 6288187654321 --amount 5000",
+        "Send credit to another number.",
+    ),
+    "reserve": Verb(
+        "ReserveCredit",
+        "6288112345678 --reservation r-1 --amount 500 --expires-at 2023-07-04T00:00:00+07:00",
+        "Hold part of the available credit.",
+    ),
+    "capture": Verb(
+        "CaptureReservation",
+        "6288112345678 --reservation r-1 --amount 350",
+        "Take up to what is held, and free the rest.",
+    ),
+    "release": Verb("ReleaseReservation", "6288112345678 --reservation r-1", "Free what is held."),
+}
+_USAGE = {
+    "record": Verb(
+        "RecordUsage",
+        "6288112345678 --service voice --direction outgoing --destination off-net --zone zone1"
+        " --used-at 2023-07-03T10:00:00+07:00 --quantity 200",
+        "Record the use of a service, and charge it by the tariff of its moment.",
+    ),
+    "show": Verb("care:usage", "6288112345678"),
+}
+_REPORT = {
+    "trial-balance": Verb("asking:trial_balance", "--as-of 2024-12-31T23:59:59+07:00"),
+    "movements": Verb("care:movements", "operator/breakage"),
+    "states": Verb("asking:states", "--csv"),
+    "blocks": Verb("care:blocks", "--ground e"),
+    "upcoming": Verb("care:due", "--until 2024-01-31T00:00:00+07:00"),
+    "in-transit": Verb("asking:transit", "--json"),
+}
+_TERMS = {
+    "list": Verb("keeping:terms_list", ""),
+    "show": Verb("keeping:terms_show", "smartfren-prepaid-2023"),
+    "check": Verb("keeping:terms_check", "my-terms-2024.toml"),
+}
+_DATA = {
+    "export": Verb("auditing:export", "hledger --out ledger.journal"),
+    "simulate": Verb("simulating:simulate_", "--subscribers 100 --months 3 --out records"),
+}
+_LOG = {
+    "events": Verb("logs:events", "--account 6288112345678 --type CreditForfeited -n 5"),
+    "outcome": Verb("asking:outcome", "6288112345678 top-1"),
+    "verify": Verb("keeping:verify_", ""),
+    "replay": Verb("auditing:replay", "--terms my-terms-2024.toml --from 2024-01-01T00:00:00+07:00"),
+    "advance": Verb("ticking:advance_", "--every 10"),
+    "create": Verb("logs:log_create", ""),
+    "backup": Verb("logs:log_backup", "backup.db"),
+    "restore": Verb("logs:log_restore", "backup.db"),
+    "copy": Verb("log_copy:log_copy", "--from kafka --to parquet:archive"),
+    "repartition": Verb("log_copy:log_repartition", "--from pulsa.db --to wider --partitions 12"),
+    "restore-registry": Verb("logs:log_restore_registry", "--from copy.db"),
+}
+_PROJECTIONS = {
+    "run": Verb("projecting:project", "--once"),
+    "rebuild": Verb("projecting:rebuild", "balances --check"),
+}
+_SERVICE = {
+    "run": Verb("serving:serve", "--create --metrics 127.0.0.1:9400"),
+    "write": Verb("serving:writer", "--instance writer-a"),
+    "advance": Verb("serving:clock", "--every 10"),
+    "kafka": Verb("serving:kafka", "--directory broker"),
+}
+_DEAD_LETTERS = {
+    "list": Verb("dead_letters:dead_list", ""),
+    "show": Verb("dead_letters:dead_show", "0:12"),
+    "resend": Verb("dead_letters:dead_resend", "0:12"),
+}
+
+TREE: Mapping[str, Noun | Top] = {
+    "enquiry": Top(
+        "Ask", "A number's credit, validity, state and use", Verb("asking:enquiry", "6288112345678")
+    ),
+    "balance": Top("Ask", "The balance of ledger accounts", Verb("asking:balance", "operator/breakage")),
+    "report": Noun("Ask", "Trial balance, movements, states, blocks, changes due", _REPORT),
+    "number": Noun("Customers", "Issue, activate, block, terminate; history and timeline", _NUMBER),
+    "credit": Noun("Customers", "Top up, charge, adjust, transfer, reserve", _CREDIT),
+    "usage": Noun("Customers", "Record the use of services, and show it", _USAGE),
+    "terms": Noun("Books", "The terms that decide: list, show, check", _TERMS),
+    "ingest": Top(
+        "Books",
+        "Take in files of commands",
+        Verb("ingesting:ingest", "usage.jsonl.gz topups.csv --outcomes outcomes.jsonl"),
+    ),
+    "data": Noun("Books", "Export the postings; simulate records to play with", _DATA),
+    "log": Noun("Books", "Events, outcomes; verify, replay; create, back up, copy", _LOG),
+    "status": Top("Service", "Where the log and its projections stand", Verb("projecting:status", "")),
+    "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE),
+    "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS),
+    "dead-letters": Noun("Service", "What could not be carried out: list, show, resend", _DEAD_LETTERS),
+    "settings": Top(
+        "Service", "The settings in force, and where from", Verb("keeping:settings_", "--log first.db")
+    ),
+}
