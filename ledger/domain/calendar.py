@@ -111,7 +111,7 @@ class Zone:
         self._info = ZoneInfo(name)
         self.name = name
         self._midnight = lru_cache(maxsize=4096)(self._find_midnight)
-        self._today = (0, 0, _EPOCH_DAY)  # the local day asked for last: from, until, day
+        self._today = (0, 0, _EPOCH_DAY, 0)  # the local day asked for last: from, until, day, its number
 
     def _find_midnight(self, day: date) -> int:
         return instant_of(datetime.combine(day, time.min, tzinfo=self._info))
@@ -122,16 +122,27 @@ class Zone:
 
     def day(self, instant: int) -> date:
         """The local day that an instant lies in."""
-        start, end, today = self._today
-        if start <= instant < end:
-            return today
+        start, end, today, _ = self._today
+        return today if start <= instant < end else self._day(instant)[2]
+
+    def day_number(self, instant: int) -> int:
+        """The same, counted since 1970-01-01."""
+        start, end, _, number = self._today
+        return number if start <= instant < end else self._day(instant)[3]
+
+    def _day(self, instant: int) -> tuple[int, int, date, int]:
         today = self.local(instant).date()
-        self._today = (self.midnight(today), self.midnight(today + timedelta(days=1)), today)
-        return today
+        ends = (self.midnight(today), self.midnight(today + timedelta(days=1)))
+        self._today = (*ends, today, day_number(today))
+        return self._today
 
     def midnight(self, day: date) -> int:
         """The instant at which a local day begins."""
         return self._midnight(day)
+
+    def last_instant(self, day: date) -> int:
+        """The last microsecond of a local day."""
+        return self.midnight(day + timedelta(days=1)) - 1
 
     def end_of_days(self, granted_at: int, days: int) -> int:
         """When n days granted on a local day end: 00:00 at the start of that day + n + 1 (SP23-16)."""

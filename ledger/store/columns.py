@@ -28,6 +28,7 @@ COMMON = pa.schema(
         ("type", pa.string()),
         ("effective_at", pa.int64()),
         ("recorded_at", pa.int64()),
+        ("terms", pa.string()),
         ("postings", pa.list_(POSTING)),
     ]
 )

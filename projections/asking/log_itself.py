@@ -8,14 +8,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, PartitionOf, number_in, subject_of
+from ledger.domain.kinds import PartitionOf, number_in, subject_of
 from ledger.domain.line.line import Line
-from ledger.errors import QueryRefused
 from projections.asking.log_answers import (
     Head,
     HistoryEvent,
@@ -25,10 +24,11 @@ from projections.asking.log_answers import (
     OutcomeAnswer,
 )
 from projections.engine.answers import Moment, position
+from projections.engine.event_types import event_topic
+from projections.engine.instants import Asked, own_zone
 from projections.engine.reader import BulkReader, BulkSnapshot, Decided, LogSnapshot
 from projections.engine.unanswered import (
     BeforeTheLog,
-    KnownBeyondNow,
     ProjectionBehind,
     UnknownCommand,
     unknown,
@@ -38,8 +38,6 @@ from projections.line.lines_as_of import LineAsOf, advanced, line_in, prepaid_in
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
-
-_TYPE_NAMES = {kind.__name__: topic for topic, kind in EVENT_TYPES.items()}
 
 
 class LogItself:
@@ -55,30 +53,26 @@ class LogItself:
     def _of(self, msisdn: str) -> AbstractContextManager[BulkSnapshot]:
         return self.readers[self._partition_of(msisdn)].snapshot()
 
-    def _moment(self, log: LogSnapshot, as_of: int | None, known_at: int | None) -> Moment:
-        now = self._now()
-        known_at = now if known_at is None else known_at
-        if known_at > now:
-            raise KnownBeyondNow(f"it is {format_instant(now)}")
+    def _moment(self, log: LogSnapshot, asked: Asked, msisdn: str) -> Moment:
+        own = partial(own_zone, log.book, partial(_terms_of, log, msisdn))
+        as_of, known_at = asked.instants(self._now(), own)
         closed = log.closed_through
-        return Moment(now if as_of is None else as_of, known_at, closed is not None and known_at <= closed)
+        return Moment(as_of, known_at, closed is not None and known_at <= closed)
 
-    def line(self, msisdn: str, as_of: int | None, known_at: int | None) -> LineAsOf:
-        """A number as its own events make it. Raises KnownBeyondNow."""
+    def line(self, msisdn: str, asked: Asked) -> LineAsOf:
+        """A number as its own events make it. Raises KnownBeyondNow, SeveralZones."""
         with self._of(msisdn) as log:
-            return line_in(log, msisdn, self._moment(log, as_of, known_at))
+            return line_in(log, msisdn, self._moment(log, asked, msisdn))
 
-    def history(
-        self, asked: AskedNumber, *, refused: bool, as_of: int | None, known_at: int | None
-    ) -> Iterator[HistoryLine]:
+    def history(self, about: AskedNumber, asked: Asked, *, refused: bool) -> Iterator[HistoryLine]:
         """The events of a number, or of one account, in the order of recording, each with the balance after it."""
-        with self._of(asked.msisdn) as log:
-            moment = self._moment(log, as_of, known_at)
-            events = _history(log, asked, moment)
+        with self._of(about.msisdn) as log:
+            moment = self._moment(log, asked, about.msisdn)
+            events = _history(log, about, moment)
             first = next(events, None)
             if first is None:
-                raise unknown(asked.named, moment)
-            refusals = _refusals(log, asked.msisdn, moment) if refused else iter(())
+                raise unknown(about.named, moment)
+            refusals = _refusals(log, about.msisdn, moment) if refused else iter(())
             for _, line in heapq.merge(chain([first], events), refusals, key=lambda line: line[0]):
                 yield line
 
@@ -92,7 +86,7 @@ class LogItself:
 
     def events(self, start: int, *, subject: str | None, types: Collection[str] | None) -> Iterator[LogLine]:
         """The events from an ordinal on, in the order of each partition, merged by when they were recorded."""
-        topics = None if types is None else {_topic(name) for name in types}
+        topics = None if types is None else {event_topic(name) for name in types}
         each = [_events(reader, start, subject, topics) for reader in self.readers]
         yield from heapq.merge(*each, key=lambda line: line.event.recorded_at)
 
@@ -143,6 +137,14 @@ def head_of(then: Snapshot) -> Head:
         min(fact.created_at for fact in facts),
         min(through) if len(through) == len(closed) else None,
     )
+
+
+def _terms_of(log: LogSnapshot, msisdn: str) -> str | None:
+    """The terms that a number's account is under, whenever."""
+    line = Line(msisdn, log.book)
+    for found in log.events_of(msisdn):
+        line.take(found.event)
+    return None if line.account is None else line.account.terms
 
 
 # --- one number's events --------------------------------------------------------------------------------------------
@@ -231,10 +233,3 @@ def _events(
                 continue
             if subject is None or subject in (event.account, subject_of(event.account)):
                 yield LogLine(f"{log.partition}:{ordinal}", digest, event)
-
-
-def _topic(name: str) -> str:
-    topic = _TYPE_NAMES.get(name, name)
-    if topic not in EVENT_TYPES:
-        raise QueryRefused(f"no events are of the type {name}")
-    return topic

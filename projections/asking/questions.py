@@ -1,8 +1,9 @@
 """Every question that the ledger answers, and where its answer is made.
 
-Each takes `as_of` (valid time) and `known_at` (transaction time), instants that both default to now. What falls due by
-`as_of` and is not recorded yet is folded in by the rules, so that no answer depends on who looked when. What cannot be
-answered raises QueryRefused; iterators do so when their first item is asked for.
+Each takes `as_of` (valid time) and `known_at` (transaction time), which both default to now: instants, or local days,
+which mean their ends. What falls due by `as_of` and is not recorded yet is folded in by the rules, so that no answer
+depends on who looked when. What cannot be answered raises QueryRefused; iterators do so when their first item is asked
+for.
 
 Most are asked of the projections, and made in the module of one; single events and commands are asked of the log. What
 only projections need is slow to import, and imported where it is asked.
@@ -18,12 +19,14 @@ from ledger.errors import LedgerError, QueryRefused
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.engine.answers import Listed
+from projections.engine.instants import Asked, When
 from projections.line.asked_number import asked_number
 from projections.money.ledger_accounts import IN_TRANSIT, Balance, ledger_account
 from projections.prepaid import enquiry
 from projections.prepaid.enquiry import Enquiry
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from projections.engine.database import Database
     from projections.engine.kept_up import KeptUp
     from projections.engine.snapshot import Snapshot, Tables
@@ -44,10 +47,10 @@ class Questions:
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much
     there is to be taken in. `at_least` names positions (ordinals by partition) to have been reached: so one reads
-    one's own writes.
+    one's own writes. Days are those of the `zone`, where one is named, and else those of the terms.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the log, its projections, and how they are asked
         self,
         kept_up: Callable[[], KeptUp],
         now: Callable[[], int],
@@ -55,6 +58,7 @@ class Questions:
         log: Callable[[], LogItself] | None = None,
         at_hand: bool = False,
         at_least: Mapping[int, int] | None = None,
+        zone: Zone | None = None,
     ) -> None:
         self._open_kept = kept_up
         self._kept_up: KeptUp | None = None
@@ -64,17 +68,19 @@ class Questions:
         self._log: LogItself | None = None
         self._at_hand = at_hand
         self._at_least = dict(at_least or {})
+        self.zone = zone
+        """The zone whose days are asked for; None: those of the terms."""
 
     # --- one number ---------------------------------------------------------------------------------------------------
 
-    def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
+    def enquiry(self, about: str, *, as_of: When = None, known_at: When = None) -> Enquiry:
         """A number's current account then, or the account named (`<msisdn>#<generation>`)."""
         asked = asked_number(about)
         if self._at_hand:
-            return enquiry.enquiry_of(self._of_log.line(asked.msisdn, as_of, known_at), asked)
-        return self._answer(lambda then: enquiry.enquiry(then, asked), as_of, known_at)
+            return enquiry.enquiry_of(self._of_log.line(asked.msisdn, self._asked(as_of, known_at)), asked)
+        return self._answer(lambda then: enquiry.enquiry(then, asked), as_of, known_at, asked.msisdn)
 
-    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
+    def enquiries(self, *, as_of: When = None, known_at: When = None) -> Iterator[Enquiry]:
         """The current account of every number that had one then, in the numbers' order."""
         begun = False
         try:
@@ -94,76 +100,74 @@ class Questions:
         about: str,
         *,
         refused: bool = False,
-        as_of: int | None = None,
-        known_at: int | None = None,
+        as_of: When = None,
+        known_at: When = None,
     ) -> Iterator[HistoryLine]:
         """The events of a number and its accounts, or of the account named, as recorded, with the balance after each.
 
         What has fallen due and is not recorded yet stands at the end. With `refused`, refused commands stand in
         between (but uses: those have events of their own).
         """
-        return self._of_log.history(asked_number(about), refused=refused, as_of=as_of, known_at=known_at)
+        return self._of_log.history(asked_number(about), self._asked(as_of, known_at), refused=refused)
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command."""
         return self._of_log.outcome(msisdn, command_id)
 
-    def usage(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[DayOfUse]:
+    def usage(self, about: str, *, as_of: When = None, known_at: When = None) -> Listed[DayOfUse]:
         """The use of a number's accounts, or of the account named, by local day and service."""
         asked = asked_number(about)
         from projections.line import usage
 
-        return self._answer(lambda then: usage.uses(then, asked), as_of, known_at)
+        return self._answer(lambda then: usage.uses(then, asked), as_of, known_at, asked.msisdn)
 
-    def timeline(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Span]:
+    def timeline(self, about: str, *, as_of: When = None, known_at: When = None) -> Listed[Span]:
         """The states of a number's accounts over time, or of the account named."""
         asked = asked_number(about)
         from projections.line import timeline
 
-        return self._answer(lambda then: timeline.timeline(then, asked), as_of, known_at)
+        return self._answer(lambda then: timeline.timeline(then, asked), as_of, known_at, asked.msisdn)
 
-    def number(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Holding]:
+    def number(self, about: str, *, as_of: When = None, known_at: When = None) -> Listed[Holding]:
         """The states and generations of a number over time."""
         asked = asked_number(about)
         from projections.line import numbers
 
-        return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at)
+        return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at, asked.msisdn)
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 
-    def balance(self, name: str, *, as_of: int | None = None, known_at: int | None = None) -> list[Balance]:
+    def balance(self, name: str, *, as_of: When = None, known_at: When = None) -> list[Balance]:
         """The balance of a ledger account, one for each unit that it holds."""
         asked = ledger_account(name)
         customer = asked.customer
         if self._at_hand and customer is not None and customer.part != IN_TRANSIT:
-            line = self._of_log.line(customer.msisdn, as_of, known_at)
+            line = self._of_log.line(customer.msisdn, self._asked(as_of, known_at))
             return [enquiry.balance_of(line, asked, customer)]
         from projections.money import balances
 
-        return self._answer(lambda then: balances.balance(then, asked), as_of, known_at)
+        return self._answer(lambda then: balances.balance(then, asked), as_of, known_at, asked.msisdn)
 
-    def movements(self, name: str, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Moved]:
+    def movements(self, name: str, *, as_of: When = None, known_at: When = None) -> Listed[Moved]:
         """The movements behind the balance of a ledger account."""
         asked = ledger_account(name)
         from projections.money import balances
 
-        return self._answer(lambda then: balances.movements(then, asked), as_of, known_at)
+        return self._answer(lambda then: balances.movements(then, asked), as_of, known_at, asked.msisdn)
 
-    def trial_balance(
-        self, *, each: bool = False, as_of: int | None = None, known_at: int | None = None
-    ) -> TrialBalance:
+    def trial_balance(self, *, each: bool = False, as_of: When = None, known_at: When = None) -> TrialBalance:
         """Every ledger account's balance; `each` customer's, or all of them summed."""
         from projections.money import trial_balance
 
         return self._answer(lambda then: trial_balance.trial_balance(then, each=each), as_of, known_at)
 
-    def days(self, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Day]:
-        """The trial balance day by day."""
+    def days(self, *, as_of: When = None, known_at: When = None) -> Listed[Day]:
+        """The trial balance by local day: those of each account's terms, or of the zone that is named."""
         from projections.money import trial_balance
 
         return self._answer(trial_balance.by_day, as_of, known_at)
 
-    def transit(self, *, as_of: int | None = None, known_at: int | None = None) -> list[InTransit]:
+    def transit(self, *, as_of: When = None, known_at: When = None) -> list[InTransit]:
         """Credit on its way, longest first."""
         from projections.money import transfers
 
@@ -171,21 +175,21 @@ class Questions:
 
     # --- all of them --------------------------------------------------------------------------------------------------
 
-    def states(self, *, as_of: int | None = None, known_at: int | None = None) -> StateCounts:
+    def states(self, *, as_of: When = None, known_at: When = None) -> StateCounts:
         """How many accounts and numbers are in each state."""
         from projections.line import states
 
         return self._answer(states.states, as_of, known_at)
 
     def blocks(
-        self, ground: str | None = None, *, as_of: int | None = None, known_at: int | None = None
+        self, ground: str | None = None, *, as_of: When = None, known_at: When = None
     ) -> Listed[BlockOnGround]:
         """The blocks that stand, by ground and account; where it is named, only those on one ground."""
         from projections.line import blocks
 
         return self._answer(lambda then: blocks.blocks(then, ground), as_of, known_at)
 
-    def due(self, until: int, *, as_of: int | None = None, known_at: int | None = None) -> Listed[Change]:
+    def due(self, until: int, *, as_of: When = None, known_at: When = None) -> Listed[Change]:
         """What time alone will change next, number by number, soonest first; only what is due by `until`."""
         from projections.line import states
 
@@ -208,21 +212,26 @@ class Questions:
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
-    def _answer(self, ask: Callable[[Snapshot], _T], as_of: int | None, known_at: int | None) -> _T:
+    def _asked(self, as_of: When, known_at: When) -> Asked:
+        return Asked(as_of, known_at, self.zone)
+
+    def _answer(
+        self, ask: Callable[[Snapshot], _T], as_of: When, known_at: When, about: str | None = None
+    ) -> _T:
         """What a question finds; once more where the projections turned out to be damaged, and were thrown away."""
         try:
-            with self._snapshot(as_of, known_at) as then:
+            with self._snapshot(as_of, known_at, about) as then:
                 return ask(then)
         except LedgerError as error:
             if not self._kept.threw_away(error):
                 raise
-        with self._snapshot(as_of, known_at) as then:
+        with self._snapshot(as_of, known_at, about) as then:
             return ask(then)
 
     @contextmanager
-    def _snapshot(self, as_of: int | None, known_at: int | None) -> Iterator[Snapshot]:
+    def _snapshot(self, as_of: When, known_at: When, about: str | None = None) -> Iterator[Snapshot]:
         """The projections as they stand now, kept up."""
-        from projections.engine.snapshot import Asked, Snapshot
+        from projections.engine.snapshot import Present, Snapshot
         from projections.registry import tables
 
         database = self._kept.caught_up()
@@ -232,8 +241,8 @@ class Questions:
             self._projected = (database, tables())
         with database.reading() as connection:
             database.hold(connection)
-            asked = Asked(as_of, known_at, self._now(), self._at_least)
-            yield Snapshot(connection, self._projected[1], asked)
+            present = Present(self._now(), self._at_least)
+            yield Snapshot(connection, self._projected[1], self._asked(as_of, known_at), present, about)
 
     @property
     def _kept(self) -> KeptUp:

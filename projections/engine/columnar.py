@@ -6,7 +6,7 @@ decoded, on other cores. These chunks are all that is ever held in memory, howev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache, partial
@@ -24,14 +24,19 @@ from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 from projections.engine import changes
 from projections.engine.changes import Changes, copying, on_conflict
+from projections.engine.local_days import day_numbers
 from projections.engine.prepared import run
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.reader import Bulk, Columns, Placed
+from projections.engine.runner import publish
 
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
 _SLICE = 20 * _AT_ONCE
 """Rows that are made Python's own values at a time."""
+
+_MOST_PLACES = 2**62
+"""Places that a number tells apart."""
 
 _T = TypeVar("_T")
 
@@ -57,26 +62,39 @@ class OrdinalRange(NamedTuple):
 
 
 def chunks(
-    log: Bulk, projections: Sequence[Projection], ordinals: OrdinalRange, dialect: str
+    log: Bulk, projections: Sequence[Projection], ordinals: OrdinalRange, dialect: str, before: TermsBook
 ) -> Generator[FoldedChunk]:
-    """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile."""
+    """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile.
+
+    `before` has the terms that were published before them.
+    """
+    book = TermsBook()  # its own: others read `before` while this goes ahead
+    for document in before.documents():
+        book.publish(document)
     types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    with closing(_ahead((columns, columns.events(types)) for columns in _whole(log, ordinals))) as read:
-        folded = (
-            FoldedChunk(
-                columns.last,
-                [
-                    write
-                    for made in projections
-                    for table, rows in made.fold_columns(log.partition, columns)
-                    for write in writes(dialect, table, rows)
-                ],
-                rest,
-            )
-            for columns, rest in read
-        )
-        with closing(_ahead(folded)) as following:
-            yield from following
+    with (
+        closing(_ahead((columns, columns.events(types)) for columns in _whole(log, ordinals))) as read,
+        closing(_ahead(_folded(read, projections, log.partition, dialect, book))) as following,
+    ):
+        yield from following
+
+
+def _folded(
+    read: Iterable[tuple[Columns, Sequence[Placed]]],
+    projections: Sequence[Projection],
+    partition: int,
+    dialect: str,
+    book: TermsBook,
+) -> Iterator[FoldedChunk]:
+    for columns, rest in read:
+        publish(rest, book)
+        made = [
+            write
+            for projection in projections
+            for table, rows in projection.fold_columns(partition, columns, book)
+            for write in writes(dialect, table, rows)
+        ]
+        yield FoldedChunk(columns.last, made, rest)
 
 
 def take_in(
@@ -145,12 +163,18 @@ def table_of(columns: Mapping[str, Any]) -> pa.Table:
     )
 
 
-def postings(events: pa.Table) -> dict[str, Any]:
-    """The columns of every posting: `ordinal`, instants, `account`, `unit`, `amount`; an event's in their order."""
-    events = events.combine_chunks()
+def postings(events: pa.Table, book: TermsBook) -> dict[str, Any]:
+    """The columns of every posting: `ordinal`, instants, `day`, `account`, `unit`, `amount`; an event's in their order.
+
+    Its day is that of the zone of its terms.
+    """
+    events = events.filter(pc.greater(pc.list_value_length(events.column("postings")), 0)).combine_chunks()
+    events = events.append_column("day", day_numbers(events, book))
     lists = events.column("postings").combine_chunks()
     owners, lines = pc.list_parent_indices(lists), pc.list_flatten(lists)
-    columns = {name: events.column(name).take(owners) for name in ("ordinal", "effective_at", "recorded_at")}
+    columns = {
+        name: events.column(name).take(owners) for name in ("ordinal", "effective_at", "recorded_at", "day")
+    }
     own = {field.name: lines.field(field.name) for field in lines.type}
     return {**columns, **own}
 
@@ -186,9 +210,13 @@ def blocks(ordinals: Any, bits: int) -> Any:  # noqa: ANN401 - Arrow columns
 def _places(rows: pa.Table, names: Sequence[str]) -> Any:  # noqa: ANN401 - an Arrow array
     """Numbers in the order of columns that hold numbers, or words."""
     key: Any = pa.scalar(0, pa.int64())
+    span = 1  # places so far
     for name in names:
         numbers = _numbers(rows.column(name)).cast(pa.int64())
         least, most = (found.as_py() or 0 for found in pc.min_max(numbers).values())
+        if span * (most - least + 1) > _MOST_PLACES:  # days far apart
+            key, span = pc.rank(key, tiebreaker="dense").cast(pa.int64()), len(rows) + 1
+        span *= most - least + 1
         key = pc.add_checked(pc.multiply_checked(key, most - least + 1), pc.subtract(numbers, least))
     return key
 

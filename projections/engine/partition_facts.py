@@ -123,7 +123,7 @@ class PartitionFacts(Projection):
                 row = (partition, event.terms_id, ordinal, event.digest, event.content)
                 changes.rows(self.terms).append(row)
 
-    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+    def fold_columns(self, partition: int, columns: Columns, book: TermsBook) -> Iterator[Rows]:
         """Every event's instant and type."""
         from projections.engine import columnar  # slow to import
 

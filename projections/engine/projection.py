@@ -55,7 +55,7 @@ class Projection:
         """What columns do not give, from events of the types that are needed one by one."""
         self.fold(batch, changes)
 
-    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+    def fold_columns(self, partition: int, columns: Columns, book: TermsBook) -> Iterator[Rows]:
         """Rows as columns of their tables, best in the order of keys; of a key that is merged, one row only."""
         yield from ()
 

@@ -83,7 +83,7 @@ class Columns(Protocol):
 
     @property
     def common(self) -> pa.Table:
-        """What every event has: `ordinal`, `type`, `effective_at`, `recorded_at`, and the list of its `postings`."""
+        """What every event has: `ordinal`, `type`, `effective_at`, `recorded_at`, `terms`, the list of `postings`."""
 
     def of(self, topic: str) -> pa.Table | None:
         """The events of a type with `ordinal` and their own fields too; None where there is none."""

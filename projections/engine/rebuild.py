@@ -217,7 +217,7 @@ class Rebuild:
 
         ordinals = columnar.OrdinalRange(start, end, self._size)
         dialect = self._database.engine.dialect.name
-        with closing(columnar.chunks(log, self._made, ordinals, dialect)) as chunks:
+        with closing(columnar.chunks(log, self._made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self._database.writing() as connection:

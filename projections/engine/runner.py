@@ -128,7 +128,7 @@ class Runner:
         made, partition = self._projections, log.partition
         ordinals = columnar.OrdinalRange(start + 1, log.head, self._chunk)
         dialect = self.database.engine.dialect.name
-        with closing(columnar.chunks(log, made, ordinals, dialect)) as chunks:
+        with closing(columnar.chunks(log, made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:

@@ -8,16 +8,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import Zone, format_instant
 from ledger.domain.events import Event
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Moment, position
 from projections.engine.database import GENERATIONS, POSITIONS
 from projections.engine.generations import must_be_of_this_release
+from projections.engine.instants import Asked, own_zone
 from projections.engine.partition_facts import PartitionFact, PartitionFacts
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Projection, Registry
-from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, ProjectionBehind, UnknownThen, unknown
+from projections.engine.unanswered import BeforeTheLog, ProjectionBehind, UnknownThen, unknown
 
 _P = TypeVar("_P", bound=Projection)
 
@@ -44,6 +45,9 @@ class NumberRules(Protocol):
     def last_of(self, then: Snapshot, msisdn: str) -> tuple[int, int]:
         """The partition of a number that is known, and the ordinal of the last of its events that was."""
 
+    def terms_of(self, then: Snapshot, msisdn: str) -> str | None:
+        """The terms that a number's account is under, whenever; None where it has none."""
+
 
 class Tables:
     """The tables of each generation, and the terms: made once, for they do not change."""
@@ -63,11 +67,9 @@ class Tables:
         return made  # type: ignore[return-value]
 
 
-class Asked(NamedTuple):
-    """The instants that a question names (None: now), the present one, and positions to have been reached."""
+class Present(NamedTuple):
+    """The present instant, and positions to have been reached."""
 
-    as_of: int | None
-    known_at: int | None
     now: int
     at_least: Mapping[int, int]
 
@@ -75,23 +77,32 @@ class Asked(NamedTuple):
 class Snapshot:
     """The projections in one transaction, at a moment.
 
-    Raises ProjectionBehind where they do not stand where they have to, DatabaseFormatUnknown where they are of another
-    release, KnownBeyondNow.
+    `about` is the number that is asked about, if it is one. Raises ProjectionBehind where they do not stand where they
+    have to, DatabaseFormatUnknown where they are of another release, KnownBeyondNow, SeveralZones.
     """
 
-    def __init__(self, connection: Connection, tables: Tables, asked: Asked) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Tables,
+        asked: Asked,
+        present: Present,
+        about: str | None = None,
+    ) -> None:
         self.connection = connection
         self.positions: dict[int, int] = {}
         """How far the projections are, by partition."""
         self._tables = tables
-        self._generations = self._checked(asked.at_least)
+        self._generations = self._checked(present.at_least)
         self._facts = self.of(PartitionFacts)
         self.partitions: dict[int, PartitionFact] = self._facts.partitions(connection)
-        now = asked.now
-        self.known_at = now if asked.known_at is None else asked.known_at
-        if self.known_at > now:
-            raise KnownBeyondNow(f"it is {format_instant(now)}")
-        self.as_of = now if asked.as_of is None else asked.as_of
+        self.zone = asked.zone
+        """The zone whose days are asked for; None: that of the terms."""
+        self.as_of, self.known_at = asked.instants(present.now, lambda: self._own_zone(about))
+
+    def _own_zone(self, about: str | None) -> Zone:
+        terms_of = self._tables.numbers.terms_of
+        return own_zone(self.book, lambda: None if about is None else terms_of(self, about))
 
     def _checked(self, at_least: Mapping[int, int]) -> dict[str, int]:
         """The live generations, if all have taken in as much, and as much as is asked for."""

@@ -1,7 +1,9 @@
 """Sums over both time axes without a scan: every entry, and its sums by (effective day, recorded day).
 
 The sum as of T, known at K is that of the whole days before both, and of the single entries of the two days that T
-and K lie in. Days are those of UTC. Additions commute, so sums do not depend on the size or order of batches.
+and K lie in. These days are those of UTC: they are where sums are cut, and nobody is told them. Local days, which
+people ask for, are numbers that sums are kept apart by. Additions commute, so sums do not depend on the size or order
+of batches.
 
 Single entries are asked for by the day, never one by one, so they lie packed: those with the same key, recorded on
 one day within one block of ordinals, are one row. Postgres and SQLite take such a row in as fast as an entry.
@@ -31,14 +33,14 @@ BLOCK_BITS = 12
 """Entries of 4,096 ordinals lie in one segment: what is appended to it is written together with what it has."""
 
 Entry = tuple[int, ...]
-"""(ordinal, effective_at, recorded_at, values…, extra…)"""
+"""(ordinal, effective_at, recorded_at, values…, numbers…)"""
 
 
 class BitemporalSums:
     """Two tables: `segments`, the entries packed in their order; and `days`, their sums per partition.
 
-    `keys` name what is summed apart, `counts` and `amounts` what is summed: of counts, an entry has one more or less.
-    `extra` numbers stand in the entries only. An entry is so many numbers of 8 bytes, least byte first.
+    `keys` (texts) and `numbers` name what is summed apart, `counts` and `amounts` what is summed: of counts, an entry
+    has one more or less. Numbers stand in the entries, too. An entry is so many numbers of 8 bytes, least byte first.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of two tables
@@ -50,12 +52,12 @@ class BitemporalSums:
         keys: Sequence[str],
         counts: Sequence[str] = (),
         amounts: Sequence[str] = (),
-        extra: Sequence[str] = (),
+        numbers: Sequence[str] = (),
     ) -> None:
-        self.keys, self.values = tuple(keys), (*counts, *amounts)
+        self.keys, self.values, self.numbers = tuple(keys), (*counts, *amounts), tuple(numbers)
         self._counts, self._amounts = len(counts), tuple(amounts)
         self._columns = (*counts, *(column for name in amounts for column in _columns_of(name)))
-        self._packed = ("ordinal", "effective_at", "recorded_at", *self.values, *extra)
+        self._packed = ("ordinal", "effective_at", "recorded_at", *self.values, *numbers)
         self._entry = Struct(f"<{len(self._packed)}q")
         self.segments = sa.Table(
             f"{name}_segments_{generation}",
@@ -73,10 +75,13 @@ class BitemporalSums:
             f"{name}_days_{generation}",
             metadata,
             *(sa.Column(key, TEXT) for key in keys),
-            *(sa.Column(column, sa.Integer) for column in ("effective_day", "recorded_day", "partition")),
+            *(
+                sa.Column(column, sa.Integer)
+                for column in (*numbers, "effective_day", "recorded_day", "partition")
+            ),
             *(sa.Column(column, sa.BigInteger, nullable=False) for column in self._columns),
             sa.Column("last", sa.BigInteger, nullable=False),
-            sa.PrimaryKeyConstraint(*keys, "effective_day", "recorded_day", "partition"),
+            sa.PrimaryKeyConstraint(*keys, *numbers, "effective_day", "recorded_day", "partition"),
             sqlite_with_rowid=False,
             info={"merge": {**dict.fromkeys(self._columns, "add"), "last": "max"}},
         )
@@ -85,8 +90,8 @@ class BitemporalSums:
     # --- taking in ----------------------------------------------------------------------------------------------------
 
     def add(self, changes: Changes, keys: tuple[str, ...], partition: int, *entry: int) -> None:
-        """Takes in an entry: its ordinal, effective and recorded instant, values, extra. Ordinals never descend."""
-        ordinal, effective_at, recorded_at, *values = entry
+        """Takes in an entry: its ordinal, effective and recorded instant, values, numbers. Ordinals never descend."""
+        ordinal, effective_at, recorded_at, *rest = entry
         recorded_day = recorded_at // DAY
         segments = changes.cells(self.segments)
         segment = (recorded_day, *keys, partition, block_of(ordinal))
@@ -95,18 +100,19 @@ class BitemporalSums:
             segments[segment] = (bytearray(self._entry.pack(*entry)),)
         else:
             before[0].extend(self._entry.pack(*entry))
-        days = (effective_at // DAY, recorded_day)
-        self.count(changes, keys, days, (partition, ordinal), values[: len(self.values)])
+        values, numbers = rest[: len(self.values)], rest[len(self.values) :]
+        days = (*numbers, effective_at // DAY, recorded_day)
+        self.count(changes, keys, days, (partition, ordinal), values)
 
     def count(
         self,
         changes: Changes,
         keys: tuple[str, ...],
-        days: tuple[int, int],
+        days: tuple[int, ...],
         position: tuple[int, int],
         values: Sequence[int],
     ) -> None:
-        """Takes values at (partition, ordinal) into the sums of (effective day, recorded day) only."""
+        """Takes values at (partition, ordinal) into the sums of (numbers…, effective day, recorded day) only."""
         cells = changes.cells(self.days)
         partition, ordinal = position
         cell = (*keys, *days, partition)
@@ -119,7 +125,7 @@ class BitemporalSums:
         cells[cell] = (*columns, ordinal)
 
     def fold_columns(self, partition: int, columns: Mapping[str, Any]) -> Iterator[Rows]:
-        """Entries, from columns for keys, values, extra, `ordinal` and both instants; and their sums."""
+        """Entries, from columns for keys, values, numbers, `ordinal` and both instants; and their sums."""
         from projections.engine import columnar  # slow to import
 
         found = columnar.table_of(
@@ -158,7 +164,8 @@ class BitemporalSums:
     ) -> list[tuple[Any, ...]]:
         """Rows of (`by`…, the sum of each value, the ordinal of the last entry); no row where there is no entry.
 
-        `only` restricts keys: to a value, to several (a list), or to a range (`<key>_from`, `<key>_before`).
+        `by` names keys and then numbers. `only` restricts keys: to a value, to several (a list), or to a range
+        (`<key>_from`, `<key>_before`).
         """
         shape = (tuple(by), tuple((name, isinstance(value, list)) for name, value in only.items()))
         statements = self._statements.get(shape)
@@ -171,30 +178,32 @@ class BitemporalSums:
             for row in whole(connection, **moment, **only)
             if row[-1] is not None
         }
-        indices = [1 + self.keys.index(name) for name in by]
+        indices = [1 + self.keys.index(name) for name in by if name in self.keys]
+        numbers = [self._packed.index(name) for name in by if name in self.numbers]
         for row in single(connection, **moment, **only):
             key = tuple([row[index] for index in indices])
-            sums[key] = self._summed(sums.get(key), self._chosen(row, as_of, known_at))
+            entries = self._chosen(row, as_of, known_at)
+            for one, some in _apart(key, numbers, entries):
+                sums[one] = self._summed(sums.get(one), some)
         return [(*key, *summed) for key, summed in sums.items() if summed]
 
     def whole_days(
         self, connection: Connection, *conditions: sa.ColumnElement[bool]
     ) -> Iterator[tuple[Any, ...]]:
-        """Sums of whole days, by conditions on `self.days`: (effective day, key…, value…)."""
-        days, width = self.days.c, 1 + len(self.keys)
-        names = ("effective_day", *self.keys, *self._columns)
+        """Sums of whole days, by conditions on `self.days`: (key…, number…, value…)."""
+        days, width = self.days.c, len(self.keys) + len(self.numbers)
+        names = (*self.keys, *self.numbers, *self._columns)
         for row in connection.execute(sa.select(*[days[name] for name in names]).where(*conditions)):
             yield (*row[:width], *self._joined(row[width:]))
 
     def single(
         self, connection: Connection, segments: sa.Select[Any], as_of: int, known_at: int
     ) -> Iterator[tuple[Any, ...]]:
-        """Of chosen segments (`self.segments`' own columns) those of the two days: (key…, effective_at, value…)."""
-        width = 3 + len(self.values)
+        """Of chosen segments (`self.segments`' own columns) those of the two days: (key…, value…, number…)."""
         for row in connection.execute(segments):
             keys = row[1 : 1 + len(self.keys)]
             for entry in self._chosen(row, as_of, known_at):
-                yield (*keys, entry[1], *entry[3:width])
+                yield (*keys, *entry[3:])
 
     def entries(self, segment: bytes) -> Iterator[Entry]:
         """The entries of a segment, in the order of recording."""
@@ -236,14 +245,29 @@ class BitemporalSums:
             .where(days.effective_day < t_day, days.recorded_day < k_day, *_only(days, only))
             .group_by(*groups)
         )
-        joined = [days[name] == segments[name] for name in (*self.keys, "recorded_day", "partition")]
         of_day = sa.select(*segments).where(segments.recorded_day == k_day, *_only(segments, only))
-        earlier = (
-            sa.select(*segments)
-            .select_from(self.days.join(self.segments, sa.and_(*joined)))
+        names = (*self.keys, "recorded_day", "partition")
+        late = (
+            sa.select(*(days[name] for name in names))
+            .distinct()  # sums are kept apart by numbers, too
             .where(days.effective_day == t_day, days.recorded_day < k_day, *_only(days, only))
+            .subquery()
         )
+        joined = [late.c[name] == segments[name] for name in names]
+        earlier = sa.select(*segments).select_from(late.join(self.segments, sa.and_(*joined)))
         return Prepared(whole), Prepared(sa.union_all(of_day, earlier))
+
+
+def _apart(
+    key: tuple[Any, ...], numbers: list[int], entries: list[Entry]
+) -> Iterable[tuple[tuple[Any, ...], list[Entry]]]:
+    """The entries of a key apart by the numbers at some indices."""
+    if not numbers:
+        return [(key, entries)]
+    apart: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        apart.setdefault((*key, *[entry[index] for index in numbers]), []).append(entry)
+    return apart.items()
 
 
 def block_of(ordinal: int) -> int:

@@ -27,6 +27,12 @@ class KnownBeyondNow(QueryRefused):
     code: ClassVar[str] = "in-the-future"
 
 
+class SeveralZones(QueryRefused):
+    """A day is asked for, and it is not clear of which zone."""
+
+    code: ClassVar[str] = "several-zones"
+
+
 class BeforeTheLog(QueryRefused):
     """The log begins later."""
 

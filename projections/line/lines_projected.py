@@ -101,6 +101,13 @@ class Lines:
         """The accounts of a number that had begun, generation by generation."""
         return then.of(Lifecycles).accounts_of(then.connection, msisdn, then.as_of, then.known_at)
 
+    def terms_of(self, then: Snapshot, msisdn: str) -> str | None:
+        """The terms that a number's account is under, whenever; None where it has none."""
+        line = Line(msisdn, then.book)
+        for _, _, _, event in then.of(Lifecycles).events_of(then.connection, [msisdn]):
+            line.take(event)
+        return None if line.account is None else line.account.terms
+
     def last_of(self, then: Snapshot, msisdn: str) -> tuple[int, int]:
         """The partition of a number that is known, and the ordinal of the last of its events that was.
 

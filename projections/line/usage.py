@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import DAY, day_of_number
+from ledger.domain.calendar import day_of_number
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.money import Sen
 from ledger.domain.prepaid.events import UsageDebited
+from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
+from projections.engine.local_days import zone_of
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
@@ -48,12 +49,12 @@ class Usage(Projection):
     """Every use: debited, recorded at no charge, or refused."""
 
     name = "usage"
-    version = 4
+    version = 5
     one_by_one = frozenset({UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        keys, extra = ("account", "service"), ("day",)
+        keys, numbers = ("account", "service"), ("day",)
         self.sums = BitemporalSums(
             self.metadata,
             "usage",
@@ -61,10 +62,10 @@ class Usage(Projection):
             keys=keys,
             counts=("uses",),
             amounts=("granted", "charged"),
-            extra=extra,
+            numbers=numbers,
         )
         self.refused = BitemporalSums(
-            self.metadata, "usage_refused", generation, keys=keys, counts=("refused",), extra=extra
+            self.metadata, "usage_refused", generation, keys=keys, counts=("refused",), numbers=numbers
         )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
@@ -81,9 +82,7 @@ class Usage(Projection):
                 granted = event.granted if event.direction == "outgoing" else 0
                 self.sums.add(changes, keys, *at, 1, granted, 0, event.day)
             else:
-                zone = batch.book[event.terms].zone if event.terms is not None else None
-                local = None if zone is None else zone.day(event.effective_at)
-                day = event.effective_at // DAY if local is None else local.toordinal() - _EPOCH
+                day = zone_of(event.terms, batch.book).day_number(event.effective_at)
                 self.refused.add(changes, keys, *at, 1, day)
 
     def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
@@ -91,7 +90,7 @@ class Usage(Projection):
         refused = [found for found in batch.events if isinstance(found.event, UsageRefused)]
         self.fold(batch._replace(events=refused), changes)
 
-    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+    def fold_columns(self, partition: int, columns: Columns, book: TermsBook) -> Iterator[Rows]:
         """What was granted."""
         import pyarrow as pa  # slow to import
         import pyarrow.compute as pc
@@ -133,26 +132,17 @@ class Usage(Projection):
 
     def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
         """An account's use by service and local day."""
-        sums: dict[tuple[int, str], list[int]] = {}
-        for kept, columns in ((self.sums, (0, 2, 3)), (self.refused, (1,))):
-            segments, days = kept.segments.c, kept.days.c
-            found = sa.select(segments.service, segments.entries).where(
-                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
-                segments.account == account,
-            )
-            for service, packed in connection.execute(found):
-                for _, effective_at, recorded_at, *values, day in kept.entries(packed):
-                    if effective_at <= as_of and recorded_at <= known_at:
-                        summed = sums.setdefault((day, service), [0, 0, 0, 0])
-                        for column, value in zip(columns, values, strict=True):
-                            summed[column] += value
+        asked: dict[str, Any] = {"by": ("service", "day"), "account": account}
+        sums = {
+            (day, service): [uses, 0, granted, charged]
+            for service, day, uses, granted, charged, _ in self.sums.at(connection, as_of, known_at, **asked)
+        }
+        for service, day, refused, _ in self.refused.at(connection, as_of, known_at, **asked):
+            sums.setdefault((day, service), [0, 0, 0, 0])[1] = refused
         return [
             DayOfUse(account, service, day_of_number(day).isoformat(), *summed)
             for (day, service), summed in sorted(sums.items())
         ]
-
-
-_EPOCH = day_of_number(0).toordinal()
 
 
 def uses(then: Snapshot, asked: AskedNumber) -> Listed[DayOfUse]:

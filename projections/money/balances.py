@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from heapq import merge
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import DAY, Instant
+from ledger.domain.calendar import DAY, Instant, Zone
 from ledger.domain.events import Event
 from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, is_operators
 from ledger.domain.money import Sen
+from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed, Moment
 from projections.engine.changes import Changes
+from projections.engine.local_days import zone_of
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
@@ -28,6 +30,9 @@ from projections.money.ledger_accounts import (
     LedgerAccount,
     class_of,
 )
+
+_AT_ONCE = 1000
+"""Rows that are held at once where all are gone through."""
 
 
 class Movement(NamedTuple):
@@ -43,16 +48,21 @@ class Movement(NamedTuple):
 
 
 class Balances(Projection):
-    """The postings of every event, whatever its type."""
+    """The postings of every event, whatever its type, each with its local day."""
 
     name = "balances"
-    version = 4
+    version = 5
     one_by_one = frozenset[str]()
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         self.sums = BitemporalSums(
-            self.metadata, "balances", generation, keys=("account", "unit"), amounts=("amount",)
+            self.metadata,
+            "balances",
+            generation,
+            keys=("account", "unit"),
+            amounts=("amount",),
+            numbers=("day",),
         )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
@@ -60,22 +70,25 @@ class Balances(Projection):
         partition, add, count = batch.partition, self.sums.add, self.sums.count
         for found in batch.events:
             event, ordinal = found.event, found.ordinal
+            if not event.postings:
+                continue
             effective_at, recorded_at = event.effective_at, event.recorded_at
-            days = (effective_at // DAY, recorded_at // DAY)
+            day = zone_of(event.terms, batch.book).day_number(effective_at)
+            days = (day, effective_at // DAY, recorded_at // DAY)
             for posting in event.postings:
                 account, unit, amount = posting["account"], posting["unit"], posting["amount"]
-                add(changes, (account, unit), partition, ordinal, effective_at, recorded_at, amount)
+                add(changes, (account, unit), partition, ordinal, effective_at, recorded_at, amount, day)
                 if not is_operators(account):
                     count(changes, (class_of(account), unit), days, (partition, ordinal), (amount,))
 
     def fold_rest(self, batch: FoldBatch, changes: Changes) -> None:
         """Columns give everything."""
 
-    def fold_columns(self, partition: int, columns: Columns) -> Iterator[Rows]:
+    def fold_columns(self, partition: int, columns: Columns, book: TermsBook) -> Iterator[Rows]:
         """Every posting."""
         from projections.engine import columnar  # slow to import
 
-        for table, rows in self.sums.fold_columns(partition, columnar.postings(columns.common)):
+        for table, rows in self.sums.fold_columns(partition, columnar.postings(columns.common, book)):
             yield table, rows
             if table is self.sums.days:
                 customers = columnar.reworded(rows, "account", _customers_class)
@@ -109,19 +122,18 @@ class Balances(Projection):
 
     def summed(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """The operator's accounts one by one, the customers' summed, by (account, unit)."""
-        rows = self.sums.at(
-            connection,
-            as_of,
-            known_at,
-            by=("account", "unit"),
-            account_from=OF_OPERATOR[0],
-            account_before=OF_OPERATOR[1],
-        )
-        found = {(account, unit): amount for account, unit, amount, _ in rows}
-        found.update(self._customers(connection, as_of, known_at))
-        return found
+        return self._summed(connection, as_of, known_at, ("account", "unit"))
 
-    def _customers(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+    def by_day(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str, int], int]:
+        """The same by (account, unit, local day)."""
+        return self._summed(connection, as_of, known_at, ("account", "unit", "day"))
+
+    def _summed(
+        self, connection: Connection, as_of: int, known_at: int, by: tuple[str, ...]
+    ) -> dict[tuple[Any, ...], int]:
+        only = {"account_from": OF_OPERATOR[0], "account_before": OF_OPERATOR[1]}
+        rows = self.sums.at(connection, as_of, known_at, by=by, **only)
+        sums = {tuple(key): int(amount) for *key, amount, _ in rows}
         days = self.sums.days.c
         whole = self.sums.whole_days(
             connection,
@@ -129,32 +141,48 @@ class Balances(Projection):
             days.effective_day < as_of // DAY,
             days.recorded_day < known_at // DAY,
         )
-        sums: dict[tuple[str, str], int] = {}
-        for _, account, unit, amount in whole:
-            sums[account, unit] = sums.get((account, unit), 0) + amount
-        for account, unit, _, amount in self.single(connection, as_of, known_at, before=OF_CUSTOMERS[1]):
-            key = (class_of(account), unit)
+        single = self._single(connection, as_of, known_at)
+        for account, unit, day, amount in chain(whole, single):
+            key = (account, unit, day)[: len(by)]
             sums[key] = sums.get(key, 0) + amount
         return sums
 
-    def single(
-        self, connection: Connection, as_of: int, known_at: int, *, before: str
+    def _single(
+        self, connection: Connection, as_of: int, known_at: int
     ) -> Iterator[tuple[str, str, int, int]]:
-        """Entries that the sums of whole days leave, of ledger accounts up to a name: (account, unit, effective, sen).
+        """Customers' entries that the sums of whole days leave: (what it is summed as, unit, local day, sen).
 
-        All that is summed is in a customers' sum or on the operator's side: so these say on which days to look.
+        All that is summed is in a customers' sum: so these say on which days to look.
         """
         days, segments = self.sums.days.c, self.sums.segments.c
         late = sa.select(days.recorded_day).where(
-            sa.or_(days.account >= OF_OPERATOR[0], sa.and_(*_customers_sums(days))),
-            days.effective_day == as_of // DAY,
-            days.recorded_day < known_at // DAY,
+            *_customers_sums(days), days.effective_day == as_of // DAY, days.recorded_day < known_at // DAY
         )
         found = sa.select(*segments).where(
-            segments.account < before,
+            segments.account < OF_CUSTOMERS[1],
             sa.or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
         )
-        yield from self.sums.single(connection, found, as_of, known_at)
+        for account, unit, amount, day in self.sums.single(connection, found, as_of, known_at):
+            yield class_of(account), unit, day, amount
+
+    def by_day_of(
+        self, connection: Connection, as_of: int, known_at: int, zone: Zone
+    ) -> dict[tuple[str, str, int], int]:
+        """The same by the days of one zone, whatever terms say: from every single entry."""
+        sums: dict[tuple[str, str, int], int] = {}
+        segments = self.sums.segments.c
+        day_number = zone.day_number
+        found = sa.select(segments.account, segments.unit, segments.entries).where(
+            segments.recorded_day <= known_at // DAY
+        )
+        found = found.execution_options(yield_per=_AT_ONCE)
+        for account, unit, packed in connection.execute(found):
+            shown = account if is_operators(account) else class_of(account)
+            for _, effective_at, recorded_at, amount, _ in self.sums.entries(packed):
+                if effective_at <= as_of and recorded_at <= known_at:
+                    key = (shown, unit, day_number(effective_at))
+                    sums[key] = sums.get(key, 0) + amount
+        return sums
 
     def movements(
         self, connection: Connection, account: str, as_of: int, known_at: int

@@ -1,29 +1,32 @@
-"""The movements of a log for other programs: an hledger journal, Parquet, CSV. Every posting is in it once.
-
-What fell due and is not recorded yet is not in it; the clock records it.
+"""The movements of a log for other programs: an hledger journal, Parquet, CSV; each with its control sheet.
 
 Ledger accounts are a tree: `customers:<msisdn>:<generation>:credit`, `operator:breakage`; units are commodities. A
-movement's day is that of its effective instant in UTC.
+movement's day is local: that of the zone of its terms, or of the zone that is asked for. Where ledger accounts are
+asked for, the rows of CSV and Parquet are their postings alone, and a journal, which has to balance, has the whole
+transactions.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NamedTuple
 
-from ledger.domain.calendar import DAY, day_of_number, format_instant
+from ledger.domain.calendar import format_day, format_instant
 from ledger.domain.kinds import names_in
 from ledger.domain.money import IDR, PULSA, format_amount
-from ledger.errors import LogDamaged
+from ledger.domain.terms_book import TermsBook
 from projections.engine.reader import LogSnapshot, Recorded
+from projections.money.control_sheet import ControlSheet, Tally, control_sheet
+from projections.money.selecting import Sample, Selection, sampled, transactions
 
 _ROW_GROUP = 50_000
 
 
 class Posted(NamedTuple):
-    """A posting with its event: amount in sen, instants in UTC microseconds."""
+    """A posting with its event: amount in sen, instants in UTC microseconds, the local day of its effect."""
 
     partition: int
     ordinal: int
@@ -37,63 +40,114 @@ class Posted(NamedTuple):
     command_id: str
     terms: str | None
     clause: str | None
+    day: str
 
 
-def postings(logs: Iterable[LogSnapshot]) -> Iterator[Posted]:
-    """Every posting, partition by partition, in order."""
-    for log in logs:
-        for ordinal, event in ((found.ordinal, found.event) for found in _events(log)):
-            for line, posting in enumerate(event.postings):
-                yield Posted(
-                    log.partition,
-                    ordinal,
-                    line,
-                    posting["account"],
-                    posting["unit"],
-                    posting["amount"],
-                    event.effective_at,
-                    event.recorded_at,
-                    event.TOPIC,
-                    event.command_id,
-                    event.terms,
-                    event.clause,
-                )
+class Hashed(io.RawIOBase):
+    """Writes on, and digests what it wrote."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        super().__init__()
+        self._out = out
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, written: Any) -> int:  # noqa: ANN401 - bytes of any kind
+        """Writes all of it."""
+        self._digest.update(written)
+        self._out.write(written)
+        return len(written)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written, in hexadecimal."""
+        return self._digest.hexdigest()
 
 
-def _events(log: LogSnapshot) -> Iterator[Recorded]:
-    """Every event. Raises LogDamaged where one is missing."""
-    for following, found in enumerate(log.events(), 1):
-        if found.ordinal != following:
-            raise LogDamaged(f"the event at {log.partition}:{following} is missing")
-        yield found
+Logs = Sequence[LogSnapshot]
 
 
-def hledger(logs: Iterable[LogSnapshot], out: IO[str]) -> int:
-    """Writes a journal that hledger reads; returns the number of transactions."""
+def export(
+    format_: str, logs: Logs, selected: Selection, out: IO[bytes], *, sample: Sample | None = None
+) -> ControlSheet:
+    """Writes what is wanted of a log's partitions as `hledger`, `csv` or `parquet`; returns its control sheet."""
+    population = None
+    if sample is not None:
+        selected, population = sampled(logs, selected, sample)
+    tally, hashed = Tally(selected), Hashed(out)
+    FORMATS[format_](logs, tally, hashed)
+    heads = {log.partition: log.head for log in logs}
+    return control_sheet(format_, hashed.digest, tally, heads, sample, population)
+
+
+def _postings(logs: Logs, tally: Tally) -> Iterator[Posted]:
+    """Every posting that is wanted, partition by partition, in order."""
+    selected = tally.selected
+    for log, found in transactions(logs, selected):
+        event = found.event
+        tally.transaction(log.partition, found.ordinal)
+        day = format_day(selected.day(event, log.book))
+        for line, posting in enumerate(event.postings):
+            if not selected.names(posting):
+                continue
+            tally.posting(posting)
+            yield Posted(
+                log.partition,
+                found.ordinal,
+                line,
+                posting["account"],
+                posting["unit"],
+                posting["amount"],
+                event.effective_at,
+                event.recorded_at,
+                event.TOPIC,
+                event.command_id,
+                event.terms,
+                event.clause,
+                day,
+            )
+
+
+# --- hledger --------------------------------------------------------------------------------------------------------
+
+
+def _hledger(logs: Logs, tally: Tally, out: Hashed) -> None:
+    """A journal that hledger reads."""
+    text = _text(out)
+    text.write(f"; days: {', '.join(tally.selected.zones)}\n")
     for unit in (PULSA, IDR):
-        out.write(f"commodity 1000.00 {unit}\n")
-    out.write("\n")
+        text.write(f"commodity 1000.00 {unit}\n")
+    text.write("\n")
     declared: set[str] = set()
-    count = 0
-    for log in logs:
-        for found in _events(log):
-            if found.event.postings:
-                count += 1
-                _transaction(log.partition, found, declared, out)
-    return count
+    for log, found in transactions(logs, tally.selected):
+        tally.transaction(log.partition, found.ordinal)
+        for posting in found.event.postings:
+            tally.posting(posting)
+        _transaction(log.partition, found, tally.selected, log.book, declared, text)
+    text.flush()
+    text.detach()
 
 
-def _transaction(partition: int, found: Recorded, declared: set[str], out: IO[str]) -> None:
+def _transaction(  # noqa: PLR0913 - an event, its day, and where it goes
+    partition: int,
+    found: Recorded,
+    selected: Selection,
+    book: TermsBook,
+    declared: set[str],
+    out: IO[str],
+) -> None:
     event = found.event
     names = [tree_name(posting["account"]) for posting in event.postings]
     for name in names:
         if name not in declared:
             declared.add(name)
             out.write(f"account {name}\n")
-    day = day_of_number(event.effective_at // DAY).isoformat()
     subject = ":".join(names_in(event.account))
     out.write(
-        f"{day} ({partition}:{found.ordinal}) {event.name} {subject}"
+        f"{format_day(selected.day(event, book))} ({partition}:{found.ordinal}) {event.name} {subject}"
         f"  ; effective_at={format_instant(event.effective_at)}"
         f" recorded_at={format_instant(event.recorded_at)}\n"
     )
@@ -113,24 +167,34 @@ def _decimal(amount: int) -> str:
     return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02d}"
 
 
-def as_csv(logs: Iterable[LogSnapshot], out: IO[str]) -> int:
-    """Writes a line for each posting, below a header; amounts as decimals, instants by RFC 3339."""
-    writer = csv.writer(out, lineterminator="\n")
+# --- CSV ------------------------------------------------------------------------------------------------------------
+
+
+def _csv(logs: Logs, tally: Tally, out: Hashed) -> None:
+    """A line for each posting, below a header; amounts as decimals, instants by RFC 3339."""
+    text = _text(out)
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Posted._fields)
-    count = 0
-    for one in postings(logs):
+    for one in _postings(logs, tally):
         shown = one._replace(
             amount=format_amount(one.amount),  # type: ignore[arg-type]
             effective_at=format_instant(one.effective_at),  # type: ignore[arg-type]
             recorded_at=format_instant(one.recorded_at),  # type: ignore[arg-type]
         )
         writer.writerow(shown)
-        count += 1
-    return count
+    text.flush()
+    text.detach()
 
 
-def as_parquet(logs: Iterable[LogSnapshot], path: Path) -> int:
-    """Writes a row for each posting: amounts in sen, instants as timestamps in UTC."""
+def _text(out: Hashed) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(out, 1 << 16), encoding="utf-8", newline="")
+
+
+# --- Parquet --------------------------------------------------------------------------------------------------------
+
+
+def _parquet(logs: Logs, tally: Tally, out: Hashed) -> None:
+    """A row for each posting: amounts in sen, instants as timestamps in UTC."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -144,17 +208,14 @@ def as_parquet(logs: Iterable[LogSnapshot], path: Path) -> int:
         "recorded_at": instant,
     }
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in Posted._fields])
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         rows: list[Posted] = []
-        for one in postings(logs):
+        for one in _postings(logs, tally):
             rows.append(one)
             if len(rows) == _ROW_GROUP:
                 writer.write_table(_table(pa, schema, rows))
-                count += len(rows)
                 rows = []
         writer.write_table(_table(pa, schema, rows))
-        return count + len(rows)
 
 
 def _table(pa: Any, schema: Any, rows: list[Posted]) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -165,5 +226,9 @@ def _table(pa: Any, schema: Any, rows: list[Posted]) -> Any:  # noqa: ANN401 - p
     )
 
 
-TEXT: dict[str, Callable[[Iterable[LogSnapshot], IO[str]], int]] = {"hledger": hledger, "csv": as_csv}
-"""The formats that are text, by name; `parquet` is the third."""
+FORMATS: dict[str, Callable[[Logs, Tally, Hashed], None]] = {
+    "hledger": _hledger,
+    "csv": _csv,
+    "parquet": _parquet,
+}
+"""What writes each format."""

@@ -44,6 +44,11 @@ class LedgerAccount(NamedTuple):
     customer: CustomersPart | None
 
     @property
+    def msisdn(self) -> str | None:
+        """The number whose account it is of."""
+        return None if self.customer is None else self.customer.msisdn
+
+    @property
     def unit(self) -> str:
         """The unit that it holds even while nothing has been posted to it."""
         return money.PULSA if self.customer else OPERATOR_UNITS[self.name]

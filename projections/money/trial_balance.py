@@ -1,6 +1,7 @@
 """The trial balance: every ledger account's, and by day: sales, usage, breakage, and what customers are owed in credit.
 
-Days are those of UTC, by the effective instant. What falls due by the end and is not recorded yet is folded in.
+Days are local, by the effective instant: each account's those of the zone of its terms, or all of them of the zone that
+is asked for. What falls due by the end and is not recorded yet is folded in.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
 from ledger.domain import money
-from ledger.domain.calendar import DAY, Instant, day_of_number
-from ledger.domain.kinds import OF_OPERATOR, is_operators
+from ledger.domain.calendar import Instant, Zone, day_of_number
+from ledger.domain.kinds import is_operators
 from ledger.domain.money import Sen, format_amount
 from projections.engine.answers import Answer, Listed
+from projections.engine.instants import zones_of
+from projections.engine.local_days import UTC, zone_of
 from projections.engine.snapshot import Snapshot
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS, OPERATOR_UNITS, class_of
@@ -79,9 +80,11 @@ def trial_balance(then: Snapshot, *, each: bool) -> TrialBalance:
 
 
 class Day(NamedTuple):
-    """A day's movements, and what stood at its end, in sen.
+    """A local day's movements, and what stood at its end, in sen; and the zone whose day it is.
 
-    `outstanding` is credit that customers hold (reserved included), `in_transit` credit under way between them.
+    `outstanding` is credit that customers hold (reserved included), `in_transit` credit under way between them. Where
+    every account's movements are of the days of its own terms, these may be of several zones, which then all stand
+    there.
     """
 
     day: str
@@ -93,15 +96,18 @@ class Day(NamedTuple):
     breakage: Sen
     outstanding: Sen
     in_transit: Sen
+    zone: str
 
 
 def by_day(then: Snapshot) -> Listed[Day]:
     """Every day on which money moved, from the log's first one on."""
     moment, position = then.whole()
+    own = zones_of(then.book)
+    zone = then.zone if then.zone is not None and [then.zone] != own else None
     flows: dict[int, dict[tuple[str, str], int]] = {}
-    for day, account, unit, amount in _moved(then):
-        one = flows.setdefault(day, {})
-        one[account, unit] = one.get((account, unit), 0) + amount
+    for (account, unit, day), amount in _moved(then, zone).items():
+        flows.setdefault(day, {})[account, unit] = amount
+    named = ", ".join(one.name for one in ([zone] if zone is not None else own or [UTC]))
     outstanding = in_transit = 0
     days = []
     for day, moved in sorted(flows.items()):
@@ -119,30 +125,24 @@ def by_day(then: Snapshot) -> Listed[Day]:
                 moved.get((money.BREAKAGE, money.PULSA), 0),
                 outstanding,
                 in_transit,
+                named,
             )
         )
     return Listed(Day, days, *moment, position)
 
 
-def _moved(then: Snapshot) -> list[tuple[int, str, str, int]]:
-    """What moved, by effective day: whole days of recording by their sums, the last one by its entries."""
-    balances, connection = then.of(Balances), then.connection
-    days = balances.sums.days.c
-    t_day, k_day = then.as_of // DAY, then.known_at // DAY
-    ours = sa.or_(
-        days.account >= OF_OPERATOR[0], sa.and_(days.account >= CUSTOMERS, days.account < "accounts0")
-    )
-    found = list(
-        balances.sums.whole_days(connection, ours, days.recorded_day < k_day, days.effective_day < t_day)
-    )
-    single = balances.single(connection, then.as_of, then.known_at, before="p")
-    found += [(effective // DAY, account, unit, amount) for account, unit, effective, amount in single]
+def _moved(then: Snapshot, zone: Zone | None) -> dict[tuple[str, str, int], int]:
+    """What moved, by (account, unit, day): days of the zone, or of each account's terms where none is named."""
+    balances = then.of(Balances)
+    if zone is None:
+        moved = balances.by_day(then.connection, then.as_of, then.known_at)
+    else:
+        moved = balances.by_day_of(then.connection, then.as_of, then.known_at, zone)
+    book = then.book
     for event in then.unrecorded():
+        day = (zone or zone_of(event.terms, book)).day_number(event.effective_at)
         for posting in event.postings:
-            row = (posting["account"], posting["unit"], posting["amount"])
-            found.append((event.effective_at // DAY, *row))
-    return [(day, _shown(account), unit, amount) for day, account, unit, amount in found]
-
-
-def _shown(account: str) -> str:
-    return account if account.startswith((OF_OPERATOR[0], CUSTOMERS)) else class_of(account)
+            name = posting["account"]
+            key = (name if is_operators(name) else class_of(name), posting["unit"], day)
+            moved[key] = moved.get(key, 0) + posting["amount"]
+    return moved

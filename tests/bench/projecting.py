@@ -197,7 +197,7 @@ def _fill(database: Database, plain: sqlite3.Connection, name: str, movements: i
         account = name if index % every == 0 else f"62882{chance.randrange(movements // 100):08d}#1/credit"
         recorded = p.BEGIN + DAY + index * 500 * DAY // movements
         effective = recorded - chance.choice((0, 0, 0, 1000, DAY // 3, 2 * DAY))
-        sums.add(changes, (account, "PULSA"), 0, 1000 + index, effective, recorded, -1)
+        sums.add(changes, (account, "PULSA"), 0, 1000 + index, effective, recorded, -1, effective // DAY)
         rows.append((account, effective, recorded, -1))
         if len(rows) == 100_000 or index == movements - 1:
             with database.writing() as connection:

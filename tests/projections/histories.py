@@ -62,13 +62,14 @@ BEGIN = at(START)
 QUICK = variant(
     SP23,
     "quick",
+    zone="Asia/Jayapura",
     starter_pack={"days": 3, "clause": "SP23-05"},
     grace={"days": 2, "clause": "SP23-18"},
     waiting={"days": 4, "minimum": "5000", "clause": "SP23-19"},
     quarantine={"days": 5},
     credit_transfer={"bands": [{"up_to": "100000", "fee": "600", "days": 1}], "sender_keeps": "0"},
 )
-"""Terms whose periods pass quickly, so that short histories see all of them."""
+"""Terms whose periods pass quickly, so that short histories see all of them. Days are those of the east."""
 TERMS = ("quick", SP23, XP25, TELKOMSEL)
 
 Step = tuple[int, int, str, int, int]

@@ -124,6 +124,11 @@ class Oracle:
             for e in sorted(sent, key=lambda event: event.effective_at)
         ]
 
+    def events_then(self, as_of: int, known_at: int) -> list[Event]:
+        """Every event of every number then, those that fell due included."""
+        moment = self._moment(as_of, known_at)
+        return [event for msisdn in self._numbers for event in self._line(msisdn, moment)[1]]
+
     # --- folding ------------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:

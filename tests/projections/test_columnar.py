@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 
+from ledger.domain.calendar import DAY
 from ledger.errors import LogDamaged, SchemaUnknown
 from ledger.store.archive import archives
 from ledger.store.copying import Source
@@ -23,7 +24,7 @@ from projections.engine.database import POSITIONS, Database
 from projections.engine.lag import status
 from projections.engine.rebuild import ForeignArchive, Rebuild
 from projections.engine.runner import Runner
-from projections.engine.sums import BLOCK_BITS
+from projections.engine.sums import BLOCK_BITS, BitemporalSums
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.kafka.seen import embedded, in_chunks, population
@@ -186,3 +187,26 @@ def test_an_event_that_does_not_decode_stops_it_at_its_position(damage: str, tmp
 def test_days_are_those_of_instants_before_1970_too() -> None:
     day = 86_400_000_000
     assert columnar.days(pa.array([-day - 1, -day, -1, 0, day - 1, day])).to_pylist() == [-2, -1, -1, 0, 0, 1]
+
+
+def test_sums_of_days_however_far_apart_are_told_apart() -> None:
+    table = BitemporalSums(sa.MetaData(), "far", 1, keys=("account",), amounts=("amount",), numbers=("day",))
+    years = 3_600_000 * DAY
+    at = [-years, -1, 0, years, -years]
+    columns = {
+        "account": pa.array(["b", "a", "b", "a", "b"]),
+        "ordinal": pa.array([1, 2, 3, 4, 5], pa.int64()),
+        "effective_at": pa.array(at, pa.int64()),
+        "recorded_at": pa.array(at[::-1], pa.int64()),
+        "day": pa.array([one // DAY + 1 for one in at], pa.int64()),
+        "amount": pa.array([1, 2, 4, 8, 16], pa.int64()),
+    }
+    found = {made.name: rows for made, rows in table.fold_columns(0, columns)}["far_days_1"]
+    days = [one // DAY for one in at]
+    expected = sorted(
+        zip(columns["account"].to_pylist(), columns["day"].to_pylist(), days, days[::-1], strict=True)
+    )
+    names = ("account", "day", "effective_day", "recorded_day")
+    assert list(zip(*(found.column(name).to_pylist() for name in names), strict=True)) == sorted(
+        set(expected)
+    )

@@ -1,8 +1,9 @@
-"""Exports hold every posting once, and add up to the ledger's own balances."""
+"""Exports hold every movement that is wanted once, by its local day, and a control sheet says what is in the file."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import shutil
@@ -10,25 +11,52 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from ledger.domain.calendar import zone
+from ledger.domain.events import Event
 from ledger.domain.line.commands import AdvanceTime
-from ledger.domain.money import parse_amount
+from ledger.domain.money import format_amount, parse_amount
+from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
 from projections.engine.reader import LogSnapshot
+from projections.engine.unanswered import KnownBeyondNow, SeveralZones
 from projections.money import export
+from projections.money.control_sheet import ControlSheet
+from projections.money.selecting import Sample, Wanted, selection
+from tests.given import NUMBER, OTHER
 from tests.projections.histories import NUMBERS, a_log, play, recorded
-from tests.projections.projected import folded
+from tests.projections.projected import NOW, asked, folded
+from tests.projections.test_local_days import EAST, WEST, two_zones
+
+__all__ = ["two_zones"]
+
+FORMATS = ["hledger", "csv", "parquet"]
+EVERYTHING = Wanted()
 
 
 @contextmanager
 def reading(log: Path) -> Iterator[list[LogSnapshot]]:
     with SqliteReader(log).snapshot() as snapshot:
         yield [snapshot]
+
+
+def exported(
+    log: Path, format_: str, wanted: Wanted = EVERYTHING, sample: Sample | None = None
+) -> tuple[bytes, ControlSheet]:
+    out = io.BytesIO()
+    with reading(log) as logs:
+        sheet = export.export(format_, logs, selection(logs, wanted, NOW), out, sample=sample)
+    return out.getvalue(), sheet
+
+
+def rows_of(text: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text.decode())))
 
 
 def balances(log: Path) -> dict[tuple[str, str], int]:
@@ -47,25 +75,26 @@ def summed(rows: Any) -> dict[tuple[str, str], int]:
     return {key: amount for key, amount in sums.items() if amount}
 
 
-def test_csv_and_parquet_add_up_to_the_balances(tmp_path: Path) -> None:
-    log = a_log(tmp_path / "log.db")
-    text = io.StringIO()
-    with reading(log) as logs:
-        lines = export.as_csv(logs, text)
-        rows = export.as_parquet(logs, tmp_path / "postings.parquet")
-    assert lines == rows == sum(len(event.postings) for _, event in recorded(log))
-    read = list(csv.DictReader(io.StringIO(text.getvalue())))
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with every event there is, of two zones."""
+    return a_log(tmp_path_factory.mktemp("export") / "log.db")
+
+
+def test_csv_and_parquet_add_up_to_the_balances(log: Path) -> None:
+    text, of_csv = exported(log, "csv")
+    rows, of_parquet = exported(log, "parquet")
+    assert of_csv.postings == of_parquet.postings == sum(len(event.postings) for _, event in recorded(log))
+    read = rows_of(text)
     assert summed((r["account"], r["unit"], parse_amount(r["amount"])) for r in read) == balances(log)
-    table = pq.read_table(tmp_path / "postings.parquet").to_pylist()
+    table = pq.read_table(io.BytesIO(rows)).to_pylist()
     assert summed((r["account"], r["unit"], r["amount"]) for r in table) == balances(log)
+    assert [r["day"] for r in read] == [r["day"] for r in table]
 
 
-def test_every_transaction_of_the_hledger_journal_balances(tmp_path: Path) -> None:
-    log = a_log(tmp_path / "log.db")
-    text = io.StringIO()
-    with reading(log) as logs:
-        export.hledger(logs, text)
-    for transaction in text.getvalue().split("\n\n")[1:]:
+def test_every_transaction_of_the_hledger_journal_balances(log: Path) -> None:
+    text, _ = exported(log, "hledger")
+    for transaction in text.decode().split("\n\n")[1:]:
         sums: Counter[str] = Counter()
         for amount, unit in re.findall(r"^    \S+  (\S+) (\S+)$", transaction, re.MULTILINE):
             sums[unit] += parse_amount(amount)
@@ -79,8 +108,7 @@ def test_hledger_accepts_the_journal_and_its_balances_are_ours(tmp_path: Path) -
     now = max(event.recorded_at for _, event in recorded(log))
     play(log, [AdvanceTime(at=now, command_id="tick", msisdn=number) for number in NUMBERS])
     journal = tmp_path / "ledger.journal"
-    with reading(log) as logs, journal.open("w") as out:
-        export.hledger(logs, out)
+    journal.write_bytes(exported(log, "hledger")[0])
     subprocess.run(["hledger", "-f", str(journal), "check", "--strict"], check=True)
     shown = subprocess.run(
         ["hledger", "-f", str(journal), "balance", "--flat", "--no-total", "-O", "csv", "--layout=bare"],
@@ -93,3 +121,116 @@ def test_hledger_accepts_the_journal_and_its_balances_are_ours(tmp_path: Path) -
     ours = summed(folded(log).trial_balance(each=True, as_of=now, known_at=now).rows)
     assert {key: amount for key, amount in found.items() if amount} == ours == balances(log)
     assert ours["operator:breakage", "PULSA"]
+
+
+# --- the control sheet ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_control_sheet_says_what_is_in_the_file(log: Path, format_: str) -> None:
+    text, sheet = exported(log, format_)
+    moved = [(ordinal, event) for ordinal, event in recorded(log) if event.postings]
+    assert sheet.digest == hashlib.sha256(text).hexdigest()
+    assert (sheet.transactions, sheet.postings) == (len(moved), sum(len(e.postings) for _, e in moved))
+    assert (sheet.first, sheet.last) == (f"0:{moved[0][0]}", f"0:{moved[-1][0]}")
+    ours = {(row.account, row.unit): row.amount for row in sheet.rows}
+    known = max(event.recorded_at for _, event in moved)
+    with asked(log) as ask:
+        trial = {(a, u): amount for a, u, amount in ask.trial_balance(as_of=known, known_at=known).rows}
+    unrecorded = {key for key in trial if trial[key] != ours.get(key, 0)}
+    assert unrecorded <= {("operator/breakage", "PULSA"), ("accounts/credit", "PULSA")}
+    assert sheet.totals == {"IDR": 0, "PULSA": 0}
+    assert sheet.to_json()["zones"] == ["Asia/Jakarta", "Asia/Jayapura"]
+
+
+def test_an_export_of_nothing_says_so(log: Path) -> None:
+    text, sheet = exported(log, "csv", Wanted(types=["TopUpReversed"], accounts=["6288100000004"]))
+    assert rows_of(text) == []
+    assert (sheet.transactions, sheet.first, sheet.last, sheet.totals) == (0, None, None, {})
+
+
+# --- what is wanted -------------------------------------------------------------------------------------------------
+
+
+def test_both_axes_days_accounts_and_types_bound_an_export(log: Path) -> None:
+    moved = [event for _, event in recorded(log) if event.postings]
+    middle = sorted(event.recorded_at for event in moved)[len(moved) // 2]
+    early = sorted(event.effective_at for event in moved)[len(moved) // 3]
+
+    def found(wanted: Wanted) -> tuple[int, int]:
+        _, sheet = exported(log, "csv", wanted)
+        return sheet.transactions, sheet.postings
+
+    def expected(events: list[Event], account: str = "") -> tuple[int, int]:
+        own = [[p for p in event.postings if p["account"].startswith(account)] for event in events]
+        return len([some for some in own if some]), sum(map(len, own))
+
+    known = [event for event in moved if event.recorded_at <= middle]
+    assert found(Wanted(known_at=middle)) == expected(known)
+    then = [event for event in moved if event.effective_at <= early]
+    assert found(Wanted(as_of=early)) == found(Wanted(until=early)) == expected(then)
+    assert found(Wanted(since=early + 1)) == expected([e for e in moved if e.effective_at > early])
+    assert found(Wanted(accounts=["operator/breakage"])) == expected(moved, "operator/breakage")
+    assert found(Wanted(accounts=[f"{NUMBERS[0]}#1"])) == expected(moved, f"{NUMBERS[0]}#1/")
+    assert found(Wanted(accounts=[NUMBERS[0]])) == expected(moved, f"{NUMBERS[0]}#")
+    for named in ("CreditForfeited", "ledger.prepaid.CreditForfeited"):
+        assert found(Wanted(types=[named])) == expected([e for e in moved if e.name == "CreditForfeited"])
+    with pytest.raises(QueryRefused, match="no such ledger account"):
+        found(Wanted(accounts=["operator/breakfast"]))
+    with pytest.raises(QueryRefused, match="no events are of the type"):
+        found(Wanted(types=["Forfeited"]))
+    with pytest.raises(KnownBeyondNow):
+        found(Wanted(known_at=NOW + 1))
+
+
+def test_days_of_exports_are_local_and_bounds_of_days_are_whole(two_zones: Path) -> None:
+    for format_ in ("csv", "hledger"):
+        text, _ = exported(two_zones, format_, Wanted(types=["CreditToppedUp"]))
+        if format_ == "csv":
+            days = [(r["account"], r["day"]) for r in rows_of(text) if r["account"].endswith("/credit")]
+        else:
+            found = re.findall(r"^(\S+) \(0:\d+\) CreditToppedUp (\d+):1 ", text.decode(), re.MULTILINE)
+            days = [(f"{number}#1/credit", day) for day, number in found]
+            assert text.startswith(b"; days: Asia/Jakarta, Asia/Jayapura\n")
+        west = [day for account, day in days if account.startswith(NUMBER)]
+        east = [day for account, day in days if account.startswith(OTHER)]
+        assert west == ["2024-10-09"] * 4 + ["2024-10-10"] * 2
+        assert east == ["2024-10-09"] + ["2024-10-10"] * 5
+    day = date(2024, 10, 10)
+    with pytest.raises(SeveralZones):
+        exported(two_zones, "csv", Wanted(since=day))
+    for name, midnight in (("Asia/Jakarta", WEST), ("Asia/Jayapura", EAST)):
+        wanted = Wanted(zone=zone(name), types=["CreditToppedUp"])
+        _, since = exported(two_zones, "csv", wanted._replace(since=day))
+        _, until = exported(two_zones, "csv", wanted._replace(until=date(2024, 10, 9)))
+        assert since.selected.since == midnight
+        assert until.selected.until == midnight - 1
+        assert since.transactions + until.transactions == 12
+        assert since.to_json()["zones"] == [name]
+
+
+# --- samples --------------------------------------------------------------------------------------------------------
+
+
+def test_a_seeded_sample_can_be_drawn_again_by_anybody(log: Path) -> None:
+    text, sheet = exported(log, "csv", sample=Sample(60, 7))
+    moved = [ordinal for ordinal, event in recorded(log) if event.postings]
+    chosen = sorted(moved, key=lambda at: hashlib.sha256(f"7:0:{at}".encode()).digest())[:60]
+    assert sorted({int(row["ordinal"]) for row in rows_of(text)}) == sorted(chosen)
+    assert sheet.transactions == 60
+    assert sheet.to_json()["sample"] == {"size": 60, "seed": 7, "population": len(moved)}
+    assert exported(log, "csv", sample=Sample(60, 7)) == (text, sheet)
+    assert exported(log, "csv", sample=Sample(60, 8))[0] != text
+
+
+def test_a_sample_larger_than_all_is_all(log: Path) -> None:
+    assert exported(log, "csv", sample=Sample(10**9, 1))[0] == exported(log, "csv")[0]
+
+
+def test_sums_of_named_accounts_are_told_one_by_one(log: Path) -> None:
+    name = f"{NUMBERS[0]}#1/credit"
+    _, sheet = exported(log, "csv", Wanted(accounts=[name]))
+    assert [row.account for row in sheet.rows] == [name]
+    assert sheet.to_json()["sums"][0]["amount"] == format_amount(
+        balances(log).get((export.tree_name(name), "PULSA"), 0)
+    )

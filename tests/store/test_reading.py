@@ -27,6 +27,7 @@ from ledger.store.kept_schemas import keep
 from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema, load
 from projections.asking.log_itself import LogItself
+from projections.engine.instants import Asked
 from tests.given import NUMBER, OTHER, START, Story, at, create_log, rupiah
 from tests.projections.histories import NUMBERS, a_log, recorded
 from tests.projections.projected import asked
@@ -245,7 +246,7 @@ def test_an_event_of_another_release_is_read_by_the_schema_that_the_log_holds(st
             list(snapshot.events())
         keep(cast("SQLiteCursor", connection.cursor()), [other])
         connection.commit()
-    found = LogItself([reader], lambda _: 0, lambda: at(START)).line(NUMBER, None, None)
+    found = LogItself([reader], lambda _: 0, lambda: at(START)).line(NUMBER, Asked())
     assert found.states.accounts == ["active"]
 
 

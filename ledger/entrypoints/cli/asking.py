@@ -53,7 +53,7 @@ LedgerAccounts = Annotated[
 ]
 EachCustomer = Annotated[bool, typer.Option("--each", help="Every customer's account by itself.")]
 ByDay = Annotated[
-    bool, typer.Option("--by-day", help="Sales, use, breakage and what is owed, by day of UTC (projections).")
+    bool, typer.Option("--by-day", help="Sales, use, breakage and what is owed, by local day (projections).")
 ]
 
 
@@ -179,7 +179,11 @@ def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_da
         if each_:
             raise typer.BadParameter("say --each or --by-day, not both")
         days = asked(opened, then).days(**then.moment)
-        say_rows(days, then, none="no money has moved", right=set(days.kind._fields) - {"day"})
+        say_rows(
+            days, then, none="no money has moved", right=set(days.kind._fields) - {"day"}, without={"zone"}
+        )
+        if days.rows and not (then.as_json or then.as_csv):
+            say(f"days of {days.rows[0].zone}")
         return shell.DONE
     found = asked(opened, then).trial_balance(each=each_, **then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):

@@ -14,6 +14,7 @@ from ledger import terms as files
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
 from ledger.entrypoints.cli.prose import instant
 from ledger.entrypoints.targets import must_be_another
@@ -152,6 +153,7 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     """
     from ledger.wiring import read_side  # slow to import
     from projections.money import export as exports
+    from projections.money.selecting import Wanted, selection
 
     if format_ not in _FORMATS:
         raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
@@ -162,14 +164,12 @@ def export(settings: Settings, format_: Format, out: Out = None) -> int:
     with ExitStack() as stack:
         readers = stack.enter_context(read_side.readers(settings))
         logs = [stack.enter_context(one.snapshot()) for one in readers]
+        selected = selection(logs, Wanted(), now_of(settings))
         if out is None:
-            exports.TEXT[format_](logs, sys.stdout)
+            exports.export(format_, logs, selected, sys.stdout.buffer)
             return shell.DONE
         path = stack.enter_context(_all_or_nothing(out))
-        if format_ == "parquet":
-            exports.as_parquet(logs, path)
-        else:
-            exports.TEXT[format_](logs, stack.enter_context(path.open("w", encoding="utf-8", newline="")))
+        exports.export(format_, logs, selected, stack.enter_context(path.open("wb")))
     return shell.DONE
 
 

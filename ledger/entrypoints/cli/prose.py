@@ -187,15 +187,17 @@ def say_rows(
     none: str = "",
     right: Collection[str] = (),
     tables: Mapping[str, Callable[[Any], bool]] = _ONE_TABLE,
+    without: Collection[str] = (),
 ) -> None:
     """Says an answer of many rows: as records, or to people as tables by title, with the moment below.
 
-    `none` is what is said where there are no rows; the columns in `right` are set flush right.
+    `none` is what is said where there are no rows; the columns in `right` are set flush right, and those in
+    `without` are for programs only.
     """
     records = found.to_rows()
     if then.told(records, columns=found.columns):
         return
-    names = found.kind._fields
+    names = [name for name in found.kind._fields if name not in without]
     for title, belongs in tables.items():
         rows = [
             [_cell(record[name]) for name in names]
@@ -203,7 +205,7 @@ def say_rows(
             if belongs(row)
         ]
         if rows:
-            say_table(title, list(names), rows, right=frozenset(right))
+            say_table(title, names, rows, right=frozenset(right))
     if not found.rows:
         say(none)
     say(final_or_not(found))
