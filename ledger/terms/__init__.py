@@ -50,6 +50,30 @@ def bundled_and(folder: Path | None) -> list[Terms]:
     return _read([*_terms_files(files(__name__)), *_terms_files(folder)])
 
 
+def words(folder: Path | None = None) -> dict[str, str]:
+    """What each clause says, in our words, by its id: those that come with the ledger, and those of a folder.
+
+    Raises TermsInvalid.
+    """
+    found = dict(_bundled_words())
+    own = None if folder is None else folder / REGISTER
+    return found if own is None or not own.is_file() else found | _words(own)
+
+
+@cache
+def _bundled_words() -> dict[str, str]:
+    return _words(files(__name__) / REGISTER)
+
+
+def _words(register: Traversable) -> dict[str, str]:
+    clauses = _parse(register).get("clauses", [])
+    try:
+        return {str(row["id"]): str(row["title"]) for row in clauses}  # type: ignore[attr-defined]
+    except (TypeError, KeyError) as error:
+        msg = f"{register}: clauses: each needs an id and a title"
+        raise TermsInvalid(msg) from error
+
+
 def _terms_files(folder: Traversable) -> list[Traversable]:
     found = (file for file in folder.iterdir() if file.name.endswith(".toml") and file.name != REGISTER)
     return sorted(found, key=lambda file: file.name)

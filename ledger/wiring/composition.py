@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -123,10 +124,17 @@ class Opened:
             return LogItself(*self.journaled(), now)
 
         settings = self.settings
+
+        @cache
+        def words(clause: str) -> str | None:
+            return terms.words(settings.terms).get(clause)
+
         if settings.database is None:
             log = log_itself()
             log.must_have_reached(at_least or {})
-            return Questions(lambda: self._beside(log, meanwhile), now, log=lambda: log, at_hand=True)
+            return Questions(
+                lambda: self._beside(log, meanwhile), now, log=lambda: log, at_hand=True, words=words
+            )
         from projections.engine.database import Database  # slow to import
         from projections.engine.kept_up import KeptByRunners
         from projections.engine.log_identity import must_match
@@ -134,7 +142,7 @@ class Opened:
         database = self._open.enter_context(closing(Database(settings.database)))
         if settings.kafka is None and settings.log.exists():
             must_match(database, [SqliteReader(settings.log)])
-        return Questions(lambda: KeptByRunners(database), now, log=log_itself, at_least=at_least)
+        return Questions(lambda: KeptByRunners(database), now, log=log_itself, at_least=at_least, words=words)
 
     def _beside(self, log: LogItself, meanwhile: Meanwhile) -> KeptUp:
         from projections.engine.kept_up import KeptByQuestions  # slow to import

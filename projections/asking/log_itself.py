@@ -23,6 +23,7 @@ from projections.asking.log_answers import (
     LogLine,
     OutcomeAnswer,
 )
+from projections.asking.why import Wanted, Why, why
 from projections.engine.answers import Moment, position
 from projections.engine.event_types import event_topic
 from projections.engine.instants import Asked, own_zone
@@ -33,8 +34,9 @@ from projections.engine.unanswered import (
     UnknownCommand,
     unknown,
 )
-from projections.line.asked_number import AskedNumber
+from projections.line.asked_number import AskedNumber, asked_number
 from projections.line.lines_as_of import LineAsOf, advanced, line_in, prepaid_in
+from projections.money.ledger_accounts import MAIN_PARTS, LedgerAccount, ledger_account
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
@@ -75,6 +77,16 @@ class LogItself:
             refusals = _refusals(log, about.msisdn, moment) if refused else iter(())
             for _, line in heapq.merge(chain([first], events), refusals, key=lambda line: line[0]):
                 yield line
+
+    def why(self, about: str, asked: Asked, wanted: Wanted, words: Callable[[str], str | None]) -> Why:
+        """Why a ledger account holds what it holds, or the credit of a number's current account."""
+        msisdn = number_in(about)
+        named = None if msisdn is not None else ledger_account(about)
+        with self._of(msisdn or subject_of(about)) as log:
+            moment = self._moment(log, asked, msisdn or subject_of(about))
+            if named is None:
+                named = _main_account(log, asked_number(about), moment)
+            return why(log, moment, named, wanted, asked.zone, words)
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command. Raises UnknownCommand."""
@@ -145,6 +157,15 @@ def _terms_of(log: LogSnapshot, msisdn: str) -> str | None:
     for found in log.events_of(msisdn):
         line.take(found.event)
     return None if line.account is None else line.account.terms
+
+
+def _main_account(log: LogSnapshot, about: AskedNumber, moment: Moment) -> LedgerAccount:
+    """The ledger account that people mean by a number, or an account of one. Raises UnknownThen."""
+    line = line_in(log, about.msisdn, moment)
+    account = line.current if about.account is None else line.accounts.get(about.account)
+    if account is None:
+        raise unknown(about.named, moment)
+    return ledger_account(f"{account.id}/{MAIN_PARTS[account.PRODUCT]}")
 
 
 # --- one number's events --------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
+from projections.asking.why import NEWEST, Wanted, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
 from projections.line.asked_number import asked_number
@@ -47,7 +48,8 @@ class Questions:
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much
     there is to be taken in. `at_least` names positions (ordinals by partition) to have been reached: so one reads
-    one's own writes. Days are those of the `zone`, where one is named, and else those of the terms.
+    one's own writes. Days are those of the `zone`, where one is named, and else those of the terms. `words` tells what
+    a clause says, where that is known.
     """
 
     def __init__(  # noqa: PLR0913 - the log, its projections, and how they are asked
@@ -59,6 +61,7 @@ class Questions:
         at_hand: bool = False,
         at_least: Mapping[int, int] | None = None,
         zone: Zone | None = None,
+        words: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._open_kept = kept_up
         self._kept_up: KeptUp | None = None
@@ -68,6 +71,7 @@ class Questions:
         self._log: LogItself | None = None
         self._at_hand = at_hand
         self._at_least = dict(at_least or {})
+        self._words = words
         self.zone = zone
         """The zone whose days are asked for; None: those of the terms."""
 
@@ -109,6 +113,13 @@ class Questions:
         between (but uses: those have events of their own).
         """
         return self._of_log.history(asked_number(about), self._asked(as_of, known_at), refused=refused)
+
+    def why(self, about: str, wanted: Wanted = NEWEST, *, as_of: When = None, known_at: When = None) -> Why:
+        """Why a ledger account of a number holds what it holds: its changes, each with its cause and clause.
+
+        A number, or an account of one, means what people mean by it: the credit of a prepaid one.
+        """
+        return self._of_log.why(about, self._asked(as_of, known_at), wanted, self._words)
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command."""

@@ -18,6 +18,8 @@ IN_TRANSIT = "in-transit"
 """The part of an account whose movements are those of other numbers, too."""
 PARTS = frozenset({"credit", "reserved", IN_TRANSIT})
 """The parts of a customer's account that there are."""
+MAIN_PARTS = {"prepaid": "credit"}
+"""The part that people mean by an account, by its product."""
 OPERATOR_UNITS: dict[str, str] = {
     money.CASH: money.IDR,
     money.CREDIT_SALES: money.IDR,
