@@ -16,7 +16,7 @@ from ledger.errors import LogDamaged
 from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
 from ledger.store.copying import Chunk, CopyRefused, Extent, Source
-from ledger.store.kafka import arriving, mirror, topics
+from ledger.store.kafka import arriving, hanging, mirror, topics
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let_go, reported
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror, Offsets
@@ -63,7 +63,7 @@ class KafkaTarget:
                 linger_ms=5,
                 batch_size=256 << 10,
             )
-            self._producer.init_transactions()
+            hanging.take_over(self._producer, settings, self._partition, partitions)
         self._policies = place.policies
         self._mirror = mirror.opened(settings, place, self._partition, Mirror)
         self._follower = Follower(settings, self._ids)
@@ -173,14 +173,14 @@ def must_await_nothing(settings: KafkaSettings, partition: int, offsets: Offsets
                         raise CopyRefused(f"partition {partition} has commands that await an answer")
 
 
-def fence(settings: KafkaSettings, partition: int) -> None:
+def fence(settings: KafkaSettings, partition: int, partitions: int) -> None:
     """Whoever writes a partition can commit nothing more."""
     with reported(f"partition {partition}"):
         producer = KafkaProducer(
             **settings.arguments(), transactional_id=settings.transactional_id(partition)
         )
         try:
-            producer.init_transactions()
+            hanging.take_over(producer, settings, partition, partitions)
         finally:
             let_go(producer, 5)
 

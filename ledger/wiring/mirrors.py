@@ -149,7 +149,7 @@ def at_rest(settings: Settings) -> Iterator[Followed]:
     """
     with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
         for partition in range(mirrors.partitions):
-            fence(log, partition)
+            fence(log, partition, mirrors.partitions)
         mirrors.catch_up()
         reached = {partition: kept.offsets for partition, kept in mirrors.mirrors.items()}
         for partition, offsets in reached.items():

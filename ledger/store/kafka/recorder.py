@@ -19,6 +19,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.errors import TopicMismatch, WriterFenced
 from ledger.store.chains import EventRow
+from ledger.store.kafka import hanging
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, let_go, reported
 from ledger.store.kafka.mirror import Mirror, Offsets
@@ -90,7 +91,7 @@ class KafkaRecorder(Mirror):
                 batch_size=256 << 10,
                 max_block_ms=int(settings.commit_timeout * 1000),
             )
-            self._producer.init_transactions()
+            hanging.take_over(self._producer, settings, self.partition, partitions)
             for topic in (settings.events, settings.replies):
                 self._producer.partitions_for(topic)
 
