@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.application.ledger import CLOCK_TOLERANCE
-from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventReference, Outcome
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -58,7 +58,7 @@ class Deciding:
         """What becomes of a command."""
         at = command.at
         own: list[Event] = []
-        refusal: refusals.Refusal | None
+        refusal: refusals.Refusal | refusals.Repeated | None
         assert isinstance(command, LineCommand)
         try:
             at = self._taken_at(command)
@@ -67,7 +67,9 @@ class Deciding:
             refusal = refused
         named = tuple(EventReference(event.TOPIC, event.account, event.version) for event in own)
         status, code, message = ACCEPTED, None, None
-        if refusal is not None:
+        if isinstance(refusal, refusals.Repeated):
+            status = REPEATED
+        elif refusal is not None:
             status, code, message = REFUSED, refusal.code, refusal.message
         return Outcome(command.command_id, status, code, message, named, 0, self.head(), at)
 
@@ -82,15 +84,15 @@ class Deciding:
 
     def _carry_out(
         self, command: LineCommand, at: int, digest: bytes
-    ) -> tuple[refusals.Refusal | None, list[Event]]:
+    ) -> tuple[refusals.Refusal | refusals.Repeated | None, list[Event]]:
         """The refusal if it was one, and the events that are the command's own; what follows is done too."""
         line, twin = self._pair(command.subject)
-        refusal = None
+        refusal: refusals.Refusal | refusals.Repeated | None = None
         line.cause = Cause(at, command.command_id, digest, command.actor)
         line.advance(at)
         try:
             kind_for(command).decide(line, command)
-        except refusals.Refusal as refused:
+        except (refusals.Refusal, refusals.Repeated) as refused:
             refusal = refused
         line.advance(at)
         happened = line.collect()
@@ -99,7 +101,7 @@ class Deciding:
         assert _state(line) == _state(twin), "its events add up to something else"
         own = [event for event in happened if command.OWN_IS_DUE or event.command_id == command.command_id]
         following = [one for event in happened for one in after_event(event)]
-        if refusal is not None:
+        if isinstance(refusal, refusals.Refusal):
             following += after_refusal(command, refusal)
         for one in following:
             self._follow(one)
@@ -122,8 +124,7 @@ class Deciding:
         assert read == event
         self._happened.append(read)
         twin.take(read)
-        if event.CLAIMS is not None:
-            kind, field = event.CLAIMS
+        for kind, field in event.CLAIMS:
             self._claims.add((event.account, kind, getattr(event, field)))
 
     def _claimed(self, account: str, kind: str, id_: str) -> bool:

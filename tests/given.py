@@ -32,6 +32,9 @@ from ledger.domain.line.line import Line, fold
 from ledger.domain.money import parse_amount
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.postpaid.account import PostpaidAccount, postpaid
+from ledger.domain.postpaid.commands import FailPayment, OpenContract, ReceivePayment, ReversePayment
+from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.commands import (
     Activate,
@@ -59,6 +62,9 @@ NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
 
 SP23, XP25, TELKOMSEL = "smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"
 BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
+SE23, XE25, HALO = "smartfren-elite-2023", "smartfren-elite-2025", "telkomsel-halo"
+CONTRACTS = {terms.id: terms for terms in bundled() if isinstance(terms, PostpaidTerms)}
+"""The bundled terms of postpaid contracts."""
 
 MICROSECOND = 1
 START = "2023-07-03T10:00:00+07:00"
@@ -86,7 +92,23 @@ def variant(of: str, id_: str = "variant", **rules: object) -> PrepaidTerms:
     return PrepaidTerms.model_validate(values | {"id": id_} | rules)
 
 
+def contract_terms(of: str, id_: str = "variant", **rules: object) -> PostpaidTerms:
+    """Bundled terms of postpaid contracts with some of their rules replaced, under another id."""
+    values = CONTRACTS[of].model_dump(mode="json", by_alias=True)
+    return PostpaidTerms.model_validate(values | {"id": id_} | rules)
+
+
 _UNSAID: dict[type[Command], dict[str, Any]] = {
+    OpenContract: {
+        "customer": "customer-1",
+        "plan": "elite-100",
+        "terms": SE23,
+        "billing_day": 1,
+        "registration": "verified",
+    },
+    ReceivePayment: {"method": "transfer", "payer": "customer-1"},
+    FailPayment: {"reason": "no-funds"},
+    ReversePayment: {"reason": "charged-back", "approved_by": "staff-2"},
     IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
     Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},
     TopUp: {"channel": "web"},
@@ -171,7 +193,7 @@ class Story:
     """What happens to some numbers, command by command: on a log in a folder, or (None) in memory."""
 
     def __init__(self, folder: Path | None, *terms: Terms, clock: str = "played") -> None:
-        self.terms = [*BUNDLED.values(), *terms]
+        self.terms = [*BUNDLED.values(), *CONTRACTS.values(), *terms]
         self.outcome: Outcome
         self.new: list[Event] = []
         """What the last command brought about, on all accounts and numbers."""
@@ -230,6 +252,10 @@ class Story:
         when = at(since) if isinstance(since, str) else since
         self.given(IssueStarterPack, when, msisdn=number, terms=terms, printed_credit=credit)
         return self.given(Activate, when, msisdn=number, customer=customer)
+
+    def given_contract(self, when: int, **fields: object) -> Story:
+        """A contract opened at an instant, on the plan of 100,000 a month unless another is named."""
+        return self.given(OpenContract, when, **fields)
 
     def when(self, command: type[Command], when: int, **fields: object) -> Story:
         """A command, with what the story says of it; its outcome is judged by what follows."""
@@ -313,6 +339,10 @@ class Story:
     def account(self, as_of: int | None = None, *, number: str = NUMBER) -> PrepaidAccount:
         """The number's current account."""
         return prepaid(self.line(as_of, number=number).current)
+
+    def contract(self, as_of: int | None = None, *, number: str = NUMBER) -> PostpaidAccount:
+        """The number's current account, which is postpaid."""
+        return postpaid(self.line(as_of, number=number).current)
 
     def credit(self, as_of: int | None = None, *, number: str = NUMBER) -> int:
         """All credit of the number's current account, in sen."""

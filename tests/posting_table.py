@@ -27,11 +27,9 @@ from ledger.domain.prepaid.events import (
     TopUpReversed,
     UsageDebited,
 )
+from tests.posting_table_of_contracts import IDR, OF_CONTRACTS, Moves, moves_of_contracts
 
-Moves = dict[tuple[str, str], int]
-"""Sen by ledger account and unit."""
-
-PULSA, IDR = "PULSA", "IDR"
+PULSA = "PULSA"
 
 
 def moves_of(event: Event) -> Moves:
@@ -49,8 +47,12 @@ def moves_of(event: Event) -> Moves:
         return _pulsa({credit: -x.charge, "operator/usage": x.charge})
     if isinstance(event, CreditCharged):
         return _pulsa({credit: -x.amount, "operator/charges": x.amount})
+    if event.TOPIC.startswith("ledger.postpaid."):
+        return moves_of_contracts(event)
     if isinstance(event, CardReplaced):
         fees = sum(fee["amount"] for fee in x.fees)
+        if event.terms in OF_CONTRACTS:
+            return {(f"{x.account}/unbilled", IDR): fees, ("operator/revenue/fees", IDR): -fees}
         return _pulsa({credit: -fees, "operator/fees": fees})
     if isinstance(event, CreditReserved):
         return _pulsa({credit: -x.amount, reserved: x.amount})

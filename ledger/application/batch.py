@@ -80,8 +80,7 @@ class Batch:
         for event in events:
             self.events.append(event)
             self.ordinal += 1
-            if event.CLAIMS is not None:
-                kind, field = event.CLAIMS
+            for kind, field in event.CLAIMS:
                 self.claims[Claim(event.account, kind, getattr(event, field))] = None
 
     def cut(self, mark: Mark) -> Sequence[Event]:

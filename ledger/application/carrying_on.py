@@ -134,7 +134,8 @@ class Following:
         except Refusal as refused:
             refusal = refused
         else:
-            refusal = carry_out(subject, command, cause)
+            found = carry_out(subject, command, cause)
+            refusal = found if isinstance(found, Refusal) else None
             emitted = subject.collect()
             if emitted:
                 work.begin(None, cause)

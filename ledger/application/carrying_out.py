@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.application.memory import Held
 from ledger.domain.commands import Command
 from ledger.domain.kinds import kind_for
-from ledger.domain.refusals import Refusal, UnknownAccount
+from ledger.domain.refusals import Refusal, Repeated, UnknownAccount
 from ledger.domain.subject import Cause, Subject
 from ledger.errors import CommandDefect
 
@@ -21,16 +21,19 @@ def admit(held: Held, command: Command) -> None:
     kind.admit(held.subject, command)
 
 
-def carry_out(subject: Subject, command: Command, cause: Cause) -> Refusal | None:
-    """Advances, decides, and advances again for what falls due at once; returns the refusal, if there is one."""
+def carry_out(subject: Subject, command: Command, cause: Cause) -> Refusal | Repeated | None:
+    """Advances, decides, and advances again for what falls due at once.
+
+    Returns the refusal, if there is one, or that it was done before under another id.
+    """
     subject.cause = cause
     at = cause.at
     if subject.due_at <= at:
         subject.advance(at)
-    refusal = None
+    refusal: Refusal | Repeated | None = None
     try:
         decide(subject, command)
-    except Refusal as refused:
+    except (Refusal, Repeated) as refused:
         refusal = refused
     if subject.due_at <= at:
         subject.advance(at)

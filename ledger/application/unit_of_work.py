@@ -9,11 +9,11 @@ from ledger import errors
 from ledger.application.batch import Batch, Mark
 from ledger.application.journal import Apart, Claim, CommandCodec, LedgerRecorder
 from ledger.application.memory import Held, Subjects
-from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventReference, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.partition.partition import Origin, Partition
-from ledger.domain.refusals import Refusal
+from ledger.domain.refusals import Refusal, Repeated
 from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 
@@ -113,12 +113,17 @@ class UnitOfWork:
     # --- answering ----------------------------------------------------------------------------------------------------
 
     def outcome(
-        self, command: Command, at: int, refusal: Refusal | errors.LedgerError | None, own: Sequence[Event]
+        self,
+        command: Command,
+        at: int,
+        refusal: Refusal | Repeated | errors.LedgerError | None,
+        own: Sequence[Event],
     ) -> Outcome:
         """The answer to a command that is done."""
         events = tuple([EventReference(event.TOPIC, event.account, event.version) for event in own])
         partition, ordinal = self.recorder.partition, self.batch.ordinal
-        if refusal is None:
-            return Outcome(command.command_id, ACCEPTED, None, None, events, partition, ordinal, at)
+        if refusal is None or isinstance(refusal, Repeated):
+            status = ACCEPTED if refusal is None else REPEATED
+            return Outcome(command.command_id, status, None, None, events, partition, ordinal, at)
         code, message = refusal.code, str(refusal)
         return Outcome(command.command_id, REFUSED, code, message, events, partition, ordinal, at)

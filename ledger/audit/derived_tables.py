@@ -61,13 +61,11 @@ class DerivedTables:
         return None if row is None else row[0]
 
     def _claimed(self, event: Event) -> Iterator[str]:
-        if event.CLAIMS is None:
-            return
-        self._claims += 1
-        kind, name = event.CLAIMS
-        claim = (event.account, kind, getattr(event, name))
-        if self._one("SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?", *claim) is None:
-            yield f"the id that it used up is not in the table of claims: {kind} {claim[2]}"
+        for kind, name in event.CLAIMS:
+            self._claims += 1
+            claim = (event.account, kind, getattr(event, name))
+            if self._one("SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?", *claim) is None:
+                yield f"the id that it used up is not in the table of claims: {kind} {claim[2]}"
 
     def _numbers(
         self, subjects: Mapping[str, Subject], broken: Collection[str], chains: Mapping[str, bytes]

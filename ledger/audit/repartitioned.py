@@ -187,11 +187,11 @@ class NewPartition:
         self._rows.append(stored)
         self._events += 1
         event_type = EVENT_TYPES.get(stored.topic)
-        if event_type is not None and event_type.CLAIMS is not None:
-            kind, field = event_type.CLAIMS
-            self._claims.append(
-                Claim(str(stored.originator_id), kind, self._book.codec.record(stored.state)[field])
-            )
+        if event_type is not None and event_type.CLAIMS:
+            record = self._book.codec.record(stored.state)
+            self._claims += [
+                Claim(str(stored.originator_id), kind, record[field]) for kind, field in event_type.CLAIMS
+            ]
 
     def _write(self) -> None:
         heads = [

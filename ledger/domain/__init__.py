@@ -4,6 +4,7 @@ Each product of a line is a package, and each kind of subject is one. Those name
 finds them. The products come first: the kind of lines gathers what they bring.
 """
 
+import ledger.domain.postpaid.product
 import ledger.domain.prepaid.product
 
 # isort: split

@@ -26,8 +26,8 @@ class Event:
     """
 
     TOPIC: ClassVar[str] = ""
-    CLAIMS: ClassVar[tuple[str, str] | None] = None
-    """The kind of an id that may be used once only, and the field that holds it."""
+    CLAIMS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """The kinds of ids that may be used once only, each with the field that holds it."""
     TIMELESS: ClassVar[bool] = False
     """Whether it moves money and counts use, and changes nothing of what falls due."""
 
@@ -84,6 +84,8 @@ class Draft(NamedTuple):
     clause: str | None
     postings: list[Posting]
     own: dict[str, Any]
+    about: str | None = None
+    """What it is about, where several of its type may fall due at one instant."""
 
 
 class UnknownEvent(Event):

@@ -87,3 +87,14 @@ CHARGES = "operator/charges"
 FEES = "operator/fees"
 BREAKAGE = "operator/breakage"
 ADJUSTMENTS = "operator/adjustments"
+
+CLEARING = "operator/clearing"
+BANK_COSTS = "operator/bank-costs"
+WRITE_OFFS = "operator/write-offs"
+DEPOSITS_FORFEITED = "operator/deposits-forfeited"
+OUTPUT_TAX = "operator/tax"
+
+
+def revenue(kind: str) -> str:
+    """The operator's ledger account of what postpaid accounts are charged, by kind of a bill's line."""
+    return f"operator/revenue/{kind}"

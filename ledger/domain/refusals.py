@@ -26,6 +26,10 @@ class Refusal(Exception):
         return str(self)
 
 
+class Repeated(Exception):
+    """What was asked under a reference or id has been done before: nothing happens, and it is no refusal."""
+
+
 class UnknownAccount(Refusal):
     """The number has no account."""
 
@@ -210,6 +214,132 @@ class TooLate(Refusal):
     """It comes too late."""
 
     code = "too-late"
+
+
+class TooSoon(Refusal):
+    """It comes too soon."""
+
+    code = "too-soon"
+
+
+class InContract(Refusal):
+    """The contract period still runs."""
+
+    code = "in-contract"
+
+
+class UnknownPlan(Refusal):
+    """The terms have no such plan."""
+
+    code = "unknown-plan"
+
+
+class OverLimit(Refusal):
+    """Nothing is left of the credit limit."""
+
+    code = "over-limit"
+
+
+class Outstanding(Refusal):
+    """Something is still owed."""
+
+    code = "outstanding"
+
+
+class GalleryRequired(Refusal):
+    """The contract can be ended only where the terms say."""
+
+    code = "gallery-required"
+
+
+class RoamingActive(Refusal):
+    """Roaming is on."""
+
+    code = "roaming-active"
+
+
+class DuplicateRecord(Refusal):
+    """The partner's record has been taken before."""
+
+    code = "duplicate-record"
+
+
+class UnknownBill(Refusal):
+    """The account has no such bill."""
+
+    code = "unknown-bill"
+
+
+class UnknownPayment(Refusal):
+    """The account has no such payment."""
+
+    code = "unknown-payment"
+
+
+class ReferenceConflict(Refusal):
+    """The reference or id was used before, for something else."""
+
+    code = "reference-conflict"
+
+
+class AlreadySettled(Refusal):
+    """The payment is settled already."""
+
+    code = "already-settled"
+
+
+class AlreadyFailed(Refusal):
+    """The payment has failed already."""
+
+    code = "already-failed"
+
+
+class ConsentRequired(Refusal):
+    """The customer has not consented to it."""
+
+    code = "consent-required"
+
+
+class UnknownDeposit(Refusal):
+    """No deposit is held."""
+
+    code = "unknown-deposit"
+
+
+class WindowClosed(Refusal):
+    """The time in which it could be asked for is over."""
+
+    code = "window-closed"
+
+
+class RefundExists(Refusal):
+    """The refund has been asked for already."""
+
+    code = "refund-exists"
+
+
+class RefundNotReady(Refusal):
+    """Something still stands in the way of the refund."""
+
+    code = "refund-not-ready"
+
+
+class AccountSettledAlready(Refusal):
+    """The account is settled: nothing is owed or held any more."""
+
+    code = "settled"
+
+
+class UnknownFine(Refusal):
+    """No such fine stands."""
+
+    code = "unknown-fine"
+
+
+class UnknownSuspense(Refusal):
+    """No such money lies in suspense."""
+
+    code = "unknown-suspense"
 
 
 class ClockBehind(Refusal):

@@ -161,14 +161,17 @@ NOTHING = Cause(-NEVER, "", None, "")
 """The cause of a subject that no command has addressed yet."""
 
 
-def fell_due(stream: str, event_type: type[Event], at: int, recorded_at: int) -> Cause:
+def fell_due(
+    stream: str, event_type: type[Event], at: int, recorded_at: int, about: str | None = None
+) -> Cause:
     """The cause of what fell due at an instant, whoever noticed it."""
-    return Cause(recorded_at, due_id(stream, event_type.__name__, at), None, CLOCK)
+    return Cause(recorded_at, due_id(stream, event_type.__name__, at, about), None, CLOCK)
 
 
-def due_id(stream: str, name: str, at: int) -> str:
-    """The command_id of what fell due: of which stream, which type of event, and its instant."""
-    return f"{DUE}{stream}/{name}/{format_instant(at)}"
+def due_id(stream: str, name: str, at: int, about: str | None = None) -> str:
+    """The command_id of what fell due: of which stream, which type of event, its instant, and what it is about."""
+    id_ = f"{DUE}{stream}/{name}/{format_instant(at)}"
+    return id_ if about is None else f"{id_}/{about}"
 
 
 CLOCK = "clock"

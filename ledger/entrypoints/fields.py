@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.kinds import NUMBER, POLICY_IDS
@@ -20,6 +22,10 @@ from ledger.domain.subject import DUE
 Read = Callable[[Any], Any]
 """A reader of one field."""
 
+MOST_IDS = 20
+"""Ids in a list of them."""
+MOST_LINES = 100
+"""Lines of a note."""
 LARGEST_COUNT = 10**15
 """The largest count: of seconds, messages or bytes."""
 OWN_IDS = (POLICY_IDS, DUE, "repartition/")
@@ -28,6 +34,7 @@ HOME_REGION = "ID"
 """The region (ISO 3166) whose numbers may be written without their country code."""
 
 _NO_STRING = "not a string of printable characters that takes 1 to {} bytes of UTF-8"
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?", re.ASCII)
 _COUNT = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _NO_SEPARATORS = str.maketrans("", "", " -")
 
@@ -129,6 +136,59 @@ def read_day(value: Any) -> int:  # noqa: ANN401 - any JSON
     return day_number(day)
 
 
+def read_count_or_zero(value: Any) -> int:  # noqa: ANN401 - any JSON
+    """A count, not negative."""
+    if type(value) is not int or not 0 <= value <= LARGEST_COUNT:
+        raise ValueError(f"not a whole number from 0 to {LARGEST_COUNT}")
+    return value
+
+
+def _read_count_or_zero_text(value: str) -> int:
+    return read_count_or_zero(0 if value == "0" else int(value) if _COUNT.fullmatch(value) else None)
+
+
+def read_decimal(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A decimal number of six places at most, kept as it is written."""
+    if type(value) is str and _DECIMAL.fullmatch(value):
+        return value
+    raise ValueError('not a decimal number such as "12.345678", in a string')
+
+
+def read_ids(value: Any) -> list[str]:  # noqa: ANN401 - any JSON
+    """A list of ids, none twice."""
+    if type(value) is not list or len(value) > MOST_IDS:
+        raise ValueError(f"not a list of {MOST_IDS} ids at most")
+    ids = [read_id(one) for one in value]
+    if len(set(ids)) != len(ids):
+        raise ValueError("an id stands twice")
+    return ids
+
+
+def _read_ids_text(value: str) -> list[str]:
+    return read_ids([part for part in value.split(",") if part])
+
+
+def read_lines(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
+    """What a note is for: lines of kind, amount and text."""
+    if type(value) is not list or not 0 < len(value) <= MOST_LINES:
+        raise ValueError(f"not a list of 1 to {MOST_LINES} lines")
+    return [_read_line(line) for line in value]
+
+
+def _read_line(line: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    if type(line) is not dict or line.keys() != _LINE.keys():
+        raise ValueError(f"a line has {', '.join(_LINE)}, and nothing else")
+    return {name: read(line[name]) for name, read in _LINE.items()}
+
+
+def _read_lines_text(value: str) -> list[dict[str, Any]]:
+    try:
+        lines = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError("not a JSON list of lines") from None
+    return read_lines(lines)
+
+
 def _read_count(value: Any) -> int:  # noqa: ANN401 - any JSON
     if type(value) is not int or not 1 <= value <= LARGEST_COUNT:
         raise ValueError(f"not a whole number from 1 to {LARGEST_COUNT}")
@@ -161,6 +221,7 @@ def _read_fee_text(value: str) -> int | None:
     return _read_fee(True if value == "true" else value)
 
 
+_LINE: dict[str, Read] = {"kind": read_id, "amount": read_amount, "text": read_text}
 _JSON: dict[str, Read] = {
     "msisdn": read_msisdn,
     "id": read_id,
@@ -173,11 +234,18 @@ _JSON: dict[str, Read] = {
     "count": _read_count,
     "flag": _read_flag,
     "fee": _read_fee,
+    "count-or-zero": read_count_or_zero,
+    "decimal": read_decimal,
+    "ids": read_ids,
+    "lines": read_lines,
 }
 _TEXT: dict[str, Read] = _JSON | {
     "count": _read_count_text,
     "flag": _read_flag_text,
     "fee": _read_fee_text,
+    "count-or-zero": _read_count_or_zero_text,
+    "ids": _read_ids_text,
+    "lines": _read_lines_text,
 }
 
 

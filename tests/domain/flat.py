@@ -75,7 +75,7 @@ class Flat(Product[FlatAccount]):
     openings: ClassVar[Openings] = {IssueStarterPack: _open}
     too_little = AboveMaximum
 
-    def due_at(self, account: FlatAccount) -> int:
+    def due_at(self, account: FlatAccount, book: TermsBook) -> int:
         if account.state != TERMINATED or account.closed_at is None:
             return NEVER
         return account.closed_at + LIVES_ON
@@ -90,7 +90,9 @@ class Flat(Product[FlatAccount]):
     def fees(self, account: FlatAccount, amounts: Sequence[int]) -> list[Posting]:
         return [p for amount in amounts for p in transfer(PULSA, f"{account.id}/credit", FEES, amount)]
 
-    def before_end(self, account: FlatAccount, clause: str | None) -> Iterator[Draft]:
+    def before_end(
+        self, account: FlatAccount, at: int, book: TermsBook, clause: str | None
+    ) -> Iterator[Draft]:
         yield from ()
 
     def must_allow_use(self, state: str, *, free: bool) -> None:

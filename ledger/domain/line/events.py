@@ -62,7 +62,7 @@ class UsageRefused(Event):
 class Blocked(Event):
     """A block began to stand; `since` is when the event that is its ground began, where the terms ask for it."""
 
-    CLAIMS = ("block", "block")
+    CLAIMS = (("block", "block"),)
 
     block: str
     scope: str
@@ -100,7 +100,7 @@ class CardReplaced(Event):
 class RightsTransferRequested(Event):
     """The holder asks that the number pass to another; nothing changes yet."""
 
-    CLAIMS = ("request", "request")
+    CLAIMS = (("request", "request"),)
 
     request: str
     to_customer: str

@@ -76,7 +76,7 @@ class Line(Subject):
     def _next_due(self) -> int:
         due = self._number_due()
         for account in self._accounts():
-            due = min(due, PRODUCTS[account.PRODUCT].due_at(account))
+            due = min(due, PRODUCTS[account.PRODUCT].due_at(account, self.book))
         return due
 
     def _number_due(self) -> int:
@@ -106,7 +106,7 @@ class Line(Subject):
         before = len(self.events)
         for account in self._accounts():
             product = PRODUCTS[account.PRODUCT]
-            if product.due_at(account) <= at:
+            if product.due_at(account, self.book) <= at:
                 for draft in product.falls_due(account, at, self.book):
                     self._record_due(account, account.terms, at, draft)
                 break
@@ -140,7 +140,7 @@ class Line(Subject):
         self._record_due(self.number, terms, at, Draft(event_type, clause, [], own))
 
     def _record_due(self, subject: Account | Number, terms: str | None, at: int, draft: Draft) -> None:
-        cause = fell_due(subject.id, draft.type, at, self.cause.at)
+        cause = fell_due(subject.id, draft.type, at, self.cause.at, draft.about)
         self.record(cause, draft.type, subject, at, draft.clause, draft.postings, terms, draft.own)
 
     # --- state ------------------------------------------------------------------------------------------------------
@@ -211,13 +211,17 @@ class Line(Subject):
         subject = of or self.current
         self.record(self.cause, event_type, subject, effective_at, clause, postings or [], terms, own)
 
-    def emit_each(self, drafts: Iterable[Draft], *, terms: str | None = None) -> None:
-        """Records events of the current account, under `terms` other than its own where they are named.
+    def emit_each(
+        self, drafts: Iterable[Draft], *, terms: str | None = None, of: Account | None = None
+    ) -> None:
+        """Records events of the current account or `of` a former one, under other `terms` than its own if any.
 
         Each is applied before the next one is asked for.
         """
         for draft in drafts:
-            self.emit(draft.type, clause=draft.clause, postings=draft.postings, terms=terms, **draft.own)
+            self.emit(
+                draft.type, clause=draft.clause, postings=draft.postings, terms=terms, of=of, **draft.own
+            )
 
     def record(  # noqa: PLR0913 - the header of an event
         self,
@@ -299,9 +303,9 @@ class Line(Subject):
         return account if account is not None and account.id == stream else self.former.get(stream)
 
     def faults(self, event: Event) -> Iterator[str]:
-        """What its account says of itself."""
-        if self.account is not None:
-            yield from self.account.faults()
+        """What the account that it is of says of itself."""
+        if event.account != self.msisdn:
+            yield from self.named(event.account).faults()
 
 
 _State = TypeVar("_State", Account, Number)

@@ -60,7 +60,7 @@ class Product(ABC, Generic[A]):
     # --- time -------------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def due_at(self, account: A) -> int:
+    def due_at(self, account: A, book: TermsBook) -> int:
         """The next instant at which time alone changes something; NEVER where nothing will."""
 
     @abstractmethod
@@ -78,8 +78,8 @@ class Product(ABC, Generic[A]):
         """The postings of fees in sen, one after the other. Raises a Refusal where they cannot be taken."""
 
     @abstractmethod
-    def before_end(self, account: A, clause: str | None) -> Iterator[Draft]:
-        """What happens before an account is terminated, each applied before the next is asked for."""
+    def before_end(self, account: A, at: int, book: TermsBook, clause: str | None) -> Iterator[Draft]:
+        """What happens before an account is terminated at an instant, each applied before the next is asked for."""
 
     # --- use --------------------------------------------------------------------------------------------------------
 

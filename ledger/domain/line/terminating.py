@@ -14,7 +14,7 @@ def terminate(line: Line, account: Account, command: Terminate) -> None:
     """What the product does before its accounts end, and then the end."""
     ground = ground_of(line, command)
     clause = ground.clause or line.terms.clauses.termination
-    line.emit_each(PRODUCTS[account.PRODUCT].before_end(account, clause))
+    line.emit_each(PRODUCTS[account.PRODUCT].before_end(account, line.cause.at, line.book, clause))
     line.emit(
         Terminated, clause=clause, ground=command.ground, reference=command.reference, since=command.since
     )

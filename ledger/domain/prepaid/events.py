@@ -104,7 +104,7 @@ class Deactivated(Event):
 class CreditToppedUp(Event):
     """Credit was sold for `price` rupiah; `days` is None where credit has no validity."""
 
-    CLAIMS = ("top-up", "command_id")
+    CLAIMS = (("top-up", "command_id"),)
 
     credit: Sen
     price: Sen
@@ -187,7 +187,7 @@ class UsageDebited(Event):
 class CreditReserved(Event):
     """Credit held until `expires_at`."""
 
-    CLAIMS = ("reservation", "reservation")
+    CLAIMS = (("reservation", "reservation"),)
 
     reservation: str
     amount: Sen

@@ -112,7 +112,7 @@ class Prepaid(Product[PrepaidAccount]):
     forms = following.FORMS
     too_little = InsufficientCredit
 
-    def due_at(self, account: PrepaidAccount) -> int:
+    def due_at(self, account: PrepaidAccount, book: TermsBook) -> int:
         """The end of the period that runs, or of a reservation before it."""
         return next_due(account)
 
@@ -137,7 +137,9 @@ class Prepaid(Product[PrepaidAccount]):
         must_have(account, sum(amounts))
         return [p for amount in amounts for p in transfer(PULSA, account.credit_name, FEES, amount)]
 
-    def before_end(self, account: PrepaidAccount, clause: str | None) -> Iterator[Draft]:
+    def before_end(
+        self, account: PrepaidAccount, at: int, book: TermsBook, clause: str | None
+    ) -> Iterator[Draft]:
         """Reservations are released, and the credit left is forfeited."""
         for name, _ in by_expiry(account):
             yield released(account, name, "terminated")

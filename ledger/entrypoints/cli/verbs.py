@@ -31,6 +31,10 @@ _METAVARS = {
     "day": "DAY",
     "count": "COUNT",
     "fee": "true|AMOUNT",
+    "count-or-zero": "COUNT",
+    "decimal": "NUMBER",
+    "ids": "ID,…",
+    "lines": "JSON",
 }
 
 

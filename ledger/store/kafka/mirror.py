@@ -327,9 +327,10 @@ class Mirror(Recorder):
     def _claims(self, rows: Iterable[EventRow]) -> Iterable[tuple[str, str, str]]:
         for _, account, _, topic, state, _ in rows:
             event_type = EVENT_TYPES.get(topic)
-            if event_type is not None and event_type.CLAIMS is not None:
-                kind, field = event_type.CLAIMS
-                yield account, kind, self.codec.record(state)[field]
+            if event_type is not None and event_type.CLAIMS:
+                record = self.codec.record(state)
+                for kind, field in event_type.CLAIMS:
+                    yield account, kind, record[field]
 
     def learn(self, foreign: Sequence[RecordSchema]) -> None:
         """Takes in schemas of other releases, and keeps them in the file."""

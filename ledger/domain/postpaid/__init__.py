@@ -1,0 +1,1 @@
+"""The postpaid product of a line."""

@@ -1,0 +1,63 @@
+"""Advance: what was paid beyond the bills, kept in lots; later bills take it, the oldest lot first (SE23-13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.domain.events import Draft
+from ledger.domain.line.account import Changes
+from ledger.domain.money import IDR, transfer
+from ledger.domain.postpaid.account import Bill, PostpaidAccount
+from ledger.domain.postpaid.events_of_bills import AdvanceApplied, LotUse
+from ledger.domain.postpaid.events_of_payments import Allocation
+from ledger.domain.postpaid.terms import PostpaidTerms
+
+
+def allocated(bills: list[Bill], amount: int) -> tuple[list[Allocation], int]:
+    """What so many sen pay of bills, in their order, and what is left."""
+    allocations: list[Allocation] = []
+    for bill in bills:
+        part = min(amount, bill.open)
+        if part:
+            allocations.append({"bill": bill.id, "amount": part})
+            amount -= part
+    return allocations, amount
+
+
+def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
+    """Advance meets what is open; nothing happens where there is none of either."""
+    open_ = {bill.id: bill.open for bill in account.open_bills()}
+    uses: list[LotUse] = []
+    for lot in account.lots:
+        left = lot.left
+        for bill, left_open in list(open_.items()):
+            part = min(left, left_open)
+            if part:
+                uses.append({"source": lot.source, "bill": bill, "amount": part})
+                open_[bill] -= part
+                left -= part
+    amount = sum(use["amount"] for use in uses)
+    if amount:
+        postings = transfer(IDR, account.name("billed"), account.name("advance"), amount)
+        yield Draft(AdvanceApplied, terms.clauses.allocation, postings, {"amount": amount, "applied": uses})
+
+
+def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: PostpaidTerms) -> None:
+    for use in event.applied:
+        amount, left = use["amount"], use["amount"]
+        for lot in account.lots:
+            if lot.source == use["source"]:
+                part = min(left, lot.left)
+                lot.left -= part
+                left -= part
+        bill = account.bill(use["bill"])
+        if bill is not None:
+            bill.allocated += amount
+            account.reduce(bill, amount)
+        payment = account.payments.get(use["source"])
+        if payment is not None:
+            payment.paid[use["bill"]] = payment.paid.get(use["bill"], 0) + amount
+    account.lots = [lot for lot in account.lots if lot.left]
+
+
+CHANGES: Changes = {AdvanceApplied: _advance_applied}

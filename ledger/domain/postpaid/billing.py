@@ -1,0 +1,247 @@
+"""Bills: what was recorded since the bill before, the minimum commitment's shortfall, and tax (SE23-06, SE23-08).
+
+A bill of a cycle is issued at its boundary, also one of nothing; after the end a supplementary one, only where there is
+something to bill; and at the end the final one, which may stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from ledger.domain.calendar import NEVER, day_number
+from ledger.domain.events import Draft
+from ledger.domain.line.account import Changes
+from ledger.domain.money import IDR, OUTPUT_TAX, Posting, revenue
+from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount, Step
+from ledger.domain.postpaid.billing_cycle import (
+    boundary_before,
+    days_between,
+    due_of,
+    next_boundary,
+    rounded,
+    share,
+    step_of,
+)
+from ledger.domain.postpaid.events_of_bills import BillIssued, BillLine
+from ledger.domain.postpaid.terms import KINDS, PostpaidTerms
+
+CYCLE_BILL, SUPPLEMENTARY, FINAL = "cycle", "supplementary", "final"
+"""The kinds of bill."""
+COUNTING = ("usage", "roaming")
+"""What counts against the minimum commitment."""
+REVERSALS = "reversals"
+"""What a reversed payment had paid back: charged again, untaxed."""
+_ORDER = {kind: place for place, kind in enumerate((*KINDS, REVERSALS))}
+
+
+def next_bill(account: PostpaidAccount, terms: PostpaidTerms) -> int:
+    """The instant of the next bill; NEVER where none comes by time alone."""
+    if account.runs:
+        return account.next_bill_at
+    if not account.unbilled:
+        return NEVER
+    return next_boundary(terms.zone, account.billing_day, account.seen_until)
+
+
+def bill_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    """The bill of a boundary."""
+    if next_bill(account, terms) != at:
+        return
+    kind = CYCLE_BILL if account.runs else SUPPLEMENTARY
+    yield issued(account, at, terms, kind, commitment_of_cycle(account, at, terms) if account.runs else 0)
+
+
+def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: str, commitment: int) -> Draft:
+    """A bill of that kind, under a minimum commitment in sen."""
+    counted = sum(account.charges.get(f"{CYCLE}/{kind}", 0) for kind in COUNTING)
+    shortfall = max(0, commitment - counted)
+    paper = account.hard_copy_fee or 0
+    lines = lines_of(account, shortfall, paper)
+    taxable = sum(line["amount"] for line in lines if line["kind"] in terms.tax.taxable)
+    rate, tax = tax_on(taxable, at, terms)
+    included = terms.tax.prices == "include"
+    total = sum(line["amount"] for line in lines) + (0 if included else tax)
+    if bill_kind == FINAL:  # due at once, whatever the terms say of others (SE23-24)
+        due_on = terms.zone.day(at)
+        due_until = end_of_day(terms, at)
+    else:
+        due_on, due_until = due_of(terms.zone, terms.due, account.billing_day, at)
+    number = account.bill_count + 1
+    return Draft(
+        BillIssued,
+        terms.billing.clause,
+        _postings(account, total, shortfall, paper, tax, included=included),
+        {
+            "bill": f"{account.msisdn}-{account.generation}-B{number:04}",
+            "number": number,
+            "bill_kind": bill_kind,
+            "plan": account.plan,
+            "period_since": account.billed_until,
+            "period_until": at,
+            "after_version": account.billed_version,
+            "commitment": commitment,
+            "lines": lines,
+            "tax_rate": rate,
+            "tax_included": included,
+            "taxable": taxable,
+            "tax": tax,
+            "total": total,
+            "issued_on": day_number(terms.zone.day(at)),
+            "due_on": day_number(due_on),
+            "due_until": due_until,
+            "next_bill_at": next_boundary(terms.zone, account.billing_day, at)
+            if bill_kind == CYCLE_BILL
+            else None,
+        },
+    )
+
+
+def end_of_day(terms: PostpaidTerms, at: int) -> int:
+    """The due end of bills that the end of a contract makes due: 00:00 after its day (SE23-24)."""
+    return terms.zone.end_of_days(at, 0)
+
+
+def lines_of(account: PostpaidAccount, shortfall: int, paper: int) -> list[BillLine]:
+    """What a bill charges, in the order of the kinds."""
+    amounts = dict(account.charges)
+    for kind, amount in (("commitment", shortfall), ("fees", paper)):
+        key = f"{CYCLE}/{kind}"
+        amounts[key] = amounts.get(key, 0) + amount
+    lines: list[BillLine] = []
+    for key, amount in amounts.items():
+        if amount:
+            source, _, kind = key.partition("/")
+            lines.append({"kind": kind, "source": source, "amount": amount})
+    return sorted(lines, key=lambda line: (_ORDER[line["kind"]], line["source"]))
+
+
+def tax_on(taxable: int, at: int, terms: PostpaidTerms) -> tuple[str, int]:
+    """The rate at an instant, and the tax on (or in) so many sen, rounded once."""
+    found = terms.tax_rate(terms.zone.day(at))
+    if found is None:
+        return "0/1", 0
+    return found.rate, tax_at(
+        found.rate, taxable, included=terms.tax.prices == "include", rounding=terms.unit
+    )
+
+
+def tax_at(rate: str, taxable: int, *, included: bool, rounding: int) -> int:
+    """The tax on so many sen, or in them where they include it."""
+    part = Fraction(rate)
+    if included:
+        part /= 1 + part
+    return rounded(taxable * part.numerator, part.denominator, rounding)
+
+
+def _postings(  # noqa: PLR0913 - what a bill moves
+    account: PostpaidAccount, total: int, shortfall: int, paper: int, tax: int, *, included: bool
+) -> list[Posting]:
+    moved = {
+        account.name("billed"): total,
+        account.name("unbilled"): -account.unbilled,
+        revenue("commitment"): -shortfall,
+        revenue("fees"): -paper,
+        OUTPUT_TAX: -tax,
+        revenue("tax"): tax if included else 0,
+    }
+    return [{"account": name, "unit": IDR, "amount": amount} for name, amount in moved.items() if amount]
+
+
+# --- the minimum commitment -----------------------------------------------------------------------------------------
+
+
+def commitment_of_cycle(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> int:
+    """Minkom of the cycle that ends at a boundary, or of the part since the opening (SE23-06, SE23-22)."""
+    amount = minkom(account, terms)
+    if not amount:
+        return 0
+    since = boundary_before(terms.zone, account.billing_day, at)
+    whole = terms.billing.first_cycle == "full" or account.opened_at <= since
+    if whole or account.state == PROBATION:
+        return amount
+    days = days_between(terms.zone, since, at)
+    return share(amount, (days_between(terms.zone, since, account.opened_at), days), days, terms.unit)
+
+
+def commitment_at_end(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> int:
+    """Minkom of the cycle that the end cuts short: no time run, none; in probation none (SE23-22, SE23-26)."""
+    amount = 0 if account.state == PROBATION else minkom(account, terms)
+    since = max(boundary_before(terms.zone, account.billing_day, account.next_bill_at), account.opened_at)
+    if not amount or at <= since:
+        return 0
+    if terms.billing.final_cycle == "full":
+        return commitment_of_cycle(account, account.next_bill_at, terms)
+    zone, begin = terms.zone, boundary_before(terms.zone, account.billing_day, account.next_bill_at)
+    of = days_between(zone, begin, account.next_bill_at)
+    first = 0 if terms.billing.first_cycle == "full" else days_between(zone, begin, since)
+    return share(amount, (first, days_between(zone, begin, zone.next_midnight(at))), of, terms.unit)
+
+
+def minkom(account: PostpaidAccount, terms: PostpaidTerms) -> int:
+    """The plan's minimum commitment a month in sen; a plan without a contract period has none."""
+    plan = terms.plan(account.plan)
+    if plan is None or not plan.contract_months or account.probation_over:
+        return 0
+    return plan.commitment
+
+
+# --- what it changes ------------------------------------------------------------------------------------------------
+
+
+def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerms) -> None:
+    """The bill is open, if it is of anything; charges begin anew."""
+    lines: dict[str, int] = {}
+    for line in event.lines:
+        lines[line["kind"]] = lines.get(line["kind"], 0) + line["amount"]
+    bill = Bill(
+        event.bill,
+        event.number,
+        event.effective_at,
+        event.due_until,
+        event.total,
+        event.total,
+        lines,
+        event.tax,
+        event.taxable,
+        event.tax_rate,
+        event.tax_included,
+        event.terms or account.terms,
+    )
+    if event.bill_kind != FINAL:
+        bill.steps = _steps(account, event, terms)
+    (account.bills if bill.open else account.closed_bills)[bill.id] = bill
+    account.charges = {}
+    account.bill_count = event.number
+    account.billed_until = event.period_until
+    account.billed_version = event.version
+    account.due_ends.append(event.due_until)
+    if event.next_bill_at is not None:
+        account.next_bill_at = event.next_bill_at
+    for id_ in account.unbilled_fines:
+        fine = account.fine(id_)
+        if fine is not None:
+            fine.carried_by = bill.id
+    account.unbilled_fines = []
+
+
+def _steps(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerms) -> list[Step]:
+    steps = [
+        Step(
+            step_of(
+                terms.zone,
+                step.table,
+                account.billing_day,
+                event.effective_at,
+                event.due_until,
+                step.after_days,
+            ),
+            number,
+            step.action,
+        )
+        for number, step in enumerate(terms.dunning.steps, 1)
+    ]
+    return sorted(steps, key=lambda step: (step.at, step.number))
+
+
+CHANGES: Changes = {BillIssued: bill_issued}

@@ -1,0 +1,86 @@
+"""The billing cycle: from 00:00 of the billing day to 00:00 of the next, each reckoned from the billing day.
+
+29 to 31 mean the last day of a shorter month; a boundary is never reckoned from the boundary before it.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+
+from ledger.domain.calendar import Zone
+from ledger.domain.postpaid.terms import DayByCycle, Due
+
+
+def day_in(year: int, month: int, day: int, *, months: int = 0) -> date:
+    """A day of the month that is so many months later, or that month's last where it is shorter."""
+    month += months
+    year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+    return date(year, month, min(day, monthrange(year, month)[1]))
+
+
+def next_boundary(zone: Zone, billing_day: int, after: int) -> int:
+    """The first boundary after an instant."""
+    today = zone.day(after)
+    boundary = day_in(today.year, today.month, billing_day)
+    if boundary <= today:
+        boundary = day_in(today.year, today.month, billing_day, months=1)
+    return zone.midnight(boundary)
+
+
+def boundary_before(zone: Zone, billing_day: int, at: int) -> int:
+    """The last boundary before an instant: the beginning of the cycle that ends there, or in which it lies."""
+    today = zone.day(at - 1)
+    boundary = day_in(today.year, today.month, billing_day)
+    if boundary > today:
+        boundary = day_in(today.year, today.month, billing_day, months=-1)
+    return zone.midnight(boundary)
+
+
+def days_between(zone: Zone, since: int, until: int) -> int:
+    """Local days from that of an instant to that of another."""
+    return (zone.day(until) - zone.day(since)).days
+
+
+def share(amount: int, days: tuple[int, int], of: int, rounding: int) -> int:
+    """What the days from one to another of a cycle have of an amount: the difference of two rounded marks.
+
+    So the parts of a cycle make the whole, wherever it is cut. `rounding` is in sen, half up.
+    """
+    first, last = days
+    return rounded(amount * last, of, rounding) - rounded(amount * first, of, rounding)
+
+
+def rounded(numerator: int, denominator: int, rounding: int) -> int:
+    """A quotient, not negative, in whole multiples of `rounding`, half up."""
+    unit = denominator * rounding
+    return (2 * numerator + unit) // (2 * unit) * rounding
+
+
+def due_of(zone: Zone, rule: Due, billing_day: int, boundary: int) -> tuple[date, int]:
+    """The due day of a bill of that boundary, and its due end: 00:00 after that day, or at it."""
+    day = _by_cycle(zone, rule.table, billing_day, boundary)
+    if day is None:
+        day = zone.day(boundary) + timedelta(days=rule.days)
+    return day, zone.midnight(day + timedelta(days=1) if rule.inclusive else day)
+
+
+def step_of(  # noqa: PLR0913 - the rule has six inputs
+    zone: Zone,
+    table: tuple[DayByCycle, ...],
+    billing_day: int,
+    boundary: int,
+    due_until: int,
+    after_days: int,
+) -> int:
+    """When a step of dunning is due: 00:00 of the table's day, or so many days after the due end."""
+    day = _by_cycle(zone, table, billing_day, boundary)
+    return zone.plus_days(due_until, after_days) if day is None else zone.midnight(day)
+
+
+def _by_cycle(zone: Zone, table: tuple[DayByCycle, ...], billing_day: int, boundary: int) -> date | None:
+    row = next((row for row in table if row.billing_day == billing_day), None)
+    if row is None:
+        return None
+    issued = zone.day(boundary)
+    return day_in(issued.year, issued.month, row.day, months=row.months)

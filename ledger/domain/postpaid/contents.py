@@ -1,0 +1,23 @@
+"""References and ids that are used once for life: the same content again is known, another is a conflict."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from ledger.domain.line.account import Account
+from ledger.domain.line.line import Line
+from ledger.domain.refusals import ReferenceConflict, Repeated
+
+
+def content_of(*parts: object) -> str:
+    """The digest of what is said under a reference or id, in hexadecimal; the first part is that one itself."""
+    return sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+def must_be_new(line: Line, account: Account, kind: str, id_: str, content: str) -> None:
+    """Raises Repeated where it was said before with the same content, ReferenceConflict where with another."""
+    if not line.claimed(account.id, kind, id_):
+        return
+    if line.claimed(account.id, f"{kind}-content", content):
+        raise Repeated
+    raise ReferenceConflict(id_)

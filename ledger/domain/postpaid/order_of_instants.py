@@ -1,0 +1,42 @@
+"""What falls due on a postpaid account, in the order of one instant: bill, period, overdue, fine, dunning, settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.events import Draft
+from ledger.domain.postpaid.account import SETTLED, PostpaidAccount
+from ledger.domain.postpaid.billing import bill_at, next_bill
+from ledger.domain.postpaid.breath import after_money
+from ledger.domain.postpaid.changing_plan import plan_changes_at
+from ledger.domain.postpaid.dunning import next_step, steps_at
+from ledger.domain.postpaid.overdue import fines_at, next_fine, next_overdue, overdue_at
+from ledger.domain.postpaid.settling import next_settling, settled_at
+from ledger.domain.postpaid.terms import PostpaidTerms
+
+
+def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
+    """The next instant at which time alone changes the account; NEVER where nothing will."""
+    if account.state == SETTLED:
+        return NEVER
+    due = next_bill(account, terms)
+    if account.runs and account.contract_until is not None:
+        due = min(due, account.contract_until)
+    if account.bills:
+        due = min(due, next_overdue(account), next_step(account), next_fine(account, terms))
+    if not account.runs:
+        due = min(due, next_settling(account, terms))
+    return due
+
+
+def in_order(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    """What happens at an instant, each applied before the next is asked for."""
+    yield from bill_at(account, at, terms)
+    yield from after_money(account, terms)
+    yield from plan_changes_at(account, at, terms)
+    yield from overdue_at(account, at, terms)
+    yield from fines_at(account, at, terms)
+    yield from steps_at(account, at, terms)
+    yield from after_money(account, terms)
+    yield from settled_at(account, at, terms)

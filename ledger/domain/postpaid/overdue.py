@@ -1,0 +1,99 @@
+"""Bills that fall due: overdue if anything is open, and a late fine on every overdue bill (SE23-08, SE23-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.events import Draft
+from ledger.domain.line.account import Changes
+from ledger.domain.money import IDR, revenue, transfer
+from ledger.domain.postpaid.account import Bill, Fine, PostpaidAccount
+from ledger.domain.postpaid.billing_cycle import rounded
+from ledger.domain.postpaid.events_of_bills import BillOverdue, LateFineCharged
+from ledger.domain.postpaid.terms import PostpaidTerms
+
+
+def next_overdue(account: PostpaidAccount) -> int:
+    """The next due end of a bill with something open."""
+    ends = (bill.due_until for bill in account.bills.values() if not bill.overdue)
+    return min(ends, default=NEVER)
+
+
+def next_fine(account: PostpaidAccount, terms: PostpaidTerms) -> int:
+    """The next due end, of any bill, at which a bill that is open gets a fine."""
+    if terms.late_fine is None or not account.bills:
+        return NEVER
+    return min(
+        (at for at in account.due_ends if at > account.seen_until and any(_fined(account, at, terms))),
+        default=NEVER,
+    )
+
+
+def overdue_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    """Bills that are overdue from now on, the oldest first."""
+    for bill in account.open_bills():
+        if bill.due_until == at and not bill.overdue:
+            yield overdue(account, bill, terms)
+
+
+def overdue(account: PostpaidAccount, bill: Bill, terms: PostpaidTerms) -> Draft:
+    """A bill is overdue."""
+    own = {
+        "bill": bill.id,
+        "customer": account.holder or "",
+        "total": bill.total,
+        "open": bill.open,
+        "due_until": bill.due_until,
+    }
+    return Draft(BillOverdue, terms.due.clause, [], own, bill.id)
+
+
+def fines_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    """A fine on each overdue bill, the oldest first, at an instant at which any bill falls due."""
+    rule = terms.late_fine
+    if rule is None or at not in account.due_ends:
+        return
+    for bill in list(_fined(account, at, terms)):
+        base = bill.open - bill.fines_left
+        share = terms.fine_share
+        part = rounded(base * share.numerator, share.denominator, terms.unit)
+        amount = max(part, rule.minimum)
+        own = {
+            "fine": f"{bill.id}/F{len(bill.fines) + 1}",
+            "bill": bill.id,
+            "nth": len(bill.fines) + 1,
+            "base": base,
+            "percent": rule.percent,
+            "amount": amount,
+        }
+        postings = transfer(IDR, revenue("fines"), account.name("unbilled"), amount)
+        yield Draft(LateFineCharged, rule.clause, postings, own, bill.id)
+
+
+def _fined(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Bill]:
+    times = 0 if terms.late_fine is None else terms.late_fine.times
+    for bill in account.open_bills():
+        if bill.due_until <= at and bill.fines_counted < times and bill.open > bill.fines_left:
+            yield bill
+
+
+# --- what it changes ------------------------------------------------------------------------------------------------
+
+
+def _bill_overdue(account: PostpaidAccount, event: BillOverdue, _: PostpaidTerms) -> None:
+    bill = account.bill(event.bill)
+    if bill is not None:
+        bill.overdue = True
+    account.due_ends = [at for at in account.due_ends if at >= event.effective_at]
+
+
+def _late_fine_charged(account: PostpaidAccount, event: LateFineCharged, _: PostpaidTerms) -> None:
+    account.charge("fines", event.amount)
+    account.unbilled_fines.append(event.fine)
+    bill = account.bill(event.bill)
+    if bill is not None:
+        bill.fines.append(Fine(event.fine, event.effective_at, event.amount, event.base))
+
+
+CHANGES: Changes = {BillOverdue: _bill_overdue, LateFineCharged: _late_fine_charged}

@@ -1,0 +1,287 @@
+"""Payments: received, settled once the money is good, failed, or reversed (SE23-09, SE23-12, SE23-13).
+
+Only settlement reduces what is owed. It meets the bills issued by then, the oldest due end first; the rest is advance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.domain.approval import must_be_another
+from ledger.domain.calendar import format_instant
+from ledger.domain.events import Draft
+from ledger.domain.line.account import REMEMBERED, Changes
+from ledger.domain.line.line import Line
+from ledger.domain.money import CASH, CLEARING, IDR, LARGEST_BALANCE, Posting, transfer
+from ledger.domain.postpaid.account import Payment, PostpaidAccount
+from ledger.domain.postpaid.advances import allocated
+from ledger.domain.postpaid.billing import REVERSALS
+from ledger.domain.postpaid.breath import after_money
+from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
+from ledger.domain.postpaid.contents import content_of, must_be_new
+from ledger.domain.postpaid.events_of_payments import (
+    Allocation,
+    PaymentFailed,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentSettled,
+)
+from ledger.domain.postpaid.overdue import overdue
+from ledger.domain.postpaid.terms import PostpaidTerms
+from ledger.domain.refusals import (
+    AboveMaximum,
+    AlreadyFailed,
+    AlreadyReversed,
+    AlreadySettled,
+    InTheFuture,
+    NotEligible,
+    TooLate,
+    TooSoon,
+    UnknownPayment,
+)
+
+IN_CASH = "cash"
+"""What is paid this way is good at once."""
+
+
+def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePayment) -> None:
+    """Takes note of a payment; cash is settled in the same breath."""
+    terms = line.book.of(PostpaidTerms, account.terms)
+    content = content_of(command.reference, command.amount, command.method, command.payer)
+    must_be_new(line, account, "payment", command.reference, content)
+    at = line.cause.at
+    received_at = at if command.received_at is None else command.received_at
+    _must_be_recent(line, terms, "received_at", received_at)
+    if received_at < account.opened_at:
+        raise TooLate(f"the account began at {format_instant(account.opened_at)}")
+    must_stay_countable(account, command.amount)
+    receive(
+        line, account, terms, received_at, command.reference, command.amount, command.method, command.payer
+    )
+    if command.method == IN_CASH:
+        settle(line, account, account.payments[command.reference], received_at)
+
+
+def receive(  # noqa: PLR0913 - what a payment is
+    line: Line,
+    account: PostpaidAccount,
+    terms: PostpaidTerms,
+    received_at: int,
+    reference: str,
+    amount: int,
+    method: str,
+    payer: str,
+) -> None:
+    """A payment is pending from an instant on."""
+    line.emit(
+        PaymentReceived,
+        of=account,
+        effective_at=received_at,
+        clause=terms.payments.clause,
+        postings=transfer(IDR, account.name("pending"), CLEARING, amount),
+        reference=reference,
+        amount=amount,
+        method=method,
+        payer=payer,
+        content=content_of(reference, amount, method, payer),
+    )
+
+
+def settle_payment(line: Line, account: PostpaidAccount, command: SettlePayment) -> None:
+    """The money is good from an instant on, which may lie back: bank files come late."""
+    terms = line.book.of(PostpaidTerms, account.terms)
+    payment = _pending(line, account, command.reference)
+    settled_at = line.cause.at if command.settled_at is None else command.settled_at
+    _must_be_recent(line, terms, "settled_at", settled_at)
+    if settled_at < payment.received_at:
+        raise TooSoon(f"it was received at {format_instant(payment.received_at)}")
+    settle(line, account, payment, settled_at)
+
+
+def settle(line: Line, account: PostpaidAccount, payment: Payment, settled_at: int) -> None:
+    """Allocates a payment, and what follows from it in the same breath."""
+    terms = line.book.of(PostpaidTerms, account.terms)
+    bills = [bill for bill in account.open_bills() if bill.issued_at <= settled_at]
+    allocations, advance = allocated(bills, payment.amount)
+    postings: list[Posting] = [
+        *transfer(IDR, CLEARING, account.name("pending"), payment.amount),
+        {"account": CASH, "unit": IDR, "amount": payment.amount},
+        *_minus(account.name("billed"), payment.amount - advance),
+        *_minus(account.name("advance"), advance),
+    ]
+    line.emit(
+        PaymentSettled,
+        of=account,
+        effective_at=settled_at,
+        clause=terms.payments.clause,
+        postings=postings,
+        reference=payment.reference,
+        amount=payment.amount,
+        method=payment.method,
+        allocations=allocations,
+        advance=advance,
+    )
+    line.emit_each(after_money(account, terms), of=account)
+
+
+def fail_payment(line: Line, account: PostpaidAccount, command: FailPayment) -> None:
+    """It came to nothing, and the customer is left to pay (SE23-12)."""
+    terms = line.book.of(PostpaidTerms, account.terms)
+    payment = _pending(line, account, command.reference)
+    line.emit(
+        PaymentFailed,
+        of=account,
+        clause=terms.clauses.failed_debit if payment.method == "auto-debit" else terms.payments.clause,
+        postings=transfer(IDR, CLEARING, account.name("pending"), payment.amount),
+        reference=payment.reference,
+        amount=payment.amount,
+        method=payment.method,
+        reason=command.reason,
+    )
+
+
+def reverse_payment(line: Line, account: PostpaidAccount, command: ReversePayment) -> None:
+    """Opens again exactly what it had paid; overdue, fines and steps go on from now."""
+    must_be_another(command.approved_by, command.actor)
+    terms = line.book.of(PostpaidTerms, account.terms)
+    at, payment = line.cause.at, account.payments.get(command.reference)
+    if payment is None:
+        if line.claimed(account.id, "payment-settled", command.reference):
+            raise TooLate(f"within {terms.payments.reversal_days} days")
+        if line.claimed(account.id, "payment", command.reference):
+            raise AlreadyFailed
+        raise UnknownPayment(command.reference)
+    if payment.settled_at is None:
+        raise NotEligible("it is not settled")
+    if payment.reversed:
+        raise AlreadyReversed
+    if at - payment.settled_at > terms.reversal_window or payment.settled_at < account.reversible_from:
+        raise TooLate(f"within {terms.payments.reversal_days} days")
+    advance = sum(lot.left for lot in account.lots if lot.source == payment.reference)
+    reopened: list[Allocation] = [{"bill": bill, "amount": paid} for bill, paid in payment.paid.items()]
+    paid = sum(payment.paid.values())
+    postings = [
+        *_minus(CASH, payment.amount),
+        *_plus(account.name("billed"), paid),
+        *_plus(account.name("advance"), advance),
+        *_plus(account.name("unbilled"), payment.amount - paid - advance),
+    ]
+    line.emit(
+        PaymentReversed,
+        of=account,
+        clause=terms.payments.clause,
+        postings=postings,
+        reference=payment.reference,
+        amount=payment.amount,
+        reason=command.reason,
+        approved_by=command.approved_by,
+        reopened=reopened,
+        advance=advance,
+        charged=payment.amount - paid - advance,
+    )
+    line.emit_each(_overdue_again(account, at, terms), of=account)
+    line.emit_each(after_money(account, terms), of=account)
+
+
+def _overdue_again(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    for bill in account.open_bills():
+        if bill.due_until <= at and not bill.overdue:
+            yield overdue(account, bill, terms)
+
+
+def _pending(line: Line, account: PostpaidAccount, reference: str) -> Payment:
+    """A payment that is neither settled nor failed yet."""
+    payment = account.payments.get(reference)
+    if payment is not None and payment.settled_at is None:
+        return payment
+    if payment is not None or line.claimed(account.id, "payment-settled", reference):
+        raise AlreadySettled
+    if line.claimed(account.id, "payment", reference):
+        raise AlreadyFailed
+    raise UnknownPayment(reference)
+
+
+def _must_be_recent(line: Line, terms: PostpaidTerms, field: str, instant: int) -> None:
+    if instant > line.cause.at:
+        raise InTheFuture(field)
+    if line.cause.at - instant > terms.good_funds_window:
+        raise TooLate(f"{field}: within {terms.payments.good_funds_days} days")
+
+
+def must_stay_countable(account: PostpaidAccount, amount: int) -> None:
+    """Raises AboveMaximum where `amount` sen more would be more than an account may hold or owe."""
+    held = account.pending + account.advance + account.deposit
+    if max(held, account.unbilled + account.billed) + amount > LARGEST_BALANCE:
+        raise AboveMaximum
+
+
+def _plus(name: str, amount: int) -> list[Posting]:
+    return [{"account": name, "unit": IDR, "amount": amount}] if amount else []
+
+
+def _minus(name: str, amount: int) -> list[Posting]:
+    return _plus(name, -amount)
+
+
+# --- what it changes ------------------------------------------------------------------------------------------------
+
+
+def _payment_received(account: PostpaidAccount, event: PaymentReceived, _: PostpaidTerms) -> None:
+    account.payments[event.reference] = Payment(
+        event.reference, event.amount, event.method, event.effective_at
+    )
+
+
+def _payment_settled(account: PostpaidAccount, event: PaymentSettled, _: PostpaidTerms) -> None:
+    at = event.effective_at
+    payment = account.payments.get(event.reference)
+    if payment is not None:
+        payment.settled_at = at
+        payment.paid = {part["bill"]: part["amount"] for part in event.allocations}
+    for part in event.allocations:
+        bill = account.bill(part["bill"])
+        if bill is None:
+            continue
+        bill.allocated += part["amount"]
+        account.reduce(bill, part["amount"])
+        for fine in bill.fines:
+            if fine.at > at:
+                fine.base_left -= part["amount"]
+                if fine.base_left <= 0 and not (fine.waived or fine.withdrawn):
+                    account.withdrawable.append(fine.id)
+    account.keep_advance(event.reference, at, event.advance)
+    account.last_settled_at = max(account.last_settled_at, at)
+    if len(account.payments) > REMEMBERED:
+        since = account.reversible_from
+        account.payments = {
+            name: one
+            for name, one in account.payments.items()
+            if one.settled_at is None or one.settled_at >= since
+        }
+
+
+def _payment_failed(account: PostpaidAccount, event: PaymentFailed, _: PostpaidTerms) -> None:
+    account.payments.pop(event.reference, None)
+
+
+def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, _: PostpaidTerms) -> None:
+    payment = account.payments.get(event.reference)
+    if payment is not None:
+        payment.reversed = True
+    for part in event.reopened:
+        bill = account.bill(part["bill"])
+        if bill is not None:
+            bill.allocated -= part["amount"]
+            account.reopen(bill, part["amount"])
+            bill.steps = [step for step in bill.steps if step.at > event.recorded_at]
+    account.lots = [lot for lot in account.lots if lot.source != event.reference]
+    if event.charged:
+        account.charge(REVERSALS, event.charged)
+
+
+CHANGES: Changes = {
+    PaymentReceived: _payment_received,
+    PaymentSettled: _payment_settled,
+    PaymentFailed: _payment_failed,
+    PaymentReversed: _payment_reversed,
+}

@@ -1,0 +1,125 @@
+"""The postpaid product of a line: what its states take, what falls due, and how use is charged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from ledger.domain.commands import Command
+from ledger.domain.events import Draft, Event
+from ledger.domain.kinds import those_of
+from ledger.domain.line.account import SHARED_CHANGES
+from ledger.domain.line.commands import RecordUsage
+from ledger.domain.line.product import Openings, Product, Rules, register
+from ledger.domain.money import Posting
+from ledger.domain.postpaid import (
+    advances,
+    billing,
+    changing_plan,
+    commands,
+    contracts,
+    crediting,
+    depositing,
+    dunning,
+    events,
+    events_of_bills,
+    events_of_payments,
+    leaving,
+    overdue,
+    paying,
+    settling,
+    using,
+    withdrawing,
+)
+from ledger.domain.postpaid.account import POSTPAID, SETTLED, PostpaidAccount
+from ledger.domain.postpaid.commands import (
+    AccountCommand,
+    FailPayment,
+    OpenContract,
+    ReceivePayment,
+    ReversePayment,
+    SettlePayment,
+)
+from ledger.domain.postpaid.order_of_instants import in_order, next_instant
+from ledger.domain.postpaid.terms import PostpaidTerms
+from ledger.domain.postpaid.using import CLOSED
+from ledger.domain.refusals import OverLimit
+from ledger.domain.terms_book import TermsBook
+
+
+class Postpaid(Product[PostpaidAccount]):
+    """Use that is billed cycle by cycle, and paid for afterwards."""
+
+    name = POSTPAID
+    account = PostpaidAccount
+    terms = PostpaidTerms
+    lives_on = True
+    rules: ClassVar[Rules] = {
+        ReceivePayment: paying.receive_payment,
+        SettlePayment: paying.settle_payment,
+        FailPayment: paying.fail_payment,
+        ReversePayment: paying.reverse_payment,
+    }
+    openings: ClassVar[Openings] = {OpenContract: contracts.open_contract}
+    commands = tuple(one for one in those_of(Command, commands) if one is not AccountCommand)
+    events = those_of(Event, events, events_of_bills, events_of_payments)
+    too_little = OverLimit
+
+    def due_at(self, account: PostpaidAccount, book: TermsBook) -> int:
+        """The next boundary, due end, step, or end of a window."""
+        return next_instant(account, book.of(PostpaidTerms, account.terms))
+
+    def falls_due(self, account: PostpaidAccount, at: int, book: TermsBook) -> Iterator[Draft]:
+        """All that is due then, in the order of one instant."""
+        return in_order(account, at, book.of(PostpaidTerms, account.terms))
+
+    def must_take(self, account: PostpaidAccount, command: Command) -> None:
+        """After the end it takes what has to do with debts and what is held; once settled, nothing (SE23-25)."""
+        if account.runs or isinstance(command, RecordUsage):
+            return
+        if account.state == SETTLED or not isinstance(command, AccountCommand):
+            raise CLOSED[account.state]
+
+    def fees(self, account: PostpaidAccount, amounts: Sequence[int]) -> list[Posting]:
+        """The next bill carries them."""
+        return [p for amount in amounts for p in using.charge_of(account, "fees", amount)]
+
+    def before_end(
+        self, account: PostpaidAccount, at: int, book: TermsBook, clause: str | None
+    ) -> Iterator[Draft]:
+        """The final bill, and what advance and deposit meet of it."""
+        return leaving.before_end(account, at, book.of(PostpaidTerms, account.terms))
+
+    def must_allow_use(self, state: str, *, free: bool) -> None:
+        """After the end nothing at all."""
+        refusal = CLOSED.get(state)
+        if refusal is not None:
+            raise refusal
+
+    def spendable(self, account: PostpaidAccount) -> int:
+        """What is left of the limit."""
+        return using.spendable(account)
+
+    def charge(self, account: PostpaidAccount, amount: int) -> tuple[type[Event], list[Posting]]:
+        """The next bill carries it."""
+        return using.charged(account, amount)
+
+
+PostpaidAccount.CHANGES = {
+    **SHARED_CHANGES,
+    **contracts.CHANGES,
+    **using.CHANGES,
+    **billing.CHANGES,
+    **advances.CHANGES,
+    **changing_plan.CHANGES,
+    **overdue.CHANGES,
+    **dunning.CHANGES,
+    **paying.CHANGES,
+    **withdrawing.CHANGES,
+    **crediting.CHANGES,
+    **depositing.CHANGES,
+    **leaving.CHANGES,
+    **settling.CHANGES,
+}
+
+register(Postpaid())
