@@ -77,7 +77,8 @@ def _moves(event: Event, a: str, x: Any) -> dict[str, int]:
             return {f"{a}/unbilled": x.total} | _by_kind(x.lines, -1)
         case "WrittenOff":
             return {"operator/write-offs": x.amount, f"{a}/billed": -x.amount}
-    return {}
+        case _:
+            return {}
 
 
 def _of_bill(a: str, x: Any) -> dict[str, int]:

@@ -230,9 +230,10 @@ class Postpaid(Flat):
 
 def test_the_kind_of_lines_gathers_what_products_bring() -> None:
     prepaid = PRODUCTS["prepaid"]
-    line = line_of([prepaid, Postpaid()])
-    assert line.events == (*KINDS["line"].events, Owed)
-    assert line.commands == KINDS["line"].commands
+    alone, line = line_of([prepaid]), line_of([prepaid, Postpaid()])
+    assert line.events == (*alone.events, Owed)
+    assert line.commands == alone.commands
+    assert KINDS["line"].events == line_of(PRODUCTS.values()).events
     assert line.follows == {**prepaid.follows, **Postpaid.follows}
     assert [state.__name__ for state in line.states] == ["PrepaidAccount", "FlatAccount", "Number"]
     with pytest.raises(ValueError, match="two products have"):

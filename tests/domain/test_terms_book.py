@@ -133,8 +133,8 @@ class TestTermsOfALaterRelease:
         )
 
     def test_their_product_is_named(self) -> None:
-        with pytest.raises(TermsInvalid, match=r"product: .* but prepaid \(it is 'postpaid'\)"):
-            published(saying(OLD, product="postpaid"))["some-terms"]
+        with pytest.raises(TermsInvalid, match=r"product: .* but postpaid, prepaid \(it is 'broadband'\)"):
+            published(saying(OLD, product="broadband"))["some-terms"]
 
     def test_they_stop_nobody_who_has_nothing_to_do_with_them(self) -> None:
         book = published(saying(OLD, loyalty={"days": 1}), files=(variant(XP25, "others"),))

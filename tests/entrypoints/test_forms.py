@@ -34,6 +34,14 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "count": (200, "200", 200),
     "flag": (True, "true", True),
     "fee": (True, "true", None),
+    "count-or-zero": (0, "0", 0),
+    "decimal": ("12.345678", "12.345678", "12.345678"),
+    "ids": (["an-id", "other"], "an-id,other", ["an-id", "other"]),
+    "lines": (
+        [{"kind": "usage", "amount": "5.05", "text": "a call"}],
+        '[{"kind": "usage", "amount": "5.05", "text": "a call"}]',
+        [{"kind": "usage", "amount": 505, "text": "a call"}],
+    ),
 }
 """For each form: a JSON value, the same as text, and what the command then holds."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger.domain.commands import Command
+from ledger.domain.kinds import names_in, number_in
 from ledger.domain.line.account import Account
 from ledger.domain.line.blocking import block, unblock
 from ledger.domain.line.cards_and_rights import decide_rights_transfer, replace_card, request_rights_transfer
@@ -45,10 +46,32 @@ def admit(line: Line, command: LineCommand) -> None:
     account = line.account
     if account is None:
         raise UnknownAccount(command.msisdn)
-    if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules and command.stream is None:
-        raise NotEligible(f"the account is {account.PRODUCT}")
+    if command.stream is None:
+        _must_have(account, kind)
+    elif not command.INTERNAL:
+        _must_have(_addressed(line, command.stream), kind)
     if named is not None and product_of(line.book[named]).name != account.PRODUCT:
         raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
+
+
+def _must_have(account: Account, kind: type[Command]) -> None:
+    """Raises NotEligible where the account's product has no such command."""
+    if kind not in _SHARED and kind not in PRODUCTS[account.PRODUCT].rules:
+        raise NotEligible(f"the account is {account.PRODUCT}")
+
+
+def _addressed(line: Line, stream: str) -> Account:
+    """The account that a command names: the current one, or a former one whose time goes on.
+
+    Raises UnknownAccount where the number never had it, NotEligible where it is of a product that does not live on.
+    """
+    found = line.at_hand(stream)
+    if found is not None:
+        return found
+    generation = names_in(stream)[1:]
+    if number_in(stream) != line.msisdn or not generation or int(generation[0]) >= line.current.generation:
+        raise UnknownAccount(stream)
+    raise NotEligible(f"{stream} has ended for good")
 
 
 def decide(line: Line, command: LineCommand) -> None:

@@ -162,6 +162,11 @@ class Line(Subject):
         account = self.account
         return account if account is not None and account.id == account_id else self.former[account_id]
 
+    def at_hand(self, account_id: str) -> Account | None:
+        """The same; None where it is not at hand."""
+        account = self.account
+        return account if account is not None and account.id == account_id else self.former.get(account_id)
+
     @property
     def number_state(self) -> str:
         """The number's own state."""

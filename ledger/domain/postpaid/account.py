@@ -24,7 +24,7 @@ CYCLE, NOTE = "cycle", "debit-note"
 """What a charge comes from: only what comes of the cycle itself counts against the minimum commitment."""
 
 
-class Step(msgspec.Struct, array_like=True):
+class StepToCome(msgspec.Struct, array_like=True):
     """A step of dunning that is still to come."""
 
     at: int
@@ -73,7 +73,7 @@ class Bill(msgspec.Struct, array_like=True):
     noted_total: int = 0
     overdue: bool = False
     fines: list[Fine] = []
-    steps: list[Step] = []
+    steps: list[StepToCome] = []
 
     @property
     def fines_counted(self) -> int:

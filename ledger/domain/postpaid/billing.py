@@ -13,7 +13,7 @@ from ledger.domain.calendar import NEVER, day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
 from ledger.domain.money import IDR, OUTPUT_TAX, Posting, revenue
-from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount, Step
+from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount, StepToCome
 from ledger.domain.postpaid.billing_cycle import (
     boundary_before,
     days_between,
@@ -24,7 +24,8 @@ from ledger.domain.postpaid.billing_cycle import (
     step_of,
 )
 from ledger.domain.postpaid.events_of_bills import BillIssued, BillLine
-from ledger.domain.postpaid.terms import KINDS, PostpaidTerms
+from ledger.domain.postpaid.rules_of_contracts import KINDS
+from ledger.domain.postpaid.terms import PostpaidTerms
 
 CYCLE_BILL, SUPPLEMENTARY, FINAL = "cycle", "supplementary", "final"
 """The kinds of bill."""
@@ -225,9 +226,9 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     account.unbilled_fines = []
 
 
-def _steps(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerms) -> list[Step]:
+def _steps(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerms) -> list[StepToCome]:
     steps = [
-        Step(
+        StepToCome(
             step_of(
                 terms.zone,
                 step.table,

@@ -9,7 +9,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 
 from ledger.domain.calendar import Zone
-from ledger.domain.postpaid.terms import DayByCycle, Due
+from ledger.domain.postpaid.rules_of_contracts import DayByCycle, DueRule
 
 
 def day_in(year: int, month: int, day: int, *, months: int = 0) -> date:
@@ -57,7 +57,7 @@ def rounded(numerator: int, denominator: int, rounding: int) -> int:
     return (2 * numerator + unit) // (2 * unit) * rounding
 
 
-def due_of(zone: Zone, rule: Due, billing_day: int, boundary: int) -> tuple[date, int]:
+def due_of(zone: Zone, rule: DueRule, billing_day: int, boundary: int) -> tuple[date, int]:
     """The due day of a bill of that boundary, and its due end: 00:00 after that day, or at it."""
     day = _by_cycle(zone, rule.table, billing_day, boundary)
     if day is None:

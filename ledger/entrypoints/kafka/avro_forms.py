@@ -15,7 +15,15 @@ from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.refusals import Invalid
-from ledger.entrypoints.fields import LARGEST_COUNT, read_command_id, read_id, read_text
+from ledger.entrypoints.fields import (
+    LARGEST_COUNT,
+    MOST_LINES,
+    read_command_id,
+    read_decimal,
+    read_id,
+    read_ids,
+    read_text,
+)
 from ledger.store.schemas import load
 
 _Check = Callable[[Any], object]
@@ -103,6 +111,15 @@ def _signed(value: int) -> None:
     _between(-LARGEST_AMOUNT, LARGEST_AMOUNT)(value)
 
 
+def _lines(value: Any) -> None:  # noqa: ANN401
+    if not 0 < len(value) <= MOST_LINES:
+        raise ValueError(f"not 1 to {MOST_LINES} lines")
+    for line in value:
+        read_id(line["kind"])
+        _between(1, LARGEST_AMOUNT)(line["amount"])
+        read_text(line["text"])
+
+
 _SURELY = parse_instant("2100-01-01T00:00:00Z")
 
 
@@ -131,4 +148,8 @@ _FORMS: dict[str, _Check] = {
     "day": lambda value: _instant(value * DAY),
     "count": _between(1, LARGEST_COUNT),
     "fee": _between(0, LARGEST_AMOUNT),
+    "count-or-zero": _between(0, LARGEST_COUNT),
+    "decimal": read_decimal,
+    "ids": read_ids,
+    "lines": _lines,
 }

@@ -1,0 +1,340 @@
+"""Payments: received, good, failed, reversed; what they meet, and what follows in the same breath."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ledger.domain.calendar import DAY
+from ledger.domain.line.commands import AdvanceTime, RecordUsage
+from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
+from ledger.domain.postpaid.events_of_bills import (
+    AdvanceApplied,
+    BillIssued,
+    BillOverdue,
+    CreditNoteIssued,
+    DunningStepTaken,
+    LateFineCharged,
+    LateFineWithdrawn,
+)
+from ledger.domain.postpaid.events_of_payments import (
+    PaymentFailed,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentSettled,
+)
+from tests.given import MICROSECOND, NUMBER, Story, at, event, rupiah
+
+OPENED = at("2023-03-01T10:00:00+07:00")
+ISSUED = at("2023-04-01T00:00:00+07:00")
+DUE = at("2023-04-22T00:00:00+07:00")
+SECOND = at("2023-05-01T00:00:00+07:00")
+BILL, SECOND_BILL = f"{NUMBER}-1-B0001", f"{NUMBER}-1-B0002"
+TOTAL = rupiah(111_000)
+PAID = at("2023-04-10T12:00:00+07:00")
+
+
+@pytest.fixture
+def billed(story: Story) -> Story:
+    """A contract with one bill of 111,000, due on 21 April."""
+    story.given_contract(OPENED)
+    return story.given(AdvanceTime, ISSUED)
+
+
+def received(story: Story, when: int = PAID, amount: int = TOTAL, **fields: object) -> Story:
+    return story.given(ReceivePayment, when, **{"reference": "p1", "amount": amount, **fields})
+
+
+@pytest.mark.clause("SE23-09", "SE23-13", "XE25-04")
+class TestSettling:
+    def test_what_is_received_is_pending_and_only_good_funds_count(self, billed: Story) -> None:
+        billed.when(ReceivePayment, PAID, reference="p1", amount=TOTAL).then(
+            event(PaymentReceived, reference="p1", amount=TOTAL, method="transfer")
+        )
+        account = billed.contract()
+        assert (account.pending, account.billed, account.headroom) == (TOTAL, TOTAL, rupiah(189_000))
+        billed.when(SettlePayment, PAID + DAY, reference="p1").then(
+            event(PaymentSettled, allocations=[{"bill": BILL, "amount": TOTAL}], advance=0)
+        )
+        account = billed.contract()
+        assert (account.pending, account.billed, account.headroom) == (0, 0, rupiah(300_000))
+
+    def test_cash_is_good_at_once(self, billed: Story) -> None:
+        billed.when(ReceivePayment, PAID, reference="p1", amount=TOTAL, method="cash").then(
+            event(PaymentReceived), event(PaymentSettled)
+        )
+
+    @pytest.mark.clause("SE23-12", "SE23-29", "XE25-12")
+    def test_a_failed_debit_changes_nothing_else(self, billed: Story) -> None:
+        received(billed, method="auto-debit")
+        billed.when(FailPayment, PAID, reference="p1").then(event(PaymentFailed, reason="no-funds"))
+        account = billed.contract()
+        assert (account.pending, account.billed) == (0, TOTAL)
+        billed.when(SettlePayment, PAID, reference="p1").refused("already-failed")
+        billed.when(FailPayment, PAID, reference="p1").refused("already-failed")
+        billed.when(AdvanceTime, DUE).then(event(BillOverdue), event(LateFineCharged))
+
+    def test_the_oldest_due_end_is_paid_first_and_the_rest_is_advance(self, billed: Story) -> None:
+        billed.given(AdvanceTime, SECOND)
+        received(billed, SECOND, rupiah(250_000))
+        billed.when(SettlePayment, SECOND, reference="p1")
+        (settled,) = [one for one in billed.new if isinstance(one, PaymentSettled)]
+        second = billed.contract().closed_bills[SECOND_BILL].total
+        assert settled.allocations == [
+            {"bill": BILL, "amount": TOTAL},
+            {"bill": SECOND_BILL, "amount": second},
+        ]
+        assert settled.advance == rupiah(250_000) - TOTAL - second == billed.contract().advance
+
+    def test_bills_issued_after_it_was_good_are_met_out_of_advance(self, billed: Story) -> None:
+        received(billed, SECOND - DAY, rupiah(250_000))
+        billed.when(SettlePayment, SECOND + DAY, reference="p1", settled_at=SECOND - DAY)
+        settled, applied, *lifted = billed.new[-4:]
+        assert isinstance(settled, PaymentSettled)
+        assert (settled.effective_at, settled.allocations) == (
+            SECOND - DAY,
+            [{"bill": BILL, "amount": TOTAL}],
+        )
+        assert isinstance(applied, AdvanceApplied)
+        assert applied.effective_at == applied.recorded_at == SECOND + DAY
+        assert [use["bill"] for use in applied.applied] == [SECOND_BILL]
+        assert {type(one) for one in lifted} == {Unblocked}
+
+    @pytest.mark.parametrize(
+        ("command", "said", "code"),
+        [
+            (ReceivePayment, {"received_at": PAID + MICROSECOND}, "in-the-future"),
+            (ReceivePayment, {"received_at": PAID - 14 * DAY - MICROSECOND}, "too-late"),
+            (ReceivePayment, {"received_at": OPENED - MICROSECOND}, "too-late"),
+            (ReceivePayment, {"amount": 1, "reference": "p0"}, "reference-conflict"),
+            (SettlePayment, {"reference": "p9"}, "unknown-payment"),
+            (SettlePayment, {"reference": "p0", "settled_at": PAID + MICROSECOND}, "in-the-future"),
+            (SettlePayment, {"reference": "p0", "settled_at": PAID - 2 * DAY - MICROSECOND}, "too-soon"),
+            (FailPayment, {"reference": "p9"}, "unknown-payment"),
+            (ReversePayment, {"reference": "p9"}, "unknown-payment"),
+            (ReversePayment, {"reference": "p0"}, "not-eligible"),
+            (ReversePayment, {"reference": "p0", "approved_by": "system"}, "approval-required"),
+            (ReceivePayment, {"account": "6288112345678#2"}, "unknown-account"),
+            (ReceivePayment, {"account": "6288187654321#1"}, "unknown-account"),
+            (ReceivePayment, {"account": "nonsense"}, "unknown-account"),
+        ],
+    )
+    def test_it_is_refused(self, billed: Story, command: type[Any], said: dict[str, Any], code: str) -> None:
+        received(billed, PAID - 2 * DAY, reference="p0")
+        if command is ReceivePayment:
+            said = {"reference": "p1", "amount": 2, **said}
+        billed.when(command, PAID, **said).refused(code)
+
+    def test_good_funds_are_dated_back_so_many_days_and_no_more(self, billed: Story) -> None:
+        received(billed)
+        late = PAID + 14 * DAY + MICROSECOND
+        billed.when(SettlePayment, late, reference="p1", settled_at=PAID)
+        assert billed.outcome.code == "too-late"
+        billed.when(SettlePayment, late, reference="p1", settled_at=PAID + MICROSECOND)
+        assert billed.outcome.code is None
+        billed.when(SettlePayment, late, reference="p1").refused("already-settled")
+
+    def test_the_same_reference_twice_is_one_payment(self, billed: Story) -> None:
+        received(billed)
+        billed.when(ReceivePayment, PAID, reference="p1", amount=TOTAL)
+        assert (billed.outcome.status, billed.new) == ("repeated", [])
+        billed.given(SettlePayment, PAID, reference="p1")
+        billed.when(ReceivePayment, PAID + 400 * DAY, reference="p1", amount=TOTAL)
+        assert (billed.outcome.status, billed.outcome.code) == ("repeated", None)
+        billed.when(ReceivePayment, PAID + 400 * DAY, reference="p1", amount=TOTAL, payer="customer-9")
+        assert billed.outcome.code == "reference-conflict"
+
+
+@pytest.mark.clause("SE23-08", "SE23-10", "SE23-28")
+class TestOverdue:
+    def test_a_bill_is_overdue_at_its_due_end_with_a_fine_and_not_a_microsecond_before(
+        self, billed: Story
+    ) -> None:
+        billed.when(AdvanceTime, DUE - MICROSECOND).then()
+        billed.when(AdvanceTime, DUE).then(
+            event(BillOverdue, effective_at=DUE, bill=BILL, open=TOTAL, customer="customer-1"),
+            event(
+                LateFineCharged,
+                effective_at=DUE,
+                fine=f"{BILL}/F1",
+                nth=1,
+                base=TOTAL,
+                percent="5",
+                amount=rupiah(5550),
+            ),
+        )
+        assert [one.command_id.rpartition("Z/")[2] for one in billed.new] == [BILL, BILL]
+
+    def test_what_is_paid_in_time_is_never_overdue(self, billed: Story) -> None:
+        received(billed, DUE - MICROSECOND, method="cash")
+        billed.when(AdvanceTime, DUE).then()
+
+    def test_a_fine_is_of_the_minimum_at_least_and_of_nothing_there_is_none(self, billed: Story) -> None:
+        received(billed, amount=TOTAL - 1, method="cash")
+        billed.when(AdvanceTime, DUE).then(
+            event(BillOverdue, open=1), event(LateFineCharged, base=1, amount=rupiah(5000))
+        )
+
+    def test_each_due_end_of_any_bill_fines_every_overdue_bill_so_many_times(self, billed: Story) -> None:
+        billed.given(AdvanceTime, at("2023-06-30T00:00:00+07:00"))
+        fines = [one for one in billed.events() if isinstance(one, LateFineCharged)]
+        assert [(one.fine, one.effective_at) for one in fines] == [
+            (f"{BILL}/F1", DUE),
+            (f"{BILL}/F2", at("2023-05-22T00:00:00+07:00")),
+            (f"{SECOND_BILL}/F1", at("2023-05-22T00:00:00+07:00")),
+            (f"{SECOND_BILL}/F2", at("2023-06-22T00:00:00+07:00")),
+            (f"{NUMBER}-1-B0003/F1", at("2023-06-22T00:00:00+07:00")),
+        ]
+
+    def test_a_paid_bill_that_falls_due_fines_one_that_is_overdue(self, billed: Story) -> None:
+        billed.given(AdvanceTime, SECOND)
+        second = billed.contract().bills[SECOND_BILL].total
+        received(billed, SECOND, TOTAL + second, method="cash")
+        received(billed, SECOND + DAY, TOTAL, reference="p2", method="cash")
+        billed.given(ReversePayment, SECOND + DAY, reference="p1")
+        open_ = {bill.id: bill.open for bill in billed.contract().open_bills()}
+        assert open_ == {BILL: TOTAL, SECOND_BILL: second} or sum(open_.values()) == second
+        billed.when(AdvanceTime, at("2023-05-22T00:00:00+07:00"))
+        assert [one.name for one in billed.new if isinstance(one, LateFineCharged)]
+
+    def test_a_fine_on_a_bill_that_carries_fines_is_not_reckoned_on_them(self, billed: Story) -> None:
+        billed.given(AdvanceTime, at("2023-05-22T00:00:00+07:00"))
+        fine = next(one for one in billed.new if isinstance(one, LateFineCharged) and one.bill == SECOND_BILL)
+        bill = billed.contract().bills[SECOND_BILL]
+        assert fine.base == bill.total - rupiah(5550)
+
+
+@pytest.mark.clause("SE23-19")
+class TestDunning:
+    def test_each_step_is_taken_once_at_its_day(self, billed: Story) -> None:
+        billed.given(AdvanceTime, DUE)
+        billed.when(AdvanceTime, DUE + DAY - MICROSECOND).then()
+        billed.when(AdvanceTime, DUE + DAY).then(
+            event(DunningStepTaken, bill=BILL, step=1, action="block-outgoing", open=TOTAL),
+            event(Blocked, block=f"dunning/{BILL}/block-outgoing", scope="outgoing", ground="3"),
+        )
+        billed.when(RecordUsage, DUE + DAY)
+        assert billed.outcome.code == "blocked"
+        billed.when(RecordUsage, DUE + DAY, direction="incoming")
+        assert billed.outcome.code is None
+        billed.when(AdvanceTime, DUE + 10 * DAY)
+        assert billed.contract().blocks.keys() == {
+            f"dunning/{BILL}/block-outgoing",
+            f"dunning/{BILL}/block-all",
+        }
+
+    def test_the_last_step_ends_the_contract_on_ground_3(self, billed: Story) -> None:
+        billed.when(AdvanceTime, DUE + 90 * DAY)
+        names = [one.name for one in billed.new]
+        place = names.index("Terminated")
+        assert names[place - 2 : place + 2] == [
+            "DunningStepTaken",
+            "BillIssued",
+            "Terminated",
+            "NumberQuarantined",
+        ] or names[place - 2 : place] == ["DunningStepTaken", "BillIssued"]
+        assert billed.contract().state == "terminated"
+
+    @pytest.mark.clause("SE23-14")
+    def test_its_blocks_fall_in_the_same_breath_as_the_bill_is_closed(self, billed: Story) -> None:
+        billed.given(AdvanceTime, DUE + 2 * DAY)
+        assert billed.contract().billed == TOTAL
+        billed.when(ReceivePayment, DUE + 2 * DAY, reference="p1", amount=TOTAL, method="cash").then(
+            event(PaymentReceived),
+            event(PaymentSettled),
+            event(Unblocked, block=f"dunning/{BILL}/block-outgoing"),
+        )
+        billed.when(AdvanceTime, DUE + 5 * DAY).then()
+
+    def test_a_step_is_skipped_where_the_bill_is_closed(self, billed: Story) -> None:
+        received(billed, DUE + DAY - MICROSECOND, method="cash")
+        billed.when(AdvanceTime, DUE + DAY).then()
+
+
+class TestDatedBack:
+    def test_a_fine_that_was_reckoned_on_nothing_is_withdrawn_and_counts_no_more(self, billed: Story) -> None:
+        received(billed)
+        billed.given(AdvanceTime, DUE)
+        billed.when(SettlePayment, DUE + MICROSECOND, reference="p1", settled_at=DUE - MICROSECOND).then(
+            event(PaymentSettled, effective_at=DUE - MICROSECOND),
+            event(LateFineWithdrawn, fine=f"{BILL}/F1", amount=rupiah(5550), carried_by=None),
+        )
+        account = billed.contract()
+        assert (account.unbilled, account.billed) == (0, 0)
+        assert account.closed_bills[BILL].fines_counted == 0
+
+    def test_dated_at_the_due_end_it_stands(self, billed: Story) -> None:
+        received(billed)
+        billed.given(AdvanceTime, DUE)
+        billed.when(SettlePayment, DUE + MICROSECOND, reference="p1", settled_at=DUE).then(
+            event(PaymentSettled)
+        )
+
+    def test_one_that_would_be_smaller_stands(self, billed: Story) -> None:
+        received(billed, amount=TOTAL - 1)
+        billed.given(AdvanceTime, DUE)
+        billed.when(SettlePayment, DUE + MICROSECOND, reference="p1", settled_at=PAID).then(
+            event(PaymentSettled)
+        )
+        assert billed.contract().unbilled == rupiah(5550)
+
+    def test_a_billed_one_is_withdrawn_by_credit_note(self, billed: Story) -> None:
+        received(billed, DUE - DAY)
+        billed.given(AdvanceTime, SECOND)
+        billed.when(SettlePayment, SECOND, reference="p1", settled_at=DUE - DAY)
+        names = [one.name for one in billed.new]
+        assert names == ["PaymentSettled", "LateFineWithdrawn", "CreditNoteIssued", "Unblocked"]
+        note = billed.new[2]
+        assert isinstance(note, CreditNoteIssued)
+        assert (note.number, note.bill, note.total, note.tax, note.met_open) == (
+            f"{NUMBER}-1-C0001",
+            SECOND_BILL,
+            rupiah(5550),
+            0,
+            rupiah(5550),
+        )
+
+
+class TestReversing:
+    def test_it_opens_again_exactly_what_was_paid_also_out_of_advance(self, billed: Story) -> None:
+        received(billed, amount=TOTAL + rupiah(20_000), method="cash")
+        billed.given(AdvanceTime, SECOND)
+        assert [one.name for one in billed.new] == ["BillIssued", "AdvanceApplied"]
+        billed.when(ReversePayment, SECOND, reference="p1").then(
+            event(
+                PaymentReversed,
+                reopened=[{"bill": BILL, "amount": TOTAL}, {"bill": SECOND_BILL, "amount": rupiah(20_000)}],
+                advance=0,
+                charged=0,
+            ),
+            event(BillOverdue, bill=BILL, effective_at=SECOND),
+        )
+        account = billed.contract()
+        assert account.billed == TOTAL + account.bills[SECOND_BILL].total
+        billed.when(ReversePayment, SECOND, reference="p1").refused("already-reversed")
+
+    def test_what_is_left_in_advance_is_taken_from_there(self, billed: Story) -> None:
+        received(billed, amount=TOTAL + rupiah(20_000), method="cash")
+        billed.when(ReversePayment, PAID + DAY, reference="p1").then(
+            event(PaymentReversed, advance=rupiah(20_000), charged=0)
+        )
+        assert billed.contract().advance == 0
+
+    def test_only_within_so_many_days_of_settlement(self, billed: Story) -> None:
+        received(billed, amount=rupiah(5_000_000), method="cash")
+        billed.when(ReversePayment, PAID + 120 * DAY + MICROSECOND, reference="p1")
+        assert billed.outcome.code == "too-late"
+
+    def test_steps_that_were_missed_are_not_made_up(self, billed: Story) -> None:
+        received(billed, method="cash")
+        billed.given(AdvanceTime, DUE + 5 * DAY)
+        billed.when(ReversePayment, DUE + 5 * DAY, reference="p1").then(
+            event(PaymentReversed), event(BillOverdue, effective_at=DUE + 5 * DAY)
+        )
+        assert billed.contract().blocks == {}
+        billed.when(AdvanceTime, DUE + 10 * DAY)
+        assert f"dunning/{BILL}/block-all" in billed.contract().blocks
+        assert [one.name for one in billed.events()].count("BillOverdue") == 1
+        assert BillIssued in {type(one) for one in billed.events()}
