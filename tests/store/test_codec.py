@@ -24,11 +24,12 @@ from ledger.domain.commands import Command
 from ledger.domain.events import make
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import Unblock
+from ledger.domain.postpaid.commands import IssueDebitNote
 from ledger.domain.prepaid.commands import ChargeCredit, ReleaseReservation, TopUp
 from ledger.domain.prepaid.events import Activated, CreditCharged, CreditToppedUp
 from ledger.errors import SchemaUnknown
 from ledger.store import codec, schemas
-from ledger.store.codec import Codec
+from ledger.store.codec import _WITH_LISTS, Codec
 from ledger.store.encoding import Encode, encoder
 from ledger.store.kept_schemas import keep
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load
@@ -146,7 +147,27 @@ def test_there_is_one_way_to_write_a_command(name: str) -> None:
     for field in load("commands")[f"ledger.command.{name}"].fields:
         kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
         names = {kind["type"] if isinstance(kind, dict) else kind for kind in kinds}
-        assert names <= {"null", "string", "long", "int", "boolean"}, field
+        lists = {"array"} if name in _WITH_LISTS else set()
+        assert names <= {"null", "string", "long", "int", "boolean", *lists}, field
+
+
+def test_lists_of_a_command_are_written_in_one_block() -> None:
+    lists = {
+        name.removeprefix("ledger.command.")
+        for name, schema in load("commands").items()
+        if '"array"' in schema.text
+    }
+    assert lists == _WITH_LISTS
+    line: Any = {"kind": "usage", "amount": 1, "text": "a"}
+    said: dict[str, Any] = {"note": "n", "bill": "b", "reason": "r", "approved_by": "s", "account": None}
+    command = IssueDebitNote(at=1, command_id="c", msisdn=NUMBER, lines=[line, line], **said)
+    state = CODEC.command_state(command, CODEC.command_content(command), stated_at=True)
+    assert CODEC.command_and_content("IssueDebitNote", state, 0)[0] == command
+    one = b"\x0ausage\x02\x02a"
+    assert state.count(b"\x04" + one + one + b"\0") == 1
+    blocks = state.replace(b"\x04" + one + one + b"\0", b"\x02" + one + b"\x02" + one + b"\0")
+    with pytest.raises(ValueError, match="one block"):
+        CODEC.command_and_content("IssueDebitNote", blocks, 0)
 
 
 @FEW

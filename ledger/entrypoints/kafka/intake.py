@@ -174,5 +174,16 @@ def _is_flat(kind: Any) -> bool:  # noqa: ANN401 - any schema
     if isinstance(kind, list):
         return all(map(_is_flat, kind))
     if isinstance(kind, dict):
+        if kind.get("type") == "array":
+            return _takes_room(kind.get("items"))
         return kind.get("type") in _FLAT
     return kind in _FLAT
+
+
+def _takes_room(kind: Any) -> bool:  # noqa: ANN401 - any schema
+    """Whether each item of a list takes a byte at least: texts, and flat records that begin with one."""
+    if isinstance(kind, dict) and kind.get("type") == "record":
+        fields = kind.get("fields") or [{}]
+        begins: bool = fields[0].get("type") == "string"
+        return begins and all(_is_flat(field.get("type")) for field in fields)
+    return kind == "string"
