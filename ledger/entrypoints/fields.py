@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import msgspec
-
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.kinds import NUMBER, POLICY_IDS
@@ -182,11 +180,11 @@ def _read_line(line: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
 
 
 def _read_lines_text(value: str) -> list[dict[str, Any]]:
-    try:
-        lines = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        raise ValueError("not a JSON list of lines") from None
-    return read_lines(lines)
+    """`usage:5000:a call; fees:100:paper`."""
+    lines = [part.strip().split(":", 2) for part in value.split(";")]
+    if any(len(line) != len(_LINE) for line in lines):
+        raise ValueError("not kind:amount:text, and a semicolon between two lines")
+    return read_lines([dict(zip(_LINE, line, strict=True)) for line in lines])
 
 
 def _read_count(value: Any) -> int:  # noqa: ANN401 - any JSON

@@ -63,7 +63,7 @@ BY_FORM = {
     "flag": "true",
     "ids": "deposit",
     "instant": AT,
-    "lines": '[{"kind": "usage", "amount": "5000", "text": "a call charged twice"}]',
+    "lines": "usage:5000:a call charged twice",
     "msisdn": "6288112345678",
     "signed-amount": "-500.50",
 }

@@ -39,7 +39,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "ids": (["an-id", "other"], "an-id,other", ["an-id", "other"]),
     "lines": (
         [{"kind": "usage", "amount": "5.05", "text": "a call"}],
-        '[{"kind": "usage", "amount": "5.05", "text": "a call"}]',
+        "usage:5.05:a call",
         [{"kind": "usage", "amount": 505, "text": "a call"}],
     ),
 }

@@ -78,7 +78,7 @@ def test_every_function_of_the_tree_is_there_and_no_command_is_said_twice() -> N
 
 def test_a_verb_that_is_said_without_its_noun_is_told_where_it_is(pulsa: Pulsa) -> None:
     assert pulsa.complaint("reserve") == "usage: No such command 'reserve'. Did you mean 'credit reserve'?"
-    assert pulsa.complaint("reprot") == "usage: No such command 'reprot'. Did you mean 'report'?"
+    assert pulsa.complaint("reportt") == "usage: No such command 'reportt'. Did you mean 'report'?"
 
 
 def test_it_says_which_release_it_is(pulsa: Pulsa) -> None:

@@ -11,6 +11,9 @@ import typer
 
 from ledger.application.outcomes import REFUSED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
+from ledger.domain.kinds import COMMANDS
+from ledger.domain.line.product import PRODUCTS
+from ledger.domain.postpaid.account import POSTPAID
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for, signed, with_settings
@@ -34,7 +37,7 @@ _METAVARS = {
     "count-or-zero": "COUNT",
     "decimal": "NUMBER",
     "ids": "ID,…",
-    "lines": "JSON",
+    "lines": "KIND:AMOUNT:TEXT;…",
 }
 
 
@@ -46,7 +49,7 @@ _AMOUNTS = {
 }
 """Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""
 _IN_RUPIAH = frozenset({"price", "fee_paid"})
-"""Amounts that are in rupiah; all others are in credit."""
+"""Amounts that are in rupiah, as all of postpaid are; all others are in credit."""
 _LAST = ("at", "command_id", "actor")
 """What every command takes stands behind its own."""
 
@@ -75,7 +78,8 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
     kinds = inspect.Parameter
     parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Settings)]
     ordered = sorted(fields, key=_rank)
-    parameters += [_parameter(field) for field in ordered]
+    in_rupiah = COMMANDS[name] in PRODUCTS[POSTPAID].commands
+    parameters += [_parameter(field, in_rupiah=in_rupiah) for field in ordered]
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
     return signed(run, parameters)
 
@@ -85,10 +89,10 @@ def _rank(field: dict[str, Any]) -> tuple[bool, bool, bool]:
     return field["name"] != "msisdn", field["name"] in _LAST, may_lack(field)
 
 
-def _parameter(field: dict[str, Any]) -> inspect.Parameter:
+def _parameter(field: dict[str, Any], *, in_rupiah: bool) -> inspect.Parameter:
     name = field["name"]
     amount = _AMOUNTS.get(field["form"])
-    unit = "Rupiah" if name in _IN_RUPIAH else "Credit"
+    unit = "Rupiah" if in_rupiah or name in _IN_RUPIAH else "Credit"
     help_ = field.get("doc") if amount is None else amount.format(unit=unit)
     keyword = inspect.Parameter.KEYWORD_ONLY
     if name == "msisdn":

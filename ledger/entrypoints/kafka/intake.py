@@ -184,6 +184,6 @@ def _takes_room(kind: Any) -> bool:  # noqa: ANN401 - any schema
     """Whether each item of a list takes a byte at least: texts, and flat records that begin with one."""
     if isinstance(kind, dict) and kind.get("type") == "record":
         fields = kind.get("fields") or [{}]
-        begins: bool = fields[0].get("type") == "string"
-        return begins and all(_is_flat(field.get("type")) for field in fields)
-    return kind == "string"
+        begins: bool = fields[0].get("type") == "string" and all(_is_flat(one.get("type")) for one in fields)
+        return begins
+    return bool(kind == "string")
