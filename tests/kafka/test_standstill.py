@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ from kafka.structs import TopicPartition
 
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.writer import Writer
-from ledger.errors import LogUnreachable
+from ledger.errors import LogUnreachable, MirrorFull
 from ledger.local.process import free_port
+from ledger.store.kafka import topics
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
-from tests.kafka.seen import committed, population, seen
+from tests.kafka.seen import committed, in_file, population, seen
 from tests.waiting import PATIENCE
 
 
@@ -112,3 +116,34 @@ def test_a_consumer_is_kept_where_no_broker_answers_another(new_log: NewLog) -> 
             writer._look_after_member()
         assert writer._member.consumer is consumer
         assert consumer.poll(timeout_ms=0) == {}
+
+
+def test_mirrors_are_kept_up_once_they_can_be(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither want of a broker nor want of room at the moment when they were to be followed is for good."""
+    log = new_log()
+    with writing(log), connected(log) as client:
+        client.execute(population(5, 1))
+    log = replace(log, mirrors=tmp_path / "standby")
+    compare_ids = Mirror.compare_ids
+    full = [MirrorFull("no room")]
+
+    def without_room(mirror: Mirror, marks: Mapping[int, bytes]) -> None:
+        if full:
+            raise full.pop()
+        compare_ids(mirror, marks)
+
+    with closing(Standby(log, schema_ids(log), topics.ensure(log))) as standby:
+        standby._settings = replace(log, bootstrap=f"127.0.0.1:{free_port()}")
+        with pytest.raises(LogUnreachable):
+            standby.keep({0})
+        standby._settings = log
+        monkeypatch.setattr(Mirror, "compare_ids", without_room)
+        assert not standby.is_caught_up(0)
+        with pytest.raises(MirrorFull):
+            standby.advance(wanted={0})
+        assert not standby.is_caught_up(0)
+        while not standby.is_caught_up(0):
+            standby.advance(wanted={0})
+    assert in_file(log.mirror(0)) == seen(log).accounts

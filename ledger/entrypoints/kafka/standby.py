@@ -34,6 +34,8 @@ class Standby:
         self._incarnation = incarnation
         self._mirrors: dict[int, Mirror] = {}
         self._follower: Follower | None = None
+        self._is_followed = False
+        """Whether the follower reads into these mirrors, from where they stand."""
         self._looked = 0.0
 
     def close(self) -> None:
@@ -41,6 +43,7 @@ class Standby:
         if self._follower is not None:
             self._follower.close()
             self._follower = None
+        self._is_followed = False
         for kept in self._mirrors.values():
             kept.close()
         self._mirrors.clear()
@@ -49,6 +52,7 @@ class Standby:
         """Keeps mirrors of exactly these partitions."""
         if set(partitions) == set(self._mirrors):
             return
+        self._is_followed = False
         for partition in set(self._mirrors) - set(partitions):
             self._mirrors.pop(partition).close()
         for partition in set(partitions) - set(self._mirrors):
@@ -65,20 +69,20 @@ class Standby:
     def advance(self, *, wanted: Collection[int]) -> None:
         """Reads on: for long where partitions are wanted, else a little, and not each time."""
         now = time.monotonic()
-        if self._follower is None or not self._mirrors or (not wanted and now - self._looked < _EVERY):
+        if not self._mirrors or (not wanted and now - self._looked < _EVERY):
             return
         self._looked = now
         try:
-            self._follower.advance(_CATCHING_UP if wanted else _SLICE)
+            self._follow().advance(_CATCHING_UP if wanted else _SLICE)
         except MirrorFull:
-            self._follow()  # from where the mirrors stand: what was read and not written is to be read again
+            self._is_followed = False  # what was read and not written is to be read again
             raise
         except mirror.UNUSABLE as error:
             self._start_over(str(error))
 
     def is_caught_up(self, partition: int) -> bool:
         """Whether the mirror of a partition has all that is committed now."""
-        if self._follower is None or partition not in self._mirrors:
+        if self._follower is None or not self._is_followed or partition not in self._mirrors:
             return False
         try:
             return self._follower.is_caught_up(partition)
@@ -90,10 +94,14 @@ class Standby:
         """The next command of a partition from a source, as far as its mirror knows."""
         return 0 if self._follower is None else self._follower.answered(partition, source)
 
-    def _follow(self) -> None:
+    def _follow(self) -> Follower:
+        """Whoever could not be followed, for want of a broker or of room, is followed once that can be."""
         if self._follower is None:
             self._follower = Follower(self._settings, self._ids)
-        self._follower.follow(self._mirrors)
+        if not self._is_followed:
+            self._follower.follow(self._mirrors)
+            self._is_followed = True
+        return self._follower
 
     def _start_over(self, reason: str) -> None:
         """Throws the mirrors away, for one of them is not what it should be."""

@@ -96,10 +96,14 @@ def registry_emptied(scene: Scene) -> None:
     sent = [sent for sent in scene.hostile.sent if sent.record.kind in left_out]
     scene.answers.until(lambda: all(scene.answers.at(s.partition, s.offset) for s in sent), "those before")
     ends = scene.writer.ends["registry-mismatch"]
+    for kept in (scene.service, scene.writer):
+        kept.mislead(misled=True)
     scene.registry.lead_to(scene.emptied)
     scene.writer.kill()
     until(lambda: scene.writer.ends["registry-mismatch"] > ends, lambda: "nobody noticed the other registry")
     scene.registry.lead_to(scene.settings.registry)
+    for kept in (scene.service, scene.writer):
+        kept.mislead(misled=False)
     scene.hostile.left_out -= left_out
 
 

@@ -32,7 +32,8 @@ class End(NamedTuple):
 class Kept:
     """A verb of `pulsa` that is started again whenever it ends; what it logs goes to a file.
 
-    One that has served may not end by itself, whatever happens; one that starts may, where `STARTING` says so.
+    One that has served may not end by itself, whatever happens; one that starts may, where `STARTING` says so. Whoever
+    runs while it is led to another registry may end because of that, whenever it asks there.
     """
 
     def __init__(self, name: str, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
@@ -45,6 +46,7 @@ class Kept:
         self._environment = inherited | environment
         self._lock = threading.Condition(threading.RLock())
         self._is_wanted = True
+        self._is_misled = self._was_misled = False
         self._closing = threading.Event()
         self._began = 0
         self._process = self._started()
@@ -54,6 +56,7 @@ class Kept:
         with self.log.open("ab") as log:
             self._began = log.tell()
             self._is_noted = False
+            self._was_misled = self._is_misled
             return subprocess.Popen(
                 self._command, cwd=_ROOT, env=self._environment, stdout=subprocess.DEVNULL, stderr=log
             )
@@ -83,8 +86,15 @@ class Kept:
         end = End(exit_code, code, line, self.has_served)
         self.ends[code] += 1
         self._is_noted = True
-        if exit_code != 2 or end.had_served or code not in STARTING:
+        may_end = code in STARTING and not end.had_served
+        if exit_code != 2 or not (may_end or (self._was_misled and code == "registry-mismatch")):
             self.wrong.append(end)
+
+    def mislead(self, *, misled: bool) -> None:
+        """From now on it is led to another registry, or is not any more."""
+        with self._lock:
+            self._is_misled = misled
+            self._was_misled |= misled
 
     def said(self) -> list[str]:
         """The lines that it has logged since it was last started."""
