@@ -14,6 +14,7 @@ import structlog
 from hypothesis import is_hypothesis_test
 
 from ledger.domain.terms import Terms
+from ledger.wiring.composition import collect_rarely
 from tests.given import Story
 from tests.often import SEED, repeated_by
 from tests.order import place
@@ -71,7 +72,8 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Hands the run's seed to hypothesis, unless it was given one."""
+    """Hands the run's seed to hypothesis, unless it was given one; looks for cycles as rarely as `pulsa` does."""
+    collect_rarely()
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(SEED)
 

@@ -1,16 +1,36 @@
-"""Modules that run as processes of their own beside a test."""
+"""What runs as a process of its own beside a test: modules, and functions that find most things imported."""
 
 from __future__ import annotations
 
+import io
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
 from tests.waiting import PATIENCE
 
 _ROOT = Path(__file__).resolve().parents[1]
+
+FORKS = multiprocessing.get_context("forkserver")
+"""Makes processes that begin where most of what is here was imported: that takes a second, and is done once."""
+FORKS.set_forkserver_preload(
+    [
+        "ledger.entrypoints.cli",
+        "ledger.entrypoints.kafka.writer",
+        "projections.engine.runner",
+        "projections.registry",
+        "tests.bench.population",
+        "tests.given",
+    ]
+)
 
 
 class Process:
@@ -52,3 +72,71 @@ class Process:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self.kill()
+
+
+class Forked:
+    """A function that runs until it is stopped, and returns its exit code; it is killed where its `with` block ends."""
+
+    def __init__(self, run: Callable[..., int], *arguments: object) -> None:
+        ends = [FORKS.Pipe(duplex=False) for _ in range(2)]
+        self._process = FORKS.Process(
+            target=_run, args=(run, arguments, *(write for _, write in ends)), daemon=True
+        )
+        self._process.start()
+        self._printed, self._logged = (_read(*both) for both in ends)
+
+    def line(self) -> str:
+        """The next line that it prints."""
+        return self._printed.readline()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Asks it to end; its exit code, and what it logged."""
+        self._signal(number)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Its exit code and what it logged, once it has ended."""
+        with ThreadPoolExecutor(2) as reading:
+            rest = [reading.submit(stream.read) for stream in (self._printed, self._logged)]
+            self._process.join(PATIENCE)
+            self._signal(signal.SIGKILL)
+        self._process.join()
+        code = self._process.exitcode
+        assert code is not None
+        self._printed.close()
+        self._logged.close()
+        return code, rest[1].result()
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash of the machine would."""
+        self._signal(signal.SIGKILL)
+        self.ended()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            if self._process.pid is not None and self._process.is_alive():
+                os.kill(self._process.pid, number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.is_alive():
+            self.kill()
+
+
+def _read(read: Connection, write: Connection) -> io.TextIOWrapper:
+    """What comes through a pipe whose other end is the process's alone."""
+    write.close()
+    with read:
+        return os.fdopen(os.dup(read.fileno()), encoding="utf-8")
+
+
+def _run(
+    run: Callable[..., int], arguments: tuple[object, ...], printed: Connection, logged: Connection
+) -> None:
+    """In the process: its streams are the pipes, and what the function returns is its exit code."""
+    for number, pipe in ((1, printed), (2, logged)):
+        os.dup2(pipe.fileno(), number)
+        pipe.close()
+    sys.exit(run(*arguments))

@@ -108,8 +108,8 @@ def shared(place: Path, start: Callable[[], AbstractContextManager[str]]) -> Ite
 
 
 @contextlib.contextmanager
-def kafka_address() -> Iterator[str]:
-    """Yield where a broker answers."""
+def kafka_address(*, under_load: bool = False) -> Iterator[str]:
+    """Yield where a broker answers, which is to bear much or not."""
     if given := os.environ.get("PULSA_KAFKA"):
         yield given
     elif _uses_docker(KAFKA_IMAGE):
@@ -124,7 +124,7 @@ def kafka_address() -> Iterator[str]:
         finally:
             container.stop()
     else:
-        with LocalKafka() as broker:
+        with LocalKafka(under_load=under_load) as broker:
             yield broker.bootstrap_servers
 
 

@@ -30,6 +30,9 @@ _COORDINATES = (
     "org.slf4j:slf4j-simple:1.7.36",  # writes the log; must be of the version of slf4j-api that Kafka brings
 )
 
+_QUICKLY = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""What halves the processor time of a broker that lives for minutes, and answers a few at a time."""
+
 SINGLE_BROKER_SETTINGS = {
     # One broker cannot hold three copies: with the defaults the first transaction waits for ever.
     "offsets.topic.replication.factor": "1",
@@ -96,7 +99,7 @@ class LocalKafka(LocalServer):
     learning = ""
     """The option by which Java is to keep what it learns of the broker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as any server, and what is Kafka's own
         self,
         directory: Path | str | None = None,
         *,
@@ -104,8 +107,12 @@ class LocalKafka(LocalServer):
         timeout: float = 120,
         users: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        under_load: bool = False,
     ) -> None:
-        """Choose directory, port and time as for any local server; `settings` bear Kafka's own names."""
+        """Choose directory, port and time as for any local server; `settings` bear Kafka's own names.
+
+        `under_load`: Java compiles what is hot a second time, which pays after minutes of it, and costs before.
+        """
         for word in itertools.chain.from_iterable((users or {}).items()):
             if not re.fullmatch(r"[\w.-]+", word, re.ASCII):
                 raise ValueError("names and passwords are of letters, digits, '.', '_' and '-' only")
@@ -113,6 +120,7 @@ class LocalKafka(LocalServer):
         self._controller_port = free_port()
         self._cluster_id = ""
         self._extra_settings = dict(settings or {})
+        self._compiles = () if under_load else _QUICKLY
         self._passwords = None if users is None else {SUPERUSER: secrets.token_hex(), **users}
         self._keystore_password = ""
 
@@ -146,9 +154,10 @@ class LocalKafka(LocalServer):
         if not meta.exists():
             cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             form = ("format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", file.name)
-            self._run(*self._java("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *form))
+            self._run(*self._java(*_QUICKLY, "kafka.tools.StorageTool", *form))
         (self._cluster_id,) = re.findall(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE)
-        return self._java(self.learning or learned(_PROGRAM, _learn), "-Xmx768m", "kafka.Kafka", file.name)
+        learning = self.learning or learned(_PROGRAM, _learn)
+        return self._java(learning, *self._compiles, "-Xmx768m", "kafka.Kafka", file.name)
 
     def _java(self, *program: str) -> list[str]:
         log = "-Dorg.slf4j.simpleLogger"

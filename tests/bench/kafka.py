@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +170,18 @@ def two_writers(folder: Path, runs: int, count: int) -> list[Figure]:
     ]
 
 
-def mirrors(folder: Path, runs: int, count: int) -> list[Figure]:
-    """A mirror made again from the topics, against a consumer that only reads them."""
+@cache
+def _written(folder: Path, count: int) -> KafkaSettings:
+    """A log of that many uses, for whoever only reads it."""
     log = k.servers().log(folder)
     k.open_accounts(log)
     _served(log, k.uses(count), 1)
+    return log
+
+
+def mirrors(folder: Path, runs: int, count: int) -> list[Figure]:
+    """A mirror made again from the topics, against a consumer that only reads them."""
+    log = _written(folder, count)
     place, ids = topics.ensure(log), schema_ids(log)
     return [
         paired(
@@ -221,9 +229,7 @@ def _consumed(log: KafkaSettings) -> float:
 
 def projecting(folder: Path, runs: int, count: int) -> list[Figure]:
     """From the topic by mirrors into every projection on PostgreSQL, against a consumer that only decodes."""
-    log = k.servers().log(folder)
-    k.open_accounts(log)
-    _served(log, k.uses(count), 1)
+    log = _written(folder, count)
     with LocalPostgres() as server, closing(Database(server.url)) as admin:
         return [
             paired(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +34,7 @@ from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from ledger.wiring import composition
 from tests.bench import population as p
-from tests.processes import Process
+from tests.processes import Forked
 from tests.servers import kafka_address, registry_address
 
 _PATIENCE = 400
@@ -72,7 +71,8 @@ atexit.register(_running.close)
 @cache
 def servers() -> Servers:
     """A broker and a registry, until this process ends."""
-    return Servers(_running.enter_context(kafka_address()), _running.enter_context(registry_address()))
+    broker = _running.enter_context(kafka_address(under_load=True))
+    return Servers(broker, _running.enter_context(registry_address()))
 
 
 # --- a writer as a process -------------------------------------------------------------------------------------------
@@ -97,19 +97,17 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(_LOOK)
 
 
-class TimedWriter(Process):
+class TimedWriter(Forked):
     """A writer that serves until it is ended. `serving` has the instant at which it began to, by partition."""
 
     def __init__(self, log: KafkaSettings, name: str = "") -> None:
         self.log = replace(log, mirrors=log.mirrors / name)
         self.serving: dict[int, float] = {}
-        stated = asdict(self.log) | {"mirrors": str(self.log.mirrors)}
-        super().__init__(__name__, json.dumps(stated))
+        super().__init__(_write, self.log)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._printed:
             partition, instant = line.split()
             self.serving[int(partition)] = float(instant)
 
@@ -130,17 +128,16 @@ class TimedWriter(Process):
     def end(self) -> None:
         """Asks it to end, and returns once it has."""
         self._process.terminate()
-        self._process.wait()
+        self._process.join()
 
     def kill(self) -> None:
         """Ends it at once."""
         self._process.kill()
-        self._process.wait()
+        self._process.join()
 
 
-def _write(stated: str) -> None:
-    settings = json.loads(stated)
-    log = KafkaSettings(**(settings | {"mirrors": Path(settings["mirrors"])}))
+def _write(log: KafkaSettings) -> int:
+    composition.collect_rarely()  # as `pulsa` does
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -152,6 +149,7 @@ def _write(stated: str) -> None:
     writer = Writer(log, bundled(), on_serving=tell, session_timeout=SESSION_SECONDS, watch=_Strict())
     signal.signal(signal.SIGTERM, lambda *_: writer.stop())
     writer.run()
+    return 0
 
 
 # --- backlogs --------------------------------------------------------------------------------------------------------
@@ -223,8 +221,3 @@ def new_consumer(log: KafkaSettings) -> Any:
         group_id=None,
         max_partition_fetch_bytes=4 << 20,
     )
-
-
-if __name__ == "__main__":
-    composition.collect_rarely()
-    _write(*sys.argv[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import sqlite3
@@ -16,9 +15,7 @@ from ledger.entrypoints.cli import main
 from ledger.store.reading import SqliteReader
 from tests.bench import population as p
 from tests.often import KILLS
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["ledger.entrypoints.cli", __name__])
+from tests.processes import FORKS
 
 
 def _ingest(log: str, commands: str, outcomes: str) -> None:
@@ -59,7 +56,7 @@ def test_an_ingest_killed_again_and_again_ends_as_one_that_was_not(
 ) -> None:
     commands = _commands(tmp_path)
     whole, log = tmp_path / "whole.db", tmp_path / "killed.db"
-    run = _CONTEXT.Process(target=_ingest, args=(str(whole), str(commands), str(tmp_path / "whole.jsonl")))
+    run = FORKS.Process(target=_ingest, args=(str(whole), str(commands), str(tmp_path / "whole.jsonl")))
     run.start()
     run.join()
     assert run.exitcode == 0
@@ -71,7 +68,7 @@ def test_an_ingest_killed_again_and_again_ends_as_one_that_was_not(
         tried += 1
         assert tried < 20 * KILLS, "hardly any was killed before it had ended"
         outcomes = tmp_path / f"{tried}.jsonl"
-        process = _CONTEXT.Process(target=_ingest, args=(str(log), str(commands), str(outcomes)))
+        process = FORKS.Process(target=_ingest, args=(str(log), str(commands), str(outcomes)))
         process.start()
         _await_size(outcomes, chance.randrange(size), process)
         process.join(timeout=chance.uniform(0.0, 0.05))
@@ -80,7 +77,7 @@ def test_an_ingest_killed_again_and_again_ends_as_one_that_was_not(
         process.join()
         _nothing_acknowledged_is_lost(_acknowledged(outcomes), expected, log)
 
-    last = _CONTEXT.Process(target=_ingest, args=(str(log), str(commands), str(tmp_path / "last.jsonl")))
+    last = FORKS.Process(target=_ingest, args=(str(log), str(commands), str(tmp_path / "last.jsonl")))
     last.start()
     last.join()
     assert last.exitcode == 0

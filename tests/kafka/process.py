@@ -1,13 +1,12 @@
-"""A writer as a process of its own, told by its arguments where the log is, and how it is to fail."""
+"""A writer as a process of its own, told where the log is, and how it is to fail."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
-from pathlib import Path
+from typing import Any
 
 import eventsourcing.sqlite as library
 import structlog
@@ -21,17 +20,16 @@ from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from tests.given import BUNDLED
 
 
-def main() -> int:
+def write(settings: KafkaSettings, options: dict[str, Any]) -> int:
+    """Writes until it is stopped; the exit code."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    stated, options = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     dies = options.pop("dies", None)
     if dies is not None:
         _die(**dies)
-    settings = KafkaSettings(**(stated | {"mirrors": Path(stated["mirrors"])}))
     writer = Writer(settings, BUNDLED.values(), on_serving=tell, **options)
     signal.signal(signal.SIGTERM, lambda *_: writer.stop())
     try:
@@ -69,7 +67,3 @@ def _die(where: str, commits: int, number: int = signal.SIGKILL) -> None:
         KafkaRecorder._commit = before  # type: ignore[method-assign]
     else:
         KafkaRecorder._committed = after  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from typing import Any, Self
 
 from ledger.domain.terms import Terms
@@ -15,7 +12,8 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
-from tests.processes import Process
+from tests.kafka.process import write
+from tests.processes import Forked
 from tests.waiting import PATIENCE
 
 
@@ -66,14 +64,11 @@ def connected(settings: KafkaSettings) -> closing[KafkaClient]:
     return closing(KafkaClient(settings, stated_at=settings.clock == "played", timeout=PATIENCE))
 
 
-class WriterProcess(Process):
+class WriterProcess(Forked):
     """A writer as a process of its own."""
 
     def __init__(self, settings: KafkaSettings, **options: Any) -> None:
-        stated = asdict(settings) | {"mirrors": str(settings.mirrors)}
-        super().__init__(
-            "tests.kafka.process", json.dumps(stated), json.dumps(options), stderr=subprocess.PIPE
-        )
+        super().__init__(write, settings, options)
 
     def await_serving(self, partitions: int = 1) -> Self:
         """Returns once the writer serves that many partitions more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import sqlite3
 import subprocess
@@ -35,6 +34,7 @@ from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
 from tests.often import KILLS, often
+from tests.processes import FORKS
 from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.projected import contents, database, of_database, projected
 from tests.rechained import rechain
@@ -42,8 +42,6 @@ from tests.rechained import rechain
 EVENTS = 6_000
 BATCHES = {"size": 60, "in_bulk": 10**9}
 CHUNKS = {"chunk": 300, "in_bulk": 1}
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__])
 
 
 def _project(url: str, log: str, how: dict[str, int]) -> None:
@@ -85,7 +83,7 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
         url = opened.url.render_as_string(hide_password=False)
         killed = 0
         for moment in sorted(chance.sample(range(EVENTS), KILLS)):
-            process = _CONTEXT.Process(target=_project, args=(url, str(long_log), how))
+            process = FORKS.Process(target=_project, args=(url, str(long_log), how))
             process.start()
             while process.is_alive() and _position(opened) < moment:
                 process.join(timeout=0.005)
@@ -136,7 +134,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
 TOP_UPS: list[Step] = [(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0)] + [(1, 0, "top up", 2, 0)] * 6
 
 
-@often(15)
+@often(8)
 @given(steps(), st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=12, max_size=30))
 @example(TOP_UPS, [(1, bool(turn % 2)) for turn in range(len(TOP_UPS))])
 def test_runners_that_take_turns_know_what_the_other_took_in(
