@@ -24,8 +24,8 @@ demo: setup ## a ledger at work, from an empty directory
 test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
 	$(PYTEST) $(ARGS)
 
-soak: setup ## what is left to chance, seven times as often, for nights: histories, moments, kills
-	PULSA_TEST_TIMES=7 $(PYTEST) -m chance $(ARGS)
+soak: setup ## what is left to chance, fifteen times as often, for nights: histories, moments, kills
+	PULSA_TEST_TIMES=15 $(PYTEST) -m chance $(ARGS)
 
 check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff check

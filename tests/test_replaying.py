@@ -43,7 +43,7 @@ from tests.rechained import rechain
 KNOWN = [*BUNDLED.values(), QUICK]
 
 
-@often(25)
+@often(10)
 @given(steps(), st.integers(1, 30))
 def test_the_same_commands_under_the_same_terms_give_the_same_events(history: list[Step], cut: int) -> None:
     with TemporaryDirectory() as folder:

@@ -36,6 +36,8 @@ from tests.kafka.seen import (
 from tests.often import KILLS
 
 PARTITIONS = 4
+AT_ONCE = 200
+"""Commands that are asked at once, where nothing waits for transfers."""
 RUPIAH = 100
 NOBODY = "6281999999999"
 
@@ -78,7 +80,7 @@ def die_and_come_back(two: Two, asking: Asking, kills: int, chance: random.Rando
         two.kill(*dying)
         if turn % 8 == 6:
             # More than is asked at once is answered only by whoever serves every partition.
-            asking.await_answers(min(len(asking.outcomes) + 1000, len(asking.commands)))
+            asking.await_answers(min(len(asking.outcomes) + 2 * AT_ONCE, len(asking.commands)))
         two.start(*dying)
 
 
@@ -86,7 +88,7 @@ def test_the_same_as_uninterrupted_with_a_barrier_after_transfers(
     new_log: NewLog, tmp_path: Path, chance: random.Random
 ) -> None:
     settings = new_log(partitions=PARTITIONS)
-    commands = population(60, 3)
+    commands = population(40, 2)
     with ExitStack() as open_processes:
         two = Two(settings, open_processes)
         asking = Asking(
@@ -112,10 +114,10 @@ def test_every_transfer_ends_once_whoever_dies_meanwhile(
     new_log: NewLog, tmp_path: Path, chance: random.Random
 ) -> None:
     settings = new_log(partitions=PARTITIONS)
-    commands = list(with_transfers(population(60, 3), chance))
+    commands = list(with_transfers(population(40, 2), chance))
     with ExitStack() as open_processes:
         two = Two(settings, open_processes)
-        asking = Asking(settings, commands, tmp_path, pieces=in_chunks(commands, 200))
+        asking = Asking(settings, commands, tmp_path, pieces=in_chunks(commands, AT_ONCE))
         die_and_come_back(two, asking, KILLS, chance)
         expected, file = asking.uninterrupted()
         with connected(settings) as client:

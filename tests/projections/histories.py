@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import strategies as st
@@ -293,6 +295,19 @@ _FULL: list[Step] = [
 
 def a_log(path: Path) -> Path:
     """A log that holds every event there is, closed through its middle; one number's events are many."""
+    path.write_bytes(_a_log())
+    return path
+
+
+@cache
+def _a_log() -> bytes:
+    """Its file, made once by each process: a hundred tests begin with it."""
+    with TemporaryDirectory() as folder:
+        return play_all(Path(folder) / "log.db").read_bytes()
+
+
+def play_all(path: Path) -> Path:
+    """Plays every event there is, on a log that holds nothing else."""
     played = commands(_FULL)
     middle = len(played) - 10
     often = commands([(1, 0, "use", 2, 0)] * 600, since=played[-1].at + 1, first=1000)

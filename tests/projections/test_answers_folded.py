@@ -100,7 +100,7 @@ def check(history: list[Step], close_after: int, moments: list[tuple[int, int]],
                 assert found == expected
 
 
-@often(25)
+@often(10)
 @given(steps(), st.integers(0, 30 * DAY), pairs)
 def test_answers_from_sqlite_equal_those_of_the_log(
     history: list[Step], close_after: int, moments: list[tuple[int, int]]
@@ -108,7 +108,7 @@ def test_answers_from_sqlite_equal_those_of_the_log(
     check(history, close_after, moments, None)
 
 
-@often(6)  # both databases are asked by the same statements, and hold the same rows
+@often(4)  # both databases are asked by the same statements, and hold the same rows
 @given(history=steps(), close_after=st.integers(0, 30 * DAY), moments=pairs)
 def test_answers_from_postgresql_equal_those_of_the_log(
     postgres_url: str,
@@ -119,7 +119,7 @@ def test_answers_from_postgresql_equal_those_of_the_log(
     check(history, close_after, moments, postgres_url)
 
 
-@often(15)
+@often(8)
 @given(steps(), st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_batches_of_any_size_give_the_same_rows(history: list[Step], sizes: list[int]) -> None:
     with TemporaryDirectory() as folder:

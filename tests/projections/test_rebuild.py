@@ -22,7 +22,7 @@ from tests.projections.projected import contents, database, projected
 from tests.projections.test_answers_folded import everything
 
 
-@often(25)
+@often(10)
 @given(steps())
 def test_rebuilt_rows_equal_live_ones_to_the_last_cell(history: list[Step]) -> None:
     with TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
-from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play
+from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play, play_all
 from tests.projections.projected import contents, database, folded, projected
 from tests.projections.test_answers_folded import everything
 
@@ -107,7 +107,7 @@ def test_a_swap_before_anything_was_recorded_does_no_harm(views: Database, tmp_p
     runner = Runner(views, [SqliteReader(log)], PROJECTIONS)
     assert runner.catch_up() <= 1
     Rebuild(views, [SqliteReader(log)], PROJECTIONS).swap()
-    a_log(log)
+    play_all(log)
     while runner.catch_up():
         pass
     must_be_as_if_made_alone(views, log)

@@ -14,7 +14,7 @@ from tests.projections.projected import database, folded, projected
 from tests.projections.test_answers_folded import pairs
 
 
-@often(20)
+@often(10)
 @given(steps(), pairs)
 def test_days_add_up_to_the_balances_of_the_moment(
     history: list[Step], moments: list[tuple[int, int]]

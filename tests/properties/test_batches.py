@@ -24,7 +24,7 @@ from tests.often import often
 from tests.properties.running import DERIVED, LOG, log_of, one_by_one, rows
 from tests.properties.strategies import History, histories
 
-FEW = often(25)
+FEW = often(12)
 
 
 @st.composite

@@ -14,7 +14,7 @@ from tests.posting_table import check_event
 from tests.properties.running import events_of, log_of
 from tests.properties.strategies import History, histories
 
-FEW = often(25)
+FEW = often(12)
 
 
 @FEW

@@ -16,7 +16,7 @@ from tests.often import often
 from tests.properties.running import DERIVED, LOG, events_of, log_of, one_by_one, rows
 from tests.properties.strategies import NUMBERS, STRANGER, History, histories
 
-FEW = often(25)
+FEW = often(12)
 
 
 def shape(line: Any) -> dict[str, Any]:

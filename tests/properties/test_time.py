@@ -20,7 +20,7 @@ from tests.often import often
 from tests.properties.running import events_of, log_of, one_by_one
 from tests.properties.strategies import NUMBERS, History, histories
 
-FEW = often(25)
+FEW = often(12)
 
 TICKS = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([*NUMBERS, "all", "all"])), max_size=4)
 

@@ -145,14 +145,6 @@ def _moved(row: Row, at: datetime) -> dict[str, Any]:
     return _command("ChargeCredit", row, at, "", amount=amount, item=row.operation)
 
 
-def commands(path: Path) -> Iterator[dict[str, Any]]:
-    """The same as a plain feed of commands, by day; the last is the line that is cut off."""
-    yield from sorted(
-        (command for step in steps(path) for command in step.commands), key=lambda c: str(c["at"])
-    )
-    yield cut_off(path)
-
-
 def _at(day: str, number: int) -> datetime:
     return datetime.strptime(f"19{day}", "%Y%m%d").replace(tzinfo=UTC) + _NOON + number * _APART
 

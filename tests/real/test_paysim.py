@@ -12,7 +12,6 @@ from tests.shared import shared_file
 
 pytestmark = pytest.mark.xdist_group("paysim")
 
-ROWS = 100_000
 OVERDRAWN = 42
 FOLLOWED = 1_965
 FLAGGED = 44
@@ -38,7 +37,7 @@ def played(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
 def test_names_map_to_numbers_one_to_one(rows: list[paysim.Row]) -> None:
     names = {name for row in rows for name in (row.origin, row.destination) if paysim.is_account(name)}
     numbers = {paysim.msisdn_of(name) for name in names}
-    assert (len(rows), len(names), len(numbers)) == (ROWS, OVERDRAWN + FOLLOWED, OVERDRAWN + FOLLOWED)
+    assert (len(rows), len(names), len(numbers)) == (paysim.ROWS, OVERDRAWN + FOLLOWED, OVERDRAWN + FOLLOWED)
     assert len(paysim.overdrawn(rows)) == OVERDRAWN
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from ledger.store.reading import SqliteReader
 from ledger.terms import load
 from projections.engine.rebuild import Rebuild
 from projections.registry import PROJECTIONS
-from tests.often import TIMES
 from tests.projections.projected import database, folded, projected
 from tests.real import paysim
 from tests.real.replay import TERMS, replay
@@ -20,19 +18,16 @@ from tests.shared import shared_file
 
 pytestmark = pytest.mark.chance  # a soak takes all rows
 
-ROWS = min(20_000 * TIMES, 100_000)
-"""Rows that are taken, of as many as there are: what comes after them is of the same kinds."""
-
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    steps = islice(paysim.steps(shared_file("data/paysim/paysim-100k.csv.gz")), 2 * ROWS)
+    steps = paysim.steps(shared_file("data/paysim/paysim-100k.csv.gz"), paysim.SOME)
     return replay(steps, terms=paysim.TERMS, folder=tmp_path_factory.mktemp("audited")).log
 
 
 def test_the_commands_decided_again_give_the_same_events(log: Path) -> None:
     found = replay_log([SqliteReader(log)], [load(TERMS / f"{paysim.TERMS}.toml")])
-    assert found.commands > ROWS
+    assert found.commands > paysim.SOME
     assert found.empty
 
 

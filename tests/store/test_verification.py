@@ -110,7 +110,7 @@ def test_a_log_with_every_event_there_is_is_clean(original: Path) -> None:
     assert report.to_json()["clean"] is True
 
 
-@often(30)
+@often(12)
 @given(steps(40), st.integers(1, 9), st.booleans())
 def test_whatever_the_ledger_writes_is_clean(history: list[Step], size: int, closed: bool) -> None:
     happened = commands(history)
@@ -140,7 +140,7 @@ def test_progress_is_told_to_the_end(original: Path) -> None:
 # --- something was changed ------------------------------------------------------------------------------------------
 
 
-@often(100)
+@often(50)
 @given(data=st.data())
 def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED + DERIVED))
@@ -288,7 +288,7 @@ def content(path: Path) -> list[Any] | None:
         return None
 
 
-@often(100)
+@often(50)
 @given(data=st.data())
 def test_every_changed_byte_of_the_file_is_found_unless_it_changes_nothing(
     original: Path, data: st.DataObject
