@@ -50,13 +50,18 @@ class Side:
     would_be: int
     most: Sequence[Effect]
 
+    @property
+    def difference(self) -> int:
+        """What they would have more together, in sen."""
+        return self.would_be - self.was
+
     def to_json(self) -> dict[str, Any]:
         """The answer."""
         return {
             "customers": self.customers,
             "was": format_amount(self.was),
             "would_be": format_amount(self.would_be),
-            "difference": format_amount(self.would_be - self.was),
+            "difference": format_amount(self.difference),
             "most": [effect.to_json() for effect in self.most],
         }
 

@@ -95,6 +95,11 @@ def _forms(*, text: bool) -> dict[str, Form]:
     }
 
 
+def command_names() -> list[str]:
+    """What the commands that files may hold are called."""
+    return list(_forms(text=True))
+
+
 def header_faults(command: str, columns: Sequence[str]) -> Iterator[str]:
     """What is wrong with the columns of a file that holds nothing but one command."""
     form = _forms(text=True)[command]

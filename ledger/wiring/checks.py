@@ -177,11 +177,11 @@ def _clock(settings: Settings, now: int) -> str:
 
 
 CHECKS = (
-    Check("log", _log, seconds=30.0),
     Check("broker", _broker),
     Check("registry", _registry),
+    Check("log", _log, needs=("settings", "broker", "registry"), seconds=30.0),
     Check("projections", _projections, needs=("settings", "log"), seconds=30.0),
-    Check("terms", _terms, needs=("settings",)),
+    Check("terms", _terms),
     Check("clock", _clock, needs=("settings", "log")),
 )
 """Every check, in their order; that of the settings stands before them, for without those nothing can be asked."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from ledger.errors import page_of
+
 PERSONAL = frozenset(
     {
         "actor",
@@ -36,6 +38,12 @@ def without_persons(_: object, __: str, line: MutableMapping[str, Any]) -> Mutab
     return {name: value for name, value in line.items() if name not in PERSONAL}
 
 
+def with_its_page(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names the page of the runbook beside a code that has one."""
+    page = page_of(str(line.get("code", "")))
+    return line if page is None else {**line, "page": page}
+
+
 def log_as_json(level: str = "info") -> None:
     """From here on, what this process logs is JSON. `debug` has a line for every command."""
     threshold = LEVELS[level]
@@ -43,6 +51,7 @@ def log_as_json(level: str = "info") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         without_persons,
+        with_its_page,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],

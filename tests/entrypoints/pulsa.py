@@ -11,6 +11,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from ledger.entrypoints.cli import app
+from ledger.errors import page_of
 from tests.processes import Process
 
 NUMBER, OTHER = "6288112345678", "6288187654321"
@@ -45,13 +46,16 @@ class Pulsa:
         return [json.loads(line) for line in self.done(*arguments, "--json", **environment).splitlines()]
 
     def complaint(self, *arguments: str, **environment: str | None) -> str:
-        """The one line of a run that cannot do what it is asked, without the name of the program."""
+        """The one line of a run that cannot do what it is asked, without the names of the program and of its page."""
         result = self(*arguments, **environment)
         assert result.exit_code == 2, result.output
         assert result.stdout == ""
         (line,) = result.stderr.splitlines()
-        assert line.startswith("pulsa: ")
-        return line.removeprefix("pulsa: ")
+        said = line.removeprefix("pulsa: ")
+        page = page_of(said.partition(":")[0])
+        assert said != line
+        assert page is None or said.endswith(f" ({page})")
+        return said.removesuffix(f" ({page})")
 
     def file(self, name: str, *lines: str | bytes | dict[str, Any], end: bytes = b"\n") -> str:
         """A file of lines; a record stands as JSON."""

@@ -217,7 +217,7 @@ def test_a_broker_that_takes_connections_and_never_answers_holds_nobody_up(tmp_p
         )
         bounded = [check._replace(seconds=0.3, needs=("settings",)) for check in CHECKS]
         found = {one.check: one for one in examine(lambda: settings, lambda: NOW, bounded)}
-    for name in ("log", "broker", "registry", "clock"):
+    for name in ("broker", "registry", "log", "clock"):
         assert found[name].verdict == "unknown", found[name]
         assert "did not end within 0.3 s" in found[name].message
 
@@ -249,5 +249,8 @@ def test_a_broker_a_registry_and_a_clock_that_are_wrong_are_told_apart(
         gone = on(broker.bootstrap_servers, f"http://127.0.0.1:{free_port()}")
         without = examined(gone, wall_clock())
         assert (without["registry"].code, without["broker"].verdict) == ("registry-unreachable", "well")
-    stopped = examined(whole, wall_clock(), "broker")["broker"]
+        assert without["log"].message == "not made: it needs registry, and that is not well"
+    ended = examined(whole, wall_clock())
+    stopped = ended["broker"]
+    assert {ended[name].verdict for name in ("log", "projections", "clock")} == {"unknown"}
     assert (stopped.code, stopped.page) == ("log-unreachable", "docs/runbook/log-unreachable.md")

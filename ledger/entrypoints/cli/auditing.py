@@ -13,6 +13,7 @@ import typer
 from ledger import terms as files
 from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
+from ledger.domain.terms_models import under
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
@@ -23,6 +24,7 @@ from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
+    from ledger.audit.effects import Effects
 
 _NAMED = 20
 """Numbers that are named to a person."""
@@ -40,6 +42,15 @@ TermsFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--terms", metavar="FILE", help="Decide under these terms in place of those of the same id."
+    ),
+]
+InsteadOf = Annotated[
+    str | None,
+    typer.Option(
+        "--instead-of",
+        metavar="ID",
+        help="The id of the terms in whose place those of --terms are to stand.",
+        show_default=False,
     ),
 ]
 From = Annotated[
@@ -70,17 +81,25 @@ Out = Annotated[
 def replay(
     opened: Opened,
     terms: TermsFiles = None,
+    instead_of: InsteadOf = None,
     since: From = None,
     until: To = None,
     as_json: AsJson = False,
     as_csv: AccountsAsCsv = False,
 ) -> int:
     """Decide the journaled commands again, and say what would differ. Nothing is written."""
-    from ledger.audit.replaying import replay as run  # slow to import
+    from ledger.audit.effects import effects_of  # slow to import
+    from ledger.audit.replaying import replay as run
 
     if since is not None and not terms:
         raise typer.BadParameter("--from says from when on other terms hold; it needs --terms FILE")
     others = [files.load(path) for path in terms or ()]
+    if instead_of is not None:
+        if len(others) != 1:
+            raise typer.BadParameter(
+                "--instead-of says in whose place other terms stand; it needs one --terms FILE"
+            )
+        others = [under(instead_of, others[0])]
     readers, partition_of = opened.journaled()
     with counting("replaying") as progress:
         found = run(
@@ -92,13 +111,17 @@ def replay(
             until=until,
             progress=progress,
         )
-    records = (one.to_json() for one in (found.differences if as_csv else [found]))
+    effects = effects_of(found.differences)
+    report = found.to_json() | ({"effect": effects.to_json()} if others else {})
+    records = (one.to_json() for one in found.differences) if as_csv else iter([report])
     if told(records, as_json=as_json, as_csv=as_csv, columns=_DIFFERENCE):
         pass
     elif found.empty:
         say(f"{found.commands:,} commands: the same events, the same refusals")
     else:
         _say(found)
+        if others:
+            _say_effects(effects)
     return shell.DONE if found.empty or others else shell.REFUSED
 
 
@@ -139,6 +162,21 @@ def _say(found: Comparison) -> None:
         say_table("commands with another answer", columns, rows, right=_COUNTS)
     for code, (was, now) in found.refused.items():
         say(f"refused with {code}: {was:,}, would be {now:,}")
+
+
+def _say_effects(effects: Effects) -> None:
+    """Tells a person who would gain and who lose: all of them, then those for whom it is most."""
+    rows = []
+    for would, side in (("gain", effects.gain), ("lose", effects.lose)):
+        who = f"{counted(side.customers, 'customer')} would {would}"
+        rows.append(
+            [who, format_amount(side.was), format_amount(side.would_be), format_amount(side.difference)]
+        )
+    rows += [
+        [one.customer, *map(format_amount, (one.was, one.would_be, one.difference))]
+        for one in (*effects.gain.most, *effects.lose.most)
+    ]
+    say_table("who would gain and lose", ["customer", "was", "would be", "difference"], rows, right=_MONEY)
 
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none

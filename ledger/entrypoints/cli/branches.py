@@ -126,7 +126,7 @@ def _function(verb: Verb) -> Callable[..., Any]:
         from ledger.entrypoints.cli.prose import question
 
         return question(function)
-    return with_settings(function) if takes.keys() & {"settings", "opened"} else function
+    return with_settings(function) if takes.keys() & {"settings", "opened", "read"} else function
 
 
 def branch(name: str, noun: Noun) -> Branch:

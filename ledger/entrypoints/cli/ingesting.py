@@ -19,6 +19,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
+from ledger.entrypoints.cli.templating import must_be_a_command
 from ledger.entrypoints.file_lines import STANDARD_INPUT, InputFile
 from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
 from ledger.entrypoints.principal import of_this_process
@@ -49,13 +50,31 @@ As = Annotated[
 ]
 
 
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--command",
+        metavar="COMMAND",
+        help="What every line of the files is, where they do not say: such as RecordUsage.",
+        show_default=False,
+    ),
+]
+
+
 def ingest(
-    opened: Opened, files: Files, outcomes: Outcomes = None, format_: As = "auto", as_json: AsJson = False
+    opened: Opened,
+    files: Files,
+    outcomes: Outcomes = None,
+    format_: As = "auto",
+    command: Only = None,
+    as_json: AsJson = False,
 ) -> int:
     """Take in files of commands. A bad line is refused as invalid with its number, and the rest goes on."""
     known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
     if format_ not in known:
         raise SettingsInvalid(f"--format: not auto, json or csv (it is {format_!r})")
+    if command is not None:
+        must_be_a_command(command)
     settings = opened.settings
     if outcomes is not None:
         must_be_another("--outcomes", outcomes, settings)
@@ -81,7 +100,7 @@ def ingest(
         began = time.perf_counter()
         try:
             with _stopping_between_batches(run), _seldom_collecting():
-                run.run(files, known[format_])
+                run.run(files, known[format_], command)
         finally:
             seconds = time.perf_counter() - began
             with shell.telling_what_is_recorded():

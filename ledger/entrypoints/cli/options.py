@@ -81,15 +81,20 @@ def reader_for(ledger: Taker, settings: Settings) -> CommandReader:
     return CommandReader(played=False, now=wall_clock)
 
 
+_HANDED = ("settings", "opened", "read", "options", "ctx")
+"""Parameters of commands that are no options."""
+
+
 def with_settings(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Gives a command the setting options, and itself the `settings` (its first parameter) that result.
 
-    One whose first parameter is `opened` is handed the log that is set, until it ends. Options before the verb count
+    One whose first parameter is `opened` is handed the log that is set, until it ends; one whose is `read`, what reads
+    the settings, and may fail. Options before the verb count
     too; those behind it win. A command that takes `options` is handed them as stated, and alone has them in its help.
     """
     own = inspect.signature(command, eval_str=True)
     takes_options = "options" in own.parameters
-    kept = [p for p in own.parameters.values() if p.name not in ("settings", "opened", "options", "ctx")]
+    kept = [p for p in own.parameters.values() if p.name not in _HANDED]
 
     @functools.wraps(command)
     def run(ctx: typer.Context, **given: Any) -> int | None:  # noqa: ANN401 - the command's own
@@ -98,6 +103,8 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
             given["options"] = options
         if "ctx" in own.parameters:
             given["ctx"] = ctx
+        if "read" in own.parameters:
+            return command(lambda: configuration.read(options), **given)
         with composition.opened(configuration.read(options)) as opened:
             return command(opened if "opened" in own.parameters else opened.settings, **given)
 

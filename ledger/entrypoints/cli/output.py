@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +26,9 @@ _UNFOLDED = 1000
 """Columns of what no terminal shows: nothing is folded to fit."""
 _WHOLE = 40
 """Columns that a word of a table may take before it is broken: paths and digests are longer, amounts never."""
+
+_AT_A_GLANCE = 100
+"""Columns of prose that are read at a glance, however wide the terminal is."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, a line each below a header.")]
@@ -131,6 +136,20 @@ def say_table(
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def folded_below(begins: str, text: str) -> list[str]:
+    """A text in lines that fit, folded between words; those after the first stand below where the text begins."""
+    width = min(shutil.get_terminal_size().columns, _AT_A_GLANCE)
+    whole = textwrap.wrap(
+        text,
+        width,
+        initial_indent=begins,
+        subsequent_indent=" " * len(begins),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return whole or [begins.rstrip()]
 
 
 def printable(text: str) -> bool:

@@ -23,7 +23,7 @@ from typer.core import TyperGroup
 
 from ledger.domain.refusals import Refusal
 from ledger.entrypoints.cli.output import shown
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, page_of
 
 DONE, REFUSED, FAILED, INTERRUPTED, UNHEARD = 0, 1, 2, 130, 141
 
@@ -116,8 +116,9 @@ def _reported(run: Callable[[], int | None]) -> int:
 
 
 def failed(code: str, message: str, exit_code: int) -> int:
-    """Says `pulsa: <code>: <message>` on standard error, in one line."""
-    line = shown(" ".join(message.split()))
+    """Says `pulsa: <code>: <message> (<page of the runbook>)` on standard error, in one line."""
+    page = page_of(code)
+    line = shown(" ".join(message.split())) + ("" if page is None else f" ({page})")
     with suppress(OSError):  # nobody hears it: the exit code says it too
         sys.stdout.flush()
     with suppress(OSError):

@@ -287,8 +287,12 @@ _TERMS = {
     "list": Verb("keeping:terms_list", ""),
     "show": Verb("keeping:terms_show", "smartfren-prepaid-2023"),
     "check": Verb("keeping:terms_check", "my-terms-2024.toml"),
+    "new": Verb("terms_tools:terms_new", "my-terms-2024 --out my-terms-2024.toml"),
+    "diff": Verb("terms_tools:terms_diff", "smartfren-prepaid-2023 smartfren-prepaid-2025"),
+    "explain": Verb("terms_tools:terms_explain", "smartfren-prepaid-2023 forfeiture"),
 }
 _DATA = {
+    "template": Verb("templating:data_template", "RecordUsage TopUp"),
     "export": Verb("auditing:export", "hledger --out ledger.journal"),
     "simulate": Verb("simulating:simulate_", "--subscribers 100 --months 3 --out records"),
 }
@@ -334,15 +338,18 @@ TREE: Mapping[str, Noun | Top] = {
     "bill": Noun("Customers", "Notes, fines, costs, write-offs, paper", _BILL),
     "payment": Noun("Customers", "Receive, settle, fail, reverse, refund", _PAYMENT),
     "deposit": Noun("Customers", "Receive, apply, refund; legal hold", _DEPOSIT),
-    "terms": Noun("Books", "The terms that decide: list, show, check", _TERMS),
+    "terms": Noun("Books", "The terms that decide: show, explain, diff, write new", _TERMS),
     "ingest": Top(
         "Books",
         "Take in files of commands",
         Verb("ingesting:ingest", "usage.jsonl.gz topups.csv --outcomes outcomes.jsonl"),
     ),
-    "data": Noun("Books", "Export the postings; simulate records to play with", _DATA),
+    "data": Noun("Books", "Templates of files; export postings, simulate records", _DATA),
     "log": Noun("Books", "Events, outcomes; verify, replay; create, back up, copy", _LOG),
     "status": Top("Service", "Where the log and its projections stand", Verb("projecting:status", "")),
+    "doctor": Top(
+        "Service", "What is wrong, and which page of the runbook helps", Verb("doctoring:doctor", "")
+    ),
     "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE),
     "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS),
     "dead-letters": Noun("Service", "What could not be carried out: list, show, resend", _DEAD_LETTERS),

@@ -1,0 +1,123 @@
+"""What whoever owns a product asks of its terms: `terms new`, `terms diff`, `terms explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger import terms as files
+from ledger.domain.line.product import PRODUCTS
+from ledger.domain.terms import Terms
+from ledger.domain.terms_models import UNSAID
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_json
+from ledger.errors import TermsMissing
+from ledger.store.backup import FileExists
+from ledger.terms.comparing import Unlike
+from ledger.terms.values import Value
+from ledger.wiring.composition import known_terms
+from ledger.wiring.settings import Settings
+
+_OF_A_FILE = ".toml"
+
+NewId = Annotated[str, typer.Argument(metavar="ID", help="What the terms are to be called.")]
+ProductName = Annotated[str, typer.Option("--product", metavar="PRODUCT", help="What accounts are of.")]
+NewFile = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Where to (default: standard output)."),
+]
+One = Annotated[str, typer.Argument(metavar="FILE|ID", help="A terms file, or the id of known terms.")]
+Other = Annotated[str, typer.Argument(metavar="FILE|ID", help="Those to hold against them.")]
+KeyAsked = Annotated[
+    str | None,
+    typer.Argument(metavar="KEY", help="Only this key and those below it, such as grace or top_up.caps."),
+]
+
+
+def terms_new(terms_id: NewId, product: ProductName = UNSAID, out: NewFile = None) -> int:
+    """Write a new terms file: every key with what it does and takes, and a tariff as an example."""
+    from ledger.terms.drafting import draft  # slow to import
+
+    if product not in PRODUCTS:
+        raise typer.BadParameter(f"--product: {product!r} is not one of {', '.join(sorted(PRODUCTS))}")
+    text = draft(PRODUCTS[product].terms, terms_id)
+    if out is None:
+        say(text.removesuffix("\n"))
+        return shell.DONE
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise FileExists(f"{out}: there is a file already") from None
+    say(f"{out}: written; `pulsa terms check {out}` says what is wrong in it once you have changed it")
+    return shell.DONE
+
+
+def terms_diff(settings: Settings, one: One, other: Other, as_json: AsJson = False) -> int:
+    """What differs between two documents, key by key: both values, and the clauses that say so."""
+    from ledger.terms.comparing import compare  # slow to import
+
+    a, b = _named(settings, one), _named(settings, other)
+    found = list(compare(a, b))
+    if as_json:
+        for unlike in found:
+            say_json(unlike.to_json())
+        return shell.DONE
+    said = [unlike for unlike in found if not unlike.only_the_clause]
+    say(f"a: {a.id}")
+    say(f"b: {b.id}")
+    for unlike in said:
+        _say_unlike(unlike)
+    alike = len(found) - len(said)
+    say(
+        counted(len(said), "difference")
+        + (f", and {alike} keys that differ by their clause alone" if alike else "")
+    )
+    return shell.DONE
+
+
+def terms_explain(settings: Settings, terms: One, key: KeyAsked = None, as_json: AsJson = False) -> int:
+    """Every value of a document: what it does, the clause that says so, and where it was published."""
+    from ledger.terms.explained import explain  # slow to import
+
+    for found in explain(_named(settings, terms), key):
+        if as_json:
+            say_json(found.to_json())
+            continue
+        value = found.value
+        say(f"{value.path}: {value.text}{'' if value.said else ' (not said: this holds then)'}")
+        _say_below(found.does)
+        if value.clause is not None:
+            _say_below(f"{value.clause}: {found.clause_title or 'not in the register of clauses'}")
+        if value.source:
+            _say_below(f"source: {value.source}")
+    return shell.DONE
+
+
+def _named(settings: Settings, named: str) -> Terms:
+    """The terms of a file, or known ones by their id. Raises TermsInvalid, TermsMissing."""
+    if named.endswith(_OF_A_FILE):
+        return files.load(Path(named))
+    for known in known_terms(settings):
+        if known.id == named:
+            return known
+    raise TermsMissing(f"no terms are named {named}; `pulsa terms list` lists them, and a file ends in .toml")
+
+
+def _say_unlike(unlike: Unlike) -> None:
+    say(unlike.path)
+    for side, value in (("a", unlike.one), ("b", unlike.other)):
+        _say_below(f"{side}: {_in_words(value)}")
+
+
+def _in_words(value: Value | None) -> str:
+    if value is None:
+        return "has no such key"
+    return f"{value.text} ({value.clause})" if value.clause else value.text
+
+
+def _say_below(text: str) -> None:
+    for line in folded_below("  ", text):
+        say(line)
