@@ -241,6 +241,30 @@ class PolicyEndless(LedgerError):
     code = "policy-endless"
 
 
+class CheckpointMismatch(LedgerError):
+    """The log is not the one that a signed checkpoint speaks of: it was cut short, rewritten or reordered."""
+
+    code = "checkpoint-mismatch"
+
+
+class CheckpointInvalid(LedgerError):
+    """This is no checkpoint, or it was not signed by a key that is trusted."""
+
+    code = "checkpoint-invalid"
+
+
+class TilesDamaged(LedgerError):
+    """The hashes of a tree are not there, or are not those that were signed."""
+
+    code = "tiles-damaged"
+
+
+class KeyUnusable(LedgerError):
+    """A key cannot be used: its file is not there, is not private, or holds no key."""
+
+    code = "key-unusable"
+
+
 class CommandDefect(LedgerError):
     """A command made the ledger's own code fail; nothing of it was recorded."""
 

@@ -267,14 +267,14 @@ class SqliteSnapshot:
 
         Nothing is read that was recorded after the log was closed through that instant, which is found by halves.
         """
-        end = self._closed_from(known_at) or self.head
+        end = self.closed_from(known_at) or self.head
         rows = f"{_EVENT} WHERE ordinal<=? ORDER BY ordinal DESC"
         for found in self._events(rows, (end,)):
             if found.event.recorded_at <= known_at:
                 return found.ordinal
         return 0
 
-    def _closed_from(self, instant: int) -> int | None:
+    def closed_from(self, instant: int) -> int | None:
         """The ordinal of the first event that closed the log through an instant, or beyond it; None: none did."""
         own = (log_of(self.partition),)
         last = self._one("SELECT max(originator_version) FROM stored_events WHERE originator_id=?", own)[0]
