@@ -248,7 +248,7 @@ class CheckpointMismatch(LedgerError):
 
 
 class CheckpointInvalid(LedgerError):
-    """This is no checkpoint, or it was not signed by a key that is trusted."""
+    """What was given is no checkpoint, or no key that is trusted signed it."""
 
     code = "checkpoint-invalid"
 
@@ -263,6 +263,12 @@ class KeyUnusable(LedgerError):
     """A key cannot be used: its file is not there, is not private, or holds no key."""
 
     code = "key-unusable"
+
+
+class EvidenceRefused(LedgerError):
+    """No evidence can be given of this: it is not final, not signed yet, or not known."""
+
+    code = "evidence-refused"
 
 
 class CommandDefect(LedgerError):

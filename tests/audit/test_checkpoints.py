@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.audit.transparency.checking import Checked, checked
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.checkpointing import Checkpointer
-from ledger.audit.transparency.heads import heads, last_close, placed
+from ledger.audit.transparency.heads import HeadsTree, last_close
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS
 from ledger.audit.transparency.merkle import (
     leaf_hash,
@@ -135,15 +135,18 @@ def test_a_leaf_a_beginning_and_a_head_are_proved(log: Path, tmp_path: Path) -> 
             assert proof.check(leaves[index], TRUSTED) == last
         close = last_close(found, JAKARTA)
         assert close is not None
-        root = root_of(leaf_hash(head.entry) for head in heads(found, close.ordinal))
-        count = len(list(heads(found, close.ordinal)))
+        closed_then = HeadsTree(found, close)
+        assert closed_then.summary.root == root_of(leaf_hash(head.entry) for head in closed_then.heads)
+        count = closed_then.summary.streams
         for stream, expected in (("6288100000001#1", 1), ("6288100000001#999", 2), ("0", 1), ("zzz", 1)):
-            proved = placed(found, close, stream).heads
+            proved = closed_then.placed(stream)
             assert len(proved) == expected
             for head, index, steps in proved:
-                assert root_by_inclusion(leaf_hash(head.entry), index, count, steps) == root
-        absent = [head.stream for head, _, _ in placed(found, close, "6288100000001#999").heads]
-        assert absent[0] < "6288100000001#999" < absent[1]
+                assert (
+                    root_by_inclusion(leaf_hash(head.entry), index, count, steps) == closed_then.summary.root
+                )
+        before, after = (head.stream for head, _, _ in closed_then.placed("6288100000001#999"))
+        assert before < "6288100000001#999" < after
 
 
 REWRITTEN = (

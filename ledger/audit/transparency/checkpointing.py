@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger.audit.transparency.checkpoint import Checkpoint
-from ledger.audit.transparency.heads import at_close, last_close
+from ledger.audit.transparency.heads import HeadsTree, last_close
 from ledger.audit.transparency.leaves import KINDS, Leaves
 from ledger.audit.transparency.note import Signer, Verifier
 from ledger.audit.transparency.published import EntryTree, PublishedTree
@@ -130,7 +130,7 @@ class Checkpointer:
             return
         begin = f"heads\n{log.partition}\n{close.day}\n".encode()
         if not self._told.get(_about(begin), b"").startswith(begin):
-            self._tell(at_close(log, close).entry)
+            self._tell(HeadsTree(log, close).summary.entry)
 
     def _tell(self, entry: bytes) -> None:
         if self._told.get(_about(entry)) != entry:

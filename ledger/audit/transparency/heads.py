@@ -7,11 +7,11 @@ neighbours in it prove that a stream between them had no events (sorted by id, i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from ledger.audit.transparency.merkle import inclusion, leaf_hash, node_hash, root_of
+from ledger.audit.transparency.merkle import inclusion, leaf_hash, node_hash, range_root
 from ledger.domain.calendar import Zone
 from ledger.errors import LogDamaged
 from ledger.store.layout import intelligible
@@ -76,47 +76,26 @@ def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[Head]:
             yield Head(id_, version, digest)
 
 
-def at_close(log: SqliteSnapshot, close: Close) -> Heads:
-    """The tree of heads at a day's close."""
-    count = 0
+class HeadsTree:
+    """The heads of a partition at a day's close, all in memory."""
 
-    def leaves() -> Iterator[bytes]:
-        nonlocal count
-        for head in heads(log, close.ordinal):
-            count += 1
-            yield leaf_hash(head.entry)
-
-    root = root_of(leaves())
-    return Heads(log.partition, close, count, root)
-
-
-class Placed(NamedTuple):
-    """A stream's head with its proof in the tree, or, where it has none, its neighbours with theirs."""
-
-    heads: tuple[tuple[Head, int, tuple[bytes, ...]], ...]
-    """Each with its index and its proof."""
-
-
-def placed(log: SqliteSnapshot, close: Close, stream: str) -> Placed:
-    """Proves a stream's head at a day's close, or that it had none then."""
-    all_ = list(heads(log, close.ordinal))
-    index = bisect_left(all_, stream.encode(), key=lambda head: head.stream.encode())
-    there = index < len(all_) and all_[index].stream == stream
-    chosen = [index] if there else [number for number in (index - 1, index) if 0 <= number < len(all_)]
-    nodes = _nodes([leaf_hash(head.entry) for head in all_])
-    return Placed(
-        tuple((all_[number], number, tuple(inclusion(nodes, number, len(all_)))) for number in chosen)
-    )
-
-
-class _nodes:  # noqa: N801 - it is a function with a memory
-    """The hashes of complete subtrees over leaves in memory."""
-
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels = [list(leaves)]
+    def __init__(self, log: SqliteSnapshot, close: Close) -> None:
+        """Raises LogDamaged like `heads`."""
+        self.heads = list(heads(log, close.ordinal))
+        self._levels = [[leaf_hash(head.entry) for head in self.heads]]
         while len(self._levels[-1]) > 1:
             pairs = iter(self._levels[-1])
             self._levels.append([node_hash(left, right) for left, right in zip(pairs, pairs, strict=False)])
+        self.summary = Heads(
+            log.partition, close, len(self.heads), range_root(self._node, 0, len(self.heads))
+        )
 
-    def __call__(self, height: int, index: int) -> bytes:
+    def placed(self, stream: str) -> list[tuple[Head, int, list[bytes]]]:
+        """A stream's head, its index and its proof; where it has none, those of its neighbours."""
+        index = bisect_left(self.heads, stream.encode(), key=lambda head: head.stream.encode())
+        there = index < len(self.heads) and self.heads[index].stream == stream
+        chosen = [index] if there else [one for one in (index - 1, index) if 0 <= one < len(self.heads)]
+        return [(self.heads[one], one, inclusion(self._node, one, len(self.heads))) for one in chosen]
+
+    def _node(self, height: int, index: int) -> bytes:
         return self._levels[height][index]

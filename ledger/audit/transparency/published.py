@@ -18,6 +18,8 @@ from ledger.errors import CheckpointMismatch, TilesDamaged
 
 CHECKPOINT = "checkpoint"
 """The file that holds the newest checkpoint of a tree."""
+FIRST = "checkpoint.first"
+"""And the one that holds the first that was signed of it."""
 _MOST_BYTES = 32 * MOST_BYTES
 """A file's size at most: 256 entries of 65,535 bytes are within it."""
 
@@ -44,6 +46,11 @@ class PublishedTree:
             )
 
     @property
+    def first(self) -> bytes:
+        """The first checkpoint that was signed of it, as it was; empty where none was."""
+        return _read(self.folder / FIRST)
+
+    @property
     def size(self) -> int:
         """How many leaves it has, signed or not."""
         return self.tree.size
@@ -56,6 +63,8 @@ class PublishedTree:
         self.tree.write()
         checkpoint = Checkpoint(self.origin, self.tree.size, self.tree.root())
         note = checkpoint.signed(signers).encode()
+        if not before:
+            write_whole(self.folder / FIRST, note)
         write_whole(self.folder / CHECKPOINT, note)
         self.checkpoint, self.note = checkpoint, note
         self.tree.prune(before)

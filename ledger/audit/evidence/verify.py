@@ -1,0 +1,667 @@
+"""Checks an evidence bundle, offline, by Python's standard library: `python3 -I -S verify.py BUNDLE.zip [KEY]`.
+
+KEY is the ledger's public key as its operator publishes it (`<name>+<id>+<base64>`). Without it this shows that the
+bundle hangs together, and not whose it is. Exit code 0: everything that is said is so; 1: something is not; 2: misused.
+
+What is checked: every part's digest; every schema's fingerprint; every event's bytes, its place in the chain of its
+stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; the
+decisions' chain; signatures; and that events, decisions and schemas stand in the trees that were signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import struct
+import sys
+import zipfile
+import zlib
+from typing import Any, Optional
+
+FORMAT = "pulsa-evidence/1"
+MOST_PARTS = 100_000
+MOST_BYTES = 1 << 30
+NO_DIGEST = bytes(32)
+UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+Point = tuple[int, int, int, int]
+Key = tuple[str, bytes, bytes]
+"""Name, id and bytes of a public key."""
+Checkpoint = tuple[str, int, bytes]
+"""Origin, size and root of a tree."""
+
+
+class Wrong(Exception):
+    """Something in the bundle is not so."""
+
+
+def need(holds: object, what: str) -> None:
+    """Raises Wrong unless it holds."""
+    if not holds:
+        raise Wrong(what)
+
+
+def matched(pattern: str, text: str, what: str) -> re.Match[str]:
+    """What a whole text matches. Raises Wrong where it does not."""
+    found = re.fullmatch(pattern, text)
+    if found is None:
+        raise Wrong(what)
+    return found
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def parts_of(path: str) -> dict[str, bytes]:
+    """Every part of a bundle by name, within bounds."""
+    found, left = {}, MOST_BYTES
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            names = bundle.infolist()
+            need(len(names) <= MOST_PARTS, "the bundle has too many parts")
+            for info in names:
+                need(info.filename not in found, f"{info.filename} is in the bundle twice")
+                with bundle.open(info) as part:
+                    found[info.filename] = content = part.read(left + 1)
+                left -= len(content)
+                need(left >= 0, "the bundle is too large")
+    except UNREADABLE as error:
+        raise Wrong(f"the bundle cannot be read: {error}") from None
+    return found
+
+
+def parsed(content: bytes, name: str) -> Any:
+    """The JSON of a part."""
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise Wrong(f"{name} is no JSON") from None
+
+
+def lines_of(parts: dict[str, bytes], name: str) -> list[Any]:
+    """The JSON of each line of a part."""
+    return [parsed(line, name) for line in parts.get(name, b"").split(b"\n") if line]
+
+
+# --- Avro 1.12: parsing canonical form, CRC-64-AVRO, binary encoding -------------------------------------------------
+
+PRIMITIVE = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+ORDER = ("name", "type", "fields", "symbols", "items", "values", "size")
+
+
+def canonical(schema: Any, namespace: str = "") -> str:
+    """The parsing canonical form of a schema."""
+    if isinstance(schema, str):
+        full = schema if schema in PRIMITIVE or "." in schema or not namespace else f"{namespace}.{schema}"
+        return json.dumps(full)
+    if isinstance(schema, list):
+        return "[" + ",".join(canonical(one, namespace) for one in schema) + "]"
+    kind = schema["type"]
+    if isinstance(kind, (dict, list)) and "name" not in schema:
+        return canonical(kind, namespace)
+    if kind in PRIMITIVE:
+        return json.dumps(kind)
+    said = {"type": json.dumps(kind)}
+    if kind in ("record", "enum", "fixed"):
+        name = schema["name"]
+        if "." not in name:
+            within = schema.get("namespace", namespace)
+            name = f"{within}.{name}" if within else name
+        namespace = name.rpartition(".")[0]
+        said["name"] = json.dumps(name)
+    if kind == "record":
+        fields = (
+            '{"name":' + json.dumps(field["name"]) + ',"type":' + canonical(field["type"], namespace) + "}"
+            for field in schema["fields"]
+        )
+        said["fields"] = "[" + ",".join(fields) + "]"
+    if kind == "enum":
+        said["symbols"] = json.dumps(schema["symbols"], separators=(",", ":"))
+    if kind == "array":
+        said["items"] = canonical(schema["items"], namespace)
+    if kind == "map":
+        said["values"] = canonical(schema["values"], namespace)
+    if kind == "fixed":
+        said["size"] = str(schema["size"])
+    return "{" + ",".join(f'"{key}":{said[key]}' for key in ORDER if key in said) + "}"
+
+
+EMPTY_CRC = 0xC15D213AA4D7A795
+CRC = []
+for byte in range(256):
+    entry = byte
+    for _ in range(8):
+        entry = (entry >> 1) ^ (EMPTY_CRC & -(entry & 1))
+    CRC.append(entry)
+
+
+def fingerprint(schema: Any) -> bytes:
+    """The 8 bytes that stand before every record."""
+    crc = EMPTY_CRC
+    for byte in canonical(schema).encode():
+        crc = (crc >> 8) ^ CRC[(crc ^ byte) & 0xFF]
+    return crc.to_bytes(8, "little")
+
+
+class Reader:
+    """Reads values of Avro's binary encoding."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.place = data, 0
+
+    def take(self, count: int) -> bytes:
+        """So many bytes."""
+        need(0 <= count <= len(self.data) - self.place, "a record ends too early")
+        self.place += count
+        return self.data[self.place - count : self.place]
+
+    def long(self) -> int:
+        """A whole number."""
+        shift = found = 0
+        while True:
+            byte = self.take(1)[0]
+            found |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return (found >> 1) ^ -(found & 1)
+            shift += 7
+            need(shift < 70, "a number is too long")
+
+    def value(self, schema: Any, names: dict[str, Any], namespace: str = "") -> Any:
+        """A value of a schema; bytes in hexadecimal."""
+        if isinstance(schema, list):
+            choice = self.long()
+            need(0 <= choice < len(schema), "a union has no such branch")
+            return self.value(schema[choice], names, namespace)
+        kind = schema if isinstance(schema, str) else schema["type"]
+        if isinstance(kind, (dict, list)):
+            return self.value(kind, names, namespace)
+        if kind == "null":
+            return None
+        if kind == "boolean":
+            return self.take(1) != b"\0"
+        if kind in ("int", "long"):
+            return self.long()
+        if kind == "float":
+            return struct.unpack("<f", self.take(4))[0]
+        if kind == "double":
+            return struct.unpack("<d", self.take(8))[0]
+        if kind == "bytes":
+            return self.take(self.long()).hex()
+        if kind == "string":
+            return self.take(self.long()).decode("utf-8")
+        if kind in ("array", "map"):
+            found = []
+            while True:
+                count = self.long()
+                if count == 0:
+                    break
+                if count < 0:
+                    count = -count
+                    self.long()
+                need(count <= len(self.data), "an array is too long")
+                for _ in range(count):
+                    if kind == "array":
+                        found.append(self.value(schema["items"], names, namespace))
+                    else:
+                        key = self.take(self.long()).decode("utf-8")
+                        found.append((key, self.value(schema["values"], names, namespace)))
+            return found if kind == "array" else dict(found)
+        if kind in ("record", "enum", "fixed"):
+            name = schema["name"]
+            within = name.rpartition(".")[0] or schema.get("namespace", namespace)
+            names[name if "." in name or not within else f"{within}.{name}"] = schema
+            if kind == "fixed":
+                return self.take(schema["size"]).hex()
+            if kind == "enum":
+                choice = self.long()
+                need(0 <= choice < len(schema["symbols"]), "an enum has no such symbol")
+                return schema["symbols"][choice]
+            return {field["name"]: self.value(field["type"], names, within) for field in schema["fields"]}
+        full = kind if "." in kind or not namespace else f"{namespace}.{kind}"
+        need(full in names, f"no schema is named {full}")
+        return self.value(names[full], names, namespace)
+
+
+def record(schemas: dict[bytes, Any], state: bytes) -> Any:
+    """What a record says, by the schema that it names."""
+    need(state[:8] in schemas, f"the schema {state[:8].hex()} is not in the bundle")
+    reader = Reader(state[8:])
+    try:
+        found = reader.value(schemas[state[:8]], {})
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, RecursionError, struct.error):
+        raise Wrong("a record is not of its schema") from None
+    need(reader.place == len(reader.data), "a record goes on behind its end")
+    return found
+
+
+# --- RFC 8032: Ed25519 ------------------------------------------------------------------------------------------------
+
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def added(one: Point, other: Point) -> Point:
+    """The sum of two points."""
+    a, b = (one[1] - one[0]) * (other[1] - other[0]) % P, (one[1] + one[0]) * (other[1] + other[0]) % P
+    c, d = 2 * one[3] * other[3] * D % P, 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(scalar: int, point: Point) -> Point:
+    """A point, so many times."""
+    found = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            found = added(found, point)
+        point = added(point, point)
+        scalar >>= 1
+    return found
+
+
+def point_of(data: bytes) -> Optional[Point]:
+    """The point of 32 bytes; None where they are none."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE_X = 15112221349535400772501151409588531511454012693041857206046113283949847762202
+BASE_Y = 4 * pow(5, P - 2, P) % P
+BASE = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+
+
+def signed_by(key: bytes, text: bytes, signature: bytes) -> bool:
+    """Whether a text was signed by the holder of a key."""
+    point, scalar = point_of(key), int.from_bytes(signature[32:], "little")
+    if point is None or len(signature) != 64 or scalar >= Q:
+        return False
+    hashed = int.from_bytes(hashlib.sha512(signature[:32] + key + text).digest(), "little") % Q
+    minus = (P - point[0], point[1], 1, P - point[3])
+    x, y, z, _ = added(times(scalar, BASE), times(hashed, minus))
+    inverse = pow(z, P - 2, P)
+    x, y = x * inverse % P, y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+# --- C2SP: signed notes, checkpoints, proofs; RFC 9162: trees --------------------------------------------------------
+
+
+def decoded(text: str, length: int) -> bytes:
+    """Bytes of so many from base64, which is written in one way only."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Wrong("something is no base64") from None
+    need(len(found) == length and base64.b64encode(found).decode() == text, "something is of another length")
+    return found
+
+
+def key_of(text: str) -> Key:
+    """Name, id and bytes of a public key."""
+    name, _, rest = text.strip().partition("+")
+    _, _, encoded = rest.partition("+")
+    held = decoded(encoded, 33)
+    id_ = sha256(name.encode() + b"\n" + held)[:4]
+    need(held[:1] == b"\1" and name and rest.startswith(id_.hex() + "+"), "the key is none")
+    return name, id_, held[1:]
+
+
+def checkpoint_of(note: bytes, key: Optional[Key]) -> Checkpoint:
+    """Origin, size and root of a signed checkpoint; where a key is given, it has to have signed it."""
+    need(len(note) <= 1_000_000, "a note is too long")
+    try:
+        text, _, signatures = note.decode("utf-8").rpartition("\n\n")
+    except UnicodeDecodeError:
+        raise Wrong("a note is no text") from None
+    need(all(sign >= " " or sign == "\n" for sign in note.decode("utf-8")), "a note holds control characters")
+    text += "\n"
+    need(signatures.endswith("\n"), "a note ends within a line")
+    lines = signatures[:-1].split("\n")
+    need(len(lines) <= 100, "a note has too many signatures")
+    trusted = False
+    for line in lines:
+        found = matched(r"— ([^\s+]{1,200}) ([A-Za-z0-9+/]{1,2000}={0,2})", line, "a signature is none")
+        try:
+            held = base64.b64decode(found[2], validate=True)
+        except ValueError:
+            raise Wrong("a signature is none") from None
+        need(len(held) > 4, "a signature is none")
+        if key and (found[1], held[:4]) == key[:2]:
+            need(signed_by(key[2], text.encode(), held[4:]), f"{found[1]} did not sign this")
+            trusted = True
+    need(trusted or not key, "a checkpoint was not signed by the key")
+    said = text.split("\n")
+    need(
+        len(said) == 4 and said[0] and re.fullmatch(r"0|[1-9][0-9]{0,17}", said[1]), "a note is no checkpoint"
+    )
+    return said[0], int(said[1]), decoded(said[2], 32)
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf."""
+    return sha256(b"\0" + data)
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of what has two children."""
+    return sha256(b"\1" + left + right)
+
+
+def included(leaf: bytes, index: int, size: int, root: bytes, path: list[bytes]) -> bool:
+    """Whether a leaf's hash leads to a root."""
+    if not 0 <= index < size:
+        return False
+    last = size - 1
+    for step in path:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            leaf = node_hash(step, leaf)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            leaf = node_hash(leaf, step)
+        index, last = index >> 1, last >> 1
+    return last == 0 and leaf == root
+
+
+def consistent(first: Checkpoint, last: Checkpoint, path: list[bytes]) -> bool:
+    """Whether a tree is the beginning of another."""
+    (origin, old, old_root), (same, new, new_root) = first, last
+    if origin != same or not 0 < old <= new:
+        return False
+    if old == new:
+        return not path and old_root == new_root
+    steps = path if old & (old - 1) else [old_root, *path]
+    if not steps:
+        return False
+    index, end = old - 1, new - 1
+    while index & 1:
+        index, end = index >> 1, end >> 1
+    left = right = steps[0]
+    for step in steps[1:]:
+        if end == 0:
+            return False
+        if index & 1 or index == end:
+            left, right = node_hash(step, left), node_hash(step, right)
+            while not index & 1 and index:
+                index, end = index >> 1, end >> 1
+        else:
+            right = node_hash(right, step)
+        index, end = index >> 1, end >> 1
+    return end == 0 and (left, right) == (old_root, new_root)
+
+
+def proof_of(content: bytes) -> tuple[int, list[bytes], bytes]:
+    """Index, path and note of a proof's file."""
+    head, found, note = content.partition(b"\n\n")
+    lines = head.decode("utf-8", "replace").split("\n")
+    need(found and lines[0] == "c2sp.org/tlog-proof@v1" and 1 < len(lines) <= 64, "a proof is none")
+    index = matched(r"index (0|[1-9][0-9]{0,17})", lines[1], "a proof is none")
+    return int(index[1]), [decoded(line, 32) for line in lines[2:]], note
+
+
+# --- the bundle -------------------------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """A bundle, checked part by part; `told` says what was found to be so."""
+
+    def __init__(self, parts: dict[str, bytes], key: Optional[Key]) -> None:
+        self.parts, self.key = parts, key
+        self.told: list[str] = []
+        self.manifest = parsed(parts.get("manifest.json", b""), "manifest.json")
+
+    def check(self) -> None:
+        """Checks all of it. Raises Wrong."""
+        manifest = self.manifest
+        need(
+            isinstance(manifest, dict) and manifest.get("format") == FORMAT, "it is no bundle of this format"
+        )
+        said = manifest["parts"]
+        need(set(self.parts) == set(said) | {"manifest.json"}, "the bundle has other parts than it says")
+        for name, digest in said.items():
+            need(sha256(self.parts[name]).hex() == digest, f"{name} is not what the manifest says")
+        self.told.append(f"{len(said)} parts are what the manifest says")
+        self.read_schemas()
+        self.read_events()
+        self.read_decisions()
+        self.read_balances()
+        self.read_trees()
+
+    def read_schemas(self) -> None:
+        """Takes in the schemas."""
+        self.schemas: dict[bytes, Any] = {}
+        self.texts: dict[bytes, str] = {}
+        for name, content in self.parts.items():
+            if name.startswith("schemas/"):
+                schema = parsed(content, name)
+                try:
+                    mark = fingerprint(schema)
+                except (KeyError, TypeError, AttributeError, RecursionError):
+                    raise Wrong(f"{name} is no schema") from None
+                need(name == f"schemas/{mark.hex()}.json", f"{name} has the fingerprint {mark.hex()}")
+                self.schemas[mark], self.texts[mark] = schema, sha256(content).hex()
+        self.told.append(f"{len(self.schemas)} schemas have the fingerprints that they are named by")
+
+    def read_events(self) -> None:
+        """Takes in the events, each after the one before it of its stream."""
+        self.events: dict[int, tuple[bytes, Any]] = {}
+        self.heads: dict[str, bytes] = {}
+        versions: dict[str, int] = {}
+        last = 0
+        for row in lines_of(self.parts, "events.jsonl"):
+            ordinal, stream, state = row["ordinal"], row["stream"], bytes.fromhex(row["state"])
+            place = f"the event at {self.manifest['partition']}:{ordinal}"
+            need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
+            last = ordinal
+            digest = sha256(self.heads.get(stream, NO_DIGEST) + row["type"].encode() + state)
+            need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
+            found = record(self.schemas, state)
+            need(found == row["event"], f"{place} says something else than its bytes")
+            version = versions[stream] = versions.get(stream, 0) + 1
+            need((found["account"], found["version"]) == (stream, version), f"{place} is of another place")
+            schema = self.schemas[state[:8]]
+            need(row["type"] == f"{schema['namespace']}.{schema['name']}", f"{place} is of another type")
+            sums: dict[str, int] = {}
+            for posting in found["postings"]:
+                sums[posting["unit"]] = sums.get(posting["unit"], 0) + posting["amount"]
+            need(not any(sums.values()), f"the postings of {place} do not sum to zero")
+            self.heads[stream] = digest
+            self.events[ordinal] = (digest, found)
+        need(self.heads, "there are no events")
+        self.told.append(
+            f"{len(self.events)} events of {len(self.heads)} streams are whole, from each one's first on"
+        )
+
+    def read_decisions(self) -> None:
+        """Takes in the journal of the number."""
+        self.decisions: dict[int, bytes] = {}
+        chain = NO_DIGEST
+        for row in lines_of(self.parts, "decisions.jsonl"):
+            command = bytes.fromhex(row["command"])
+            names = (
+                "subject",
+                "command_id",
+                "name",
+                "at",
+                "code",
+                "message",
+                "ordinal",
+                "first_event",
+                "event_count",
+            )
+            text = "".join(f"{row[name]}\n" for name in names)
+            if row["principal"] is not None:
+                text += f"{row['principal']}\n"
+            place = f"the decision {self.manifest['partition']}:{row['entry']}"
+            need(row["subject"] == self.manifest["msisdn"], f"{place} is of somebody else")
+            chain = sha256(chain + text.encode() + bytes.fromhex(row["command_digest"]) + command)
+            need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
+            need(record(self.schemas, command) == row["said"], f"{place} says something else than its bytes")
+            self.decisions[row["entry"]] = chain
+        self.told.append(f"{len(self.decisions)} decisions are whole, from the first on")
+
+    def read_balances(self) -> None:
+        """Sums the postings of what was so by `as_of`, as far as it was known, or fell due by itself, by `known_at`."""
+        as_of, known_at, own = (
+            self.manifest["as_of"],
+            self.manifest["known_at"],
+            self.manifest["msisdn"] + "#",
+        )
+        need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
+        sums: dict[tuple[str, str], int] = {}
+        for _, event in self.events.values():
+            known = event["recorded_at"] <= known_at or event["command_id"].startswith("due/")
+            if event["effective_at"] <= as_of and known:
+                for posting in event["postings"]:
+                    if posting["account"].startswith(own):
+                        key = posting["account"], posting["unit"]
+                        sums[key] = sums.get(key, 0) + posting["amount"]
+        said = {(row["account"], row["unit"]): row["amount"] for row in self.manifest["balances"]}
+        need(sums == said, "the balances are not the sums of the postings")
+        for (account, unit), amount in sorted(sums.items()):
+            sign = "-" if amount < 0 else ""
+            self.told.append(f"{account} {unit} {sign}{abs(amount) // 100}.{abs(amount) % 100:02d}")
+
+    def read_trees(self) -> None:
+        """What was signed: that the last events and decisions, and every schema, stand in it."""
+        trees: dict[str, Checkpoint] = {}
+        entries: dict[bytes, int] = {}
+        partition, events = (
+            self.manifest["partition"],
+            {at: digest for at, (digest, _) in self.events.items()},
+        )
+        leaves = {f"events-{partition}": events, f"decisions-{partition}": self.decisions}
+        for name in sorted(self.parts):
+            if not name.startswith("proofs/") or name.endswith(".entry"):
+                continue
+            tree, number = matched(
+                r"proofs/([a-z]+(?:-[0-9]+)?)/([0-9]{1,18})\.tlog-proof", name, f"{name} is no proof"
+            ).groups()
+            index, path, note = proof_of(self.parts[name])
+            checkpoint = checkpoint_of(note, self.key)
+            need(checkpoint[0].rpartition("/")[2] == tree, f"{name} is of another tree")
+            need(trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
+            if tree == "top":
+                data = self.parts[f"proofs/top/{number}.entry"]
+                entries[data] = index
+            else:
+                need(
+                    tree in leaves and index + 1 in leaves[tree] and number == str(index + 1),
+                    f"{name} is of nothing here",
+                )
+                data = leaves[tree][index + 1]
+            need(included(leaf_hash(data), index, *checkpoint[1:], path), f"{name} does not lead to the root")
+        need(
+            len({origin.rpartition("/")[0] for origin, _, _ in trees.values()}) < 2,
+            "the trees are of two logs",
+        )
+        self.read_signed(trees, entries)
+
+    def read_signed(self, trees: dict[str, Checkpoint], entries: dict[bytes, int]) -> None:
+        """What has to be proved is."""
+        if not trees:
+            need(not self.key, "nothing in the bundle is signed")
+            self.told.append("NOT SIGNED: it shows that it hangs together, and no more")
+            return
+        partition = self.manifest["partition"]
+        need(f"events-{partition}" in trees and "top" in trees, "the bundle lacks proofs")
+        for tree, (origin, size, root) in trees.items():
+            if tree != "top":
+                entry = f"checkpoint\n{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
+                need(entry in entries, f"the checkpoint of {origin} is not in the log of checkpoints")
+        for mark, text in self.texts.items():
+            name = f"{self.schemas[mark]['namespace']}.{self.schemas[mark]['name']}"
+            entry = f"schema\n{mark.hex()}\n{name}\n{text}\n".encode()
+            need(entry in entries, f"the schema {name} is not in the log of checkpoints")
+        last = max(self.events)
+        need(f"proofs/events-{partition}/{last}.tlog-proof" in self.parts, "the last event is not proved")
+        need(
+            not self.decisions
+            or f"proofs/decisions-{partition}/{max(self.decisions)}.tlog-proof" in self.parts,
+            "the last decision is not proved",
+        )
+        for row in lines_of(self.parts, "consistency.jsonl"):
+            old, new = (checkpoint_of(row[when].encode(), self.key) for when in ("old", "new"))
+            path = [decoded(step, 32) for step in row["path"]]
+            need(new in trees.values(), "a tree is told of that proves nothing here")
+            need(consistent(old, new, path), f"{old[0]} was rewritten")
+            self.told.append(f"{new[0]} of {new[1]} leaves begins with the {old[1]} that were signed first")
+        whose = (
+            f"signed by {self.key[0]}" if self.key else "signed; BY WHOM is not checked, for no key was given"
+        )
+        self.told.append(f"the last event and the last decision stand in trees, {whose}")
+        self.read_heads(entries)
+
+    def read_heads(self, entries: dict[bytes, int]) -> None:
+        """That nothing of the number came later that day."""
+        completeness = self.manifest["completeness"]
+        if completeness is None:
+            self.told.append("COMPLETENESS PENDING: that nothing came later is proved at a day's close")
+            return
+        place = f"heads\n{self.manifest['partition']}\n{completeness['day']}\n{completeness['ordinal']}\n"
+        entry = f"{place}{completeness['streams']}\n{completeness['root']}\n".encode()
+        need(entry in entries, "the heads of the day are not in the log of checkpoints")
+        need(completeness["ordinal"] >= max(self.events), "the day was closed before the last event")
+        proved = set()
+        for row in lines_of(self.parts, "heads.jsonl"):
+            need(row["stream"] in self.heads, "a head is of a stream that is not in the bundle")
+            digest = self.heads[row["stream"]].hex()
+            leaf = leaf_hash(f"{row['stream']}\n{row['version']}\n{digest}\n".encode())
+            path = [decoded(step, 32) for step in row["path"]]
+            root = bytes.fromhex(completeness["root"])
+            need(
+                included(leaf, row["index"], completeness["streams"], root, path),
+                f"{row['stream']} went on that day",
+            )
+            proved.add(row["stream"])
+        need(proved == set(self.heads), "a stream's head is not proved")
+        self.told.append(f"no event of theirs came later until the close of {completeness['day']}")
+
+
+def checked(path: str, key_text: Optional[str] = None) -> list[str]:
+    """What is so of a bundle, line by line. Raises Wrong at the first thing that is not."""
+    try:
+        bundle = Bundle(parts_of(path), None if key_text is None else key_of(key_text))
+        bundle.check()
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError):
+        raise Wrong("the bundle is not made as a bundle is") from None
+    return bundle.told
+
+
+def main(arguments: list[str]) -> int:
+    """Prints what was found, and ends with an exit code."""
+    if len(arguments) not in (1, 2):
+        print(__doc__)
+        return 2
+    try:
+        for line in checked(*arguments):
+            print(f"ok     {line}")
+    except Wrong as wrong:
+        print(f"WRONG  {wrong}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
