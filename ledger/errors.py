@@ -271,6 +271,12 @@ class EvidenceRefused(LedgerError):
     code = "evidence-refused"
 
 
+class EvidenceWrong(LedgerError):
+    """An evidence bundle says something that is not so."""
+
+    code = "evidence-wrong"
+
+
 class CommandDefect(LedgerError):
     """A command made the ledger's own code fail; nothing of it was recorded."""
 

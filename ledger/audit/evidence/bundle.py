@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ledger.audit.evidence.page import page
 from ledger.audit.transparency.checkpointing import TOP, last_restart, origin_of, tree_of
 from ledger.audit.transparency.heads import Close, HeadsTree, last_close
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS, Leaves
@@ -34,6 +35,8 @@ from ledger.store.reading import SqliteSnapshot
 from ledger.store.schemas import FINGERPRINT_BYTES
 
 FORMAT = "pulsa-evidence/1"
+OTHERS_TOO = "/in-transit"
+"""Ledger accounts of a number that the events of others move too: of these a bundle of one number says nothing."""
 MOST_EVENTS = 10_000
 """Events that a bundle holds at most."""
 _A_MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -56,7 +59,7 @@ class Signed(NamedTuple):
     trusted: tuple[Verifier, ...]
 
 
-class Parts(dict[str, bytes]):
+class BundleParts(dict[str, bytes]):
     """The parts of a bundle by name."""
 
     def put_json(self, name: str, value: object) -> None:
@@ -79,10 +82,11 @@ class Parts(dict[str, bytes]):
 def bundle(log: SqliteSnapshot, question: Question, zone: Zone, signed: Signed | None = None) -> bytes:
     """The bundle of a number. Raises EvidenceRefused where the answer is not final, or the number is unknown."""
     collected = _Collected(log, question, zone)
-    parts = Parts()
+    parts = BundleParts()
     collected.put_record(parts)
     if signed is not None:
         _Proofs(signed, collected, parts).put()
+    parts["index.html"] = page(collected.manifest(), collected.told, zone, f"{question.msisdn}#")
     parts["verify.py"] = (files("ledger.audit.evidence") / "verify.py").read_bytes()
     manifest = collected.manifest() | {
         "parts": {name: sha256(part).hexdigest() for name, part in parts.items()}
@@ -153,23 +157,24 @@ class _Collected:
 
     def balances(self) -> list[dict[str, Any]]:
         """What the number's ledger accounts held: what was so by `as_of`, known or due by itself by `known_at`."""
-        question = self.question
+        question, own = self.question, f"{self.question.msisdn}#"
         sums: Counter[tuple[str, str]] = Counter()
         for _, _, _, topic, state, _ in self.rows:
             event = self.log.codec.event(topic, state)
             known = event.recorded_at <= question.known_at or event.command_id.startswith(DUE)
             if event.effective_at <= question.as_of and known:
                 for posting in event.postings:
-                    if posting["account"].startswith(f"{question.msisdn}#"):
+                    if posting["account"].startswith(own) and not posting["account"].endswith(OTHERS_TOO):
                         sums[posting["account"], posting["unit"]] += posting["amount"]
         return [
             {"account": account, "unit": unit, "amount": sums[account, unit]}
             for account, unit in sorted(sums)
         ]
 
-    def put_record(self, parts: Parts) -> None:
+    def put_record(self, parts: BundleParts) -> None:
         """Puts events and decisions, with every schema that they were written by."""
-        rows, marks = [], set()
+        rows: list[dict[str, Any]] = []
+        marks = set()
         for ordinal, id_, _, topic, state, digest in self.rows:
             marks.add(state[:FINGERPRINT_BYTES])
             rows.append(
@@ -183,6 +188,7 @@ class _Collected:
                 }
             )
         marks |= {bytes.fromhex(row["command"])[:FINGERPRINT_BYTES] for row in self.decisions}
+        self.told = rows
         parts.put_lines("events.jsonl", rows)
         parts.put_lines("decisions.jsonl", self.decisions)
         self.schemas = {mark: self._schema(mark) for mark in sorted(marks)}
@@ -216,7 +222,7 @@ class _Collected:
 class _Proofs:
     """The proofs of what was collected, from the trees that were signed."""
 
-    def __init__(self, signed: Signed, collected: _Collected, parts: Parts) -> None:
+    def __init__(self, signed: Signed, collected: _Collected, parts: BundleParts) -> None:
         self._signed, self._collected, self._parts = signed, collected, parts
         self._restart = last_restart(signed.folder)
         self._top = EntryTree(*self._place(TOP), signed.trusted)

@@ -24,6 +24,8 @@ FORMAT = "pulsa-evidence/1"
 MOST_PARTS = 100_000
 MOST_BYTES = 1 << 30
 NO_DIGEST = bytes(32)
+OTHERS_TOO = "/in-transit"
+"""Ledger accounts of the number that the events of others move too: what is sent arrives elsewhere."""
 UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 Point = tuple[int, int, int, int]
@@ -534,14 +536,15 @@ class Bundle:
             known = event["recorded_at"] <= known_at or event["command_id"].startswith("due/")
             if event["effective_at"] <= as_of and known:
                 for posting in event["postings"]:
-                    if posting["account"].startswith(own):
+                    if posting["account"].startswith(own) and not posting["account"].endswith(OTHERS_TOO):
                         key = posting["account"], posting["unit"]
                         sums[key] = sums.get(key, 0) + posting["amount"]
         said = {(row["account"], row["unit"]): row["amount"] for row in self.manifest["balances"]}
         need(sums == said, "the balances are not the sums of the postings")
         for (account, unit), amount in sorted(sums.items()):
-            sign = "-" if amount < 0 else ""
-            self.told.append(f"{account} {unit} {sign}{abs(amount) // 100}.{abs(amount) % 100:02d}")
+            units, sen = divmod(abs(amount), 100)
+            number = f"{units}.{sen:02d}" if sen else str(units)
+            self.told.append(f"{account} {unit} {'-' if amount < 0 else ''}{number}")
 
     def read_trees(self) -> None:
         """What was signed: that the last events and decisions, and every schema, stand in it."""

@@ -18,7 +18,7 @@ from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
 
 
-class Head(NamedTuple):
+class StreamHead(NamedTuple):
     """The last event of a stream: its version, and the digest that covers all before it."""
 
     stream: str
@@ -63,7 +63,7 @@ def last_close(log: SqliteSnapshot, zone: Zone) -> Close | None:
     return None if ordinal is None else Close(day, ordinal)
 
 
-def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[Head]:
+def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[StreamHead]:
     """The heads as they were at an event, in their order. Raises LogDamaged where one has no digest."""
     statement = (
         "SELECT originator_id, max(originator_version), digest FROM stored_events WHERE ordinal<=?"
@@ -73,7 +73,7 @@ def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[Head]:
         for id_, version, digest in log.connection.execute(statement, (ordinal,)):
             if type(digest) is not bytes:
                 raise LogDamaged(f"{log.path}: {id_} version {version} has no digest")
-            yield Head(id_, version, digest)
+            yield StreamHead(id_, version, digest)
 
 
 class HeadsTree:
@@ -90,7 +90,7 @@ class HeadsTree:
             log.partition, close, len(self.heads), range_root(self._node, 0, len(self.heads))
         )
 
-    def placed(self, stream: str) -> list[tuple[Head, int, list[bytes]]]:
+    def placed(self, stream: str) -> list[tuple[StreamHead, int, list[bytes]]]:
         """A stream's head, its index and its proof; where it has none, those of its neighbours."""
         index = bisect_left(self.heads, stream.encode(), key=lambda head: head.stream.encode())
         there = index < len(self.heads) and self.heads[index].stream == stream

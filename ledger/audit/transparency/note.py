@@ -135,12 +135,15 @@ def signed(text: str, signers: Sequence[Signer]) -> str:
     return f"{text}\n{''.join(lines)}"
 
 
-def opened(note: bytes, trusted: Iterable[Verifier]) -> Note:
-    """A note whose text some trusted key signed.
+class Unverified(NamedTuple):
+    """A note that was read, and whose signatures (name, key id, signature) nobody has checked."""
 
-    Signatures of other keys are passed over. Raises CheckpointInvalid where one of a trusted key does not verify, none
-    is of a trusted key, or it is no note.
-    """
+    text: str
+    signatures: tuple[tuple[str, bytes, bytes], ...]
+
+
+def read(note: bytes) -> Unverified:
+    """A note's text and signatures. Raises CheckpointInvalid where it is no note."""
     if len(note) > MOST_BYTES:
         raise CheckpointInvalid(f"a note has {MOST_BYTES} bytes at most")
     try:
@@ -152,14 +155,22 @@ def opened(note: bytes, trusted: Iterable[Verifier]) -> Note:
     body, found, signatures = whole.rpartition("\n\n")
     if not found or not signatures.endswith("\n"):
         raise CheckpointInvalid("a note ends in an empty line and its signatures")
-    text = f"{body}\n"
     lines = signatures.removesuffix("\n").split("\n")
     if len(lines) > MOST_SIGNATURES:
         raise CheckpointInvalid(f"a note has {MOST_SIGNATURES} signatures at most")
+    return Unverified(f"{body}\n", tuple(_signature(line) for line in lines))
+
+
+def opened(note: bytes, trusted: Iterable[Verifier]) -> Note:
+    """A note whose text some trusted key signed.
+
+    Signatures of other keys are passed over. Raises CheckpointInvalid where one of a trusted key does not verify, none
+    is of a trusted key, or it is no note.
+    """
+    text, signatures = read(note)
     keys = {(key.name, key.id): key for key in trusted}
     signed_by: dict[str, None] = {}
-    for line in lines:
-        name, id_, signature = _signature(line)
+    for name, id_, signature in signatures:
         key = keys.get((name, id_))
         if key is None:
             continue

@@ -21,7 +21,7 @@ from ledger.errors import CheckpointInvalid, CheckpointMismatch
 from ledger.store.reading import SqliteSnapshot
 
 
-class Checked(NamedTuple):
+class Verdict(NamedTuple):
     """What became of a checkpoint: None where the log is the one that it speaks of, else what is wrong."""
 
     checkpoint: Checkpoint
@@ -45,13 +45,13 @@ def checked(
     trusted: Sequence[Verifier],
     *,
     folder: Path | None = None,
-) -> list[Checked]:
+) -> list[Verdict]:
     """Holds a log against checkpoints, each of which a trusted key signed; `folder` has the tiles that were published.
 
     Raises CheckpointInvalid where one is none, LogDamaged where the log cannot be read.
     """
     checkpoints = [verified(note, trusted) for note in notes]
-    found: list[Checked] = []
+    found: list[Verdict] = []
     for origin in dict.fromkeys(checkpoint.origin for checkpoint in checkpoints):
         own = sorted((one for one in checkpoints if one.origin == origin), key=lambda one: one.size)
         found += _checked_one(origin, own, logs, trusted, folder)
@@ -64,7 +64,7 @@ def _checked_one(
     logs: Sequence[SqliteSnapshot],
     trusted: Sequence[Verifier],
     folder: Path | None,
-) -> Iterator[Checked]:
+) -> Iterator[Verdict]:
     """The checkpoints of one tree, by their sizes."""
     tree = origin.rpartition("/")[2]
     published = None if folder is None else _published(folder, origin, trusted)
@@ -88,7 +88,7 @@ class _Held:
         self._good = 0
         """How many leaves are as they were signed."""
 
-    def against(self, checkpoints: Sequence[Checkpoint]) -> Iterator[Checked]:
+    def against(self, checkpoints: Sequence[Checkpoint]) -> Iterator[Verdict]:
         """What became of each checkpoint, the smallest first."""
         frontier = Frontier()
         for checkpoint in checkpoints:
@@ -97,9 +97,9 @@ class _Held:
                 frontier.append(hashes)
             if size == checkpoint.size and frontier.root() == checkpoint.root:
                 self._good = size
-                yield Checked(checkpoint, None)
+                yield Verdict(checkpoint, None)
             else:
-                yield Checked(checkpoint, self._wrong(checkpoint))
+                yield Verdict(checkpoint, self._wrong(checkpoint))
 
     def _wrong(self, checkpoint: Checkpoint) -> str:
         """What is wrong, and where first."""
@@ -126,15 +126,15 @@ class _Held:
         return None
 
 
-def _checked_top(checkpoints: Sequence[Checkpoint], published: PublishedTree | None) -> Iterator[Checked]:
+def _checked_top(checkpoints: Sequence[Checkpoint], published: PublishedTree | None) -> Iterator[Verdict]:
     for checkpoint in checkpoints:
         if published is None:
-            yield Checked(checkpoint, "of the log of checkpoints its own folder tells: it was not given")
+            yield Verdict(checkpoint, "of the log of checkpoints its own folder tells: it was not given")
         else:
             wrong = (
                 None if _speaks_of(published, checkpoint) else "the folder's log of checkpoints is another"
             )
-            yield Checked(checkpoint, wrong)
+            yield Verdict(checkpoint, wrong)
 
 
 def _speaks_of(published: PublishedTree, checkpoint: Checkpoint) -> bool:

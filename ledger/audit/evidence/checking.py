@@ -1,0 +1,316 @@
+"""Checks an evidence bundle by the ledger's own means: what `verify.py` checks by none of them.
+
+Both are to come to the same end about every bundle; a test holds them against each other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from base64 import b64decode, b64encode
+from collections import Counter, defaultdict
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from fastavro import schemaless_reader
+
+from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.audit.evidence.bundle import FORMAT, OTHERS_TOO
+from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
+from ledger.audit.transparency.checkpointing import TOP
+from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
+from ledger.audit.transparency.note import Verifier, read
+from ledger.audit.transparency.proof import proof_of
+from ledger.domain.money import format_amount
+from ledger.domain.subject import DUE
+from ledger.errors import EvidenceWrong, LedgerError
+from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
+
+MOST_PARTS = 100_000
+MOST_BYTES = 1 << 30
+"""Of all parts together, as they are unpacked."""
+_PROOF = re.compile(r"proofs/(?P<tree>[a-z]+(?:-[0-9]+)?)/(?P<number>[0-9]{1,18})\.tlog-proof")
+
+
+def checked(path: Path, key: Verifier | None = None) -> list[str]:
+    """What is so of a bundle, line by line. Raises EvidenceWrong at the first thing that is not.
+
+    Without a key it is not checked who signed it.
+    """
+    try:
+        return _Bundle(_parts_of(path), key).checked()
+    except EvidenceWrong:
+        raise
+    except LedgerError as error:
+        raise EvidenceWrong(str(error)) from error
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        OverflowError,
+        EOFError,
+        RecursionError,
+    ) as error:
+        raise EvidenceWrong("the bundle is not made as a bundle is") from error
+
+
+def _need(holds: object, what: str) -> None:
+    """Raises EvidenceWrong unless it holds."""
+    if not holds:
+        raise EvidenceWrong(what)
+
+
+def _parts_of(path: Path) -> dict[str, bytes]:
+    """Every part of a bundle by name, within bounds."""
+    found: dict[str, bytes] = {}
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            names = bundle.infolist()
+            _need(len(names) <= MOST_PARTS, "the bundle has too many parts")
+            for info in names:
+                _need(info.filename not in found, f"{info.filename} is in the bundle twice")
+                with bundle.open(info) as part:
+                    found[info.filename] = content = part.read(left + 1)
+                left -= len(content)
+                _need(left >= 0, "the bundle is too large")
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise EvidenceWrong(f"the bundle cannot be read: {error}") from error
+    return found
+
+
+class _Bundle:
+    """A bundle, checked part by part."""
+
+    def __init__(self, parts: dict[str, bytes], key: Verifier | None) -> None:
+        self._parts, self._key = parts, key
+        self._manifest: Any = json.loads(parts.get("manifest.json", b"").decode())
+        self._told: list[str] = []
+        self._heads: dict[str, bytes] = {}
+        self._events: dict[int, tuple[bytes, Any]] = {}
+        self._decisions: dict[int, bytes] = {}
+        self._trees: dict[str, Checkpoint] = {}
+        self._entries: dict[bytes, int] = {}
+
+    def checked(self) -> list[str]:
+        """What is so."""
+        manifest = self._manifest
+        _need(
+            isinstance(manifest, dict) and manifest.get("format") == FORMAT, "it is no bundle of this format"
+        )
+        said = manifest["parts"]
+        _need(
+            self._parts.keys() == said.keys() | {"manifest.json"}, "the bundle has other parts than it says"
+        )
+        for name, digest in said.items():
+            _need(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
+        self._told.append(f"{len(said)} parts are what the manifest says")
+        self._read_schemas()
+        self._read_events()
+        self._read_decisions()
+        self._read_balances()
+        self._read_trees()
+        self._must_be_signed()
+        return self._told
+
+    def _lines(self, name: str) -> list[Any]:
+        return [json.loads(line.decode()) for line in self._parts.get(name, b"").split(b"\n") if line]
+
+    def _read_schemas(self) -> None:
+        self._schemas: dict[bytes, RecordSchema] = {}
+        for name, content in self._parts.items():
+            if name.startswith("schemas/"):
+                schema = RecordSchema(content.decode())
+                mark = schema.fingerprint
+                _need(name == f"schemas/{mark.hex()}.json", f"{name} has the fingerprint {mark.hex()}")
+                self._schemas[mark] = schema
+        self._told.append(f"{len(self._schemas)} schemas have the fingerprints that they are named by")
+
+    def _read_events(self) -> None:
+        versions: Counter[str] = Counter()
+        last = 0
+        for row in self._lines("events.jsonl"):
+            ordinal, stream, topic, state = (
+                row["ordinal"],
+                row["stream"],
+                row["type"],
+                bytes.fromhex(row["state"]),
+            )
+            place = f"the event at {self._manifest['partition']}:{ordinal}"
+            _need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
+            last = ordinal
+            digest = event_digest(self._heads.get(stream, NO_CHAIN), topic, state)
+            _need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
+            found = self._record(state)
+            _need(found == row["event"], f"{place} says something else than its bytes")
+            versions[stream] += 1
+            said = (found["account"], found["version"])
+            _need(said == (stream, versions[stream]), f"{place} is of another place")
+            _need(topic == self._schemas[state[:FINGERPRINT_BYTES]].name, f"{place} is of another type")
+            sums: Counter[str] = Counter()
+            for posting in found["postings"]:
+                sums[posting["unit"]] += posting["amount"]
+            _need(not any(sums.values()), f"the postings of {place} do not sum to zero")
+            self._heads[stream] = digest
+            self._events[ordinal] = (digest, found)
+        _need(self._heads, "there are no events")
+        self._told.append(
+            f"{len(self._events)} events of {len(self._heads)} streams are whole, from each one's first on"
+        )
+
+    def _read_decisions(self) -> None:
+        chain = NO_CHAIN
+        for row in self._lines("decisions.jsonl"):
+            place = f"the decision {self._manifest['partition']}:{row['entry']}"
+            _need(row["subject"] == self._manifest["msisdn"], f"{place} is of somebody else")
+            names = (
+                "subject",
+                "command_id",
+                "name",
+                "command_digest",
+                "command",
+                "at",
+                "code",
+                "message",
+                "ordinal",
+            )
+            values = [row[name] for name in (*names, "first_event", "event_count", "chain", "principal")]
+            values[3], values[4] = bytes.fromhex(values[3]), bytes.fromhex(values[4])
+            chain = journal_digest(chain, values)
+            _need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
+            _need(self._record(values[4]) == row["said"], f"{place} says something else than its bytes")
+            self._decisions[row["entry"]] = chain
+        self._told.append(f"{len(self._decisions)} decisions are whole, from the first on")
+
+    def _read_balances(self) -> None:
+        manifest = self._manifest
+        as_of, known_at, own = manifest["as_of"], manifest["known_at"], manifest["msisdn"] + "#"
+        _need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
+        sums: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for _, event in self._events.values():
+            known = event["recorded_at"] <= known_at or event["command_id"].startswith(DUE)
+            if event["effective_at"] <= as_of and known:
+                for posting in event["postings"]:
+                    if posting["account"].startswith(own) and not posting["account"].endswith(OTHERS_TOO):
+                        sums[posting["account"], posting["unit"]] += posting["amount"]
+        said = {(row["account"], row["unit"]): row["amount"] for row in manifest["balances"]}
+        _need(sums == said, "the balances are not the sums of the postings")
+        for (account, unit), amount in sorted(sums.items()):
+            self._told.append(f"{account} {unit} {format_amount(amount)}")
+
+    def _read_trees(self) -> None:
+        """Every proof leads from what is in the bundle to a checkpoint."""
+        partition = self._manifest["partition"]
+        events = {ordinal: digest for ordinal, (digest, _) in self._events.items()}
+        leaves = {f"events-{partition}": events, f"decisions-{partition}": self._decisions}
+        for name in sorted(self._parts):
+            if not name.startswith("proofs/") or name.endswith(".entry"):
+                continue
+            found = _PROOF.fullmatch(name)
+            if found is None:
+                raise EvidenceWrong(f"{name} is no proof")
+            tree, number = found["tree"], found["number"]
+            proof = proof_of(self._parts[name])
+            checkpoint = self._checkpoint(proof.note)
+            _need(checkpoint.origin.rpartition("/")[2] == tree, f"{name} is of another tree")
+            _need(self._trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
+            if tree == TOP:
+                data = self._parts[f"proofs/{TOP}/{number}.entry"]
+                self._entries[data] = proof.leaf
+            else:
+                known = number == str(proof.leaf + 1) and proof.leaf + 1 in leaves.get(tree, {})
+                _need(known, f"{name} is of nothing here")
+                data = leaves[tree][proof.leaf + 1]
+            root = root_by_inclusion(leaf_hash(data), proof.leaf, checkpoint.size, proof.path)
+            _need(root == checkpoint.root, f"{name} does not lead to the root")
+        names = {checkpoint.origin.rpartition("/")[0] for checkpoint in self._trees.values()}
+        _need(len(names) <= 1, "the trees are of two logs")
+
+    def _must_be_signed(self) -> None:
+        """What has to be proved is."""
+        if not self._trees:
+            _need(self._key is None, "nothing in the bundle is signed")
+            self._told.append("NOT SIGNED: it shows that it hangs together, and no more")
+            return
+        partition = self._manifest["partition"]
+        _need(f"events-{partition}" in self._trees and TOP in self._trees, "the bundle lacks proofs")
+        for tree, checkpoint in self._trees.items():
+            entry = b"checkpoint\n" + checkpoint.text.encode()
+            named = tree == TOP or entry in self._entries
+            _need(named, f"the checkpoint of {checkpoint.origin} is not in the log of checkpoints")
+        for mark, schema in self._schemas.items():
+            text = sha256(self._parts[f"schemas/{mark.hex()}.json"]).hexdigest()
+            entry = f"schema\n{mark.hex()}\n{schema.name}\n{text}\n".encode()
+            _need(entry in self._entries, f"the schema {schema.name} is not in the log of checkpoints")
+        last = f"proofs/events-{partition}/{max(self._events)}.tlog-proof"
+        _need(last in self._parts, "the last event is not proved")
+        if self._decisions:
+            last = f"proofs/decisions-{partition}/{max(self._decisions)}.tlog-proof"
+            _need(last in self._parts, "the last decision is not proved")
+        self._read_consistency()
+        whose = "signed; BY WHOM is not checked, for no key was given"
+        if self._key is not None:
+            whose = f"signed by {self._key.name}"
+        self._told.append(f"the last event and the last decision stand in trees, {whose}")
+        self._read_heads()
+
+    def _read_consistency(self) -> None:
+        for row in self._lines("consistency.jsonl"):
+            old, new = (self._checkpoint(row[when].encode()) for when in ("old", "new"))
+            _need(new in self._trees.values(), "a tree is told of that proves nothing here")
+            path = [_hash(step) for step in row["path"]]
+            _need(old.origin == new.origin, f"{old.origin} was rewritten")
+            roots = roots_by_consistency(old.size, new.size, old.root, path)
+            _need(roots == (old.root, new.root), f"{old.origin} was rewritten")
+            self._told.append(
+                f"{new.origin} of {new.size} leaves begins with the {old.size} that were signed first"
+            )
+
+    def _read_heads(self) -> None:
+        """Nothing of the number came later that day."""
+        close = self._manifest["completeness"]
+        if close is None:
+            self._told.append("COMPLETENESS PENDING: that nothing came later is proved at a day's close")
+            return
+        place = f"heads\n{self._manifest['partition']}\n{close['day']}\n{close['ordinal']}\n"
+        entry = f"{place}{close['streams']}\n{close['root']}\n".encode()
+        _need(entry in self._entries, "the heads of the day are not in the log of checkpoints")
+        _need(close["ordinal"] >= max(self._events), "the day was closed before the last event")
+        proved = set()
+        for row in self._lines("heads.jsonl"):
+            stream = row["stream"]
+            _need(stream in self._heads, "a head is of a stream that is not in the bundle")
+            leaf = leaf_hash(f"{stream}\n{row['version']}\n{self._heads[stream].hex()}\n".encode())
+            path = [_hash(step) for step in row["path"]]
+            root = root_by_inclusion(leaf, row["index"], close["streams"], path)
+            _need(root == bytes.fromhex(close["root"]), f"{stream} went on that day")
+            proved.add(stream)
+        _need(proved == self._heads.keys(), "a stream's head is not proved")
+        self._told.append(f"no event of theirs came later until the close of {close['day']}")
+
+    def _checkpoint(self, note: bytes) -> Checkpoint:
+        return checkpoint_of(read(note).text) if self._key is None else verified(note, [self._key])
+
+    def _record(self, state: bytes) -> Any:  # noqa: ANN401 - a record
+        """What a record says, its bytes in hexadecimal; all of it, and nothing behind it."""
+        schema = self._schemas.get(state[:FINGERPRINT_BYTES])
+        if schema is None:
+            raise EvidenceWrong(f"the schema {state[:FINGERPRINT_BYTES].hex()} is not in the bundle")
+        body = BytesIO(state[FINGERPRINT_BYTES:])
+        found = schemaless_reader(body, schema.parsed)
+        _need(body.tell() == len(state) - FINGERPRINT_BYTES, "a record goes on behind its end")
+        return json.loads(json.dumps(found, default=lambda value: value.hex()))
+
+
+def _hash(text: str) -> bytes:
+    held = b64decode(text, validate=True)
+    _need(
+        b64encode(held).decode() == text and len(held) == sha256().digest_size,
+        "something is of another length",
+    )
+    return held

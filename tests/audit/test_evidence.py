@@ -1,0 +1,328 @@
+"""An evidence bundle: who trusts nobody can check it, and what is changed in it is found, by two programs alike."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.audit.evidence import bundle as bundling
+from ledger.audit.evidence.bundle import Question, Signed, bundle
+from ledger.audit.evidence.checking import checked
+from ledger.audit.transparency.checkpointing import Checkpointer
+from ledger.audit.transparency.note import Signer
+from ledger.domain.calendar import DAY, zone
+from ledger.errors import EvidenceRefused, EvidenceWrong, LedgerError, QueryRefused
+from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.wiring.composition import opened
+from ledger.wiring.settings import Settings
+from tests.projections.histories import BEGIN, NUMBERS, a_log, play
+from tests.projections.histories import closing as closed
+
+SIGNER = Signer("ledger.example", bytes(range(32)))
+KEY = SIGNER.verifier
+JAKARTA = zone("Asia/Jakarta")
+VERIFY = Path(bundling.__file__).with_name("verify.py")
+KNOWN_AT = BEGIN + 1000 * DAY
+
+
+class Made:
+    def __init__(self, log: Path, signed: Signed, content: bytes) -> None:
+        self.log, self.signed, self.content = log, signed, content
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A log, closed and signed, and the bundle of one of its numbers."""
+    folder = tmp_path_factory.mktemp("evidence")
+    log = a_log(folder / "log.db")
+    play(log, [closed(KNOWN_AT, "close again")])
+    signed = Signed(folder / "checkpoints", SIGNER.name, (KEY,))
+    with (
+        reading(log) as found,
+        closing(Checkpointer(signed.folder, [SIGNER], [found], zone=JAKARTA)) as checkpoints,
+    ):
+        checkpoints.round([found])
+    return Made(log, signed, a_bundle(log, signed))
+
+
+@contextmanager
+def reading(log: Path) -> Iterator[SqliteSnapshot]:
+    with SqliteReader(log).snapshot() as found:
+        yield found
+
+
+def a_bundle(log: Path, signed: Signed | None, msisdn: str = NUMBERS[0], as_of: int = KNOWN_AT) -> bytes:
+    with reading(log) as found:
+        return bundle(found, Question(msisdn, as_of, KNOWN_AT), JAKARTA, signed)
+
+
+def parts_of(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(parts: dict[str, bytes], *, manifest: bool = True) -> bytes:
+    """A bundle of parts, whose manifest names them as they are now."""
+    if manifest and "manifest.json" in parts:
+        said = json.loads(parts["manifest.json"])
+        said["parts"] = {
+            name: sha256(part).hexdigest() for name, part in parts.items() if name != "manifest.json"
+        }
+        parts = parts | {"manifest.json": json.dumps(said).encode()}
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return target.getvalue()
+
+
+def load_verify() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bundled_verify", VERIFY)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+STANDALONE = load_verify()
+
+
+def both(content: bytes, path: Path, key: bool = True) -> tuple[list[str] | None, list[str] | None]:
+    """What each of the two programs tells of a bundle; None where something in it is not so."""
+    path.write_bytes(content)
+    try:
+        ours: list[str] | None = checked(path, KEY if key else None)
+    except EvidenceWrong:
+        ours = None
+    try:
+        theirs: list[str] | None = STANDALONE.checked(str(path), str(KEY) if key else None)
+    except STANDALONE.Wrong:
+        theirs = None
+    return ours, theirs
+
+
+def test_it_is_checked_without_the_ledger_by_python_alone(made: Made, tmp_path: Path) -> None:
+    """The program that lies in the bundle, isolated from every package, in an empty folder."""
+    parts = parts_of(made.content)
+    (tmp_path / "verify.py").write_bytes(parts["verify.py"])
+    (tmp_path / "bundle.zip").write_bytes(made.content)
+    command = [sys.executable, "-I", "-S", "verify.py", "bundle.zip", str(KEY)]
+    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (0, "")
+    told = [line.removeprefix("ok     ") for line in run.stdout.splitlines()]
+    assert told == checked(tmp_path / "bundle.zip", KEY)
+    assert told[-2] == "the last event and the last decision stand in trees, signed by ledger.example"
+    assert told[-1].startswith("no event of theirs came later until the close of ")
+    other = Signer("ledger.example", bytes(32)).verifier
+    command[-1] = str(other)
+    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (
+        1,
+        "WRONG  a checkpoint was not signed by the key",
+    )
+
+
+def test_it_runs_on_the_oldest_python_that_it_names(made: Made, tmp_path: Path) -> None:
+    found = shutil.which("python3.9")
+    if found is None or subprocess.run([found, "-V"], check=False, capture_output=True).returncode:
+        pytest.skip("there is no Python 3.9 on the path")
+    (tmp_path / "bundle.zip").write_bytes(made.content)
+    command = [found, "-I", "-S", str(VERIFY), str(tmp_path / "bundle.zip"), str(KEY)]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_the_same_question_gives_the_same_bundle(made: Made) -> None:
+    assert a_bundle(made.log, made.signed) == made.content
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(NUMBERS), st.integers(0, 1000))
+def test_its_balances_are_those_that_the_ledger_answers(made: Made, msisdn: str, day: int) -> None:
+    """Recomputed from the events' bytes by a program that knows no rule, as of any day."""
+    as_of = BEGIN + day * DAY
+    manifest = json.loads(parts_of(a_bundle(made.log, None, msisdn, as_of))["manifest.json"])
+    said = {(row["account"], row["unit"]): row["amount"] for row in manifest["balances"]}
+    with opened(Settings(log=made.log)) as log:
+        ask = log.questions(lambda: KNOWN_AT)
+        for account in [f"{msisdn}#{generation}/credit" for generation in (1, 2, 3)]:
+            try:
+                answers = ask.balance(account, as_of=as_of, known_at=KNOWN_AT)
+            except QueryRefused:
+                answers = []  # there was no such account yet
+            for answer in answers:
+                assert said.pop((account, answer.unit), 0) == answer.amount
+    assert not any(said.values())
+
+
+def test_without_checkpoints_it_says_that_it_is_not_signed(made: Made, tmp_path: Path) -> None:
+    ours, theirs = both(a_bundle(made.log, None), tmp_path / "bundle.zip", key=False)
+    assert ours == theirs
+    assert ours is not None
+    assert ours[-1] == "NOT SIGNED: it shows that it hangs together, and no more"
+    assert both(a_bundle(made.log, None), tmp_path / "bundle.zip") == (None, None)
+
+
+def test_without_a_key_nobody_says_whose_it_is(made: Made, tmp_path: Path) -> None:
+    ours, theirs = both(made.content, tmp_path / "bundle.zip", key=False)
+    assert ours == theirs
+    assert ours is not None
+    assert "BY WHOM is not checked" in ours[-2]
+
+
+def test_what_is_not_final_is_not_proved(made: Made) -> None:
+    with reading(made.log) as found:
+        for as_of, known_at in ((KNOWN_AT, KNOWN_AT + 1), (KNOWN_AT + 1, KNOWN_AT)):
+            with pytest.raises(EvidenceRefused, match="only what is final"):
+                bundle(found, Question(NUMBERS[0], as_of, known_at), JAKARTA)
+        with pytest.raises(EvidenceRefused, match="nothing is known"):
+            bundle(found, Question("6288100009999", KNOWN_AT, KNOWN_AT), JAKARTA)
+
+
+def test_what_is_not_signed_yet_is_not_proved(made: Made, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    with pytest.raises(LedgerError):
+        a_bundle(made.log, Signed(folder, SIGNER.name, (KEY,)))
+
+
+def edited(part: bytes, edit: Callable[[list[Any]], None]) -> bytes:
+    rows = [json.loads(line) for line in part.splitlines()]
+    edit(rows)
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def set_in(name: str, value: object) -> Callable[[list[Any]], None]:
+    def edit(rows: list[Any]) -> None:
+        rows[-1][name] = value
+
+    return edit
+
+
+def drop(index: int) -> Callable[[list[Any]], None]:
+    def edit(rows: list[Any]) -> None:
+        del rows[index]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("part", "edit"),
+    [
+        ("events.jsonl", drop(-1)),
+        ("events.jsonl", drop(0)),
+        ("events.jsonl", drop(2)),
+        ("events.jsonl", list.reverse),
+        ("events.jsonl", set_in("event", {})),
+        ("events.jsonl", set_in("type", "ledger.prepaid.Activated")),
+        ("events.jsonl", set_in("ordinal", 10**9)),
+        ("events.jsonl", set_in("state", "00")),
+        ("events.jsonl", list.clear),
+        ("decisions.jsonl", drop(-1)),
+        ("decisions.jsonl", drop(0)),
+        ("decisions.jsonl", set_in("code", "no-such-code")),
+        ("decisions.jsonl", set_in("said", None)),
+        ("decisions.jsonl", set_in("subject", "6288100000002")),
+        ("heads.jsonl", drop(0)),
+        ("heads.jsonl", set_in("version", 99)),
+        ("heads.jsonl", set_in("index", 99)),
+    ],
+)
+def test_a_record_that_was_changed_is_found_though_the_manifest_agrees(
+    made: Made, tmp_path: Path, part: str, edit: Callable[[list[Any]], None]
+) -> None:
+    parts = parts_of(made.content)
+    parts[part] = edited(parts[part], edit)
+    assert both(zipped(parts), tmp_path / "bundle.zip") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("balances", []),
+        ("as_of", 0),
+        ("known_at", 2**62),
+        ("msisdn", "6288100000002"),
+        ("partition", 1),
+        ("format", "else"),
+        ("completeness", {"day": "2030-01-01", "ordinal": 10**9, "streams": 1, "root": "00" * 32}),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_found(
+    made: Made, tmp_path: Path, name: str, value: object
+) -> None:
+    parts = parts_of(made.content)
+    manifest = json.loads(parts["manifest.json"])
+    assert manifest[name] != value
+    parts["manifest.json"] = json.dumps(manifest | {name: value}).encode()
+    ours, theirs = both(zipped(parts), tmp_path / "bundle.zip")
+    assert ours == theirs
+    assert (
+        ours is None or name == "known_at"
+    )  # what was known later is what was known then, where nothing came
+
+
+@pytest.mark.chance
+@settings(max_examples=300)
+@given(st.data())
+def test_two_programs_agree_about_every_change(made: Made, data: st.DataObject) -> None:
+    parts = parts_of(made.content)
+    path = made.log.with_name("changed.zip")
+    what = data.draw(st.sampled_from(["bytes of the file", "a part", "a part, and the manifest with it"]))
+    if what == "bytes of the file":
+        content = bytearray(made.content)
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+        changed = bytes(content)
+    else:
+        name = data.draw(st.sampled_from(sorted(set(parts) - {"verify.py"})))
+        part = bytearray(parts[name])
+        if data.draw(st.booleans()) and part:
+            part[data.draw(st.integers(0, len(part) - 1))] ^= data.draw(st.integers(1, 255))
+        elif data.draw(st.booleans()):
+            part = part[: data.draw(st.integers(0, len(part)))]
+        else:
+            del parts[name]
+        if name in parts:
+            parts[name] = bytes(part)
+        changed = zipped(parts, manifest=what.endswith("it") and name != "manifest.json")
+    ours, theirs = both(changed, path, key=data.draw(st.booleans()))
+    assert ours == theirs
+
+
+def test_a_schema_of_the_same_fingerprint_is_found(made: Made, tmp_path: Path) -> None:
+    """A fingerprint tells nothing of a field's documentation; the digest that was signed does."""
+    parts = parts_of(made.content)
+    name = next(name for name in parts if name.startswith("schemas/"))
+    parts[name] = parts[name].replace(b'"doc":"', b'"doc":"Not ', 1)
+    assert both(zipped(parts), tmp_path / "bundle.zip") == (None, None)
+
+
+def test_a_bomb_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", b" " * 10_000_000)
+    monkeypatch.setattr("ledger.audit.evidence.checking.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(STANDALONE, "MOST_BYTES", 1_000_000)
+    assert both(target.getvalue(), tmp_path / "bomb.zip") == (None, None)
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("manifest.json", b"{}")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("manifest.json", b"{}")
+    assert both(target.getvalue(), tmp_path / "twice.zip") == (None, None)
