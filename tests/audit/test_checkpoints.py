@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.audit.transparency.heads import HeadsTree, last_close
-from ledger.audit.transparency.kept_checkpoints import Verdict, checked
+from ledger.audit.transparency.kept_checkpoints import HeldCheckpoint, checked
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS
 from ledger.audit.transparency.merkle import (
     leaf_hash,
@@ -74,7 +74,7 @@ def note(folder: Path, tree: str = "events-0") -> bytes:
     return (folder / "1" / tree / "checkpoint").read_bytes()
 
 
-def held(log: Path, *notes: bytes, folder: Path | None = None) -> list[Verdict]:
+def held(log: Path, *notes: bytes, folder: Path | None = None) -> list[HeldCheckpoint]:
     with reading(log) as found:
         return checked([found], notes, TRUSTED, folder=folder)
 

@@ -21,7 +21,7 @@ from ledger.errors import CheckpointInvalid, CheckpointMismatch
 from ledger.store.reading import SqliteSnapshot
 
 
-class Verdict(NamedTuple):
+class HeldCheckpoint(NamedTuple):
     """What became of a checkpoint: None where the log is the one that it speaks of, else what is wrong."""
 
     checkpoint: Checkpoint
@@ -45,13 +45,13 @@ def checked(
     trusted: Sequence[Verifier],
     *,
     folder: Path | None = None,
-) -> list[Verdict]:
+) -> list[HeldCheckpoint]:
     """Holds a log against checkpoints, each of which a trusted key signed; `folder` has the tiles that were published.
 
     Raises CheckpointInvalid where one is none, LogDamaged where the log cannot be read.
     """
     checkpoints = [verified(note, trusted) for note in notes]
-    found: list[Verdict] = []
+    found: list[HeldCheckpoint] = []
     for origin in dict.fromkeys(checkpoint.origin for checkpoint in checkpoints):
         own = sorted((one for one in checkpoints if one.origin == origin), key=lambda one: one.size)
         found += _checked_one(origin, own, logs, trusted, folder)
@@ -64,7 +64,7 @@ def _checked_one(
     logs: Sequence[SqliteSnapshot],
     trusted: Sequence[Verifier],
     folder: Path | None,
-) -> Iterator[Verdict]:
+) -> Iterator[HeldCheckpoint]:
     """The checkpoints of one tree, by their sizes."""
     tree = origin.rpartition("/")[2]
     published = None if folder is None else _published(folder, origin, trusted)
@@ -88,7 +88,7 @@ class _Held:
         self._good = 0
         """How many leaves are as they were signed."""
 
-    def against(self, checkpoints: Sequence[Checkpoint]) -> Iterator[Verdict]:
+    def against(self, checkpoints: Sequence[Checkpoint]) -> Iterator[HeldCheckpoint]:
         """What became of each checkpoint, the smallest first."""
         frontier = Frontier()
         for checkpoint in checkpoints:
@@ -97,9 +97,9 @@ class _Held:
                 frontier.append(hashes)
             if size == checkpoint.size and frontier.root() == checkpoint.root:
                 self._good = size
-                yield Verdict(checkpoint, None)
+                yield HeldCheckpoint(checkpoint, None)
             else:
-                yield Verdict(checkpoint, self._wrong(checkpoint))
+                yield HeldCheckpoint(checkpoint, self._wrong(checkpoint))
 
     def _wrong(self, checkpoint: Checkpoint) -> str:
         """What is wrong, and where first."""
@@ -126,15 +126,19 @@ class _Held:
         return None
 
 
-def _checked_top(checkpoints: Sequence[Checkpoint], published: PublishedTree | None) -> Iterator[Verdict]:
+def _checked_top(
+    checkpoints: Sequence[Checkpoint], published: PublishedTree | None
+) -> Iterator[HeldCheckpoint]:
     for checkpoint in checkpoints:
         if published is None:
-            yield Verdict(checkpoint, "of the log of checkpoints its own folder tells: it was not given")
+            yield HeldCheckpoint(
+                checkpoint, "of the log of checkpoints its own folder tells: it was not given"
+            )
         else:
             wrong = (
                 None if _speaks_of(published, checkpoint) else "the folder's log of checkpoints is another"
             )
-            yield Verdict(checkpoint, wrong)
+            yield HeldCheckpoint(checkpoint, wrong)
 
 
 def _speaks_of(published: PublishedTree, checkpoint: Checkpoint) -> bool:
