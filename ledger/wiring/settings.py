@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     registry: str | None = None
     database: str | None = None
     terms: Path | None = None
+    checkpoints: Path | None = None
     now: Annotated[int | None, BeforeValidator(_instant)] = None
     kafka_prefix: str = ""
     kafka_partitions: Annotated[int | None, Field(ge=1, le=10_000)] = None
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
     def database_file(self) -> Path:
         """The file beside the log that projections are in where no database is set."""
         return self.log.with_name(f"{self.log.name}.views.db")
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """The folder of what was signed of the log: by default one beside it."""
+        return self.checkpoints or self.log.with_name(f"{self.log.name}.checkpoints")
 
     @property
     def database_url(self) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
@@ -30,6 +30,7 @@ from ledger.domain.calendar import DAY, zone
 from ledger.domain.commands import Command
 from ledger.errors import CheckpointMismatch, LogDamaged, LogLocked, TilesDamaged
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from tests.often import often
 from tests.projections.histories import BEGIN, a_log, commands, play
 from tests.projections.histories import closing as closed
 from tests.rechained import rechain
@@ -260,7 +261,7 @@ class Stopped(Exception):
     """A process that ended before a file was in place."""
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@often(12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 60))
 def test_wherever_it_is_killed_it_goes_on_and_signs_no_size_twice(
     original: Path, tmp_path_factory: pytest.TempPathFactory, after: int

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.audit.evidence import bundle as bundling
@@ -30,6 +30,7 @@ from ledger.errors import EvidenceRefused, EvidenceWrong, LedgerError, QueryRefu
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
+from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, a_log, play
 from tests.projections.histories import closing as closed
 
@@ -152,7 +153,7 @@ def test_the_same_question_gives_the_same_bundle(made: Made) -> None:
     assert a_bundle(made.log, made.signed) == made.content
 
 
-@settings(max_examples=15)
+@often(10)
 @given(st.sampled_from(NUMBERS), st.integers(0, 1000))
 def test_its_balances_are_those_that_the_ledger_answers(made: Made, msisdn: str, day: int) -> None:
     """Recomputed from the events' bytes by a program that knows no rule, as of any day."""
@@ -278,7 +279,7 @@ def test_a_manifest_that_says_something_else_is_found(
 
 
 @pytest.mark.chance
-@settings(max_examples=300)
+@often(300)
 @given(st.data())
 def test_two_programs_agree_about_every_change(made: Made, data: st.DataObject) -> None:
     parts = parts_of(made.content)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, root_of, roots_by_consistency
 from ledger.audit.transparency.tiles import WIDTH, Frontier, TileTree, tile_path
+from tests.often import often
 
 LEAVES = [leaf_hash(number.to_bytes(4, "big")) for number in range(WIDTH * WIDTH + WIDTH + 2)]
 EDGES = [edge + by for edge in (0, WIDTH, 2 * WIDTH, 5 * WIDTH) for by in (-1, 0, 1) if edge + by > 0]
@@ -30,6 +31,7 @@ def test_where_a_tile_lies(level: int, index: int, width: int, path: str) -> Non
     assert tile_path(level, index, width) == path
 
 
+@often(30)
 @given(st.lists(st.sampled_from(EDGES) | st.integers(1, 6 * WIDTH), min_size=1, max_size=4), st.data())
 def test_it_is_the_same_at_every_size_that_was_written(sizes: list[int], data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone, format_instant
 from ledger.domain.kinds import terms_of
 from ledger.domain.subject import DUE
-from ledger.errors import EvidenceRefused, LogDamaged
+from ledger.errors import CheckpointMismatch, EvidenceRefused, LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
 from ledger.store.checked import ENTRY_COLUMNS
 from ledger.store.layout import intelligible, principal_column
@@ -93,6 +93,24 @@ def bundle(log: SqliteSnapshot, question: Question, zone: Zone, signed: Signed |
     }
     parts.put_json("manifest.json", manifest)
     return parts.zipped()
+
+
+def proof_of_event(log: SqliteSnapshot, ordinal: int, signed: Signed) -> tuple[bytes, Proof]:
+    """The leaf of an event, and the proof that it stands in what was signed.
+
+    Raises EvidenceRefused where it is not signed yet or not there, and LogDamaged.
+    """
+    restart, name = last_restart(signed.folder), tree_of(EVENTS, log.partition)
+    folder = signed.folder / str(restart) / name
+    tree = PublishedTree(folder, origin_of(signed.name, restart, name), signed.trusted)
+    if not 0 < ordinal <= EVENTS.count(log):
+        raise EvidenceRefused(f"there is no event at {log.partition}:{ordinal}")
+    if ordinal > tree.checkpoint.size:
+        raise EvidenceRefused(f"{EVENTS.place(log, ordinal - 1)} is not signed yet; make a checkpoint")
+    [[leaf]] = EVENTS.hashes(log, ordinal - 1, ordinal)
+    if tree.tree.node(0, ordinal - 1) != leaf:
+        raise CheckpointMismatch(f"{EVENTS.place(log, ordinal - 1)} is not the one that was signed")
+    return leaf, Proof(ordinal - 1, tuple(tree.tree.inclusion(ordinal - 1)), tree.note)
 
 
 class _Collected:

@@ -309,6 +309,15 @@ _LOG = {
     "repartition": Verb("log_copy:log_repartition", "--from pulsa.db --to wider --partitions 12"),
     "restore-registry": Verb("logs:log_restore_registry", "--from copy.db"),
 }
+_AUDIT = {
+    "checkpoint": Verb("proving:checkpoint", "--key signing.key --every 1"),
+    "verify": Verb("proving:verify", "kept/checkpoint --trust public.key"),
+    "prove": Verb("proving:prove", "0:120 event.tlog-proof --trust public.key"),
+    "bundle": Verb("proving:bundle", "6288112345678 evidence.zip --trust public.key"),
+    "verify-bundle": Verb("proving:verify_bundle", "evidence.zip --trust public.key"),
+    "new-key": Verb("proving:new_key", "signing.key --name ledger.example"),
+    "show-key": Verb("proving:show_key", "--key signing.key"),
+}
 _PROJECTIONS = {
     "run": Verb("projecting:project", "--once"),
     "rebuild": Verb("projecting:rebuild", "balances --check"),
@@ -346,6 +355,7 @@ TREE: Mapping[str, Noun | Top] = {
     ),
     "data": Noun("Books", "Templates of files; export postings, simulate records", _DATA),
     "log": Noun("Books", "Events, outcomes; verify, replay; create, back up, copy", _LOG),
+    "audit": Noun("Books", "Sign checkpoints, prove events, hand out evidence", _AUDIT),
     "status": Top("Service", "Where the log and its projections stand", Verb("projecting:status", "")),
     "doctor": Top(
         "Service", "What is wrong, and which page of the runbook helps", Verb("doctoring:doctor", "")

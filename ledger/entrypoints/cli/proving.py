@@ -1,0 +1,214 @@
+"""What an outsider is shown, and shows: `audit checkpoint`, `verify`, `prove`, `bundle`, and the keys for it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger.domain.calendar import format_instant, zone
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.output import AsJson, say, say_json
+from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number
+from ledger.errors import CheckpointInvalid, EvidenceRefused, KeyUnusable
+from ledger.wiring.composition import Opened
+
+if TYPE_CHECKING:
+    from ledger.audit.evidence.bundle import Signed
+    from ledger.audit.transparency.note import Verifier
+    from ledger.store.reading import SqliteSnapshot
+
+KeyFile = Annotated[
+    Path,
+    typer.Option(
+        "--key", metavar="FILE", help="The key that signs; nobody else may read it.", show_default=False
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust", metavar="KEY", help="A public key: <name>+<id>+<base64>, or a file that holds it."
+    ),
+]
+Zone = Annotated[str, typer.Option("--zone", metavar="ZONE", help="The time zone whose midnight ends a day.")]
+Every = Annotated[
+    float | None,
+    typer.Option("--every", metavar="SECONDS", min=0.1, help="Again and again, until it is stopped."),
+]
+Restart = Annotated[
+    str | None,
+    typer.Option(
+        "--restart", metavar="REASON", help="Begin anew: the log was restored, and is not the one of before."
+    ),
+]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="CHECKPOINT…", help="Checkpoints that were kept, each a file.")
+]
+Out = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
+Position = Annotated[str, typer.Argument(metavar="POSITION", help="An event's, such as 0:120.")]
+Bundle = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name", metavar="NAME", help="Whose key it is, and what the trees are called.", show_default=False
+    ),
+]
+_JAKARTA = "Asia/Jakarta"
+
+
+def new_key(file: Out, name: Name) -> int:
+    """Make a key that signs checkpoints, in a file of its own, and print the one that verifies them."""
+    from ledger.audit.transparency.note import new_signer
+
+    say(str(new_signer(name, secrets.token_bytes(32), file).verifier))
+    return shell.DONE
+
+
+def show_key(key: KeyFile) -> int:
+    """Print the public key of one that signs, to be published."""
+    from ledger.audit.transparency.note import signer_of
+
+    say(str(signer_of(key).verifier))
+    return shell.DONE
+
+
+def checkpoint(
+    opened: Opened, key: KeyFile, every: Every = None, restart: Restart = None, zone_: Zone = _JAKARTA
+) -> int:
+    """Sign what the log has come to: once, or again and again beside the writer."""
+    from ledger.audit.transparency.checkpointing import Checkpointer
+    from ledger.audit.transparency.note import signer_of
+
+    signer = signer_of(key)
+    with _logs(opened) as logs:
+        checkpointer = Checkpointer(
+            opened.settings.checkpoints_folder, [signer], logs, zone=zone(zone_), restart=restart
+        )
+    with closing(checkpointer), shell.until_stopped() as stopped:
+        while True:
+            with _logs(opened) as logs:
+                for signed in checkpointer.round(logs):
+                    say(f"{signed.origin}: {signed.size:,} leaves, {signed.root.hex()}")
+            if every is None or stopped.wait(every):
+                return shell.DONE
+
+
+def verify(opened: Opened, checkpoints: Files, trust: Trust = None, as_json: AsJson = False) -> int:
+    """Hold the log against checkpoints that were kept: whether it is the one that was signed, or where it is not."""
+    from ledger.audit.transparency.kept_checkpoints import checked
+
+    keys = _keys(trust)
+    folder = opened.settings.checkpoints_folder
+    notes = [_content(file) for file in checkpoints]
+    with _logs(opened) as logs:
+        found = checked(logs, notes, keys, folder=folder if folder.is_dir() else None)
+    for one in found:
+        if as_json:
+            say_json(one.to_json())
+        else:
+            wrong = "as it was signed" if one.wrong is None else one.wrong
+            say(f"{one.checkpoint.origin}, {one.checkpoint.size:,} leaves: {wrong}")
+    return shell.DONE if all(one.wrong is None for one in found) else shell.REFUSED
+
+
+def prove(opened: Opened, position: Position, file: Out, trust: Trust = None) -> int:
+    """Write a proof that an event stands in what was signed."""
+    from ledger.audit.evidence.bundle import proof_of_event
+
+    partition, _, ordinal = position.partition(":")
+    if not (partition.isdecimal() and ordinal.isdecimal()):
+        raise typer.BadParameter(f"{position!r} is no position such as 0:120")
+    signed = _signed(opened, trust)
+    with _logs(opened) as logs:
+        log = next((log for log in logs if log.partition == int(partition)), None)
+        if log is None:
+            raise typer.BadParameter(f"the log has no partition {partition}")
+        leaf, proof = proof_of_event(log, int(ordinal), signed)
+    _put(file, proof.to_bytes())
+    say(f"the event at {position}, whose leaf is {leaf.hex()}: proved in {file}")
+    return shell.DONE
+
+
+def bundle(
+    opened: Opened,
+    msisdn: Number,
+    file: Out,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    trust: Trust = None,
+    zone_: Zone = _JAKARTA,
+) -> int:
+    """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
+    from ledger.audit.evidence.bundle import Question
+    from ledger.audit.evidence.bundle import bundle as made
+
+    readers, partition_of = opened.journaled()
+    reader = next(one for one in readers if one.partition == partition_of(msisdn))
+    with reader.snapshot() as log:
+        known = known_at if known_at is not None else log.closed_through
+        if known is None:
+            raise EvidenceRefused("the log was never closed: nothing in it is final; see `pulsa log advance`")
+        question = Question(msisdn, known if as_of is None else as_of, known)
+        folder = opened.settings.checkpoints_folder
+        signed = _signed(opened, trust) if folder.is_dir() else None
+        content = made(log, question, zone(zone_), signed)
+    _put(file, content)
+    how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
+    say(f"{file}: {msisdn} as of {format_instant(question.as_of)}, known at {format_instant(known)}; {how}")
+    return shell.DONE
+
+
+def verify_bundle(file: Bundle, trust: Trust = None) -> int:
+    """Check an evidence bundle, as `verify.py` in it does; without a key it is not checked who signed it."""
+    from ledger.audit.evidence.checking import checked
+
+    keys = _keys(trust) if trust else []
+    for line in checked(file, keys[0] if keys else None):
+        say(line)
+    return shell.DONE
+
+
+@contextmanager
+def _logs(opened: Opened) -> Iterator[list[SqliteSnapshot]]:
+    """Every partition as it stands now."""
+    readers, _ = opened.journaled()
+    with ExitStack() as stack:
+        yield [stack.enter_context(reader.snapshot()) for reader in readers]
+
+
+def _signed(opened: Opened, trust: list[str] | None) -> Signed:
+    from ledger.audit.evidence.bundle import Signed
+
+    keys = _keys(trust)
+    return Signed(opened.settings.checkpoints_folder, keys[0].name, tuple(keys))
+
+
+def _keys(trust: list[str] | None) -> list[Verifier]:
+    """The public keys that are trusted. Raises KeyUnusable."""
+    from ledger.audit.transparency.note import verifier_of
+
+    if not trust:
+        raise KeyUnusable("say whose signatures are trusted: --trust KEY")
+    return [verifier_of(Path(one).read_text("ascii") if Path(one).is_file() else one) for one in trust]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CheckpointInvalid(f"{file}: {error.strerror}") from error
+
+
+def _put(file: Path, content: bytes) -> None:
+    """Writes a file that is not there yet."""
+    try:
+        with file.open("xb") as target:
+            target.write(content)
+    except FileExistsError:
+        raise typer.BadParameter(f"{file}: there is a file already") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from error
