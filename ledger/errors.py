@@ -10,6 +10,8 @@ from typing import ClassVar
 
 WITH_A_PAGE = frozenset(
     {
+        "checkpoint-invalid",
+        "checkpoint-mismatch",
         "clock-mismatch",
         "clock-refused",
         "commit-uncertain",
@@ -19,9 +21,12 @@ WITH_A_PAGE = frozenset(
         "database-full",
         "database-unreachable",
         "defect",
+        "evidence-refused",
+        "evidence-wrong",
         "file-error",
         "file-exists",
         "instance-taken",
+        "key-unusable",
         "log-damaged",
         "log-format-unknown",
         "log-full",
@@ -42,6 +47,7 @@ WITH_A_PAGE = frozenset(
         "terms-changed",
         "terms-invalid",
         "terms-missing",
+        "tiles-damaged",
         "topic-mismatch",
         "writer-fenced",
     }

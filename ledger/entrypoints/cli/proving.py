@@ -31,7 +31,7 @@ KeyFile = Annotated[
 Trust = Annotated[
     list[str] | None,
     typer.Option(
-        "--trust", metavar="KEY", help="A public key: <name>+<id>+<base64>, or a file that holds it."
+        "--trust", metavar="KEY", help="A public key, as `audit show-key` prints it, or a file that holds it."
     ),
 ]
 Zone = Annotated[str, typer.Option("--zone", metavar="ZONE", help="The time zone whose midnight ends a day.")]
