@@ -120,7 +120,7 @@ class TestBundledFiles:
         assert terms.waiting.minimum == parse_amount("5000")
 
     def test_products_without_validity_or_fees_take_any_amount(self) -> None:
-        for terms in map(prepaid, folder_of(PRODUCTS)):
+        for terms in (prepaid(load(PRODUCTS / f"{name}.toml")) for name in ("berka", "paysim")):
             assert not terms.has_validity
             assert terms.days_of(1) is None
             for amount in ("0.01", "1000000000"):
