@@ -11,8 +11,9 @@ from ledger.domain.events import Event
 from ledger.domain.kinds import is_operators, part_of
 from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
+from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.reader import LogSnapshot
-from projections.line.lines_as_of import accounts_in, advanced
+from projections.line.lines_as_of import Told, accounts_in, advanced
 
 Amounts = dict[tuple[str, str], int]
 """Sen by (ledger account, unit)."""
@@ -191,10 +192,14 @@ def _accounts(
         _add(sums, event)
     for event in advanced(line, until):
         _add(sums, event)
-    every = accounts_in(line)
-    return {
-        id_: AccountEnd(one.credit, one.state, one.active_until, one.holder) for id_, one in every.items()
-    }
+    return {id_: _end_of(one) for id_, one in accounts_in(line).items()}
+
+
+def _end_of(account: Told) -> AccountEnd:
+    """Of a contract what is owed stands as credit below zero, and the contract period as the active one."""
+    if isinstance(account, PrepaidAccount):
+        return AccountEnd(account.credit, account.state, account.active_until, account.holder)
+    return AccountEnd(-account.owed, account.state, account.contract_until, account.holder)
 
 
 def _add(sums: Amounts, event: Event) -> None:

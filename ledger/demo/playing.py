@@ -112,8 +112,9 @@ class Demo:
         with self.screen.timed("asking every number"):
             for found in asked.enquiries():
                 counts[found.state, found.terms] += 1
-                held["accounts/credit"] += found.available
-                held["accounts/reserved"] += found.reserved
+                if isinstance(found, Enquiry):
+                    held["accounts/credit"] += found.available
+                    held["accounts/reserved"] += found.reserved
         terms = sorted({name for _, name in counts})
         title = f"Every number's account as of {local(self._now)}"
         table = self.screen.table(title, "state", *(f">{name}" for name in terms), ">all")
@@ -188,6 +189,7 @@ class Demo:
         answers: list[Enquiry] = []
         for word, known_at in (("before", came - 1), ("when", came)):
             answer = asked.enquiry(LAPSING, as_of=used + _HOUR, known_at=known_at)
+            assert isinstance(answer, Enquiry)  # noqa: S101 - all numbers here are prepaid
             answers.append(answer)
             final = "final" if answer.final else "provisional"
             screen.say(f"  known {word} the record came, {final}: {enquiry_text(answer, ZONE)}")

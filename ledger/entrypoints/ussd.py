@@ -5,16 +5,21 @@ from __future__ import annotations
 from calendar import month_name
 from datetime import date
 
-from ledger.domain.calendar import Zone
+from ledger.domain.calendar import Zone, day_of_number
 from ledger.domain.money import SEN
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
+from projections.asking.enquiring import AnyEnquiry
+from projections.postpaid.contract_enquiry import ContractEnquiry
 from projections.prepaid.enquiry import Enquiry
 
 _KILOBYTE = 1024
 
 
-def enquiry_text(answer: Enquiry, zone: Zone) -> str:
+def enquiry_text(answer: AnyEnquiry, zone: Zone) -> str:
     """The answer to a customer; days are those of the terms' zone, and a period lasts to the end of the day named."""
+    if isinstance(answer, ContractEnquiry):
+        owed = f"{answer.msisdn}: {answer.state}. {_owed(answer)}"
+        return " ".join([owed, *_bills(answer), *_blocks(answer, zone), _use(answer)])
     return " ".join([f"{answer.msisdn}: {_standing(answer, zone)}", *_blocks(answer, zone), _use(answer)])
 
 
@@ -24,6 +29,22 @@ def rupiah(sen: int) -> str:
     sign = "-" if sen < 0 else ""
     fraction = f",{cents:02d}" if cents else ""
     return f"Rp {sign}{whole:,}".replace(",", ".") + fraction
+
+
+def _owed(answer: ContractEnquiry) -> str:
+    """What is owed, billed or not, what is paid in advance, and what is left of the limit (SE23-27)."""
+    owed = f"Billed {rupiah(answer.billed)}, not billed yet {rupiah(answer.unbilled)}"
+    if answer.advance:
+        owed += f", paid in advance {rupiah(answer.advance)}"
+    return f"{owed}. Left of the limit: {rupiah(answer.headroom)}."
+
+
+def _bills(answer: ContractEnquiry) -> list[str]:
+    return [
+        f"{bill.bill}: {rupiah(bill.open)} {'was' if bill.overdue else 'is'} due"
+        f" on {_day(day_of_number(bill.due_on))}."
+        for bill in answer.bills
+    ]
 
 
 def _standing(answer: Enquiry, zone: Zone) -> str:
@@ -48,11 +69,11 @@ def _standing(answer: Enquiry, zone: Zone) -> str:
     return f"{answer.state}. {credit[0].upper()}{credit[1:]}."
 
 
-def _blocks(answer: Enquiry, zone: Zone) -> list[str]:
+def _blocks(answer: AnyEnquiry, zone: Zone) -> list[str]:
     return [f"Blocked ({block.scope}) since {_day(zone.day(block.since))}." for block in answer.blocks]
 
 
-def _use(answer: Enquiry) -> str:
+def _use(answer: AnyEnquiry) -> str:
     use = answer.usage
     data = f"{use.data_bytes // _KILOBYTE:,}".replace(",", ".")
     return f"Used: {use.voice_seconds} s of calls, {use.sms} SMS, {data} KB of data, {rupiah(use.charged)}."

@@ -16,15 +16,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ledger.errors import LedgerError, QueryRefused
+from projections.asking import enquiring
+from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.asking.why import NEWEST, Wanted, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
 from projections.line.asked_number import asked_number
-from projections.money.ledger_accounts import IN_TRANSIT, Balance, ledger_account
-from projections.prepaid import enquiry
-from projections.prepaid.enquiry import Enquiry
+from projections.money.ledger_accounts import AT_HAND, Balance, ledger_account
+from projections.prepaid.enquiry import balance_of
 
 if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
@@ -77,19 +78,19 @@ class Questions:
 
     # --- one number ---------------------------------------------------------------------------------------------------
 
-    def enquiry(self, about: str, *, as_of: When = None, known_at: When = None) -> Enquiry:
+    def enquiry(self, about: str, *, as_of: When = None, known_at: When = None) -> AnyEnquiry:
         """A number's current account then, or the account named (`<msisdn>#<generation>`)."""
         asked = asked_number(about)
         if self._at_hand:
-            return enquiry.enquiry_of(self._of_log.line(asked.msisdn, self._asked(as_of, known_at)), asked)
-        return self._answer(lambda then: enquiry.enquiry(then, asked), as_of, known_at, asked.msisdn)
+            return enquiring.enquiry_of(self._of_log.line(asked.msisdn, self._asked(as_of, known_at)), asked)
+        return self._answer(lambda then: enquiring.enquiry(then, asked), as_of, known_at, asked.msisdn)
 
-    def enquiries(self, *, as_of: When = None, known_at: When = None) -> Iterator[Enquiry]:
+    def enquiries(self, *, as_of: When = None, known_at: When = None) -> Iterator[AnyEnquiry]:
         """The current account of every number that had one then, in the numbers' order."""
         begun = False
         try:
             with self._snapshot(as_of, known_at) as then:
-                for found in enquiry.enquiries(then):
+                for found in enquiring.enquiries(then):
                     begun = True
                     yield found
                 return
@@ -97,7 +98,7 @@ class Questions:
             if not self._kept.threw_away(error) or begun:
                 raise
         with self._snapshot(as_of, known_at) as then:
-            yield from enquiry.enquiries(then)
+            yield from enquiring.enquiries(then)
 
     def history(
         self,
@@ -152,9 +153,9 @@ class Questions:
         """The balance of a ledger account, one for each unit that it holds."""
         asked = ledger_account(name)
         customer = asked.customer
-        if self._at_hand and customer is not None and customer.part != IN_TRANSIT:
+        if self._at_hand and customer is not None and customer.part in AT_HAND:
             line = self._of_log.line(customer.msisdn, self._asked(as_of, known_at))
-            return [enquiry.balance_of(line, asked, customer)]
+            return [balance_of(line, asked, customer)]
         from projections.money import balances
 
         return self._answer(lambda then: balances.balance(then, asked), as_of, known_at, asked.msisdn)

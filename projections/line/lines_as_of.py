@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from ledger.domain.calendar import Instant
 from ledger.domain.events import Event
 from ledger.domain.line.account import Account
 from ledger.domain.line.line import Line
+from ledger.domain.money import Sen
+from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.prepaid.account import PrepaidAccount
 from ledger.domain.subject import Cause
 from ledger.errors import QueryRefused
-from projections.engine.answers import Moment
+from projections.engine.answers import Answer, Moment
 from projections.engine.reader import LogSnapshot
+
+Told = PrepaidAccount | PostpaidAccount
+"""The accounts that are told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswer(Answer):
+    """A block that stands since an instant."""
+
+    block: str
+    scope: str
+    ground: str
+    since: Instant
+
+    @classmethod
+    def of(cls, account: Account) -> tuple[BlockAnswer, ...]:
+        """Those that stand on an account."""
+        return tuple(cls(b.block, b.scope, b.ground, b.since) for b in account.blocks.values())
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnswer(Answer):
+    """An account's granted outgoing use of its whole life; `charged` in sen."""
+
+    voice_seconds: int
+    sms: int
+    data_bytes: int
+    charged: Sen
+
+    @classmethod
+    def of(cls, account: Account) -> UsageAnswer:
+        """That of an account."""
+        usage = account.usage
+        return cls(usage.voice, usage.sms, usage.data, usage.charged)
 
 
 class States(NamedTuple):
@@ -32,14 +70,14 @@ class LineAsOf(NamedTuple):
     position: str
 
     @property
-    def accounts(self) -> dict[str, PrepaidAccount]:
+    def accounts(self) -> dict[str, Told]:
         """Every account that the number has had."""
         return accounts_in(self.line)
 
     @property
-    def current(self) -> PrepaidAccount | None:
+    def current(self) -> Told | None:
         """The number's account then."""
-        return None if self.line.account is None else prepaid_in(self.line.account)
+        return None if self.line.account is None else told_in(self.line.account)
 
     @property
     def states(self) -> States:
@@ -47,17 +85,24 @@ class LineAsOf(NamedTuple):
         return states_of(self.line)
 
 
-def prepaid_in(account: Account) -> PrepaidAccount:
-    """The account as a prepaid one, which alone is told of. Raises QueryRefused where it is of another product."""
-    if not isinstance(account, PrepaidAccount):
-        raise QueryRefused(f"{account.id} is {account.PRODUCT}, and only prepaid accounts can be told of")
+def told_in(account: Account) -> Told:
+    """The account as one that is told of. Raises QueryRefused where it is of a product that is not."""
+    if not isinstance(account, Told):
+        raise QueryRefused(f"{account.id} is {account.PRODUCT}, of which nothing can be told")
     return account
 
 
-def accounts_in(line: Line) -> dict[str, PrepaidAccount]:
+def prepaid_in(account: Account) -> PrepaidAccount:
+    """The account as a prepaid one, of which alone it is told. Raises QueryRefused where it is of another."""
+    if not isinstance(account, PrepaidAccount):
+        raise QueryRefused(f"{account.id} is {account.PRODUCT}, and it can be told of prepaid accounts only")
+    return account
+
+
+def accounts_in(line: Line) -> dict[str, Told]:
     """Every account that a number has had."""
     current = [] if line.account is None else [line.account]
-    return {account.id: prepaid_in(account) for account in (*line.former.values(), *current)}
+    return {account.id: told_in(account) for account in (*line.former.values(), *current)}
 
 
 def states_of(line: Line) -> States:

@@ -5,15 +5,17 @@ States follow from their events, by the rules; credit and use are their sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.domain.events import Event
+from ledger.domain.line.account import Account
 from ledger.domain.line.commands import SERVICES
 from ledger.domain.line.line import Line
+from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.snapshot import Snapshot
 from projections.line.lifecycles import Lifecycles
 from projections.line.lines_as_of import LineAsOf, accounts_in, advanced, states_of
-from projections.line.usage import Usage
+from projections.line.usage import Usage, Used
 from projections.money.balances import Balances
 
 _AT_ONCE = 200
@@ -65,6 +67,9 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
     for msisdn, line in found.items():
         partition, last = positions[msisdn]
         for account in accounts_in(line).values():
+            if not isinstance(account, PrepaidAccount):
+                last = max(last, _free_use_of(account, used))
+                continue
             account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
             account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
             last = max(last, moved, held)
@@ -77,6 +82,16 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
         recorded = states_of(line)
         due = advanced(line, as_of)
         yield LineAsOf(line, due, recorded, then.moment(partition), f"{partition}:{last}")
+
+
+def _free_use_of(account: Account, used: Mapping[tuple[str, str], Used]) -> int:
+    """Adds use at no charge, which is not among what a contract's state follows from; the ordinal of its last."""
+    last = 0
+    for service in SERVICES:
+        granted, _, at = used.get((account.id, service), (0, 0, 0))
+        setattr(account.usage, service, getattr(account.usage, service) + granted)
+        last = max(last, at)
+    return last
 
 
 def _ledger_accounts(accounts: Sequence[str]) -> list[str]:

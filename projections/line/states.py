@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
+from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.answers import Answer, Listed
 from projections.engine.snapshot import Snapshot
 from projections.line.lifecycles import Lifecycles
@@ -84,7 +85,7 @@ def changes(then: Snapshot, until: int) -> Listed[Change]:
 def _next(known: LineAsOf) -> Change:
     line = known.line
     due_at = line.due_at
-    credit = 0 if known.current is None else known.current.credit
+    credit = known.current.credit if isinstance(known.current, PrepaidAccount) else 0
     account, number = _state(known), line.number_state
     last = advanced(line, due_at)[-1]
     of_number = last.account == line.msisdn

@@ -9,6 +9,7 @@ from ledger.domain import money
 from ledger.domain.calendar import Instant
 from ledger.domain.kinds import part_in, part_of, subject_of
 from ledger.domain.money import Sen
+from ledger.domain.postpaid.rules_of_contracts import KINDS
 from projections.engine.answers import Answer
 from projections.engine.unanswered import UnknownThen
 
@@ -16,13 +17,28 @@ CUSTOMERS = "accounts/"
 """What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
 IN_TRANSIT = "in-transit"
 """The part of an account whose movements are those of other numbers, too."""
-PARTS = frozenset({"credit", "reserved", IN_TRANSIT})
+AT_HAND = frozenset({"credit", "reserved"})
+"""The parts of a prepaid account that its own number's events alone move."""
+IN_RUPIAH = frozenset({"unbilled", "billed", "pending", "advance", "deposit"})
+"""The parts of a postpaid account."""
+PARTS = AT_HAND | IN_RUPIAH | {IN_TRANSIT}
 """The parts of a customer's account that there are."""
-MAIN_PARTS = {"prepaid": "credit"}
+MAIN_PARTS = {"prepaid": "credit", "postpaid": "billed"}
 """The part that people mean by an account, by its product."""
 OPERATOR_UNITS: dict[str, str] = {
     money.CASH: money.IDR,
     money.CREDIT_SALES: money.IDR,
+    **dict.fromkeys(
+        (
+            money.CLEARING,
+            money.BANK_COSTS,
+            money.WRITE_OFFS,
+            money.DEPOSITS_FORFEITED,
+            money.OUTPUT_TAX,
+            *(money.revenue(kind) for kind in (*KINDS, "tax")),
+        ),
+        money.IDR,
+    ),
     **dict.fromkeys(
         (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
         money.PULSA,
@@ -53,7 +69,9 @@ class LedgerAccount(NamedTuple):
     @property
     def unit(self) -> str:
         """The unit that it holds even while nothing has been posted to it."""
-        return money.PULSA if self.customer else OPERATOR_UNITS[self.name]
+        if self.customer is None:
+            return OPERATOR_UNITS[self.name]
+        return money.IDR if self.customer.part in IN_RUPIAH else money.PULSA
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.wiring.composition import Opened, opened
 from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
+from projections.prepaid.enquiry import Enquiry
 from tests.given import NUMBER, OTHER, SP23, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import writing
@@ -64,6 +65,7 @@ class There:
     def credit(self, our_now: int, known_at: int | None = None) -> tuple[int, bool]:
         """A number's credit as one who has that time would hear it, and whether that is final."""
         answer = self._asking.questions(lambda: our_now).enquiry(NUMBER, as_of=known_at, known_at=known_at)
+        assert isinstance(answer, Enquiry)
         return answer.credit, answer.final
 
 

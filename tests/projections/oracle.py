@@ -18,6 +18,7 @@ from ledger.domain.partition.events import ClosedThrough, LogCreated
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from ledger.domain.terms_book import TermsBook
 from ledger.store.reading import SqliteReader
+from projections.asking.enquiring import AnyEnquiry, enquiry_of
 from projections.engine.answers import Moment
 from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, unknown
 from projections.line.asked_number import asked_number
@@ -26,7 +27,6 @@ from projections.line.states import StateCounts
 from projections.money.ledger_accounts import OPERATOR_UNITS, Balance, class_of, ledger_account
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import TrialBalance
-from projections.prepaid.enquiry import Enquiry, enquiry_of
 
 
 class Placed(NamedTuple):
@@ -50,12 +50,12 @@ class Oracle:
 
     # --- one number ---------------------------------------------------------------------------------------------------
 
-    def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> Enquiry:
+    def enquiry(self, about: str, *, as_of: int | None = None, known_at: int | None = None) -> AnyEnquiry:
         asked = asked_number(about)
         line, _ = self._line(asked.msisdn, self._moment(as_of, known_at, self._partition_of(asked.msisdn)))
         return enquiry_of(line, asked)
 
-    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[Enquiry]:
+    def enquiries(self, *, as_of: int | None = None, known_at: int | None = None) -> Iterator[AnyEnquiry]:
         self._rests_on(self._moment(as_of, known_at))
         for msisdn in self._numbers:
             line, _ = self._line(msisdn, self._moment(as_of, known_at, self._partition_of(msisdn)))

@@ -24,6 +24,7 @@ from ledger.domain.prepaid.commands import (
 )
 from projections.asking.log_answers import HistoryEvent, HistoryRefusal, own_fields
 from projections.asking.questions import Questions
+from projections.prepaid.enquiry import Enquiry
 from tests.given import BUNDLED, NUMBER, OTHER, SP23, Story, at, rupiah
 from tests.projections.histories import QUICK, closing
 from tests.projections.projected import NOW, asked
@@ -50,6 +51,7 @@ def test_an_enquiry_answers_in_the_language(story: Story, queries: Asking) -> No
     assert answer.to_json() == {
         "msisdn": NUMBER,
         "account": f"{NUMBER}#1",
+        "product": "prepaid",
         "terms": SP23,
         "terms_digest": BUNDLED[SP23].digest,
         "state": "active",
@@ -77,6 +79,7 @@ def test_periods_that_have_not_begun_have_no_end(story: Story, queries: Asking) 
             ask.enquiry(NUMBER, as_of=at(f"{day}T12:00:00Z"))
             for day in ("2023-07-10", "2023-08-10", "2023-09-10")
         )
+        if isinstance(answer, Enquiry)
     ]
     assert ends == [("active", False, False), ("grace", True, False), ("waiting", True, True)]
 

@@ -28,6 +28,7 @@ from ledger.store.reading import SqliteReader
 from ledger.store.schemas import RecordSchema, load
 from projections.asking.log_itself import LogItself
 from projections.engine.instants import Asked
+from projections.prepaid.enquiry import Enquiry
 from tests.given import NUMBER, OTHER, START, Story, at, create_log, rupiah
 from tests.projections.histories import NUMBERS, a_log, recorded
 from tests.projections.projected import asked
@@ -109,7 +110,9 @@ def test_a_log_that_a_writer_has_open_is_read_in_a_folder_that_cannot_be_written
         not_root(),
         asked(copy, now=at(START)) as ask,
     ):
-        assert ask.enquiry(NUMBER).credit == rupiah(5000)
+        answer = ask.enquiry(NUMBER)
+        assert isinstance(answer, Enquiry)
+        assert answer.credit == rupiah(5000)
 
 
 def test_what_stands_beside_a_log_and_cannot_be_read_there_is_no_silent_loss(story: Story) -> None:

@@ -74,6 +74,8 @@ class Bill(msgspec.Struct, array_like=True):
     overdue: bool = False
     fines: list[Fine] = []
     steps: list[StepToCome] = []
+    due_on: int = 0
+    """The due day, counted since 1970-01-01."""
 
     @property
     def fines_counted(self) -> int:
@@ -184,6 +186,11 @@ class PostpaidAccount(Account):
     def owed(self) -> int:
         """Sen that are owed, billed or not, less what was paid in advance."""
         return self.billed + self.unbilled - self.advance
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is owed or held any more, for good."""
+        return self.state == SETTLED
 
     @property
     def runs(self) -> bool:

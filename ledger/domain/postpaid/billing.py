@@ -208,6 +208,7 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
         event.tax_rate,
         event.tax_included,
         event.terms or account.terms,
+        due_on=event.due_on,
     )
     if event.bill_kind != FINAL:
         bill.steps = _steps(account, event, terms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ledger.domain.calendar import day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import TERMINATED, Changes
 from ledger.domain.line.events import Terminated
@@ -39,10 +40,10 @@ def ended(  # noqa: PLR0913 - what the end says
 def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerms) -> None:
     at = event.effective_at
     account.close(TERMINATED, at)
-    end = end_of_day(terms, at)
+    end, day = end_of_day(terms, at), day_number(terms.zone.day(at))
     for bill in (*account.bills.values(), *account.closed_bills.values()):
         if bill.due_until > at:
-            bill.due_until = end
+            bill.due_until, bill.due_on = end, day
     account.due_ends = sorted({min(due, end) if due > at else due for due in account.due_ends})
     account.asked_plan = account.coming_mandate = account.contract_until = account.probation_until = None
 
