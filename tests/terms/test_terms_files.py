@@ -366,7 +366,12 @@ class TestFaultyFiles:
 
     def test_a_folder_adds_to_the_bundled_terms_and_never_replaces_them(self, tmp_path: Path) -> None:
         assert bundled_and(None) == bundled()
-        assert [t.id for t in bundled_and(PRODUCTS)] == [*(t.id for t in bundled()), "berka", "paysim"]
+        assert [t.id for t in bundled_and(PRODUCTS)] == [
+            *(t.id for t in bundled()),
+            "berka",
+            "jayapura",
+            "paysim",
+        ]
         read(tmp_path, MINIMAL.replace("some-terms", "telkomsel-prepaid"))
         with pytest.raises(
             TermsInvalid, match=r"some\.toml: id: telkomsel-prepaid is the id of .*telkomsel-prepaid\.toml"
