@@ -24,6 +24,7 @@ from tests.kafka.faulty_registry import faulty
 from tests.kafka.running import writing
 from tests.kafka.test_registry import of_another_release
 from tests.servers import kafka_servers, run_directory  # noqa: F401
+from tests.waiting import until
 
 MONTH_LATER = "2023-08-10T10:00:00+07:00"
 LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
@@ -108,9 +109,8 @@ def test_what_is_set_apart_on_kafka_is_sent_again(
                 *NOBODY_KNOWS,
             )
             assert (refused.exit_code, "defect" in refused.output) == (1, True)
-            for _ in range(100):  # what follows elsewhere comes in its own time
-                if len(asking.json("dead-letters", "list")) == 2:
-                    break
+            # What follows elsewhere comes in its own time.
+            until(lambda: len(asking.json("dead-letters", "list")) == 2)
         producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
         producer.send(settings.commands, b"rubbish", sender.encode(), [], 0)
         producer.flush()

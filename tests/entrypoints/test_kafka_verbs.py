@@ -31,7 +31,7 @@ MONTH_LATER = "2023-08-10T10:00:00+07:00"
 LONG = ("--credit", "100000", "--price", "110000", "--channel", "app", "--now", "2023-07-20T10:00:00+07:00")
 DEARER = Path(terms.__file__).with_name("smartfren-prepaid-2023.toml").read_text().replace('"909"', '"1009"')
 TEN_SECONDS = 10_000
-HASTY = "5"
+HASTY = "10"
 """Seconds: enough for a broker to take a command, and nobody answers it."""
 TOP_UP = ("--credit", "10000", "--price", "11000", "--channel", "app", "--now", START)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import PATIENCE
+
 SLOW, GARBAGE, EMPTY, GATEWAY = "slow", "garbage", "empty", "gateway"
 
 
@@ -48,7 +50,7 @@ class FaultyRegistry:
             return fault, b'{"error_code": 50001, "message": "just now I cannot"}'
         if fault in (GARBAGE, EMPTY, GATEWAY):
             return {GARBAGE: (200, b"<html>"), EMPTY: (200, b"{}"), GATEWAY: (404, b"not found")}[str(fault)]
-        real = http.client.HTTPConnection(self._real.netloc, timeout=30)
+        real = http.client.HTTPConnection(self._real.netloc, timeout=PATIENCE)
         try:
             real.request(method, self._real.path + path, body or None, {"Content-Type": "application/json"})
             found = real.getresponse()

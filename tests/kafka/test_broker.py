@@ -57,7 +57,7 @@ def await_answers(settings: KafkaSettings, count: int) -> None:
 
 
 def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tmp_path: Path) -> None:
-    settings = replace(settings, commit_timeout=1)
+    settings = replace(settings, commit_timeout=3)
     process = broker._process
     assert process is not None
     with writing(settings, batch=20) as writer:

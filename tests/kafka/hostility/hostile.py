@@ -17,7 +17,8 @@ from tests.kafka.hostility.records import HEAVY, KINDS, Asked, Author, Hostile
 
 _BOMB = 64 << 20
 _PACE = 0.02
-"""Seconds between two records."""
+"""Seconds between two records, until there was one of each kind."""
+_PACE_AFTERWARDS = 0.1
 
 
 class Sent(NamedTuple):
@@ -39,6 +40,8 @@ class HostileSender:
         answered: Callable[[], Sequence[Asked]],
     ) -> None:
         self.sent: list[Sent] = []
+        self.kinds: Counter[str] = Counter()
+        """How many records of each kind the broker has taken."""
         self.may_send = threading.Event()
         self.may_send.set()
         self.left_out: set[str] = set()
@@ -50,11 +53,6 @@ class HostileSender:
         self._stopped = threading.Event()
         self._failed: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, name="hostile sender", daemon=True)
-
-    @property
-    def kinds(self) -> Counter[str]:
-        """How many records of each kind the broker has taken."""
-        return Counter(sent.record.kind for sent in self.sent)
 
     def stop(self) -> None:
         """Sends no more; raises what went wrong."""
@@ -94,7 +92,7 @@ class HostileSender:
         plain = KafkaProducer(**common, max_request_size=2 << 20)
         gzipped = KafkaProducer(**common, max_request_size=_BOMB, compression_type="gzip")
         try:
-            while not self._stopped.wait(_PACE):
+            while not self._stopped.wait(_PACE if self._missing() else _PACE_AFTERWARDS):
                 self.may_send.wait()
                 record = self._next()
                 if record is None:
@@ -105,17 +103,21 @@ class HostileSender:
                 )
                 taken = future.get(15)
                 self.sent.append(Sent(record, taken.partition, taken.offset))
+                self.kinds[record.kind] += 1
         finally:
             for producer in (plain, gzipped):
                 with suppress(KafkaError):
                     producer.close(timeout=1)
 
+    def _missing(self) -> list[str]:
+        """The kinds of which there was no record yet."""
+        return [kind for kind in KINDS if kind not in self.left_out and not self.kinds[kind]]
+
     def _next(self) -> Hostile | None:
-        sent = self.kinds
-        kinds = [kind for kind in KINDS if kind not in self.left_out]
-        missing = [kind for kind in kinds if not sent[kind]]
+        missing = self._missing()
         if missing:
             kind = self._chance.choice(missing)
         else:
+            kinds = [kind for kind in KINDS if kind not in self.left_out]
             kind = self._chance.choices(kinds, [1 if kind in HEAVY else 10 for kind in kinds])[0]
         return self._author.write(kind, self._chance, self._answered())

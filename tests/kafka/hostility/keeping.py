@@ -48,13 +48,15 @@ class Kept:
         self._is_wanted = True
         self._is_misled = self._was_misled = False
         self._closing = threading.Event()
-        self._began = 0
+        self._read_to = 0
+        self._said: list[str] = []
         self._process = self._started()
         self._thread = threading.Thread(target=self._keep, name=f"keeper of {name}")
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._began = log.tell()
+            self._read_to = log.tell()
+            self._said = []
             self._is_noted = False
             self._was_misled = self._is_misled
             return subprocess.Popen(
@@ -97,10 +99,14 @@ class Kept:
             self._was_misled |= misled
 
     def said(self) -> list[str]:
-        """The lines that it has logged since it was last started."""
-        with self.log.open("rb") as log:
-            log.seek(self._began)
-            return log.read().decode("utf-8", "replace").splitlines()
+        """The lines that it has logged since it was last started. What was read before is not read again."""
+        with self._lock:
+            with self.log.open("rb") as log:
+                log.seek(self._read_to)
+                whole, end, _ = log.read().rpartition(b"\n")
+            self._read_to += len(whole) + len(end)
+            self._said += whole.decode("utf-8", "replace").splitlines()
+            return list(self._said)
 
     @property
     def has_served(self) -> bool:

@@ -180,20 +180,25 @@ def scene(
         )
         hostile.left_out |= LEFT_OUT
         parts.enter_context(hostile)
-        yield Scene(
-            settings,
-            broker,
-            gateway,
-            emptied.url,
-            database,
-            small_disk,
-            service,
-            writer,
-            good,
-            hostile,
-            answers,
-            chance,
-        )
+        try:
+            yield Scene(
+                settings,
+                broker,
+                gateway,
+                emptied.url,
+                database,
+                small_disk,
+                service,
+                writer,
+                good,
+                hostile,
+                answers,
+                chance,
+            )
+        except BaseException:
+            for kept in (service, writer):
+                tell_last_words(kept)
+            raise
 
 
 def of_the_log(log: KafkaSettings, partitions: int | None = None) -> Settings:
@@ -229,6 +234,12 @@ def suffer(there: Scene, lanes: tuple[tuple[Fault, ...], ...]) -> None:
 def tell(text: str) -> None:
     """What a failure is to be understood from."""
     sys.stdout.write(f"{text}\n")
+
+
+def tell_last_words(kept: Kept) -> None:
+    """What it logged last, but for the dead commands, of which there are many."""
+    said = [line[:300] for line in kept.said() if '"dead command"' not in line]
+    tell("\n".join([f"{kept.name} ended: {dict(kept.ends)}, and said last:", *said[-20:]]))
 
 
 # --- what holds afterwards ------------------------------------------------------------------------------------------
@@ -288,7 +299,8 @@ def check_projections(there: Scene, folder: Path) -> None:
     with closing(live), closing(whole):
         with closing(Followed(replace(there.settings, mirrors=folder / "own"), answers=False)) as mirrors:
             Runner(whole, mirrors.readers(unknown_types=True), PROJECTIONS).catch_up()
-        until(lambda: contents(live) == contents(whole), lambda: "the projections are not those of the log")
+        expected = contents(whole)
+        until(lambda: contents(live) == expected, lambda: "the projections are not those of the log")
 
 
 def check_verified(there: Scene, events: int) -> None:
