@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import sqlite3
@@ -15,17 +16,22 @@ from ledger.domain.calendar import DAY, SECOND, parse_instant
 from ledger.entrypoints.cli.options import wall_clock
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.examination import Examined, examine
+from ledger.entrypoints.forms import CommandReader
 from ledger.errors import SettingsInvalid
 from ledger.local.kafka import LocalKafka
 from ledger.local.process import free_port
+from ledger.local.schema_registry import LocalRegistry
 from ledger.wiring import checks, read_side
 from ledger.wiring.checks import CHECKS, Check
-from ledger.wiring.composition import create, opened
+from ledger.wiring.composition import create, known_terms, opened
+from ledger.wiring.kafka_access import kafka_settings
+from ledger.wiring.on_kafka import owned
 from ledger.wiring.settings import Settings
 from tests.entrypoints.pulsa import START, Pulsa, activate, issue, top_up
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
 from tests.terms.test_terms_files import MINIMAL
 
+LIVE = CommandReader(played=False, now=wall_clock)
 ROOT = Path(__file__).resolve().parents[2]
 NOW = parse_instant(START)
 
@@ -240,7 +246,13 @@ def test_a_broker_a_registry_and_a_clock_that_are_wrong_are_told_apart(
         whole = on(broker.bootstrap_servers, kafka_servers.registry_url)
         assert examined(whole, wall_clock())["broker"].code == "log-missing"
         create(whole)
+        log = kafka_settings(whole, tmp_path / "writer")
+        with closing(owned(log, known_terms(whole), 0)) as ledger:
+            pack = json.dumps({name: value for name, value in issue().items() if name != "at"})
+            (issued,) = ledger.execute([LIVE.from_json(pack.encode())])
+        assert issued.status == "accepted"
         found = examined(whole, wall_clock())
+        assert "created live" in found["log"].message
         assert {
             found[name].verdict for name in ("settings", "log", "broker", "registry", "terms", "clock")
         } == {"well"}
@@ -250,6 +262,9 @@ def test_a_broker_a_registry_and_a_clock_that_are_wrong_are_told_apart(
         without = examined(gone, wall_clock())
         assert (without["registry"].code, without["broker"].verdict) == ("registry-unreachable", "well")
         assert without["log"].message == "not made: it needs registry, and that is not well"
+        with LocalRegistry() as emptied:
+            others = examined(on(broker.bootstrap_servers, emptied.url), wall_clock())
+        assert (others["registry"].verdict, others["log"].code) == ("well", "registry-mismatch")
     ended = examined(whole, wall_clock())
     stopped = ended["broker"]
     assert {ended[name].verdict for name in ("log", "projections", "clock")} == {"unknown"}
