@@ -45,11 +45,11 @@ def _pulsa(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for 6 MiB."""
+    """A file system with room for 3 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("no file system of its own can be mounted here (that takes root)")
@@ -74,7 +74,7 @@ def _one_line_with(code: str, done: subprocess.CompletedProcess[str]) -> None:
 def test_a_disk_that_fills_up_is_named_and_the_same_file_goes_through_afterwards(
     tmp_path: Path, small_disk: Path
 ) -> None:
-    commands = _file(tmp_path, 20_000)
+    commands = _file(tmp_path, 8_000)
     _one_line_with("log-full", _pulsa(small_disk / "pulsa.db", "ingest", str(commands)))
     log = tmp_path / "moved.db"
     for part in small_disk.glob("pulsa.db*"):
@@ -83,14 +83,14 @@ def test_a_disk_that_fills_up_is_named_and_the_same_file_goes_through_afterwards
 
 
 def test_a_write_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
-    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 20_000)
-    _one_line_with("log-unreadable", _pulsa(log, "ingest", str(commands), largest=4 * 2**20))
+    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 8_000)
+    _one_line_with("log-unreadable", _pulsa(log, "ingest", str(commands), largest=2 * 2**20))
     _goes_on_where_it_stopped(log, commands)
 
 
 def test_nothing_is_told_as_accepted_that_is_not_in_the_log(tmp_path: Path) -> None:
-    log, commands, out = tmp_path / "pulsa.db", _file(tmp_path, 20_000), tmp_path / "outcomes.jsonl"
-    failed = _pulsa(log, "ingest", str(commands), "--outcomes", str(out), "--json", largest=4 * 2**20)
+    log, commands, out = tmp_path / "pulsa.db", _file(tmp_path, 8_000), tmp_path / "outcomes.jsonl"
+    failed = _pulsa(log, "ingest", str(commands), "--outcomes", str(out), "--json", largest=2 * 2**20)
     _one_line_with("log-unreadable", failed)
     told = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     with closing(sqlite3.connect(log)) as connection:
@@ -103,10 +103,10 @@ def test_nothing_is_told_as_accepted_that_is_not_in_the_log(tmp_path: Path) -> N
 
 def _goes_on_where_it_stopped(log: Path, commands: Path) -> None:
     assert verify(log).clean
-    assert 0 < _head(log) < 20_000
+    assert 0 < _head(log) < 8_000
     assert _pulsa(log, "ingest", str(commands)).returncode == 0
     assert verify(log).clean
-    assert _head(log) == 20_000 + 30 + 2
+    assert _head(log) == 8_000 + 30 + 2
 
 
 def test_a_log_that_may_not_be_written_says_so_and_can_still_be_asked(tmp_path: Path) -> None:
