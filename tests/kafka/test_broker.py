@@ -61,7 +61,7 @@ def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tm
     process = broker._process
     assert process is not None
     with writing(settings, batch=20) as writer:
-        asking = Asking(settings, population(60, 6), tmp_path)
+        asking = Asking(settings, population(60, 3), tmp_path)
         for answers in (100, 1000, 2000):
             await_answers(settings, answers)
             process.send_signal(signal.SIGSTOP)
@@ -74,7 +74,7 @@ def test_a_broker_stopped_and_started_under_load(
     settings: KafkaSettings, broker: LocalKafka, tmp_path: Path
 ) -> None:
     with writing(settings, batch=20):
-        asking = Asking(settings, population(60, 6), tmp_path)
+        asking = Asking(settings, population(60, 3), tmp_path)
         await_answers(settings, 300)
         broker.stop()
         broker.start()

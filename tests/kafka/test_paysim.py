@@ -21,7 +21,7 @@ pytestmark = pytest.mark.chance  # a soak takes all rows
 
 def test_every_record_brings_about_the_same_events(new_log: NewLog, tmp_path: Path) -> None:
     reader = CommandReader(played=True, now=None)
-    steps = paysim.steps(shared_file("data/paysim/paysim-100k.csv.gz"), paysim.SOME)
+    steps = paysim.steps(paysim.some(shared_file("data/paysim/paysim-100k.csv.gz")))
     commands = [reader.from_json(msgspec.json.encode(record)) for step in steps for record in step.commands]
     terms = [load(TERMS / f"{paysim.TERMS}.toml")]
     file = tmp_path / "log.db"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, permutations
 from pathlib import Path
@@ -103,9 +103,8 @@ def _misfits(balance: int, order: Iterable[Row]) -> int:
     return count
 
 
-def steps(path: Path) -> Iterator[Step]:
+def steps(found: Sequence[Row]) -> Iterator[Step]:
     """What each row of the file becomes, account by account."""
-    found = list(rows(path))
     left_out = overdrawn(found)
     by_account = sorted(
         (row for row in found if row.account not in left_out), key=lambda row: int(row.account)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.real.replay import Step
 TERMS = "paysim"
 ROWS = 100_000
 SOME = 4_000 if TIMES == 1 else ROWS
-"""Rows that are taken where it is not their balances that matter: those after them are of the same kinds."""
+"""Rows that do: those after them are of the same kinds."""
 ROUNDING = 5
 """Sen by which the file's doubles may have drifted; then an adjustment takes the drift out first."""
 DRIFT = 1
@@ -74,6 +74,11 @@ def rows(path: Path) -> Iterator[Row]:
             )
 
 
+def some(path: Path) -> list[Row]:
+    """As many of them as do, where it is not their balances that matter."""
+    return list(islice(rows(path), SOME))
+
+
 def is_account(name: str) -> bool:
     """Whether a name is a customer's: of merchants and banks the file follows no balance."""
     return name.startswith("C")
@@ -95,9 +100,8 @@ def overdrawn(found: Iterable[Row]) -> frozenset[str]:
     return frozenset(below)
 
 
-def steps(path: Path, count: int = ROWS) -> Iterator[Step]:
-    """What each of so many rows becomes: first what its recorded balances before ask for, then the row itself."""
-    found = list(islice(rows(path), count))
+def steps(found: Sequence[Row]) -> Iterator[Step]:
+    """What each row becomes: first what its recorded balances before ask for, then the row itself."""
     mapping = _Mapping(overdrawn(found))
     hour, within = 0, 0
     for row in found:

@@ -40,8 +40,8 @@ def rows(path: Path) -> list[berka.Row]:
 
 
 @pytest.fixture(scope="module")
-def played(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return replay(berka.steps(path), terms=berka.TERMS, folder=tmp_path_factory.mktemp("berka"))
+def played(rows: list[berka.Row], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return replay(berka.steps(rows), terms=berka.TERMS, folder=tmp_path_factory.mktemp("berka"))
 
 
 def test_the_line_that_is_cut_off_is_invalid(path: Path) -> None:
@@ -79,8 +79,8 @@ def test_the_log_is_clean(played: Played) -> None:
     assert verify(played.log).findings == []
 
 
-def test_the_same_records_are_taken_in_from_a_file(path: Path, tmp_path: Path) -> None:
-    first = [command for step in islice(berka.steps(path), 2_000) for command in step.commands]
+def test_the_same_records_are_taken_in_from_a_file(path: Path, rows: list[berka.Row], tmp_path: Path) -> None:
+    first = [command for step in islice(berka.steps(rows), 2_000) for command in step.commands]
     file = write_lines(tmp_path / "berka.jsonl.gz", [*first, berka.cut_off(path)])
     faults: list[Fault] = []
     settings = Settings(log=tmp_path / "log.db", clock="played", terms=TERMS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.real import paysim
@@ -20,18 +18,13 @@ ROUNDINGS = 21_778
 
 
 @pytest.fixture(scope="module")
-def path() -> Path:
-    return shared_file("data/paysim/paysim-100k.csv.gz")
+def rows() -> list[paysim.Row]:
+    return list(paysim.rows(shared_file("data/paysim/paysim-100k.csv.gz")))
 
 
 @pytest.fixture(scope="module")
-def rows(path: Path) -> list[paysim.Row]:
-    return list(paysim.rows(path))
-
-
-@pytest.fixture(scope="module")
-def played(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return replay(paysim.steps(path), terms=paysim.TERMS, folder=tmp_path_factory.mktemp("paysim"))
+def played(rows: list[paysim.Row], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return replay(paysim.steps(rows), terms=paysim.TERMS, folder=tmp_path_factory.mktemp("paysim"))
 
 
 def test_names_map_to_numbers_one_to_one(rows: list[paysim.Row]) -> None:

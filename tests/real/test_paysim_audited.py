@@ -21,7 +21,7 @@ pytestmark = pytest.mark.chance  # a soak takes all rows
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    steps = paysim.steps(shared_file("data/paysim/paysim-100k.csv.gz"), paysim.SOME)
+    steps = paysim.steps(paysim.some(shared_file("data/paysim/paysim-100k.csv.gz")))
     return replay(steps, terms=paysim.TERMS, folder=tmp_path_factory.mktemp("audited")).log
 
 
