@@ -146,7 +146,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize(
     ("kept", "code", "verb"),
     [
-        *((kept, "log-format-unknown", verb) for kept in (0, 1) for verb in ("log verify", "report states")),
+        *((kept, "log-damaged", verb) for kept in (0, 1) for verb in ("log verify", "report states")),
         *(
             (kept, "log-damaged", verb)
             for kept in (100, 5_000, 100_000)
