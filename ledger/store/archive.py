@@ -111,7 +111,11 @@ class ArchivedColumns:
 
     def of(self, topic: str) -> pa.Table | None:
         """The events of a type with all of their fields but the digest; None where there is none."""
-        return Columns(self._rows([topic]), self._codec, self._decode).of(topic)
+        rows = [(ordinal, state) for ordinal, _, state in self._rows([topic])]
+        if not rows:
+            return None
+        ordinals, states = (list(column) for column in zip(*rows, strict=True))
+        return Columns({topic: (ordinals, states)}, self.last, self._codec, self._decode).of(topic)
 
     def events(self, types: Collection[str]) -> list[Placed]:
         """The events of some types one by one, in order."""

@@ -7,7 +7,7 @@ are read as doubles, which nobody looks at: copying every event without its fing
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from pyruhvro import avro_to_arrow_schema, deserialize_array
 from ledger.domain.events import Event
 from ledger.domain.kinds import EVENT_TYPES
 from ledger.errors import SchemaUnknown
+from ledger.store.chains import ByType
 from ledger.store.codec import Codec
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema, load, plain
 
@@ -34,8 +35,6 @@ COMMON = pa.schema(
 )
 """What every event has that sums are made of."""
 
-BareRow = tuple[int, str, bytes]
-"""(ordinal, type, `fingerprint ‖ body`)."""
 OneByOne = Callable[[int, str, bytes], Event]
 """Decodes a row, or raises a LedgerError that says where it stands."""
 
@@ -66,14 +65,8 @@ class Placed(NamedTuple):
 class Columns:
     """Some events of one partition; `last` is the ordinal of the last of them. Raises what `one_by_one` raises."""
 
-    def __init__(self, rows: Iterable[BareRow], codec: Codec, one_by_one: OneByOne) -> None:
-        by_type: dict[str, tuple[list[int], list[bytes]]] = {}
-        ordinal = 0
-        for ordinal, topic, state in rows:
-            ordinals, states = by_type.get(topic) or by_type.setdefault(topic, ([], []))
-            ordinals.append(ordinal)
-            states.append(state)
-        self.last = ordinal
+    def __init__(self, by_type: ByType, last: int, codec: Codec, one_by_one: OneByOne) -> None:
+        self.last = last
         self._by_type, self._one_by_one = by_type, one_by_one
         self._tables = [
             (topic, _decoded(codec, topic, mark, *group, one_by_one))

@@ -9,7 +9,7 @@ import heapq
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -253,14 +253,13 @@ class SqliteSnapshot:
         last = start - 1
         while last < end:
             with intelligible(self.path):
-                rows = self.connection.execute(statement, (last, min(last + size, end)))
-                checked = self._chains.in_order(rows, last + 1, known)
-                bare = ((ordinal, topic, state) for ordinal, _, _, topic, state, _ in checked)
-                columns = Columns(bare, self._reader.codec, self.decode)
-            if not columns.last:
-                return
+                rows = partial(self.connection.execute, statement, (last, min(last + size, end)))
+                found, reached = self._chains.by_type(rows, last + 1, known)
+                if not found:
+                    return
+                columns = Columns(found, reached, self._reader.codec, self.decode)
             yield columns
-            last = columns.last
+            last = reached
 
     def recorded_by(self, known_at: int) -> int:
         """The ordinal of the last event recorded at or before an instant; 0 where there is none.
