@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import kafka, population, projecting, reading, writing
+from tests.bench import kafka, population, projecting, reading, starting, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "starting": lambda folder, quick: starting.starting(folder, 1 if quick else 15),
     "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 1_000 if quick else 50_000),
     "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 50 if quick else 2_000),
     "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 1_000 if quick else 200_000),
