@@ -33,7 +33,24 @@ from ledger.domain.money import parse_amount
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.account import PostpaidAccount, postpaid
-from ledger.domain.postpaid.commands import FailPayment, OpenContract, ReceivePayment, ReversePayment
+from ledger.domain.postpaid.commands import (
+    ApplyDeposit,
+    ChargeCollectionCost,
+    ConfirmRefundRequirements,
+    FailPayment,
+    IssueCreditNote,
+    IssueDebitNote,
+    OpenContract,
+    PayDepositRefund,
+    ReceiveDeposit,
+    ReceivePayment,
+    RefundAdvance,
+    RequestDepositRefund,
+    RequestUnsubscribe,
+    ReversePayment,
+    WaiveFine,
+    WriteOff,
+)
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.commands import (
@@ -108,6 +125,18 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     },
     ReceivePayment: {"method": "transfer", "payer": "customer-1"},
     FailPayment: {"reason": "no-funds"},
+    RefundAdvance: {"bank_cost": 0, "reference": "t1"},
+    ReceiveDeposit: {"deposit": "d1", "purpose": "roaming", "payer": "customer-1"},
+    ApplyDeposit: {"decided_by": "staff-1"},
+    RequestDepositRefund: {"payee": "customer-1", "reference": "r1"},
+    ConfirmRefundRequirements: {"decided_by": "staff-1"},
+    PayDepositRefund: {"bank_cost": 0, "reference": "t1"},
+    IssueCreditNote: {"note": "n1", "reason": "mistake", "approved_by": "staff-2"},
+    IssueDebitNote: {"note": "n1", "reason": "mistake", "approved_by": "staff-2"},
+    WaiveFine: {"reason": "goodwill", "approved_by": "staff-2"},
+    ChargeCollectionCost: {"reference": "c1", "approved_by": "staff-2"},
+    WriteOff: {"reason": "bad-debt", "approved_by": "staff-2"},
+    RequestUnsubscribe: {"channel": "gallery"},
     ReversePayment: {"reason": "charged-back", "approved_by": "staff-2"},
     IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
     Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},

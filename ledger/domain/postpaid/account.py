@@ -14,8 +14,9 @@ import msgspec
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.account import Account
-from ledger.domain.money import Posting
+from ledger.domain.money import LARGEST_BALANCE, Posting
 from ledger.domain.postpaid.terms import PostpaidTerms
+from ledger.domain.refusals import AboveMaximum
 
 POSTPAID = "postpaid"
 PROBATION, ACTIVE, SETTLED = "probation", "active", "settled"
@@ -76,6 +77,8 @@ class Bill(msgspec.Struct, array_like=True):
     steps: list[StepToCome] = []
     due_on: int = 0
     """The due day, counted since 1970-01-01."""
+    debit_at: int = NEVER
+    """When the bank is to be asked to debit it."""
 
     @property
     def fines_counted(self) -> int:
@@ -91,6 +94,11 @@ class Bill(msgspec.Struct, array_like=True):
     def place(self) -> tuple[int, int]:
         """Which comes first where several are paid: the oldest due end, then the number."""
         return self.due_until, self.number
+
+
+def of_payment(reference: str) -> str:
+    """What advance from a payment is called."""
+    return f"payment/{reference}"
 
 
 class Payment(msgspec.Struct, array_like=True):
@@ -170,6 +178,15 @@ class PostpaidAccount(Account):
     """The ids of fines that a settlement dated back has shown to be reckoned on nothing."""
     payments: dict[str, Payment] = msgspec.field(default_factory=dict)
     lots: list[Lot] = msgspec.field(default_factory=list)
+    refund_until: int | None = None
+    """Until when the deposit may be asked for, since the contract ended or its end was asked for."""
+    refund_payee: str | None = None
+    """Who is to have the deposit; None: nobody has asked for it."""
+    requirements_met: bool = False
+    refund_ready: bool = False
+    legal_hold: bool = False
+    hold_lifted_at: int = -NEVER
+    probation_blocks: int = 0
     seen_until: int = -NEVER
     """Everything that falls due before this instant has happened."""
     reversible_from: int = -NEVER
@@ -263,6 +280,11 @@ class PostpaidAccount(Account):
         if bill.open > 0 and self.closed_bills.pop(bill.id, None) is not None:
             self.bills[bill.id] = bill
 
+    def payment_of(self, source: str) -> Payment | None:
+        """The payment that advance came from; None where it came from something else, or is too long ago."""
+        kind, _, reference = source.partition("/")
+        return self.payments.get(reference) if kind == "payment" else None
+
     def keep_advance(self, source: str, since: int, amount: int) -> None:
         """So much is held in advance, from that source."""
         if amount:
@@ -292,6 +314,13 @@ def _faults_of(bills: Iterable[Bill]) -> Iterator[str]:
         parts = (bill.allocated, bill.deposited, bill.credited, bill.written_off, bill.open)
         if sum(parts) != bill.total or min(parts) < 0:
             yield f"what became of the bill {bill.id} is not its total"
+
+
+def must_stay_countable(account: PostpaidAccount, amount: int) -> None:
+    """Raises AboveMaximum where `amount` sen more would be more than an account may hold or owe."""
+    held = account.pending + account.advance + account.deposit
+    if max(held, account.unbilled + account.billed) + amount > LARGEST_BALANCE:
+        raise AboveMaximum
 
 
 def postpaid(account: Account) -> PostpaidAccount:

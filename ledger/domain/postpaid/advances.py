@@ -54,7 +54,7 @@ def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: Postpai
         if bill is not None:
             bill.allocated += amount
             account.reduce(bill, amount)
-        payment = account.payments.get(use["source"])
+        payment = account.payment_of(use["source"])
         if payment is not None:
             payment.paid[use["bill"]] = payment.paid.get(use["bill"], 0) + amount
     account.lots = [lot for lot in account.lots if lot.left]

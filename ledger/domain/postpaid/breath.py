@@ -9,14 +9,16 @@ from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.advances import applied
 from ledger.domain.postpaid.depositing import applied_after_end
 from ledger.domain.postpaid.dunning import lifted
+from ledger.domain.postpaid.refunding import refund_ready
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.postpaid.withdrawing import withdrawn
 
 
-def after_money(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
+def after_money(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """Each applied before the next is asked for; nothing where nothing follows."""
     yield from withdrawn(account, terms)
     yield from applied(account, terms)
     if not account.runs:
         yield from applied_after_end(account, terms)
     yield from lifted(account, terms)
+    yield from refund_ready(account, at, terms)

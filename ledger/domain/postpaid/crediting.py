@@ -88,7 +88,7 @@ def _credit_note_issued(account: PostpaidAccount, event: CreditNoteIssued, _: Po
         bill.noted_total += event.total
         bill.credited += event.met_open
         account.reduce(bill, event.met_open)
-    account.keep_advance(event.note, event.effective_at, event.advance)
+    account.keep_advance(f"note/{event.note}", event.effective_at, event.advance)
 
 
 CHANGES: Changes = {CreditNoteIssued: _credit_note_issued}

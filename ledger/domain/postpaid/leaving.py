@@ -3,38 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
 
 from ledger.domain.calendar import day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import TERMINATED, Changes
 from ledger.domain.line.events import Terminated
-from ledger.domain.postpaid.account import PostpaidAccount
+from ledger.domain.money import IDR, revenue, transfer
+from ledger.domain.postpaid.account import CYCLE, PROBATION, PostpaidAccount
 from ledger.domain.postpaid.advances import applied
-from ledger.domain.postpaid.billing import FINAL, commitment_at_end, end_of_day, issued
+from ledger.domain.postpaid.billing import (
+    COUNTING,
+    FINAL,
+    commitment_at_end,
+    end_of_day,
+    issued,
+    tax_on,
+)
+from ledger.domain.postpaid.billing_cycle import rounded
 from ledger.domain.postpaid.depositing import applied_after_end
+from ledger.domain.postpaid.events import PenaltyCharged
+from ledger.domain.postpaid.refunding import window_end
 from ledger.domain.postpaid.terms import PostpaidTerms
 
 
-def before_end(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
-    """The final bill, and what advance and deposit meet."""
+class Closing(NamedTuple):
+    """The closing amount part by part, in sen: what the final bill would leave open if the customer left now."""
+
+    billed: int
+    unbilled: int
+    commitment: int
+    hard_copy: int
+    penalty: int
+    tax: int
+    advance: int
+
+    @property
+    def amount(self) -> int:
+        """What has to be at most zero."""
+        return sum(self[:-1]) - self.advance
+
+
+def closing_amount(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Closing:
+    """What the final bill would leave open (SE23-20); the deposit does not count."""
+    counted = sum(account.charges.get(f"{CYCLE}/{kind}", 0) for kind in COUNTING)
+    shortfall = max(0, commitment_at_end(account, at, terms) - counted)
+    paper, penalty = account.hard_copy_fee or 0, penalty_of(account, at, terms)[0]
+    new = {"commitment": shortfall, "fees": paper, "penalties": penalty}
+    taxable = sum(amount for kind, amount in new.items() if kind in terms.tax.taxable)
+    taxable += sum(
+        amount for key, amount in account.charges.items() if key.partition("/")[2] in terms.tax.taxable
+    )
+    tax = 0 if terms.tax.prices == "include" else tax_on(taxable, at, terms)[1]
+    return Closing(account.billed, account.unbilled, shortfall, paper, penalty, tax, account.advance)
+
+
+def penalty_of(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> tuple[int, int]:
+    """What the customer's leaving costs in sen, and the months left, those begun included (SE23-26)."""
+    plan = terms.plan(account.plan)
+    ends = account.contract_until
+    if account.state == PROBATION or plan is None or plan.penalty is None or ends is None or at >= ends:
+        return 0, 0
+    run = 0
+    while terms.zone.plus_months(account.contract_ran_from, run + 1) <= at:
+        run += 1
+    left = max(0, account.contract_months - run)
+    if plan.penalty.rule == "fixed":
+        return plan.penalty.amount if left else 0, left
+    share = Fraction(plan.penalty.share)
+    return rounded(left * plan.commitment * share.numerator, share.denominator, terms.unit), left
+
+
+def before_end(
+    account: PostpaidAccount, at: int, terms: PostpaidTerms, *, by_customer: bool = False
+) -> Iterator[Draft]:
+    """The penalty, the final bill, and what advance and deposit meet."""
+    if by_customer or terms.unsubscribe.penalty_on == "any":
+        amount, left = penalty_of(account, at, terms)
+        if amount:
+            postings = transfer(IDR, revenue("penalties"), account.name("unbilled"), amount)
+            own = {"amount": amount, "plan": account.plan, "months_left": left}
+            yield Draft(PenaltyCharged, terms.clauses.penalty, postings, own)
     yield issued(account, at, terms, FINAL, commitment_at_end(account, at, terms))
     yield from applied(account, terms)
     yield from applied_after_end(account, terms)
 
 
-def ended(  # noqa: PLR0913 - what the end says
-    account: PostpaidAccount,
-    at: int,
-    terms: PostpaidTerms,
-    clause: str | None,
-    *,
-    ground: str,
-    reference: str | None = None,
-    since: int | None = None,
+def ended(
+    account: PostpaidAccount, at: int, terms: PostpaidTerms, clause: str | None, *, ground: str
 ) -> Iterator[Draft]:
-    """The end, with all that comes before it."""
+    """The end that time brings about, with all that comes before it."""
     yield from before_end(account, at, terms)
-    yield Draft(Terminated, clause, [], {"ground": ground, "reference": reference, "since": since})
+    yield Draft(Terminated, clause, [], {"ground": ground, "reference": None, "since": None})
+
+
+# --- what it changes ------------------------------------------------------------------------------------------------
+
+
+def _penalty_charged(account: PostpaidAccount, event: PenaltyCharged, _: PostpaidTerms) -> None:
+    account.charge("penalties", event.amount)
 
 
 def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerms) -> None:
@@ -44,8 +112,10 @@ def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerm
     for bill in (*account.bills.values(), *account.closed_bills.values()):
         if bill.due_until > at:
             bill.due_until, bill.due_on = end, day
-    account.due_ends = sorted({min(due, end) if due > at else due for due in account.due_ends})
+    account.due_ends = sorted({end if due > at else due for due in account.due_ends})
+    if account.refund_until is None:
+        account.refund_until = window_end(terms, at)
     account.asked_plan = account.coming_mandate = account.contract_until = account.probation_until = None
 
 
-CHANGES: Changes = {Terminated: _terminated}
+CHANGES: Changes = {PenaltyCharged: _penalty_charged, Terminated: _terminated}

@@ -12,6 +12,7 @@ from ledger.domain.postpaid.breath import after_money
 from ledger.domain.postpaid.changing_plan import plan_changes_at
 from ledger.domain.postpaid.dunning import next_step, steps_at
 from ledger.domain.postpaid.overdue import fines_at, next_fine, next_overdue, overdue_at
+from ledger.domain.postpaid.refunding import forfeited_at, next_forfeiture
 from ledger.domain.postpaid.settling import next_settling, settled_at
 from ledger.domain.postpaid.terms import PostpaidTerms
 
@@ -26,17 +27,18 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     if account.bills:
         due = min(due, next_overdue(account), next_step(account), next_fine(account, terms))
     if not account.runs:
-        due = min(due, next_settling(account, terms))
+        due = min(due, next_settling(account, terms), next_forfeiture(account))
     return due
 
 
 def in_order(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """What happens at an instant, each applied before the next is asked for."""
     yield from bill_at(account, at, terms)
-    yield from after_money(account, terms)
+    yield from after_money(account, at, terms)
     yield from plan_changes_at(account, at, terms)
     yield from overdue_at(account, at, terms)
     yield from fines_at(account, at, terms)
     yield from steps_at(account, at, terms)
-    yield from after_money(account, terms)
+    yield from after_money(account, at, terms)
+    yield from forfeited_at(account, at, terms)
     yield from settled_at(account, at, terms)

@@ -12,8 +12,8 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.events import Draft
 from ledger.domain.line.account import REMEMBERED, Changes
 from ledger.domain.line.line import Line
-from ledger.domain.money import CASH, CLEARING, IDR, LARGEST_BALANCE, Posting, transfer
-from ledger.domain.postpaid.account import Payment, PostpaidAccount
+from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
+from ledger.domain.postpaid.account import Payment, PostpaidAccount, must_stay_countable, of_payment
 from ledger.domain.postpaid.advances import allocated
 from ledger.domain.postpaid.billing import REVERSALS
 from ledger.domain.postpaid.breath import after_money
@@ -29,7 +29,6 @@ from ledger.domain.postpaid.events_of_payments import (
 from ledger.domain.postpaid.overdue import overdue
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.refusals import (
-    AboveMaximum,
     AlreadyFailed,
     AlreadyReversed,
     AlreadySettled,
@@ -121,7 +120,7 @@ def settle(line: Line, account: PostpaidAccount, payment: Payment, settled_at: i
         allocations=allocations,
         advance=advance,
     )
-    line.emit_each(after_money(account, terms), of=account)
+    line.emit_each(after_money(account, line.cause.at, terms), of=account)
 
 
 def fail_payment(line: Line, account: PostpaidAccount, command: FailPayment) -> None:
@@ -157,7 +156,7 @@ def reverse_payment(line: Line, account: PostpaidAccount, command: ReversePaymen
         raise AlreadyReversed
     if at - payment.settled_at > terms.reversal_window or payment.settled_at < account.reversible_from:
         raise TooLate(f"within {terms.payments.reversal_days} days")
-    advance = sum(lot.left for lot in account.lots if lot.source == payment.reference)
+    advance = sum(lot.left for lot in account.lots if lot.source == of_payment(payment.reference))
     reopened: list[Allocation] = [{"bill": bill, "amount": paid} for bill, paid in payment.paid.items()]
     paid = sum(payment.paid.values())
     postings = [
@@ -180,7 +179,7 @@ def reverse_payment(line: Line, account: PostpaidAccount, command: ReversePaymen
         charged=payment.amount - paid - advance,
     )
     line.emit_each(_overdue_again(account, at, terms), of=account)
-    line.emit_each(after_money(account, terms), of=account)
+    line.emit_each(after_money(account, line.cause.at, terms), of=account)
 
 
 def _overdue_again(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
@@ -206,13 +205,6 @@ def _must_be_recent(line: Line, terms: PostpaidTerms, field: str, instant: int) 
         raise InTheFuture(field)
     if line.cause.at - instant > terms.good_funds_window:
         raise TooLate(f"{field}: within {terms.payments.good_funds_days} days")
-
-
-def must_stay_countable(account: PostpaidAccount, amount: int) -> None:
-    """Raises AboveMaximum where `amount` sen more would be more than an account may hold or owe."""
-    held = account.pending + account.advance + account.deposit
-    if max(held, account.unbilled + account.billed) + amount > LARGEST_BALANCE:
-        raise AboveMaximum
 
 
 def _plus(name: str, amount: int) -> list[Posting]:
@@ -249,7 +241,7 @@ def _payment_settled(account: PostpaidAccount, event: PaymentSettled, _: Postpai
                 fine.base_left -= part["amount"]
                 if fine.base_left <= 0 and not (fine.waived or fine.withdrawn):
                     account.withdrawable.append(fine.id)
-    account.keep_advance(event.reference, at, event.advance)
+    account.keep_advance(of_payment(event.reference), at, event.advance)
     account.last_settled_at = max(account.last_settled_at, at)
     if len(account.payments) > REMEMBERED:
         since = account.reversible_from
@@ -274,7 +266,7 @@ def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, _: Postp
             bill.allocated -= part["amount"]
             account.reopen(bill, part["amount"])
             bill.steps = [step for step in bill.steps if step.at > event.recorded_at]
-    account.lots = [lot for lot in account.lots if lot.source != event.reference]
+    account.lots = [lot for lot in account.lots if lot.source != of_payment(event.reference)]
     if event.charged:
         account.charge(REVERSALS, event.charged)
 

@@ -9,7 +9,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import those_of
 from ledger.domain.line.account import SHARED_CHANGES
-from ledger.domain.line.commands import RecordUsage
+from ledger.domain.line.commands import RecordUsage, Terminate
 from ledger.domain.line.product import Openings, Product, Rules, register
 from ledger.domain.money import Posting
 from ledger.domain.postpaid import (
@@ -24,21 +24,39 @@ from ledger.domain.postpaid import (
     events,
     events_of_bills,
     events_of_payments,
+    holding_deposits,
     leaving,
+    noting,
     overdue,
     paying,
+    refunding,
     settling,
+    unsubscribing,
     using,
     withdrawing,
 )
 from ledger.domain.postpaid.account import POSTPAID, SETTLED, PostpaidAccount
 from ledger.domain.postpaid.commands import (
     AccountCommand,
+    ApplyDeposit,
+    ChargeCollectionCost,
+    ConfirmRefundRequirements,
     FailPayment,
+    IssueCreditNote,
+    IssueDebitNote,
+    LiftLegalHold,
     OpenContract,
+    PayDepositRefund,
+    ReceiveDeposit,
     ReceivePayment,
+    RefundAdvance,
+    RequestDepositRefund,
+    RequestUnsubscribe,
     ReversePayment,
+    SetLegalHold,
     SettlePayment,
+    WaiveFine,
+    WriteOff,
 )
 from ledger.domain.postpaid.order_of_instants import in_order, next_instant
 from ledger.domain.postpaid.terms import PostpaidTerms
@@ -59,6 +77,21 @@ class Postpaid(Product[PostpaidAccount]):
         SettlePayment: paying.settle_payment,
         FailPayment: paying.fail_payment,
         ReversePayment: paying.reverse_payment,
+        RefundAdvance: refunding.refund_advance,
+        IssueCreditNote: noting.issue_credit_note,
+        IssueDebitNote: noting.issue_debit_note,
+        WaiveFine: noting.waive_fine,
+        ChargeCollectionCost: noting.charge_collection_cost,
+        WriteOff: noting.write_off,
+        ReceiveDeposit: holding_deposits.receive_deposit,
+        ApplyDeposit: holding_deposits.apply_deposit,
+        RequestDepositRefund: refunding.request_deposit_refund,
+        ConfirmRefundRequirements: refunding.confirm_refund_requirements,
+        PayDepositRefund: refunding.pay_deposit_refund,
+        SetLegalHold: refunding.set_legal_hold,
+        LiftLegalHold: refunding.lift_legal_hold,
+        RequestUnsubscribe: unsubscribing.request_unsubscribe,
+        Terminate: unsubscribing.terminate,
     }
     openings: ClassVar[Openings] = {OpenContract: contracts.open_contract}
     commands = tuple(one for one in those_of(Command, commands) if one is not AccountCommand)
@@ -119,6 +152,9 @@ PostpaidAccount.CHANGES = {
     **crediting.CHANGES,
     **depositing.CHANGES,
     **leaving.CHANGES,
+    **noting.CHANGES,
+    **refunding.CHANGES,
+    **unsubscribing.CHANGES,
     **settling.CHANGES,
 }
 

@@ -218,7 +218,7 @@ class TestBills:
             event(
                 AdvanceApplied,
                 effective_at=BOUNDARY,
-                applied=[{"source": "p1", "bill": FIRST_BILL, "amount": rupiah(1000)}],
+                applied=[{"source": "payment/p1", "bill": FIRST_BILL, "amount": rupiah(1000)}],
             ),
         )
         account = story.contract()
