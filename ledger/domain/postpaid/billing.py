@@ -212,6 +212,8 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     )
     if event.bill_kind != FINAL:
         bill.steps = _steps(account, event, terms)
+        if terms.auto_debit.request:
+            bill.debit_at = terms.zone.plus_days(event.effective_at, terms.auto_debit.after_bill_days)
     (account.bills if bill.open else account.closed_bills)[bill.id] = bill
     account.charges = {}
     account.bill_count = event.number

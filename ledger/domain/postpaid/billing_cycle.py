@@ -57,6 +57,13 @@ def rounded(numerator: int, denominator: int, rounding: int) -> int:
     return (2 * numerator + unit) // (2 * unit) * rounding
 
 
+def contract_end(zone: Zone, begun_at: int, months: int) -> int | None:
+    """The end of a contract period: 00:00 of the same date so many months later; None where there is none."""
+    if not months:
+        return None
+    return zone.midnight(zone.day(zone.plus_months(zone.midnight(zone.day(begun_at)), months)))
+
+
 def due_of(zone: Zone, rule: DueRule, billing_day: int, boundary: int) -> tuple[date, int]:
     """The due day of a bill of that boundary, and its due end: 00:00 after that day, or at it."""
     day = _by_cycle(zone, rule.table, billing_day, boundary)

@@ -6,7 +6,7 @@ from ledger.domain.line.account import Changes
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import AVAILABLE
 from ledger.domain.postpaid.account import ACTIVE, PROBATION, PostpaidAccount, postpaid
-from ledger.domain.postpaid.billing_cycle import next_boundary
+from ledger.domain.postpaid.billing_cycle import contract_end, next_boundary
 from ledger.domain.postpaid.commands import OpenContract
 from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.postpaid.paying import IN_CASH, receive, settle
@@ -29,7 +29,7 @@ def open_contract(line: Line, command: OpenContract) -> None:
     if command.upfront_payment and not command.reference:
         raise ReferenceRequired("reference")
     zone = terms.zone
-    until = contract_end(terms, at, plan.contract_months)
+    until = contract_end(zone, at, plan.contract_months)
     line.open(
         ContractOpened,
         command.terms,
@@ -62,14 +62,6 @@ def open_contract(line: Line, command: OpenContract) -> None:
             command.customer,
         )
         settle(line, account, account.payments[command.reference], at)
-
-
-def contract_end(terms: PostpaidTerms, begun_at: int, months: int) -> int | None:
-    """The end of a contract period: 00:00 of the same date so many months later; None where there is none."""
-    if not months:
-        return None
-    zone = terms.zone
-    return zone.midnight(zone.day(zone.plus_months(zone.midnight(zone.day(begun_at)), months)))
 
 
 # --- what it changes ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What falls due on a postpaid account, in the order of one instant: bill, period, overdue, fine, dunning, settled."""
+"""What falls due on a postpaid account, in the order that the language gives what happens at one instant."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from ledger.domain.events import Draft
 from ledger.domain.postpaid.account import SETTLED, PostpaidAccount
 from ledger.domain.postpaid.billing import bill_at, next_bill
 from ledger.domain.postpaid.breath import after_money
-from ledger.domain.postpaid.changing_plan import plan_changes_at
+from ledger.domain.postpaid.changing_plan import next_change, plan_changes_at
+from ledger.domain.postpaid.debiting import debits_at, mandate_at, next_debit
 from ledger.domain.postpaid.dunning import next_step, steps_at
 from ledger.domain.postpaid.overdue import fines_at, next_fine, next_overdue, overdue_at
+from ledger.domain.postpaid.probation import next_probation_end, probation_end_at
 from ledger.domain.postpaid.refunding import forfeited_at, next_forfeiture
 from ledger.domain.postpaid.settling import next_settling, settled_at
 from ledger.domain.postpaid.terms import PostpaidTerms
@@ -22,8 +24,10 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     if account.state == SETTLED:
         return NEVER
     due = next_bill(account, terms)
-    if account.runs and account.contract_until is not None:
-        due = min(due, account.contract_until)
+    if account.runs:
+        due = min(due, next_change(account), next_probation_end(account))
+    if account.coming_mandate is not None or account.mandate is not None:
+        due = min(due, next_debit(account))
     if account.bills:
         due = min(due, next_overdue(account), next_step(account), next_fine(account, terms))
     if not account.runs:
@@ -33,9 +37,12 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
 
 def in_order(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """What happens at an instant, each applied before the next is asked for."""
+    yield from mandate_at(account, at, terms)
+    yield from probation_end_at(account, at, terms)
     yield from bill_at(account, at, terms)
     yield from after_money(account, at, terms)
     yield from plan_changes_at(account, at, terms)
+    yield from debits_at(account, at, terms)
     yield from overdue_at(account, at, terms)
     yield from fines_at(account, at, terms)
     yield from steps_at(account, at, terms)

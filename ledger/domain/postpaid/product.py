@@ -9,16 +9,18 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import those_of
 from ledger.domain.line.account import SHARED_CHANGES
-from ledger.domain.line.commands import RecordUsage, Terminate
+from ledger.domain.line.commands import Block, DecideRightsTransfer, MigrateTerms, RecordUsage, Terminate
 from ledger.domain.line.product import Openings, Product, Rules, register
 from ledger.domain.money import Posting
 from ledger.domain.postpaid import (
     advances,
     billing,
+    blocking_contracts,
     changing_plan,
     commands,
     contracts,
     crediting,
+    debiting,
     depositing,
     dunning,
     events,
@@ -26,9 +28,12 @@ from ledger.domain.postpaid import (
     events_of_payments,
     holding_deposits,
     leaving,
+    moving_on,
     noting,
+    on_paper,
     overdue,
     paying,
+    probation,
     refunding,
     settling,
     unsubscribing,
@@ -39,6 +44,7 @@ from ledger.domain.postpaid.account import POSTPAID, SETTLED, PostpaidAccount
 from ledger.domain.postpaid.commands import (
     AccountCommand,
     ApplyDeposit,
+    ChangePackage,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
     FailPayment,
@@ -49,12 +55,19 @@ from ledger.domain.postpaid.commands import (
     PayDepositRefund,
     ReceiveDeposit,
     ReceivePayment,
+    RecordVerification,
     RefundAdvance,
+    RemoveAutoDebit,
     RequestDepositRefund,
+    RequestHardCopy,
     RequestUnsubscribe,
     ReversePayment,
+    SetAutoDebit,
+    SetCreditLimit,
     SetLegalHold,
     SettlePayment,
+    StopHardCopy,
+    UpdateService,
     WaiveFine,
     WriteOff,
 )
@@ -92,6 +105,17 @@ class Postpaid(Product[PostpaidAccount]):
         LiftLegalHold: refunding.lift_legal_hold,
         RequestUnsubscribe: unsubscribing.request_unsubscribe,
         Terminate: unsubscribing.terminate,
+        Block: blocking_contracts.block_contract,
+        MigrateTerms: moving_on.migrate_contract,
+        DecideRightsTransfer: moving_on.decide_contracts_transfer,
+        RecordVerification: probation.record_verification,
+        ChangePackage: changing_plan.change_package,
+        UpdateService: changing_plan.update_service,
+        SetCreditLimit: changing_plan.set_credit_limit,
+        RequestHardCopy: on_paper.request_hard_copy,
+        StopHardCopy: on_paper.stop_hard_copy,
+        SetAutoDebit: debiting.set_auto_debit,
+        RemoveAutoDebit: debiting.remove_auto_debit,
     }
     openings: ClassVar[Openings] = {OpenContract: contracts.open_contract}
     commands = tuple(one for one in those_of(Command, commands) if one is not AccountCommand)
@@ -151,6 +175,9 @@ PostpaidAccount.CHANGES = {
     **withdrawing.CHANGES,
     **crediting.CHANGES,
     **depositing.CHANGES,
+    **debiting.CHANGES,
+    **on_paper.CHANGES,
+    **probation.CHANGES,
     **leaving.CHANGES,
     **noting.CHANGES,
     **refunding.CHANGES,
