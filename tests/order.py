@@ -22,6 +22,7 @@ LONGEST_FIRST = (
     "entrypoints/test_desk.py",
     "kafka/test_mirrors.py",
     "entrypoints/test_outage.py",
+    "entrypoints/test_examination.py",
     "kafka/test_two_writers.py",
     "kafka/test_registry.py",
     "test_replaying.py",

@@ -15,7 +15,7 @@ from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access, known_ids
 from ledger.wiring.amiss import REFUSED, TOLERANCE, Amiss, must_not_be_behind
 from ledger.wiring.kafka_access import hinting, kafka_settings
-from ledger.wiring.settings import Settings
+from ledger.wiring.settings import Settings, hidden
 
 _LAST = 20
 """Offsets at the end of a partition among which there is a record, and not only the marks of transactions."""
@@ -32,7 +32,7 @@ def broker(settings: Settings) -> str:
 def registry(settings: Settings) -> str:
     """The registry answers."""
     known_ids(_log(settings))
-    return f"{settings.registry} answers"
+    return f"{hidden(settings.registry or '')} answers"
 
 
 def log(settings: Settings) -> str:

@@ -258,6 +258,8 @@ def test_a_broker_a_registry_and_a_clock_that_are_wrong_are_told_apart(
         } == {"well"}
         assert examined(whole, wall_clock() + 60 * SECOND, "clock")["clock"].code == "clock-ahead"
         assert examined(whole, wall_clock() - 60 * SECOND, "clock")["clock"].code == "clock-behind"
+        secret = on(broker.bootstrap_servers, kafka_servers.registry_url.replace("://", "://user:secret@"))
+        assert "secret" not in str(examined(secret, wall_clock()))
         gone = on(broker.bootstrap_servers, f"http://127.0.0.1:{free_port()}")
         without = examined(gone, wall_clock())
         assert (without["registry"].code, without["broker"].verdict) == ("registry-unreachable", "well")

@@ -92,6 +92,9 @@ def test_a_file_of_one_command_and_its_template_are_taken_in(pulsa: Pulsa) -> No
     template = pulsa.done("data", "template", "RecordUsage")
     assert template.startswith("command,command_id,at,msisdn,")
     assert "at" not in pulsa.done("data", "template", "TopUp", PULSA_CLOCK="live").splitlines()[0].split(",")
+    assert (
+        pulsa.done("data", "template", "RecordUsage", PULSA_CLOCK=None) == template
+    )  # the log says that it is played
     header, row = template.splitlines()
     without = "\n".join(line.partition(",")[2] for line in (header, row))
     told = pulsa("ingest", "--command", "RecordUsage", pulsa.file("use.csv", without), "--json")

@@ -9,24 +9,33 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.forms import command_names
-from ledger.wiring.settings import Settings
+from ledger.wiring.composition import Opened
 
 CommandNames = Annotated[
     list[str], typer.Argument(metavar="COMMAND…", help="Such as RecordUsage; several make one file of all.")
 ]
 
 
-def data_template(settings: Settings, commands: CommandNames) -> int:
+def data_template(opened: Opened, commands: CommandNames) -> int:
     """Write a CSV header with an example row, to be filled in and taken in by `pulsa ingest`.
 
-    On a played log (PULSA_CLOCK=played) commands state when they are said: the column `at` is there.
+    On a played log commands state when they are said: the column `at` is there.
     """
     from ledger.entrypoints.templates import template
 
     for name in commands:
         must_be_a_command(name)
-    sys.stdout.write(template(commands, played=settings.clock == "played"))
+    sys.stdout.write(template(commands, played=_is_played(opened)))
     return shell.DONE
+
+
+def _is_played(opened: Opened) -> bool:
+    """Whether the log that is set is played, or is to be: as is stated, or else as a file that is there says itself."""
+    settings = opened.settings
+    if settings.clock_is_stated or settings.kafka is not None or not settings.log.exists():
+        return settings.clock == "played"
+    with opened.reader().snapshot() as log:
+        return log.created is not None and log.created.clock == "played"
 
 
 def must_be_a_command(name: str) -> None:

@@ -300,7 +300,7 @@ _LOG = {
     "events": Verb("logs:events", "--account 6288112345678 --type CreditForfeited -n 5"),
     "outcome": Verb("asking:outcome", "6288112345678 top-1"),
     "verify": Verb("keeping:verify_", ""),
-    "replay": Verb("auditing:replay", "--terms my-terms-2024.toml --from 2024-01-01T00:00:00+07:00"),
+    "replay": Verb("auditing:replay", "--terms my-terms-2024.toml --instead-of smartfren-prepaid-2023"),
     "advance": Verb("ticking:advance_", "--every 10"),
     "create": Verb("logs:log_create", ""),
     "backup": Verb("logs:log_backup", "backup.db"),
