@@ -63,7 +63,7 @@ def _made(check: Check, settings: Settings, now: Callable[[], int]) -> Examined:
     found: list[Examined] = []
 
     def run() -> None:
-        found.append(_judged(check, settings, now()))
+        found.append(_judged(check, settings, now))
 
     thread = threading.Thread(target=run, name=f"check of {check.name}", daemon=True)
     thread.start()
@@ -73,7 +73,7 @@ def _made(check: Check, settings: Settings, now: Callable[[], int]) -> Examined:
     return found[0]
 
 
-def _judged(check: Check, settings: Settings, now: int) -> Examined:
+def _judged(check: Check, settings: Settings, now: Callable[[], int]) -> Examined:
     try:
         return Examined(check.name, "well", check.run(settings, now))
     except NotUsed as reason:

@@ -39,11 +39,15 @@ _CATCHING_UP = 5.0
 _AGAIN = 0.1
 
 
+Now = Callable[[], int]
+"""The clock of this machine, in UTC microseconds."""
+
+
 class Check(NamedTuple):
-    """A check by name; what it looks at, at an instant; which others have to be well first; seconds it may take."""
+    """A check by name; what it looks at; which others have to be well first; seconds it may take."""
 
     name: str
-    run: Callable[[Settings, int], str]
+    run: Callable[[Settings, Now], str]
     needs: tuple[str, ...] = ("settings",)
     seconds: float = 15.0
 
@@ -52,7 +56,7 @@ class _Enough(Exception):
     """It was read for as long as a check may read."""
 
 
-def _log(settings: Settings, _now: int) -> str:
+def _log(settings: Settings, _now: Now) -> str:
     if settings.kafka is not None:
         from ledger.wiring.checks_on_kafka import log as log_on_kafka  # embedded logs need none of it
 
@@ -80,7 +84,7 @@ def _log(settings: Settings, _now: int) -> str:
     return f"{path}: {report.events:,} events, clean, {how_far}"
 
 
-def _broker(settings: Settings, _now: int) -> str:
+def _broker(settings: Settings, _now: Now) -> str:
     if settings.kafka is None:
         raise NotUsed("the log is a file")
     from ledger.wiring.checks_on_kafka import broker  # embedded logs need none of it
@@ -88,7 +92,7 @@ def _broker(settings: Settings, _now: int) -> str:
     return broker(settings)
 
 
-def _registry(settings: Settings, _now: int) -> str:
+def _registry(settings: Settings, _now: Now) -> str:
     if settings.kafka is None:
         raise NotUsed("the log is a file, and holds its schemas")
     from ledger.wiring.checks_on_kafka import registry
@@ -96,7 +100,7 @@ def _registry(settings: Settings, _now: int) -> str:
     return registry(settings)
 
 
-def _projections(settings: Settings, _now: int) -> str:
+def _projections(settings: Settings, _now: Now) -> str:
     from projections.engine.database import Database, FileDamaged, url_of
     from projections.engine.generations import must_be_whole
     from projections.registry import PROJECTIONS
@@ -141,7 +145,7 @@ def _kept_up(settings: Settings, database: Database) -> str:
     return f"{database.name}: whole, and up with the log"
 
 
-def _terms(settings: Settings, _now: int) -> str:
+def _terms(settings: Settings, _now: Now) -> str:
     files = known_terms(settings)
     if settings.kafka is not None:
         return f"{len(files)} documents are valid; they are held against the log when a writer starts"
@@ -154,7 +158,7 @@ def _terms(settings: Settings, _now: int) -> str:
     return f"{len(files)} documents are valid, and say what {len(published)} published ones do"
 
 
-def _clock(settings: Settings, now: int) -> str:
+def _clock(settings: Settings, now: Now) -> str:
     if settings.kafka is not None:
         from ledger.wiring.checks_on_kafka import clock  # embedded logs need none of it
 
@@ -164,11 +168,12 @@ def _clock(settings: Settings, now: int) -> str:
             return "nothing is recorded yet to hold this machine's clock against"
         if snapshot.created.clock == "played":
             return "the log is played: commands state their time"
-        must_not_be_behind(now, snapshot.recorded_last, "the log")
+        last = snapshot.recorded_last
+        must_not_be_behind(now(), last, "the log")
         closed = snapshot.closed_through
     if closed is None:
         return "not behind what is recorded; the log was never closed, so its answers are provisional"
-    if now - closed > CLOSED_WITHIN:
+    if now() - closed > CLOSED_WITHIN:
         message = (
             f"the log was closed through {format_instant(closed)} and not since; `pulsa service advance` does"
         )

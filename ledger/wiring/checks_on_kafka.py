@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 
 from kafka import KafkaConsumer
@@ -46,20 +47,21 @@ def log(settings: Settings) -> str:
     return f"{kafka.events}: {began}; `pulsa log verify` reads all of it"
 
 
-def clock(settings: Settings, now: int) -> str:
-    """The clock of this machine goes with the registry's and the brokers'."""
+def clock(settings: Settings, now: Callable[[], int]) -> str:
+    """The clock of this machine, `now`, goes with the registry's and the brokers', however long they take to answer."""
     kafka = _log(settings)
+    asked = now()
     theirs = Registry(access(kafka)).clock()
     if theirs is not None:
-        must_not_be_behind(now, theirs, "the registry")
-        if now - theirs > TOLERANCE + SECOND:
-            seconds = (now - theirs) // SECOND
+        must_not_be_behind(now(), theirs, "the registry")
+        if asked - theirs > TOLERANCE + SECOND:
+            seconds = (asked - theirs) // SECOND
             raise Amiss(
                 "clock-ahead", REFUSED, f"this machine's clock is {seconds:,} s ahead of the registry's"
             )
     last = _last_stamp(kafka)
     if last is not None:
-        must_not_be_behind(now, last, "the brokers")
+        must_not_be_behind(now(), last, "the brokers")
     return "goes with the registry's, and is not behind the brokers'"
 
 

@@ -12,7 +12,7 @@ from threading import Event
 
 import pytest
 
-from ledger.domain.calendar import DAY, SECOND, parse_instant
+from ledger.domain.calendar import DAY, SECOND
 from ledger.entrypoints.cli.options import wall_clock
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.examination import Examined, examine
@@ -27,21 +27,25 @@ from ledger.wiring.composition import create, known_terms, opened
 from ledger.wiring.kafka_access import kafka_settings
 from ledger.wiring.on_kafka import owned
 from ledger.wiring.settings import Settings
-from tests.entrypoints.pulsa import START, Pulsa, activate, issue, top_up
+from tests.entrypoints.pulsa import Pulsa, activate, issue, top_up
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
 from tests.terms.test_terms_files import MINIMAL
+from tests.waiting import PATIENCE
 
 LIVE = CommandReader(played=False, now=wall_clock)
 ROOT = Path(__file__).resolve().parents[2]
-NOW = parse_instant(START)
+HOUR = 3600 * SECOND
 
 
-def examined(settings: Settings, now: int = NOW, only: str | None = None) -> dict[str, Examined]:
-    """What came of each check; whatever is wrong names a page that is there."""
-    wanted = [check for check in CHECKS if only is None or check.name == only]
+def examined(settings: Settings, ahead: int = 0, only: str | None = None) -> dict[str, Examined]:
+    """What came of each check, by a clock so far ahead; whatever is wrong names a page that is there."""
+    patient = [check._replace(seconds=PATIENCE) for check in CHECKS]
+    wanted = [check for check in patient if only is None or check.name == only]
     if only is not None:
         wanted = [check._replace(needs=("settings",)) for check in wanted]
-    found = {finding.check: finding for finding in examine(lambda: settings, lambda: now, wanted)}
+    found = {
+        finding.check: finding for finding in examine(lambda: settings, lambda: wall_clock() + ahead, wanted)
+    }
     for finding in found.values():
         assert (finding.verdict == "wrong") == (finding.code is not None), finding
         assert finding.page is None or (ROOT / finding.page).is_file()
@@ -75,7 +79,7 @@ def test_without_valid_settings_nothing_else_is_looked_at() -> None:
     def read() -> Settings:
         raise SettingsInvalid("PULSA_TIMEOUT: not a number")
 
-    found = list(examine(read, lambda: NOW))
+    found = list(examine(read, wall_clock))
     assert (found[0].verdict, found[0].code) == ("wrong", "settings-invalid")
     assert found[0].page == "docs/runbook/settings-invalid.md"
     assert {finding.verdict for finding in found[1:]} == {"unknown"}
@@ -181,30 +185,29 @@ def test_a_clock_that_is_behind_the_log_and_a_log_that_is_not_closed_any_more_ar
     live = Settings(log=pulsa.log, clock="live")
     dated_by_the_log = {name: value for name, value in issue().items() if name != "at"}
     pulsa.done("ingest", pulsa.file("live.jsonl", dated_by_the_log), PULSA_CLOCK="live")
-    now = wall_clock()
-    assert examined(live, now)["clock"].verdict == "well"
-    behind = examined(live, now - 3600 * SECOND)["clock"]
+    assert examined(live)["clock"].verdict == "well"
+    behind = examined(live, -HOUR)["clock"]
     assert (behind.code, behind.page) == ("clock-behind", "docs/runbook/clock-refused.md")
     with opened(live) as log:
         tick([log.writer()], wall_clock(), asked=True)
-    assert "answers are final through" in examined(live, wall_clock())["clock"].message
-    stopped = examined(live, now + 2 * DAY)["clock"]
+    assert "answers are final through" in examined(live)["clock"].message
+    stopped = examined(live, 2 * DAY)["clock"]
     assert (stopped.code, stopped.page) == ("clock-stopped", "docs/runbook/alerts/ClockStopped.md")
 
 
 def test_a_check_that_does_not_end_or_fails_is_one_that_could_not_be_made(settings: Settings) -> None:
     never = Event()
 
-    def hangs(_settings: Settings, _now: int) -> str:
+    def hangs(_settings: Settings, _now: object) -> str:
         never.wait()
         return ""
 
-    def fails(_settings: Settings, _now: int) -> str:
+    def fails(_settings: Settings, _now: object) -> str:
         raise ZeroDivisionError
 
     hanging, failing = Check("hanging", hangs, seconds=0.05), Check("failing", fails)
     found = list(
-        examine(lambda: settings, lambda: NOW, [hanging, failing, Check("next", lambda _, __: "fine")])
+        examine(lambda: settings, wall_clock, [hanging, failing, Check("next", lambda _, __: "fine")])
     )
     never.set()
     assert [(one.check, one.verdict) for one in found[1:]] == [
@@ -222,7 +225,7 @@ def test_a_broker_that_takes_connections_and_never_answers_holds_nobody_up(tmp_p
             log=tmp_path / "log.db", kafka=f"127.0.0.1:{port}", registry=f"http://127.0.0.1:{port}"
         )
         bounded = [check._replace(seconds=0.3, needs=("settings",)) for check in CHECKS]
-        found = {one.check: one for one in examine(lambda: settings, lambda: NOW, bounded)}
+        found = {one.check: one for one in examine(lambda: settings, wall_clock, bounded)}
     for name in ("broker", "registry", "log", "clock"):
         assert found[name].verdict == "unknown", found[name]
         assert "did not end within 0.3 s" in found[name].message
@@ -244,30 +247,30 @@ def test_a_broker_a_registry_and_a_clock_that_are_wrong_are_told_apart(
 
     with LocalKafka() as broker:
         whole = on(broker.bootstrap_servers, kafka_servers.registry_url)
-        assert examined(whole, wall_clock())["broker"].code == "log-missing"
+        assert examined(whole)["broker"].code == "log-missing"
         create(whole)
         log = kafka_settings(whole, tmp_path / "writer")
         with closing(owned(log, known_terms(whole), 0)) as ledger:
             pack = json.dumps({name: value for name, value in issue().items() if name != "at"})
             (issued,) = ledger.execute([LIVE.from_json(pack.encode())])
         assert issued.status == "accepted"
-        found = examined(whole, wall_clock())
+        found = examined(whole)
         assert "created live" in found["log"].message
         assert {
             found[name].verdict for name in ("settings", "log", "broker", "registry", "terms", "clock")
         } == {"well"}
-        assert examined(whole, wall_clock() + 60 * SECOND, "clock")["clock"].code == "clock-ahead"
-        assert examined(whole, wall_clock() - 60 * SECOND, "clock")["clock"].code == "clock-behind"
+        assert examined(whole, HOUR, "clock")["clock"].code == "clock-ahead"
+        assert examined(whole, -HOUR, "clock")["clock"].code == "clock-behind"
         secret = on(broker.bootstrap_servers, kafka_servers.registry_url.replace("://", "://user:secret@"))
-        assert "secret" not in str(examined(secret, wall_clock()))
+        assert "secret" not in str(examined(secret))
         gone = on(broker.bootstrap_servers, f"http://127.0.0.1:{free_port()}")
-        without = examined(gone, wall_clock())
+        without = examined(gone)
         assert (without["registry"].code, without["broker"].verdict) == ("registry-unreachable", "well")
         assert without["log"].message == "not made: it needs registry, and that is not well"
         with LocalRegistry() as emptied:
-            others = examined(on(broker.bootstrap_servers, emptied.url), wall_clock())
+            others = examined(on(broker.bootstrap_servers, emptied.url))
         assert (others["registry"].verdict, others["log"].code) == ("well", "registry-mismatch")
-    ended = examined(whole, wall_clock())
+    ended = examined(whole)
     stopped = ended["broker"]
     assert {ended[name].verdict for name in ("log", "projections", "clock")} == {"unknown"}
     assert (stopped.code, stopped.page) == ("log-unreachable", "docs/runbook/log-unreachable.md")
