@@ -46,6 +46,8 @@ class Report:
     found: int = 0
     in_transit: int = 0
     """Credit transfers that were sent and have neither arrived nor come back."""
+    place: tuple[int, int] | None = None
+    """Which partition it is, of how many, where it was read without the others: then of transfers only those within."""
 
     @property
     def clean(self) -> bool:
@@ -72,8 +74,10 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report, with `found` of which `findings` are the first."""
         closed = self.closed_through
+        place = {} if self.place is None else {"partition": self.place[0], "partitions": self.place[1]}
         return {
             "log": self.path,
+            **place,
             "clean": self.clean,
             "events": self.events,
             "entries": self.entries,

@@ -23,7 +23,7 @@ from ledger.audit.transfer_halves import TransferHalves
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import apart_of, is_keyed, is_of_line, new_subject, subject_of
+from ledger.domain.kinds import apart_of, is_keyed, is_of_line, new_subject, partition_named, subject_of
 from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.subject import DUE, Subject
@@ -38,6 +38,7 @@ from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 _STEP = 1000
 _UNEXPLAINED = ("no command of the journal explains it",)
 _EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events ORDER BY ordinal"
+_FIRST = "SELECT topic, state FROM stored_events WHERE ordinal=1"
 _JOURNAL = (
     "SELECT entry, subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
     " event_count, chain, {principal} FROM journal ORDER BY entry"
@@ -55,9 +56,9 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
     path: str | Path,
     progress: Progress | None = None,
     *,
-    partition: int = PARTITION,
+    partition: int | None = None,
     partitions: int | None = None,
-    is_here: Callable[[str], bool] = lambda _: True,
+    is_here: Callable[[str], bool] | None = None,
     transfers: TransferHalves | None = None,
     report: Report | None = None,
 ) -> Report:
@@ -65,6 +66,7 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
 
     Of a log of several partitions it checks one; `partitions` is how many there are, `is_here` tells which subjects
     belong to it, and `transfers` is where the halves of transfers are gathered whose other halves may lie elsewhere.
+    Where that is not said, the file's own first event says it; what can be told only with the others is then not told.
     `report` is what is filled in: whoever ends it early, by what progress raises, has what was found by then.
 
     Whatever is wrong with what the file holds is a finding. Raises LogMissing, LogUnreadable, LogFormatUnknown, or
@@ -79,9 +81,10 @@ def verify(  # noqa: PLR0913 - what of a log, and what is known of the rest of i
         report = Report(str(path)) if report is None else report
         try:
             gathered = TransferHalves() if transfers is None else transfers
-            _Verification(connection, report, partition, partitions, is_here, gathered).run(progress)
+            one = _Verification(connection, report, partition, partitions, is_here, gathered)
+            one.run(progress)
             if transfers is None:
-                gathered.settle(report)
+                gathered.settle(report, one.is_here)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             report.add(Finding(f"SQLite cannot read on: {error}", "file"))
         return report
@@ -96,17 +99,18 @@ class _Verification:
         self,
         connection: sqlite3.Connection,
         report: Report,
-        partition: int,
+        partition: int | None,
         partitions: int | None,
-        is_here: Callable[[str], bool],
+        is_here: Callable[[str], bool] | None,
         transfers: TransferHalves,
     ) -> None:
         self.transfers = transfers
         self.connection = connection
         self.report = report
-        self.partition = partition
+        self.partition = PARTITION if partition is None else partition
         self.partitions = partitions
-        self.is_here = is_here
+        self.is_here = is_here or (lambda _: True)
+        self._is_told = partition is not None
         self.codec = Codec()
         self.book = TermsBook()
         self.subjects: dict[str, Subject] = {}
@@ -122,6 +126,8 @@ class _Verification:
     def run(self, progress: Progress | None) -> None:
         self._file()
         self._schemas()
+        if not self._is_told:
+            self._find_place()
         self.seals = Seals(
             self._rows("SELECT seal, events, entries, digest FROM seals ORDER BY seal"), self.report
         )
@@ -197,6 +203,24 @@ class _Verification:
         held = {f"schema/{mark}" for (mark,) in self._rows("SELECT lower(hex(fingerprint)) FROM schemas")}
         for named in digests.keys() - held:
             self.report.add(Finding("there is no such schema", "meta", account=named))
+
+    def _find_place(self) -> None:
+        """Which partition of how many the file is, as its first event says; the only one, where that is damaged."""
+        row = self.connection.execute(_FIRST).fetchone()
+        try:
+            created = self.codec.event(*row)
+        except Exception:  # noqa: BLE001 - whatever damaged bytes do: it is found where it is read
+            return
+        if not isinstance(created, LogCreated) or created.partitions in (None, 1):
+            return
+        from ledger.store.partitioning import partition_of  # which a log of one partition needs not
+
+        here, count = partition_named(created.account), created.partitions
+        if here is None or not here < count:
+            return
+        self.partition, self.partitions = here, count
+        self.is_here = lambda subject: partition_of(subject, count) == here
+        self.report.place = (here, count)
 
     def _clock(self) -> None:
         clock = self._one("SELECT value FROM meta WHERE name='clock'")

@@ -16,16 +16,25 @@ _UNSEEN = re.compile(
 )
 """What Unicode calls ignorable although it is of no category that says so, and Braille's blank: printed as nothing."""
 _CONTROLS = {"Cc", "Cf"}
+_DASH = "Pd"
+_LIKE_A_HYPHEN = frozenset("\u02d7\u06d4\u2043\u2212\u2500\u2796\u2cba")
+"""What Unicode's list of confusable characters has for a hyphen, and is no dash by its category."""
 
 
 def canonical(id_: str) -> str:
     """An id without what the eye does not tell apart: width, composition, case, spaces, characters that show nothing.
 
-    Unicode's NFKC and case folding; empty where nothing is left.
+    Unicode's NFKC and case folding; every dash is a hyphen. Empty where nothing is left.
     """
     folded = normalize("NFKC", normalize("NFKC", id_).casefold())
     seen = _UNSEEN.sub("", folded)
-    return "".join([char for char in seen if not char.isspace() and category(char) not in _CONTROLS])
+    return "".join(
+        [_hyphened(char) for char in seen if not char.isspace() and category(char) not in _CONTROLS]
+    )
+
+
+def _hyphened(char: str) -> str:
+    return "-" if category(char) == _DASH or char in _LIKE_A_HYPHEN else char
 
 
 def must_be_another(approved_by: str, actor: str) -> None:

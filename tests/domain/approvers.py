@@ -12,6 +12,20 @@ SAME_AS_STAFF_2 = [
     "staff\N{COMBINING GRAPHEME JOINER}-2\N{HANGUL FILLER}",
     "staff-\N{ZERO WIDTH SPACE}2\N{ZERO WIDTH JOINER}",
     "staff-2\N{BRAILLE PATTERN BLANK}",
+    *(
+        f"staff{dash}2"
+        for dash in (
+            "\N{HYPHEN}",
+            "\N{NON-BREAKING HYPHEN}",
+            "\N{FIGURE DASH}",
+            "\N{EN DASH}",
+            "\N{EM DASH}",
+            "\N{MINUS SIGN}",
+            "\N{HYPHEN BULLET}",
+            "\N{MODIFIER LETTER MINUS SIGN}",
+            "\N{FULLWIDTH HYPHEN-MINUS}",
+        )
+    ),
     "",
     "\N{HALFWIDTH HANGUL FILLER} ",
 ]

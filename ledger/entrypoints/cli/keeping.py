@@ -45,7 +45,8 @@ def verify_(opened: Opened, as_json: AsJson = False) -> int:
 
 
 def _read(report: Report) -> str:
-    return f"{counted(report.events, 'event')}, {counted(report.entries, 'journal entry')}"
+    place = "" if report.place is None else "partition {} of {} alone, ".format(*report.place)
+    return f"{place}{counted(report.events, 'event')}, {counted(report.entries, 'journal entry')}"
 
 
 def settings_(settings: Settings, options: Options, as_json: AsJson = False) -> int:
