@@ -63,7 +63,8 @@ def test_an_output_that_nobody_hears(pulsa: Pulsa, becomes: str) -> None:
     assert done.returncode == 0, done.stderr
     if "full" in becomes:
         assert done.stderr == (
-            b"pulsa: file-error: standard output: No space left on device; what was decided stands\n"
+            b"pulsa: file-error: standard output: No space left on device; what was decided stands"
+            b" (docs/runbook/file-error.md)\n"
         )
     else:
         assert done.stderr == b""
@@ -71,7 +72,7 @@ def test_an_output_that_nobody_hears(pulsa: Pulsa, becomes: str) -> None:
     file = pulsa.file("feed.jsonl", top_up("again"))
     assert run(pulsa, "ingest", file, shell=becomes).returncode == 0
     assert credit(pulsa) == "25000"
-    refused = run(pulsa, *MORE[:1], OTHER, *MORE[2:], "--command-id", "refused", shell=becomes)
+    refused = run(pulsa, *MORE[:2], OTHER, *MORE[3:], "--command-id", "refused", shell=becomes)
     assert refused.returncode == 1
 
 
