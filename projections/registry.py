@@ -15,9 +15,17 @@ from projections.line.numbers import Numbers
 from projections.line.usage import Usage
 from projections.money.balances import Balances
 from projections.money.transfers import Transfers
+from projections.postpaid.bills import Bills
+from projections.postpaid.contracts_told import Contracts
+from projections.postpaid.deposits import Deposits
+from projections.postpaid.payments import PaymentsMade
 
 PROJECTIONS: Registry = {
-    kind.name: kind for kind in (PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers)
+    kind.name: kind
+    for kind in (
+        *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers),
+        *(Contracts, Bills, PaymentsMade, Deposits),
+    )
 }
 
 

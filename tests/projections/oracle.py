@@ -129,6 +129,10 @@ class Oracle:
         moment = self._moment(as_of, known_at)
         return [event for msisdn in self._numbers for event in self._line(msisdn, moment)[1]]
 
+    def line(self, msisdn: str, as_of: int, known_at: int) -> LineAsOf:
+        """A number then, with what fell due."""
+        return self._line(msisdn, self._moment(as_of, known_at, self._partition_of(msisdn)))[0]
+
     # --- folding ------------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:

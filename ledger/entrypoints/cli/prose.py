@@ -115,6 +115,10 @@ Since = Annotated[
 Number = Annotated[
     str, typer.Argument(metavar="MSISDN", parser=_subject, help="The number, such as 6288112345678.")
 ]
+NumberOrAll = Annotated[
+    str | None,
+    typer.Argument(metavar="MSISDN", parser=_subject, help="The number; without one, all of them."),
+]
 Numbers = Annotated[
     list[str] | None,
     typer.Argument(metavar="MSISDN…", parser=_subject, help="Numbers, or accounts such as 6288112345678#1."),

@@ -171,6 +171,8 @@ _CONTRACT = {
     "unsubscribe": Verb(
         "RequestUnsubscribe", "6288112345678 --channel gallery", "End the contract, as the customer asks."
     ),
+    "show": Verb("contract_desk:contract", "6288112345678"),
+    "list": Verb("contract_desk:contracts", "--state terminated"),
 }
 _BILL = {
     "credit": Verb(
@@ -210,6 +212,8 @@ _BILL = {
         "6288112345678",
         "Ask for bills on paper no more.",
     ),
+    "show": Verb("contract_desk:bill", "6288112345678-1-B0001"),
+    "list": Verb("contract_desk:bills", "6288112345678"),
 }
 _PAYMENT = {
     "receive": Verb(
@@ -237,6 +241,7 @@ _PAYMENT = {
         "6288112345678 --bank-cost 6500 --reference t-1",
         "Say that what was left of advance was paid out.",
     ),
+    "list": Verb("contract_desk:payments", "6288112345678"),
 }
 _DEPOSIT = {
     "receive": Verb(
@@ -274,6 +279,7 @@ _DEPOSIT = {
         "6288112345678 --reference h-1",
         "Lift the legal hold.",
     ),
+    "list": Verb("contract_desk:deposits", "6288112345678"),
 }
 _REPORT = {
     "trial-balance": Verb("asking:trial_balance", "--as-of 2024-12-31T23:59:59+07:00"),
@@ -282,6 +288,7 @@ _REPORT = {
     "blocks": Verb("care:blocks", "--ground e"),
     "upcoming": Verb("care:due", "--until 2024-01-31T00:00:00+07:00"),
     "in-transit": Verb("asking:transit", "--json"),
+    "receivables": Verb("contract_desk:receivables", "--each"),
 }
 _TERMS = {
     "list": Verb("keeping:terms_list", ""),
@@ -339,14 +346,14 @@ TREE: Mapping[str, Noun | Top] = {
         "Ask", "A number's credit, validity, state and use", Verb("asking:enquiry", "6288112345678")
     ),
     "balance": Top("Ask", "The balance of ledger accounts", Verb("asking:balance", "operator/breakage")),
-    "report": Noun("Ask", "Trial balance, movements, states, blocks, changes due", _REPORT),
+    "report": Noun("Ask", "Trial balance, states, blocks, receivables, changes due", _REPORT),
     "number": Noun("Customers", "Issue, activate, block, terminate; history and timeline", _NUMBER),
     "credit": Noun("Customers", "Top up, charge, adjust, transfer, reserve", _CREDIT),
     "usage": Noun("Customers", "Record the use of services, and show it", _USAGE),
     "contract": Noun("Customers", "Open and end contracts; plan, limit, roaming, debit", _CONTRACT),
-    "bill": Noun("Customers", "Notes, fines, costs, write-offs, paper", _BILL),
-    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund", _PAYMENT),
-    "deposit": Noun("Customers", "Receive, apply, refund; legal hold", _DEPOSIT),
+    "bill": Noun("Customers", "Show bills; notes, fines, costs, write-offs, paper", _BILL),
+    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", _PAYMENT),
+    "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", _DEPOSIT),
     "terms": Noun("Books", "The terms that decide: show, explain, diff, write new", _TERMS),
     "ingest": Top(
         "Books",

@@ -1,0 +1,113 @@
+"""What is asked of contracts: bills, payments, deposits, what is owed; and the contracts themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.output import say, say_table
+from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows
+from ledger.wiring.composition import Opened
+
+Bill = Annotated[
+    str, typer.Argument(metavar="BILL", help="The bill's number, such as 6288112345678-1-B0001.")
+]
+State = Annotated[
+    str | None, typer.Option("--state", metavar="STATE", help="Only in this state.", show_default=False)
+]
+EachAccount = Annotated[bool, typer.Option("--each", help="Every account that owes anything by itself.")]
+
+_BILLED = ("total", "allocated", "deposit", "credited", "written_off", "open")
+_PAID = ("amount", "allocated", "advance", "refunded", "reversed")
+_HELD = ("received", "applied", "refunded", "bank_cost", "forfeited", "held")
+_OWED = (
+    "unbilled",
+    "billed",
+    "not_due",
+    "overdue",
+    *(f"overdue_{age}" for age in ("1_30", "31_60", "61_90")),
+)
+_PROSE_OF_BILLS = ("account", "plan", "due_until")
+_NESTED = frozenset({"lines", "movements", "due"})
+
+
+def bills(opened: Opened, then: Then, msisdn: Number) -> int:
+    """The bills of a number, and what became of each."""
+    found = asked(opened, then).bills(msisdn, **then.moment)
+    say_rows(found, then, none=f"{msisdn}: no bill", right=_BILLED, without=_PROSE_OF_BILLS)
+    return shell.DONE
+
+
+def bill(opened: Opened, then: Then, number: Bill) -> int:
+    """A bill: what it charges, its tax, and all that has met it since."""
+    found = asked(opened, then).bill(number, **then.moment)
+    said = found.to_json()
+    if not then.told([said]):
+        _say_all(said)
+        _say_each("lines", said["lines"], right="amount")
+        _say_each("what met it", said["movements"], right="amount")
+        say(final_or_not(found))
+    return shell.DONE
+
+
+def payments(opened: Opened, then: Then, msisdn: Number) -> int:
+    """The payments of a number, and what each has met."""
+    found = asked(opened, then).payments(msisdn, **then.moment)
+    without = ("account", "allocations")
+    say_rows(found, then, none=f"{msisdn}: no payment", right=_PAID, without=without)
+    return shell.DONE
+
+
+def deposits(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
+    """Deposits: what is held, what became of the rest, and by when a refund is due."""
+    found = asked(opened, then).deposits(msisdn, **then.moment)
+    without = ("deposits", "requested_at", "ready_since", "left_out")
+    say_rows(found, then, none="no deposit", right=_HELD, without=without)
+    return shell.DONE
+
+
+def contract(opened: Opened, then: Then, msisdn: Number) -> int:
+    """A contract: its state, plan, end; and what is due when."""
+    found = asked(opened, then).contract(msisdn, **then.moment)
+    said = found.to_json()
+    if not then.told([said]):
+        _say_all(said)
+        _say_each("what is due", said["due"])
+        say(final_or_not(found))
+    return shell.DONE
+
+
+def contracts(opened: Opened, then: Then, state: State = None) -> int:
+    """Every contract: state, plan, end, and when time changes something next."""
+    found = asked(opened, then).contracts(state, **then.moment)
+    say_rows(found, then, none="no contract", without=("terms", "opened_at"))
+    return shell.DONE
+
+
+def receivables(opened: Opened, then: Then, each: EachAccount = False) -> int:
+    """What is owed: not billed yet, billed, and overdue by age."""
+    ask, figures = asked(opened, then), (*_OWED, "overdue_over_90")
+    if each:
+        say_rows(ask.receivables_of_each(**then.moment), then, none="nobody owes anything", right=figures)
+    else:
+        say_rows(ask.receivables(**then.moment), then, right=figures)
+    return shell.DONE
+
+
+def _say_all(said: dict[str, Any]) -> None:
+    """The fields of an answer, one below the other, but what is a table of its own."""
+    then = {"as_of", "known_at", "final", "position"}
+    rows = [
+        [name, "" if value is None else str(value)]
+        for name, value in said.items()
+        if name not in _NESTED | then
+    ]
+    say_table("", ["what", "is"], rows)
+
+
+def _say_each(title: str, rows: list[dict[str, Any]], *, right: str = "") -> None:
+    if rows:
+        cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
+        say_table(title, list(rows[0]), cells, right=frozenset({right}))

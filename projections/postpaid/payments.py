@@ -1,0 +1,153 @@
+"""Payments: pending, settled, failed or reversed; what each has met, and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, NamedTuple
+
+from ledger.domain.calendar import Instant
+from ledger.domain.money import Sen
+from ledger.domain.postpaid.events_of_bills import AdvanceApplied
+from ledger.domain.postpaid.events_of_payments import (
+    AdvanceRefunded,
+    Allocation,
+    PaymentFailed,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentSettled,
+)
+from ledger.domain.terms_book import TermsBook
+from projections.engine.answers import Listed
+from projections.engine.snapshot import Snapshot
+from projections.line.asked_number import AskedNumber, accounts
+from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
+
+RECEIVED, METHOD, SETTLED, FAILED = "received", "method", "settled", "failed"
+ALLOCATED, ADVANCE, REFUNDED, REVERSED = "allocated", "advance", "refunded", "reversed"
+PENDING = "pending"
+OF_PAYMENT = "payment/"
+"""How advance from a payment is called; what other advance is called (`note/…`, `deposit/…`) is no payment's name."""
+
+
+def _received(event: PaymentReceived, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, RECEIVED, event.amount, None, event.payer)
+    yield Fact(event.reference, METHOD, 0, None, event.method)
+
+
+def _settled(event: PaymentSettled, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, SETTLED)
+    for part in event.allocations:
+        yield Fact(event.reference, ALLOCATED, part["amount"], None, part["bill"])
+    yield Fact(event.reference, ADVANCE, event.advance)
+
+
+def _applied(event: AdvanceApplied, _: TermsBook) -> Iterator[Fact]:
+    for use in event.applied:
+        reference = use["source"].removeprefix(OF_PAYMENT)
+        yield Fact(reference, ALLOCATED, use["amount"], None, use["bill"])
+        yield Fact(reference, ADVANCE, -use["amount"])
+
+
+def _failed(event: PaymentFailed, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, FAILED)
+
+
+def _reversed(event: PaymentReversed, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, REVERSED, event.amount - event.charged)
+    for part in event.reopened:
+        yield Fact(event.reference, ALLOCATED, -part["amount"], None, part["bill"])
+    yield Fact(event.reference, ADVANCE, -event.advance)
+
+
+def _refunded(event: AdvanceRefunded, _: TermsBook) -> Iterator[Fact]:
+    for part in event.lots:
+        reference = part["source"].removeprefix(OF_PAYMENT)
+        yield Fact(reference, ADVANCE, -part["amount"])
+        yield Fact(reference, REFUNDED, part["amount"])
+
+
+class PaymentsMade(Facts):
+    """What became of payments."""
+
+    name = "payments"
+    SAYS: ClassVar[Says] = {
+        PaymentReceived: _received,
+        PaymentSettled: _settled,
+        AdvanceApplied: _applied,
+        PaymentFailed: _failed,
+        PaymentReversed: _reversed,
+        AdvanceRefunded: _refunded,
+    }
+    one_by_one = frozenset(kind.TOPIC for kind in SAYS)
+
+
+# --- the question ---------------------------------------------------------------------------------------------------
+
+
+class PaymentSummary(NamedTuple):
+    """A payment, in sen: once settled, amount = allocated + advance + refunded + reversed.
+
+    `advance` is what is left of it for later bills, `reversed` what was taken back of it unspent or off its bills;
+    `allocations` say what it has met, bill by bill.
+    """
+
+    reference: str
+    account: str
+    state: str
+    method: str
+    payer: str | None
+    received_at: Instant
+    settled_at: Instant | None
+    amount: Sen
+    allocated: Sen
+    advance: Sen
+    refunded: Sen
+    reversed: Sen
+    allocations: list[Allocation]
+
+
+def payments(then: Snapshot, asked: AskedNumber) -> Listed[PaymentSummary]:
+    """The payments to a number's accounts, or to the one named, as they came in. Raises UnknownThen."""
+    ids = accounts(then, asked)
+    moment, position = then.of_number(asked.msisdn)
+    rows = []
+    for account, known in known_of(then, PaymentsMade, ids, then.unrecorded(asked.msisdn)).items():
+        by_reference: dict[str, list[Known]] = {}
+        for one in known:
+            by_reference.setdefault(one.fact.subject, []).append(one)
+        found = (_summary(account, reference, some) for reference, some in by_reference.items())
+        rows += sorted((one for one in found if one is not None), key=lambda one: one.received_at)
+    return Listed(PaymentSummary, rows, *moment, position)
+
+
+def _summary(account: str, reference: str, known: Iterable[Known]) -> PaymentSummary | None:
+    """A payment; None where it is advance of another source."""
+    sums = dict.fromkeys((RECEIVED, ALLOCATED, ADVANCE, REFUNDED, REVERSED), 0)
+    since: dict[str, int] = {}
+    said: dict[str, str | None] = {}
+    met: dict[str, int] = {}
+    for one in known:
+        what, amount, other = one.fact.what, one.fact.amount, one.fact.other
+        sums[what] = sums.get(what, 0) + amount
+        since.setdefault(what, one.since)
+        said.setdefault(what, other)
+        if what == ALLOCATED and other is not None:
+            met[other] = met.get(other, 0) + amount
+    if RECEIVED not in since:
+        return None
+    states = (state for state in (REVERSED, FAILED, SETTLED) if state in since)
+    return PaymentSummary(
+        reference=reference,
+        account=account,
+        state=next(states, PENDING),
+        method=said[METHOD] or "",
+        payer=said[RECEIVED],
+        received_at=since[RECEIVED],
+        settled_at=since.get(SETTLED),
+        amount=sums[RECEIVED],
+        allocated=sums[ALLOCATED],
+        advance=sums[ADVANCE],
+        refunded=sums[REFUNDED],
+        reversed=sums[REVERSED],
+        allocations=[{"bill": bill, "amount": amount} for bill, amount in met.items() if amount],
+    )
