@@ -172,7 +172,7 @@ def _next_bill_on(account: PostpaidAccount, book: TermsBook) -> int | None:
 
 
 def coming_up(account: PostpaidAccount, book: TermsBook) -> list[ComingUp]:
-    """What time alone will bring, soonest first."""
+    """What time alone will bring, soonest first; of one instant in the order in which it happens."""
     terms = book.of(PostpaidTerms, account.terms)
     found = [*_of_contract(account, terms), *_of_bills(account, terms)]
     rows: list[ComingUp] = [
@@ -198,8 +198,10 @@ def _of_contract(account: PostpaidAccount, terms: PostpaidTerms) -> Iterable[_Co
 
 
 def _of_bills(account: PostpaidAccount, terms: PostpaidTerms) -> Iterable[_Coming]:
-    yield next_fine(account, terms), "late-fines", None
-    for bill in account.open_bills():
+    open_ = account.open_bills()
+    for bill in open_:
         yield (None if bill.overdue else bill.due_until), "overdue", bill.id
-        for step in bill.steps if account.runs else ():
+    yield next_fine(account, terms), "late-fines", None
+    for bill in open_ if account.runs else ():
+        for step in bill.steps:
             yield step.at, step.action, bill.id

@@ -22,6 +22,7 @@ from ledger.domain.postpaid.events_of_payments import (
     LegalHoldLifted,
     LegalHoldSet,
 )
+from ledger.domain.postpaid.refunding import window_end
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
@@ -50,10 +51,7 @@ def _unsubscribed(event: UnsubscribeRequested, _: TermsBook) -> Iterator[Fact]:
 def _ended(event: Terminated, book: TermsBook) -> Iterator[Fact]:
     terms = None if event.terms is None else book[event.terms]
     if isinstance(terms, PostpaidTerms):
-        zone = terms.zone
-        begin = zone.midnight(zone.day(event.effective_at))
-        last = zone.plus_months(begin, terms.deposit.refund_months)
-        yield Fact("", REFUNDABLE, 0, zone.end_of_days(last, 0))
+        yield Fact("", REFUNDABLE, 0, window_end(terms, event.effective_at))
 
 
 def _requested(event: DepositRefundRequested, _: TermsBook) -> Iterator[Fact]:

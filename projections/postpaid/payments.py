@@ -25,8 +25,8 @@ from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 RECEIVED, METHOD, SETTLED, FAILED = "received", "method", "settled", "failed"
 ALLOCATED, ADVANCE, REFUNDED, REVERSED = "allocated", "advance", "refunded", "reversed"
 PENDING = "pending"
-OF_PAYMENT = "payment/"
-"""How advance from a payment is called; what other advance is called (`note/…`, `deposit/…`) is no payment's name."""
+OF_PAYMENT = "payment"
+"""What advance comes from that is a payment's: `payment/<reference>`."""
 
 
 def _received(event: PaymentReceived, _: TermsBook) -> Iterator[Fact]:
@@ -43,9 +43,10 @@ def _settled(event: PaymentSettled, _: TermsBook) -> Iterator[Fact]:
 
 def _applied(event: AdvanceApplied, _: TermsBook) -> Iterator[Fact]:
     for use in event.applied:
-        reference = use["source"].removeprefix(OF_PAYMENT)
-        yield Fact(reference, ALLOCATED, use["amount"], None, use["bill"])
-        yield Fact(reference, ADVANCE, -use["amount"])
+        kind, _, reference = use["source"].partition("/")
+        if kind == OF_PAYMENT:
+            yield Fact(reference, ALLOCATED, use["amount"], None, use["bill"])
+            yield Fact(reference, ADVANCE, -use["amount"])
 
 
 def _failed(event: PaymentFailed, _: TermsBook) -> Iterator[Fact]:
@@ -61,9 +62,10 @@ def _reversed(event: PaymentReversed, _: TermsBook) -> Iterator[Fact]:
 
 def _refunded(event: AdvanceRefunded, _: TermsBook) -> Iterator[Fact]:
     for part in event.lots:
-        reference = part["source"].removeprefix(OF_PAYMENT)
-        yield Fact(reference, ADVANCE, -part["amount"])
-        yield Fact(reference, REFUNDED, part["amount"])
+        kind, _, reference = part["source"].partition("/")
+        if kind == OF_PAYMENT:
+            yield Fact(reference, ADVANCE, -part["amount"])
+            yield Fact(reference, REFUNDED, part["amount"])
 
 
 class PaymentsMade(Facts):
@@ -116,12 +118,11 @@ def payments(then: Snapshot, asked: AskedNumber) -> Listed[PaymentSummary]:
         for one in known:
             by_reference.setdefault(one.fact.subject, []).append(one)
         found = (_summary(account, reference, some) for reference, some in by_reference.items())
-        rows += sorted((one for one in found if one is not None), key=lambda one: one.received_at)
+        rows += sorted(found, key=lambda one: one.received_at)
     return Listed(PaymentSummary, rows, *moment, position)
 
 
-def _summary(account: str, reference: str, known: Iterable[Known]) -> PaymentSummary | None:
-    """A payment; None where it is advance of another source."""
+def _summary(account: str, reference: str, known: Iterable[Known]) -> PaymentSummary:
     sums = dict.fromkeys((RECEIVED, ALLOCATED, ADVANCE, REFUNDED, REVERSED), 0)
     since: dict[str, int] = {}
     said: dict[str, str | None] = {}
@@ -133,8 +134,6 @@ def _summary(account: str, reference: str, known: Iterable[Known]) -> PaymentSum
         said.setdefault(what, other)
         if what == ALLOCATED and other is not None:
             met[other] = met.get(other, 0) + amount
-    if RECEIVED not in since:
-        return None
     states = (state for state in (REVERSED, FAILED, SETTLED) if state in since)
     return PaymentSummary(
         reference=reference,

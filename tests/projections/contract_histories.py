@@ -53,7 +53,7 @@ step = st.tuples(
 )
 
 
-def steps(size: int = 22) -> st.SearchStrategy[list[Step]]:
+def steps(size: int = 14) -> st.SearchStrategy[list[Step]]:
     """Histories of contracts that were opened, and used."""
     begun: list[Step] = [(0, n, "open", n, 3) for n in range(len(NUMBERS))]
     begun += [(1, 0, "use", 1, 0), (20 * DAY, 1, "receive", 1, 0), (3 * DAY, 0, "pay all", 0, 0)]

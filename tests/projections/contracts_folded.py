@@ -48,11 +48,8 @@ class ContractsFolded:
         found = {}
         for account in self.accounts.values():
             for payment in account.payments.values():
-                left = sum(
-                    lot.left
-                    for lot in account.lots
-                    if lot.source in {payment.reference, f"payment/{payment.reference}"}
-                )
+                source = f"payment/{payment.reference}"
+                left = sum(lot.left for lot in account.lots if lot.source == source)
                 settled = payment.settled_at is not None
                 found[account.id, payment.reference] = {
                     "state": "reversed" if payment.reversed else "settled" if settled else "pending",
