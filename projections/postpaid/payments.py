@@ -25,8 +25,12 @@ from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 RECEIVED, METHOD, SETTLED, FAILED = "received", "method", "settled", "failed"
 ALLOCATED, ADVANCE, REFUNDED, REVERSED = "allocated", "advance", "refunded", "reversed"
 PENDING = "pending"
-OF_PAYMENT = "payment"
-"""What advance comes from that is a payment's: `payment/<reference>`."""
+
+
+def _payment_in(source: str) -> str | None:
+    """The payment that advance came from; None where it came of a note or the deposit."""
+    kind, _, reference = source.partition("/")
+    return reference if kind == "payment" else None
 
 
 def _received(event: PaymentReceived, _: TermsBook) -> Iterator[Fact]:
@@ -43,8 +47,8 @@ def _settled(event: PaymentSettled, _: TermsBook) -> Iterator[Fact]:
 
 def _applied(event: AdvanceApplied, _: TermsBook) -> Iterator[Fact]:
     for use in event.applied:
-        kind, _, reference = use["source"].partition("/")
-        if kind == OF_PAYMENT:
+        reference = _payment_in(use["source"])
+        if reference is not None:
             yield Fact(reference, ALLOCATED, use["amount"], None, use["bill"])
             yield Fact(reference, ADVANCE, -use["amount"])
 
@@ -62,8 +66,8 @@ def _reversed(event: PaymentReversed, _: TermsBook) -> Iterator[Fact]:
 
 def _refunded(event: AdvanceRefunded, _: TermsBook) -> Iterator[Fact]:
     for part in event.lots:
-        kind, _, reference = part["source"].partition("/")
-        if kind == OF_PAYMENT:
+        reference = _payment_in(part["source"])
+        if reference is not None:
             yield Fact(reference, ADVANCE, -part["amount"])
             yield Fact(reference, REFUNDED, part["amount"])
 
