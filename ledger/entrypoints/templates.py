@@ -52,6 +52,9 @@ BY_NAME = {
 }
 """An example of a field, where its form alone does not give one."""
 
+OF_ONE_COMMAND = {("OpenContract", "terms"): "smartfren-elite-2023"}
+"""An example of a field that goes with one command alone."""
+
 BY_FORM = {
     "amount": "25000",
     "amount-or-zero": "5000",
@@ -90,6 +93,8 @@ def example_of(command: str, field: dict[str, Any]) -> str:
     name = field["name"]
     if name == "command_id":
         return f"{re.sub(r'(?<=[a-z])(?=[A-Z])', '-', command).lower()}-1"
+    if (command, name) in OF_ONE_COMMAND:
+        return OF_ONE_COMMAND[command, name]
     if field["form"] == "choice":
         return str(field["choices"][0])
     return BY_NAME[name] if name in BY_NAME else BY_FORM[field["form"]]

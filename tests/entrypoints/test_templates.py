@@ -7,8 +7,10 @@ import csv
 import pytest
 
 from ledger.domain.kinds import COMMANDS
+from ledger.domain.line.product import PRODUCTS
 from ledger.entrypoints.forms import CommandReader, command_schemas
 from ledger.entrypoints.templates import BY_FORM, BY_NAME, example_of, template
+from ledger.terms import bundled
 from tests.entrypoints.pulsa import Pulsa
 
 PLAYED = CommandReader(played=True, now=None)
@@ -32,6 +34,17 @@ def test_no_example_is_kept_that_no_field_needs() -> None:
     used = {field["form"] for _, field in fields if field["name"] not in BY_NAME}
     assert used - {"id", "choice"} == set(BY_FORM)
     assert all(example_of(name, field) for name, field in fields)
+
+
+@pytest.mark.parametrize("name", sorted(command_schemas()))
+def test_terms_in_an_example_are_of_the_commands_product(name: str) -> None:
+    (row,) = csv.DictReader(template([name], played=True).splitlines())
+    product = next((one.name for one in PRODUCTS.values() if COMMANDS[name] in one.commands), None)
+    named = {terms.id: terms for terms in bundled()}.get(row.get("terms", ""))
+    assert ("terms" in row) == (named is not None)
+    assert named is None or product in (None, named.product)
+    if named is not None and "plan" in row:
+        assert f'"{row["plan"]}"' in named.content
 
 
 def test_one_file_made_of_several_templates_is_taken_in(pulsa: Pulsa) -> None:
