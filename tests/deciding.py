@@ -12,7 +12,7 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventRefere
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import after_event, after_refusal, kind_for, subject_of
+from ledger.domain.kinds import EVENT_TYPES, after_event, after_refusal, kind_for, subject_of
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.line.deciding import admit
 from ledger.domain.line.line import Line
@@ -128,6 +128,9 @@ class Deciding:
             self._claims.add((event.account, kind, getattr(event, field)))
 
     def _claimed(self, account: str, kind: str, id_: str) -> bool:
+        if kind in EVENT_TYPES:
+            asked = (account, kind, id_)
+            return any((one.account, one.TOPIC, one.command_id) == asked for one in self._happened)
         return (account, kind, id_) in self._claims
 
     def _pair(self, msisdn: str) -> tuple[Line, Line]:

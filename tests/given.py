@@ -45,6 +45,7 @@ from ledger.domain.postpaid.commands import (
     PayDepositRefund,
     ReceiveDeposit,
     ReceivePayment,
+    RecordRoaming,
     RecordVerification,
     RefundAdvance,
     RequestDepositRefund,
@@ -142,6 +143,17 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     ChargeCollectionCost: {"reference": "c1", "approved_by": "staff-2"},
     WriteOff: {"reason": "bad-debt", "approved_by": "staff-2"},
     RequestUnsubscribe: {"channel": "gallery"},
+    RecordRoaming: {
+        "partner": "SGPST",
+        "record": "x1",
+        "service": "voice",
+        "direction": "outgoing",
+        "answered": True,
+        "country": "SG",
+        "quantity": 60,
+        "partner_amount": "1.25",
+        "partner_currency": "USD",
+    },
     RecordVerification: {"reference": "v1"},
     ChangePackage: {"channel": "gallery"},
     UpdateService: {"reason": "plan-withdrawn", "approved_by": "staff-2"},
@@ -329,7 +341,7 @@ class Story:
         said = {"command_id": str(self._count), "msisdn": NUMBER, **_UNSAID.get(command, {}), **fields}
         if command is TopUp:
             said.setdefault("price", said["credit"])
-        if command is RecordUsage:
+        if command in (RecordUsage, RecordRoaming):
             said.setdefault("used_at", when)
         return command(at=when, **said)
 

@@ -12,6 +12,7 @@ from ledger.application.memory import Held, Subjects
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventReference, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import EVENT_TYPES, subject_of
 from ledger.domain.partition.partition import Origin, Partition
 from ledger.domain.refusals import Refusal, Repeated
 from ledger.domain.subject import Cause
@@ -43,7 +44,14 @@ class UnitOfWork:
         return held
 
     def claimed(self, account: str, kind: str, id_: str) -> bool:
-        """Whether the account has used that id, recorded or by now."""
+        """Whether the account has used that id, recorded or by now.
+
+        Of an event's type (`kind`) it is asked whether a command of that id has brought one about.
+        """
+        if kind in EVENT_TYPES:
+            key = (subject_of(account), id_)
+            found = self.batch.decided.get(key) or self.recorder.answered([key]).get(key)
+            return found is not None and any(one[:2] == (kind, account) for one in found[1].events)
         return Claim(account, kind, id_) in self.batch.claims or self.recorder.claimed(account, kind, id_)
 
     @property

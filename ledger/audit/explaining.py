@@ -134,7 +134,9 @@ class Explanation:
 
     def _due(self, ordinal: int, event: Event, number: str) -> Iterator[str]:
         name = due_id(event.account, event.name, event.effective_at)
-        if event.command_id != name or event.command_digest is not None or event.actor != CLOCK:
+        about = event.command_id.removeprefix(f"{name}/")
+        named = event.command_id == name or about in {x for x in vars(event).values() if isinstance(x, str)}
+        if not named or event.command_digest is not None or event.actor != CLOCK:
             yield f"it fell due, and should name {name} as its cause, and the clock"
         for command in after_event(event):
             self._expect(command)

@@ -25,7 +25,7 @@ class Cause(NamedTuple):
 
 
 Claimed = Callable[[str, str, str], bool]
-"""Whether (account, kind, id) was used before."""
+"""Whether (account, kind, id) was used before; of an event's type, whether a command of that id brought one about."""
 
 
 def nothing_claimed(_account: str, _kind: str, _id: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import Ended, Follows, Forms, Relations, Returns
-from ledger.domain.line.account import Account
+from ledger.domain.line.account import Account, StandingBlock
 from ledger.domain.money import Posting
 from ledger.domain.refusals import Refusal
 from ledger.domain.terms import Terms
@@ -86,6 +86,10 @@ class Product(ABC, Generic[A]):
     @abstractmethod
     def must_allow_use(self, state: str, *, free: bool) -> None:
         """Raises the refusal of the state, at the time of use, that allows none, or none that costs."""
+
+    def bars(self, block: StandingBlock, terms: Terms) -> bool:
+        """Whether a block that stood at the time of use refuses it whatever its scope."""
+        return False
 
     @abstractmethod
     def spendable(self, account: A) -> int:

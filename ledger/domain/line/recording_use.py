@@ -64,6 +64,8 @@ def _judge(line: Line, account: Account, product: Product[Any], command: RecordU
         for block in account.blocks_at(used_at):
             if block.scope in {"all", command.service} or (block.scope == "outgoing" and not free):
                 raise UseBlocked(block.block)
+            if product.bars(block, line.book[account.terms_at(used_at)]):
+                raise UseBlocked(block.block)
     then = account.terms_at(used_at)
     return terms if then == terms.id else line.book[then]
 

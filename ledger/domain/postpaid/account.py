@@ -189,6 +189,8 @@ class PostpaidAccount(Account):
     probation_blocks: int = 0
     seen_until: int = -NEVER
     """Everything that falls due before this instant has happened."""
+    under_way: int | None = None
+    """The instant of which something has happened by time, and more may have to; None: a command came after it."""
     reversible_from: int = -NEVER
     """Payments that were settled before this instant can be reversed no more, and are not remembered."""
     last_settled_at: int = -NEVER
@@ -237,8 +239,10 @@ class PostpaidAccount(Account):
         """Takes an event into the state."""
         super().apply(event, terms)
         # What time brings about may be noticed at any time: only the instant at which it was due counts.
-        at = event.effective_at if event.command_digest is None else event.recorded_at
+        by_time = event.command_digest is None
+        at = event.effective_at if by_time else event.recorded_at
         self.seen_until = max(self.seen_until, at)
+        self.under_way = at if by_time else None
 
     def move(self, postings: list[Posting]) -> None:
         """Takes the money of an event into what is owed and held."""

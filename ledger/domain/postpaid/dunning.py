@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.events_of_bills import DunningStepTaken
@@ -46,7 +45,7 @@ def steps_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
                     "reference": None,
                     "since": None,
                 }
-                yield Draft(Blocked, clause, [], blocked, bill.id)
+                yield Draft(Blocked, clause, [], blocked, block)
 
 
 def lifted(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
@@ -58,10 +57,10 @@ def lifted(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
                 yield Draft(Unblocked, terms.clauses.unblock, [], {"block": block}, block)
 
 
-def _dunning_step_taken(account: PostpaidAccount, event: DunningStepTaken, _: PostpaidTerms) -> None:
-    bill = account.bill(event.bill)
-    if bill is not None:
-        bill.steps = [step for step in bill.steps if step.number != event.step]
-
-
-CHANGES: Changes = {DunningStepTaken: _dunning_step_taken}
+def dunning_blocked(account: PostpaidAccount, event: Blocked) -> None:
+    """A step is done once its block stands; the one that ends the contract, with that."""
+    if event.block.startswith(OF_DUNNING):
+        id_, _, action = event.block.removeprefix(OF_DUNNING).rpartition("/")
+        bill = account.bill(id_)
+        if bill is not None:
+            bill.steps = [step for step in bill.steps if step.action != action]

@@ -32,6 +32,9 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
         due = min(due, next_overdue(account), next_step(account), next_fine(account, terms))
     if not account.runs:
         due = min(due, next_settling(account, terms), next_forfeiture(account))
+    under_way = account.under_way
+    if under_way is not None and under_way < due and any(in_order(account, under_way, terms)):
+        return under_way
     return due
 
 

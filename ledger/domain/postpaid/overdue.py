@@ -74,7 +74,13 @@ def fines_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
 def _fined(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Bill]:
     times = 0 if terms.late_fine is None else terms.late_fine.times
     for bill in account.open_bills():
-        if bill.due_until <= at and bill.fines_counted < times and bill.open > bill.fines_left:
+        has_its = any(fine.at == at for fine in bill.fines)
+        if (
+            bill.due_until <= at
+            and not has_its
+            and bill.fines_counted < times
+            and bill.open > bill.fines_left
+        ):
             yield bill
 
 

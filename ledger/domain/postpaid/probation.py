@@ -11,6 +11,7 @@ from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
 from ledger.domain.postpaid.account import ACTIVE, PROBATION, PostpaidAccount
 from ledger.domain.postpaid.commands import RecordVerification
+from ledger.domain.postpaid.dunning import dunning_blocked
 from ledger.domain.postpaid.events import VerificationFailed, VerificationPassed
 from ledger.domain.postpaid.leaving import ended
 from ledger.domain.postpaid.terms import PostpaidTerms
@@ -65,7 +66,7 @@ def probation_end_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) ->
         "reference": None,
         "since": None,
     }
-    yield Draft(Blocked, rule.clause, [], own, OF_PROBATION)
+    yield Draft(Blocked, rule.clause, [], own)
 
 
 # --- what it changes ------------------------------------------------------------------------------------------------
@@ -87,6 +88,7 @@ def _failed(account: PostpaidAccount, event: VerificationFailed, _: PostpaidTerm
 
 def _blocked(account: PostpaidAccount, event: Blocked, terms: PostpaidTerms) -> None:
     SHARED_CHANGES[Blocked](account, event, terms)
+    dunning_blocked(account, event)
     if event.block.startswith(OF_PROBATION):
         account.probation_blocks += 1
         account.probation_until = None

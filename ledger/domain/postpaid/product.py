@@ -8,7 +8,7 @@ from typing import ClassVar
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import those_of
-from ledger.domain.line.account import SHARED_CHANGES
+from ledger.domain.line.account import SHARED_CHANGES, StandingBlock
 from ledger.domain.line.commands import Block, DecideRightsTransfer, MigrateTerms, RecordUsage, Terminate
 from ledger.domain.line.product import Openings, Product, Rules, register
 from ledger.domain.money import Posting
@@ -22,7 +22,6 @@ from ledger.domain.postpaid import (
     crediting,
     debiting,
     depositing,
-    dunning,
     events,
     events_of_bills,
     events_of_payments,
@@ -35,6 +34,7 @@ from ledger.domain.postpaid import (
     paying,
     probation,
     refunding,
+    roaming,
     settling,
     unsubscribing,
     using,
@@ -43,10 +43,12 @@ from ledger.domain.postpaid import (
 from ledger.domain.postpaid.account import POSTPAID, SETTLED, PostpaidAccount
 from ledger.domain.postpaid.commands import (
     AccountCommand,
+    ActivateRoaming,
     ApplyDeposit,
     ChangePackage,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
+    DeactivateRoaming,
     FailPayment,
     IssueCreditNote,
     IssueDebitNote,
@@ -55,6 +57,7 @@ from ledger.domain.postpaid.commands import (
     PayDepositRefund,
     ReceiveDeposit,
     ReceivePayment,
+    RecordRoaming,
     RecordVerification,
     RefundAdvance,
     RemoveAutoDebit,
@@ -75,6 +78,7 @@ from ledger.domain.postpaid.order_of_instants import in_order, next_instant
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.postpaid.using import CLOSED
 from ledger.domain.refusals import OverLimit
+from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 
 
@@ -108,6 +112,9 @@ class Postpaid(Product[PostpaidAccount]):
         Block: blocking_contracts.block_contract,
         MigrateTerms: moving_on.migrate_contract,
         DecideRightsTransfer: moving_on.decide_contracts_transfer,
+        ActivateRoaming: roaming.activate_roaming,
+        DeactivateRoaming: roaming.deactivate_roaming,
+        RecordRoaming: roaming.record_roaming,
         RecordVerification: probation.record_verification,
         ChangePackage: changing_plan.change_package,
         UpdateService: changing_plan.update_service,
@@ -153,6 +160,11 @@ class Postpaid(Product[PostpaidAccount]):
         if refusal is not None:
             raise refusal
 
+    def bars(self, block: StandingBlock, terms: Terms) -> bool:
+        """Once the card is blocked as lost, no use is the customer's, where the terms say so (XE25-10)."""
+        until_blocked = isinstance(terms, PostpaidTerms) and terms.lost_card.use == "until-blocked"
+        return until_blocked and block.ground == roaming.LOST_OR_STOLEN
+
     def spendable(self, account: PostpaidAccount) -> int:
         """What is left of the limit."""
         return using.spendable(account)
@@ -170,7 +182,6 @@ PostpaidAccount.CHANGES = {
     **advances.CHANGES,
     **changing_plan.CHANGES,
     **overdue.CHANGES,
-    **dunning.CHANGES,
     **paying.CHANGES,
     **withdrawing.CHANGES,
     **crediting.CHANGES,
@@ -178,6 +189,7 @@ PostpaidAccount.CHANGES = {
     **debiting.CHANGES,
     **on_paper.CHANGES,
     **probation.CHANGES,
+    **roaming.CHANGES,
     **leaving.CHANGES,
     **noting.CHANGES,
     **refunding.CHANGES,

@@ -114,6 +114,7 @@ class PostpaidTerms(Terms):
     def _whole(self) -> PostpaidTerms:
         _must_be_once("plans: an id", [plan.id for plan in self.plans])
         _must_be_once("billing.days: a day", self.billing.days)
+        _must_be_once("dunning.steps: an action", [step.action for step in self.dunning.steps])
         days = set(self.billing.days)
         tables = [self.due.table, *(step.table for step in self.dunning.steps)]
         for table in filter(None, tables):

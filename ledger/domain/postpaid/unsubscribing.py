@@ -41,6 +41,7 @@ def request_unsubscribe(line: Line, account: PostpaidAccount, command: RequestUn
         refund_until=window_end(terms, at),
     )
     line.emit_each(before_end(account, at, terms, by_customer=True))
+    line.emit_each(after_money(account, at, terms))
     line.emit(Terminated, clause=terms.unsubscribe.clause, ground=UNSUBSCRIBED, reference=None, since=None)
     line.emit_each(after_money(account, at, terms))
 
@@ -50,6 +51,7 @@ def terminate(line: Line, account: PostpaidAccount, command: Terminate) -> None:
     terms, at = line.book.of(PostpaidTerms, account.terms), line.cause.at
     ground = ground_of(line, command)
     line.emit_each(before_end(account, at, terms))
+    line.emit_each(after_money(account, at, terms))
     line.emit(
         Terminated,
         clause=ground.clause or terms.clauses.termination,
@@ -57,7 +59,6 @@ def terminate(line: Line, account: PostpaidAccount, command: Terminate) -> None:
         reference=command.reference,
         since=command.since,
     )
-    line.emit_each(after_money(account, at, terms))
 
 
 def told(closing: Closing) -> str:
