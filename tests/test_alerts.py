@@ -17,7 +17,7 @@ from ledger.entrypoints.health import Health
 from ledger.errors import DatabaseUnreachable
 from ledger.store.reading import SqliteReader
 from ledger.wiring import metrics
-from ledger.wiring.metrics import MirrorMetrics, ProjectionMetrics, WriterMetrics
+from ledger.wiring.metrics import MirrorMetrics, ProjectionMetrics, RegistryMetrics, WriterMetrics
 from ledger.wiring.observing import PERSONAL, without_persons
 from projections.engine.lag import status
 from tests.given import START, Story, at, rupiah
@@ -54,6 +54,7 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     figures.behind(0, 3)
     registry.register(MirrorMetrics(lambda: {0: tmp_path / "none.db"}, lambda: 0))
     Health().count_in(registry)
+    RegistryMetrics(registry, lambda: None).look()
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as opened:
         projected(opened, log)

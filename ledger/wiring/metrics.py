@@ -147,6 +147,28 @@ class WriterMetrics:
         self.fencings.labels(str(partition)).inc()
 
 
+class RegistryMetrics:
+    """Whether the schema registry answered as it did before when it was asked last; `ask` raises what is wrong."""
+
+    def __init__(self, registry: CollectorRegistry, ask: Callable[[], None]) -> None:
+        self._registry = registry
+        self._ask = ask
+        self._up: Gauge | None = None
+
+    def look(self) -> None:
+        """Asks. Before the first time nothing is told."""
+        try:
+            self._ask()
+        except LedgerError:
+            found = 0
+        else:
+            found = 1
+        if self._up is None:
+            what = "Whether the schema registry answered, and as it did before, when it was asked last."
+            self._up = Gauge("ledger_registry_up", what, registry=self._registry)
+        self._up.set(found)
+
+
 class _Figures(NamedTuple):
     """Where a partition stands: its last ordinal, and instants."""
 

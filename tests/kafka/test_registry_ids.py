@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from prometheus_client import CollectorRegistry
 
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import CloseThrough
@@ -22,12 +24,14 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
-from ledger.store.kafka.schema_ids import access, schema_ids
+from ledger.store.kafka.schema_ids import SchemaIds, access, schema_ids
 from ledger.store.schemas import FOLDERS, RecordSchema, load
+from ledger.wiring.metrics import RegistryMetrics
 from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog
+from tests.kafka.faulty_registry import GARBAGE, faulty
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, in_file, population, seen
 
@@ -47,6 +51,34 @@ def shifted() -> Iterator[str]:
 def told(settings: KafkaSettings, commands: Any) -> None:
     with writing(settings), connected(settings) as client:
         client.execute(commands)
+
+
+def test_the_alert_on_a_registry_that_is_lost(shifted: str) -> None:
+    """What `RegistryLost` looks at: it does not answer, or was emptied, or gives other ids."""
+    with LocalRegistry() as real, faulty(real.url) as registry:
+        ids = SchemaIds(Registry(RegistryAccess(registry.url)), time.monotonic)
+        ids.register([("e", "events")])
+        figures = CollectorRegistry()
+        metrics = RegistryMetrics(figures, ids.must_be_known)
+
+        def is_up() -> float | None:
+            return figures.get_sample_value("ledger_registry_up")
+
+        assert is_up() is None
+        metrics.look()
+        assert is_up() == 1
+        for fault in (503, GARBAGE):
+            registry.fault = fault
+            metrics.look()
+            assert is_up() == 0
+            registry.fault = None
+            metrics.look()
+            assert is_up() == 1
+        registry.lead_to(shifted)
+        metrics.look()
+        assert is_up() == 0
+        with pytest.raises(RegistryMismatch, match="stood for"):
+            ids.must_be_known()
 
 
 def test_every_record_names_its_schema(new_log: NewLog) -> None:

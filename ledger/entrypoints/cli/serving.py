@@ -21,12 +21,13 @@ from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.entrypoints.kafka.writer import Writer
-    from ledger.wiring.metrics import MirrorMetrics
+    from ledger.wiring.metrics import MirrorMetrics, RegistryMetrics
 
 _RETRY_SECONDS = 1.0
 _PROJECT_SECONDS = 0.5
 _FIGURES_SECONDS = 1.0
 _SOON = 0.05
+_REGISTRY_SECONDS = 60.0
 _CLOCK_WAITS = 30.0
 """Seconds that the clock awaits an answer at most, however patient others are told to be: it asks again by itself."""
 
@@ -168,8 +169,9 @@ def _writer(
     """A writer with mirrors of its own, watched where that is asked for."""
     from ledger.entrypoints.kafka.measuring import Measured
     from ledger.entrypoints.kafka.writer import Writer
+    from ledger.store.kafka.schema_ids import schema_ids
     from ledger.wiring.kafka_access import own_mirrors
-    from ledger.wiring.metrics import MirrorMetrics
+    from ledger.wiring.metrics import MirrorMetrics, RegistryMetrics
 
     with own_mirrors(settings, "writer", create=create) as log:
         writer = Writer(
@@ -184,6 +186,8 @@ def _writer(
             figures = MirrorMetrics(lambda: {p: log.mirror(p) for p in range(writer.partitions)}, wall_clock)
             service.registry.register(figures)
             service.supervisor.beside(_figures(figures))
+            known = RegistryMetrics(service.registry, lambda: schema_ids(log).must_be_known())
+            service.supervisor.beside(_registry(writer, known))
         try:
             yield writer
         finally:
@@ -202,6 +206,22 @@ def _figures(figures: MirrorMetrics) -> Part:
         yield step
 
     return Part("figures", make)
+
+
+def _registry(writer: Writer, figures: RegistryMetrics) -> Part:
+    """Looks after the registry once the writer has made itself known there; its absence makes nobody unready."""
+
+    @contextmanager
+    def make() -> Iterator[Callable[[], Stepped]]:
+        def step() -> Stepped:
+            if not writer.partitions:
+                return Stepped(_SOON)
+            figures.look()
+            return Stepped(_REGISTRY_SECONDS)
+
+        yield step
+
+    return Part("registry", make)
 
 
 def _log_as_json(level: str) -> None:

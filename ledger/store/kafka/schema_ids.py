@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from ledger.errors import SchemaUnknown
+from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
@@ -99,6 +99,20 @@ class SchemaIds:
     def marks(self) -> dict[int, bytes]:
         """The fingerprint that each id stands for, as far as it is known."""
         return {int.from_bytes(prefix[1:], "big"): one.fingerprint for prefix, one in self._schemas.items()}
+
+    def must_be_known(self) -> None:
+        """Asks the registry for the largest id that it has given to a schema of this release.
+
+        Raises RegistryMismatch where it knows none, or another schema by it, and what Registry raises.
+        """
+        prefix = max(self._prefix.values())
+        id_, ours = int.from_bytes(prefix[1:], "big"), self._schemas[prefix]
+        theirs = self._registry.schema(id_)
+        if theirs is None or theirs.fingerprint != ours.fingerprint:
+            told = "nothing" if theirs is None else theirs.name
+            raise RegistryMismatch(
+                f"schema id {id_} stood for {ours.name}; the registry has {told} by it now"
+            )
 
     def _fetch(self, prefix: bytes) -> RecordSchema:
         if len(prefix) < _PREFIX_BYTES or not prefix.startswith(_MAGIC):
