@@ -121,9 +121,10 @@ class Good:
                 self._producer.close(timeout=1)
 
     def _wave(self, wave: Sequence[Command]) -> list[Outcome]:
+        """The first answers: what a broker took without saying so was sent again, and the second is a repeat."""
         places = self._sent(wave)
         self._answers.until(lambda: all(self._answers.at(*place) for place in places), wave)
-        outcomes = [found for place in places if (found := self._answers.at(*place)) is not None]
+        outcomes = [self._first(command.subject, command.command_id) for command in wave]
         for command, outcome in zip(wave, outcomes, strict=True):
             if isinstance(command, TransferCredit) and outcome.status == ACCEPTED:
                 self._await_arrival(command, outcome)

@@ -246,7 +246,7 @@ def tell_last_words(kept: Kept) -> None:
 
 
 def of_no_place(outcome: Outcome) -> Outcome:
-    """Without where it was recorded, and whether it was asked for again."""
+    """Without where it was recorded."""
     return outcome._replace(partition=0, ordinal=0)
 
 
