@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.application.outcomes import ACCEPTED, Outcome
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.prepaid.commands import TransferCredit
@@ -246,8 +246,11 @@ def tell_last_words(kept: Kept) -> None:
 
 
 def of_no_place(outcome: Outcome) -> Outcome:
-    """Without where it was recorded."""
-    return outcome._replace(partition=0, ordinal=0)
+    """Without where it was recorded, and whether it was asked for again: a repeat says what was said at first."""
+    status = ACCEPTED if outcome.code is None else REFUSED
+    return outcome._replace(
+        partition=0, ordinal=0, status=status if outcome.status == REPEATED else outcome.status
+    )
 
 
 def goods(accounts: Accounts) -> Accounts:
