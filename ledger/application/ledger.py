@@ -29,7 +29,7 @@ from ledger.application.journal import (
     journal_digest,
 )
 from ledger.application.memory import Subjects
-from ledger.application.outcomes import SET_APART, Outcome
+from ledger.application.outcomes import SET_APART, EventReference, Outcome
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.bounds import LONGEST_ID, LONGEST_OWN_ID
 from ledger.domain.calendar import SECOND, is_instant
@@ -151,6 +151,13 @@ class Ledger:
     def position(self) -> str:
         """The position of the last event."""
         return f"{self.partition}:{self._ordinal}"
+
+    def recorded(self, reference: EventReference) -> Event:
+        """The event that an outcome names. Raises LookupError where there is none."""
+        before = reference.version - 1
+        for event in self._events.get(reference.account, gt=before, lte=reference.version):
+            return cast("Event", event)
+        raise LookupError(reference)
 
     # --- the one way in -----------------------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from ledger.domain.calendar import DAY, format_instant
 from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints import clock
+from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest, Tally
-from ledger.entrypoints.ussd import enquiry_text, rupiah
+from ledger.entrypoints.ussd import enquiry_text
 from ledger.simulation import LAPSING, end_of, simulate
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings

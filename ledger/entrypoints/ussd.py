@@ -6,8 +6,8 @@ from calendar import month_name
 from datetime import date
 
 from ledger.domain.calendar import Zone, day_of_number
-from ledger.domain.money import SEN
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
+from ledger.entrypoints.amounts import rupiah
 from projections.asking.enquiring import AnyEnquiry
 from projections.postpaid.contract_enquiry import ContractEnquiry
 from projections.prepaid.enquiry import Enquiry
@@ -21,14 +21,6 @@ def enquiry_text(answer: AnyEnquiry, zone: Zone) -> str:
         owed = f"{answer.msisdn}: {answer.state}. {_owed(answer)}"
         return " ".join([owed, *_bills(answer), *_blocks(answer, zone), _use(answer)])
     return " ".join([f"{answer.msisdn}: {_standing(answer, zone)}", *_blocks(answer, zone), _use(answer)])
-
-
-def rupiah(sen: int) -> str:
-    """An amount as it is written in Indonesia: `Rp 10.000`, `Rp 1.272,60`."""
-    whole, cents = divmod(abs(sen), SEN)
-    sign = "-" if sen < 0 else ""
-    fraction = f",{cents:02d}" if cents else ""
-    return f"Rp {sign}{whole:,}".replace(",", ".") + fraction
 
 
 def _owed(answer: ContractEnquiry) -> str:
@@ -63,7 +55,9 @@ def _standing(answer: Enquiry, zone: Zone) -> str:
         return f"{credit}, in grace to the end of {last}. Top up to use it."
     if answer.state == WAITING and answer.waiting_until is not None:
         last = _last_day(answer.waiting_until, zone)
-        return f"{credit}, out of service. Top up by the end of {last} to keep the number."
+        keep = f"{credit}, out of service. Top up by the end of {last} to keep the number"
+        lost = answer.forfeited_by_top_up
+        return f"{keep}; that restores service and forfeits {rupiah(lost)}." if lost else f"{keep}."
     if answer.state == INACTIVE:
         return "not active yet. Register to activate it."
     return f"{answer.state}. {credit[0].upper()}{credit[1:]}."

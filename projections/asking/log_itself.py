@@ -12,9 +12,11 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from ledger.domain.calendar import Zone
 from ledger.domain.events import Event
 from ledger.domain.kinds import PartitionOf, number_in, subject_of
 from ledger.domain.line.line import Line
+from ledger.domain.terms_book import TermsBook
 from projections.asking.log_answers import (
     Head,
     HistoryEvent,
@@ -60,6 +62,18 @@ class LogItself:
         as_of, known_at = asked.instants(self._now(), own)
         closed = log.closed_through
         return Moment(as_of, known_at, closed is not None and known_at <= closed)
+
+    def own_zone(self, msisdn: str | None) -> Zone:
+        """The zone of the terms: of all in the log, or of a number's. Raises SeveralZones."""
+        if msisdn is not None:
+            with self._of(msisdn) as log:
+                return own_zone(log.book, partial(_terms_of, log, msisdn))
+        book = TermsBook()
+        for reader in self.readers:
+            with reader.snapshot() as log:
+                for terms in log.book.published:
+                    book.publish(log.book.document(terms))
+        return own_zone(book, lambda: None)
 
     def line(self, msisdn: str, asked: Asked) -> LineAsOf:
         """A number as its own events make it. Raises KnownBeyondNow, SeveralZones."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from ledger.domain.calendar import Zone
+from ledger.domain.kinds import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
 from projections.asking.enquiring import AnyEnquiry
@@ -23,12 +25,13 @@ from projections.asking.log_itself import LogItself, head_of
 from projections.asking.why import NEWEST, Wanted, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
+from projections.engine.local_days import UTC
+from projections.engine.unanswered import SeveralZones
 from projections.line.asked_number import asked_number
 from projections.money.ledger_accounts import AT_HAND, Balance, ledger_account
 from projections.prepaid.enquiry import balance_of
 
 if TYPE_CHECKING:
-    from ledger.domain.calendar import Zone
     from projections.engine.database import Database
     from projections.engine.kept_up import KeptUp
     from projections.engine.snapshot import Snapshot, Tables
@@ -288,6 +291,21 @@ class Questions:
         if self._at_hand:
             return self._of_log.head()
         return self._answer(head_of, None, None)
+
+    def told_in(self, about: str | None = None) -> Zone:
+        """The zone that people are told times in: the one asked for, or the terms'; UTC where these are of several.
+
+        `about` is the number that is asked about, or an account or ledger account of it.
+        """
+        if self.zone is not None:
+            return self.zone
+        msisdn = number_in(subject_of(about)) if about else None
+        try:
+            if self._at_hand:
+                return self._of_log.own_zone(msisdn)
+            return self._answer(lambda then: then.own_zone(msisdn), None, None)
+        except SeveralZones:
+            return UTC
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints, is_typeddict
 
-from ledger.domain.calendar import Instant
+from ledger.domain.calendar import Instant, format_instant
 
 Write = Callable[[Any], Any]
 
@@ -34,6 +34,16 @@ def forms(kind: type) -> dict[str, Write]:
         hints = get_type_hints(kind, include_extras=True)
         found = _FORMS[kind] = {name: _form(hint) for name, hint in hints.items()}
     return found
+
+
+def instants_of(kind: type) -> frozenset[str]:
+    """The fields of a class that hold instants."""
+    hints = get_type_hints(kind, include_extras=True)
+    return frozenset(
+        name
+        for name, hint in hints.items()
+        if any(format_instant in getattr(one, "__metadata__", ()) for one in (hint, *get_args(hint)))
+    )
 
 
 _FORMS: dict[type, dict[str, Write]] = {}

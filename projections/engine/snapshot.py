@@ -98,9 +98,10 @@ class Snapshot:
         self.partitions: dict[int, PartitionFact] = self._facts.partitions(connection)
         self.zone = asked.zone
         """The zone whose days are asked for; None: that of the terms."""
-        self.as_of, self.known_at = asked.instants(present.now, lambda: self._own_zone(about))
+        self.as_of, self.known_at = asked.instants(present.now, lambda: self.own_zone(about))
 
-    def _own_zone(self, about: str | None) -> Zone:
+    def own_zone(self, about: str | None) -> Zone:
+        """The zone of the terms: of all in the log, or of a number's. Raises SeveralZones."""
         terms_of = self._tables.numbers.terms_of
         return own_zone(self.book, lambda: None if about is None else terms_of(self, about))
 

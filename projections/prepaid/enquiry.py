@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from ledger.domain.prepaid.account import PrepaidAccount
+from ledger.domain.prepaid.forfeiture import lost_by_top_up
 from projections.engine.answers import Answer
 from projections.engine.unanswered import unknown
 from projections.line.lines_as_of import BlockAnswer, LineAsOf, UsageAnswer
@@ -16,6 +17,8 @@ from projections.money.ledger_accounts import Balance, CustomersPart, LedgerAcco
 @dataclass(frozen=True, slots=True)
 class Enquiry(Answer):
     """One account as of an instant, as it was known at another. Amounts in sen; `credit` includes `reserved`.
+
+    `forfeited_by_top_up` is what the next top-up would take, which ends a waiting period (SP23-20).
 
     The ends of grace and waiting are None as long as the period has not begun.
     """
@@ -29,6 +32,7 @@ class Enquiry(Answer):
     credit: Sen
     reserved: Sen
     available: Sen
+    forfeited_by_top_up: Sen
     active_until: Instant | None
     grace_until: Instant | None
     waiting_until: Instant | None
@@ -52,6 +56,7 @@ def of_credit(line: LineAsOf, account: PrepaidAccount) -> Enquiry:
         account.credit,
         account.reserved,
         account.available,
+        lost_by_top_up(account),
         account.active_until,
         account.grace_until,
         account.waiting_until,

@@ -163,7 +163,7 @@ def test_blocks_stand_by_ground_and_orders_apart(told: Pulsa) -> None:
 
 def test_who_is_due_to_change_and_when(told: Pulsa) -> None:
     assert told.json("report", "upcoming") == []
-    assert told.done("report", "upcoming").startswith("nobody is due to change by 2023-07-04T17:00:00Z\n")
+    assert told.done("report", "upcoming").startswith("nobody is due to change by 2023-07-05 00:00:00 WIB\n")
     (first, *_) = told.json("report", "upcoming", "--until", "2031-01-01T00:00:00Z")
     assert first == {
         "subject": f"{NUMBER}#1",

@@ -39,6 +39,8 @@ def test_an_enquiry_has_the_fields_of_the_language(told: Pulsa) -> None:
         "available": "13727.40",
         "active_until": "2023-08-02T17:00:00Z",
         "grace_until": None,
+        "product": "prepaid",
+        "forfeited_by_top_up": "0",
         "waiting_until": None,
         "blocks": [],
         "usage": {"voice_seconds": 200, "sms": 0, "data_bytes": 0, "charged": "1272.60"},
@@ -57,7 +59,10 @@ def test_an_enquiry_has_the_fields_of_the_language(told: Pulsa) -> None:
         ("2023-08-10", "credit Rp 13.727,40, in grace to the end of 1 September 2023. Top up to use it. "),
         (
             "2023-10-01",
-            "credit Rp 13.727,40, out of service. Top up by the end of 29 January 2024 to keep the number. ",
+            (
+                "credit Rp 13.727,40, out of service. Top up by the end of 29 January 2024 to keep the number;"
+                " that restores service and forfeits Rp 13.727,40. "
+            ),
         ),
         ("2025-01-01", "deactivated. Credit Rp 0. "),
     ],
@@ -65,7 +70,9 @@ def test_an_enquiry_has_the_fields_of_the_language(told: Pulsa) -> None:
 def test_the_text_of_an_enquiry_says_what_a_customer_asks(told: Pulsa, as_of: str, words: str) -> None:
     said = told.done("enquiry", "0881 1234 5678", "--as-of", f"{as_of}T12:00:00+07:00")
     used = "Used: 200 s of calls, 0 SMS, 0 KB of data, Rp 1.272,60."
-    assert said == f"{NUMBER}: {words}{used}\n"
+    answer, then = said.splitlines()
+    assert answer == f"{NUMBER}: {words}{used}"
+    assert then.startswith(f"as of {as_of} 12:00:00 WIB, known at ")
 
 
 def test_the_text_names_reservations_blocks_and_a_pack_not_activated(told: Pulsa) -> None:
@@ -77,7 +84,7 @@ def test_the_text_names_reservations_blocks_and_a_pack_not_activated(told: Pulsa
     said = told.done("enquiry", NUMBER, OTHER, "--as-of", DAY_ONE).splitlines()
     assert "credit Rp 13.727,40 (of it Rp 500 reserved), active" in said[0]
     assert "Blocked (all) since 3 July 2023." in said[0]
-    assert said[1].startswith(f"{OTHER}: not active yet. Register to activate it.")
+    assert said[2].startswith(f"{OTHER}: not active yet. Register to activate it.")
 
 
 def test_numbers_that_cannot_be_answered_for_do_not_keep_the_others_back(told: Pulsa) -> None:
@@ -113,7 +120,7 @@ def test_what_will_be_known_later_cannot_be_asked_for(told: Pulsa) -> None:
     told.done("enquiry", NUMBER, "--as-of", "2023-07-09T00:00:00Z", "--now", "2023-07-04T00:00:00Z")
 
 
-@pytest.mark.parametrize("instant", ["yesterday", "2023-07-04", "2023-07-04T00:00:00"])
+@pytest.mark.parametrize("instant", ["yesterday", "2023-02-30", "2023-07-04T00:00:00"])
 def test_an_instant_that_is_none_is_a_wrong_use(told: Pulsa, instant: str) -> None:
     assert told.complaint("enquiry", NUMBER, "--as-of", instant).startswith(
         "usage: Invalid value for '--as-of'"
@@ -151,7 +158,9 @@ def test_a_history_lists_events_with_balances_and_refusals_in_between(told: Puls
     lines = told.json("number", "history", NUMBER, "--refused", "--as-of", DAY_ONE)
     assert [line.get("refusal") for line in lines].count(None) == 4
     said = told.done("number", "history", NUMBER, "--refused", "--as-of", DAY_ONE).splitlines()
-    assert said[3].split()[-1] == "13727.40"
+    assert said[3].split()[-2:] == ["13727.40", "SP23-13"]
+    assert "SP23-13: Use costs the tariff in force when it happens" in "\n".join(said)
+    assert said[-1].startswith("as of 2023-07-04 00:00:00 WIB, known at ")
     assert said[4].endswith("TopUp refused: below-minimum")
 
 
@@ -169,7 +178,7 @@ def test_balances_are_a_line_for_each_unit(told: Pulsa) -> None:
     }
     assert (cash["unit"], cash["amount"]) == ("IDR", "11000")
     said = told.done("balance", "operator/cash", *then)
-    assert said.startswith("operator/cash IDR 11000 (as of 2023-07-03T17:00:00Z, known at ")
+    assert said.startswith("operator/cash IDR 11000 (as of 2023-07-04 00:00:00 WIB, known at ")
     assert said.endswith(", provisional)\n")
     assert told.complaint("balance", "operator/nothing").startswith("unknown-account: ")
 

@@ -60,6 +60,7 @@ def test_an_enquiry_answers_in_the_language(story: Story, queries: Asking) -> No
         "available": "12727.40",
         "active_until": "2023-08-02T17:00:00Z",
         "grace_until": None,
+        "forfeited_by_top_up": "0",
         "waiting_until": None,
         "blocks": [{"block": "b1", "scope": "voice", "ground": "b", "since": "2023-07-03T03:00:04Z"}],
         "usage": {"voice_seconds": 200, "sms": 0, "data_bytes": 0, "charged": "1272.60"},

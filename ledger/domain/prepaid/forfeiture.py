@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ledger.domain.events import Draft
 from ledger.domain.line.line import Line
 from ledger.domain.money import BREAKAGE, PULSA, transfer
-from ledger.domain.prepaid.account import PrepaidAccount
+from ledger.domain.prepaid.account import WAITING, PrepaidAccount
 from ledger.domain.prepaid.events import CreditForfeited
 from ledger.domain.prepaid.terms import PrepaidTerms
 
@@ -22,6 +22,11 @@ def forfeited(account: PrepaidAccount, cause: str, clause: str | None) -> Iterat
     if amount > 0:
         postings = transfer(PULSA, account.credit_name, BREAKAGE, amount)
         yield Draft(CreditForfeited, clause, postings, {"amount": amount, "cause": cause})
+
+
+def lost_by_top_up(account: PrepaidAccount) -> int:
+    """What the next top-up would forfeit, in sen: what is left in waiting, where the rule is that of SP23-20."""
+    return account.available if account.state == WAITING and account.forfeits_under is not None else 0
 
 
 def forfeit_when_restored(line: Line, account: PrepaidAccount) -> None:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from ledger.application.outcomes import EventReference, Outcome
-from ledger.domain.calendar import Zone, format_instant, zone
+from ledger.domain.calendar import Zone, zone
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import cell_of, told_at
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.cli.prose import (
+    UTC,
     AtLeast,
     Each,
     Number,
     Numbers,
     Then,
+    as_of_known_at,
     asked,
     final_or_not,
     ledger_account_of,
+    say_clauses,
     say_rows,
+    told_in,
 )
 from ledger.entrypoints.ussd import enquiry_text
 from ledger.wiring.composition import Opened, known_terms
 from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
+from projections.engine.instants import Asked
 
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
@@ -69,7 +77,9 @@ def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = Fals
     if not then.told(one.to_json() for one in found):
         zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(opened.settings)}
         for one in found:
-            say(enquiry_text(one, zones.get(one.terms) or zone("UTC")))
+            where = zones.get(one.terms) or zone("UTC")
+            say(enquiry_text(one, where))
+            say(final_or_not(one, UTC if then.utc else then.zone or where))
     return found.code
 
 
@@ -106,14 +116,24 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
 
 def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    found = asked(opened, then).history(msisdn, refused=refused, **then.moment)
+    ask = asked(opened, then)
+    found = ask.history(msisdn, refused=refused, **then.moment)
     if not then.told((line.to_json() for line in found), columns=_HISTORY):
+        where = told_in(ask, then, msisdn)
+        clauses: set[str | None] = set()
         for line in found:
-            say(_history_text(line))
+            say(_history_text(line, where))
+            if isinstance(line, HistoryEvent):
+                clauses.add(line.line.event.clause)
+        say_clauses(opened, clauses)
+        moment = Asked(then.as_of, then.known_at).instants(
+            now_of(opened.settings), lambda: ask.told_in(msisdn)
+        )
+        say(as_of_known_at(*moment, where))
     return shell.DONE
 
 
-def _history_text(line: HistoryLine) -> str:
+def _history_text(line: HistoryLine, where: Zone) -> str:
     if isinstance(line, HistoryEvent):
         event = line.line.event
         name = event.TOPIC.rpartition(".")[2]
@@ -122,11 +142,12 @@ def _history_text(line: HistoryLine) -> str:
             held += f" (reserved {format_amount(line.reserved)})"
         position = line.line.position or "due"
         return (
-            f"{position:<10} {format_instant(event.effective_at):<27} {event.account:<18} {name:<24} {held}"
+            f"{position:<10} {told_at(event.effective_at, where):<27} {event.account:<18} {name:<24} {held}"
+            f"{f'  {event.clause}' if event.clause else ''}"
         )
     was = line.outcome
     text = f"{was.command} refused: {was.code}"
-    return f"{was.position:<10} {format_instant(was.at):<27} {was.msisdn:<18} {text}"
+    return f"{was.position:<10} {told_at(was.at, where):<27} {was.msisdn:<18} {text}"
 
 
 def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
@@ -135,61 +156,67 @@ def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     found = Each(ledger_account, lambda name: ask.balance(name, **then.moment))
     if not then.told(one.to_json() for one in found):
         for one in found:
-            say(f"{one.account} {one.unit} {format_amount(one.amount)} ({final_or_not(one)})")
+            where = told_in(ask, then, one.account)
+            say(f"{one.account} {one.unit} {format_amount(one.amount)} ({final_or_not(one, where)})")
     return found.code
 
 
 def transit(opened: Opened, then: Then) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
-    found = asked(opened, then).transit(**then.moment)
+    ask = asked(opened, then)
+    found = ask.transit(**then.moment)
     if then.told((one.to_json() for one in found), columns=_TRANSIT):
         return shell.DONE
     if not found:
         say("nothing is in transit")
         return shell.DONE
+    where = told_in(ask, then)
     rows = [
         [
             one.transfer,
             one.from_account,
             one.to_msisdn,
             format_amount(one.amount),
-            format_instant(one.sent_at),
+            cell_of(one.sent_at, where),
         ]
         for one in found
     ]
     say_table("", ["transfer", "from", "to", "amount", "sent at"], rows, right=_AMOUNT)
+    say(final_or_not(found[0], where))
     return shell.DONE
 
 
 def states(opened: Opened, then: Then) -> int:
     """How many accounts, and how many numbers, are in each state."""
-    found = asked(opened, then).states(**then.moment)
+    ask = asked(opened, then)
+    found = ask.states(**then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     for kind, counts in (("accounts", found.accounts), ("numbers", found.numbers)):
         rows = [[state, f"{count:,}"] for state, count in sorted(counts.items())]
         say_table("", ["state", kind], rows, right=_COUNT)
-    say(final_or_not(found))
+    say(final_or_not(found, told_in(ask, then)))
     return shell.DONE
 
 
 def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
     """The balance of every ledger account; each unit sums to zero."""
+    ask = asked(opened, then)
     if by_day:
         if each_:
             raise typer.BadParameter("say --each or --by-day, not both")
-        days = asked(opened, then).days(**then.moment)
-        say_rows(
-            days, then, none="no money has moved", right=set(days.kind._fields) - {"day"}, without={"zone"}
-        )
+        days = ask.days(**then.moment)
+        right = set(days.kind._fields) - {"day"}
+        where = partial(told_in, ask, then)
+        say_rows(days, then, where, none="no money has moved", right=right, without={"zone"})
         if days.rows and not (then.as_json or then.as_csv):
             say(f"days of {days.rows[0].zone}")
         return shell.DONE
-    found = asked(opened, then).trial_balance(each=each_, **then.moment)
+    found = ask.trial_balance(each=each_, **then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     rows = [[account, unit, format_amount(amount)] for account, unit, amount in found.rows]
     rows += [["sum", unit, format_amount(amount)] for unit, amount in sorted(found.totals.items())]
     say_table("", ["account", "unit", "amount"], rows, right=_AMOUNT)
-    say(final_or_not(found))
+    say(final_or_not(found, told_in(ask, then)))
     return shell.DONE

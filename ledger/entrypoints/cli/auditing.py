@@ -15,9 +15,9 @@ from ledger.domain.calendar import format_instant
 from ledger.domain.money import format_amount
 from ledger.domain.terms_models import under
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import instant
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
-from ledger.entrypoints.cli.prose import instant
 from ledger.entrypoints.targets import must_be_another
 from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.settings import Settings

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from datetime import date
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from ledger.domain.calendar import DAY, format_instant
+from ledger.domain.calendar import DAY
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.drawing import NARROWEST, PLAIN_SHADES, SHADES, drawn
+from ledger.entrypoints.cli.local_times import instant, told_at
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import printable, say
 from ledger.entrypoints.cli.prose import (
@@ -18,8 +21,9 @@ from ledger.entrypoints.cli.prose import (
     Then,
     asked,
     final_or_not,
-    instant,
+    say_clauses,
     say_rows,
+    told_in,
 )
 from ledger.wiring.composition import Opened
 
@@ -44,54 +48,72 @@ Until = Annotated[
 
 def timeline(opened: Opened, then: Then, msisdn: Number) -> int:
     """The states of a number's accounts over time, and what caused each; drawn, unless --json or --csv is said."""
-    found = asked(opened, then).timeline(msisdn, **then.moment)
+    ask = asked(opened, then)
+    found = ask.timeline(msisdn, **then.moment)
     if then.told(found.to_rows(), columns=found.columns):
         return shell.DONE
     width = max(shutil.get_terminal_size().columns, NARROWEST)
     shades = SHADES if printable("".join(SHADES)) else PLAIN_SHADES
-    for line in drawn(found.rows, found.as_of, width, shades):
+    where = told_in(ask, then, msisdn)
+    for line in drawn(found.rows, found.as_of, width, where, shades):
         say(line)
-    say(textwrap.fill(final_or_not(found), width, break_on_hyphens=False))
+    say_clauses(opened, (span.clause for span in found.rows), width)
+    say(textwrap.fill(final_or_not(found, where), width, break_on_hyphens=False))
     return shell.DONE
 
 
 def movements(opened: Opened, then: Then, ledger_account: LedgerAccount) -> int:
     """The movements behind a balance, each with what the account held after it."""
-    found = asked(opened, then).movements(ledger_account, **then.moment)
-    say_rows(found, then, none=f"{ledger_account}: nothing has moved", right=("amount", "held"))
+    ask = asked(opened, then)
+    found = ask.movements(ledger_account, **then.moment)
+    where = partial(told_in, ask, then, ledger_account)
+    say_rows(found, then, where, none=f"{ledger_account}: nothing has moved", right=("amount", "held"))
     return shell.DONE
 
 
 def usage(opened: Opened, then: Then, msisdn: Number) -> int:
     """Use and charge of a number, by account, local day and service."""
-    found = asked(opened, then).usage(msisdn, **then.moment)
+    ask = asked(opened, then)
+    found = ask.usage(msisdn, **then.moment)
     figures = ("uses", "refused", "granted", "charged")
-    say_rows(found, then, none=f"{msisdn}: nothing was used", right=figures)
+    where = partial(told_in, ask, then, msisdn)
+    say_rows(found, then, where, none=f"{msisdn}: nothing was used", right=figures)
     return shell.DONE
 
 
 def number(opened: Opened, then: Then, msisdn: Number) -> int:
     """A number's own states and generations over time: who had it last, and when it can be had again."""
-    found = asked(opened, then).number(msisdn, **then.moment)
-    say_rows(found, then, right=("generation",))
+    ask = asked(opened, then)
+    found = ask.number(msisdn, **then.moment)
+    say_rows(found, then, partial(told_in, ask, then, msisdn), right=("generation",))
     return shell.DONE
 
 
 def blocks(opened: Opened, then: Then, ground: Ground = None) -> int:
     """The blocks that stand, by ground; those that an authority has ordered, apart."""
-    found = asked(opened, then).blocks(ground, **then.moment)
+    ask = asked(opened, then)
+    found = ask.blocks(ground, **then.moment)
     apart = {
         "by order of an authority": lambda block: block.ordered,
         "others": lambda block: not block.ordered,
     }
-    say_rows(found, then, none="no block stands", tables=apart)
+    say_rows(found, then, partial(told_in, ask, then), none="no block stands", tables=apart)
+    if not then.for_programs:
+        say_clauses(opened, (block.clause for block in found.rows))
     return shell.DONE
 
 
 def due(opened: Opened, then: Then, until: Until = None) -> int:
     """Whom time alone will change next, when and to what; soonest first."""
-    last = (now_of(opened.settings) if then.as_of is None else then.as_of) + DAY if until is None else until
-    found = asked(opened, then).due(last, **then.moment)
-    none = f"nobody is due to change by {format_instant(last)}"
-    say_rows(found, then, none=none, right=("credit",))
+    ask = asked(opened, then)
+    where = partial(told_in, ask, then)
+    begin = now_of(opened.settings) if then.as_of is None else then.as_of
+    if isinstance(begin, date):
+        begin = ask.told_in().last_instant(begin)
+    last = begin + DAY if until is None else until
+    found = ask.due(last, **then.moment)
+    none = f"nobody is due to change by {told_at(last, where())}" if not then.for_programs else ""
+    say_rows(found, then, where, none=none, right=("credit",))
+    if not then.for_programs:
+        say_clauses(opened, (change.clause for change in found.rows))
     return shell.DONE

@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import Zone
+from ledger.entrypoints.cli.local_times import told_at, told_day
 
 if TYPE_CHECKING:
     from projections.line.timeline import Span
@@ -21,19 +22,23 @@ _BAR = 2 * _DAY + 1
 """Columns of a bar at least: the first and the last day stand above it."""
 
 
-def drawn(spans: Sequence[Span], end: int, width: int, shades: tuple[str, str] = SHADES) -> Iterator[str]:
+def drawn(
+    spans: Sequence[Span], end: int, width: int, where: Zone, shades: tuple[str, str] = SHADES
+) -> Iterator[str]:
     """The lines of a drawing of states until `end`, none longer than `width`, with an axis and a legend.
+
+    Times are those of a zone.
 
     The cause of a state stands beside its bar, or below where there is no room.
     """
     first = min(span.since for span in spans)
     last = max(end, *(span.since for span in spans))
     stated = max(len(span.state) for span in spans)
-    dated = max(len(format_instant(span.since)) for span in spans)
+    dated = max(len(told_at(span.since, where)) for span in spans)
     left = dated + 1 + stated
     beside = width - left - 2 - max(len(_cause(span)) for span in spans)
     bar = beside if beside >= _BAR else width - left - 1
-    axis = f"{format_instant(first)[:_DAY]:<{bar - _DAY - 1}} {format_instant(last)[:_DAY]}"
+    axis = f"{told_day(first, where):<{bar - _DAY - 1}} {told_day(last, where)}"
     for account, own in groupby(spans, key=attrgetter("account")):
         yield f"{account}{axis:>{left + 1 + bar - len(account)}}"
         for span in own:
@@ -43,7 +48,7 @@ def drawn(spans: Sequence[Span], end: int, width: int, shades: tuple[str, str] =
             )
             start = min(start, bar - 1)
             shown = " " * start + shades[not span.recorded] * max(until - start, 1)
-            said = f"{format_instant(span.since):<{dated}} {span.state:<{stated}} {shown}"
+            said = f"{told_at(span.since, where):<{dated}} {span.state:<{stated}} {shown}"
             if bar == beside:
                 yield f"{said:<{left + 1 + bar}} {_cause(span)}"
             else:

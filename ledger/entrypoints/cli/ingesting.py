@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import reader_for
+from ledger.entrypoints.cli.options import DryRun, reader_for
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.cli.templating import must_be_a_command
 from ledger.entrypoints.file_lines import STANDARD_INPUT, InputFile
@@ -27,6 +27,7 @@ from ledger.entrypoints.rows import Format
 from ledger.entrypoints.targets import must_be_another
 from ledger.errors import SettingsInvalid
 from ledger.wiring.composition import Opened
+from ledger.wiring.rehearsal import rehearsed
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -67,6 +68,7 @@ def ingest(
     outcomes: Outcomes = None,
     format_: As = "auto",
     command: Only = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
     """Take in files of commands. A bad line is refused as invalid with its number, and the rest goes on."""
@@ -80,8 +82,12 @@ def ingest(
         must_be_another("--outcomes", outcomes, settings)
     _must_be_readable(files, outcomes)
     faults = _Faults()
-    ledger = opened.taker()
-    with _recording(outcomes) as written, _progress() as bar:
+    with (
+        rehearsed(settings) if dry_run else nullcontext(opened) as log,
+        _recording(outcomes) as written,
+        _progress() as bar,
+    ):
+        ledger = log.taker()
 
         def after_batch(source: InputFile, tally: Tally) -> None:
             written.flush()
@@ -107,6 +113,8 @@ def ingest(
                 bar.hide()
                 faults.show()
                 _summarize(run.tally, seconds, as_json=as_json)
+                if dry_run and not as_json:
+                    say("dry run: nothing is written")
     if run.tally.unknown:
         return shell.failed("unknown", _UNKNOWN.format(counted(run.tally.unknown, "command")), shell.FAILED)
     return shell.REFUSED if run.tally.invalid else shell.DONE

@@ -53,6 +53,9 @@ _OPTIONS: dict[str, Any] = {
 }
 
 Options = Mapping[str, str | None]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would happen, on a copy of the log; write nothing.")
+]
 Metrics = Annotated[
     str | None,
     typer.Option(

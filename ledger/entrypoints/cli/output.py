@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
 
@@ -16,6 +17,9 @@ import msgspec
 import typer
 
 from ledger.application.outcomes import Outcome
+from ledger.domain.events import Event
+from ledger.domain.kinds import is_operators, part_of
+from ledger.entrypoints.amounts import rupiah
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
@@ -199,10 +203,21 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {plural}"
 
 
-def say_outcome(outcome: Outcome) -> None:
-    """Prints an outcome for a person."""
+def say_outcome(outcome: Outcome, happened: Sequence[Event] = ()) -> None:
+    """Prints an outcome for a person, with what its events moved where they are at hand."""
     say(f"{outcome.status}: command {outcome.command_id}, position {outcome.position}")
     if outcome.code is not None:
         say(f"  {outcome.code}: {outcome.message}")
-    for event in outcome.events:
-        say(f"  {event.type} on {event.account}, version {event.version}")
+    for event, own in zip_longest(outcome.events, happened):
+        moved = "" if own is None else _moved(own)
+        say(f"  {event.type} on {event.account}, version {event.version}{moved}")
+
+
+def _moved(event: Event) -> str:
+    """What an event moves on its customer's side, as it is written in Indonesia."""
+    parts = [
+        f"{part_of(posting['account'])} {rupiah(posting['amount'])}"
+        for posting in event.postings
+        if not is_operators(posting["account"])
+    ]
+    return f": {', '.join(parts)}" if parts else ""

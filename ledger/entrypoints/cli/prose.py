@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import functools
 import inspect
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
 import typer
 
-from ledger.domain.calendar import format_instant, parse_instant
+from ledger import terms
+from ledger.domain.calendar import Zone, zone
 from ledger.domain.kinds import is_account, subject_of
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, instant, told_at, when
 from ledger.entrypoints.cli.options import now_of, signed, with_settings
 from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
 from ledger.entrypoints.fields import read_msisdn
 from ledger.errors import LedgerError, QueryRefused
 from ledger.wiring.composition import Opened, positions_of
 from projections.asking.questions import Questions
+from projections.engine.answers import instants_of
 from projections.engine.meanwhile import Meanwhile
 
 if TYPE_CHECKING:
     from projections.engine.answers import Listed
+    from projections.engine.instants import When
 
+UTC = zone("UTC")
+_WIDTH = 80
 
 _A = TypeVar("_A")
 
@@ -41,14 +48,6 @@ class Answer(Protocol):
     @property
     def final(self) -> bool:
         """Whether nothing can change it any more."""
-
-
-def instant(text: str) -> int:
-    """An instant as it is stated on the command line."""
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is {error}") from None
 
 
 def _position(text: str) -> dict[int, int]:
@@ -73,21 +72,21 @@ def ledger_account_of(text: str) -> str:
 
 
 AsOf = Annotated[
-    int | None,
+    Any,
     typer.Option(
         "--as-of",
-        metavar="INSTANT",
-        parser=instant,
-        help="As it was then (default: now).",
+        metavar="INSTANT|DAY",
+        parser=when,
+        help="As it was then, or at the end of that local day (default: now).",
         show_default=False,
     ),
 ]
 KnownAt = Annotated[
-    int | None,
+    Any,
     typer.Option(
         "--known-at",
-        metavar="INSTANT",
-        parser=instant,
+        metavar="INSTANT|DAY",
+        parser=when,
         help="As it was known then (default: now).",
         show_default=False,
     ),
@@ -131,13 +130,20 @@ class Then(NamedTuple):
     as_of: AsOf = None
     known_at: KnownAt = None
     at_least: AtLeast = None
+    zone: InZone = None
+    utc: Utc = False
     as_json: AsJson = False
     as_csv: AsCsv = False
 
     @property
-    def moment(self) -> dict[str, int | None]:
+    def moment(self) -> dict[str, When]:
         """The two instants, as questions take them."""
         return {"as_of": self.as_of, "known_at": self.known_at}
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether the answer is for a program."""
+        return self.as_json or self.as_csv
 
     def told(self, records: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> bool:
         """Prints records as programs read them, if that is asked for; else it is left to the caller to tell people."""
@@ -165,16 +171,28 @@ def question(verb: Callable[..., int]) -> Callable[..., int | None]:
 _ONE_TABLE: Mapping[str, Callable[[Any], bool]] = {"": lambda _: True}
 
 
-def final_or_not(answer: Answer) -> str:
+def as_of_known_at(as_of: int, known_at: int, where: Zone) -> str:
+    """In words: as of when, and known when."""
+    return f"as of {told_at(as_of, where)}, known at {told_at(known_at, where)}"
+
+
+def final_or_not(answer: Answer, where: Zone) -> str:
     """In words: as of when, known when, and whether it can still change."""
     word = "final" if answer.final else "provisional"
-    return f"as of {format_instant(answer.as_of)}, known at {format_instant(answer.known_at)}, {word}"
+    return f"{as_of_known_at(answer.as_of, answer.known_at, where)}, {word}"
 
 
 def asked(opened: Opened, then: Then) -> Questions:
     """The questions to the log that is set; whoever waits for projections is told so on standard error."""
     now = now_of(opened.settings)
-    return opened.questions(lambda: now, at_least=then.at_least, meanwhile=_MEANWHILE)
+    ask = opened.questions(lambda: now, at_least=then.at_least, meanwhile=_MEANWHILE)
+    ask.zone = then.zone
+    return ask
+
+
+def told_in(ask: Questions, then: Then, about: str | None = None) -> Zone:
+    """The zone that a person is told times in: UTC, the one that is asked for, or that of the terms."""
+    return UTC if then.utc else ask.told_in(about)
 
 
 def _made_anew(error: LedgerError) -> None:
@@ -187,13 +205,14 @@ _MEANWHILE = Meanwhile(_made_anew, functools.partial(counting, "projecting"))
 def say_rows(
     found: Listed[Any],
     then: Then,
+    where: Callable[[], Zone],
     *,
     none: str = "",
     right: Collection[str] = (),
     tables: Mapping[str, Callable[[Any], bool]] = _ONE_TABLE,
     without: Collection[str] = (),
 ) -> None:
-    """Says an answer of many rows: as records, or to people as tables by title, with the moment below.
+    """Says an answer of many rows: as records, or to people as tables by title, with the moment below, in a zone.
 
     `none` is what is said where there are no rows; the columns in `right` are set flush right, and those in
     `without` are for programs only.
@@ -202,9 +221,16 @@ def say_rows(
     if then.told(records, columns=found.columns):
         return
     names = [name for name in found.kind._fields if name not in without]
+    zone = where()
+    instants = instants_of(found.kind)
     for title, belongs in tables.items():
         rows = [
-            [_cell(record[name]) for name in names]
+            [
+                cell_of(getattr(row, name), zone)
+                if name in instants and getattr(row, name) is not None
+                else _cell(record[name])
+                for name in names
+            ]
             for row, record in zip(found.rows, records, strict=True)
             if belongs(row)
         ]
@@ -212,7 +238,14 @@ def say_rows(
             say_table(title, names, rows, right=frozenset(right))
     if not found.rows:
         say(none)
-    say(final_or_not(found))
+    say(final_or_not(found, zone))
+
+
+def say_clauses(opened: Opened, clauses: Iterable[str | None], width: int = _WIDTH) -> None:
+    """Says in words what clauses say that were named above, each once, in lines of so many columns."""
+    words = terms.words(opened.settings.terms)
+    for clause in sorted({one for one in clauses if one is not None and one in words}):
+        say(textwrap.fill(f"{clause}: {words[clause]}", width, subsequent_indent=" " * 8))
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -345,6 +345,11 @@ TREE: Mapping[str, Noun | Top] = {
     "enquiry": Top(
         "Ask", "A number's credit, validity, state and use", Verb("asking:enquiry", "6288112345678")
     ),
+    "why": Top(
+        "Ask",
+        "Why a balance is what it is: changes, causes, clauses",
+        Verb("explaining:why", "6288112345678 --amount 13727.40"),
+    ),
     "balance": Top("Ask", "The balance of ledger accounts", Verb("asking:balance", "operator/breakage")),
     "report": Noun("Ask", "Trial balance, states, blocks, receivables, changes due", _REPORT),
     "number": Noun("Customers", "Issue, activate, block, terminate; history and timeline", _NUMBER),

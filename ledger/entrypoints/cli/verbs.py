@@ -9,18 +9,21 @@ from uuid import uuid4
 
 import typer
 
+from ledger.application.ledger import Ledger
 from ledger.application.outcomes import REFUSED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
+from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.postpaid.account import POSTPAID
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import reader_for, signed, with_settings
-from ledger.entrypoints.cli.output import AsJson, say_json, say_outcome
+from ledger.entrypoints.cli.options import DryRun, reader_for, signed, with_settings
+from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome
 from ledger.entrypoints.forms import command_schemas, may_lack
 from ledger.entrypoints.principal import of_this_process
 from ledger.wiring.composition import opened
+from ledger.wiring.rehearsal import rehearsed
 from ledger.wiring.settings import Settings
 
 _METAVARS = {
@@ -60,17 +63,19 @@ def command_verb(command: str) -> Callable[..., Any]:
 
 
 def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a callable that Typer reads
-    def run(settings: Settings, *, as_json: bool, **stated: Any) -> int:  # noqa: ANN401 - the command's fields
+    def run(settings: Settings, *, as_json: bool, dry_run: bool, **stated: Any) -> int:  # noqa: ANN401 - the command's fields
         given = {"command": name, "command_id": str(uuid4())}
         for field, value in stated.items():
             if value is not None:
                 given[field] = str(value).lower() if isinstance(value, bool) else value
-        outcome = _execute(settings, given)
+        outcome, events = _execute(settings, given, dry_run=dry_run)
         with shell.telling_what_is_recorded():
             if as_json:
-                say_json(outcome.to_json())
+                say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
             else:
-                say_outcome(outcome)
+                say_outcome(outcome, events)
+                if dry_run:
+                    say("dry run: nothing is written")
         if outcome.status == UNKNOWN:
             return shell.FAILED
         return shell.DONE if outcome.code is None else shell.REFUSED
@@ -80,6 +85,7 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
     ordered = sorted(fields, key=_rank)
     in_rupiah = COMMANDS[name] in PRODUCTS[POSTPAID].commands
     parameters += [_parameter(field, in_rupiah=in_rupiah) for field in ordered]
+    parameters.append(kinds("dry_run", kinds.KEYWORD_ONLY, annotation=DryRun, default=False))
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
     return signed(run, parameters)
 
@@ -119,13 +125,17 @@ def _parameter(field: dict[str, Any], *, in_rupiah: bool) -> inspect.Parameter:
     return inspect.Parameter(name, keyword, annotation=Annotated[kind, shown])
 
 
-def _execute(settings: Settings, given: dict[str, str]) -> Outcome:
-    with opened(settings) as log:
+def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tuple[Outcome, list[Event]]:
+    """The outcome, and its own events where the log that they are in is at hand."""
+    with rehearsed(settings) if dry_run else opened(settings) as log:
         ledger = log.taker()
         try:
             command: Command = reader_for(ledger, settings).from_text(given)
         except Invalid as refusal:
             partition, _, head = ledger.position.partition(":")
             id_ = given["command_id"]
-            return Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
-        return ledger.execute([command], principal=of_this_process())[0]
+            outcome = Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
+            return outcome, []
+        outcome = ledger.execute([command], principal=of_this_process())[0]
+        own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
+        return outcome, own

@@ -1,0 +1,137 @@
+"""`pulsa why`: why a balance is what it is, in eight lines or as many as are asked for."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from ledger.domain.calendar import Zone
+from ledger.domain.money import IDR, parse_amount
+from ledger.entrypoints.amounts import rupiah
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import told_at, when
+from ledger.entrypoints.cli.output import say
+from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, told_in
+from ledger.wiring.composition import Opened
+from projections.asking.why import MOST_CHANGES, TIME, BalanceChange, Wanted, Why
+
+_WIDTH = 80
+_INDENT = " " * 4
+
+
+def _amount(text: str) -> int:
+    try:
+        return parse_amount(text.removeprefix("-"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from None
+
+
+About = Annotated[
+    str,
+    typer.Argument(
+        metavar="MSISDN",
+        parser=ledger_account_of,
+        help="A number, an account of it, or a ledger account such as 6288112345678#1/credit.",
+    ),
+]
+Amount = Annotated[
+    Any,
+    typer.Option(
+        "--amount",
+        metavar="AMOUNT",
+        parser=_amount,
+        help="Only changes of so much, up or down, such as 13727.40.",
+        show_default=False,
+    ),
+]
+At = Annotated[
+    Any,
+    typer.Option(
+        "--at",
+        metavar="INSTANT|DAY",
+        parser=when,
+        help="Only the last change by then, or those of that local day.",
+        show_default=False,
+    ),
+]
+Largest = Annotated[bool, typer.Option("--largest", help="The largest changes first, not the newest.")]
+Most = Annotated[int, typer.Option("-n", min=1, max=MOST_CHANGES, help="So many changes at most.")]
+
+
+def why(
+    opened: Opened,
+    then: Then,
+    msisdn: About,
+    amount: Amount = None,
+    at: At = None,
+    largest: Largest = False,
+    n: Most = 8,
+) -> int:
+    """Why the credit is what it is: the changes that made it, with clause, cause, and what was refused before."""
+    ask = asked(opened, then)
+    found = ask.why(msisdn, Wanted(n, largest, amount, at), **then.moment)
+    if then.told([found.to_json()]):
+        return shell.DONE
+    for line in _told(found, told_in(ask, then, found.account)):
+        say(line)
+    return shell.DONE
+
+
+def _told(found: Why, where: Zone) -> Iterator[str]:
+    unit = "" if found.unit == IDR else " of credit"
+    state = "" if found.state is None else f", {found.state}"
+    yield f"{found.account} holds {rupiah(found.amount)}{unit}{state}"
+    for change in found.told:
+        yield ""
+        yield from _change(change, where)
+    yield ""
+    more = found.changes - len(found.told)
+    if more:
+        yield f"and {more:,} more changes"
+    yield from _folded(f"{final_or_not(found, where)}; position {found.position}")
+    yield f"digest {found.digest}"
+
+
+def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
+    what = re.sub(r"(?<=.)([A-Z])", lambda found: f" {found[1].lower()}", change.type.rpartition(".")[2])
+    yield (
+        f"{told_at(change.effective_at, where)}  {what}  {_signed(change.amount)}, after it {rupiah(change.after)}"
+    )
+    if change.clause is not None:
+        yield from _folded(f"{change.clause}: {change.words or 'in the terms'}", _INDENT)
+    yield from _folded(_cause(change), _INDENT)
+    if change.recorded_at is None:
+        yield f"{_INDENT}not recorded yet"
+    elif change.recorded_at != change.effective_at:
+        yield f"{_INDENT}known since {told_at(change.recorded_at, where)}"
+    for one in change.refused:
+        said = one.message or one.code
+        yield from _folded(
+            f"refused before it, {told_at(one.at, where)}: {one.command} {one.command_id}: {said}", _INDENT
+        )
+
+
+def _cause(change: BalanceChange) -> str:
+    cause = change.cause
+    if cause.kind == TIME:
+        return f"by time alone, under {change.terms}"
+    named = f"{cause.command} {cause.command_id}" if cause.command else f"{cause.command_id}"
+    return f"by {named} of {cause.actor} ({change.position})"
+
+
+def _signed(sen: int) -> str:
+    return rupiah(sen) if sen < 0 else f"+{rupiah(sen)}"
+
+
+def _folded(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " * bool(indent),
+        break_on_hyphens=False,
+    )

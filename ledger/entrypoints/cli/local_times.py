@@ -1,0 +1,74 @@
+"""Instants as people are told them, in a zone with its name; and as they state them: exactly, or as a day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from ledger.domain.calendar import SECOND, Zone, parse_day, parse_instant, zone
+
+_WHOLE_DAY = len("2024-10-10")
+
+
+def told_at(instant: int, where: Zone) -> str:
+    """An instant by the clock of a zone: `2024-10-10 08:00:00 WIB`, with a fraction only where there is one.
+
+    The last microsecond of a day, which a day means, is told as its end: `2024-10-10 24:00 WIB`.
+    """
+    day = where.day(instant)
+    local = where.local(instant)
+    if instant == where.last_instant(day):
+        return f"{day.isoformat()} 24:00 {local:%Z}"
+    fraction = instant % SECOND
+    return f"{local:%Y-%m-%d %H:%M:%S}{f'.{fraction:06}' if fraction else ''} {local:%Z}"
+
+
+def cell_of(instant: int, where: Zone) -> str:
+    """The same in a cell of a table, which is never broken; what stands below the table names the zone."""
+    fraction = instant % SECOND
+    return f"{where.local(instant):%Y-%m-%dT%H:%M:%S}{f'.{fraction:06}' if fraction else ''}"
+
+
+def told_day(instant: int, where: Zone) -> str:
+    """The local day of an instant."""
+    return where.day(instant).isoformat()
+
+
+def instant(text: str) -> int:
+    """An instant as it is stated on the command line."""
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is {error}") from None
+
+
+def when(text: str) -> int | date:
+    """An instant, or a local day, as it is stated on the command line."""
+    if len(text) != _WHOLE_DAY:
+        return instant(text)
+    try:
+        return parse_day(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2024-10-10") from None
+
+
+def _zone(text: str) -> Zone:
+    try:
+        return zone(text)
+    except (KeyError, ValueError, OSError):
+        raise typer.BadParameter(f"no time zone is named {text!r}; one is Asia/Jakarta") from None
+
+
+InZone = Annotated[
+    Any,
+    typer.Option(
+        "--zone",
+        metavar="ZONE",
+        parser=_zone,
+        help="Days and times of that zone, such as Asia/Jayapura (default: the terms').",
+        show_default=False,
+    ),
+]
+Utc = Annotated[bool, typer.Option("--utc", help="Tell times in UTC.")]
