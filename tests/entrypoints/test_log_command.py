@@ -149,11 +149,14 @@ def test_an_export_is_whole_or_not_there(told: Pulsa, tmp_path: Path, kind: str)
     before = out.read_bytes()
     with closing(sqlite3.connect(told.log)) as connection, connection:
         connection.execute("DELETE FROM stored_events WHERE ordinal=5")
-    assert told.complaint("data", "export", kind, "--out", str(out)).startswith(
-        "log-damaged: the event at 0:5 "
-    )
+    assert told.complaint("data", "export", kind, "--out", str(out)).startswith("file-exists: ")
+    again = told.complaint("data", "export", kind, "--out", str(out), "--overwrite")
+    assert again.startswith("log-damaged: the event at 0:5 ")
     assert out.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("out")) == [
+        "out",
+        "out.control.json",
+    ]
 
 
 def test_verify_says_what_it_read_or_what_is_wrong_and_where(told: Pulsa) -> None:

@@ -1,10 +1,7 @@
-"""What auditors ask for: `log replay`, `data export`."""
+"""What auditors ask for: `log replay`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +13,8 @@ from ledger.domain.money import format_amount
 from ledger.domain.terms_models import under
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import instant
-from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
-from ledger.entrypoints.targets import must_be_another
 from ledger.wiring.composition import Opened, known_terms
-from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
@@ -35,7 +29,6 @@ _DIFFERENCE = [
     *(f"{when}_{what}" for when in ("was", "would_be") for what in ("credit", "state", "active_until")),
     "credit_difference",
 ]
-_FORMATS = ("hledger", "parquet", "csv")
 
 
 TermsFiles = Annotated[
@@ -71,10 +64,6 @@ AccountsAsCsv = Annotated[
         "--csv",
         help="Print CSV, a line each below a header: only the accounts that would end otherwise.",
     ),
-]
-Format = Annotated[str, typer.Argument(metavar="|".join(_FORMATS), help="What to write.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to (default: standard output).")
 ]
 
 
@@ -181,45 +170,3 @@ def _say_effects(effects: Effects) -> None:
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
     return "" if one is None else f"{format_amount(one.credit)} {one.state}"
-
-
-def export(settings: Settings, format_: Format, out: Out = None) -> int:
-    """Write every posting for another program: an hledger journal, Parquet (amounts in sen), or CSV (in units).
-
-    It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
-    `pulsa log advance` records it.
-    """
-    from ledger.wiring import read_side  # slow to import
-    from projections.money import export as exports
-    from projections.money.selecting import Wanted, selection
-
-    if format_ not in _FORMATS:
-        raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
-    if format_ == "parquet" and out is None:
-        raise typer.BadParameter("parquet needs --out FILE")
-    if out is not None:
-        must_be_another("--out", out, settings)
-    with ExitStack() as stack:
-        readers = stack.enter_context(read_side.readers(settings))
-        logs = [stack.enter_context(one.snapshot()) for one in readers]
-        selected = selection(logs, Wanted(), now_of(settings))
-        if out is None:
-            exports.export(format_, logs, selected, sys.stdout.buffer)
-            return shell.DONE
-        path = stack.enter_context(_all_or_nothing(out))
-        exports.export(format_, logs, selected, stack.enter_context(path.open("wb")))
-    return shell.DONE
-
-
-@contextmanager
-def _all_or_nothing(out: Path) -> Iterator[Path]:
-    """Where to write a file that takes its place once it is whole; what is no file is written to at once."""
-    if out.exists() and not out.is_file():
-        yield out
-        return
-    part = out.with_name(f"{out.name}.part")
-    try:
-        yield part
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)

@@ -15,12 +15,16 @@ from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at, when
 from ledger.entrypoints.cli.output import say
-from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, told_in
+from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
 from ledger.wiring.composition import Opened
 from projections.asking.why import MOST_CHANGES, TIME, BalanceChange, Wanted, Why
 
 _WIDTH = 80
 _INDENT = " " * 4
+
+
+def _about(text: str) -> str:
+    return ledger_account_of(text) if "/" in text else subject_named(text)
 
 
 def _amount(text: str) -> int:
@@ -34,7 +38,7 @@ About = Annotated[
     str,
     typer.Argument(
         metavar="MSISDN",
-        parser=ledger_account_of,
+        parser=_about,
         help="A number, an account of it, or a ledger account such as 6288112345678#1/credit.",
     ),
 ]

@@ -57,7 +57,8 @@ def _position(text: str) -> dict[int, int]:
         raise typer.BadParameter(f"{text!r} is no position such as 0:120") from None
 
 
-def _subject(text: str) -> str:
+def subject_named(text: str) -> str:
+    """A number as it is dialled, or an account of one, as ids have them."""
     number = subject_of(text)
     try:
         return read_msisdn(number) + text.removeprefix(number)
@@ -68,7 +69,7 @@ def _subject(text: str) -> str:
 def ledger_account_of(text: str) -> str:
     """A ledger account, whose number may be written as it is dialled."""
     subject, slash, name = text.partition("/")
-    return f"{_subject(subject)}{slash}{name}" if is_account(subject) else text
+    return f"{subject_named(subject)}{slash}{name}" if is_account(subject) else text
 
 
 AsOf = Annotated[
@@ -112,7 +113,7 @@ Since = Annotated[
     ),
 ]
 Number = Annotated[
-    str, typer.Argument(metavar="MSISDN", parser=_subject, help="The number, such as 6288112345678.")
+    str, typer.Argument(metavar="MSISDN", parser=subject_named, help="The number, such as 6288112345678.")
 ]
 NumberOrAll = Annotated[
     str | None,
@@ -120,7 +121,9 @@ NumberOrAll = Annotated[
 ]
 Numbers = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MSISDN…", parser=_subject, help="Numbers, or accounts such as 6288112345678#1."),
+    typer.Argument(
+        metavar="MSISDN…", parser=subject_named, help="Numbers, or accounts such as 6288112345678#1."
+    ),
 ]
 
 

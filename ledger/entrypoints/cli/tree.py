@@ -300,7 +300,7 @@ _TERMS = {
 }
 _DATA = {
     "template": Verb("templating:data_template", "RecordUsage TopUp"),
-    "export": Verb("auditing:export", "hledger --out ledger.journal"),
+    "export": Verb("exporting:export", "csv --out october.csv --from 2023-10-01 --to 2023-10-31"),
     "simulate": Verb("simulating:simulate_", "--subscribers 100 --months 3 --out records"),
 }
 _LOG = {

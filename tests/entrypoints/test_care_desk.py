@@ -1,0 +1,107 @@
+"""What a care agent and an auditor are told: why, in their own time; what would happen; files with control sheets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from ledger.domain.kinds import COMMANDS
+from ledger.entrypoints.cli.branches import paths
+from tests.entrypoints.pulsa import Pulsa, top_up
+
+NUMBER = "6288112345678"
+THEN = ("--now", "2024-01-21T00:00:00+07:00")
+BACK = (
+    *("credit", "top-up", NUMBER, "--command-id", "back", "--credit", "25000", "--price", "25000"),
+    *("--channel", "app", "--now", "2024-01-20T12:00:00+07:00"),
+)
+SMALL = (
+    *("credit", "top-up", NUMBER, "--command-id", "small", "--credit", "1000", "--price", "1000"),
+    *("--channel", "app", "--now", "2024-01-18T12:00:00+07:00"),
+)
+
+
+@pytest.fixture
+def waiting(pulsa: Pulsa) -> Pulsa:
+    """A number whose credit waits to be forfeited."""
+    pulsa.active()
+    pulsa.done("ingest", pulsa.file("feed.jsonl", top_up()))
+    return pulsa
+
+
+def test_why_tells_the_change_the_clause_the_cause_and_the_refusal(waiting: Pulsa) -> None:
+    assert waiting(*SMALL).exit_code == 1
+    waiting.done(*BACK)
+    said = waiting.done("why", "0881 1234 5678", "--at", "2024-01-20", "--largest", "-n", "2", *THEN)
+    assert said.startswith(f"{NUMBER}#1/credit holds Rp 25.000 of credit, active\n")
+    assert "2024-01-20 12:00:00 WIB  Credit forfeited  -Rp 15.000, after it Rp 0\n" in said
+    assert "SP23-20: Credit left is forfeited at the top-up that ends the waiting period" in said
+    assert "refused before it, 2024-01-18 12:00:00 WIB: TopUp small: " in said
+    assert "as of 2024-01-21 00:00:00 WIB" in said
+    assert "2024-01-20 05:00:00 UTC  Credit forfeited" in waiting.done("why", NUMBER, "--utc", *THEN)
+    assert "2024-01-20 14:00:00 WIT" in waiting.done("why", NUMBER, "--zone", "Asia/Jayapura", *THEN)
+    (found,) = waiting.json("why", NUMBER, "--amount", "15000", *THEN)
+    (balance,) = waiting.json("balance", f"{NUMBER}#1/credit", *THEN)
+    assert (found["amount"], found["position"]) == (balance["amount"], balance["position"])
+    assert [change["amount"] for change in found["told"]] == ["-15000"]
+    assert found["told"][0]["effective_at"] == "2024-01-20T05:00:00Z"
+    assert waiting.complaint("why", NUMBER, "--amount", "1", *THEN).startswith("unknown-account: ")
+
+
+def test_a_day_is_asked_for_where_the_account_is(waiting: Pulsa) -> None:
+    (day,) = waiting.json("enquiry", NUMBER, "--as-of", "2023-07-31", *THEN)
+    assert day["as_of"] == "2023-07-31T16:59:59.999999Z"
+    assert "as of 2023-07-31 24:00 WIB" in waiting.done("enquiry", NUMBER, "--as-of", "2023-07-31", *THEN)
+    (day,) = waiting.json("enquiry", NUMBER, "--as-of", "2023-07-31", "--zone", "Asia/Jayapura", *THEN)
+    assert day["as_of"] == "2023-07-31T14:59:59.999999Z"
+    assert waiting.complaint("enquiry", NUMBER, "--zone", "Asia/Nowhere").startswith("usage: ")
+
+
+def test_an_enquiry_warns_before_loss_and_a_dry_run_tells_it(waiting: Pulsa) -> None:
+    before = waiting.done("enquiry", NUMBER, "--now", "2024-01-20T00:00:00+07:00")
+    assert "to keep the number; that restores service and forfeits Rp 15.000." in before
+    log = waiting.log.read_bytes()
+    dry = waiting.done(*BACK, "--dry-run").splitlines()
+    assert dry[-1] == "dry run: nothing is written"
+    assert any("CreditForfeited" in line and line.endswith(": credit -Rp 15.000") for line in dry)
+    (tried,) = waiting.json(*BACK, "--dry-run")
+    assert waiting.log.read_bytes() == log
+    assert waiting.done(*BACK).splitlines() == dry[:-1]
+    assert tried.pop("dry_run") is True
+    assert tried.items() <= waiting.json("log", "outcome", NUMBER, "back")[0].items()
+
+
+def test_a_file_is_tried_as_a_whole_and_nothing_is_written(waiting: Pulsa) -> None:
+    file = waiting.file("more.jsonl", *(top_up(f"t{n}", at="2023-07-03T05:00:00Z") for n in range(3)))
+    log = waiting.log.read_bytes()
+    (dry,) = waiting.json("ingest", file, "--dry-run")
+    assert waiting.log.read_bytes() == log
+    (real,) = waiting.json("ingest", file)
+    assert {k: v for k, v in dry.items() if "second" not in k} == {
+        k: v for k, v in real.items() if "second" not in k
+    }
+
+
+def test_every_verb_of_a_command_can_be_tried(pulsa: Pulsa) -> None:
+    verbs = [path for path, verb in paths() if verb.does in COMMANDS]
+    assert len(verbs) > 15
+    for path in verbs:
+        assert "--dry-run" in pulsa.done(*path.split(), "--help"), path
+
+
+def test_an_export_has_its_control_sheet_and_is_never_written_over(waiting: Pulsa) -> None:
+    out = waiting.folder / "july.csv"
+    export = ("data", "export", "csv", "--out", str(out), "--from", "2023-07-01", "--to", "2023-07-31", *THEN)
+    said = waiting.done(*export)
+    sheet = json.loads(out.with_name("july.csv.control.json").read_text("utf-8"))
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    assert sheet["sha256"] == digest
+    assert f"sha256 {digest}\n" in said
+    assert (sheet["transactions"], sheet["from"]) == (2, "2023-06-30T17:00:00Z")
+    assert sheet["to"] == "2023-07-31T16:59:59.999999Z"
+    assert waiting.complaint(*export).startswith("file-exists: ")
+    waiting.done(*export, "--overwrite", "--sample", "1", "--seed", "7", "--type", "CreditToppedUp")
+    sheet = json.loads(out.with_name("july.csv.control.json").read_text("utf-8"))
+    assert sheet["sample"] == {"size": 1, "seed": 7, "population": 1}
