@@ -25,7 +25,7 @@ from projections.asking.log_answers import (
     LogLine,
     OutcomeAnswer,
 )
-from projections.asking.why import Wanted, Why, why
+from projections.asking.why import WantedChanges, Why, why
 from projections.engine.answers import Moment, position
 from projections.engine.event_types import event_topic
 from projections.engine.instants import Asked, own_zone
@@ -92,7 +92,7 @@ class LogItself:
             for _, line in heapq.merge(chain([first], events), refusals, key=lambda line: line[0]):
                 yield line
 
-    def why(self, about: str, asked: Asked, wanted: Wanted, words: Callable[[str], str | None]) -> Why:
+    def why(self, about: str, asked: Asked, wanted: WantedChanges, words: Callable[[str], str | None]) -> Why:
         """Why a ledger account holds what it holds, or the credit of a number's current account."""
         msisdn = number_in(about)
         named = None if msisdn is not None else ledger_account(about)

@@ -22,7 +22,7 @@ from projections.asking import enquiring
 from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
-from projections.asking.why import NEWEST, Wanted, Why
+from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
 from projections.engine.local_days import UTC
@@ -123,7 +123,9 @@ class Questions:
         """
         return self._of_log.history(asked_number(about), self._asked(as_of, known_at), refused=refused)
 
-    def why(self, about: str, wanted: Wanted = NEWEST, *, as_of: When = None, known_at: When = None) -> Why:
+    def why(
+        self, about: str, wanted: WantedChanges = NEWEST, *, as_of: When = None, known_at: When = None
+    ) -> Why:
         """Why a ledger account of a number holds what it holds: its changes, each with its cause and clause.
 
         A number, or an account of one, means what people mean by it: the credit of a prepaid one.

@@ -27,14 +27,14 @@ from projections.line.lines_as_of import advanced
 from projections.money.ledger_accounts import IN_TRANSIT, LedgerAccount
 
 COMMAND, TIME, POLICY = "command", "time", "policy"
-"""What brings a change about: see `Cause`."""
+"""What brings a change about: see `ChangeCause`."""
 MOST_REFUSALS = 3
 """Refused commands that are told before a change: the last ones."""
 MOST_CHANGES = 1000
 """Changes that are told at most."""
 
 
-class Wanted(NamedTuple):
+class WantedChanges(NamedTuple):
     """Which changes are told: `most` of them, the newest first, or the `largest`.
 
     With `amount` (sen, whichever its sign) only those of so much. With `at`, a day: only those of that local day; an
@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
     at: When = None
 
 
-NEWEST = Wanted()
+NEWEST = WantedChanges()
 """The last changes, newest first."""
 
 
@@ -62,7 +62,7 @@ class RefusedBefore(NamedTuple):
     position: str
 
 
-class Cause(NamedTuple):
+class ChangeCause(NamedTuple):
     """What brought a change about: `command`, `time` (a period ended, or began), or `policy` (it followed elsewhere).
 
     `actor` is who the command says, `principal` who sent it, as far as the entry point knew. Of time there is nothing
@@ -92,7 +92,7 @@ class BalanceChange(NamedTuple):
     words: str | None
     """The clause in words, where the terms' register has some."""
     terms: str | None
-    cause: Cause
+    cause: ChangeCause
     refused: tuple[RefusedBefore, ...]
     digest: str | None
 
@@ -135,7 +135,7 @@ def why(  # noqa: PLR0913 - the log, what is asked about it, and how
     log: LogSnapshot,
     moment: Moment,
     asked: LedgerAccount,
-    wanted: Wanted,
+    wanted: WantedChanges,
     zone: Zone | None,
     words: Callable[[str], str | None],
 ) -> Why:
@@ -238,7 +238,7 @@ def _change(  # noqa: PLR0913 - an event, and what it did
         event.clause,
         None,
         event.terms,
-        Cause(kind, id_, None, actor, None),
+        ChangeCause(kind, id_, None, actor, None),
         refused,
         None if found is None else found.digest.hex(),
     )
@@ -247,7 +247,7 @@ def _change(  # noqa: PLR0913 - an event, and what it did
 class _Told:
     """The changes that are wanted, as many as are told."""
 
-    def __init__(self, wanted: Wanted, zone: Zone | None, book: TermsBook) -> None:
+    def __init__(self, wanted: WantedChanges, zone: Zone | None, book: TermsBook) -> None:
         self._wanted, self._zone, self._book = wanted, zone, book
         self._one = wanted.at is not None and not isinstance(wanted.at, date)
         self._most = 1 if self._one else max(1, min(wanted.most, MOST_CHANGES))

@@ -14,7 +14,7 @@ from projections.money.selecting import Sample, Selection
 
 
 @dataclass(slots=True)
-class Tally:
+class ExportTally:
     """What is counted while an export is written. Customers' accounts are summed, unless they are asked for."""
 
     selected: Selection
@@ -110,7 +110,7 @@ class ControlSheet(Answer):
 def control_sheet(  # noqa: PLR0913 - the file, and what it was made of
     format_: str,
     digest: str,
-    tally: Tally,
+    tally: ExportTally,
     heads: dict[int, int],
     sample: Sample | None = None,
     population: int | None = None,

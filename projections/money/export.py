@@ -19,7 +19,7 @@ from ledger.domain.kinds import names_in
 from ledger.domain.money import IDR, PULSA, format_amount
 from ledger.domain.terms_book import TermsBook
 from projections.engine.reader import LogSnapshot, Recorded
-from projections.money.control_sheet import ControlSheet, Tally, control_sheet
+from projections.money.control_sheet import ControlSheet, ExportTally, control_sheet
 from projections.money.selecting import Sample, Selection, sampled, transactions
 
 _ROW_GROUP = 50_000
@@ -77,13 +77,13 @@ def export(
     population = None
     if sample is not None:
         selected, population = sampled(logs, selected, sample)
-    tally, hashed = Tally(selected), Hashed(out)
+    tally, hashed = ExportTally(selected), Hashed(out)
     FORMATS[format_](logs, tally, hashed)
     heads = {log.partition: log.head for log in logs}
     return control_sheet(format_, hashed.digest, tally, heads, sample, population)
 
 
-def _postings(logs: Logs, tally: Tally) -> Iterator[Posted]:
+def _postings(logs: Logs, tally: ExportTally) -> Iterator[Posted]:
     """Every posting that is wanted, partition by partition, in order."""
     selected = tally.selected
     for log, found in transactions(logs, selected):
@@ -114,7 +114,7 @@ def _postings(logs: Logs, tally: Tally) -> Iterator[Posted]:
 # --- hledger --------------------------------------------------------------------------------------------------------
 
 
-def _hledger(logs: Logs, tally: Tally, out: Hashed) -> None:
+def _hledger(logs: Logs, tally: ExportTally, out: Hashed) -> None:
     """A journal that hledger reads."""
     text = _text(out)
     text.write(f"; days: {', '.join(tally.selected.zones)}\n")
@@ -170,7 +170,7 @@ def _decimal(amount: int) -> str:
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
 
-def _csv(logs: Logs, tally: Tally, out: Hashed) -> None:
+def _csv(logs: Logs, tally: ExportTally, out: Hashed) -> None:
     """A line for each posting, below a header; amounts as decimals, instants by RFC 3339."""
     text = _text(out)
     writer = csv.writer(text, lineterminator="\n")
@@ -193,7 +193,7 @@ def _text(out: Hashed) -> io.TextIOWrapper:
 # --- Parquet --------------------------------------------------------------------------------------------------------
 
 
-def _parquet(logs: Logs, tally: Tally, out: Hashed) -> None:
+def _parquet(logs: Logs, tally: ExportTally, out: Hashed) -> None:
     """A row for each posting: amounts in sen, instants as timestamps in UTC."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -226,7 +226,7 @@ def _table(pa: Any, schema: Any, rows: list[Posted]) -> Any:  # noqa: ANN401 - p
     )
 
 
-FORMATS: dict[str, Callable[[Logs, Tally, Hashed], None]] = {
+FORMATS: dict[str, Callable[[Logs, ExportTally, Hashed], None]] = {
     "hledger": _hledger,
     "csv": _csv,
     "parquet": _parquet,

@@ -27,7 +27,7 @@ MOST_SAMPLED = 100_000
 """Transactions of a sample, which are held in memory."""
 
 
-class Wanted(NamedTuple):
+class WantedMovements(NamedTuple):
     """What is asked for: instants or local days, of the zone that is named or of the terms'; None: no bound.
 
     `since` and `until` bound when a movement was effective, both included: a day from its beginning, or to its end.
@@ -93,7 +93,7 @@ class Selection(NamedTuple):
         return (self.zone or zone_of(event.terms, book)).day_number(event.effective_at)
 
 
-def selection(logs: Sequence[LogSnapshot], wanted: Wanted, now: int) -> Selection:
+def selection(logs: Sequence[LogSnapshot], wanted: WantedMovements, now: int) -> Selection:
     """What is wanted of a log's partitions, as it stands. Raises KnownBeyondNow, SeveralZones, UnknownThen."""
     book = TermsBook()
     for log in logs:

@@ -28,7 +28,7 @@ from projections.engine.reader import LogSnapshot
 from projections.engine.unanswered import KnownBeyondNow, SeveralZones
 from projections.money import export
 from projections.money.control_sheet import ControlSheet
-from projections.money.selecting import Sample, Wanted, selection
+from projections.money.selecting import Sample, WantedMovements, selection
 from tests.given import NUMBER, OTHER
 from tests.projections.histories import NUMBERS, a_log, play, recorded
 from tests.projections.projected import NOW, asked, folded
@@ -37,7 +37,7 @@ from tests.projections.test_local_days import EAST, WEST, two_zones
 __all__ = ["two_zones"]
 
 FORMATS = ["hledger", "csv", "parquet"]
-EVERYTHING = Wanted()
+EVERYTHING = WantedMovements()
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def reading(log: Path) -> Iterator[list[LogSnapshot]]:
 
 
 def exported(
-    log: Path, format_: str, wanted: Wanted = EVERYTHING, sample: Sample | None = None
+    log: Path, format_: str, wanted: WantedMovements = EVERYTHING, sample: Sample | None = None
 ) -> tuple[bytes, ControlSheet]:
     out = io.BytesIO()
     with reading(log) as logs:
@@ -144,7 +144,7 @@ def test_the_control_sheet_says_what_is_in_the_file(log: Path, format_: str) -> 
 
 
 def test_an_export_of_nothing_says_so(log: Path) -> None:
-    text, sheet = exported(log, "csv", Wanted(types=["TopUpReversed"], accounts=["6288100000004"]))
+    text, sheet = exported(log, "csv", WantedMovements(types=["TopUpReversed"], accounts=["6288100000004"]))
     assert rows_of(text) == []
     assert (sheet.transactions, sheet.first, sheet.last, sheet.totals) == (0, None, None, {})
 
@@ -157,7 +157,7 @@ def test_both_axes_days_accounts_and_types_bound_an_export(log: Path) -> None:
     middle = sorted(event.recorded_at for event in moved)[len(moved) // 2]
     early = sorted(event.effective_at for event in moved)[len(moved) // 3]
 
-    def found(wanted: Wanted) -> tuple[int, int]:
+    def found(wanted: WantedMovements) -> tuple[int, int]:
         _, sheet = exported(log, "csv", wanted)
         return sheet.transactions, sheet.postings
 
@@ -166,26 +166,28 @@ def test_both_axes_days_accounts_and_types_bound_an_export(log: Path) -> None:
         return len([some for some in own if some]), sum(map(len, own))
 
     known = [event for event in moved if event.recorded_at <= middle]
-    assert found(Wanted(known_at=middle)) == expected(known)
+    assert found(WantedMovements(known_at=middle)) == expected(known)
     then = [event for event in moved if event.effective_at <= early]
-    assert found(Wanted(as_of=early)) == found(Wanted(until=early)) == expected(then)
-    assert found(Wanted(since=early + 1)) == expected([e for e in moved if e.effective_at > early])
-    assert found(Wanted(accounts=["operator/breakage"])) == expected(moved, "operator/breakage")
-    assert found(Wanted(accounts=[f"{NUMBERS[0]}#1"])) == expected(moved, f"{NUMBERS[0]}#1/")
-    assert found(Wanted(accounts=[NUMBERS[0]])) == expected(moved, f"{NUMBERS[0]}#")
+    assert found(WantedMovements(as_of=early)) == found(WantedMovements(until=early)) == expected(then)
+    assert found(WantedMovements(since=early + 1)) == expected([e for e in moved if e.effective_at > early])
+    assert found(WantedMovements(accounts=["operator/breakage"])) == expected(moved, "operator/breakage")
+    assert found(WantedMovements(accounts=[f"{NUMBERS[0]}#1"])) == expected(moved, f"{NUMBERS[0]}#1/")
+    assert found(WantedMovements(accounts=[NUMBERS[0]])) == expected(moved, f"{NUMBERS[0]}#")
     for named in ("CreditForfeited", "ledger.prepaid.CreditForfeited"):
-        assert found(Wanted(types=[named])) == expected([e for e in moved if e.name == "CreditForfeited"])
+        assert found(WantedMovements(types=[named])) == expected(
+            [e for e in moved if e.name == "CreditForfeited"]
+        )
     with pytest.raises(QueryRefused, match="no such ledger account"):
-        found(Wanted(accounts=["operator/breakfast"]))
+        found(WantedMovements(accounts=["operator/breakfast"]))
     with pytest.raises(QueryRefused, match="no events are of the type"):
-        found(Wanted(types=["Forfeited"]))
+        found(WantedMovements(types=["Forfeited"]))
     with pytest.raises(KnownBeyondNow):
-        found(Wanted(known_at=NOW + 1))
+        found(WantedMovements(known_at=NOW + 1))
 
 
 def test_days_of_exports_are_local_and_bounds_of_days_are_whole(two_zones: Path) -> None:
     for format_ in ("csv", "hledger"):
-        text, _ = exported(two_zones, format_, Wanted(types=["CreditToppedUp"]))
+        text, _ = exported(two_zones, format_, WantedMovements(types=["CreditToppedUp"]))
         if format_ == "csv":
             days = [(r["account"], r["day"]) for r in rows_of(text) if r["account"].endswith("/credit")]
         else:
@@ -198,9 +200,9 @@ def test_days_of_exports_are_local_and_bounds_of_days_are_whole(two_zones: Path)
         assert east == ["2024-10-09"] + ["2024-10-10"] * 5
     day = date(2024, 10, 10)
     with pytest.raises(SeveralZones):
-        exported(two_zones, "csv", Wanted(since=day))
+        exported(two_zones, "csv", WantedMovements(since=day))
     for name, midnight in (("Asia/Jakarta", WEST), ("Asia/Jayapura", EAST)):
-        wanted = Wanted(zone=zone(name), types=["CreditToppedUp"])
+        wanted = WantedMovements(zone=zone(name), types=["CreditToppedUp"])
         _, since = exported(two_zones, "csv", wanted._replace(since=day))
         _, until = exported(two_zones, "csv", wanted._replace(until=date(2024, 10, 9)))
         assert since.selected.since == midnight
@@ -229,7 +231,7 @@ def test_a_sample_larger_than_all_is_all(log: Path) -> None:
 
 def test_sums_of_named_accounts_are_told_one_by_one(log: Path) -> None:
     name = f"{NUMBERS[0]}#1/credit"
-    _, sheet = exported(log, "csv", Wanted(accounts=[name]))
+    _, sheet = exported(log, "csv", WantedMovements(accounts=[name]))
     assert [row.account for row in sheet.rows] == [name]
     assert sheet.to_json()["sums"][0]["amount"] == format_amount(
         balances(log).get((export.tree_name(name), "PULSA"), 0)

@@ -22,11 +22,10 @@ from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
 from projections.asking.log_answers import HistoryEvent
 from projections.asking.questions import Questions
-from projections.asking.why import Cause, Wanted
+from projections.asking.why import ChangeCause, WantedChanges
 from projections.engine.unanswered import KnownBeyondNow, UnknownThen
 from projections.money.export import export
-from projections.money.selecting import Wanted as WantedMovements
-from projections.money.selecting import selection
+from projections.money.selecting import WantedMovements, selection
 from tests.given import NUMBER, Story, at, rupiah
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, Step, commands, play, recorded, steps
@@ -70,7 +69,7 @@ def test_a_forfeiture_is_told_with_its_clause_its_cause_and_what_was_refused_bef
         "SP23-20",
         "Credit left is forfeited at the top-up that ends the waiting period",
     )
-    assert forfeited.cause == Cause("command", "back", "TopUp", "system", None)
+    assert forfeited.cause == ChangeCause("command", "back", "TopUp", "system", None)
     (refused,) = forfeited.refused
     assert (refused.command_id, refused.command, refused.code) == ("too small", "TopUp", "below-minimum")
     assert refused.at == at("2024-01-18T12:00:00+07:00")
@@ -84,13 +83,13 @@ def test_a_change_is_found_by_its_amount_by_its_day_and_by_an_instant(lapsed: Pa
         every = ask.why(NUMBER, as_of=THEN).told
         forfeited = next(one for one in every if one.type.endswith("CreditForfeited"))
         for amount in (forfeited.amount, -forfeited.amount):
-            assert ask.why(NUMBER, Wanted(amount=amount), as_of=THEN).told == (forfeited,)
-        day = ask.why(NUMBER, Wanted(at=date(2024, 1, 20)), as_of=THEN).told
+            assert ask.why(NUMBER, WantedChanges(amount=amount), as_of=THEN).told == (forfeited,)
+        day = ask.why(NUMBER, WantedChanges(at=date(2024, 1, 20)), as_of=THEN).told
         assert day == every[:2]
-        assert ask.why(NUMBER, Wanted(at=forfeited.effective_at - 1), as_of=THEN).told == every[2:3]
-        largest = ask.why(NUMBER, Wanted(most=2, largest=True), as_of=THEN).told
+        assert ask.why(NUMBER, WantedChanges(at=forfeited.effective_at - 1), as_of=THEN).told == every[2:3]
+        largest = ask.why(NUMBER, WantedChanges(most=2, largest=True), as_of=THEN).told
         assert [change.amount for change in largest] == [rupiah(25_000), forfeited.amount]
-        for nothing in (Wanted(amount=1), Wanted(at=date(2020, 1, 1)), Wanted(at=0)):
+        for nothing in (WantedChanges(amount=1), WantedChanges(at=date(2020, 1, 1)), WantedChanges(at=0)):
             with pytest.raises(UnknownThen, match="no such change among 5"):
                 ask.why(NUMBER, nothing, as_of=THEN)
 
@@ -100,7 +99,7 @@ def test_what_falls_due_unrecorded_is_caused_by_time(lapsed: Path) -> None:
         found = ask.why(NUMBER, as_of=NOW - 1, known_at=at("2024-02-01T00:00:00+07:00"))
         (end, *_) = found.told
         assert (found.amount, found.state, end.clause) == (0, "deactivated", "SP23-21")
-        assert end.cause == Cause("time", None, None, None, None)
+        assert end.cause == ChangeCause("time", None, None, None, None)
         assert (end.position, end.recorded_at, end.digest) == (None, None, None)
 
 
@@ -141,7 +140,7 @@ def test_why_history_balance_movements_and_export_tell_the_same_figures(
                     (balance,) = ask.balance(name, **then)
                 except UnknownThen:
                     continue
-                found = ask.why(name, Wanted(most=1000), **then)
+                found = ask.why(name, WantedChanges(most=1000), **then)
                 moved = ask.movements(name, **then).rows
                 changes = found.told[::-1]
                 assert found.amount == balance.amount == trial.get(name, 0)

@@ -106,7 +106,7 @@ def export(
     """
     from ledger.wiring import read_side  # slow to import
     from projections.money import export as exports
-    from projections.money.selecting import Sample, Wanted, selection
+    from projections.money.selecting import Sample, WantedMovements, selection
 
     if format_ not in _FORMATS:
         raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
@@ -116,7 +116,7 @@ def export(
         must_be_another("--out", target, settings)
         if target.is_file() and not overwrite:
             raise FileExists(f"{target}: there is a file of that name already; --overwrite replaces it")
-    wanted = Wanted(as_of, known_at, since, until, account or (), type_ or (), zone)
+    wanted = WantedMovements(as_of, known_at, since, until, account or (), type_ or (), zone)
     chosen = None if sample is None else Sample(sample, seed)
     with ExitStack() as stack:
         readers = stack.enter_context(read_side.readers(settings))

@@ -348,7 +348,7 @@ TREE: Mapping[str, Noun | Top] = {
     "why": Top(
         "Ask",
         "Why a balance is what it is: changes, causes, clauses",
-        Verb("explaining:why", "6288112345678 --amount 13727.40"),
+        Verb("whys:why", "6288112345678 --amount 13727.40"),
     ),
     "balance": Top("Ask", "The balance of ledger accounts", Verb("asking:balance", "operator/breakage")),
     "report": Noun("Ask", "Trial balance, states, blocks, receivables, changes due", _REPORT),

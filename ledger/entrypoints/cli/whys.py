@@ -17,7 +17,7 @@ from ledger.entrypoints.cli.local_times import told_at, when
 from ledger.entrypoints.cli.output import say
 from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
 from ledger.wiring.composition import Opened
-from projections.asking.why import MOST_CHANGES, TIME, BalanceChange, Wanted, Why
+from projections.asking.why import MOST_CHANGES, TIME, BalanceChange, WantedChanges, Why
 
 _WIDTH = 80
 _INDENT = " " * 4
@@ -77,7 +77,7 @@ def why(
 ) -> int:
     """Why the credit is what it is: the changes that made it, with clause, cause, and what was refused before."""
     ask = asked(opened, then)
-    found = ask.why(msisdn, Wanted(n, largest, amount, at), **then.moment)
+    found = ask.why(msisdn, WantedChanges(n, largest, amount, at), **then.moment)
     if then.told([found.to_json()]):
         return shell.DONE
     for line in _told(found, told_in(ask, then, found.account)):
