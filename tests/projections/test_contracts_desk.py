@@ -24,7 +24,7 @@ from ledger.domain.postpaid.commands import (
 from ledger.store.reading import SqliteReader
 from projections.asking.questions import Questions
 from projections.money import export
-from projections.money.selecting import Wanted, selection
+from projections.money.selecting import WantedMovements, selection
 from projections.postpaid.working_days import working_days
 from tests.entrypoints.pulsa import Pulsa
 from tests.given import NUMBER, Story, at, day, rupiah
@@ -201,7 +201,7 @@ def test_rupiah_add_up_in_the_trial_balance_and_in_a_journal(ask: Questions, liv
         assert sums["accounts/deposit", "IDR"] == -ask.deposits(as_of=as_of).rows[0].held
     with SqliteReader(lived.path).snapshot() as log:
         out = io.BytesIO()
-        export.export("hledger", [log], selection([log], Wanted(), NOW), out)
+        export.export("hledger", [log], selection([log], WantedMovements(), NOW), out)
     journal = out.getvalue().decode()
     assert f"account customers:{NUMBER}:1:billed\n" in journal
     assert "    operator:cash  11000.00 IDR\n" in journal

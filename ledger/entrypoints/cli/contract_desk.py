@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import say, say_table
-from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows
+from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows, told_in
 from ledger.wiring.composition import Opened
 
 Bill = Annotated[
@@ -35,64 +36,89 @@ _NESTED = frozenset({"lines", "movements", "due"})
 
 def bills(opened: Opened, then: Then, msisdn: Number) -> int:
     """The bills of a number, and what became of each."""
-    found = asked(opened, then).bills(msisdn, **then.moment)
-    say_rows(found, then, none=f"{msisdn}: no bill", right=_BILLED, without=_PROSE_OF_BILLS)
+    ask = asked(opened, then)
+    found = ask.bills(msisdn, **then.moment)
+    say_rows(
+        found,
+        then,
+        partial(told_in, ask, then, msisdn),
+        none=f"{msisdn}: no bill",
+        right=_BILLED,
+        without=_PROSE_OF_BILLS,
+    )
     return shell.DONE
 
 
 def bill(opened: Opened, then: Then, number: Bill) -> int:
     """A bill: what it charges, its tax, and all that has met it since."""
-    found = asked(opened, then).bill(number, **then.moment)
+    ask = asked(opened, then)
+    found = ask.bill(number, **then.moment)
     said = found.to_json()
     if not then.told([said]):
         _say_all(said)
         _say_each("lines", said["lines"], right="amount")
         _say_each("what met it", said["movements"], right="amount")
-        say(final_or_not(found))
+        say(final_or_not(found, told_in(ask, then)))
     return shell.DONE
 
 
 def payments(opened: Opened, then: Then, msisdn: Number) -> int:
     """The payments of a number, and what each has met."""
-    found = asked(opened, then).payments(msisdn, **then.moment)
+    ask = asked(opened, then)
+    found = ask.payments(msisdn, **then.moment)
     without = ("account", "allocations")
-    say_rows(found, then, none=f"{msisdn}: no payment", right=_PAID, without=without)
+    say_rows(
+        found,
+        then,
+        partial(told_in, ask, then, msisdn),
+        none=f"{msisdn}: no payment",
+        right=_PAID,
+        without=without,
+    )
     return shell.DONE
 
 
 def deposits(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
     """Deposits: what is held, what became of the rest, and by when a refund is due."""
-    found = asked(opened, then).deposits(msisdn, **then.moment)
+    ask = asked(opened, then)
+    found = ask.deposits(msisdn, **then.moment)
     without = ("deposits", "requested_at", "ready_since", "left_out")
-    say_rows(found, then, none="no deposit", right=_HELD, without=without)
+    say_rows(
+        found, then, partial(told_in, ask, then, msisdn), none="no deposit", right=_HELD, without=without
+    )
     return shell.DONE
 
 
 def contract(opened: Opened, then: Then, msisdn: Number) -> int:
     """A contract: its state, plan, end; and what is due when."""
-    found = asked(opened, then).contract(msisdn, **then.moment)
+    ask = asked(opened, then)
+    found = ask.contract(msisdn, **then.moment)
     said = found.to_json()
     if not then.told([said]):
         _say_all(said)
         _say_each("what is due", said["due"])
-        say(final_or_not(found))
+        say(final_or_not(found, told_in(ask, then, msisdn)))
     return shell.DONE
 
 
 def contracts(opened: Opened, then: Then, state: State = None) -> int:
     """Every contract: state, plan, end, and when time changes something next."""
-    found = asked(opened, then).contracts(state, **then.moment)
-    say_rows(found, then, none="no contract", without=("terms", "opened_at"))
+    ask = asked(opened, then)
+    found = ask.contracts(state, **then.moment)
+    say_rows(found, then, partial(told_in, ask, then), none="no contract", without=("terms", "opened_at"))
     return shell.DONE
 
 
 def receivables(opened: Opened, then: Then, each: EachAccount = False) -> int:
     """What is owed: not billed yet, billed, and overdue by age."""
     ask, figures = asked(opened, then), (*_OWED, "overdue_over_90")
+    where = partial(told_in, ask, then)
     if each:
-        say_rows(ask.receivables_of_each(**then.moment), then, none="nobody owes anything", right=figures)
+        say_rows(
+            ask.receivables_of_each(**then.moment), then, where, none="nobody owes anything", right=figures
+        )
     else:
-        say_rows(ask.receivables(**then.moment), then, right=figures)
+        say_rows(ask.receivables(**then.moment), then, where, right=figures)
     return shell.DONE
 
 

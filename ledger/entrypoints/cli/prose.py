@@ -117,7 +117,7 @@ Number = Annotated[
 ]
 NumberOrAll = Annotated[
     str | None,
-    typer.Argument(metavar="MSISDN", parser=_subject, help="The number; without one, all of them."),
+    typer.Argument(metavar="MSISDN", parser=subject_named, help="The number; without one, all of them."),
 ]
 Numbers = Annotated[
     list[str] | None,
