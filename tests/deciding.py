@@ -1,6 +1,6 @@
-"""The rules played in memory: lines that decide, and what follows from their events. No log, no batch, no journal.
+"""The rules played in memory: subjects that decide, and what follows from their events. No log, no batch, no journal.
 
-It holds each line against a second one, to which its events came as a log would give them back: as Avro bytes.
+It holds each subject against a second one, to which its events came as a log would give them back: as Avro bytes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventRefere
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, after_event, after_refusal, kind_for, subject_of
-from ledger.domain.line.commands import LineCommand
-from ledger.domain.line.deciding import admit
+from ledger.domain.kinds import (
+    EVENT_TYPES,
+    after_event,
+    after_refusal,
+    is_of_line,
+    kind_for,
+    new_subject,
+    subject_of,
+)
 from ledger.domain.line.line import Line
-from ledger.domain.subject import Cause
+from ledger.domain.subject import Cause, Subject
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
@@ -25,23 +31,23 @@ _CODEC = Codec()
 
 
 class Deciding:
-    """What is decided on some numbers, each command on its own and once."""
+    """What is decided on some subjects, each command on its own and once."""
 
     def __init__(self, terms: Iterable[Terms]) -> None:
         self.book = TermsBook(terms)
         self._happened: list[Event] = []
-        self._lines: dict[str, tuple[Line, Line]] = {}
+        self._subjects: dict[str, tuple[Subject, Subject]] = {}
         self._claims: set[tuple[str, str, str]] = set()
 
     def reopen(self) -> None:
-        """Goes on with the lines that the events alone have made."""
-        for msisdn in self._lines:
-            again = [Line(msisdn, self.book, claimed=self._claimed) for _ in range(2)]
+        """Goes on with the subjects that the events alone have made."""
+        for id_ in self._subjects:
+            again = self._new(id_)
             for event in self._happened:
-                if subject_of(event.account) == msisdn:
-                    for line in again:
-                        line.take(event)
-            self._lines[msisdn] = (again[0], again[1])
+                if subject_of(event.account) == id_:
+                    for subject in again:
+                        subject.take(event)
+            self._subjects[id_] = again
 
     def close(self) -> None:
         """Nothing is open."""
@@ -59,7 +65,6 @@ class Deciding:
         at = command.at
         own: list[Event] = []
         refusal: refusals.Refusal | refusals.Repeated | None
-        assert isinstance(command, LineCommand)
         try:
             at = self._taken_at(command)
             refusal, own = self._carry_out(command, at, _digest(command))
@@ -73,17 +78,17 @@ class Deciding:
             status, code, message = REFUSED, refusal.code, refusal.message
         return Outcome(command.command_id, status, code, message, named, 0, self.head(), at)
 
-    def _taken_at(self, command: LineCommand) -> int:
+    def _taken_at(self, command: Command) -> int:
         if command.terms_named is not None and command.terms_named not in self.book:
             raise refusals.Invalid(f"terms: no terms are named {command.terms_named!r}")
         line, _ = self._pair(command.subject)
-        admit(line, command)
+        kind_for(command).admit(line, command)
         if line.recorded_at - command.at > CLOCK_TOLERANCE:
             raise refusals.ClockBehind
         return max(command.at, line.recorded_at)
 
     def _carry_out(
-        self, command: LineCommand, at: int, digest: bytes
+        self, command: Command, at: int, digest: bytes
     ) -> tuple[refusals.Refusal | refusals.Repeated | None, list[Event]]:
         """The refusal if it was one, and the events that are the command's own; what follows is done too."""
         line, twin = self._pair(command.subject)
@@ -109,17 +114,16 @@ class Deciding:
 
     def _follow(self, command: Command) -> None:
         """A policy's command, which is taken however late it comes."""
-        assert isinstance(command, LineCommand)
         line, _ = self._pair(command.subject)
         try:
-            admit(line, command)
+            kind_for(command).admit(line, command)
         except refusals.Refusal as refusal:
             for one in after_refusal(command, refusal):
                 self._follow(one)
         else:
             self._carry_out(command, max(command.at, line.recorded_at), _digest(command))
 
-    def _record(self, event: Event, twin: Line) -> None:
+    def _record(self, event: Event, twin: Subject) -> None:
         read = _CODEC.event(event.TOPIC, _CODEC.event_state(event))
         assert read == event
         self._happened.append(read)
@@ -133,17 +137,22 @@ class Deciding:
             return any((one.account, one.TOPIC, one.command_id) == asked for one in self._happened)
         return (account, kind, id_) in self._claims
 
-    def _pair(self, msisdn: str) -> tuple[Line, Line]:
-        found = self._lines.get(msisdn)
+    def _pair(self, id_: str) -> tuple[Subject, Subject]:
+        found = self._subjects.get(id_)
         if found is None:
-            found = Line(msisdn, self.book, claimed=self._claimed), Line(msisdn, self.book)
-            self._lines[msisdn] = found
+            found = self._subjects[id_] = self._new(id_)
         return found
 
+    def _new(self, id_: str) -> tuple[Subject, Subject]:
+        if is_of_line(id_):
+            return Line(id_, self.book, claimed=self._claimed), Line(id_, self.book, claimed=self._claimed)
+        return new_subject(id_, self.book), new_subject(id_, self.book)
 
-def _digest(command: LineCommand) -> bytes:
+
+def _digest(command: Command) -> bytes:
     return _CODEC.command_digest(command, _CODEC.command_content(command))
 
 
-def _state(line: Line) -> tuple[object, ...]:
-    return line.number, line.account, line.former, line.recorded_at, line.due_at
+def _state(subject: Subject) -> tuple[object, ...]:
+    own = (subject.number, subject.account, subject.former) if isinstance(subject, Line) else subject.states()
+    return own, subject.recorded_at, subject.due_at

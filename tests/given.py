@@ -17,6 +17,7 @@ from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER, day_number, format_instant, parse_day, parse_instant
 from ledger.domain.commands import Command
+from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.events import Event
 from ledger.domain.line.commands import (
     AdvanceTime,
@@ -338,7 +339,8 @@ class Story:
     def command(self, command: type[Command], when: int, **fields: Any) -> Command:
         """The command, with an id of its own unless it has one, and with what the story leaves unsaid."""
         self._count += 1
-        said = {"command_id": str(self._count), "msisdn": NUMBER, **_UNSAID.get(command, {}), **fields}
+        about = {"msisdn": NUMBER} if "msisdn" in command.__struct_fields__ else {}
+        said = {"command_id": str(self._count), **about, **_UNSAID.get(command, {}), **fields}
         if command is TopUp:
             said.setdefault("price", said["credit"])
         if command in (RecordUsage, RecordRoaming):
@@ -356,8 +358,10 @@ class Story:
             assert one.actor == {"due": "clock", "policy": "policy"}.get(kind, command.actor), one
             assert (one.command_digest is None) == (kind == "due"), one
             assert one.effective_at <= one.recorded_at, one
-        self.new = [one for one in happened if not one.account.startswith(("log@", "terms/"))]
-        if self.outcome.status != "repeated" and not isinstance(command, AdvanceTime | CloseThrough):
+        self.new = [one for one in happened if not one.account.startswith(("log@", "terms/", "customer/"))]
+        if self.outcome.status != "repeated" and not isinstance(
+            command, AdvanceTime | AdvanceCustomer | CloseThrough
+        ):
             own = [
                 one
                 for one in self.new

@@ -160,6 +160,8 @@ class TestCommands:
         assert choices == {
             "Activate.registration": ["verified", "failed"],
             "Block.scope": ["outgoing", "all", *SERVICES],
+            "BlockForDebt.scope": ["outgoing", "all"],
+            "NoteDebt.scope": ["outgoing", "all"],
             "DecideRightsTransfer.decision": ["approved", "refused"],
             "ReclaimNumber.decision": ["approved", "refused"],
             "RecordUsage.service": list(SERVICES),

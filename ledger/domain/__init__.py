@@ -8,5 +8,6 @@ import ledger.domain.postpaid.product
 import ledger.domain.prepaid.product
 
 # isort: split
+import ledger.domain.customer.kind
 import ledger.domain.line.kind
 import ledger.domain.partition.kind  # noqa: F401 - to make them known

@@ -25,7 +25,7 @@ from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone, format_instant
-from ledger.domain.kinds import terms_of
+from ledger.domain.kinds import streams_of, terms_of
 from ledger.domain.subject import DUE
 from ledger.errors import CheckpointMismatch, EvidenceRefused, LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
@@ -86,7 +86,7 @@ def bundle(log: SqliteSnapshot, question: Question, zone: Zone, signed: Signed |
     collected.put_record(parts)
     if signed is not None:
         _Proofs(signed, collected, parts).put()
-    parts["index.html"] = page(collected.manifest(), collected.told, zone, f"{question.msisdn}#")
+    parts["index.html"] = page(collected.manifest(), collected.told, zone, streams_of(question.msisdn)[0])
     parts["verify.py"] = (files("ledger.audit.evidence") / "verify.py").read_bytes()
     manifest = collected.manifest() | {
         "parts": {name: sha256(part).hexdigest() for name, part in parts.items()}
@@ -175,7 +175,7 @@ class _Collected:
 
     def balances(self) -> list[dict[str, Any]]:
         """What the number's ledger accounts held: what was so by `as_of`, known or due by itself by `known_at`."""
-        question, own = self.question, f"{self.question.msisdn}#"
+        question, own = self.question, streams_of(self.question.msisdn)[0]
         sums: Counter[tuple[str, str]] = Counter()
         for _, _, _, topic, state, _ in self.rows:
             event = self.log.codec.event(topic, state)

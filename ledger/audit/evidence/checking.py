@@ -25,6 +25,7 @@ from ledger.audit.transparency.checkpointing import TOP
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
 from ledger.audit.transparency.note import Verifier, read
 from ledger.audit.transparency.proof import proof_of
+from ledger.domain.kinds import streams_of
 from ledger.domain.money import format_amount
 from ledger.domain.subject import DUE
 from ledger.errors import EvidenceWrong, LedgerError
@@ -189,7 +190,7 @@ class _Bundle:
 
     def _read_balances(self) -> None:
         manifest = self._manifest
-        as_of, known_at, own = manifest["as_of"], manifest["known_at"], manifest["msisdn"] + "#"
+        as_of, known_at, own = manifest["as_of"], manifest["known_at"], streams_of(manifest["msisdn"])[0]
         _need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
         sums: defaultdict[tuple[str, str], int] = defaultdict(int)
         for _, event in self._events.values():

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from ledger.domain.calendar import Zone
+from ledger.domain.kinds import part_of
 from ledger.domain.money import format_amount
 
 _STYLE = """
@@ -84,9 +85,7 @@ def _events(
             if counts:
                 for change in changes:
                     held[change["account"]] += change["amount"]
-            effect = "; ".join(
-                f"{format_amount(c['amount'])} {c['account'].partition('#')[2]}" for c in changes
-            )
+            effect = "; ".join(f"{format_amount(c['amount'])} {part_of(c['account'])}" for c in changes)
             after = "; ".join(format_amount(held[c["account"]]) for c in changes) if counts else ""
             kind = row["type"].rpartition(".")[2]
             cells = (_when(event["effective_at"], zone), kind, event["clause"] or "", effect, after)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.domain.bounds import MOST_OPEN
 from ledger.domain.line.account import Account, must_leave_room
-from ledger.domain.line.commands import Block, Terminate, Unblock
+from ledger.domain.line.commands import Block, BlockForDebt, LiftDebtBlock, Terminate, Unblock
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
 from ledger.domain.refusals import (
@@ -32,6 +33,31 @@ def block(line: Line, account: Account, command: Block) -> None:
         reference=command.reference,
         since=command.since,
     )
+
+
+def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
+    """Blocks an account for a bill of another one of its holder; what cannot stand comes to nothing (SE23-19).
+
+    The ground is one of the terms of the account in debt, so it is not asked for in these.
+    """
+    stands = account.closed_at is None and account.holder == command.customer
+    if not stands or line.claimed(account.id, "block", command.block) or len(account.blocks) >= MOST_OPEN:
+        return
+    line.emit(
+        Blocked,
+        of=account,
+        block=command.block,
+        scope=command.scope,
+        ground=command.ground,
+        reference=None,
+        since=None,
+    )
+
+
+def lift_debt_block(line: Line, account: Account, command: LiftDebtBlock) -> None:
+    """Lifts such a block, where it still stands."""
+    if account.closed_at is None and command.block in account.blocks:
+        line.emit(Unblocked, of=account, block=command.block)
 
 
 def unblock(line: Line, account: Account, command: Unblock) -> None:

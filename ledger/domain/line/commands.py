@@ -58,6 +58,33 @@ class Unblock(LineCommand, frozen=True, kw_only=True, gc=False):
     block: str
 
 
+class _OfDebt(LineCommand, frozen=True, kw_only=True, gc=False):
+    """What a debt on another account of the customer brings about on this one."""
+
+    INTERNAL: ClassVar[bool] = True
+    MAY_COME_TO_NOTHING: ClassVar[bool] = True
+
+    account: str
+    block: str
+
+    @property
+    def stream(self) -> str:
+        """The account."""
+        return self.account
+
+
+class BlockForDebt(_OfDebt, frozen=True, kw_only=True, gc=False):
+    """Blocks it, where it can be blocked and is still the customer's."""
+
+    customer: str
+    scope: str
+    ground: str
+
+
+class LiftDebtBlock(_OfDebt, frozen=True, kw_only=True, gc=False):
+    """Lifts that block, where it still stands."""
+
+
 class ReplaceCard(LineCommand, frozen=True, kw_only=True, gc=False):
     """A new card, against identity."""
 

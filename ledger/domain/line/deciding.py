@@ -12,11 +12,13 @@ from typing import Any
 from ledger.domain.commands import Command
 from ledger.domain.kinds import names_in, number_in
 from ledger.domain.line.account import Account
-from ledger.domain.line.blocking import block, unblock
+from ledger.domain.line.blocking import block, block_for_debt, lift_debt_block, unblock
 from ledger.domain.line.cards_and_rights import decide_rights_transfer, replace_card, request_rights_transfer
 from ledger.domain.line.commands import (
     Block,
+    BlockForDebt,
     DecideRightsTransfer,
+    LiftDebtBlock,
     LineCommand,
     MigrateTerms,
     RecordUsage,
@@ -89,6 +91,10 @@ def decide(line: Line, command: LineCommand) -> None:
         return
     named = command.stream
     account = line.current if named is None else line.named(named)
+    of_debt = OF_DEBT.get(type(command))
+    if of_debt is not None:
+        of_debt(line, account, command)
+        return
     product = PRODUCTS[account.PRODUCT]
     product.must_take(account, command)
     rule = product.rules.get(type(command)) or RULES[type(command)]
@@ -105,5 +111,11 @@ RULES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
     Terminate: terminate,
 }
 """What the commands do that every product has. (`AdvanceTime` does nothing more: the line is advanced before.)"""
+
+OF_DEBT: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
+    BlockForDebt: block_for_debt,
+    LiftDebtBlock: lift_debt_block,
+}
+"""What comes from a customer's other accounts, whatever state this one is in."""
 
 _SHARED = frozenset({RecordUsage, *RULES})

@@ -39,7 +39,7 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
         prefixes=(),
         subjects=re.compile(r"[0-9][^#/@]*"),
         commands=(
-            *(one for one in those_of(Command, commands) if one is not commands.LineCommand),
+            *(one for one in those_of(Command, commands) if one.__name__ not in {"LineCommand", "_OfDebt"}),
             *(one for product in each for one in product.commands),
         ),
         events=(*those_of(Event, events), *(one for product in each for one in product.events)),

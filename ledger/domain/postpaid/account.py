@@ -172,6 +172,8 @@ class PostpaidAccount(Account):
     closed_bills: dict[str, Bill] = msgspec.field(default_factory=dict)
     due_ends: list[int] = msgspec.field(default_factory=list)
     """The due ends, of closed bills too, that may still come: at each of them overdue bills get a fine."""
+    told: dict[str, str] = msgspec.field(default_factory=dict)
+    """Overdue bills of which the customer was told, each with whom."""
     unbilled_fines: list[str] = msgspec.field(default_factory=list)
     """The ids of fines that the next bill carries."""
     withdrawable: list[str] = msgspec.field(default_factory=list)

@@ -9,6 +9,7 @@ from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.advances import applied
 from ledger.domain.postpaid.depositing import applied_after_end
 from ledger.domain.postpaid.dunning import lifted
+from ledger.domain.postpaid.overdue import cleared
 from ledger.domain.postpaid.refunding import refund_ready
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.postpaid.withdrawing import withdrawn
@@ -21,4 +22,5 @@ def after_money(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iter
     if not account.runs:
         yield from applied_after_end(account, terms)
     yield from lifted(account, terms)
+    yield from cleared(account)
     yield from refund_ready(account, at, terms)

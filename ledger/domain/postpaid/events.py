@@ -292,3 +292,5 @@ class UnsubscribeRequested(Event):
 @dataclass(kw_only=True)
 class AccountSettled(Event):
     """Nothing is owed or held any more, and nothing can come: the account is closed for good."""
+
+    customer: str | None

@@ -77,6 +77,18 @@ class BillOverdue(Event):
     total: Sen
     open: Sen
     due_until: Instant
+    others_blocked_at: Instant | None
+    others_scope: str | None
+    others_ground: str | None
+
+
+@_postpaid
+@dataclass(kw_only=True)
+class OverdueCleared(Event):
+    """A bill that was overdue, and of which the customer's other accounts were told, is closed."""
+
+    bill: str
+    customer: str
 
 
 @_postpaid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
@@ -10,7 +11,7 @@ from ledger.domain.line.account import Changes
 from ledger.domain.money import IDR, revenue, transfer
 from ledger.domain.postpaid.account import Bill, Fine, PostpaidAccount
 from ledger.domain.postpaid.billing_cycle import rounded
-from ledger.domain.postpaid.events_of_bills import BillOverdue, LateFineCharged
+from ledger.domain.postpaid.events_of_bills import BillOverdue, LateFineCharged, OverdueCleared
 from ledger.domain.postpaid.terms import PostpaidTerms
 
 
@@ -37,15 +38,29 @@ def overdue_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Itera
             yield overdue(account, bill, terms)
 
 
+def cleared(account: PostpaidAccount) -> Iterator[Draft]:
+    """Bills of which the customer was told that they are overdue, and that are closed (SE23-19)."""
+    for bill, customer in list(account.told.items()):
+        if bill not in account.bills:
+            yield Draft(OverdueCleared, None, [], {"bill": bill, "customer": customer}, bill)
+
+
 def overdue(account: PostpaidAccount, bill: Bill, terms: PostpaidTerms) -> Draft:
     """A bill is overdue."""
-    own = {
+    own: dict[str, Any] = {
         "bill": bill.id,
         "customer": account.holder or "",
         "total": bill.total,
         "open": bill.open,
         "due_until": bill.due_until,
+        "others_blocked_at": None,
+        "others_scope": None,
+        "others_ground": None,
     }
+    rule = terms.block_other_numbers
+    if rule is not None and account.holder:
+        own["others_blocked_at"] = terms.zone.plus_days(bill.due_until, rule.after_days)
+        own["others_scope"], own["others_ground"] = rule.scope, rule.ground
     return Draft(BillOverdue, terms.due.clause, [], own, bill.id)
 
 
@@ -91,6 +106,8 @@ def _bill_overdue(account: PostpaidAccount, event: BillOverdue, _: PostpaidTerms
     bill = account.bill(event.bill)
     if bill is not None:
         bill.overdue = True
+    if event.others_blocked_at is not None:
+        account.told[event.bill] = event.customer
     account.due_ends = [at for at in account.due_ends if at >= event.effective_at]
 
 
@@ -102,4 +119,12 @@ def _late_fine_charged(account: PostpaidAccount, event: LateFineCharged, _: Post
         bill.fines.append(Fine(event.fine, event.effective_at, event.amount, event.base))
 
 
-CHANGES: Changes = {BillOverdue: _bill_overdue, LateFineCharged: _late_fine_charged}
+def _overdue_cleared(account: PostpaidAccount, event: OverdueCleared, _: PostpaidTerms) -> None:
+    account.told.pop(event.bill, None)
+
+
+CHANGES: Changes = {
+    BillOverdue: _bill_overdue,
+    OverdueCleared: _overdue_cleared,
+    LateFineCharged: _late_fine_charged,
+}

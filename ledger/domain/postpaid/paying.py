@@ -13,7 +13,7 @@ from ledger.domain.events import Draft
 from ledger.domain.line.account import REMEMBERED, Changes
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
-from ledger.domain.postpaid.account import Payment, PostpaidAccount, must_stay_countable, of_payment
+from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_stay_countable, of_payment
 from ledger.domain.postpaid.advances import allocated
 from ledger.domain.postpaid.billing import REVERSALS
 from ledger.domain.postpaid.breath import after_money
@@ -184,8 +184,13 @@ def reverse_payment(line: Line, account: PostpaidAccount, command: ReversePaymen
 
 def _overdue_again(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     for bill in account.open_bills():
-        if bill.due_until <= at and not bill.overdue:
+        if bill.due_until <= at and (not bill.overdue or _is_untold(account, bill, terms)):
             yield overdue(account, bill, terms)
+
+
+def _is_untold(account: PostpaidAccount, bill: Bill, terms: PostpaidTerms) -> bool:
+    """Whether the customer was told that a bill is closed, which is open again."""
+    return terms.block_other_numbers is not None and bool(account.holder) and bill.id not in account.told
 
 
 def _pending(line: Line, account: PostpaidAccount, reference: str) -> Payment:

@@ -25,6 +25,7 @@ from ledger.domain.postpaid import (
     events,
     events_of_bills,
     events_of_payments,
+    following,
     holding_deposits,
     leaving,
     moving_on,
@@ -127,6 +128,7 @@ class Postpaid(Product[PostpaidAccount]):
     openings: ClassVar[Openings] = {OpenContract: contracts.open_contract}
     commands = tuple(one for one in those_of(Command, commands) if one is not AccountCommand)
     events = those_of(Event, events, events_of_bills, events_of_payments)
+    follows = following.FOLLOWS
     too_little = OverLimit
 
     def due_at(self, account: PostpaidAccount, book: TermsBook) -> int:

@@ -284,6 +284,8 @@ class BlockOtherNumbers(Rule):
     """The ground of those blocks, one of the document's."""
     after_days: Days = 1
     """Days from a bill's due end to the block."""
+    scope: Literal["outgoing", "all"] = "outgoing"
+    """What is blocked of the others."""
 
 
 class PackageChange(Rule):

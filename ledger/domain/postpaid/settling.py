@@ -30,7 +30,8 @@ def next_settling(account: PostpaidAccount, terms: PostpaidTerms) -> int:
 def settled_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """The account is settled."""
     if next_settling(account, terms) == at:
-        yield Draft(AccountSettled, terms.clauses.obligations_go_on, [], {})
+        own = {"customer": account.holder}
+        yield Draft(AccountSettled, terms.clauses.obligations_go_on, [], own)
 
 
 def _account_settled(account: PostpaidAccount, event: AccountSettled, _: PostpaidTerms) -> None:

@@ -243,6 +243,9 @@ _PAYMENT = {
     ),
     "list": Verb("contract_desk:payments", "6288112345678"),
 }
+_CUSTOMER = {
+    "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
+}
 _DEPOSIT = {
     "receive": Verb(
         "ReceiveDeposit",
@@ -359,6 +362,7 @@ TREE: Mapping[str, Noun | Top] = {
     "bill": Noun("Customers", "Show bills; notes, fines, costs, write-offs, paper", _BILL),
     "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", _PAYMENT),
     "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", _DEPOSIT),
+    "customer": Noun("Customers", "Whose debts block his other accounts", _CUSTOMER),
     "terms": Noun("Books", "The terms that decide: show, explain, diff, write new", _TERMS),
     "ingest": Top(
         "Books",

@@ -18,6 +18,7 @@ from ledger.domain.postpaid.events_of_bills import (
     DunningStepTaken,
     LateFineCharged,
     LateFineWithdrawn,
+    OverdueCleared,
 )
 from ledger.domain.postpaid.events_of_payments import (
     PaymentFailed,
@@ -91,7 +92,7 @@ class TestSettling:
     def test_bills_issued_after_it_was_good_are_met_out_of_advance(self, billed: Story) -> None:
         received(billed, SECOND - DAY, rupiah(250_000))
         billed.when(SettlePayment, SECOND + DAY, reference="p1", settled_at=SECOND - DAY)
-        settled, applied, *lifted = billed.new[-4:]
+        settled, applied, *lifted = billed.new[-5:-1]
         assert isinstance(settled, PaymentSettled)
         assert (settled.effective_at, settled.allocations) == (
             SECOND - DAY,
@@ -245,6 +246,7 @@ class TestDunning:
             event(PaymentReceived),
             event(PaymentSettled),
             event(Unblocked, block=f"dunning/{BILL}/block-outgoing"),
+            event(OverdueCleared, bill=BILL),
         )
         billed.when(AdvanceTime, DUE + 5 * DAY).then()
 
@@ -260,6 +262,7 @@ class TestDatedBack:
         billed.when(SettlePayment, DUE + MICROSECOND, reference="p1", settled_at=DUE - MICROSECOND).then(
             event(PaymentSettled, effective_at=DUE - MICROSECOND),
             event(LateFineWithdrawn, fine=f"{BILL}/F1", amount=rupiah(5550), carried_by=None),
+            event(OverdueCleared, bill=BILL),
         )
         account = billed.contract()
         assert (account.unbilled, account.billed) == (0, 0)
@@ -269,7 +272,8 @@ class TestDatedBack:
         received(billed)
         billed.given(AdvanceTime, DUE)
         billed.when(SettlePayment, DUE + MICROSECOND, reference="p1", settled_at=DUE).then(
-            event(PaymentSettled)
+            event(PaymentSettled),
+            event(OverdueCleared, bill=BILL),
         )
 
     def test_one_that_would_be_smaller_stands(self, billed: Story) -> None:
@@ -285,7 +289,13 @@ class TestDatedBack:
         billed.given(AdvanceTime, SECOND)
         billed.when(SettlePayment, SECOND, reference="p1", settled_at=DUE - DAY)
         names = [one.name for one in billed.new]
-        assert names == ["PaymentSettled", "LateFineWithdrawn", "CreditNoteIssued", "Unblocked"]
+        assert names == [
+            "PaymentSettled",
+            "LateFineWithdrawn",
+            "CreditNoteIssued",
+            "Unblocked",
+            "OverdueCleared",
+        ]
         note = billed.new[2]
         assert isinstance(note, CreditNoteIssued)
         assert (note.number, note.bill, note.total, note.tax, note.met_open) == (

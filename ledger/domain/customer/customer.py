@@ -1,0 +1,207 @@
+"""A customer as a subject: debts that stand for a while block the other accounts, and are lifted when they are cleared.
+
+Ground 11 (SE23-19) looks across a customer's accounts: a bill that is overdue on one of them is a ground to block the
+others. The debt is told by the account, the blocks are told to the accounts, all by policies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands import (
+    AdvanceCustomer,
+    NoteAccount,
+    NoteAccountLeft,
+    NoteDebt,
+    NoteDebtCleared,
+)
+from ledger.domain.customer.events import (
+    AccountLeft,
+    AccountNoted,
+    DebtBlock,
+    DebtCleared,
+    DebtNoted,
+    OthersBlocked,
+)
+from ledger.domain.events import Event
+from ledger.domain.subject import NOTHING, Cause, State, Streams, Subject, fell_due, make_event
+
+PREFIX = "customer/"
+"""How the ids of customers as subjects begin."""
+MOST_ACCOUNTS = 5_000
+"""Accounts of one customer that are noted; further ones come to nothing."""
+_OF_DEBTS = "ground-11/"
+"""How the ids of blocks for debts on other accounts begin."""
+_MOST_REMEMBERED = 1_000
+"""Bills of which it is remembered how often they were overdue."""
+
+
+class Debt(msgspec.Struct, array_like=True):
+    """A bill that is overdue: of which account, when it blocks the others, by which block, and whom it has blocked."""
+
+    of: str
+    blocks_at: int
+    block: DebtBlock
+    stands: bool = False
+    blocked: list[str] = []
+
+
+class CustomerState(msgspec.Struct):
+    """What a customer's events add up to."""
+
+    id: str
+    version: int = 0
+    recorded_at: int = -NEVER
+    accounts: list[str] = []
+    """Those that have not ended."""
+    debts: dict[str, Debt] = {}
+    """By bill."""
+    times: dict[str, int] = {}
+    """How often a bill was overdue: a block's id is used once."""
+
+    def apply(self, event: Event) -> None:
+        """Takes an event in."""
+        self.version = event.version
+        self.recorded_at = max(self.recorded_at, event.recorded_at)
+        if isinstance(event, AccountNoted):
+            self.accounts.append(event.of)
+            for block in event.blocks:
+                for debt in self.debts.values():
+                    if debt.block["block"] == block["block"]:
+                        debt.blocked.append(event.of)
+        elif isinstance(event, AccountLeft):
+            self.accounts.remove(event.of)
+        elif isinstance(event, DebtNoted):
+            own: DebtBlock = {"block": event.block, "scope": event.scope, "ground": event.ground}
+            self.debts[event.bill] = Debt(event.of, event.blocks_at, own)
+            self.times[event.bill] = self.times.pop(event.bill, 0) + 1
+            if len(self.times) > _MOST_REMEMBERED:
+                self.times.pop(next(iter(self.times)))
+        elif isinstance(event, OthersBlocked):
+            debt = self.debts[event.bill]
+            debt.stands, debt.blocked = True, list(event.accounts)
+        elif isinstance(event, DebtCleared):
+            self.debts.pop(event.bill, None)
+
+    @property
+    def due_at(self) -> int:
+        """When the next debt blocks the other accounts."""
+        return min((debt.blocks_at for debt in self.debts.values() if not debt.stands), default=NEVER)
+
+
+class Customer(Subject):
+    """A customer."""
+
+    __slots__ = ("_events", "_state")
+
+    def __init__(self, state: CustomerState) -> None:
+        self._state = state
+        self._events: list[Event] = []
+        self.cause = NOTHING
+        self.recorded_at = state.recorded_at
+
+    @property
+    def id(self) -> str:
+        """`customer/<id>`."""
+        return self._state.id
+
+    @property
+    def due_at(self) -> int:
+        """When the next debt blocks the other accounts."""
+        return self._state.due_at
+
+    @property
+    def state(self) -> CustomerState:
+        """What its events add up to."""
+        return self._state
+
+    def advance(self, until: int) -> None:
+        """Debts that have stood long enough block the others, the oldest first."""
+        while (at := self.due_at) <= until:
+            waiting = sorted(
+                bill for bill, debt in self._state.debts.items() if not debt.stands and debt.blocks_at == at
+            )
+            debt = self._state.debts[waiting[0]]
+            others = sorted(account for account in self._state.accounts if account != debt.of)
+            own = {"bill": waiting[0], "accounts": others, **debt.block}
+            cause = fell_due(self.id, OthersBlocked, at, self.cause.at, waiting[0])
+            self._record(cause, OthersBlocked, own, at)
+
+    def take(self, event: Event) -> None:
+        """Applies an event that the log holds."""
+        self._state.apply(event)
+        self.recorded_at = self._state.recorded_at
+
+    def emit(self, event_type: type[Event], **own: Any) -> None:  # noqa: ANN401 - the type's own fields
+        """Records an event for the command at hand."""
+        self._record(self.cause, event_type, own)
+
+    def _record(
+        self, cause: Cause, event_type: type[Event], own: dict[str, Any], effective_at: int | None = None
+    ) -> None:
+        event = make_event(
+            event_type, self.id, self._state.version + 1, cause, own, effective_at=effective_at
+        )
+        self._events.append(event)
+        self.take(event)
+
+    def collect(self) -> list[Event]:
+        """What was emitted since last asked, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def copy(self) -> Customer:
+        """The customer as he stands."""
+        return Customer(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=CustomerState))
+
+    def states(self) -> list[State]:
+        """What snapshots are kept of."""
+        return [self._state]
+
+    def state_of(self, stream: str) -> State | None:
+        """What its stream adds up to."""
+        return self._state if stream == self.id else None
+
+
+def customer_in(streams: Streams, id_: str) -> Customer:
+    """A customer as the log has him; he need not have been seen before."""
+    state = streams.state(id_, lambda first: CustomerState(first.account), CustomerState.apply)
+    return Customer(state or CustomerState(id_))
+
+
+def decide(customer: Customer, command: Command) -> None:
+    """What is told of him; what changes nothing comes to nothing."""
+    state = customer.state
+    if isinstance(command, AdvanceCustomer):
+        return
+    if isinstance(command, NoteAccount):
+        known = state.version or command.begins
+        if known and command.of not in state.accounts and len(state.accounts) < MOST_ACCOUNTS:
+            standing = [debt.block for debt in state.debts.values() if debt.stands and debt.of != command.of]
+            customer.emit(AccountNoted, of=command.of, blocks=standing)
+    elif isinstance(command, NoteAccountLeft):
+        if command.of in state.accounts:
+            customer.emit(AccountLeft, of=command.of)
+    elif isinstance(command, NoteDebt):
+        if command.bill not in state.debts:
+            nth = state.times.get(command.bill, 0) + 1
+            block = f"{_OF_DEBTS}{command.bill}" if nth == 1 else f"{_OF_DEBTS}{command.bill}/{nth}"
+            customer.emit(
+                DebtNoted,
+                bill=command.bill,
+                of=command.of,
+                blocks_at=max(command.blocks_at, customer.cause.at),
+                block=block,
+                scope=command.scope,
+                ground=command.ground,
+            )
+    elif isinstance(command, NoteDebtCleared):
+        debt = state.debts.get(command.bill)
+        if debt is not None:
+            customer.emit(
+                DebtCleared, bill=command.bill, block=debt.block["block"], accounts=list(debt.blocked)
+            )

@@ -1,0 +1,151 @@
+"""Ground 11 looks across a customer's accounts: a bill overdue on one blocks the others until it is closed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.domain.calendar import DAY
+from ledger.domain.customer.commands import AdvanceCustomer
+from ledger.domain.customer.customer import Customer
+from ledger.domain.customer.events import AccountLeft, AccountNoted, DebtCleared, DebtNoted, OthersBlocked
+from ledger.domain.events import Event
+from ledger.domain.kinds import new_subject
+from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
+from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
+from tests.given import MICROSECOND, NUMBER, OTHER, THIRD, Story, at, rupiah
+
+OPENED = at("2023-03-10T10:00:00+07:00")
+DUE = at("2023-04-22T00:00:00+07:00")
+"""The due end of the bill of 1 April."""
+BLOCKS = DUE + DAY
+BILL = f"{NUMBER}-1-B0001"
+BLOCK = f"ground-11/{BILL}"
+CUSTOMER = "customer/customer-1"
+
+pytestmark = pytest.mark.clause("SE23-19")
+
+
+@pytest.fixture
+def two(story: Story) -> Story:
+    """A customer with two contracts, of which the second owes nothing."""
+    story.given_contract(OPENED)
+    return story.given_contract(OPENED, msisdn=OTHER, upfront_payment=rupiah(900_000), reference="up")
+
+
+def of_customer(story: Story, name: str = CUSTOMER) -> list[Event]:
+    return [one for one in story.events() if one.account == name]
+
+
+def customer(story: Story) -> Customer:
+    found = new_subject(CUSTOMER, story.book)
+    assert isinstance(found, Customer)
+    for one in of_customer(story):
+        found.take(one)
+    return found
+
+
+def on_other(story: Story, number: str = OTHER) -> list[Event]:
+    return [one for one in story.of_number(number) if isinstance(one, Blocked | Unblocked)]
+
+
+def overdue(story: Story, *, tick: int = BLOCKS) -> Story:
+    """The first account's bill is noticed to be overdue, and the customer's time goes on."""
+    story.given(AdvanceTime, DUE)
+    return story.given(AdvanceCustomer, tick, customer=CUSTOMER)
+
+
+def pay(story: Story, when: int, **said: object) -> Story:
+    return story.given(ReceivePayment, when, reference="p1", amount=rupiah(900_000), method="cash", **said)
+
+
+def test_a_contract_makes_the_customer_known_with_his_accounts(two: Story) -> None:
+    noted = of_customer(two)
+    assert [(type(one), getattr(one, "of", "")) for one in noted] == [
+        (AccountNoted, f"{NUMBER}#1"),
+        (AccountNoted, f"{OTHER}#1"),
+    ]
+    assert customer(two).state.accounts == [f"{NUMBER}#1", f"{OTHER}#1"]
+
+
+def test_a_day_after_the_due_end_the_others_are_blocked_and_not_a_microsecond_before(two: Story) -> None:
+    overdue(two, tick=BLOCKS - MICROSECOND)
+    [noted] = [one for one in of_customer(two) if isinstance(one, DebtNoted)]
+    assert (noted.bill, noted.of, noted.blocks_at, noted.ground) == (BILL, f"{NUMBER}#1", BLOCKS, "11")
+    assert on_other(two) == []
+    two.given(AdvanceCustomer, BLOCKS, customer=CUSTOMER)
+    [told] = [one for one in of_customer(two) if isinstance(one, OthersBlocked)]
+    assert (told.effective_at, told.accounts, told.actor) == (BLOCKS, [f"{OTHER}#1"], "clock")
+    [blocked] = on_other(two)
+    assert isinstance(blocked, Blocked)
+    assert (blocked.block, blocked.scope, blocked.ground) == (BLOCK, "outgoing", "11")
+    assert not any(isinstance(one, Blocked) and one.block == BLOCK for one in two.of_number(NUMBER))
+
+
+def test_noticed_later_the_customer_hears_the_same(two: Story) -> None:
+    late = BLOCKS + 3 * DAY
+    two.given(AdvanceTime, late)
+    two.given(AdvanceCustomer, late, customer=CUSTOMER)
+    [told] = [one for one in of_customer(two) if isinstance(one, OthersBlocked)]
+    assert told.accounts == [f"{OTHER}#1"]
+    assert [type(one) for one in on_other(two)] == [Blocked]
+
+
+def test_paid_before_it_blocks_nothing(two: Story) -> None:
+    overdue(two, tick=DUE)
+    pay(two, BLOCKS - MICROSECOND)
+    two.given(AdvanceCustomer, BLOCKS, customer=CUSTOMER)
+    assert [type(one) for one in of_customer(two)[-2:]] == [DebtNoted, DebtCleared]
+    assert on_other(two) == []
+
+
+def test_paid_after_it_is_lifted_in_the_same_breath(two: Story) -> None:
+    pay(overdue(two), BLOCKS + DAY)
+    _, lifted = on_other(two)
+    assert isinstance(lifted, Unblocked)
+    assert (lifted.block, lifted.recorded_at) == (BLOCK, BLOCKS + DAY)
+    assert customer(two).state.debts == {}
+
+
+def test_nobody_is_blocked_twice_and_a_reversal_blocks_again_under_an_id_of_its_own(two: Story) -> None:
+    overdue(two)
+    overdue(two, tick=BLOCKS + MICROSECOND)
+    assert len(on_other(two)) == 1
+    pay(two, BLOCKS + DAY)
+    two.given(ReversePayment, BLOCKS + 2 * DAY, reference="p1", reason="recalled", approved_by="staff-2")
+    two.given(AdvanceCustomer, BLOCKS + 2 * DAY, customer=CUSTOMER)
+    assert [getattr(one, "block", "") for one in on_other(two)] == [BLOCK, BLOCK, f"{BLOCK}/2"]
+    two.given(ReceivePayment, BLOCKS + 3 * DAY, reference="p2", amount=rupiah(900_000), method="cash")
+    assert len(on_other(two)) == 4
+    assert two.contract(number=OTHER).blocks == {}
+
+
+def test_a_contract_that_begins_while_a_debt_stands_is_blocked_at_once(two: Story) -> None:
+    overdue(two)
+    two.given_contract(BLOCKS + DAY, msisdn=THIRD)
+    [blocked] = on_other(two, THIRD)
+    assert (getattr(blocked, "block", ""), blocked.recorded_at) == (BLOCK, BLOCKS + DAY)
+    pay(two, BLOCKS + 2 * DAY)
+    assert [type(one) for one in on_other(two, THIRD)] == [Blocked, Unblocked]
+
+
+def test_what_cannot_be_blocked_comes_to_nothing(two: Story) -> None:
+    two.given(Terminate, DUE - DAY, msisdn=OTHER, ground="1", reference="r", since=None)
+    overdue(two)
+    assert on_other(two) == []
+    pay(two, BLOCKS + DAY)
+    assert on_other(two) == []
+
+
+def test_a_number_that_went_to_another_person_is_not_blocked_for_the_former_one(two: Story) -> None:
+    two.given(RequestRightsTransfer, DUE - 2 * DAY, msisdn=OTHER, to_customer="customer-9")
+    two.given(DecideRightsTransfer, DUE - DAY, msisdn=OTHER)
+    assert isinstance(of_customer(two)[-1], AccountLeft)
+    overdue(two)
+    assert on_other(two) == []
+    assert of_customer(two, "customer/customer-9") == []  # he has no contract: nobody knows him
+
+
+def test_a_customer_whose_id_cannot_be_a_subjects_is_told_nothing(story: Story) -> None:
+    story.given_contract(OPENED, customer="a/b")
+    assert [one for one in story.events() if one.account.startswith("customer/")] == []
