@@ -25,9 +25,17 @@ PARTS = AT_HAND | IN_RUPIAH | {IN_TRANSIT}
 """The parts of a customer's account that there are."""
 MAIN_PARTS = {"prepaid": "credit", "postpaid": "billed"}
 """The part that people mean by an account, by its product."""
-OPERATOR_UNITS: dict[str, str] = {
+ALWAYS_TOLD: dict[str, str] = {
     money.CASH: money.IDR,
     money.CREDIT_SALES: money.IDR,
+    **dict.fromkeys(
+        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
+        money.PULSA,
+    ),
+}
+"""The operator's ledger accounts that every trial balance has, and the unit that each holds."""
+OPERATOR_UNITS: dict[str, str] = {
+    **ALWAYS_TOLD,
     **dict.fromkeys(
         (
             money.CLEARING,
@@ -39,12 +47,8 @@ OPERATOR_UNITS: dict[str, str] = {
         ),
         money.IDR,
     ),
-    **dict.fromkeys(
-        (money.CREDIT_ISSUED, money.USAGE, money.CHARGES, money.FEES, money.BREAKAGE, money.ADJUSTMENTS),
-        money.PULSA,
-    ),
 }
-"""The operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
+"""All of the operator's ledger accounts, and the unit that each holds even while nothing has been posted to it."""
 
 
 class CustomersPart(NamedTuple):

@@ -18,7 +18,7 @@ from projections.engine.instants import zones_of
 from projections.engine.local_days import UTC, zone_of
 from projections.engine.snapshot import Snapshot
 from projections.money.balances import Balances
-from projections.money.ledger_accounts import CUSTOMERS, OPERATOR_UNITS, class_of
+from projections.money.ledger_accounts import ALWAYS_TOLD, CUSTOMERS, class_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def trial_balance(then: Snapshot, *, each: bool) -> TrialBalance:
     moment, position = then.whole()
     balances = then.of(Balances)
     ask = balances.everything if each else balances.summed
-    total = dict.fromkeys(OPERATOR_UNITS.items(), 0)
+    total = dict.fromkeys(ALWAYS_TOLD.items(), 0)
     total.update(ask(then.connection, then.as_of, then.known_at))
     for event in then.unrecorded():
         for posting in event.postings:

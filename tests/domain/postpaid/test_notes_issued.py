@@ -25,6 +25,7 @@ from ledger.domain.postpaid.events_of_bills import (
     DebitNoteIssued,
     FineWaived,
     LateFineCharged,
+    OverdueCleared,
     WrittenOff,
 )
 from tests.given import NUMBER, Story, at, event, rupiah
@@ -160,7 +161,9 @@ class TestWritingOff:
     def test_what_is_open_is_given_up_and_its_blocks_fall(self, billed: Story) -> None:
         billed.given(AdvanceTime, DUE + DAY)
         billed.when(WriteOff, DUE + DAY, bill=BILL, amount=TOTAL + 1).refused("above-maximum")
-        billed.when(WriteOff, DUE + DAY, bill=BILL, amount=TOTAL).then(event(WrittenOff), event(Unblocked))
+        billed.when(WriteOff, DUE + DAY, bill=BILL, amount=TOTAL).then(
+            event(WrittenOff), event(Unblocked), event(OverdueCleared)
+        )
         billed.when(WriteOff, DUE + DAY, bill=BILL, amount=1).refused("above-maximum")
         billed.when(WriteOff, DUE + DAY, bill="other", amount=1).refused("unknown-bill")
 
