@@ -67,6 +67,13 @@ class ContractEnquiry(Answer):
     position: str
 
 
+def _refund(account: PostpaidAccount) -> DepositRefund | None:
+    """The window of the deposit that is left; by which day it is due hangs on working days, not known here."""
+    if account.refund_until is None or not account.deposit:
+        return None
+    return DepositRefund(account.refund_until, None)
+
+
 def of_contract(line: LineAsOf, account: PostpaidAccount) -> ContractEnquiry:
     """The enquiry of a contract of a number that is folded already."""
     book = line.line.book
@@ -105,7 +112,7 @@ def of_contract(line: LineAsOf, account: PostpaidAccount) -> ContractEnquiry:
         BlockAnswer.of(account),
         UsageAnswer.of(account),
         account.roaming,
-        None,
+        _refund(account),
         *line.moment,
         line.position,
     )
