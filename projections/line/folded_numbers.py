@@ -43,19 +43,16 @@ class Tracked:
     def take(self, event: Event) -> tuple[list[Transition], list[tuple[Due, int]]]:
         """Takes an event; its transitions, and the dues to write with the instant that each is known until."""
         line = self.line
-        before, of_number = line.account, line.number_state
-        had_account = before is not None
-        state = before.state if before is not None else None
+        had_account, of_number = line.account is not None, line.number_state
+        before = line.at_hand(event.account)
+        state = None if before is None else before.state
         line.take(event)
         changed: list[Transition] = []
-        account = line.account
-        if account is not None:
-            if account is not before:
-                changed.append(Transition(account.id, None, account.state))
-            elif account.state != state:
-                changed.append(Transition(account.id, state, account.state))
-            if not had_account or line.number_state != of_number:
-                changed.append(Transition(line.msisdn, of_number if had_account else None, line.number_state))
+        account = line.at_hand(event.account)
+        if account is not None and account.state != state:
+            changed.append(Transition(account.id, state, account.state))
+        if line.account is not None and (not had_account or line.number_state != of_number):
+            changed.append(Transition(line.msisdn, of_number if had_account else None, line.number_state))
         return changed, self._dues(event.recorded_at)
 
     def _dues(self, recorded_at: int) -> list[tuple[Due, int]]:

@@ -48,7 +48,7 @@ class Lifecycles(Projection):
     """States, what falls due, and the events to fold again."""
 
     name = "lifecycles"
-    version = 3
+    version = 4
     one_by_one = frozenset(EVENT_TYPES.keys() - TIMELESS)
 
     def __init__(self, generation: int) -> None:

@@ -11,6 +11,7 @@ from ledger.domain.calendar import Instant
 from ledger.domain.events import Event
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED
+from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
@@ -48,7 +49,7 @@ def entered_by(event: Event) -> Entered | None:
     """The state that a number enters by what begins an account, or frees the number; None by any other event."""
     if isinstance(event, StarterPackIssued):
         return Entered(event.msisdn, event.generation, ASSIGNED, None, None)
-    if isinstance(event, NumberReclaimed):
+    if isinstance(event, NumberReclaimed | ContractOpened):
         return Entered(event.msisdn, event.generation, ASSIGNED, event.customer, None)
     if isinstance(event, NumberQuarantined):
         return Entered(event.msisdn, event.generation, QUARANTINED, event.customer, event.available_at)
@@ -61,9 +62,10 @@ class Numbers(Projection):
     """Every change of a number's own state."""
 
     name = "numbers"
-    version = 2
+    version = 3
     one_by_one = frozenset(
-        kind.TOPIC for kind in (StarterPackIssued, NumberReclaimed, NumberQuarantined, NumberAvailable)
+        kind.TOPIC
+        for kind in (StarterPackIssued, NumberReclaimed, ContractOpened, NumberQuarantined, NumberAvailable)
     )
 
     def __init__(self, generation: int) -> None:

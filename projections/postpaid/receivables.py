@@ -21,7 +21,7 @@ from projections.engine.snapshot import Snapshot
 from projections.line.lines_projected import lines_due
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS
-from projections.postpaid.bills import Bills
+from projections.postpaid.bills import TOTAL, Bills
 from projections.postpaid.contracts_told import Contracts
 
 UNBILLED = "unbilled"
@@ -123,15 +123,13 @@ def _age(zone: Zone, due_until: int, as_of: int) -> int:
 def _open(then: Snapshot, *, by_account: bool, accounts: Sequence[str] | None = None) -> sa.Select[Any]:
     """Open amounts by due end and terms, and by account where that is asked for: one scan, bill by bill."""
     bills = then.of(Bills)
-    facts, ends = bills.facts.c, bills.ends.c
+    facts, ends, issued = bills.facts.c, bills.ends.c, bills.facts.alias("issued")
     which = [] if accounts is None else [facts.account.in_(accounts)]
     amount = sa.func.sum(facts.amount)
     each = (
         sa.select(
             facts.account,
-            sa.func.min(facts.effective_at).label("issued_at"),
-            sa.func.max(facts.until).label("due_until"),
-            sa.func.max(facts.terms).label("terms"),
+            facts.subject,
             amount.label("amount"),
         )
         .where(*bills.seen(then.as_of, then.known_at), *which)
@@ -139,18 +137,21 @@ def _open(then: Snapshot, *, by_account: bool, accounts: Sequence[str] | None = 
         .having(amount != 0)
         .subquery()
     )
+    was_issued = sa.and_(
+        issued.c.account == each.c.account, issued.c.subject == each.c.subject, issued.c.what == TOTAL
+    )
     ended = sa.and_(
         ends.account == each.c.account,
         ends.effective_at <= then.as_of,
         ends.recorded_at <= then.known_at,
-        each.c.issued_at <= ends.effective_at,
-        each.c.due_until > ends.effective_at,
+        issued.c.effective_at <= ends.effective_at,
+        issued.c.until > ends.effective_at,
     )
-    due_until = sa.func.coalesce(ends.due_until, each.c.due_until)
-    by = [*([each.c.account] if by_account else []), due_until, each.c.terms]
+    due_until = sa.func.coalesce(ends.due_until, issued.c.until)
+    by = [*([each.c.account] if by_account else []), due_until, issued.c.terms]
     return (
         sa.select(*by, sa.func.sum(each.c.amount))
-        .select_from(each.outerjoin(bills.ends, ended))
+        .select_from(each.join(issued, was_issued).outerjoin(bills.ends, ended))
         .group_by(*by)
     )
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from ledger.domain.calendar import DAY, day_number
-from ledger.domain.line.commands import RecordUsage, Terminate
+from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
 from ledger.domain.postpaid.commands import (
     ConfirmRefundRequirements,
     PayDepositRefund,
     ReceiveDeposit,
     ReceivePayment,
+    RefundAdvance,
     RequestDepositRefund,
     SettlePayment,
 )
@@ -98,6 +99,27 @@ def test_the_end_makes_what_is_not_due_due_at_the_end_of_its_day(story: Story) -
             assert (row.due_until, row.due_on, row.overdue) == (end, day("2024-03-06"), True)
         assert owed(ask, end - 1).keys() == {"billed", "not_due"}
         assert owed(ask, end).keys() == {"unbilled", "billed", "overdue", "overdue_1_30"}  # a late fine
+
+
+def test_an_account_that_was_had_before_is_settled_though_the_number_has_another(story: Story) -> None:
+    story.given_contract(OPENED)
+    story.given(Terminate, OPENED + DAY, ground="1")
+    again = at("2024-11-01T10:00:00+07:00")
+    story.given_contract(again)
+    paid: dict[str, Any] = {"reference": "p", "amount": rupiah(150_000), "method": "cash"}
+    story.given(ReceivePayment, again, account=ACCOUNT, **paid)
+    story.given(RefundAdvance, again, account=ACCOUNT, bank_cost=0, reference="t")
+    later = again + 125 * DAY
+    for tick in (False, True):
+        if tick:
+            story.given(AdvanceTime, later)
+        with asked(story.path, now=later) as ask:
+            states = {row.account: row.state for row in ask.contracts().rows}
+            assert states == {ACCOUNT: "settled", f"{NUMBER}#2": "active"}
+            assert ask.states().accounts == {"settled": 1, "active": 1}
+            assert [row.state for row in ask.timeline(ACCOUNT).rows] == ["active", "terminated", "settled"]
+            held = [(row.generation, row.state) for row in ask.number(NUMBER).rows]
+            assert (held[0], held[-1]) == ((1, "assigned"), (2, "assigned"))
 
 
 def test_what_is_owed_is_told_by_age_to_the_instant(ask: Questions, story: Story) -> None:
