@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.audit.verification import verify
+from ledger.demo.picture import drawn, life
 from ledger.demo.screen import Screen
 
 
@@ -36,3 +37,12 @@ def test_what_does_not_hold_is_remembered(capsys: pytest.CaptureFixture[str]) ->
     screen.check("this again", holds=True)
     assert not screen.holds
     assert "✗ that: THIS DOES NOT HOLD" in capsys.readouterr().out
+
+
+def test_the_readmes_picture_is_what_the_ledger_tells_of_that_life() -> None:
+    """Drawn anew by `python -m ledger.demo.picture docs/pictures/credit.svg`."""
+    kept = Path(__file__).parents[1] / "docs" / "pictures" / "credit.svg"
+    found = life()
+    assert drawn(found) == kept.read_text("utf-8")
+    [(_, amount, clause)] = found.lost
+    assert (amount, clause) == (3_209_826, "SP23-20")
