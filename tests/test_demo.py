@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ledger.audit.verification import verify
-from ledger.demo.picture import drawn, life
+from ledger.demo.picture import END, drawn, life, played
 from ledger.demo.screen import Screen
+from ledger.domain.calendar import format_instant
+from ledger.entrypoints.cli import app
 
 
 def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
@@ -46,3 +50,16 @@ def test_the_readmes_picture_is_what_the_ledger_tells_of_that_life() -> None:
     assert drawn(found) == kept.read_text("utf-8")
     [(_, amount, clause)] = found.lost
     assert (amount, clause) == (3_209_826, "SP23-20")
+
+
+def test_the_readme_says_why_as_the_ledger_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    said = re.search(r"```text\n\$ pulsa (why [^\n]+)\n(.*?)```", readme, re.DOTALL)
+    assert said is not None
+    monkeypatch.setenv("PULSA_LOG", str(played(tmp_path).log))
+    monkeypatch.setenv("PULSA_NOW", format_instant(END))
+    found = CliRunner().invoke(app, said[1].split())
+    told = re.sub(r" \(0:\d+\)$", "", found.stdout, flags=re.MULTILINE)
+    lines = said[2].splitlines()
+    assert len(lines) == 7
+    assert [line for line in lines if line not in told.splitlines()] == []

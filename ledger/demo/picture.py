@@ -18,9 +18,9 @@ from ledger.demo.screen import ZONE
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.events import CreditForfeited
 from ledger.entrypoints import clock
+from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest
-from ledger.entrypoints.ussd import rupiah
 from ledger.simulation.cast import LAPSING, SP23, Role
 from ledger.simulation.feed import BEGINNING, Feed
 from ledger.simulation.stories import lapses_and_returns
@@ -30,7 +30,7 @@ from projections.asking.log_answers import HistoryEvent
 
 _DAYS = 174
 """How much of the life is drawn."""
-_END = BEGINNING + _DAYS * DAY
+END = BEGINNING + _DAYS * DAY
 _WIDTH, _HEIGHT = 860, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 20, 40, 66
 _MOST = 6_000_000
@@ -39,7 +39,7 @@ _SCALE = (0, 2_000_000, 4_000_000, 6_000_000)
 _COLOURS = {"inactive": "#c9c9c9", "active": "#3f8f5a", "grace": "#d9a514", "waiting": "#c05a28"}
 
 
-class Life(NamedTuple):
+class DrawnLife(NamedTuple):
     """What is drawn: credit (sen) from an instant on, states from one to another, and what was lost when."""
 
     credit: list[tuple[int, int]]
@@ -47,31 +47,34 @@ class Life(NamedTuple):
     lost: list[tuple[int, int, str]]
 
 
-def life() -> Life:
-    """The life of a subscriber whose number lapses, as the ledger tells it."""
+def played(folder: Path) -> Settings:
+    """Plays the life of a subscriber whose number lapses on a log in a folder."""
     feed = Feed()
     lapses_and_returns(Role(feed, 0, SP23))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        records = folder / "records.jsonl"
-        records.write_text("".join(f"{json.dumps(record)}\n" for record in feed.until(_END)), "utf-8")
-        settings = Settings(log=folder / "life.db", clock="played")
-        with opened(settings) as log:
-            ledger = log.writer()
-            Ingest(ledger, reader_for(ledger, settings)).run([str(records)])
-            clock.tick([ledger], _END, asked=True)
-        with opened(settings) as log:
-            asked = log.questions(lambda: _END)
-            lines = [line for line in asked.history(LAPSING) if isinstance(line, HistoryEvent)]
-            spans = [(span.state, span.since, span.until or _END) for span in asked.timeline(LAPSING).rows]
+    records = folder / "records.jsonl"
+    records.write_text("".join(f"{json.dumps(record)}\n" for record in feed.until(END)), "utf-8")
+    settings = Settings(log=folder / "life.db", clock="played")
+    with opened(settings) as log:
+        ledger = log.writer()
+        Ingest(ledger, reader_for(ledger, settings)).run([str(records)])
+        clock.tick([ledger], END, asked=True)
+    return settings
+
+
+def life() -> DrawnLife:
+    """That life, as the ledger tells it."""
+    with tempfile.TemporaryDirectory() as folder, opened(played(Path(folder))) as log:
+        asked = log.questions(lambda: END)
+        lines = [line for line in asked.history(LAPSING) if isinstance(line, HistoryEvent)]
+        spans = [(span.state, span.since, span.until or END) for span in asked.timeline(LAPSING).rows]
     credit = list(_in_valid_time(lines))
     lost = [
         (event.effective_at, event.amount, event.clause or "")
         for event in (line.line.event for line in lines)
         if isinstance(event, CreditForfeited)
     ]
-    return Life(
-        credit, [(state, since, min(until, _END)) for state, since, until in spans if since < _END], lost
+    return DrawnLife(
+        credit, [(state, since, min(until, END)) for state, since, until in spans if since < END], lost
     )
 
 
@@ -87,7 +90,7 @@ def _in_valid_time(lines: Sequence[HistoryEvent]) -> Iterator[tuple[int, int]]:
         yield at, held
 
 
-def drawn(found: Life) -> str:
+def drawn(found: DrawnLife) -> str:
     """The picture."""
     parts = (_head(), _months(), _scale(), _states(found), _credit(found), _lost(found))
     return "\n".join([*chain.from_iterable(parts), "</svg>", ""])
@@ -101,7 +104,7 @@ def _head() -> Iterator[str]:
 
 
 def _x(instant: int) -> float:
-    return round(_LEFT + (instant - BEGINNING) / (_END - BEGINNING) * (_WIDTH - _LEFT - _RIGHT), 1)
+    return round(_LEFT + (instant - BEGINNING) / (END - BEGINNING) * (_WIDTH - _LEFT - _RIGHT), 1)
 
 
 def _y(sen: int) -> float:
@@ -110,7 +113,7 @@ def _y(sen: int) -> float:
 
 def _months() -> Iterator[str]:
     year, month = 2024, 7
-    while (start := ZONE.midnight(date(year, month, 1))) < _END:
+    while (start := ZONE.midnight(date(year, month, 1))) < END:
         x = _x(start)
         yield f'<path d="M{x} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#eee"/>'
         yield f'<text x="{x + 3}" y="{_HEIGHT - 8}" fill="#666">{date(year, month, 1):%b %Y}</text>'
@@ -124,7 +127,7 @@ def _scale() -> Iterator[str]:
         yield f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end" fill="#666">{rupiah(sen)}</text>'
 
 
-def _states(found: Life) -> Iterator[str]:
+def _states(found: DrawnLife) -> Iterator[str]:
     y = _HEIGHT - _BOTTOM + 10
     for state, since, until in found.states:
         x, width = _x(since), round(_x(until) - _x(since), 1)
@@ -133,9 +136,9 @@ def _states(found: Life) -> Iterator[str]:
             yield f'<text x="{x + 5}" y="{y + 13}" fill="#fff">{state}</text>'
 
 
-def _credit(found: Life) -> Iterator[str]:
+def _credit(found: DrawnLife) -> Iterator[str]:
     path = [f"M{_x(found.credit[0][0])} {_y(found.credit[0][1])}"]
-    steps: Sequence[tuple[int, int]] = [*found.credit, (_END, found.credit[-1][1])]
+    steps: Sequence[tuple[int, int]] = [*found.credit, (END, found.credit[-1][1])]
     for (_, before), (at, now) in pairwise(steps):
         path.append(f"H{_x(at)}")
         if now != before:
@@ -143,7 +146,7 @@ def _credit(found: Life) -> Iterator[str]:
     yield f'<path d="{"".join(path)}" fill="none" stroke="#1f5fa8" stroke-width="2"/>'
 
 
-def _lost(found: Life) -> Iterator[str]:
+def _lost(found: DrawnLife) -> Iterator[str]:
     for at, amount, clause in found.lost:
         x, y, label = _x(at), _y(amount), _TOP + 22
         yield f'<path d="M{x} {label + 6}V{y}" stroke="#c22" stroke-dasharray="3 3"/>'
