@@ -92,7 +92,7 @@ def must_be(ask: Questions, expected: ContractsFolded, as_of: int, known_at: int
     }
 
 
-@often(20)
+@often(10)
 @given(steps(), pairs)
 def test_answers_are_what_the_rules_make_of_the_log(
     history: list[Step], chosen: list[tuple[int, int]]
@@ -110,7 +110,7 @@ def test_answers_are_what_the_rules_make_of_the_log(
                 assert ask.states(**then).to_json() == reference.states(**then).to_json()
 
 
-@often(6)
+@often(4)
 @given(steps())
 def test_what_is_rebuilt_is_equal_to_the_last_cell_and_a_clock_that_ticked_changes_nothing(
     history: list[Step],
