@@ -48,7 +48,7 @@ bench: setup ## measure: commands, events, rebuilds per second
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/packages ## bring the lock files into line with pyproject.toml
-	$(LOCK) $(UPGRADE) pyproject.toml --extra local --group dev --output-file requirements.lock
+	$(LOCK) $(UPGRADE) pyproject.toml --extra local --extra pdf --group dev --output-file requirements.lock
 	$(LOCK) $(UPGRADE) --group bootstrap --output-file requirements-bootstrap.lock
 	$(LOCK) --constraint requirements.lock pyproject.toml --output-file docker/requirements.lock
 

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     database: str | None = None
     terms: Path | None = None
     checkpoints: Path | None = None
+    seller: str | None = None
+    seller_tax_number: str | None = None
     now: Annotated[int | None, BeforeValidator(_instant)] = None
     kafka_prefix: str = ""
     kafka_partitions: Annotated[int | None, Field(ge=1, le=10_000)] = None

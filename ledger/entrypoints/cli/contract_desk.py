@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ledger.domain.postpaid.terms import PostpaidTerms
+from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import say, say_table
 from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows, told_in
-from ledger.wiring.composition import Opened
+from ledger.entrypoints.targets import must_be_another
+from ledger.errors import TermsMissing
+from ledger.terms.clauses import clause_titles
+from ledger.wiring.composition import Opened, known_terms
+from projections.postpaid.bills import BillShown
 
 Bill = Annotated[
     str, typer.Argument(metavar="BILL", help="The bill's number, such as 6288112345678-1-B0001.")
@@ -19,6 +26,15 @@ State = Annotated[
     str | None, typer.Option("--state", metavar="STATE", help="Only in this state.", show_default=False)
 ]
 EachAccount = Annotated[bool, typer.Option("--each", help="Every account that owes anything by itself.")]
+
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write it as a page for a browser.", show_default=False),
+]
+Pdf = Annotated[
+    Path | None,
+    typer.Option("--pdf", metavar="FILE", help="Write it as a page to print.", show_default=False),
+]
 
 _BILLED = ("total", "allocated", "deposit", "credited", "written_off", "open")
 _PAID = ("amount", "allocated", "advance", "refunded", "reversed")
@@ -49,17 +65,44 @@ def bills(opened: Opened, then: Then, msisdn: Number) -> int:
     return shell.DONE
 
 
-def bill(opened: Opened, then: Then, number: Bill) -> int:
+def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf = None) -> int:
     """A bill: what it charges, its tax, and all that has met it since."""
     ask = asked(opened, then)
     found = ask.bill(number, **then.moment)
     said = found.to_json()
-    if not then.told([said]):
+    if html is not None or pdf is not None:
+        _put_page(opened, found, html, pdf)
+    elif not then.told([said]):
         _say_all(said)
         _say_each("lines", said["lines"], right="amount")
         _say_each("what met it", said["movements"], right="amount")
         say(final_or_not(found, told_in(ask, then)))
     return shell.DONE
+
+
+def _put_page(opened: Opened, found: BillShown, html: Path | None, pdf: Path | None) -> None:
+    """Writes a bill's page, by the terms that it was issued under."""
+    from ledger.entrypoints import bill_pages  # slow to import
+
+    terms = next((one for one in known_terms(opened.settings) if one.id == found.terms), None)
+    if not isinstance(terms, PostpaidTerms):
+        raise TermsMissing(f"{found.terms}: the page is made by the terms that the bill was issued under")
+    seller = bill_pages.Seller(opened.settings.seller, opened.settings.seller_tax_number)
+    page = bill_pages.page(found, terms, seller, clause_titles(), _digest_at(opened, found.position))
+    for option, file in (("--html", html), ("--pdf", pdf)):
+        if file is not None:
+            must_be_another(option, file, opened.settings)
+            content = bill_pages.as_pdf(page) if file is pdf else bill_pages.as_html(page).encode()
+            file.write_bytes(content)
+            say(f"{file}: bill {found.bill}, {rupiah(found.total)}, of which {rupiah(found.open)} are open")
+
+
+def _digest_at(opened: Opened, position: str) -> str:
+    """The digest of the event at a position."""
+    partition, _, ordinal = position.partition(":")
+    readers, _ = opened.journaled()
+    with next(one for one in readers if one.partition == int(partition)).snapshot() as log:
+        return next(log.events(int(ordinal), last=int(ordinal))).digest.hex()
 
 
 def payments(opened: Opened, then: Then, msisdn: Number) -> int:
