@@ -24,7 +24,7 @@ from projections.engine.unanswered import BeforeTheLog, KnownBeyondNow, unknown
 from projections.line.asked_number import asked_number
 from projections.line.lines_as_of import LineAsOf, advanced, states_of
 from projections.line.states import StateCounts
-from projections.money.ledger_accounts import OPERATOR_UNITS, Balance, class_of, ledger_account
+from projections.money.ledger_accounts import ALWAYS_TOLD, Balance, class_of, ledger_account
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import TrialBalance
 
@@ -93,7 +93,7 @@ class Oracle:
     ) -> TrialBalance:
         moment = self._moment(as_of, known_at)
         position = self._rests_on(moment)
-        total = Counter(dict.fromkeys(OPERATOR_UNITS.items(), 0))
+        total = Counter(dict.fromkeys(ALWAYS_TOLD.items(), 0))
         for (name, unit), amount in self._sums(moment)[0].items():
             total[name if each or name.startswith("operator/") else class_of(name), unit] += amount
         rows = tuple((name, unit, total[name, unit]) for name, unit in sorted(total))
