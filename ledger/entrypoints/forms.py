@@ -16,6 +16,7 @@ import msgspec
 from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
+from ledger.entrypoints.command_fields import may_lack
 from ledger.entrypoints.fields import Read, reader
 from ledger.store.schemas import load
 
@@ -72,11 +73,6 @@ class Form:
         )
         for name in unknown:
             yield f"{_clean(name)}: the command has no such field; it has {', '.join(self.names)}"
-
-
-def may_lack(field: Schema) -> bool:
-    """Whether a field of a command schema may be left out."""
-    return "default" in field or field["name"] == "at"
 
 
 def command_schemas() -> dict[str, Schema]:
@@ -154,7 +150,7 @@ class CommandReader:
     def _fault_of(self, at: object) -> Iterator[str]:
         """What keeps a time from being stated, or left out."""
         if at is None and self._now is None:
-            yield "at: is missing, and this log is played"
+            yield "at: is missing, and this log is played: state it, or say what is now with --now or PULSA_NOW"
         elif at is not None and not self._played:
             yield "at: a live log takes its own clock's time, so none may be stated"
 

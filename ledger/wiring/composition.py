@@ -13,27 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ledger import terms
-from ledger.application.ledger import Ledger
-from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
-from ledger.audit import verification
-from ledger.audit.findings import Report
 from ledger.domain.commands import Command
 from ledger.domain.kinds import PartitionOf
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
 from ledger.progress import Progress
-from ledger.store import backup
-from ledger.store.backup import Copy
 from ledger.store.reading import SqliteReader
-from ledger.store.sqlite import Factory, Recorder
 from ledger.wiring.settings import Settings
 from projections.asking.log_itself import LogItself
 from projections.asking.questions import Questions
 from projections.engine.meanwhile import SILENT, Meanwhile
 
 if TYPE_CHECKING:
+    from ledger.application.ledger import Ledger
+    from ledger.audit.findings import Report
+    from ledger.store.backup import Copy
+    from ledger.store.sqlite import Recorder
     from ledger.wiring.mirrors import Followed, MirrorReader
     from projections.engine.kept_up import KeptUp
 
@@ -153,6 +150,8 @@ class Opened:
 
     def verify(self, progress: Progress | None = None) -> Report:
         """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+        from ledger.audit import verification
+
         if self.settings.kafka is not None:
             from ledger.wiring.on_kafka import verified  # embedded logs need none of it
 
@@ -161,6 +160,8 @@ class Opened:
 
     def back_up(self, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Copy:
         """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
+        from ledger.store import backup
+
         return backup.backup(self.reader().path, target, overwrite=overwrite, progress=progress)
 
 
@@ -183,6 +184,8 @@ def known_terms(settings: Settings) -> list[Terms]:
 
 def create(settings: Settings) -> int:
     """Makes the log that is set; returns how many partitions it has. Raises FileExists where there is one."""
+    from ledger.store import backup
+
     if settings.kafka is not None:
         from ledger.wiring.on_kafka import create as create_on_kafka  # embedded logs need none of it
 
@@ -201,11 +204,15 @@ def restore(
 
     Raises LogLocked while a writer writes, FileExists unless `overwrite` where a log is there, or what is wrong.
     """
+    from ledger.store import backup
+
     _must_be_embedded(settings)
     return backup.restore(source, settings.log, overwrite=overwrite, check=_must_be_clean, progress=progress)
 
 
 def _must_be_clean(copy: Path) -> None:
+    from ledger.audit import verification
+
     report = verification.verify(copy)
     if not report.clean:
         raise LogDamaged(
@@ -214,6 +221,10 @@ def _must_be_clean(copy: Path) -> None:
 
 
 def _ledger(settings: Settings) -> Ledger:
+    from ledger.application.ledger import Ledger
+    from ledger.application.library import factory_of
+    from ledger.store.sqlite import Factory
+
     _must_be_embedded(settings)
     environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
     book = TermsBook(known_terms(settings))
@@ -223,6 +234,8 @@ def _ledger(settings: Settings) -> Ledger:
 
 def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
     """Gives a new log its clock, and checks that of one that is there."""
+    from ledger.store.sqlite import Factory
+
     factory = Factory(environment)
     try:
         recorder = cast("Recorder", factory.application_recorder())

@@ -18,6 +18,7 @@ from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
+from projections.asking import MOST_CHANGES
 from projections.engine.answers import Answer, Moment, written
 from projections.engine.instants import When
 from projections.engine.local_days import zone_of
@@ -30,8 +31,6 @@ COMMAND, TIME, POLICY = "command", "time", "policy"
 """What brings a change about: see `ChangeCause`."""
 MOST_REFUSALS = 3
 """Refused commands that are told before a change: the last ones."""
-MOST_CHANGES = 1000
-"""Changes that are told at most."""
 
 
 class WantedChanges(NamedTuple):

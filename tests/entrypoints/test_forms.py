@@ -19,6 +19,8 @@ from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader, command_schemas
 from tests.entrypoints.pulsa import NUMBER, START, activate, issue, top_up, use
 
+UNDATED = "at: is missing, and this log is played: state it, or say what is now with --now or PULSA_NOW"
+
 PLAYED = CommandReader(played=True, now=None)
 AT = parse_instant(START)
 
@@ -168,7 +170,7 @@ def test_that_a_live_log_is_told_a_time_is_said_beside_all_else() -> None:
     assert [fault.partition(":")[0] for fault in refused.value.faults] == ["quantity", "at"]
     with pytest.raises(Invalid) as refused:
         PLAYED.from_json(json.dumps({"command": "AdvanceTime", "command_id": "a"}).encode())
-    assert refused.value.faults == ("msisdn: is missing", "at: is missing, and this log is played")
+    assert refused.value.faults == ("msisdn: is missing", UNDATED)
 
 
 def test_zero_is_an_amount_only_where_the_form_says_so_and_never_negative() -> None:
@@ -332,7 +334,7 @@ def test_a_live_log_dates_commands_itself_and_refuses_a_stated_time() -> None:
 def test_a_played_log_wants_the_time_stated_or_set() -> None:
     undated = top_up()
     del undated["at"]
-    assert refusal_of(undated) == "at: is missing, and this log is played"
+    assert refusal_of(undated) == UNDATED
     told = CommandReader(played=True, now=lambda: 7)
     assert told.from_json(json.dumps(undated).encode()).at == 7
     assert told.from_json(json.dumps(top_up()).encode()).at == AT

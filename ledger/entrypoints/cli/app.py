@@ -83,9 +83,6 @@ def root(ctx: typer.Context, version: Version = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `pulsa`; ends the process with its exit code."""
-    from ledger.wiring import composition
-
-    composition.collect_rarely()
     app(arguments, prog_name="pulsa")
 
 

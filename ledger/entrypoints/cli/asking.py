@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.application.outcomes import EventReference, Outcome
-from ledger.domain.calendar import Zone, zone
-from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import cell_of, told_at
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
 from ledger.entrypoints.cli.prose import (
-    UTC,
     AtLeast,
     Each,
     Number,
@@ -29,10 +25,12 @@ from ledger.entrypoints.cli.prose import (
     say_rows,
     told_in,
 )
-from ledger.entrypoints.ussd import enquiry_text
-from ledger.wiring.composition import Opened, known_terms
-from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
-from projections.engine.instants import Asked
+
+if TYPE_CHECKING:
+    from ledger.application.outcomes import Outcome
+    from ledger.domain.calendar import Zone
+    from ledger.wiring.composition import Opened
+    from projections.asking.log_answers import HistoryLine, OutcomeAnswer
 
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
@@ -67,6 +65,10 @@ ByDay = Annotated[
 
 def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
     """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
+    from ledger.domain.calendar import zone
+    from ledger.entrypoints.ussd import enquiry_text
+    from ledger.wiring.composition import known_terms
+
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
     ask = asked(opened, then)
@@ -79,7 +81,7 @@ def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = Fals
         for one in found:
             where = zones.get(one.terms) or zone("UTC")
             say(enquiry_text(one, where))
-            say(final_or_not(one, UTC if then.utc else then.zone or where))
+            say(final_or_not(one, zone("UTC") if then.utc else then.zone or where))
     return found.code
 
 
@@ -100,6 +102,8 @@ def outcome(
 
 
 def _as_outcome(found: OutcomeAnswer) -> Outcome:
+    from ledger.application.outcomes import EventReference, Outcome
+
     events = tuple(EventReference(*reference) for reference in found.events)
     partition, _, ordinal = found.position.partition(":")
     return Outcome(
@@ -116,6 +120,9 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
 
 def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
+    from projections.asking.log_answers import HistoryEvent
+    from projections.engine.instants import Asked
+
     ask = asked(opened, then)
     found = ask.history(msisdn, refused=refused, **then.moment)
     if not then.told((line.to_json() for line in found), columns=_HISTORY):
@@ -134,6 +141,9 @@ def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False
 
 
 def _history_text(line: HistoryLine, where: Zone) -> str:
+    from ledger.domain.money import format_amount
+    from projections.asking.log_answers import HistoryEvent
+
     if isinstance(line, HistoryEvent):
         event = line.line.event
         name = event.TOPIC.rpartition(".")[2]
@@ -152,6 +162,8 @@ def _history_text(line: HistoryLine, where: Zone) -> str:
 
 def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
+    from ledger.domain.money import format_amount
+
     ask = asked(opened, then)
     found = Each(ledger_account, lambda name: ask.balance(name, **then.moment))
     if not then.told(one.to_json() for one in found):
@@ -163,6 +175,8 @@ def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
 
 def transit(opened: Opened, then: Then) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
+    from ledger.domain.money import format_amount
+
     ask = asked(opened, then)
     found = ask.transit(**then.moment)
     if then.told((one.to_json() for one in found), columns=_TRANSIT):
@@ -201,6 +215,8 @@ def states(opened: Opened, then: Then) -> int:
 
 def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
     """The balance of every ledger account; each unit sums to zero."""
+    from ledger.domain.money import format_amount
+
     ask = asked(opened, then)
     if by_day:
         if each_:

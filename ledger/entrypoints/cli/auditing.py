@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger import terms as files
-from ledger.domain.calendar import format_instant
-from ledger.domain.money import format_amount
-from ledger.domain.terms_models import under
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import instant
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
-from ledger.wiring.composition import Opened, known_terms
 
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
     from ledger.audit.effects import Effects
+    from ledger.wiring.composition import Opened
 
 _NAMED = 20
 """Numbers that are named to a person."""
@@ -77,8 +73,11 @@ def replay(
     as_csv: AccountsAsCsv = False,
 ) -> int:
     """Decide the journaled commands again, and say what would differ. Nothing is written."""
+    from ledger import terms as files
     from ledger.audit.effects import effects_of  # slow to import
     from ledger.audit.replaying import replay as run
+    from ledger.domain.terms_models import under
+    from ledger.wiring.composition import known_terms
 
     if since is not None and not terms:
         raise typer.BadParameter("--from says from when on other terms hold; it needs --terms FILE")
@@ -116,6 +115,9 @@ def replay(
 
 def _say(found: Comparison) -> None:
     """Tells a person what would differ."""
+    from ledger.domain.calendar import format_instant
+    from ledger.domain.money import format_amount
+
     say(f"{found.commands:,} commands, until {format_instant(found.until)}")
     for place in found.first:
         say(
@@ -155,6 +157,8 @@ def _say(found: Comparison) -> None:
 
 def _say_effects(effects: Effects) -> None:
     """Tells a person who would gain and who lose: all of them, then those for whom it is most."""
+    from ledger.domain.money import format_amount
+
     rows = []
     for would, side in (("gain", effects.gain), ("lose", effects.lose)):
         who = f"{counted(side.customers, 'customer')} would {would}"
@@ -169,4 +173,6 @@ def _say_effects(effects: Effects) -> None:
 
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
+    from ledger.domain.money import format_amount
+
     return "" if one is None else f"{format_amount(one.credit)} {one.state}"

@@ -12,6 +12,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from ledger.entrypoints.cli.as_stated import read_as_stated
 from ledger.entrypoints.cli.options import with_settings
 from ledger.entrypoints.cli.tree import TREE, Noun, Top, Verb
 
@@ -35,6 +36,11 @@ def named_alike(word: str, names: Iterable[str]) -> str:
 class Suggesting(TyperGroup):
     """A group that says what a misspelt word may have meant."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as the base class
+        """Reads the options before the next word."""
+        read_as_stated(self.get_params(ctx))
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as the base class
         """What is named. Raises a usage error."""
         try:
@@ -46,6 +52,11 @@ class Suggesting(TyperGroup):
 
 class Leaf(TyperCommand):
     """A verb."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as the base class
+        """Reads what it takes."""
+        read_as_stated(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as the base class
         """Writes how it is used."""
@@ -75,6 +86,7 @@ class Leaf(TyperCommand):
 class Branch(Suggesting):
     """A noun. Its verbs are made when they are named."""
 
+    noun: str
     grown: Mapping[str, Verb]
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - as the base class
@@ -84,7 +96,7 @@ class Branch(Suggesting):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as the base class
         """A verb; None where there is none of that name."""
         verb = self.grown.get(cmd_name)
-        return None if verb is None else leaf(cmd_name, verb)
+        return None if verb is None else leaf(cmd_name, verb, self.noun)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as the base class
         """Writes how it is used."""
@@ -94,7 +106,10 @@ class Branch(Suggesting):
         """Writes its verbs."""
         with formatter.section("Verbs"):
             formatter.write_dl(
-                [(name, leaf(name, verb).get_short_help_str(200)) for name, verb in self.grown.items()]
+                [
+                    (name, leaf(name, verb, self.noun).get_short_help_str(200))
+                    for name, verb in self.grown.items()
+                ]
             )
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as the base class
@@ -106,20 +121,20 @@ class Branch(Suggesting):
         formatter.write(f"\n{ctx.command_path} VERB --help says what each takes.\n")
 
 
-def leaf(name: str, verb: Verb) -> TyperCommand:
-    """The command of a verb."""
+def leaf(name: str, verb: Verb, noun: str = "") -> TyperCommand:
+    """The command of a verb, of a noun where it has one."""
     one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    one.command(name, cls=Leaf, help=verb.words or None, epilog=verb.example)(_function(verb))
+    one.command(name, cls=Leaf, help=verb.words or None, epilog=verb.example)(_function(verb, noun))
     return cast("TyperCommand", typer.main.get_command(one))
 
 
-def _function(verb: Verb) -> Callable[..., Any]:
+def _function(verb: Verb, noun: str) -> Callable[..., Any]:
     """What does it, with the options that it takes besides its own."""
     module, _, name = verb.does.partition(":")
     if not name:
         from ledger.entrypoints.cli.verbs import command_verb
 
-        return command_verb(verb.does)
+        return command_verb(verb.does, of_credit=noun == "credit")
     function: Callable[..., Any] = getattr(import_module(f"ledger.entrypoints.cli.{module}"), name)
     takes = inspect.signature(function).parameters
     if "then" in takes:
@@ -134,7 +149,7 @@ def branch(name: str, noun: Noun) -> Branch:
     one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     one.callback(cls=Branch, help=f"{noun.words}.", invoke_without_command=True)(help_without_a_word)
     group = cast("Branch", typer.main.get_command(one))
-    group.grown = noun.verbs
+    group.noun, group.grown = name, noun.verbs
     return group
 
 

@@ -6,11 +6,10 @@ import shutil
 import textwrap
 from datetime import date
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.domain.calendar import DAY
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.drawing import NARROWEST, PLAIN_SHADES, SHADES, drawn
 from ledger.entrypoints.cli.local_times import instant, told_at
@@ -25,7 +24,9 @@ from ledger.entrypoints.cli.prose import (
     say_rows,
     told_in,
 )
-from ledger.wiring.composition import Opened
+
+if TYPE_CHECKING:
+    from ledger.wiring.composition import Opened
 
 LedgerAccount = Annotated[
     str,
@@ -105,6 +106,8 @@ def blocks(opened: Opened, then: Then, ground: Ground = None) -> int:
 
 def due(opened: Opened, then: Then, until: Until = None) -> int:
     """Whom time alone will change next, when and to what; soonest first."""
+    from ledger.domain.calendar import DAY
+
     ask = asked(opened, then)
     where = partial(told_in, ask, then)
     begin = now_of(opened.settings) if then.as_of is None else then.as_of

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.postpaid.terms import PostpaidTerms
-from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import say, say_table
 from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows, told_in
-from ledger.entrypoints.targets import must_be_another
 from ledger.errors import TermsMissing
-from ledger.terms.clauses import clause_titles
-from ledger.wiring.composition import Opened, known_terms
-from projections.postpaid.bills import BillShown
+
+if TYPE_CHECKING:
+    from ledger.wiring.composition import Opened
+    from projections.postpaid.bills import BillShown
 
 Bill = Annotated[
     str, typer.Argument(metavar="BILL", help="The bill's number, such as 6288112345678-1-B0001.")
@@ -82,7 +80,12 @@ def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf =
 
 def _put_page(opened: Opened, found: BillShown, html: Path | None, pdf: Path | None) -> None:
     """Writes a bill's page, by the terms that it was issued under."""
+    from ledger.domain.postpaid.terms import PostpaidTerms
     from ledger.entrypoints import bill_pages  # slow to import
+    from ledger.entrypoints.amounts import rupiah
+    from ledger.entrypoints.targets import must_be_another
+    from ledger.terms.clauses import clause_titles
+    from ledger.wiring.composition import known_terms
 
     terms = next((one for one in known_terms(opened.settings) if one.id == found.terms), None)
     if not isinstance(terms, PostpaidTerms):

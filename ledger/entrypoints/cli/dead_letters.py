@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.application.outcomes import UNKNOWN
-from ledger.domain.calendar import SECOND, format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome, say_table
-from ledger.wiring.composition import Opened
+
+if TYPE_CHECKING:
+    from ledger.wiring.composition import Opened
 
 _SHOWN = 60
 """Characters of a reason that a table shows."""
@@ -44,6 +44,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def dead_list(opened: Opened, as_json: AsJson = False) -> int:
     """What could not be carried out, why, and what it was answered since it was sent again."""
+    from ledger.domain.calendar import format_instant
     from ledger.entrypoints.dead import dead  # Kafka's libraries are slow to import
 
     found = dead(opened)
@@ -70,6 +71,7 @@ def dead_list(opened: Opened, as_json: AsJson = False) -> int:
 
 def dead_show(opened: Opened, position: Position, as_json: AsJson = False) -> int:
     """All that one of them says, and the whole reason."""
+    from ledger.domain.calendar import format_instant
     from ledger.entrypoints.dead import at_position  # Kafka's libraries are slow to import
 
     one = at_position(opened, position)
@@ -92,6 +94,8 @@ def dead_resend(
     as_json: AsJson = False,
 ) -> int:
     """Send them again, each under its own id: nothing happens twice."""
+    from ledger.application.outcomes import UNKNOWN
+
     if in_transit:
         if positions:
             raise typer.BadParameter("say POSITION… or --in-transit, not both")
@@ -118,6 +122,7 @@ def dead_resend(
 
 def _resend_in_transit(opened: Opened, age: int, *, dry_run: bool, as_json: bool) -> int:
     """What has to follow for each transfer under way, and what it was answered."""
+    from ledger.application.outcomes import UNKNOWN
     from ledger.entrypoints.transit import missing, resend  # Kafka's libraries are slow to import
 
     now = now_of(opened.settings)
@@ -146,6 +151,8 @@ def _resend_in_transit(opened: Opened, age: int, *, dry_run: bool, as_json: bool
 
 def _age(text: str | None) -> int:
     """Microseconds."""
+    from ledger.domain.calendar import SECOND
+
     if text is None:
         return 0
     said = re.fullmatch(r"([0-9]{1,6})([smhd])", text, re.ASCII)

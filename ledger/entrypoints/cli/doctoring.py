@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import wall_clock
 from ledger.entrypoints.cli.output import AsJson, folded_below, say, say_json
-from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.wiring.settings import Settings
 
 _MARKS = {"well": "well", "wrong": "WRONG", "unknown": "unknown", "not used": "-"}
 

@@ -7,10 +7,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ledger.domain.calendar import Zone
 from ledger.entrypoints.cli.local_times import told_at, told_day
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from projections.line.timeline import Span
 
 NARROWEST = 60

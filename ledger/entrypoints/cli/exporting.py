@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import InZone, when
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import counted, say
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, ledger_account_of
-from ledger.entrypoints.targets import must_be_another
-from ledger.store.backup import FileExists
-from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
+    from ledger.wiring.settings import Settings
     from projections.money.control_sheet import ControlSheet
 
 _FORMATS = ("hledger", "parquet", "csv")
@@ -104,6 +101,8 @@ def export(
     It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
     `pulsa log advance` records it.
     """
+    from ledger.entrypoints.targets import must_be_another
+    from ledger.store.backup import FileExists
     from ledger.wiring import read_side  # slow to import
     from projections.money import export as exports
     from projections.money.selecting import Sample, WantedMovements, selection
@@ -139,6 +138,8 @@ def _control_of(out: Path) -> Path:
 
 
 def _say(out: Path, sheet: ControlSheet) -> None:
+    from ledger.domain.money import format_amount
+
     of = "" if sheet.population is None else f", a sample of {sheet.population:,}"
     say(f"{out.name}: {counted(sheet.transactions, 'transaction')}{of}, {counted(sheet.postings, 'posting')}")
     if sheet.first is not None:

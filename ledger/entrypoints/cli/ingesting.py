@@ -13,24 +13,21 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-import msgspec
 import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, reader_for
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.cli.templating import must_be_a_command
-from ledger.entrypoints.file_lines import STANDARD_INPUT, InputFile
-from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Fault, Ingest, Record, Tally
-from ledger.entrypoints.principal import of_this_process
-from ledger.entrypoints.rows import Format
-from ledger.entrypoints.targets import must_be_another
 from ledger.errors import SettingsInvalid
-from ledger.wiring.composition import Opened
-from ledger.wiring.rehearsal import rehearsed
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from ledger.entrypoints.file_lines import InputFile
+    from ledger.entrypoints.ingest import Fault, Ingest, Record, Tally
+    from ledger.entrypoints.rows import Format
+    from ledger.wiring.composition import Opened
 
 _FAULTS_SHOWN = 10
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -72,6 +69,11 @@ def ingest(
     as_json: AsJson = False,
 ) -> int:
     """Take in files of commands. A bad line is refused as invalid with its number, and the rest goes on."""
+    from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Ingest
+    from ledger.entrypoints.principal import of_this_process
+    from ledger.entrypoints.targets import must_be_another
+    from ledger.wiring.rehearsal import rehearsed
+
     known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
     if format_ not in known:
         raise SettingsInvalid(f"--format: not auto, json or csv (it is {format_!r})")
@@ -152,6 +154,8 @@ def _stopping_between_batches(run: Ingest) -> Iterator[None]:
 
 def _must_be_readable(files: list[str], outcomes: Path | None) -> None:
     """Raises OSError before anything is written; SettingsInvalid where the outcomes would overwrite a file read."""
+    from ledger.entrypoints.file_lines import STANDARD_INPUT
+
     for name in files:
         if name == STANDARD_INPUT:
             if outcomes is not None and outcomes.is_file() and _is_standard_input(outcomes):
@@ -177,6 +181,8 @@ class _Outcomes:
     """Writes outcomes to a file, where one is named: those of a batch are in it before the next batch is begun."""
 
     def __init__(self, file: BinaryIO | None) -> None:
+        import msgspec
+
         self.record: Record | None = None
         self.flush: Callable[[], None] = lambda: None
         if file is not None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger import terms as files
-from ledger.audit.findings import Report
-from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Options
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
 from ledger.errors import TermsInvalid, TermsMissing
-from ledger.wiring import settings as configuration
-from ledger.wiring.composition import Opened, known_terms
-from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.audit.findings import Report
+    from ledger.wiring.composition import Opened
+    from ledger.wiring.settings import Settings
 
 _DIGEST_SHOWN = 12
 
@@ -29,6 +28,8 @@ TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")
 
 def verify_(opened: Opened, as_json: AsJson = False) -> int:
     """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
+    from ledger.domain.calendar import format_instant
+
     with counting("verifying") as progress:
         report = opened.verify(progress)
     if as_json:
@@ -51,6 +52,8 @@ def _read(report: Report) -> str:
 
 def settings_(settings: Settings, options: Options, as_json: AsJson = False) -> int:
     """The settings in force, and where each came from. Secrets are hidden."""
+    from ledger.wiring import settings as configuration
+
     rows = configuration.shown(settings, options)
     if as_json:
         say_json({row.name: {"value": row.value, "source": row.source} for row in rows})
@@ -69,6 +72,8 @@ def terms_group(ctx: typer.Context) -> None:
 
 def terms_list(settings: Settings, as_json: AsJson = False) -> int:
     """The terms that are known: those that come with the ledger, and those of PULSA_TERMS."""
+    from ledger.wiring.composition import known_terms
+
     known = known_terms(settings)
     if as_json:
         for terms in known:
@@ -92,6 +97,8 @@ def terms_list(settings: Settings, as_json: AsJson = False) -> int:
 
 def terms_show(settings: Settings, terms: TermsId) -> int:
     """Every rule of some terms, defaults included, as JSON: what the log records of them at their first use."""
+    from ledger.wiring.composition import known_terms
+
     for known in known_terms(settings):
         if known.id == terms:
             say(json.dumps(json.loads(known.content), indent=2, ensure_ascii=False))
@@ -101,6 +108,8 @@ def terms_show(settings: Settings, terms: TermsId) -> int:
 
 def terms_check(file: TermsFile) -> int:
     """Check a terms file: says what is wrong in it, and where."""
+    from ledger import terms as files
+
     try:
         found = files.load(file)
     except TermsInvalid as error:

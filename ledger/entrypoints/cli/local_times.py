@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.calendar import SECOND, Zone, parse_day, parse_instant, zone
+if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
+
 
 _WHOLE_DAY = len("2024-10-10")
 
@@ -17,6 +19,8 @@ def told_at(instant: int, where: Zone) -> str:
 
     The last microsecond of a day, which a day means, is told as its end: `2024-10-10 24:00 WIB`.
     """
+    from ledger.domain.calendar import SECOND
+
     day = where.day(instant)
     local = where.local(instant)
     if instant == where.last_instant(day):
@@ -27,6 +31,8 @@ def told_at(instant: int, where: Zone) -> str:
 
 def cell_of(instant: int, where: Zone) -> str:
     """The same in a cell of a table, which is never broken; what stands below the table names the zone."""
+    from ledger.domain.calendar import SECOND
+
     fraction = instant % SECOND
     return f"{where.local(instant):%Y-%m-%dT%H:%M:%S}{f'.{fraction:06}' if fraction else ''}"
 
@@ -38,6 +44,8 @@ def told_day(instant: int, where: Zone) -> str:
 
 def instant(text: str) -> int:
     """An instant as it is stated on the command line."""
+    from ledger.domain.calendar import parse_instant
+
     try:
         return parse_instant(text)
     except ValueError as error:
@@ -46,6 +54,8 @@ def instant(text: str) -> int:
 
 def when(text: str) -> int | date:
     """An instant, or a local day, as it is stated on the command line."""
+    from ledger.domain.calendar import parse_day
+
     if len(text) != _WHOLE_DAY:
         return instant(text)
     try:
@@ -55,6 +65,8 @@ def when(text: str) -> int | date:
 
 
 def _zone(text: str) -> Zone:
+    from ledger.domain.calendar import zone
+
     try:
         return zone(text)
     except (KeyError, ValueError, OSError):

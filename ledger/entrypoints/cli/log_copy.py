@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.errors import LogMissing, SettingsInvalid, TopicMismatch
-from ledger.store import private
-from ledger.store.copying import Copied, FileTarget, Source, Target, copy
-from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.store.copying import Copied, Source, Target
+    from ledger.wiring.settings import Settings
 
 _FORMS = "kafka, a FILE, a FOLDER of partition-0.db, partition-1.db, …"
 _SOURCES = f"{_FORMS}, or FOLDER/mirror, which are mirror-0.db, mirror-1.db, … in it"
@@ -45,6 +46,8 @@ To = Annotated[
 
 def log_copy(settings: Settings, from_: From, to: To, as_json: AsJson = False) -> int:
     """Copy a log, journal included, to another store; go on where a copy was stopped; verify all of it."""
+    from ledger.store.copying import copy
+
     with ExitStack() as stack, counting("copying") as progress:
         sources = stack.enter_context(_sources(settings, from_))
         for source in sources:
@@ -92,6 +95,8 @@ def log_repartition(
 
 @contextmanager
 def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterator[list[Source]]:
+    from ledger.store.copying import Source
+
     with ExitStack() as stack:
         if place == "kafka":
             from ledger.wiring.mirrors import at_rest as resting
@@ -131,6 +136,9 @@ def _files(place: Path) -> dict[int, Path]:
 
 @contextmanager
 def _target(settings: Settings, place: str, source: Source, partitions: int) -> Iterator[Target]:
+    from ledger.store import private
+    from ledger.store.copying import FileTarget
+
     form, colon, folder = place.partition(":")
     if colon and form in ("parquet", "avro"):
         from ledger.store.copying_avro import AvroContainer

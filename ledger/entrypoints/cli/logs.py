@@ -7,23 +7,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ledger.domain.calendar import format_instant
-from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.entrypoints.cli.prose import Since
-from ledger.entrypoints.targets import must_be_another
-from ledger.store.backup import Copy
-from ledger.wiring.composition import Opened, create, restore
-from ledger.wiring.settings import Settings
-from projections.asking.log_answers import LogLine
-from projections.asking.questions import Questions
-from projections.engine.unanswered import BeforeTheLog
+
+if TYPE_CHECKING:
+    from ledger.store.backup import Copy
+    from ledger.wiring.composition import Opened
+    from ledger.wiring.settings import Settings
+    from projections.asking.log_answers import LogLine
+    from projections.asking.questions import Questions
 
 _FOLLOW_SECONDS = 0.5
 
@@ -135,6 +133,8 @@ def _follow(
 
 def _heads(asked: Questions) -> dict[int, int]:
     """The last ordinal of each partition."""
+    from projections.engine.unanswered import BeforeTheLog
+
     try:
         position = asked.head().position
     except BeforeTheLog:
@@ -148,6 +148,9 @@ def _place(position: str) -> tuple[int, int]:
 
 
 def _say(line: LogLine, *, as_json: bool) -> None:
+    from ledger.domain.calendar import format_instant
+    from ledger.domain.money import format_amount
+
     if as_json:
         say_json(line.to_json())
         return
@@ -163,6 +166,8 @@ def _say(line: LogLine, *, as_json: bool) -> None:
 
 def log_create(settings: Settings, as_json: AsJson = False) -> int:
     """Make a new log: a file, or the topics of one on Kafka."""
+    from ledger.wiring.composition import create
+
     partitions = create(settings)
     if as_json:
         say_json({"partitions": partitions})
@@ -175,6 +180,8 @@ def log_backup(
     opened: Opened, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
     """Copy the log into a file, also while a writer writes."""
+    from ledger.entrypoints.targets import must_be_another
+
     must_be_another("FILE", file, opened.settings)
     with counting("copying") as progress:
         copy = opened.back_up(file, overwrite=overwrite, progress=progress)
@@ -186,6 +193,8 @@ def log_restore(
     settings: Settings, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
     """Put a backup in place as the log, once all of it is verified."""
+    from ledger.wiring.composition import restore
+
     with counting("copying") as progress:
         copy = restore(settings, file, overwrite=overwrite, progress=progress)
     _say_copy(copy, settings.log, as_json=as_json)

@@ -8,16 +8,16 @@ import inspect
 import textwrap
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ledger.entrypoints.forms import CommandReader
 from ledger.errors import SettingsInvalid
-from ledger.wiring import composition
-from ledger.wiring import settings as configuration
-from ledger.wiring.composition import Taker
-from ledger.wiring.settings import Settings, option_of
+
+if TYPE_CHECKING:
+    from ledger.entrypoints.forms import CommandReader
+    from ledger.wiring.composition import Taker
+    from ledger.wiring.settings import Settings
 
 _PANEL = "Settings"
 _WIDTH = 76
@@ -29,27 +29,23 @@ def _option(flag: str, help_: str, *, metavar: str) -> Any:  # noqa: ANN401 - Ty
 
 
 _OPTIONS: dict[str, Any] = {
-    "log": _option(option_of("log"), "The log's file (PULSA_LOG; default pulsa.db).", metavar="FILE"),
+    "log": _option("--log", "The log's file (PULSA_LOG; default pulsa.db).", metavar="FILE"),
     "now": _option(
-        option_of("now"),
+        "--now",
         "The instant to take as now (PULSA_NOW): questions; commands on a played log.",
         metavar="INSTANT",
     ),
     "clock": _option(
-        option_of("clock"), "live or played, when the log is created (PULSA_CLOCK).", metavar="live|played"
+        "--clock", "live or played, when the log is created (PULSA_CLOCK).", metavar="live|played"
     ),
-    "terms": _option(option_of("terms"), "A folder of more terms files (PULSA_TERMS).", metavar="FOLDER"),
+    "terms": _option("--terms-folder", "A folder of more terms files (PULSA_TERMS).", metavar="FOLDER"),
     "database": _option(
-        option_of("database"),
+        "--database",
         "SQLAlchemy URL of the projections (PULSA_DATABASE).",
         metavar="URL",
     ),
-    "kafka": _option(
-        option_of("kafka"), "Bootstrap servers (PULSA_KAFKA): Kafka is the log.", metavar="HOST:PORT"
-    ),
-    "registry": _option(
-        option_of("registry"), "Schema registry of that log (PULSA_REGISTRY).", metavar="URL"
-    ),
+    "kafka": _option("--kafka", "Bootstrap servers (PULSA_KAFKA): Kafka is the log.", metavar="HOST:PORT"),
+    "registry": _option("--registry", "Schema registry of that log (PULSA_REGISTRY).", metavar="URL"),
 }
 
 Options = Mapping[str, str | None]
@@ -76,6 +72,8 @@ def now_of(settings: Settings) -> int:
 
 def reader_for(ledger: Taker, settings: Settings) -> CommandReader:
     """Reads commands for a log, dated as its clock demands. Raises SettingsInvalid."""
+    from ledger.entrypoints.forms import CommandReader
+
     now = settings.now
     if ledger.played:
         return CommandReader(played=True, now=None if now is None else lambda: now)
@@ -88,6 +86,12 @@ _HANDED = ("settings", "opened", "read", "options", "ctx")
 """Parameters of commands that are no options."""
 
 
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a verb. What it is handed may be of types that only a checker imports."""
+    handed = {"Opened": object, "Settings": object, "Callable": Callable}
+    return inspect.signature(function, eval_str=True, locals=handed).parameters
+
+
 def with_settings(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Gives a command the setting options, and itself the `settings` (its first parameter) that result.
 
@@ -95,21 +99,25 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
     the settings, and may fail. Options before the verb count
     too; those behind it win. A command that takes `options` is handed them as stated, and alone has them in its help.
     """
-    own = inspect.signature(command, eval_str=True)
-    takes_options = "options" in own.parameters
-    kept = [p for p in own.parameters.values() if p.name not in _HANDED]
+    own = parameters_of(command)
+    takes_options = "options" in own
+    kept = [p for p in own.values() if p.name not in _HANDED]
 
     @functools.wraps(command)
     def run(ctx: typer.Context, **given: Any) -> int | None:  # noqa: ANN401 - the command's own
+        from ledger.wiring import composition
+        from ledger.wiring import settings as configuration
+
+        composition.collect_rarely()
         options = before_verb(ctx) | _stated(given)
         if takes_options:
             given["options"] = options
-        if "ctx" in own.parameters:
+        if "ctx" in own:
             given["ctx"] = ctx
-        if "read" in own.parameters:
+        if "read" in own:
             return command(lambda: configuration.read(options), **given)
         with composition.opened(configuration.read(options)) as opened:
-            return command(opened if "opened" in own.parameters else opened.settings, **given)
+            return command(opened if "opened" in own else opened.settings, **given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [
@@ -127,7 +135,7 @@ def before_verb(ctx: typer.Context) -> dict[str, str | None]:
 
 def settings_in_short() -> list[str]:
     """The setting options with what they take, in lines of a terminal that is not wide."""
-    options = [f"{option_of(name)}\0{option.metavar}" for name, option in _OPTIONS.items()]
+    options = [f"{option.default}\0{option.metavar}" for option in _OPTIONS.values()]
     lines = textwrap.wrap("  ".join(options), _WIDTH, break_on_hyphens=False, break_long_words=False)
     return [line.replace("\0", " ") for line in lines]
 

@@ -13,16 +13,13 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
 
-import msgspec
 import typer
-
-from ledger.application.outcomes import Outcome
-from ledger.domain.events import Event
-from ledger.domain.kinds import is_operators, part_of
-from ledger.entrypoints.amounts import rupiah
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
+
+    from ledger.application.outcomes import Outcome
+    from ledger.domain.events import Event
 
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that terminals act on instead of showing them."""
@@ -45,6 +42,8 @@ def say(text: str) -> None:
 
 def say_json(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Prints a value as one line of JSON: in ASCII where a terminal might not show, or might obey, what is in it."""
+    import msgspec
+
     text = msgspec.json.encode(value).decode()
     if not (text.isprintable() and printable(text)):
         text = json.dumps(msgspec.json.decode(text), separators=(",", ":"))
@@ -95,6 +94,8 @@ def _csv_of(columns: Sequence[str]) -> csv.DictWriter[str]:
 
 def _cells(record: dict[str, Any]) -> dict[str, Any]:
     """A record in one level: what is within `usage` becomes `usage_…`, a list stays JSON."""
+    import msgspec
+
     cells: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
@@ -215,6 +216,9 @@ def say_outcome(outcome: Outcome, happened: Sequence[Event] = ()) -> None:
 
 def _moved(event: Event) -> str:
     """What an event moves on its customer's side, as it is written in Indonesia."""
+    from ledger.domain.kinds import is_operators, part_of
+    from ledger.entrypoints.amounts import rupiah
+
     parts = [
         f"{part_of(posting['account'])} {rupiah(posting['amount'])}"
         for posting in event.postings

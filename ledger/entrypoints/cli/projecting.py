@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics
 from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
 from ledger.entrypoints.cli.service import projections, supervised
 from ledger.errors import LedgerError
-from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
+    from ledger.wiring.settings import Settings
     from projections.engine.lag import Status
 
 _COUNTS = frozenset({"events", "lag", "seconds", "rows", "only live", "only rebuilt", "position"})
@@ -136,6 +135,8 @@ def status(settings: Settings, as_json: AsJson = False) -> int:
 
 
 def _say_status(found: Status) -> None:
+    from ledger.domain.calendar import format_instant
+
     rows = [
         [
             str(part.partition),

@@ -10,25 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol,
 
 import typer
 
-from ledger import terms
-from ledger.domain.calendar import Zone, zone
-from ledger.domain.kinds import is_account, subject_of
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, instant, told_at, when
-from ledger.entrypoints.cli.options import now_of, signed, with_settings
+from ledger.entrypoints.cli.options import now_of, parameters_of, signed, with_settings
 from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
-from ledger.entrypoints.fields import read_msisdn
 from ledger.errors import LedgerError, QueryRefused
-from ledger.wiring.composition import Opened, positions_of
-from projections.asking.questions import Questions
-from projections.engine.answers import instants_of
 from projections.engine.meanwhile import Meanwhile
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
+    from ledger.wiring.composition import Opened
+    from projections.asking.questions import Questions
     from projections.engine.answers import Listed
     from projections.engine.instants import When
 
-UTC = zone("UTC")
 _WIDTH = 80
 
 _A = TypeVar("_A")
@@ -51,6 +46,8 @@ class Answer(Protocol):
 
 
 def _position(text: str) -> dict[int, int]:
+    from ledger.wiring.composition import positions_of
+
     try:
         return dict(positions_of(text))
     except ValueError:
@@ -59,6 +56,9 @@ def _position(text: str) -> dict[int, int]:
 
 def subject_named(text: str) -> str:
     """A number as it is dialled, or an account of one, as ids have them."""
+    from ledger.domain.kinds import subject_of
+    from ledger.entrypoints.fields import read_msisdn
+
     number = subject_of(text)
     try:
         return read_msisdn(number) + text.removeprefix(number)
@@ -68,6 +68,8 @@ def subject_named(text: str) -> str:
 
 def ledger_account_of(text: str) -> str:
     """A ledger account, whose number may be written as it is dialled."""
+    from ledger.domain.kinds import is_account
+
     subject, slash, name = text.partition("/")
     return f"{subject_named(subject)}{slash}{name}" if is_account(subject) else text
 
@@ -155,7 +157,7 @@ class Then(NamedTuple):
 
 def question(verb: Callable[..., int]) -> Callable[..., int | None]:
     """A verb that takes `then`, with the options of all questions in its place, and those of the settings."""
-    own = [p for name, p in inspect.signature(verb, eval_str=True).parameters.items() if name != "then"]
+    own = [p for name, p in parameters_of(verb).items() if name != "then"]
     options = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=Then._field_defaults[name], annotation=annotation
@@ -195,7 +197,9 @@ def asked(opened: Opened, then: Then) -> Questions:
 
 def told_in(ask: Questions, then: Then, about: str | None = None) -> Zone:
     """The zone that a person is told times in: UTC, the one that is asked for, or that of the terms."""
-    return UTC if then.utc else ask.told_in(about)
+    from ledger.domain.calendar import zone
+
+    return zone("UTC") if then.utc else ask.told_in(about)
 
 
 def _made_anew(error: LedgerError) -> None:
@@ -220,6 +224,8 @@ def say_rows(
     `none` is what is said where there are no rows; the columns in `right` are set flush right, and those in
     `without` are for programs only.
     """
+    from projections.engine.answers import instants_of
+
     records = found.to_rows()
     if then.told(records, columns=found.columns):
         return
@@ -246,6 +252,8 @@ def say_rows(
 
 def say_clauses(opened: Opened, clauses: Iterable[str | None], width: int = _WIDTH) -> None:
     """Says in words what clauses say that were named above, each once, in lines of so many columns."""
+    from ledger import terms
+
     words = terms.words(opened.settings.terms)
     for clause in sorted({one for one in clauses if one is not None and one in words}):
         say(textwrap.fill(f"{clause}: {words[clause]}", width, subsequent_indent=" " * 8))

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.domain.calendar import format_instant, zone
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, say, say_json
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number
 from ledger.errors import CheckpointInvalid, EvidenceRefused, KeyUnusable
-from ledger.wiring.composition import Opened
 
 if TYPE_CHECKING:
     from ledger.audit.evidence.bundle import Signed
     from ledger.audit.transparency.note import Verifier
     from ledger.store.reading import SqliteSnapshot
+    from ledger.wiring.composition import Opened
 
 KeyFile = Annotated[
     Path,
@@ -82,6 +81,7 @@ def checkpoint(
     """Sign what the log has come to: once, or again and again beside the writer."""
     from ledger.audit.transparency.checkpointing import Checkpointer
     from ledger.audit.transparency.note import signer_of
+    from ledger.domain.calendar import zone
 
     signer = signer_of(key)
     with _logs(opened) as logs:
@@ -145,6 +145,7 @@ def bundle(
     """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
     from ledger.audit.evidence.bundle import Question
     from ledger.audit.evidence.bundle import bundle as made
+    from ledger.domain.calendar import format_instant, zone
 
     readers, partition_of = opened.journaled()
     reader = next(one for one in readers if one.partition == partition_of(msisdn))

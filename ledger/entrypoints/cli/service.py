@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import counting
-from ledger.entrypoints.health import Health
-from ledger.entrypoints.supervising import Part, Stepped, Supervisor
 from ledger.errors import LedgerError
-from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+    from ledger.entrypoints.health import Health
+    from ledger.entrypoints.supervising import Part, Stepped, Supervisor
+    from ledger.wiring.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def supervised(
     from prometheus_client import CollectorRegistry
 
     from ledger.entrypoints.answering import address, answering
+    from ledger.entrypoints.health import Health
+    from ledger.entrypoints.supervising import Supervisor
 
     stated = metrics or settings.metrics
     registry, health = CollectorRegistry(), Health()
@@ -61,6 +64,7 @@ def projections(
     took: Callable[[int], None] = lambda _: None,
 ) -> Part:
     """Takes in what is written, again and again. `beside` a writer it waits for what it needs from the beginning."""
+    from ledger.entrypoints.supervising import Part, Stepped
     from ledger.wiring import read_side  # slow to import
     from ledger.wiring.metrics import ProjectionMetrics
 

@@ -14,14 +14,13 @@ from ledger.entrypoints.cli.options import Metrics, wall_clock
 from ledger.entrypoints.cli.output import say
 from ledger.entrypoints.cli.service import Service, projections, supervised
 from ledger.entrypoints.kafka import BATCH
-from ledger.entrypoints.supervising import Part, Stepped
 from ledger.errors import SettingsInvalid
-from ledger.wiring.composition import known_terms
-from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from ledger.entrypoints.kafka.writer import Writer
+    from ledger.entrypoints.supervising import Part, Stepped
     from ledger.wiring.metrics import MirrorMetrics, RegistryMetrics
+    from ledger.wiring.settings import Settings
 
 _RETRY_SECONDS = 1.0
 _PROJECT_SECONDS = 0.5
@@ -145,6 +144,7 @@ def serve(
 def _clock(settings: Settings, every: float, service: Service, *, beside: bool = False) -> Part:
     """The clock. `beside` a writer a played log is left to those who say what time it is."""
     from ledger.entrypoints.kafka.kafka_clock import kafka_clock
+    from ledger.entrypoints.supervising import Part, Stepped
     from ledger.store.kafka import mirror
 
     if settings.now is not None:
@@ -170,6 +170,7 @@ def _writer(
     from ledger.entrypoints.kafka.measuring import Measured
     from ledger.entrypoints.kafka.writer import Writer
     from ledger.store.kafka.schema_ids import schema_ids
+    from ledger.wiring.composition import known_terms
     from ledger.wiring.kafka_access import own_mirrors
     from ledger.wiring.metrics import MirrorMetrics, RegistryMetrics
 
@@ -196,6 +197,7 @@ def _writer(
 
 def _figures(figures: MirrorMetrics) -> Part:
     """Keeps the figures of the mirrors up to date, so that whoever asks for them waits for nothing."""
+    from ledger.entrypoints.supervising import Part, Stepped
 
     @contextmanager
     def make() -> Iterator[Callable[[], Stepped]]:
@@ -210,6 +212,7 @@ def _figures(figures: MirrorMetrics) -> Part:
 
 def _registry(writer: Writer, figures: RegistryMetrics) -> Part:
     """Looks after the registry once the writer has made itself known there; its absence makes nobody unready."""
+    from ledger.entrypoints.supervising import Part, Stepped
 
     @contextmanager
     def make() -> Iterator[Callable[[], Stepped]]:

@@ -18,10 +18,8 @@ from threading import Event
 from typing import Any
 
 import typer
-from eventsourcing.persistence import PersistenceError
 from typer.core import TyperGroup
 
-from ledger.domain.refusals import Refusal
 from ledger.entrypoints.cli.output import shown
 from ledger.errors import LedgerError, page_of
 
@@ -95,24 +93,34 @@ def _reported(run: Callable[[], int | None]) -> int:
         code = run() or DONE
     except LedgerError as error:
         return failed(error.code, str(error) or (type(error).__doc__ or ""), error.exit_code)
-    except Refusal as refusal:
-        return failed(refusal.code, refusal.message, REFUSED)
     except typer.TyperException as error:
         return failed("usage", error.format_message(), FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
     except (BrokenPipeError, _Unheard):
         raise
-    except (sqlite3.Error, PersistenceError) as error:
+    except sqlite3.Error as error:
         return failed("log-unreadable", str(error), FAILED)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         return failed("file-error", f"{name}{error.strerror or error}", FAILED)
     except Exception as error:  # noqa: BLE001 - a defect is reported like everything else
-        return failed("defect", f"{type(error).__name__}: {error}", FAILED)
+        return _of_a_library(error)
     if code == INTERRUPTED:
         return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
     return code
+
+
+def _of_a_library(error: Exception) -> int:
+    from eventsourcing.persistence import PersistenceError  # slow to import, and no help needs it
+
+    from ledger.domain.refusals import Refusal
+
+    if isinstance(error, Refusal):
+        return failed(error.code, error.message, REFUSED)
+    if isinstance(error, PersistenceError):
+        return failed("log-unreadable", str(error), FAILED)
+    return failed("defect", f"{type(error).__name__}: {error}", FAILED)
 
 
 def failed(code: str, message: str, exit_code: int) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.forms import command_names
-from ledger.wiring.composition import Opened
+
+if TYPE_CHECKING:
+    from ledger.wiring.composition import Opened
 
 CommandNames = Annotated[
     list[str], typer.Argument(metavar="COMMAND…", help="Such as RecordUsage; several make one file of all.")
@@ -40,6 +41,8 @@ def _is_played(opened: Opened) -> bool:
 
 def must_be_a_command(name: str) -> None:
     """Raises a usage error where files may hold no command of that name."""
+    from ledger.entrypoints.forms import command_names
+
     known = command_names()
     if name not in known:
         raise typer.BadParameter(f"no command is named {name!r}, but {', '.join(known)}")

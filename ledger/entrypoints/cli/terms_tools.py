@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger import terms as files
-from ledger.domain.line.product import PRODUCTS
-from ledger.domain.terms import Terms
-from ledger.domain.terms_models import UNSAID
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_json
 from ledger.errors import TermsMissing
-from ledger.store.backup import FileExists
-from ledger.terms.comparing import Unlike
-from ledger.terms.values import Value
-from ledger.wiring.composition import known_terms
-from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.domain.terms import Terms
+    from ledger.terms.comparing import Unlike
+    from ledger.terms.values import Value
+    from ledger.wiring.settings import Settings
 
 _OF_A_FILE = ".toml"
 
 NewId = Annotated[str, typer.Argument(metavar="ID", help="What the terms are to be called.")]
-ProductName = Annotated[str, typer.Option("--product", metavar="PRODUCT", help="What accounts are of.")]
+ProductName = Annotated[
+    str | None,
+    typer.Option("--product", metavar="PRODUCT", help="What accounts are of (default: prepaid)."),
+]
 NewFile = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FILE", help="Where to (default: standard output)."),
@@ -36,10 +36,14 @@ KeyAsked = Annotated[
 ]
 
 
-def terms_new(terms_id: NewId, product: ProductName = UNSAID, out: NewFile = None) -> int:
+def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None) -> int:
     """Write a new terms file: every key with what it does and takes, and a tariff as an example."""
+    from ledger.domain.line.product import PRODUCTS
+    from ledger.domain.terms_models import UNSAID
+    from ledger.store.backup import FileExists
     from ledger.terms.drafting import draft  # slow to import
 
+    product = UNSAID if product is None else product
     if product not in PRODUCTS:
         raise typer.BadParameter(f"--product: {product!r} is not one of {', '.join(sorted(PRODUCTS))}")
     text = draft(PRODUCTS[product].terms, terms_id)
@@ -98,6 +102,9 @@ def terms_explain(settings: Settings, terms: One, key: KeyAsked = None, as_json:
 
 def _named(settings: Settings, named: str) -> Terms:
     """The terms of a file, or known ones by their id. Raises TermsInvalid, TermsMissing."""
+    from ledger import terms as files
+    from ledger.wiring.composition import known_terms
+
     if named.endswith(_OF_A_FILE):
         return files.load(Path(named))
     for known in known_terms(settings):

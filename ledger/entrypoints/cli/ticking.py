@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
-from ledger.entrypoints.clock import Tick, tick
-from ledger.entrypoints.principal import of_this_process
 from ledger.errors import LogLocked, SettingsInvalid
-from ledger.wiring.composition import opened
-from ledger.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger.entrypoints.clock import Tick
+    from ledger.wiring.settings import Settings
 
 Every = Annotated[
     float | None,
@@ -54,6 +53,10 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
 
 def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
     """A tick of each partition. Opens the log for one tick only, so that others can write between two."""
+    from ledger.entrypoints.clock import tick
+    from ledger.entrypoints.principal import of_this_process
+    from ledger.wiring.composition import opened
+
     if settings.kafka is not None:
         from ledger.entrypoints.kafka.kafka_clock import kafka_clock
 
@@ -74,6 +77,8 @@ def _check_now(settings: Settings, *, played: bool) -> None:
 
 
 def _say(ticks: list[Tick], *, as_json: bool) -> None:
+    from ledger.domain.calendar import format_instant
+
     for one in ticks:
         if as_json:
             say_json(one.to_json())

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
 
-from ledger.application.ledger import Ledger
-from ledger.application.outcomes import REFUSED, UNKNOWN, Outcome
-from ledger.domain.commands import Command
-from ledger.domain.events import Event
-from ledger.domain.kinds import COMMANDS
-from ledger.domain.line.product import PRODUCTS
-from ledger.domain.postpaid.account import POSTPAID
-from ledger.domain.refusals import Invalid
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, reader_for, signed, with_settings
 from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome
-from ledger.entrypoints.forms import command_schemas, may_lack
-from ledger.entrypoints.principal import of_this_process
-from ledger.wiring.composition import opened
-from ledger.wiring.rehearsal import rehearsed
-from ledger.wiring.settings import Settings
+from ledger.entrypoints.command_fields import Field, fields_of, may_lack
+
+if TYPE_CHECKING:
+    from ledger.application.outcomes import Outcome
+    from ledger.domain.commands import Command
+    from ledger.domain.events import Event
+    from ledger.wiring.settings import Settings
 
 _METAVARS = {
     "msisdn": "MSISDN",
@@ -51,23 +45,22 @@ _AMOUNTS = {
     "fee": "true, where the terms' fee was paid, or what was paid: {unit}, such as 25000.",
 }
 """Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""
-_IN_RUPIAH = frozenset({"price", "fee_paid"})
-"""Amounts that are in rupiah, as all of postpaid are; all others are in credit."""
+_IN_CREDIT = frozenset({"credit", "printed_credit"})
+"""Amounts that are in credit, as what is done to credit is, whatever it costs; all others are in rupiah."""
 _LAST = ("at", "command_id", "actor")
 """What every command takes stands behind its own."""
 
 
-def command_verb(command: str) -> Callable[..., Any]:
-    """The verb of a command that an entry point takes."""
-    return with_settings(_verb(command, command_schemas()[command]["fields"]))
+def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
+    """The verb of a command that an entry point takes; `of_credit`: what it moves is credit."""
 
-
-def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a callable that Typer reads
     def run(settings: Settings, *, as_json: bool, dry_run: bool, **stated: Any) -> int:  # noqa: ANN401 - the command's fields
-        given = {"command": name, "command_id": str(uuid4())}
+        given = {"command": command, "command_id": str(uuid4())}
         for field, value in stated.items():
             if value is not None:
                 given[field] = str(value).lower() if isinstance(value, bool) else value
+        from ledger.application.outcomes import UNKNOWN
+
         outcome, events = _execute(settings, given, dry_run=dry_run)
         with shell.telling_what_is_recorded():
             if as_json:
@@ -81,24 +74,22 @@ def _verb(name: str, fields: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - a c
         return shell.DONE if outcome.code is None else shell.REFUSED
 
     kinds = inspect.Parameter
-    parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Settings)]
-    ordered = sorted(fields, key=_rank)
-    in_rupiah = COMMANDS[name] in PRODUCTS[POSTPAID].commands
-    parameters += [_parameter(field, in_rupiah=in_rupiah) for field in ordered]
+    parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Any)]
+    parameters += [_parameter(field, of_credit=of_credit) for field in sorted(fields_of(command), key=_rank)]
     parameters.append(kinds("dry_run", kinds.KEYWORD_ONLY, annotation=DryRun, default=False))
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
-    return signed(run, parameters)
+    return with_settings(signed(run, parameters))
 
 
-def _rank(field: dict[str, Any]) -> tuple[bool, bool, bool]:
+def _rank(field: Field) -> tuple[bool, bool, bool]:
     """The number first, then what must be stated."""
     return field["name"] != "msisdn", field["name"] in _LAST, may_lack(field)
 
 
-def _parameter(field: dict[str, Any], *, in_rupiah: bool) -> inspect.Parameter:
+def _parameter(field: Field, *, of_credit: bool) -> inspect.Parameter:
     name = field["name"]
     amount = _AMOUNTS.get(field["form"])
-    unit = "Rupiah" if in_rupiah or name in _IN_RUPIAH else "Credit"
+    unit = "Credit" if name in _IN_CREDIT or (of_credit and name != "price") else "Rupiah"
     help_ = field.get("doc") if amount is None else amount.format(unit=unit)
     keyword = inspect.Parameter.KEYWORD_ONLY
     if name == "msisdn":
@@ -127,6 +118,13 @@ def _parameter(field: dict[str, Any], *, in_rupiah: bool) -> inspect.Parameter:
 
 def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tuple[Outcome, list[Event]]:
     """The outcome, and its own events where the log that they are in is at hand."""
+    from ledger.application.ledger import Ledger
+    from ledger.application.outcomes import REFUSED, Outcome
+    from ledger.domain.refusals import Invalid
+    from ledger.entrypoints.principal import of_this_process
+    from ledger.wiring.composition import opened
+    from ledger.wiring.rehearsal import rehearsed
+
     with rehearsed(settings) if dry_run else opened(settings) as log:
         ledger = log.taker()
         try:

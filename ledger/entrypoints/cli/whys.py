@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.calendar import Zone
-from ledger.domain.money import IDR, parse_amount
-from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at, when
 from ledger.entrypoints.cli.output import say
 from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
-from ledger.wiring.composition import Opened
-from projections.asking.why import MOST_CHANGES, TIME, BalanceChange, WantedChanges, Why
+from projections.asking import MOST_CHANGES
+
+if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
+    from ledger.wiring.composition import Opened
+    from projections.asking.why import BalanceChange, Why
 
 _WIDTH = 80
 _INDENT = " " * 4
@@ -28,6 +29,8 @@ def _about(text: str) -> str:
 
 
 def _amount(text: str) -> int:
+    from ledger.domain.money import parse_amount
+
     try:
         return parse_amount(text.removeprefix("-"))
     except ValueError as error:
@@ -76,6 +79,8 @@ def why(
     n: Most = 8,
 ) -> int:
     """Why the credit is what it is: the changes that made it, with clause, cause, and what was refused before."""
+    from projections.asking.why import WantedChanges
+
     ask = asked(opened, then)
     found = ask.why(msisdn, WantedChanges(n, largest, amount, at), **then.moment)
     if then.told([found.to_json()]):
@@ -86,6 +91,9 @@ def why(
 
 
 def _told(found: Why, where: Zone) -> Iterator[str]:
+    from ledger.domain.money import IDR
+    from ledger.entrypoints.amounts import rupiah
+
     unit = "" if found.unit == IDR else " of credit"
     state = "" if found.state is None else f", {found.state}"
     yield f"{found.account} holds {rupiah(found.amount)}{unit}{state}"
@@ -101,6 +109,8 @@ def _told(found: Why, where: Zone) -> Iterator[str]:
 
 
 def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
+    from ledger.entrypoints.amounts import rupiah
+
     what = re.sub(r"(?<=.)([A-Z])", lambda found: f" {found[1].lower()}", change.type.rpartition(".")[2])
     yield (
         f"{told_at(change.effective_at, where)}  {what}  {_signed(change.amount)}, after it {rupiah(change.after)}"
@@ -120,6 +130,8 @@ def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
 
 
 def _cause(change: BalanceChange) -> str:
+    from projections.asking.why import TIME
+
     cause = change.cause
     if cause.kind == TIME:
         return f"by time alone, under {change.terms}"
@@ -128,6 +140,8 @@ def _cause(change: BalanceChange) -> str:
 
 
 def _signed(sen: int) -> str:
+    from ledger.entrypoints.amounts import rupiah
+
     return rupiah(sen) if sen < 0 else f"+{rupiah(sen)}"
 
 
