@@ -14,7 +14,7 @@ from typing import Any
 from ledger.domain.rules import A_TEXT, Rule, Section
 from ledger.domain.terms import Terms
 from ledger.domain.terms_keys import Key, keys_of
-from ledger.terms.words import title_of, words_of
+from ledger.terms.wording import title_of, words_of
 
 _WIDTH = 100
 _SHORT = 3

@@ -11,7 +11,7 @@ from ledger.domain.terms import Terms
 from ledger.errors import TermsMissing
 from ledger.terms.clauses import clause_titles
 from ledger.terms.values import Value, values_of
-from ledger.terms.words import words_of
+from ledger.terms.wording import words_of
 
 _LABEL = re.compile(r"\[[^\]]*\]")
 

@@ -7,7 +7,7 @@ import sys
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.terms_keys import Key, places
 from ledger.terms.values import in_a_line
-from ledger.terms.words import words_of
+from ledger.terms.wording import words_of
 
 _HEAD = """\
 # Every key of terms

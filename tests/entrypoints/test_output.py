@@ -85,7 +85,7 @@ def test_a_reader_who_has_seen_enough(pulsa: Pulsa) -> None:
     full = run(pulsa, "log", "events", shell="> /dev/full")
     assert full.returncode == 2
     assert full.stderr.startswith(b"pulsa: file-error: ")
-    assert full.stderr.endswith(b"No space left on device\n")
+    assert full.stderr.endswith(b"No space left on device (docs/runbook/file-error.md)\n")
     assert full.stderr.count(b"\n") == 1
 
 

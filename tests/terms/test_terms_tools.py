@@ -21,7 +21,7 @@ from ledger.terms.drafting import draft
 from ledger.terms.explained import explain
 from ledger.terms.reference import reference
 from ledger.terms.values import values_of
-from ledger.terms.words import title_of, words_of
+from ledger.terms.wording import title_of, words_of
 from tests.domain.flat import FlatTerms
 
 SP23, XP25, TSEL = (
