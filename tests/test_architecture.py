@@ -171,3 +171,21 @@ def prose(text: str) -> list[str]:
         fenced ^= fence
         kept.append("" if fenced or fence or line.startswith(("|", "    ")) else line)
     return kept
+
+
+def test_no_module_of_a_package_has_the_name_of_something_that_the_package_defines() -> None:
+    """Else whoever imports the module takes the other away from all who import the package."""
+    clashes = [
+        str(package.relative_to(ROOT))
+        for package in MODULES
+        if package.name == "__init__.py"
+        for defined in [
+            {
+                one.name
+                for one in ast.parse(package.read_text("utf-8")).body
+                if isinstance(one, ast.FunctionDef | ast.ClassDef)
+            }
+        ]
+        if defined & {path.stem for path in package.parent.glob("*.py")}
+    ]
+    assert clashes == []
