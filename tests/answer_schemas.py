@@ -1,0 +1,212 @@
+"""Writes the JSON Schema of every answer, as its class says it: `python -m tests.answer_schemas`.
+
+What an answer holds is said once, by the types of its fields (`projections/engine/answers.py`); these files are for
+whoever reads `--json` in another language, and a test holds both against each other and against what is answered.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from ledger.domain.calendar import format_day, format_instant
+from ledger.domain.money import format_amount
+from projections.asking.log_answers import Head, HistoryEvent, HistoryRefusal, LogLine, OutcomeAnswer
+from projections.asking.why import Why
+from projections.engine.answers import Answer, Listed
+from projections.line.blocks import BlockOnGround
+from projections.line.numbers import Holding
+from projections.line.states import Change, StateCounts
+from projections.line.timeline import Span
+from projections.line.usage import DayOfUse
+from projections.money.balances import Moved
+from projections.money.ledger_accounts import Balance
+from projections.money.transfers import InTransit
+from projections.money.trial_balance import Day, TrialBalance
+from projections.postpaid.bills import BillShown, BillSummary
+from projections.postpaid.contract_enquiry import ContractEnquiry
+from projections.postpaid.contracts_told import ContractShown, ContractSummary
+from projections.postpaid.deposits import DepositSummary
+from projections.postpaid.payments import PaymentSummary
+from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
+from projections.prepaid.enquiry import Enquiry
+
+FOLDER = Path(__file__).resolve().parents[1] / "schemas" / "answers"
+
+ANSWERS: Mapping[str, tuple[type, ...]] = {
+    "enquiry": (Enquiry, ContractEnquiry),
+    "why": (Why,),
+    "history": (HistoryEvent, HistoryRefusal),
+    "outcome": (OutcomeAnswer,),
+    "events": (LogLine,),
+    "head": (Head,),
+    "usage": (DayOfUse,),
+    "timeline": (Span,),
+    "number": (Holding,),
+    "balance": (Balance,),
+    "movements": (Moved,),
+    "trial-balance": (TrialBalance,),
+    "trial-balance-by-day": (Day,),
+    "in-transit": (InTransit,),
+    "states": (StateCounts,),
+    "blocks": (BlockOnGround,),
+    "upcoming": (Change,),
+    "bill": (BillShown,),
+    "bills": (BillSummary,),
+    "payments": (PaymentSummary,),
+    "deposits": (DepositSummary,),
+    "contract": (ContractShown,),
+    "contracts": (ContractSummary,),
+    "receivables": (Receivables,),
+    "receivables-of-each": (ReceivablesOfAccount,),
+}
+"""Of each question: what an answer is, or a row of one that has many."""
+
+Schema = dict[str, Any]
+
+_FORMS: Mapping[Any, Schema] = {
+    format_instant: {
+        "type": "string",
+        "format": "date-time",
+        "description": "An instant, UTC, to the microsecond.",
+    },
+    format_amount: {
+        "type": "string",
+        "pattern": r"^-?[0-9]+(\.[0-9]{2})?$",
+        "description": "Rupiah or credit, in decimal.",
+    },
+    format_day: {"type": "string", "format": "date", "description": "A local day."},
+}
+_PLAIN: Mapping[Any, Schema] = {
+    int: {"type": "integer"},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    bytes: {"type": "string", "pattern": "^([0-9a-f]{2})*$"},
+    Any: {},
+}
+_AMOUNT, _INSTANT = _FORMS[format_amount], _FORMS[format_instant]
+_POSTING = {
+    "type": "object",
+    "properties": {"account": {"type": "string"}, "unit": {"enum": ["PULSA", "IDR"]}, "amount": _AMOUNT},
+    "required": ["account", "unit", "amount"],
+    "additionalProperties": False,
+}
+
+
+def schema(name: str) -> Schema:
+    """The schema of a question's answers."""
+    each = [of_class(kind) for kind in ANSWERS[name]]
+    body = each[0] if len(each) == 1 else {"anyOf": each}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **body}
+
+
+def of_class(kind: type) -> Schema:
+    """What a class's fields say, and what it says otherwise."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields = dict(_own(kind, hints))
+    if not issubclass(kind, Answer) and not is_typeddict(kind) and kind in _ROWS:
+        then = get_type_hints(Listed, include_extras=True)
+        fields |= {field: of_hint(then[field]) for field in ("as_of", "known_at", "final", "position")}
+    said = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+    return {
+        "type": "object",
+        **({"description": said} if said else {}),
+        "properties": fields,
+        "required": [field for field in fields if field not in _MAY_LACK.get(kind, ())],
+        "additionalProperties": False,
+    }
+
+
+_ROWS = frozenset(kind for kinds in ANSWERS.values() for kind in kinds if not issubclass(kind, Answer))
+_MAY_LACK: Mapping[type, tuple[str, ...]] = {}
+
+
+def _own(kind: type, hints: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
+    if kind in {LogLine, HistoryEvent}:
+        yield from _of_log_line()
+        if kind is HistoryEvent:
+            yield from (("credit", _AMOUNT), ("reserved", _AMOUNT), ("final", _PLAIN[bool]))
+    elif kind in {OutcomeAnswer, HistoryRefusal}:
+        yield from _of_outcome()
+        if kind is HistoryRefusal:
+            yield from (("command", _PLAIN[str]), ("at", _INSTANT), ("final", _PLAIN[bool]))
+    elif kind is Head:
+        yield "position", _PLAIN[str]
+        yield "clock", {"enum": ["live", "played"]}
+        yield "created_at", _INSTANT
+        yield "closed_through", _or_null(_INSTANT)
+    elif kind is TrialBalance:
+        yield "balances", {"type": "array", "items": _POSTING}
+        yield "totals", {"type": "object", "additionalProperties": _AMOUNT}
+        yield from ((name, of_hint(hint)) for name, hint in hints.items() if name != "rows")
+    else:
+        yield from ((name, of_hint(hint)) for name, hint in hints.items())
+        if kind is InTransit:
+            yield "age_seconds", _PLAIN[int]
+
+
+def _of_log_line() -> Iterator[tuple[str, Schema]]:
+    text = _PLAIN[str]
+    yield "position", _or_null(text)
+    yield from (("account", text), ("version", _PLAIN[int]), ("type", text), ("effective_at", _INSTANT))
+    yield "recorded_at", _or_null(_INSTANT)
+    yield from (("terms", _or_null(text)), ("clause", _or_null(text)), ("command_id", text), ("actor", text))
+    yield "digest", _or_null(_PLAIN[bytes])
+    yield "postings", {"type": "array", "items": _POSTING}
+    yield "data", {"type": "object", "description": "The event's own fields: see its schema in `events/`."}
+
+
+def _of_outcome() -> Iterator[tuple[str, Schema]]:
+    text = _PLAIN[str]
+    yield from (("command_id", text), ("status", {"enum": ["accepted", "refused"]}))
+    refusal = {"code": text, "message": _or_null(text)}
+    yield "refusal", _or_null({"type": "object", "properties": refusal, "required": ["code", "message"]})
+    event = {"type": text, "account": text, "version": _PLAIN[int]}
+    yield (
+        "events",
+        {"type": "array", "items": {"type": "object", "properties": event, "required": list(event)}},
+    )
+    yield from (("position", text), ("principal", _or_null(text)))
+
+
+def of_hint(hint: Any) -> Schema:
+    """What a field's type says."""
+    for form in getattr(hint, "__metadata__", ()):
+        if form in _FORMS:
+            return _FORMS[form]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in {Union, types.UnionType}:
+        rest = [one for one in arguments if one is not type(None)]
+        found = of_hint(rest[0]) if len(rest) == 1 else {"anyOf": [of_hint(one) for one in rest]}
+        return found if len(rest) == len(arguments) else _or_null(found)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in {list, tuple}:
+        return {"type": "array", "items": of_hint(arguments[0])}
+    if origin in {dict, Mapping}:
+        return {"type": "object", "additionalProperties": of_hint(arguments[1])}
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if isinstance(hint, type):
+        return of_class(hint)
+    return of_hint(arguments[0]) if arguments else {}
+
+
+def _or_null(found: Schema) -> Schema:
+    if set(found) <= {"type", "format", "pattern", "description"} and isinstance(found.get("type"), str):
+        return {**found, "type": [found["type"], "null"]}
+    return {"anyOf": [found, {"type": "null"}]}
+
+
+def text(name: str) -> str:
+    """A schema as its file has it."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for question in ANSWERS:
+        (FOLDER / f"{question}.json").write_text(text(question), "utf-8")
