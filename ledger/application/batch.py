@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.application.journal import Apart, Claim, JournalEntry, SubjectHead
+from ledger.application.journal import NO_CHAIN, Apart, Claim, JournalEntry, SubjectHead
 from ledger.application.memory import Held
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER
@@ -126,8 +126,9 @@ class Batch:
         self._restored[subject.id] = (subject.copy(), len(self._by_subject.get(subject.id, ())))
 
     def heads(self) -> list[SubjectHead]:
-        """Where the touched subjects stand now."""
+        """Where the touched subjects stand now; of one that nothing was ever recorded of there is nothing to say."""
         return [
             SubjectHead(id_, None if (due := held.subject.due_at) == NEVER else due, held.chain)
             for id_, held in self.touched.items()
+            if held.subject.recorded_at != -NEVER or held.chain != NO_CHAIN
         ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from ledger.domain.calendar import DAY
@@ -13,6 +16,7 @@ from ledger.domain.kinds import new_subject
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
+from tests.conftest import Tell
 from tests.given import MICROSECOND, NUMBER, OTHER, THIRD, Story, at, rupiah
 
 OPENED = at("2023-03-10T10:00:00+07:00")
@@ -149,3 +153,15 @@ def test_a_number_that_went_to_another_person_is_not_blocked_for_the_former_one(
 def test_a_customer_whose_id_cannot_be_a_subjects_is_told_nothing(story: Story) -> None:
     story.given_contract(OPENED, customer="a/b")
     assert [one for one in story.events() if one.account.startswith("customer/")] == []
+
+
+@pytest.mark.stored
+def test_a_customer_whom_nobody_knows_leaves_no_trace_in_a_log(tell_on_log: Tell) -> None:
+    """Prepaid numbers change hands as before there were customers."""
+    story = tell_on_log()
+    story.given_active()
+    story.given(RequestRightsTransfer, at("2023-07-04T10:00:00+07:00"), to_customer="customer-9")
+    story.given(DecideRightsTransfer, at("2023-07-05T10:00:00+07:00"))
+    with closing(sqlite3.connect(story.path)) as connection:
+        named = connection.execute("SELECT msisdn FROM numbers WHERE msisdn LIKE 'customer/%'").fetchall()
+    assert named == []
