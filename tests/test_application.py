@@ -96,7 +96,7 @@ def test_an_id_beyond_the_languages_bounds_is_taken_from_nobody(story: Story, co
 
 
 def test_execute_alone_writes(story: Story) -> None:
-    told = {"book", "codec", "closed_through", "mapper", "partition", "recorder", "subject"}
+    told = {"book", "codec", "closed_through", "mapper", "partition", "recorded", "recorder", "subject"}
     asked = {"close", "due", "played", "position", "set_apart", "standing"}
     assert {name for name in dir(story.ledger) if not name.startswith("_")} == {"execute", *told, *asked}
     assert type(story.ledger).__bases__ == (object,)

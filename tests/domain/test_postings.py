@@ -6,7 +6,7 @@ import pytest
 
 from ledger.domain.calendar import DAY
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES
+from ledger.domain.kinds import EVENT_TYPES, KINDS
 from ledger.domain.line.commands import (
     AdvanceTime,
     Block,
@@ -130,7 +130,7 @@ def eventful(story: Story) -> Story:
 
 def test_every_kind_of_event_has_happened(eventful: Story) -> None:
     happened = {type(x) for x in eventful.events()}
-    of_contracts = set(PRODUCTS["postpaid"].events)
+    of_contracts = {*PRODUCTS["postpaid"].events, *KINDS["customer"].events}
     assert happened == set(EVENT_TYPES.values()) - of_contracts
 
 

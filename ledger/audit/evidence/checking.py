@@ -126,7 +126,7 @@ class _Bundle:
         self._schemas: dict[bytes, RecordSchema] = {}
         for name, content in self._parts.items():
             if name.startswith("schemas/"):
-                schema = RecordSchema(content.decode())
+                schema = _schema(name, content)
                 mark = schema.fingerprint
                 _need(name == f"schemas/{mark.hex()}.json", f"{name} has the fingerprint {mark.hex()}")
                 self._schemas[mark] = schema
@@ -306,6 +306,13 @@ class _Bundle:
         found = schemaless_reader(body, schema.parsed)
         _need(body.tell() == len(state) - FINGERPRINT_BYTES, "a record goes on behind its end")
         return json.loads(json.dumps(found, default=lambda value: value.hex()))
+
+
+def _schema(name: str, content: bytes) -> RecordSchema:
+    try:
+        return RecordSchema(content.decode())
+    except Exception as error:  # whatever it does to the parser, it is none
+        raise EvidenceWrong(f"{name} is no schema") from error
 
 
 def _hash(text: str) -> bytes:
