@@ -80,8 +80,8 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
             kept.append(keep_aside(writer._member.consumer, late, other))
         return found
 
-    # So long a session that nothing heals it meanwhile, however slow the machine is.
-    with started(log, batch=20, session_timeout=PATIENCE) as (writer, serving, _):
+    # So long a session that nothing heals it meanwhile; and one that ends, for a member that was assigned nothing.
+    with started(log, batch=20, session_timeout=PATIENCE / 3) as (writer, serving, _):
         monkeypatch.setattr(Standby, "is_caught_up", as_it_may_happen)
         assert serving.acquire(timeout=PATIENCE)
         consumer = writer._member.consumer
