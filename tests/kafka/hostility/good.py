@@ -15,7 +15,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
+from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.prepaid.commands import Activate, TransferCredit
@@ -121,14 +121,22 @@ class Good:
                 self._producer.close(timeout=1)
 
     def _wave(self, wave: Sequence[Command]) -> list[Outcome]:
-        """The first answers: what a broker took without saying so was sent again, and the second is a repeat."""
+        """The answers; of a repeat the first: what a broker took without saying so was sent again.
+
+        Another command under the same id has an answer of its own.
+        """
         places = self._sent(wave)
         self._answers.until(lambda: all(self._answers.at(*place) for place in places), wave)
-        outcomes = [self._first(command.subject, command.command_id) for command in wave]
+        outcomes = [self._answered(command, place) for command, place in zip(wave, places, strict=True)]
         for command, outcome in zip(wave, outcomes, strict=True):
             if isinstance(command, TransferCredit) and outcome.status == ACCEPTED:
                 self._await_arrival(command, outcome)
         return outcomes
+
+    def _answered(self, command: Command, place: tuple[int, int]) -> Outcome:
+        found = self._answers.at(*place)
+        assert found is not None
+        return self._first(command.subject, command.command_id) if found.status == REPEATED else found
 
     def _await_arrival(self, command: TransferCredit, outcome: Outcome) -> None:
         here, there = (partition_of(n, self._partitions) for n in (command.msisdn, command.to_msisdn))
