@@ -15,6 +15,7 @@ from ledger.demo.picture import END, drawn, life, played
 from ledger.demo.screen import Screen
 from ledger.domain.calendar import format_instant
 from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.branches import paths
 
 
 def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
@@ -30,6 +31,9 @@ def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
     for shown in ("CreditForfeited", "SP23-20", "XP25-16", "grace", "insufficient-credit", "in all"):
         assert shown in done.stdout
     assert str(tmp_path / "demo.db") in done.stdout
+    asked = re.findall(r"^pulsa ([a-z]+(?: [a-z-]+)?)", done.stdout, re.MULTILINE)
+    assert asked
+    assert [one for one in asked if not {one, one.split()[0]} & {path for path, _ in paths()}] == []
     assert verify(tmp_path / "demo.db").clean
 
 

@@ -95,7 +95,12 @@ class Demo:
         self.screen.say(
             f"export PULSA_LOG={self.settings.log.resolve()} PULSA_NOW={format_instant(self._now)}"
         )
-        for question in (f"enquiry {LAPSING}", f"history {LAPSING} --refused", "trial-balance", "--help"):
+        for question in (
+            f"why {LAPSING} --amount 32098.26",
+            f"number history {LAPSING} --refused",
+            "report trial-balance",
+            "--help",
+        ):
             self.screen.say(f"pulsa {question}")
 
     # --- what became of it --------------------------------------------------------------------------------------------
