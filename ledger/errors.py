@@ -49,6 +49,10 @@ WITH_A_PAGE = frozenset(
         "terms-missing",
         "tiles-damaged",
         "topic-mismatch",
+        "vault-conflict",
+        "vault-damaged",
+        "vault-key-wrong",
+        "vault-unreachable",
         "writer-fenced",
     }
 )
@@ -269,6 +273,30 @@ class KeyUnusable(LedgerError):
     """A key cannot be used: its file is not there, is not private, or holds no key."""
 
     code = "key-unusable"
+
+
+class VaultConflict(LedgerError):
+    """The vault does not take this: other values are kept for the command, or the person was erased."""
+
+    code = "vault-conflict"
+
+
+class VaultDamaged(LedgerError):
+    """A value of the vault was changed, or is another person's."""
+
+    code = "vault-damaged"
+
+
+class VaultKeyWrong(LedgerError):
+    """The vault was made with another master key."""
+
+    code = "vault-key-wrong"
+
+
+class VaultUnreachable(LedgerError):
+    """The vault's database does not answer, or is none."""
+
+    code = "vault-unreachable"
 
 
 class EvidenceRefused(LedgerError):

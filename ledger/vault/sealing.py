@@ -1,0 +1,57 @@
+"""What is done with a person's key: values encrypted field by field, and the digest of them that the log holds."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ledger.errors import VaultDamaged
+from ledger.vault.chance import Chance
+from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES
+
+
+class Placement(NamedTuple):
+    """Where a value belongs; it opens nowhere else."""
+
+    customer: str
+    field: str
+    version: int
+
+    def to_bytes(self) -> bytes:
+        """As what is encrypted is bound to it."""
+        return json.dumps([self.customer, self.field, self.version], separators=(",", ":")).encode()
+
+
+def seal(key: bytes, place: Placement, text: str, chance: Chance) -> bytes:
+    """A value, encrypted by AES-256-GCM: nonce and ciphertext."""
+    nonce = chance(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, text.encode(), place.to_bytes())
+
+
+def unseal(key: bytes, place: Placement, sealed: bytes) -> str:
+    """The reverse. Raises VaultDamaged where it is another's, or was changed."""
+    try:
+        plain = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.to_bytes())
+    except (InvalidTag, ValueError) as error:
+        raise VaultDamaged(
+            f"{place.customer}: {place.field}, version {place.version}, does not open"
+        ) from error
+    return plain.decode()
+
+
+def digest_of(key: bytes, values: Mapping[str, str]) -> bytes:
+    """HMAC-SHA256 of the values by field, under a key that is derived from the person's (RFC 5869).
+
+    It says that two writings are the same, and to nobody without the key what they are.
+    """
+    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"digest of values").derive(key)
+    text = json.dumps(dict(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.digest(derived, text.encode(), sha256)

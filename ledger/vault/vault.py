@@ -1,0 +1,284 @@
+"""Values go in, are shown with a reason, and are forgotten with the person's key (PS-01, PS-02, PM-03, PM-06)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
+from ledger.vault.chance import Chance
+from ledger.vault.master_keys import KEY_BYTES, Wrapping
+from ledger.vault.sealing import Placement, digest_of, seal, unseal
+from ledger.vault.tables import ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS
+
+FORMAT = 1
+"""Of the tables."""
+MOST_FIELDS = 20
+"""Fields of one writing."""
+MOST_VERSIONS = 1_000
+"""Versions of one field."""
+_PROBE = b"pulsa vault"
+_BATCH = 500
+"""Persons whose keys are wrapped anew in one transaction."""
+_ATTEMPTS = 5
+
+
+class Written(NamedTuple):
+    """What was written: the version of each field, and the digest of the values that the log is told."""
+
+    versions: dict[str, int]
+    digest: bytes
+
+
+class Reading(NamedTuple):
+    """Somebody has read of a person, at an instant in UTC microseconds."""
+
+    at: int
+    reader: str
+    customer: str
+    fields: tuple[str, ...]
+    reason: str
+
+
+class Vault:
+    """A vault in a database, by a master key. `chance` is where keys and nonces come from."""
+
+    def __init__(self, engine: Engine, master: Wrapping, chance: Chance) -> None:
+        """Opens it, or makes it where the tables are empty. Raises VaultKeyWrong where another master key wraps."""
+        self._engine, self._master, self._chance = engine, master, chance
+        with self._transaction() as vault:
+            row = vault.execute(select(VAULT)).one_or_none()
+            if row is None:
+                probe = master.wrap(_PROBE.ljust(KEY_BYTES), b"vault", chance)
+                vault.execute(insert(VAULT).values(id=1, format=FORMAT, master=master.id, probe=probe))
+            elif row.format != FORMAT:
+                raise VaultDamaged(f"the vault is of format {row.format}, and this release knows {FORMAT}")
+            elif row.master != master.id:
+                raise VaultKeyWrong(f"the vault's master key is {row.master}, and this one is {master.id}")
+            else:
+                master.unwrap(row.probe, b"vault")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise VaultUnreachable(
+                f"the vault's database: {str(error.orig).partition(chr(10))[0]}"
+            ) from error
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def write(self, customer: str, command_id: str, values: Mapping[str, str], at: int) -> Written:
+        """Keeps values of a customer's fields for a command, before the command is sent; the same again is the same.
+
+        Raises VaultConflict where other values were written for that command, or the person was erased.
+        """
+        if not 0 < len(values) <= MOST_FIELDS:
+            raise VaultConflict(f"{customer}: between 1 and {MOST_FIELDS} fields are written at once")
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self._transaction() as vault:
+                    return self._write(vault, customer, command_id, values, at)
+            except IntegrityError as error:  # somebody else wrote of the same person
+                if attempt == _ATTEMPTS - 1:
+                    raise VaultConflict(f"{customer}: others write of the same person") from error
+        raise AssertionError
+
+    def _write(
+        self, vault: Connection, customer: str, command_id: str, values: Mapping[str, str], at: int
+    ) -> Written:
+        if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first():
+            raise VaultConflict(f"{customer}: the person was erased")
+        key = self._key(vault, customer)
+        if key is None:
+            key = self._chance(KEY_BYTES)
+            wrapped = self._master.wrap(key, customer.encode(), self._chance)
+            vault.execute(insert(PERSONS).values(customer=customer, master=self._master.id, wrapped=wrapped))
+        digest = digest_of(key, values)
+        here = (WRITINGS.c.customer == customer) & (WRITINGS.c.command_id == command_id)
+        before = vault.execute(select(WRITINGS.c.digest).where(here)).scalar_one_or_none()
+        of_command = (VALUES.c.customer == customer) & (VALUES.c.command_id == command_id)
+        if before is not None:
+            if before != digest:
+                raise VaultConflict(f"{customer}: other values were written for {command_id}")
+            rows = vault.execute(select(VALUES.c.field, VALUES.c.version).where(of_command))
+            return Written({row.field: row.version for row in rows}, digest)
+        vault.execute(
+            insert(WRITINGS).values(customer=customer, command_id=command_id, digest=digest, written_at=at)
+        )
+        last = (
+            select(VALUES.c.field, func.max(VALUES.c.version).label("version"))
+            .where(VALUES.c.customer == customer)
+            .group_by(VALUES.c.field)
+        )
+        known = {row.field: row.version for row in vault.execute(last)}
+        versions = {field: known.get(field, 0) + 1 for field in values}
+        if max(versions.values()) > MOST_VERSIONS:
+            raise VaultConflict(f"{customer}: a field has at most {MOST_VERSIONS} versions")
+        vault.execute(
+            insert(VALUES),
+            [
+                {
+                    "customer": customer,
+                    "field": field,
+                    "version": versions[field],
+                    "command_id": command_id,
+                    "sealed": seal(key, Placement(customer, field, versions[field]), text, self._chance),
+                }
+                for field, text in values.items()
+            ],
+        )
+        return Written(versions, digest)
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def show(
+        self, customer: str, fields: Collection[str], *, at: int, reader: str, reason: str
+    ) -> dict[str, str]:
+        """The last version of the fields asked for that there are; that it was read is recorded first.
+
+        Raises VaultDamaged where a value was changed or is another's.
+        """
+        with self._transaction() as vault:
+            vault.execute(
+                insert(READINGS).values(
+                    at=at, reader=reader, customer=customer, fields=",".join(sorted(fields)), reason=reason
+                )
+            )
+        with self._transaction() as vault:
+            key = self._key(vault, customer)
+            if key is None:
+                return {}
+            rows = vault.execute(
+                select(VALUES)
+                .where(VALUES.c.customer == customer, VALUES.c.field.in_(sorted(fields)))
+                .order_by(VALUES.c.version)
+            )
+            last = {row.field: row for row in rows}
+        return {
+            field: unseal(key, Placement(customer, field, row.version), row.sealed)
+            for field, row in sorted(last.items())
+        }
+
+    def fields_of(self, customer: str) -> dict[str, int]:
+        """The fields that are kept of a customer, each with its last version; no value is read."""
+        with self._transaction() as vault:
+            rows = vault.execute(
+                select(VALUES.c.field, func.max(VALUES.c.version).label("version"))
+                .where(VALUES.c.customer == customer)
+                .group_by(VALUES.c.field)
+                .order_by(VALUES.c.field)
+            )
+            return {row.field: row.version for row in rows}
+
+    def readings(self, customer: str, most: int = 1_000) -> list[Reading]:
+        """Who has read of a person, newest first."""
+        with self._transaction() as vault:
+            rows = vault.execute(
+                select(READINGS)
+                .where(READINGS.c.customer == customer)
+                .order_by(READINGS.c.n.desc())
+                .limit(most)
+            )
+            return [
+                Reading(row.at, row.reader, row.customer, tuple(row.fields.split(",")), row.reason)
+                for row in rows
+            ]
+
+    # --- away -------------------------------------------------------------------------------------------------------
+
+    def erase(self, customer: str, at: int) -> bool:
+        """Destroys a person's key and values for good; whether there was anything. Again changes nothing.
+
+        That somebody read of the person stays for the vault's auditors, by the id alone.
+        """
+        with self._transaction() as vault:
+            if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first() is None:
+                vault.execute(insert(ERASED).values(customer=customer, erased_at=at))
+            gone = 0
+            for table in (VALUES, WRITINGS, PERSONS):
+                gone += vault.execute(delete(table).where(table.c.customer == customer)).rowcount
+        return gone > 0
+
+    def withdraw(self, customer: str, command_id: str) -> None:
+        """Takes back what was written for a command that brought no event about."""
+        with self._transaction() as vault:
+            for table in (VALUES, WRITINGS):
+                vault.execute(
+                    delete(table).where(table.c.customer == customer, table.c.command_id == command_id)
+                )
+            left = vault.execute(select(VALUES.c.field).where(VALUES.c.customer == customer).limit(1)).first()
+            if left is None:
+                vault.execute(delete(PERSONS).where(PERSONS.c.customer == customer))
+
+    # --- looked after -----------------------------------------------------------------------------------------------
+
+    def writings(self, after: tuple[str, str] = ("", ""), most: int = 1_000) -> list[tuple[str, str, int]]:
+        """What was written: customer, command, and when, in order from the one named on."""
+        customer, command_id = WRITINGS.c.customer, WRITINGS.c.command_id
+        later = (customer > after[0]) | ((customer == after[0]) & (command_id > after[1]))
+        with self._transaction() as vault:
+            rows = vault.execute(
+                select(customer, command_id, WRITINGS.c.written_at)
+                .where(later)
+                .order_by(customer, command_id)
+                .limit(most)
+            )
+            return [(row.customer, row.command_id, row.written_at) for row in rows]
+
+    def persons_without_values(self, most: int = 1_000) -> list[str]:
+        """Customers who have a key, and nothing under it."""
+        with self._transaction() as vault:
+            rows = vault.execute(
+                select(PERSONS.c.customer)
+                .where(~select(VALUES.c.field).where(VALUES.c.customer == PERSONS.c.customer).exists())
+                .order_by(PERSONS.c.customer)
+                .limit(most)
+            )
+            return [row.customer for row in rows]
+
+    def rotate(self, master: Wrapping) -> int:
+        """Wraps every person's key by another master key; how many. Stopped half way, it goes on when asked again."""
+        done = 0
+        while True:
+            with self._transaction() as vault:
+                rows = vault.execute(
+                    select(PERSONS)
+                    .where(PERSONS.c.master != master.id)
+                    .order_by(PERSONS.c.customer)
+                    .limit(_BATCH)
+                ).all()
+                for row in rows:
+                    about = row.customer.encode()
+                    wrapped = master.wrap(self._master.unwrap(row.wrapped, about), about, self._chance)
+                    vault.execute(
+                        update(PERSONS)
+                        .where(PERSONS.c.customer == row.customer)
+                        .values(master=master.id, wrapped=wrapped)
+                    )
+                if not rows:
+                    probe = master.wrap(_PROBE.ljust(KEY_BYTES), b"vault", self._chance)
+                    vault.execute(update(VAULT).values(master=master.id, probe=probe))
+            done += len(rows)
+            if not rows:
+                self._master = master
+                return done
+
+    def _key(self, vault: Connection, customer: str) -> bytes | None:
+        row = vault.execute(select(PERSONS).where(PERSONS.c.customer == customer)).one_or_none()
+        if row is None:
+            return None
+        if row.master != self._master.id:
+            raise VaultKeyWrong(
+                f"a key of the vault is wrapped by {row.master}, and this is {self._master.id}:"
+                " a rotation was not ended"
+            )
+        return self._master.unwrap(row.wrapped, customer.encode())

@@ -1,0 +1,197 @@
+"""The vault: what goes in comes out to those who say why, and after an erasure nobody finds it."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
+from ledger.vault.chance import Chance
+from ledger.vault.master_keys import MasterKey, master_key_of, new_master_key
+from ledger.vault.tables import engine_of
+from ledger.vault.vault import Vault
+
+NAME, IDENTITY = "Bagaskara Quetzalcoatl", "3273010101900001"
+CUSTOMER, OTHER = "CAAAAAAAAAAAAAAAAAAAA", "CBBBBBBBBBBBBBBBBBBBB"
+MASTER = MasterKey(bytes(range(32)))
+
+
+def _chance() -> Chance:
+    """Bytes that never come twice, and are the same in every run."""
+    n = itertools.count()
+    return lambda size: sha256(str(next(n)).encode()).digest()[:size]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "vault.db"
+
+
+@pytest.fixture
+def vault(file: Path) -> Iterator[Vault]:
+    engine = engine_of(f"sqlite:///{file}")
+    yield Vault(engine, MASTER, _chance())
+    engine.dispose()
+
+
+def _opened(file: Path, master: MasterKey = MASTER) -> Vault:
+    return Vault(engine_of(f"sqlite:///{file}"), master, _chance())
+
+
+def _show(vault: Vault, customer: str = CUSTOMER) -> dict[str, str]:
+    return vault.show(customer, ("name", "identity"), at=7, reader="staff-1", reason="asked-by-customer")
+
+
+def test_values_come_out_as_they_went_in_and_the_last_version_counts(vault: Vault) -> None:
+    first = vault.write(CUSTOMER, "c-1", {"name": "A", "identity": IDENTITY}, 1)
+    second = vault.write(CUSTOMER, "c-2", {"name": NAME}, 2)
+    assert first.versions == {"name": 1, "identity": 1}
+    assert second.versions == {"name": 2}
+    assert _show(vault) == {"name": NAME, "identity": IDENTITY}
+    assert vault.fields_of(CUSTOMER) == {"identity": 1, "name": 2}
+
+
+def test_the_same_command_again_is_the_same_writing(vault: Vault) -> None:
+    first = vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    assert vault.write(CUSTOMER, "c-1", {"name": NAME}, 9) == first
+    with pytest.raises(VaultConflict, match="other values"):
+        vault.write(CUSTOMER, "c-1", {"name": "Another"}, 9)
+    assert _show(vault) == {"name": NAME}
+
+
+def test_the_digest_says_that_two_are_the_same_and_not_what_they_are(vault: Vault) -> None:
+    one = vault.write(CUSTOMER, "c-1", {"name": NAME}, 1).digest
+    again = vault.write(CUSTOMER, "c-2", {"name": NAME}, 1).digest
+    others = vault.write(OTHER, "c-1", {"name": NAME}, 1).digest
+    assert one == again
+    assert one != others
+
+
+def test_who_read_is_recorded_before_anything_is_shown(vault: Vault) -> None:
+    assert _show(vault) == {}
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    _show(vault)
+    assert [(one.at, one.reader, one.fields, one.reason) for one in vault.readings(CUSTOMER)] == [
+        (7, "staff-1", ("identity", "name"), "asked-by-customer")
+    ] * 2
+
+
+def test_nothing_in_the_file_says_who_it_is(vault: Vault, file: Path) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME, "identity": IDENTITY}, 1)
+    assert not any(part.encode() in file.read_bytes() for part in (NAME, IDENTITY, "Quetzalcoatl"))
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_after_an_erasure_neither_key_nor_value_is_in_any_file(vault: Vault, file: Path) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    vault.write(OTHER, "c-1", {"name": "Somebody else"}, 1)
+    with sqlite3.connect(file) as database:
+        kept = [
+            row[0]
+            for row in database.execute("SELECT wrapped FROM persons UNION SELECT sealed FROM field_values")
+        ]
+    database.close()
+    assert vault.erase(CUSTOMER, 5)
+    assert not vault.erase(CUSTOMER, 6)
+    assert _show(vault) == {}
+    assert _show(vault, OTHER) == {"name": "Somebody else"}
+    with pytest.raises(VaultConflict, match="erased"):
+        vault.write(CUSTOMER, "c-9", {"name": NAME}, 7)
+    found = [one for one in kept if any(one in part.read_bytes() for part in file.parent.iterdir())]
+    assert len(kept) == 4
+    assert len(found) == 2  # the other's
+
+
+@pytest.mark.parametrize(
+    "value", ["(SELECT sealed FROM field_values WHERE field = 'identity')", "zeroblob(40)", "x'00'"]
+)
+def test_a_value_in_another_place_is_never_shown(vault: Vault, file: Path, value: str) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME, "identity": IDENTITY}, 1)
+    with sqlite3.connect(file) as database:
+        database.execute(f"UPDATE field_values SET sealed = {value} WHERE field = 'name'")
+    database.close()
+    with pytest.raises(VaultDamaged):
+        _show(vault)
+
+
+def test_a_person_under_anothers_key_is_never_shown(vault: Vault, file: Path) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    vault.write(OTHER, "c-1", {"name": "Somebody else"}, 1)
+    with sqlite3.connect(file) as database:
+        database.execute(
+            "UPDATE persons SET wrapped = (SELECT wrapped FROM persons WHERE customer = ?)", (OTHER,)
+        )
+    database.close()
+    with pytest.raises(VaultKeyWrong):
+        _show(vault)
+
+
+def test_another_master_key_opens_nothing(vault: Vault, file: Path) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    with pytest.raises(VaultKeyWrong, match=MASTER.id):
+        _opened(file, MasterKey(bytes(32)))
+
+
+def test_a_rotation_goes_on_where_it_stopped(vault: Vault, file: Path) -> None:
+    for n in range(3):
+        vault.write(f"C{n}", "c-1", {"name": NAME}, 1)
+    new = MasterKey(b"n" * 32)
+    with sqlite3.connect(file) as database:  # stopped after the first of three
+        wrapped = new.wrap(MASTER.unwrap(*_wrapped(database, "C0")), b"C0", _chance())
+        database.execute(
+            "UPDATE persons SET master = ?, wrapped = ? WHERE customer = 'C0'", (new.id, wrapped)
+        )
+    database.close()
+    with pytest.raises(VaultKeyWrong, match="rotation"):
+        _show(vault, "C0")
+    assert vault.rotate(new) == 2
+    assert [_show(vault, f"C{n}") for n in range(3)] == [{"name": NAME}] * 3
+    assert _show(_opened(file, new), "C1") == {"name": NAME}
+    with pytest.raises(VaultKeyWrong):
+        _opened(file)
+
+
+def _wrapped(database: sqlite3.Connection, customer: str) -> tuple[bytes, bytes]:
+    (row,) = database.execute("SELECT wrapped FROM persons WHERE customer = ?", (customer,))
+    return row[0], customer.encode()
+
+
+def test_what_brought_no_event_about_is_taken_back(vault: Vault) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    vault.write(CUSTOMER, "c-2", {"name": "B"}, 2)
+    assert vault.writings() == [(CUSTOMER, "c-1", 1), (CUSTOMER, "c-2", 2)]
+    assert vault.writings((CUSTOMER, "c-1")) == [(CUSTOMER, "c-2", 2)]
+    vault.withdraw(CUSTOMER, "c-2")
+    assert _show(vault) == {"name": NAME}
+    vault.withdraw(CUSTOMER, "c-1")
+    assert vault.persons_without_values() == []
+    assert _show(vault) == {}
+
+
+def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "master"
+    assert new_master_key(MASTER.secret, path) == master_key_of(path) == MASTER
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert MASTER.secret.hex() not in repr(MASTER)
+    with pytest.raises(KeyUnusable):
+        new_master_key(MASTER.secret, path)
+    path.chmod(0o640)
+    with pytest.raises(KeyUnusable, match="0640"):
+        master_key_of(path)
+    path.chmod(0o600)
+    path.write_text(path.read_text().replace(MASTER.id, "0" * 16))
+    with pytest.raises(KeyUnusable, match="not that of its bytes"):
+        master_key_of(path)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://127.0.0.1:9/none", "nonsense", "sqlite:////proc/none/vault.db"]
+)
+def test_a_database_that_is_none_says_so(url: str) -> None:
+    with pytest.raises(VaultUnreachable):
+        engine_of(url)
