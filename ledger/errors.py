@@ -10,6 +10,7 @@ from typing import ClassVar
 
 WITH_A_PAGE = frozenset(
     {
+        "archive-refused",
         "checkpoint-invalid",
         "checkpoint-mismatch",
         "clock-mismatch",
@@ -21,6 +22,7 @@ WITH_A_PAGE = frozenset(
         "database-full",
         "database-unreachable",
         "defect",
+        "evidence-lost",
         "evidence-refused",
         "evidence-wrong",
         "file-error",
@@ -44,6 +46,7 @@ WITH_A_PAGE = frozenset(
         "registry-unreachable",
         "schema-unknown",
         "settings-invalid",
+        "statement-unreadable",
         "terms-changed",
         "terms-invalid",
         "terms-missing",
@@ -54,6 +57,7 @@ WITH_A_PAGE = frozenset(
         "vault-key-wrong",
         "vault-unreachable",
         "writer-fenced",
+        "xml-refused",
     }
 )
 """Codes of which a page of the runbook says what to do."""
@@ -309,6 +313,30 @@ class EvidenceWrong(LedgerError):
     """An evidence bundle says something that is not so."""
 
     code = "evidence-wrong"
+
+
+class EvidenceLost(LedgerError):
+    """A file of evidence is not there, or is not the one that was kept."""
+
+    code = "evidence-lost"
+
+
+class StatementUnreadable(LedgerError):
+    """The file is of another format than it should be, or cannot be read as one."""
+
+    code = "statement-unreadable"
+
+
+class ArchiveRefused(LedgerError):
+    """The archive is not unpacked: it is damaged, nested, of several files, or would be too large."""
+
+    code = "archive-refused"
+
+
+class XmlRefused(LedgerError):
+    """The XML declares a document type or entities, is too deep, or is not well formed."""
+
+    code = "xml-refused"
 
 
 class CommandDefect(LedgerError):

@@ -16,6 +16,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import SERVICES, LineCommand
+from ledger.domain.statement.stated import KINDS_OF_STATEMENT
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
 
@@ -42,6 +43,10 @@ FORMS = {
     "decimal": "string",
     "ids": "array",
     "lines": "array",
+    "balance": "long",
+    "statement-lines": "array",
+    "statement-findings": "array",
+    "outcome-sums": "array",
 }
 """How a form of a command's field is kept."""
 
@@ -158,6 +163,7 @@ class TestCommands:
             if "choices" in field
         }
         assert choices == {
+            "BeginStatement.kind": list(KINDS_OF_STATEMENT),
             "Activate.registration": ["verified", "failed"],
             "Block.scope": ["outgoing", "all", *SERVICES],
             "BlockForDebt.scope": ["outgoing", "all"],

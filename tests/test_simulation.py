@@ -130,6 +130,8 @@ OF_CONTRACTS = frozenset(
     ]
 )
 """The refusals of postpaid contracts, of which the population has none yet."""
+OF_STATEMENTS = frozenset(["unknown-statement", "statement-conflict", "statement-open", "not-final"])
+"""And those of statements."""
 
 
 def test_numbers_are_distinct() -> None:
@@ -139,13 +141,17 @@ def test_numbers_are_distinct() -> None:
 
 def test_every_command_occurs() -> None:
     said = {command["command"] for command in commands(SUBSCRIBERS, MONTHS, SEED)}
-    of_contracts = {*PRODUCTS["postpaid"].commands, *KINDS["customer"].commands}
+    of_contracts = {
+        *PRODUCTS["postpaid"].commands,
+        *KINDS["customer"].commands,
+        *KINDS["statement"].commands,
+    }
     known = {name for name, one in COMMANDS.items() if not one.INTERNAL and one not in of_contracts}
     assert said == known
 
 
 def test_every_refusal_occurs(played: Played) -> None:
-    assert set(played.tally.refused) == set(REFUSALS) - OF_CONTRACTS - {
+    assert set(played.tally.refused) == set(REFUSALS) - OF_CONTRACTS - OF_STATEMENTS - {
         "too-many-open"
     }  # a thousand at once are nobody's
     assert played.tally.repeated

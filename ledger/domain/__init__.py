@@ -10,4 +10,5 @@ import ledger.domain.prepaid.product
 # isort: split
 import ledger.domain.customer.kind
 import ledger.domain.line.kind
-import ledger.domain.partition.kind  # noqa: F401 - to make them known
+import ledger.domain.partition.kind
+import ledger.domain.statement.kind  # noqa: F401 - to make them known

@@ -16,6 +16,7 @@ from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.kinds import NUMBER, POLICY_IDS
 from ledger.domain.money import parse_amount
 from ledger.domain.subject import DUE
+from ledger.entrypoints import statement_fields
 
 Read = Callable[[Any], Any]
 """A reader of one field."""
@@ -236,6 +237,8 @@ _JSON: dict[str, Read] = {
     "decimal": read_decimal,
     "ids": read_ids,
     "lines": read_lines,
+    "balance": statement_fields.read_balance,
+    **{form: statement_fields.from_json(form) for form in statement_fields.LISTS},
 }
 _TEXT: dict[str, Read] = _JSON | {
     "count": _read_count_text,
@@ -244,6 +247,7 @@ _TEXT: dict[str, Read] = _JSON | {
     "count-or-zero": _read_count_or_zero_text,
     "ids": _read_ids_text,
     "lines": _read_lines_text,
+    **{form: statement_fields.from_text(form) for form in statement_fields.LISTS},
 }
 
 

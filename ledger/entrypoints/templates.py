@@ -12,6 +12,9 @@ from ledger.entrypoints.forms import command_schemas
 
 AT = "2024-01-20T12:00:00+07:00"
 
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+LINES = f'[{{"line":1,"amount":"-500.50","unit":"IDR","on":"2024-01-20","raw":"{DIGEST}"}}]'
+
 BY_NAME = {
     "account": "6288112345678#1",
     "actor": "shop-7",
@@ -20,18 +23,24 @@ BY_NAME = {
     "billing_day": "1",
     "block": "block-1",
     "channel": "app",
+    "content": DIGEST,
     "country": "SG",
     "customer": "customer-1",
     "decided_by": "staff-2",
     "deposit": "deposit-1",
     "expires_at": "2024-01-20T13:00:00+07:00",
+    "file": DIGEST,
     "fine": "6288112345678-1-B0001/F1",
+    "format": "camt.053",
     "ground": "lost-or-stolen",
     "iccid": "8962880000000000001",
     "item": "5 GB, 30 days",
+    "items": "L1,E6288112345678#1/7",
     "mandate": "mandate-1",
+    "match": "match-1",
     "matches": "use-1",
     "note": "note-1",
+    "number": "2024-01",
     "partner": "SGPST",
     "partner_currency": "USD",
     "payee": "customer-1",
@@ -39,20 +48,30 @@ BY_NAME = {
     "plan": "elite-100",
     "price": "27000",
     "purpose": "roaming",
+    "reader": "pulsa",
+    "reader_version": "1",
     "reason": "goodwill",
     "record": "record-1",
     "reference": "order-17",
     "request": "request-1",
     "reservation": "reservation-1",
+    "result": DIGEST,
     "reverses": "top-up-1",
+    "rules": DIGEST,
+    "sequence": "1",
+    "statement": "statement/9f86d081884c7d659a2feaa0c55ad015",
     "terms": "smartfren-prepaid-2023",
     "to_customer": "customer-2",
     "to_msisdn": "6288187654321",
+    "unit": "IDR",
     "zone": "zone1",
 }
 """An example of a field, where its form alone does not give one."""
 
-OF_ONE_COMMAND = {("OpenContract", "terms"): "smartfren-elite-2023"}
+OF_ONE_COMMAND = {
+    ("OpenContract", "terms"): "smartfren-elite-2023",
+    ("ResolveItem", "item"): "L1",
+}
 """An example of a field that goes with one command alone."""
 
 BY_FORM = {
@@ -67,6 +86,10 @@ BY_FORM = {
     "ids": "deposit",
     "instant": AT,
     "lines": "usage:5000:a call charged twice",
+    "balance": "-500.50",
+    "statement-lines": LINES,
+    "statement-findings": "[]",
+    "outcome-sums": '[{"outcome":"equal","items":1,"amount":"500.50"}]',
     "msisdn": "6288112345678",
     "signed-amount": "-500.50",
 }

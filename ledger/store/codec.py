@@ -51,7 +51,9 @@ class _Commands(dict[str, tuple[bytes, Any, Encode, bytes]]):
         return written
 
 
-_WITH_LISTS = frozenset({"IssueCreditNote", "IssueDebitNote", "OpenContract"})
+_WITH_LISTS = frozenset(
+    {"AcceptMatch", "AddStatementLines", "IssueCreditNote", "IssueDebitNote", "OpenContract", "RecordRun"}
+)
 """The commands that hold lists; a test holds it against their schemas."""
 
 

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     database: str | None = None
     terms: Path | None = None
     checkpoints: Path | None = None
+    evidence: Path | None = None
+    evidence_key: Path | None = None
     seller: str | None = None
     seller_tax_number: str | None = None
     now: Annotated[int | None, BeforeValidator(_instant)] = None
@@ -90,6 +92,16 @@ class Settings(BaseSettings):
     def checkpoints_folder(self) -> Path:
         """The folder of what was signed of the log: by default one beside it."""
         return self.checkpoints or self.log.with_name(f"{self.log.name}.checkpoints")
+
+    @property
+    def evidence_folder(self) -> Path:
+        """The folder of files that statements came in: by default one beside the log."""
+        return self.evidence or self.log.with_name(f"{self.log.name}.evidence")
+
+    @property
+    def evidence_key_file(self) -> Path:
+        """The file of the key that digests of evidence are keyed with: by default one beside the log."""
+        return self.evidence_key or self.log.with_name(f"{self.log.name}.evidence.key")
 
     @property
     def database_url(self) -> str:

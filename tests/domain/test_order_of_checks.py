@@ -204,7 +204,7 @@ def test_every_refusal_has_a_code_of_its_own_and_a_message() -> None:
         in-contract unknown-plan over-limit outstanding gallery-required roaming-active too-soon
         duplicate-record unknown-bill unknown-payment reference-conflict already-settled already-failed
         consent-required unknown-deposit window-closed refund-exists refund-not-ready settled unknown-fine
-        unknown-suspense too-many-open"""
+        unknown-suspense too-many-open unknown-statement statement-conflict statement-open not-final"""
     assert set(REFUSALS) == set(codes.split())
     assert all(cls.__doc__ and cls.__doc__ == cls().message for cls in REFUSALS.values())
 

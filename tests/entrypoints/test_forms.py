@@ -44,6 +44,25 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         "usage:5.05:a call",
         [{"kind": "usage", "amount": 505, "text": "a call"}],
     ),
+    "balance": ("-5.05", "-5.05", -505),
+    "statement-lines": (
+        [{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}],
+        json.dumps([{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}]),
+        [
+            dict.fromkeys(("account", "reference", "kind", "group", "at", "balance"))
+            | {"line": 1, "amount": -505, "unit": "IDR", "on": 1, "raw": "0" * 64}
+        ],
+    ),
+    "statement-findings": (
+        [{"line": 1, "code": "chain", "expected": "0", "found": "5"}],
+        '[{"line": 1, "code": "chain", "expected": "0", "found": "5"}]',
+        [{"line": 1, "code": "chain", "expected": 0, "found": 500}],
+    ),
+    "outcome-sums": (
+        [{"outcome": "equal", "items": 1, "amount": "5"}],
+        '[{"outcome": "equal", "items": 1, "amount": "5"}]',
+        [{"outcome": "equal", "items": 1, "amount": 500}],
+    ),
 }
 """For each form: a JSON value, the same as text, and what the command then holds."""
 

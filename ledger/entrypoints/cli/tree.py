@@ -1,4 +1,4 @@
-"""Every word of `pulsa`: the nouns and their verbs, where each is done, and an example of each. It imports nothing.
+"""Every word of `pulsa`: the nouns and their verbs, where each is done, an example of each. It imports nothing else.
 
 A verb is a function of a module beside this one (`module:function`), or a command as the schemas name it (`TopUp`).
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from ledger.entrypoints.cli.tree_of_statements import OF_STATEMENTS
 
 
 class Verb(NamedTuple):
@@ -246,6 +248,7 @@ _PAYMENT = {
 _CUSTOMER = {
     "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
 }
+_STATEMENT = {name: Verb(*verb) for name, verb in OF_STATEMENTS.items()}
 _DEPOSIT = {
     "receive": Verb(
         "ReceiveDeposit",
@@ -363,6 +366,12 @@ TREE: Mapping[str, Noun | Top] = {
     "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", _PAYMENT),
     "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", _DEPOSIT),
     "customer": Noun("Customers", "Whose debts block his other accounts", _CUSTOMER),
+    "statement": Noun("Books", "Statements of others: take in, show, decide, sign off", _STATEMENT),
+    "reconcile": Top(
+        "Books",
+        "A statement against the record, line by line",
+        Verb("statement_desk:reconcile_", "statement/9f86d081884c7d659a2feaa0c55ad015"),
+    ),
     "terms": Noun("Books", "The terms that decide: show, explain, diff, write new", _TERMS),
     "ingest": Top(
         "Books",

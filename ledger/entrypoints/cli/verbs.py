@@ -35,6 +35,10 @@ _METAVARS = {
     "decimal": "NUMBER",
     "ids": "ID,…",
     "lines": "KIND:AMOUNT:TEXT;…",
+    "balance": "AMOUNT",
+    "statement-lines": "JSON",
+    "statement-findings": "JSON",
+    "outcome-sums": "JSON",
 }
 
 
@@ -42,6 +46,7 @@ _AMOUNTS = {
     "amount": "{unit}, such as 5000 or 5.05; more than zero.",
     "amount-or-zero": "{unit}, such as 5000, 5.05 or 0.",
     "signed-amount": "{unit}, such as 5.05 or -500; not zero.",
+    "balance": "{unit}, such as 5.05, 0 or -500.",
     "fee": "true, where the terms' fee was paid, or what was paid: {unit}, such as 25000.",
 }
 """Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""

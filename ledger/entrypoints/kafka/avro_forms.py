@@ -12,9 +12,10 @@ from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS, NUMBER, forms_of, is_partition, kind_for, misfits
 from ledger.domain.line.commands import LineCommand
-from ledger.domain.money import LARGEST_AMOUNT
+from ledger.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.refusals import Invalid
+from ledger.entrypoints import statement_fields
 from ledger.entrypoints.fields import (
     LARGEST_COUNT,
     MOST_LINES,
@@ -152,4 +153,6 @@ _FORMS: dict[str, _Check] = {
     "decimal": read_decimal,
     "ids": read_ids,
     "lines": _lines,
+    "balance": _between(-LARGEST_BALANCE, LARGEST_BALANCE),
+    **{form: statement_fields.fits(form) for form in statement_fields.LISTS},
 }

@@ -1,0 +1,1 @@
+"""A statement: what somebody else wrote down, line by line, and what was decided about it. It moves nothing."""

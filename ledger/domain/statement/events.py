@@ -1,0 +1,103 @@
+"""What happens to a statement: it comes in, is reconciled, and persons decide about its differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.domain.calendar import Day, Instant
+from ledger.domain.events import Event, named
+from ledger.domain.money import Sen
+from ledger.domain.statement.stated import OutcomeSum, StatementFinding, StatementLine
+
+_statement = named("ledger.statement")
+
+
+@_statement
+@dataclass(kw_only=True)
+class StatementBegun(Event):
+    """A statement comes in: its kind, what it is of, and the keyed digest of the file that holds it."""
+
+    kind: str
+    format: str
+    reader: str
+    reader_version: str
+    unit: str
+    file: str
+    size: int
+    place: int
+    content: str
+    of: str | None
+    number: str | None
+    sequence: str | None
+    since_on: Day | None
+    until_on: Day | None
+    opening: Sen | None
+    closing: Sen | None
+
+
+@_statement
+@dataclass(kw_only=True)
+class StatementLinesAdded(Event):
+    """Lines of it, and what was found wrong where they were read."""
+
+    lines: list[StatementLine]
+    findings: list[StatementFinding]
+
+
+@_statement
+@dataclass(kw_only=True)
+class StatementEnded(Event):
+    """All of it is there."""
+
+    count: int
+    total: Sen
+    findings: int
+
+
+@_statement
+@dataclass(kw_only=True)
+class MatchAccepted(Event):
+    """Lines and system records belong together, as a person says."""
+
+    match: str
+    items: list[str]
+    reason: str
+
+
+@_statement
+@dataclass(kw_only=True)
+class MatchUndone(Event):
+    """Such a match is taken back."""
+
+    match: str
+    reason: str
+
+
+@_statement
+@dataclass(kw_only=True)
+class ItemResolved(Event):
+    """A difference needs nothing more, as a person says."""
+
+    item: str
+    reason: str
+
+
+@_statement
+@dataclass(kw_only=True)
+class Reconciled(Event):
+    """What reconciling came to, as known at `known_through_at`: by which rules, with which result (a digest)."""
+
+    known_through_at: Instant
+    rules: str
+    result: str
+    sums: list[OutcomeSum]
+    open: int
+    reopened: bool
+
+
+@_statement
+@dataclass(kw_only=True)
+class StatementSignedOff(Event):
+    """The statement is settled."""
+
+    result: str

@@ -1,0 +1,291 @@
+"""A statement as a subject. It keeps what its lines add up to and what was decided; the lines stay in its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.commands import Command
+from ledger.domain.events import Event
+from ledger.domain.refusals import (
+    AboveMaximum,
+    NotEligible,
+    NotFinal,
+    Repeated,
+    StatementConflict,
+    StatementOpen,
+    UnknownStatement,
+)
+from ledger.domain.statement.commands import (
+    AcceptMatch,
+    AddStatementLines,
+    BeginStatement,
+    EndStatement,
+    RecordRun,
+    ResolveItem,
+    SignOff,
+    UndoMatch,
+)
+from ledger.domain.statement.events import (
+    ItemResolved,
+    MatchAccepted,
+    MatchUndone,
+    Reconciled,
+    StatementBegun,
+    StatementEnded,
+    StatementLinesAdded,
+    StatementSignedOff,
+)
+from ledger.domain.statement.stated import MOST_DECIDED, MOST_LINES_OF_STATEMENT, is_item, statement_of
+from ledger.domain.subject import NOTHING, State, Streams, Subject, make_event
+
+
+class StatementState(msgspec.Struct):
+    """What a statement's events add up to."""
+
+    id: str
+    version: int = 0
+    recorded_at: int = -NEVER
+    kind: str = ""
+    content: str = ""
+    last_line: int = 0
+    count: int = 0
+    total: int = 0
+    findings: int = 0
+    ended: bool = False
+    matches: dict[str, list[str]] = {}
+    """The matches that stand, by id."""
+    matched: dict[str, str] = {}
+    """Every item of them, with its match."""
+    undone: int = 0
+    resolved: dict[str, str] = {}
+    """Items, each with the reason."""
+    result: str = ""
+    """Of the last run."""
+    known_at: int = -NEVER
+    open: int = 0
+    fresh: bool = False
+    """Whether nothing was decided since the last run."""
+    signed_off: bool = False
+
+    def apply(self, event: Event) -> None:
+        """Takes an event in."""
+        self.version = event.version
+        self.recorded_at = max(self.recorded_at, event.recorded_at)
+        if isinstance(event, StatementBegun):
+            self.kind, self.content = event.kind, event.content
+        elif isinstance(event, StatementLinesAdded):
+            self.count += len(event.lines)
+            self.total += sum(line["amount"] for line in event.lines)
+            self.findings += len(event.findings)
+            if event.lines:
+                self.last_line = event.lines[-1]["line"]
+        elif isinstance(event, StatementEnded):
+            self.ended = True
+        elif isinstance(event, MatchAccepted):
+            self.matches[event.match] = event.items
+            self.matched.update(dict.fromkeys(event.items, event.match))
+            self.fresh = False
+        elif isinstance(event, MatchUndone):
+            for item in self.matches.pop(event.match):
+                self.matched.pop(item, None)
+            self.fresh = self.signed_off = False
+        elif isinstance(event, ItemResolved):
+            self.resolved[event.item] = event.reason
+            self.fresh = False
+        elif isinstance(event, Reconciled):
+            self.result, self.open, self.fresh = event.result, event.open, True
+            self.known_at = event.known_through_at
+            self.signed_off = self.signed_off and not event.open
+        elif isinstance(event, StatementSignedOff):
+            self.signed_off = True
+
+
+class Statement(Subject):
+    """A statement."""
+
+    __slots__ = ("_events", "_state")
+
+    def __init__(self, state: StatementState) -> None:
+        self._state = state
+        self._events: list[Event] = []
+        self.cause = NOTHING
+        self.recorded_at = state.recorded_at
+
+    @property
+    def id(self) -> str:
+        """`statement/<32 hex>`."""
+        return self._state.id
+
+    @property
+    def due_at(self) -> int:
+        """Time alone changes nothing of it."""
+        return NEVER
+
+    @property
+    def state(self) -> StatementState:
+        """What its events add up to."""
+        return self._state
+
+    def advance(self, until: int) -> None:
+        """Nothing falls due."""
+
+    def take(self, event: Event) -> None:
+        """Applies an event that the log holds."""
+        self._state.apply(event)
+        self.recorded_at = self._state.recorded_at
+
+    def emit(self, event_type: type[Event], **own: Any) -> None:  # noqa: ANN401 - the type's own fields
+        """Records an event for the command at hand."""
+        event = make_event(event_type, self.id, self._state.version + 1, self.cause, own)
+        self._events.append(event)
+        self.take(event)
+
+    def collect(self) -> list[Event]:
+        """What was emitted since last asked, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def copy(self) -> Statement:
+        """The statement as it stands."""
+        return Statement(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=StatementState))
+
+    def states(self) -> list[State]:
+        """What snapshots are kept of."""
+        return [self._state]
+
+    def state_of(self, stream: str) -> State | None:
+        """What its stream adds up to."""
+        return self._state if stream == self.id else None
+
+
+def statement_in(streams: Streams, id_: str) -> Statement:
+    """A statement as the log has it."""
+    state = streams.state(id_, lambda first: StatementState(first.account), StatementState.apply)
+    return Statement(state or StatementState(id_))
+
+
+def admit(statement: Statement, command: Command) -> None:
+    """There has to be one, unless it begins."""
+    if not statement.state.version and not isinstance(command, BeginStatement):
+        raise UnknownStatement(statement.id)
+
+
+def decide(statement: Statement, command: Command) -> None:
+    """What each command does."""
+    state = statement.state
+    if isinstance(command, BeginStatement):
+        _begin(statement, command)
+    elif isinstance(command, AddStatementLines):
+        _add(statement, command)
+    elif isinstance(command, EndStatement):
+        _end(statement, command)
+    elif not state.ended:
+        raise StatementOpen(f"{state.count} lines of it are there")
+    elif isinstance(command, RecordRun):
+        if command.known_at > statement.cause.at:
+            raise NotFinal
+        sums = {"rules": command.rules, "result": command.result, "sums": command.sums, "open": command.open}
+        reopened = state.signed_off and command.open > 0
+        statement.emit(Reconciled, known_through_at=command.known_at, reopened=reopened, **sums)
+    elif isinstance(command, SignOff):
+        _sign_off(statement, command)
+    else:
+        _decided_by_a_person(statement, command)
+
+
+def identity_of(command: BeginStatement) -> str:
+    """What the subject of a statement has to be, by what it says of itself."""
+    if command.number is None:
+        return statement_of(command.file, command.place)
+    own = (command.kind, command.account, command.number, command.sequence)
+    return statement_of(*own, command.since_on, command.until_on)
+
+
+def _begin(statement: Statement, command: BeginStatement) -> None:
+    state = statement.state
+    if statement.id != identity_of(command):
+        raise StatementConflict("its id is not that of what it says of itself")
+    if state.version:
+        if state.content == command.content:
+            raise Repeated
+        raise StatementConflict("other content came under the same number and period")
+    own = {
+        name: getattr(command, name)
+        for name in command.__struct_fields__
+        if name not in ("at", "command_id", "actor", "statement", "account")
+    }
+    statement.emit(StatementBegun, of=command.account, **own)
+
+
+def _add(statement: Statement, command: AddStatementLines) -> None:
+    state = statement.state
+    if state.ended:
+        raise StatementConflict("it has ended")
+    last = state.last_line
+    for line in command.lines:
+        if line["line"] <= last:
+            raise StatementConflict(f"line {line['line']} does not follow line {last}")
+        last = line["line"]
+    if (
+        max(state.count + len(command.lines), state.findings + len(command.findings))
+        > MOST_LINES_OF_STATEMENT
+    ):
+        raise AboveMaximum(f"a statement has {MOST_LINES_OF_STATEMENT} lines at most")
+    statement.emit(StatementLinesAdded, lines=command.lines, findings=command.findings)
+
+
+def _end(statement: Statement, command: EndStatement) -> None:
+    state = statement.state
+    if state.ended:
+        raise Repeated
+    there = (state.count, state.total, state.findings)
+    if there != (command.count, command.total, command.findings):
+        raise StatementConflict("what is there is not so many lines, of so much, with so many findings")
+    statement.emit(StatementEnded, count=command.count, total=command.total, findings=command.findings)
+
+
+def _decided_by_a_person(statement: Statement, command: Command) -> None:
+    state = statement.state
+    if isinstance(command, AcceptMatch):
+        if command.match in state.matches:
+            raise NotEligible(f"the match {command.match} stands already")
+        _must_be_items(command.items)
+        if len(command.items) < 2:  # noqa: PLR2004 - a match is of two
+            raise NotEligible("a match is of two items at least")
+        taken = [item for item in command.items if item in state.matched]
+        if taken:
+            raise NotEligible(f"{taken[0]} is matched already, by {state.matched[taken[0]]}")
+        if len(state.matches) >= MOST_DECIDED:
+            raise AboveMaximum(f"{MOST_DECIDED} matches stand")
+        statement.emit(MatchAccepted, match=command.match, items=command.items, reason=command.reason)
+    elif isinstance(command, UndoMatch):
+        if command.match not in state.matches:
+            raise NotEligible(f"no match {command.match} stands")
+        statement.emit(MatchUndone, match=command.match, reason=command.reason)
+    elif isinstance(command, ResolveItem):
+        _must_be_items([command.item])
+        if state.resolved.get(command.item) == command.reason:
+            raise Repeated
+        if len(state.resolved) >= MOST_DECIDED:
+            raise AboveMaximum(f"{MOST_DECIDED} items are resolved")
+        statement.emit(ItemResolved, item=command.item, reason=command.reason)
+
+
+def _must_be_items(items: list[str]) -> None:
+    for item in items:
+        if not is_item(item):
+            raise NotEligible(f"{item} is neither a line nor a system record")
+
+
+def _sign_off(statement: Statement, command: SignOff) -> None:
+    state = statement.state
+    if state.signed_off:
+        raise Repeated
+    if not state.fresh or state.result != command.result:
+        raise NotEligible("it is the last run that is signed off, and nothing may have been decided since")
+    if state.open:
+        raise NotEligible(f"{state.open} items of its last run are open")
+    statement.emit(StatementSignedOff, result=command.result)

@@ -1,0 +1,333 @@
+"""Statements of others: `statement receive`, `list`, `show`, and `reconcile`, which holds one against the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of, wall_clock
+from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_json, say_table, told
+from ledger.entrypoints.cli.prose import KnownAt
+from ledger.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from ledger.application.outcomes import Outcome
+    from ledger.domain.commands import Command
+    from ledger.reconciliation.evidence_store import EvidenceStore
+    from ledger.reconciliation.reconciling import Run
+    from ledger.store.reading import SqliteSnapshot
+    from ledger.wiring.composition import Opened, Taker
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The file, plain, .gz, or alone in a .zip.", show_default=False)
+]
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help="auto, pulsa-bill, mt940, camt.053 or csv."),
+]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE", help="What the fields of a CSV file are (TOML).", show_default=False
+    ),
+]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules", metavar="FILE", help="Days and amounts that may lie between (TOML).", show_default=False
+    ),
+]
+
+
+def _named(text: str) -> str:
+    from ledger.domain.statement.stated import PREFIX
+
+    return text if text.startswith(PREFIX) else PREFIX + text
+
+
+StatementId = Annotated[
+    str,
+    typer.Argument(metavar="STATEMENT", help="The statement: statement/ and 32 digits.", parser=_named),
+]
+Actor = Annotated[str, typer.Option("--actor", metavar="ID", help="Who asks, as a pseudonymous id.")]
+Record = Annotated[
+    bool, typer.Option("--record", help="Record what it came to; the instant has to be final.")
+]
+OpenOnly = Annotated[bool, typer.Option("--differences", help="Only what a person has to look at.")]
+
+_COLUMNS = (
+    *("item", "outcome", "rule", "lines", "records", "account", "stated", "system", "difference", "unit"),
+    *("day", "days", "interchangeable", "nearest", "resolved"),
+)
+
+
+def receive(
+    opened: Opened,
+    file: File,
+    format_: Format = "auto",
+    mapping: MappingFile = None,
+    actor: Actor = "system",
+    as_json: AsJson = False,
+) -> int:
+    """Take in the statements of a file; the file itself is kept as evidence, and no name in it reaches the log."""
+    from ledger.reconciliation.receiving import Sender, commands_of
+    from ledger.reconciliation.statement_files import read_statements
+
+    read = read_statements(file, format_, None if mapping is None else mapping.read_bytes())
+    store = _evidence(opened, make=True)
+    kept = store.keep(file)
+    taker = opened.taker()
+    sender = Sender(_at(opened, taker), actor)
+    refused = 0
+    for place, one in enumerate(read):
+        commands = commands_of(one, place, kept, store.key, sender)
+        subject, outcome = _sent(taker, commands)
+        said = {
+            "statement": subject,
+            "kind": one.kind,
+            "account": one.account,
+            "number": one.number,
+            "lines": len(one.lines),
+            "findings": len(one.findings),
+            "status": outcome.status,
+            "code": outcome.code,
+        }
+        refused += outcome.code is not None
+        with shell.telling_what_is_recorded():
+            if as_json:
+                say_json(said)
+            else:
+                what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
+                why = "" if outcome.message is None else f": {outcome.message}"
+                say(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
+    return shell.REFUSED if refused else shell.DONE
+
+
+def _at(opened: Opened, taker: Taker) -> int:
+    """The instant of commands, as the log's clock demands."""
+    now = opened.settings.now
+    if taker.played and now is None:
+        raise SettingsInvalid("this log is played: say what is now with --now or PULSA_NOW")
+    if not taker.played and now is not None:
+        raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
+    return wall_clock() if now is None else now
+
+
+def _sent(taker: Taker, commands: Iterator[Command]) -> tuple[str, Outcome]:
+    """Sends a statement, as far as it is taken. What was taken before is there: the outcome of its end tells."""
+    from ledger.application.outcomes import REFUSED
+    from ledger.entrypoints.principal import of_this_process
+
+    first: Outcome | None = None
+    subject = ""
+    while True:
+        command = next(commands, None)
+        if command is None:
+            raise AssertionError("a statement has an end")
+        (outcome,) = taker.execute([command], principal=of_this_process())
+        first, subject = first or outcome, command.subject
+        if first.status == REFUSED or command.name == "EndStatement":
+            return subject, first if first.status != "accepted" or outcome.code is None else outcome
+
+
+def _evidence(opened: Opened, *, make: bool = False) -> EvidenceStore:
+    from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
+
+    settings = opened.settings
+    key = evidence_key(settings.evidence_key_file, make=make and settings.evidence_key is None)
+    return EvidenceStore(settings.evidence_folder, key)
+
+
+@contextmanager
+def _logs(opened: Opened) -> Iterator[tuple[list[SqliteSnapshot], Any]]:
+    """Every partition as it stands now, and what tells the partition of a subject."""
+    readers, partition_of = opened.journaled()
+    with ExitStack() as stack:
+        yield [stack.enter_context(reader.snapshot()) for reader in readers], partition_of
+
+
+def listed(opened: Opened, as_json: AsJson = False, as_csv: AsCsv = False) -> int:
+    """The statements that came in."""
+    from ledger.domain.calendar import format_day
+    from ledger.domain.statement.events import StatementBegun, StatementEnded, StatementSignedOff
+
+    rows: dict[str, dict[str, Any]] = {}
+    kinds = (StatementBegun, StatementEnded, StatementSignedOff)
+    with _logs(opened) as (logs, _):
+        for log in logs:
+            for found in log.events(types={kind.TOPIC for kind in kinds}):
+                event = found.event
+                if isinstance(event, StatementBegun):
+                    rows[event.account] = {
+                        "statement": event.account,
+                        "kind": event.kind,
+                        "format": event.format,
+                        "of": event.of,
+                        "number": event.number,
+                        "since": None if event.since_on is None else format_day(event.since_on),
+                        "until": None if event.until_on is None else format_day(event.until_on),
+                        "unit": event.unit,
+                        "lines": None,
+                        "findings": None,
+                        "state": "open",
+                    }
+                elif isinstance(event, StatementEnded):
+                    rows[event.account] |= {
+                        "lines": event.count,
+                        "findings": event.findings,
+                        "state": "ended",
+                    }
+                elif isinstance(event, StatementSignedOff):
+                    rows[event.account]["state"] = "signed-off"
+    found_rows = list(rows.values())
+    if not told(found_rows, as_json=as_json, as_csv=as_csv):
+        if found_rows:
+            cells = [["" if cell is None else str(cell) for cell in row.values()] for row in found_rows]
+            say_table("", list(found_rows[0]), cells, right=frozenset({"lines", "findings"}))
+        else:
+            say("no statement came in")
+    return shell.DONE
+
+
+def reconcile_(
+    opened: Opened,
+    statement: StatementId,
+    known_at: KnownAt = None,
+    rules: RulesFile = None,
+    differences: OpenOnly = False,
+    record: Record = False,
+    actor: Actor = "system",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> int:
+    """Hold a statement against the record, line by line. Nothing is written unless it is asked for."""
+    run = _run(opened, statement, known_at, rules)
+    items = [item for item in run.items if item.is_open or not differences]
+    if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
+        _say_items(items)
+        _say_sums(run)
+    if record:
+        _record(opened, run, actor)
+    return shell.DONE
+
+
+def show(
+    opened: Opened,
+    statement: StatementId,
+    known_at: KnownAt = None,
+    rules: RulesFile = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> int:
+    """A statement and the record side by side: the rule that matched each line, or why none did."""
+    run = _run(opened, statement, known_at, rules)
+    if not told(map(_said, run.items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
+        begun = run.statement.begun
+        say(f"{run.statement.id}: {begun.kind} {begun.number or ''} of {begun.of or 'several accounts'}")
+        _say_items(run.items)
+        _say_sums(run)
+    return shell.DONE
+
+
+def _run(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> Run:  # noqa: ANN401 - instant or day
+    from ledger.domain.calendar import zone
+    from ledger.reconciliation.matchables import Rules, rules_of
+    from ledger.reconciliation.reconciling import reconcile
+
+    own = Rules() if rules is None else rules_of(rules.read_bytes())
+    then = known_at if known_at is None or isinstance(known_at, int) else zone("UTC").last_instant(known_at)
+    if then is not None and then > now_of(opened.settings):
+        raise typer.BadParameter("--known-at lies in the future")
+    with _logs(opened) as (logs, partition_of):
+        return reconcile(logs, partition_of, statement, own, then)
+
+
+def _said(item: Any) -> dict[str, Any]:  # noqa: ANN401 - an item
+    from ledger.domain.calendar import format_day
+    from ledger.domain.money import format_amount
+
+    def amount(sen: int | None) -> str | None:
+        return None if sen is None else format_amount(sen)
+
+    return {
+        "item": item.id,
+        "outcome": item.outcome,
+        "rule": item.rule,
+        "lines": list(item.lines),
+        "records": list(item.records),
+        "account": item.account,
+        "stated": amount(item.stated),
+        "system": amount(item.system),
+        "difference": amount(item.difference),
+        "unit": item.unit,
+        "day": None if item.day is None else format_day(item.day),
+        "days": item.days,
+        "interchangeable": item.interchangeable,
+        "nearest": [{"item": name, "why": why} for name, why in item.nearest],
+        "resolved": item.resolved,
+    }
+
+
+def _say_items(items: Sequence[Any]) -> None:
+    rows = []
+    for item in items:
+        said = _said(item)
+        near = "; ".join(f"{one['item']} ({one['why']})" for one in said["nearest"])
+        why = item.rule if not near else f"{item.rule}: {near}"
+        rows.append(
+            [
+                ",".join(map(str, item.lines)),
+                said["day"] or "",
+                said["stated"] or "",
+                item.outcome if item.resolved is None else f"{item.outcome}, {item.resolved}",
+                said["system"] or "",
+                ",".join(item.records),
+                why or "",
+            ]
+        )
+    if rows:
+        names = ["line", "day", "stated", "outcome", "system", "record", "by"]
+        say_table("", names, rows, right=frozenset({"stated", "system"}))
+
+
+def _say_sums(run: Run) -> None:
+    from ledger.domain.calendar import format_instant
+    from ledger.domain.money import format_amount
+
+    rows = [[one["outcome"], str(one["items"]), format_amount(one["amount"])] for one in run.sums]
+    if rows:
+        say_table("", ["outcome", "items", "amount"], rows, right=frozenset({"items", "amount"}))
+    final = "final" if run.final else "provisional"
+    open_ = counted(run.open, "item")
+    say(f"{open_} open; known at {format_instant(run.known_at)}, {final}; result {run.result}")
+
+
+def _record(opened: Opened, run: Run, actor: str) -> None:
+    """Records a run. Raises NotFinal, or what it is refused for."""
+    from ledger.domain.refusals import NotFinal
+    from ledger.domain.statement.commands import RecordRun
+    from ledger.entrypoints.principal import of_this_process
+
+    if not run.final:
+        raise NotFinal
+    kept = _evidence(opened).keep_bytes(run.rules.to_toml())
+    taker = opened.taker()
+    command = RecordRun(
+        at=_at(opened, taker),
+        command_id=f"run/{run.known_at}/{kept.digest[:16]}/{run.result[:32]}",
+        actor=actor,
+        statement=run.statement.id,
+        known_at=run.known_at,
+        rules=kept.digest,
+        result=run.result,
+        sums=run.sums,
+        open=run.open,
+    )
+    (outcome,) = taker.execute([command], principal=of_this_process())
+    with shell.telling_what_is_recorded():
+        say(f"{outcome.status}{'' if outcome.message is None else f': {outcome.message}'}")

@@ -1,0 +1,336 @@
+"""Matching, as a pure function: lines of a statement, system records, rules, and what persons have accepted.
+
+Passes in order; what is matched is out of the running. The order that records come in changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from ledger.reconciliation.adding_up import Parts, pairs, runs
+from ledger.reconciliation.matchables import (
+    AMBIGUOUS,
+    AMOUNT_DIFFERS,
+    BALANCE_DIFFERS,
+    DUPLICATE,
+    EQUAL,
+    MISSING_IN_SYSTEM,
+    MISSING_ON_STATEMENT,
+    SUGGESTED,
+    TIMING,
+    Item,
+    Rules,
+    Stated,
+    StatedDays,
+    SystemRecord,
+    in_order,
+)
+from ledger.reconciliation.nearest import NearestMisses
+
+_MOST_IN_WINDOW = 400
+"""Records, or lines, among which runs and pairs are looked for."""
+_MOST_SOLUTIONS = 10
+"""Solutions of which an ambiguous one tells."""
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class ToMatch(NamedTuple):
+    """What is to be matched: lines, records, rules, the days of the statement, and what persons decided.
+
+    `accepted` are matches by id, each of its items; `resolved` items with their reasons.
+    """
+
+    lines: Sequence[Stated]
+    records: Sequence[SystemRecord]
+    rules: Rules = Rules()
+    period: StatedDays = StatedDays(None, None)
+    accepted: Mapping[str, Sequence[str]] = {}
+    resolved: Mapping[str, str] = {}
+
+
+def matched(asked: ToMatch) -> list[Item]:
+    """What became of every line and record, in the order of lines, and then of records."""
+    return _Matching(asked).run()
+
+
+class _Matching:
+    def __init__(self, asked: ToMatch) -> None:
+        self.asked = asked
+        self.rules = asked.rules
+        self.all_lines = sorted(asked.lines, key=lambda one: (one.day, one.amount, one.line))
+        self.all_records = in_order(asked.records)
+        self.lines = {one.line: one for one in self.all_lines}
+        self.records = {one.id: one for one in self.all_records}
+        self.items: list[Item] = []
+        self.pairs: list[tuple[Stated, SystemRecord]] = []
+
+    def run(self) -> list[Item]:
+        """Pass by pass."""
+        self._accepted()
+        self._by_reference(same_amount=True)
+        self._by_reference(same_amount=False)
+        self._by_account_amount_day()
+        self._within_sen()
+        self._declared_groups()
+        self._groups_of_a_day()
+        self._summed("run", lambda amounts, wanted: runs(amounts, wanted, self.rules.longest_run))
+        self._summed("pair", pairs)
+        self._duplicates()
+        self._left_over()
+        self._balances()
+        items = [self._with_resolution(item) for item in self.items]
+        return sorted(items, key=_place)
+
+    # --- what a match is --------------------------------------------------------------------------------------------
+
+    def _take(  # noqa: PLR0913 - what a match is
+        self,
+        outcome: str,
+        rule: str,
+        lines: Sequence[Stated],
+        records: Sequence[SystemRecord],
+        *,
+        interchangeable: bool = False,
+        nearest: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        for line in lines:
+            del self.lines[line.line]
+        for record in records:
+            del self.records[record.id]
+        if len(lines) == len(records) == 1:
+            self.pairs.append((lines[0], records[0]))
+        both = bool(lines and records)
+        firsts: list[Stated | SystemRecord] = [*lines, *records]
+        first = firsts[0].day
+        self.items.append(
+            Item(
+                outcome,
+                rule,
+                tuple(sorted(line.line for line in lines)),
+                tuple(record.id for record in records),
+                records[0].account if records else lines[0].account,
+                sum(line.amount for line in lines) if lines else None,
+                sum(record.amount for record in records) if records else None,
+                (lines[0] if lines else records[0]).unit,
+                first,
+                max(abs(one.day - first) for one in firsts) if both else None,
+                interchangeable,
+                nearest,
+            )
+        )
+
+    def _accepted(self) -> None:
+        for items in self.asked.accepted.values():
+            lines = [
+                self.lines[int(one[1:])] for one in items if one[0] == "L" and int(one[1:]) in self.lines
+            ]
+            records = [self.records[one] for one in items if one in self.records]
+            if len(lines) + len(records) == len(set(items)):
+                self._take(EQUAL, "accepted", lines, records)
+
+    def _open_lines(self) -> list[Stated]:
+        return [one for one in self.all_lines if one.line in self.lines]
+
+    def _open_records(self) -> list[SystemRecord]:
+        return [one for one in self.all_records if one.id in self.records]
+
+    # --- passes 1 to 3 ----------------------------------------------------------------------------------------------
+
+    def _by_reference(self, *, same_amount: bool) -> None:
+        lines = [one for one in self._open_lines() if one.reference is not None]
+        wanted = {one.reference for one in lines}
+        found = _by(
+            (one for one in self._open_records() if one.reference in wanted), lambda one: one.reference
+        )
+        for line in lines:
+            for record in found.get(line.reference, ()):
+                if record.id not in self.records or not fits(line, record) or line.unit != record.unit:
+                    continue
+                if line.amount == record.amount:
+                    self._take(EQUAL, "reference", [line], [record])
+                    break
+                if not same_amount and (line.amount < 0) == (record.amount < 0):
+                    self._take(AMOUNT_DIFFERS, "reference-amount", [line], [record])
+                    break
+
+    def _by_account_amount_day(self) -> None:
+        lines = _by(self._open_lines(), lambda one: (one.number, one.unit, one.amount))
+        wanted = lines.keys()
+        records = _by(
+            (one for one in self._open_records() if (one.number, one.unit, one.amount) in wanted),
+            lambda one: (one.number, one.unit, one.amount),
+        )
+        for key, candidates in records.items():
+            alike = lines[key]
+            several = len(candidates) > 1 or len(alike) > 1
+            waiting = list(candidates)
+            for line in alike:
+                waiting = [one for one in waiting if one.day >= line.day - self.rules.days]
+                for place, record in enumerate(waiting):
+                    if record.day > line.day + self.rules.days:
+                        break
+                    if fits(line, record):
+                        self._take(EQUAL, "account-amount-day", [line], [record], interchangeable=several)
+                        del waiting[place]
+                        break
+
+    def _within_sen(self) -> None:
+        if not self.rules.sen:
+            return
+        records = _by(self._open_records(), lambda one: (one.number, one.unit))
+        for line in self._open_lines():
+            near = [
+                (abs(one.amount - line.amount), abs(one.day - line.day), place, one)
+                for place, one in enumerate(records.get((line.number or "", line.unit), ()))
+                if one.id in self.records
+                and abs(one.amount - line.amount) <= self.rules.sen
+                and abs(one.day - line.day) <= self.rules.days
+                and fits(line, one)
+            ]
+            if near:
+                self._take(EQUAL, "account-amount-day", [line], [min(near)[-1]])
+
+    # --- passes 4 to 6 ----------------------------------------------------------------------------------------------
+
+    def _declared_groups(self) -> None:
+        groups = _by((one for one in self._open_lines() if one.group is not None), lambda one: one.group)
+        if not groups:
+            return
+        records = _by(self._open_records(), lambda one: (one.unit, one.amount))
+        for lines in groups.values():
+            total = sum(one.amount for one in lines)
+            for record in records.get((lines[0].unit, total), ()):
+                near = abs(record.day - lines[0].day) <= self.rules.days
+                if near and record.id in self.records and all(fits(one, record) for one in lines):
+                    self._take(EQUAL, "group", lines, [record])
+                    break
+
+    def _groups_of_a_day(self) -> None:
+        days = range(-self.rules.days, self.rules.days + 1)
+        nearest_first = sorted(days, key=lambda day: (abs(day), day))
+        records = _by(self._open_records(), lambda one: (one.number, one.unit, one.day))
+        for line in self._open_lines():
+            for apart in nearest_first:
+                group = records.get((line.number or "", line.unit, line.day + apart), [])
+                group = [one for one in group if one.id in self.records and fits(line, one)]
+                if len(group) > 1 and sum(one.amount for one in group) == line.amount:
+                    self._take(EQUAL, "group", [line], group)
+                    break
+        lines = _by(self._open_lines(), lambda one: (one.number, one.unit, one.day))
+        for record in self._open_records():
+            for apart in nearest_first:
+                some = lines.get((record.number, record.unit, record.day + apart), [])
+                some = [one for one in some if one.line in self.lines and fits(one, record)]
+                if len(some) > 1 and sum(one.amount for one in some) == record.amount:
+                    self._take(EQUAL, "group", some, [record])
+                    break
+
+    def _summed(self, rule: str, solve: Callable[[Sequence[int], int], list[Parts]]) -> None:
+        records = _by(self._open_records(), lambda one: (one.number, one.unit))
+        for line in self._open_lines():
+            near = [
+                one
+                for one in records.get((line.number or "", line.unit), ())
+                if one.id in self.records and abs(one.day - line.day) <= self.rules.days and fits(line, one)
+            ]
+            near.sort(key=lambda one: (one.day, one.version, one.id))
+            parts = solve([one.amount for one in near[:_MOST_IN_WINDOW]], line.amount)
+            if parts:
+                chosen = [near[place] for place in sorted({place for part in parts for place in part})]
+                told = tuple((",".join(near[place].id for place in part), "sum") for part in parts)
+                self._solved(rule, [line], chosen, told)
+        lines = _by(self._open_lines(), lambda one: (one.number, one.unit))
+        for record in self._open_records():
+            some = [
+                one
+                for one in lines.get((record.number, record.unit), ())
+                if one.line in self.lines
+                and abs(one.day - record.day) <= self.rules.days
+                and fits(one, record)
+            ]
+            some.sort(key=lambda one: (one.day, one.line))
+            parts = solve([one.amount for one in some[:_MOST_IN_WINDOW]], record.amount)
+            if parts:
+                taken = [some[place] for place in sorted({place for part in parts for place in part})]
+                told = tuple((",".join(some[place].id for place in part), "sum") for part in parts)
+                self._solved(rule, taken, [record], told)
+
+    def _solved(
+        self,
+        rule: str,
+        lines: Sequence[Stated],
+        records: Sequence[SystemRecord],
+        told: tuple[tuple[str, str], ...],
+    ) -> None:
+        if len(told) == 1:
+            self._take(SUGGESTED, rule, lines, records)
+        else:
+            self._take(AMBIGUOUS, rule, lines, records, nearest=told[:_MOST_SOLUTIONS])
+
+    # --- passes 7 and 8, and the rest -------------------------------------------------------------------------------
+
+    def _duplicates(self) -> None:
+        alike = _by(self.all_lines, _content)
+        for line in self._open_lines():
+            others = [one for one in alike[_content(line)] if one.line != line.line]
+            first = [one for one in others if one.line < line.line or one.line not in self.lines]
+            if first:
+                self._take(DUPLICATE, "duplicate", [line], [], nearest=((first[0].id, "the same"),))
+
+    def _left_over(self) -> None:
+        misses = NearestMisses(self.all_lines, self.all_records, self.lines, self.records, self.rules)
+        for line in self._open_lines():
+            outcome = TIMING if self._is_near_the_end(line.day) else MISSING_IN_SYSTEM
+            self._take(outcome, "none", [line], [], nearest=misses.of_line(line))
+        for record in self._open_records():
+            if self.asked.period.holds(record.day):
+                outcome = TIMING if self._is_near_the_end(record.day) else MISSING_ON_STATEMENT
+                self._take(outcome, "none", [], [record], nearest=misses.of_record(record))
+
+    def _is_near_the_end(self, day: int) -> bool:
+        until = self.asked.period.until
+        return self.asked.period.closes and until is not None and until - self.rules.days < day <= until
+
+    def _balances(self) -> None:
+        apart: dict[str, int] = {}
+        stated = [(line, record) for line, record in self.pairs if line.balance is not None]
+        for line, record in sorted(stated, key=lambda pair: pair[0].line):
+            if record.balance is None or line.balance is None:
+                continue
+            difference = line.balance - record.balance
+            if abs(difference - apart.get(record.account, 0)) > self.rules.sen:
+                item = Item(
+                    *(BALANCE_DIFFERS, "balance", (line.line,), (record.id,), record.account),
+                    *(line.balance, record.balance, line.unit, line.day),
+                )
+                self.items.append(item)
+            apart[record.account] = difference
+
+    def _with_resolution(self, item: Item) -> Item:
+        names = (*(f"L{line}" for line in item.lines), *item.records)
+        reasons = [self.asked.resolved[name] for name in names if name in self.asked.resolved]
+        return item._replace(resolved=reasons[0]) if reasons else item
+
+
+def fits(line: Stated, record: SystemRecord) -> bool:
+    """Whether a line may be of the account of a record: one that names none may be of any."""
+    return line.account is None or line.account in (record.account, record.number)
+
+
+def _content(line: Stated) -> tuple[object, ...]:
+    return line.account, line.reference, line.amount, line.unit, line.day
+
+
+def _by(all_: Iterable[_V], key: Callable[[_V], _K]) -> dict[_K, list[_V]]:
+    found: defaultdict[_K, list[_V]] = defaultdict(list)
+    for one in all_:
+        found[key(one)].append(one)
+    return dict(found)
+
+
+def _place(item: Item) -> tuple[object, ...]:
+    return not item.lines, item.lines, item.day, item.records, item.outcome

@@ -1,0 +1,240 @@
+"""A statement of the log against what else the log has recorded, as known at an instant. Nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ledger.domain.calendar import Zone, zone
+from ledger.domain.events import Event
+from ledger.domain.kinds import PartitionOf
+from ledger.domain.refusals import NotFinal, StatementOpen, UnknownStatement
+from ledger.domain.statement.events import (
+    ItemResolved,
+    MatchAccepted,
+    MatchUndone,
+    StatementBegun,
+    StatementEnded,
+    StatementLinesAdded,
+)
+from ledger.domain.statement.stated import OutcomeSum, StatementFinding, StatementLine
+from ledger.reconciliation.matchables import (
+    CHAIN,
+    UNITS,
+    UNREADABLE,
+    Item,
+    Rules,
+    Stated,
+    StatedDays,
+    number_of,
+)
+from ledger.reconciliation.matching import ToMatch, matched
+from ledger.reconciliation.recorded_movements import system_records, topics_of
+from ledger.store.reading import SqliteSnapshot
+
+_MOST_NUMBERS = 1_000
+"""Numbers whose events are read one number after the other; of more the whole log is."""
+_ZONE = "Asia/Jakarta"
+"""Where days are counted of what was done under no terms."""
+_FOREIGN = "foreign"
+
+
+class StatementKnown(NamedTuple):
+    """A statement as the log has it."""
+
+    id: str
+    begun: StatementBegun
+    lines: list[StatementLine]
+    findings: list[StatementFinding]
+    ended: bool
+    accepted: dict[str, list[str]]
+    resolved: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What reconciling came to: of which statement, known when, by which rules."""
+
+    statement: StatementKnown
+    known_at: int
+    final: bool
+    rules: Rules
+    items: list[Item] = field(repr=False)
+
+    @property
+    def open(self) -> int:
+        """Items that a person has to look at."""
+        return sum(item.is_open for item in self.items)
+
+    @property
+    def sums(self) -> list[OutcomeSum]:
+        """How many items had each outcome, and what they come to."""
+        sums: dict[str, list[int]] = {}
+        for item in self.items:
+            amount = item.difference if item.stated is not None and item.system is not None else None
+            own = sums.setdefault(item.outcome, [0, 0])
+            own[0] += 1
+            own[1] += amount if amount is not None else (item.stated or item.system or 0)
+        return [
+            {"outcome": outcome, "items": items, "amount": amount}
+            for outcome, (items, amount) in sorted(sums.items())
+        ]
+
+    @property
+    def result(self) -> str:
+        """The digest of all items, in hex."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(json.dumps(item).encode() + b"\n")
+        return digest.hexdigest()
+
+
+def statement_known(log: SqliteSnapshot, id_: str, known_at: int | None = None) -> StatementKnown:
+    """A statement of a partition; what persons decided by an instant. Raises UnknownStatement."""
+    begun: StatementBegun | None = None
+    lines: list[StatementLine] = []
+    findings: list[StatementFinding] = []
+    accepted: dict[str, list[str]] = {}
+    resolved: dict[str, str] = {}
+    ended = False
+    for found in log.events_of(id_):
+        event = found.event
+        if isinstance(event, StatementBegun):
+            begun = event
+        elif isinstance(event, StatementLinesAdded):
+            lines += event.lines
+            findings += event.findings
+        elif isinstance(event, StatementEnded):
+            ended = True
+        elif known_at is not None and event.recorded_at > known_at:
+            continue
+        elif isinstance(event, MatchAccepted):
+            accepted[event.match] = event.items
+        elif isinstance(event, MatchUndone):
+            accepted.pop(event.match, None)
+        elif isinstance(event, ItemResolved):
+            resolved[event.item] = event.reason
+    if begun is None:
+        raise UnknownStatement(id_)
+    return StatementKnown(id_, begun, lines, findings, ended, accepted, resolved)
+
+
+def closed_through(logs: Sequence[SqliteSnapshot]) -> int | None:
+    """The instant through which every partition is closed; None where one never was."""
+    closed = [log.closed_through for log in logs]
+    return None if None in closed else min(one for one in closed if one is not None)
+
+
+def reconcile(
+    logs: Sequence[SqliteSnapshot],
+    partition_of: PartitionOf,
+    id_: str,
+    rules: Rules,
+    known_at: int | None = None,
+) -> Run:
+    """What became of each line of a statement, and of what the log has recorded besides.
+
+    Known at an instant, by default the one through which the log is closed. Raises UnknownStatement, StatementOpen, or
+    NotFinal where the log was never closed and no instant is said.
+    """
+    closed = closed_through(logs)
+    then = closed if known_at is None else known_at
+    if then is None:
+        raise NotFinal("the log was never closed: close it (`pulsa log advance`), or say --known-at")
+    by_partition = {log.partition: log for log in logs}
+    known = statement_known(by_partition[partition_of(id_)], id_, then)
+    if not known.ended:
+        raise StatementOpen(f"{len(known.lines)} lines of it are there")
+    final = closed is not None and then <= closed
+    return Run(known, then, final, rules, _items(by_partition, partition_of, known, rules, then))
+
+
+def _items(
+    logs: dict[int, SqliteSnapshot],
+    partition_of: PartitionOf,
+    known: StatementKnown,
+    rules: Rules,
+    known_at: int,
+) -> list[Item]:
+    begun = known.begun
+    of_findings = [_finding(one, begun.unit) for one in known.findings]
+    units = UNITS if begun.kind != "partner" else frozenset({begun.unit})
+    if begun.unit not in units:
+        return [
+            *of_findings,
+            Item(UNREADABLE, _FOREIGN, (), ("statement",), begun.of, None, None, begun.unit, None),
+        ]
+    days = _Days(logs.values())
+    lines = [stated for line in known.lines if (stated := _stated(line, begun, days.zone)) is not None]
+    wanted = {line.unit for line in lines} & units or {begun.unit}
+    records = system_records(
+        _events(logs, partition_of, begun, lines), begun.kind, frozenset(wanted), known_at, days.of
+    )
+    if begun.kind == "bill":
+        bills = f"{begun.number}/"
+        records = [one for one in records if one.reference is not None and one.reference.startswith(bills)]
+    first, last = begun.since_on, begun.until_on
+    near = [
+        one
+        for one in records
+        if (first is None or one.day >= first - rules.days) and (last is None or one.day <= last + rules.days)
+    ]
+    period = StatedDays(first, last, closes=begun.kind not in ("bill", "account"))
+    asked = ToMatch(lines, near, rules, period, known.accepted, known.resolved)
+    return [*of_findings, *matched(asked)]
+
+
+def _finding(one: StatementFinding, unit: str) -> Item:
+    outcome = CHAIN if one["code"].startswith("chain") else UNREADABLE
+    lines = (one["line"],) if one["line"] else ()
+    own = (None, one["found"], one["expected"], unit, None)
+    return Item(outcome, one["code"], lines, () if lines else ("statement",), *own)
+
+
+def _stated(line: StatementLine, begun: StatementBegun, zone_: Zone) -> Stated | None:
+    day = line["on"] if line["at"] is None else zone_.day_number(line["at"])
+    if day is None:
+        return None
+    account = line["account"] if line["account"] is not None or begun.kind == "bank" else begun.of
+    reference = line["reference"]
+    if begun.kind == "bill":
+        reference = f"{reference}/{line['kind']}"
+    own = (reference, line["group"], line["amount"], line["unit"], day, line["balance"])
+    return Stated(line["line"], account, number_of(account), *own)
+
+
+def _events(
+    logs: dict[int, SqliteSnapshot], partition_of: PartitionOf, begun: StatementBegun, lines: list[Stated]
+) -> Iterator[tuple[Event, str]]:
+    """The events that the statement could speak of: of the numbers that it names where it can be of no others."""
+    numbers = sorted({line.number for line in lines if line.number is not None})
+    if begun.kind in ("bill", "account") and len(numbers) <= _MOST_NUMBERS:
+        for number in numbers:
+            for found in logs[partition_of(number)].events_of(number):
+                yield found.event, found.digest.hex()
+        return
+    known = frozenset(numbers)
+    for _, log in sorted(logs.items()):
+        for found in log.events(types=topics_of(begun.kind)):
+            if begun.kind != "account" or number_of(found.event.account) in known:
+                yield found.event, found.digest.hex()
+
+
+class _Days:
+    """The days of events: by the zone of the terms that each was done under, else of the terms of all."""
+
+    def __init__(self, logs: Iterable[SqliteSnapshot]) -> None:
+        self._zones: dict[str, Zone] = {}
+        for log in logs:
+            for document in log.book.documents():
+                self._zones[document.terms_id] = document.rules().zone
+        zones = {one.name: one for one in self._zones.values()}
+        self.zone = next(iter(zones.values())) if len(zones) == 1 else zone(_ZONE)
+
+    def of(self, event: Event) -> int:
+        """The local day that an event was effective on."""
+        own = self.zone if event.terms is None else self._zones.get(event.terms, self.zone)
+        return own.day_number(event.effective_at)

@@ -1,0 +1,123 @@
+"""Our own bill, as delivered, against the record: taken in, reconciled, recorded, signed off on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.pulsa import NUMBER, Pulsa
+
+OPENED, CLOSED, LATER = (f"2023-{day}T10:00:00+07:00" for day in ("07-03", "08-05", "08-06"))
+OPENING = (
+    "--customer",
+    "c-17",
+    "--plan",
+    "elite-100",
+    "--terms",
+    "smartfren-elite-2023",
+    "--billing-day",
+    "1",
+)
+
+
+@pytest.fixture
+def bill(pulsa: Pulsa) -> dict[str, Any]:
+    """A bill that the log has issued, as `bill show` prints it."""
+    pulsa.done("contract", "open", NUMBER, *OPENING, "--registration", "verified", "--now", OPENED)
+    pulsa.done("log", "advance", "--now", CLOSED)
+    return pulsa.json("bill", "show", f"{NUMBER}-1-B0001", "--now", CLOSED)[0]
+
+
+def received(pulsa: Pulsa, bill: dict[str, Any], now: str = CLOSED) -> str:
+    file = pulsa.file("bill.json", bill)
+    (said,) = pulsa.json("statement", "receive", file, "--now", now)
+    assert said["code"] is None
+    return str(said["statement"])
+
+
+def test_our_own_bill_agrees_and_is_signed_off(pulsa: Pulsa, bill: dict[str, Any]) -> None:
+    statement = received(pulsa, bill)
+    items = pulsa.json("reconcile", statement)
+    assert {(one["outcome"], one["rule"], one["difference"]) for one in items} == {
+        ("equal", "reference", "0")
+    }
+    assert len(items) == len(bill["lines"]) + 2
+    before = len(pulsa.events())
+    said = pulsa.done("reconcile", statement, "--record", "--now", LATER)
+    assert len(pulsa.events()) == before + 1
+    result = said.rpartition("result ")[2].split()[0]
+    assert "0 items open" in said
+    pulsa.done("statement", "sign-off", "--statement", statement, "--result", result, "--now", LATER)
+    (listed,) = pulsa.json("statement", "list")
+    assert (listed["statement"], listed["state"], listed["lines"]) == (statement, "signed-off", len(items))
+    assert "clean" in pulsa.done("log", "verify")
+
+
+def test_the_same_file_again_is_a_repeat_and_another_bill_of_its_number_a_conflict(
+    pulsa: Pulsa, bill: dict[str, Any]
+) -> None:
+    received(pulsa, bill)
+    before = pulsa.events()
+    file = pulsa.file("again.json", bill)
+    (said,) = pulsa.json("statement", "receive", file, "--now", LATER)
+    assert (said["status"], said["code"]) == ("repeated", None)
+    other = pulsa.file("other.json", bill | {"total": "1"})
+    result = pulsa("statement", "receive", other, "--json", "--now", LATER)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["code"] == "statement-conflict"
+    assert pulsa.events() == before
+
+
+def test_what_differs_is_named_and_nothing_else(pulsa: Pulsa, bill: dict[str, Any]) -> None:
+    statement = received(pulsa, bill | {"total": "100000", "lines": []})
+    items = {one["item"]: one for one in pulsa.json("reconcile", statement)}
+    outcomes = {name: (one["outcome"], one["stated"], one["system"]) for name, one in items.items()}
+    charged = f"E{NUMBER}#1/2.1"
+    assert outcomes == {
+        "L1": ("equal", bill["tax"], bill["tax"]),
+        "L2": ("amount-differs", "100000", bill["total"]),
+        charged: ("missing-on-statement", None, bill["lines"][0]["amount"]),
+    }
+    assert {one["item"] for one in pulsa.json("reconcile", statement, "--differences")} == {"L2", charged}
+    shown = pulsa.done("statement", "show", statement)
+    assert "amount-differs" in shown
+    assert bill["total"] in shown
+    why = ("--reason", "paper-typo", "--now", LATER)
+    pulsa.done("statement", "resolve", "--statement", statement, "--item", "L2", *why)
+    known = {one["item"]: one["resolved"] for one in pulsa.json("reconcile", statement)}
+    assert set(known.values()) == {None}, "nobody knew it yet when the log was closed"
+    pulsa.done("log", "advance", "--now", "2023-08-07T00:00:00+07:00")
+    known = {one["item"]: one["resolved"] for one in pulsa.json("reconcile", statement)}
+    assert known == {"L1": None, "L2": "paper-typo", charged: None}
+
+
+def test_a_run_is_recorded_of_what_is_final_only(pulsa: Pulsa, bill: dict[str, Any]) -> None:
+    statement = received(pulsa, bill)
+    late = ("--known-at", "2023-08-05T09:59:59.999999+07:00")
+    result = pulsa("reconcile", statement, *late, "--record", "--now", LATER)
+    assert result.exit_code == 1
+    assert "not-final" in result.stderr
+
+
+def test_the_file_is_kept_for_its_owner_alone_and_a_key_that_others_read_is_not_used(
+    pulsa: Pulsa, bill: dict[str, Any]
+) -> None:
+    received(pulsa, bill)
+    folder, key = Path(f"{pulsa.log}.evidence"), Path(f"{pulsa.log}.evidence.key")
+    (kept,) = folder.iterdir()
+    assert (folder.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o700, 0o600)
+    key.chmod(0o644)
+    file = pulsa.file("again.json", bill)
+    assert pulsa.complaint("statement", "receive", file, "--now", LATER).startswith("key-unusable")
+
+
+def test_what_is_no_statement_is_refused_with_nothing_written(pulsa: Pulsa, bill: dict[str, Any]) -> None:
+    before = pulsa.events()
+    file = pulsa.file("none.json", {"bill": "x"})
+    assert pulsa.complaint("statement", "receive", file).startswith("statement-unreadable: line 1")
+    assert pulsa.events() == before
+    unknown = pulsa("reconcile", "0" * 32)
+    assert (unknown.exit_code, "unknown-statement" in unknown.stderr) == (1, True)
