@@ -5,8 +5,9 @@ It holds each subject against a second one, to which its events came as a log wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.application.ledger import CLOCK_TOLERANCE
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventReference, Outcome
 from ledger.domain import refusals
@@ -137,6 +138,24 @@ class Deciding:
             return any((one.account, one.TOPIC, one.command_id) == asked for one in self._happened)
         return (account, kind, id_) in self._claims
 
+    # --- as what rules ask of the past ------------------------------------------------------------------------------
+
+    def span(self, stream: str, first: int, last: int) -> list[Event]:
+        """The events of a stream by version, both ends included."""
+        return [one for one in self._happened if one.account == stream and first <= one.version <= last]
+
+    def of_command(self, stream: str, command_id: str) -> list[Event]:
+        """Those that a command of that id has brought about there."""
+        return [one for one in self._happened if (one.account, one.command_id) == (stream, command_id)]
+
+    def digest(self, stream: str, version: int, fresh: Sequence[Event]) -> bytes:
+        """The digest that chains an event to all before it."""
+        digest = NO_CHAIN
+        for one in (*self.span(stream, 1, version), *fresh):
+            if one.version <= version:
+                digest = event_digest(digest, one.TOPIC, _CODEC.event_state(one))
+        return digest
+
     def _pair(self, id_: str) -> tuple[Subject, Subject]:
         found = self._subjects.get(id_)
         if found is None:
@@ -145,7 +164,8 @@ class Deciding:
 
     def _new(self, id_: str) -> tuple[Subject, Subject]:
         if is_of_line(id_):
-            return Line(id_, self.book, claimed=self._claimed), Line(id_, self.book, claimed=self._claimed)
+            line, twin = (Line(id_, self.book, claimed=self._claimed, records=self) for _ in range(2))
+            return line, twin
         return new_subject(id_, self.book), new_subject(id_, self.book)
 
 

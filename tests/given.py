@@ -29,6 +29,12 @@ from ledger.domain.line.commands import (
     Terminate,
     Unblock,
 )
+from ledger.domain.line.dispute_commands import (
+    AttachEvidence,
+    DecideDispute,
+    OpenDispute,
+    ReopenDispute,
+)
 from ledger.domain.line.line import Line, fold
 from ledger.domain.money import parse_amount
 from ledger.domain.partition.commands import CloseThrough
@@ -191,6 +197,23 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
         "fee_paid": None,
     },
     Terminate: {"ground": "b"},
+    OpenDispute: {
+        "dispute": "C-1",
+        "about": "top-up",
+        "claimed": 0,
+        "unit": "PULSA",
+        "reason": "amount",
+        "opened_by": "customer-1",
+        "refers_to": "top-1",
+    },
+    AttachEvidence: {
+        "dispute": "C-1",
+        "digest": "ab" * 32,
+        "media_type": "image/png",
+        "title": "receipt",
+    },
+    DecideDispute: {"dispute": "C-1", "reason": "record", "decided_by": "staff-1"},
+    ReopenDispute: {"dispute": "C-1", "reason": "receipt", "digest": "cd" * 32},
 }
 """What a story does not say of a command, because it does not matter to it."""
 

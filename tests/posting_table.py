@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from ledger.domain.events import Event
+from ledger.domain.line.dispute_events import SystemCorrected
 from ledger.domain.line.events import CardReplaced
 from ledger.domain.money import imbalance
 from ledger.domain.prepaid.events import (
@@ -69,6 +70,8 @@ def moves_of(event: Event) -> Moves:
     if isinstance(event, CreditTransferReturned):
         taker = "operator/breakage" if x.to_breakage else credit
         return _pulsa({in_transit: -x.amount, "operator/fees": -x.fee, taker: x.amount + x.fee})
+    if isinstance(event, SystemCorrected) and event.kind is not None:
+        return {(f"{x.account}/unbilled", IDR): x.amount, (f"operator/revenue/{x.kind}", IDR): -x.amount}
     if isinstance(event, CreditAdjusted):
         return _pulsa({credit: x.amount, "operator/adjustments": -x.amount})
     if isinstance(event, NumberReclaimed):

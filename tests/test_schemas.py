@@ -16,6 +16,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import SERVICES, LineCommand
+from ledger.domain.line.dispute_commands import ABOUTS, DECISIONS
 from ledger.domain.statement.stated import KINDS_OF_STATEMENT
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
@@ -41,6 +42,7 @@ FORMS = {
     "day": "date",
     "count-or-zero": "long",
     "decimal": "string",
+    "digest": "string",
     "ids": "array",
     "lines": "array",
     "balance": "long",
@@ -173,6 +175,11 @@ class TestCommands:
             "RecordUsage.service": list(SERVICES),
             "RecordUsage.direction": ["outgoing", "incoming"],
             "RecordUsage.destination": ["on-net", "off-net", "international", "free"],
+            "OpenDispute.about": list(ABOUTS),
+            "OpenDispute.unit": ["PULSA", "IDR"],
+            "RaiseDispute.about": list(ABOUTS),
+            "RaiseDispute.unit": ["PULSA", "IDR"],
+            "DecideDispute.decision": list(DECISIONS),
             "ReserveCredit.service": list(SERVICES),
             "OpenContract.registration": ["verified", "failed", "pending"],
             "RecordVerification.result": ["passed", "failed"],

@@ -96,6 +96,9 @@ class CommandCodec(Protocol):
     def learn(self, schemas: Iterable[Any]) -> None:
         """Takes in schemas of other releases, so that what they wrote can be read."""
 
+    def event_state(self, event: Event) -> bytes:
+        """The bytes of an event, with the mark of its schema."""
+
     def command_content(self, command: Command) -> bytes:
         """The body of a command without its `at`."""
 
@@ -165,6 +168,9 @@ class LedgerRecorder(Protocol):
 
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id."""
+
+    def digest_at(self, stream: str, version: int) -> bytes:
+        """The digest of a stream's event; 32 zero bytes where there is none."""
 
     def due(self, until: int, limit: int) -> list[str]:
         """Subjects that something falls due for at or before an instant, earliest first."""

@@ -15,6 +15,7 @@ from eventsourcing.persistence import EventStore, InfrastructureFactory
 
 from ledger import errors
 from ledger.application.batch import Batch
+from ledger.application.batch_records import BatchRecords
 from ledger.application.carrying_on import Following
 from ledger.application.carrying_out import admit, carry_out, defect
 from ledger.application.closing import close
@@ -108,6 +109,7 @@ class Ledger:
             self.book,
             self._work.claimed,
             self.subject,
+            BatchRecords(self._work),
         )
         self._following = following(self._work)
 

@@ -12,7 +12,7 @@ from ledger.application.journal import LedgerRecorder, StateSnapshot
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, kind_of
-from ledger.domain.subject import Claimed, S, Subject
+from ledger.domain.subject import Claimed, Records, S, Subject
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 
@@ -34,15 +34,16 @@ class Held:
 class Subjects:
     """The subjects of one log, by their ids; `own` is the partition itself, which is never forgotten by itself."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what subjects are loaded from
         self,
         repository: Repository[str],
         recorder: LedgerRecorder,
         book: TermsBook,
         claimed: Claimed,
         own: str,
+        records: Records,
     ) -> None:
-        self.streams = RecordedStreams(repository)
+        self.streams = RecordedStreams(repository, records)
         self._recorder = recorder
         self._book = book
         self._claimed = claimed
@@ -91,8 +92,9 @@ class Subjects:
 class RecordedStreams:
     """The streams of a log, as far as they are recorded."""
 
-    def __init__(self, repository: Repository[str]) -> None:
+    def __init__(self, repository: Repository[str], records: Records) -> None:
         self._repository = repository
+        self.records = records
 
     def state(self, stream: str, begin: Callable[[Event], S], apply: Callable[[S, Event], None]) -> S | None:
         """The state from its latest snapshot and the events since; None where there are none."""
@@ -119,6 +121,6 @@ class RecordedStreams:
         events: Iterable[Any] = self._repository.event_store.get(stream, desc=True, limit=1)
         return next(iter(events), None)
 
-    def events(self, stream: str) -> Iterable[Event]:
-        """All events, in order."""
-        return cast("Iterable[Event]", self._repository.event_store.get(stream))
+    def events(self, stream: str, first: int = 1, last: int | None = None) -> Iterable[Event]:
+        """All events, in order, or those from a version to another, both included."""
+        return cast("Iterable[Event]", self._repository.event_store.get(stream, gt=first - 1, lte=last))

@@ -32,6 +32,7 @@ NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
 """A well-formed account."""
 _PART = re.compile(rf"({ACCOUNT.pattern})/([a-z]+(?:-[a-z]+)*)", re.ASCII)
+_EVENT = re.compile(rf"({ACCOUNT.pattern})/([1-9][0-9]{{0,17}})", re.ASCII)
 _PARTITION = re.compile(r"(?:log|apart|terms/[^#/@]*)@(0|[1-9][0-9]{0,8})", re.ASCII)
 
 SUBJECT_SQL = "substr(originator_id, 1, instr(originator_id || '#', '#') - 1)"
@@ -104,6 +105,17 @@ def number_in(text: str) -> str | None:
     number = subject_of(text)
     whole = NUMBER if number == text else ACCOUNT
     return None if whole.fullmatch(text) is None else number
+
+
+def event_of(account: str, version: int) -> str:
+    """The id of an account's event: `6288112345678#1/12`."""
+    return f"{account}/{version}"
+
+
+def event_in(text: str) -> tuple[str, int] | None:
+    """The account and version that an event's id names; None where it is none."""
+    found = _EVENT.fullmatch(text)
+    return None if found is None else (found[1], int(found[2]))
 
 
 # --- ledger accounts ------------------------------------------------------------------------------------------------

@@ -45,8 +45,42 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
+class Records(Protocol):
+    """What the streams of a log hold by now, what the batch under way has brought about included."""
+
+    def span(self, stream: str, first: int, last: int) -> Sequence[Event]:
+        """The events of a stream by version, both ends included."""
+
+    def of_command(self, stream: str, command_id: str) -> Sequence[Event]:
+        """Those that a command of that id has brought about there; none where none has."""
+
+    def digest(self, stream: str, version: int, fresh: Sequence[Event]) -> bytes:
+        """The digest that chains an event to all before it; `fresh` come after what is in the batch by now."""
+
+
+class NoRecords:
+    """For a fold in memory, which never asks."""
+
+    def span(self, _stream: str, _first: int, _last: int) -> Sequence[Event]:
+        """Nothing."""
+        return ()
+
+    def of_command(self, _stream: str, _command_id: str) -> Sequence[Event]:
+        """Nothing."""
+        return ()
+
+    def digest(self, _stream: str, _version: int, _fresh: Sequence[Event]) -> bytes:
+        """Nothing."""
+        return b""
+
+
+NO_RECORDS = NoRecords()
+
+
 class Streams(Protocol):
     """What a log knows of streams."""
+
+    records: Records
 
     def state(self, stream: str, begin: Callable[[Event], S], apply: Callable[[S, Event], None]) -> S | None:
         """What the events of a stream add up to, from its last snapshot on; None where it has none.
@@ -60,6 +94,8 @@ class Streams(Protocol):
 
 class NoStreams:
     """A log that has recorded nothing yet."""
+
+    records: Records = NO_RECORDS
 
     def state(self, stream: str, begin: Callable[[Event], S], apply: Callable[[S, Event], None]) -> S | None:
         """None."""

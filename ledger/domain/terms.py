@@ -77,6 +77,8 @@ class Clauses(Section):
     """An account is terminated."""
     number_available: Clause | None = None
     """A number can be given out again."""
+    disputes: Clause | None = added(None)
+    """Where a statement and the system's record differ, the record prevails."""
 
 
 class Terms(Section):
@@ -105,6 +107,8 @@ class Terms(Section):
     """What each charge for use is rounded to, once, half up."""
     late_usage_days: Days = 30
     """How long after it a use may still be recorded."""
+    dispute_days: Days = added(180)
+    """How long after a record somebody may dispute it, in days of 24 hours; and after its decision, reopen it."""
     quarantine: Period = Period(days=180)
     """How long a number rests after its account has ended, before it can be given out again."""
     card_replacement: CardReplacement = CardReplacement()
@@ -156,6 +160,11 @@ class Terms(Section):
     def late_window(self) -> int:
         """How late a use may come, in microseconds."""
         return self.late_usage_days * DAY
+
+    @cached_property
+    def dispute_window(self) -> int:
+        """How long after it a record may be disputed, in microseconds."""
+        return self.dispute_days * DAY
 
     def ground(self, code: str) -> Ground | None:
         """The ground of that code, if the terms have it."""

@@ -34,6 +34,7 @@ HOME_REGION = "ID"
 
 _NO_STRING = "not a string of printable characters that takes 1 to {} bytes of UTF-8"
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COUNT = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _NO_SEPARATORS = str.maketrans("", "", " -")
 
@@ -153,6 +154,13 @@ def read_decimal(value: Any) -> str:  # noqa: ANN401 - any JSON
     raise ValueError('not a decimal number such as "12.345678", in a string')
 
 
+def read_digest(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A digest of 32 bytes in small hexadecimal."""
+    if type(value) is str and _DIGEST.fullmatch(value):
+        return value
+    raise ValueError("not a digest: 64 small hexadecimal digits")
+
+
 def read_ids(value: Any) -> list[str]:  # noqa: ANN401 - any JSON
     """A list of ids, none twice."""
     if type(value) is not list or len(value) > MOST_IDS:
@@ -235,6 +243,7 @@ _JSON: dict[str, Read] = {
     "fee": _read_fee,
     "count-or-zero": read_count_or_zero,
     "decimal": read_decimal,
+    "digest": read_digest,
     "ids": read_ids,
     "lines": read_lines,
     "balance": statement_fields.read_balance,

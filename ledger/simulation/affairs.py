@@ -123,6 +123,43 @@ def is_corrected(role: Role) -> None:
     adjust(6, "2500", since=role.instant(-1))
     adjust(7, "1000", since=role.instant(3))
     adjust(8, "-900000")
+    _disputes_a_top_up(role)
+
+
+def _disputes_a_top_up(role: Role) -> None:
+    """The record prevails, evidence comes, the system is corrected by two persons; and what is refused (SE23-02)."""
+    top_up = role.top_up(9, "09:00", "50000")
+    sale = {
+        "about": "top-up",
+        "claimed": "60000",
+        "unit": "PULSA",
+        "reason": "amount",
+        "opened_by": role.customer,
+    }
+
+    def ask(day: int, dispute: str, **own: object) -> None:
+        role.say(day, "12:00", "OpenDispute", dispute=dispute, **{**sale, "refers_to": top_up, **own})
+
+    def decide(day: int, decision: str, approved_by: str | None = None, dispute: str = "C-1") -> None:
+        own = {"decision": decision, "reason": "record", "decided_by": "staff-4", "approved_by": approved_by}
+        role.say(day, "13:00", "DecideDispute", dispute=dispute, **own, actor="staff-4")
+
+    def evidence(day: int, command: str, digest: str, **own: object) -> None:
+        role.say(day, "14:00", command, dispute="C-1", digest=digest * 32, **own)
+
+    receipt = {"media_type": "image/png", "title": "receipt"}
+    ask(10, "C-1")
+    ask(11, "C-1")
+    ask(11, "C-2", refers_to="top-none")
+    ask(11, "C-3", about="balance", unit="IDR")
+    evidence(11, "AttachEvidence", "ab", **receipt)
+    evidence(12, "AttachEvidence", "ab", **receipt)
+    decide(13, "overridden")
+    decide(14, "rejected")
+    decide(14, "rejected", dispute="C-9")
+    evidence(15, "ReopenDispute", "cd", reason="receipt")
+    decide(16, "corrected", approved_by="staff-9")
+    evidence(17, "ReopenDispute", "ef", reason="receipt")
 
 
 def passes_the_number_on(role: Role) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import StoredEvent
 
-from ledger.application.journal import SubjectHead
+from ledger.application.journal import NO_CHAIN, SubjectHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
 from ledger.domain.kinds import log_of
 from ledger.domain.terms_book import Document
@@ -67,6 +67,12 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
         """Whether the account has used that id."""
         statement = "SELECT 1 FROM claims WHERE account=? AND kind=? AND id=?"
         return self._value(statement, (account, kind, id_)) is not None
+
+    def digest_at(self, stream: str, version: int) -> bytes:
+        """The digest of a stream's event; 32 zero bytes where there is none."""
+        statement = "SELECT digest FROM stored_events WHERE originator_id=? AND originator_version=?"
+        found = self._value(statement, (stream, version))
+        return NO_CHAIN if found is None else bytes(found)
 
     def due(self, until: int, limit: int) -> list[str]:
         """Subjects that something falls due for at or before an instant, earliest first."""

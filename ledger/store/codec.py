@@ -52,7 +52,15 @@ class _Commands(dict[str, tuple[bytes, Any, Encode, bytes]]):
 
 
 _WITH_LISTS = frozenset(
-    {"AcceptMatch", "AddStatementLines", "IssueCreditNote", "IssueDebitNote", "OpenContract", "RecordRun"}
+    {
+        "AcceptMatch",
+        "AddStatementLines",
+        "DecideDispute",
+        "IssueCreditNote",
+        "IssueDebitNote",
+        "OpenContract",
+        "RecordRun",
+    }
 )
 """The commands that hold lists; a test holds it against their schemas."""
 

@@ -18,6 +18,7 @@ from ledger.domain.line.commands import (
     Terminate,
     Unblock,
 )
+from ledger.domain.line.dispute_commands import AttachEvidence, DecideDispute, OpenDispute, ReopenDispute
 from ledger.domain.line.events import CardReplaced
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.money import imbalance
@@ -116,6 +117,17 @@ def eventful(story: Story) -> Story:
     (apart,) = [one for one in story.new if isinstance(one, CommandSetApart)]
     story.say(Codec().command(apart.command, apart.content, 0))
     story.given(AdjustCredit, NOW + 5, amount=-rupiah("0.01"))
+    said = {"refers_to": None, "about": "balance", "claimed": 1}
+    for dispute, decision, more in (
+        ("C-1", "overridden", {}),
+        ("C-2", "rejected", {}),
+        ("C-3", "withdrawn", {"decided_by": "customer-1"}),
+    ):
+        story.given(OpenDispute, NOW + 5, dispute=dispute, **said)
+        story.given(DecideDispute, NOW + 5, dispute=dispute, decision=decision, **more)
+    story.given(ReopenDispute, NOW + 5)
+    story.given(AttachEvidence, NOW + 5)
+    story.given(DecideDispute, NOW + 5, decision="corrected", amount=-1, approved_by="staff-2")
     story.given(MigrateTerms, NOW + 5, terms="smartfren-prepaid-2025")
     story.given(MigrateTerms, NOW + 6, terms="smartfren-prepaid-2023")
     story.given(TopUp, NOW + 150 * DAY, credit=rupiah(5000))

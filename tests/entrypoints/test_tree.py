@@ -11,7 +11,8 @@ import typer
 
 from ledger.entrypoints.cli import app
 from ledger.entrypoints.cli.branches import paths
-from ledger.entrypoints.cli.tree import TREE, Noun, Verb
+from ledger.entrypoints.cli.nouns import Noun, Verb
+from ledger.entrypoints.cli.tree import TREE
 from ledger.release import RELEASE
 from tests.entrypoints.pulsa import Pulsa
 

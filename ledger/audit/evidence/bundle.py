@@ -26,6 +26,12 @@ from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone, format_instant
 from ledger.domain.kinds import streams_of, terms_of
+from ledger.domain.line.dispute_events import (
+    DisputeRejected,
+    DisputeWithdrawn,
+    StatementOverridden,
+    SystemCorrected,
+)
 from ledger.domain.subject import DUE
 from ledger.errors import CheckpointMismatch, EvidenceRefused, LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
@@ -43,12 +49,20 @@ _A_MOMENT = (1980, 1, 1, 0, 0, 0)
 """The date of every part: a bundle of the same is the same, to the byte."""
 
 
+class AskedDispute(NamedTuple):
+    """A dispute of an account."""
+
+    account: str
+    dispute: str
+
+
 class Question(NamedTuple):
-    """What is to be proved: a number's balances as of an instant, as they were known at another."""
+    """What is to be proved: a number's balances as of an instant, as they were known at another; and a dispute."""
 
     msisdn: str
     as_of: int
     known_at: int
+    dispute: AskedDispute | None = None
 
 
 class Signed(NamedTuple):
@@ -95,6 +109,13 @@ def bundle(log: SqliteSnapshot, question: Question, zone: Zone, signed: Signed |
     return parts.zipped()
 
 
+def accounts_of(log: SqliteSnapshot, dispute: str) -> list[str]:
+    """The accounts that have a dispute of that id."""
+    with intelligible(log.path):
+        found = log.connection.execute("SELECT account FROM claims WHERE kind='dispute' AND id=?", (dispute,))
+        return [row[0] for row in found]
+
+
 def proof_of_event(log: SqliteSnapshot, ordinal: int, signed: Signed) -> tuple[bytes, Proof]:
     """The leaf of an event, and the proof that it stands in what was signed.
 
@@ -132,6 +153,8 @@ class _Collected:
         self.rows = list(self._rows_through(end if self.close is None else self.close.ordinal))
         self.head = self.rows[-1][0]
         self.decisions = list(self._decisions())
+        self.decided = list(self._decided())
+        """The ordinals of the events that ended the dispute."""
         self.proved: Any = None
 
     def _rows_through(self, end: int) -> Iterator[EventRow]:
@@ -172,6 +195,23 @@ class _Collected:
             for name in ("command", "command_digest", "chain"):
                 found[name] = found[name].hex()
             yield {"entry": entry, **found, "said": _plain(said)}
+
+    def _decided(self) -> Iterator[int]:
+        """Raises EvidenceRefused where there is no such dispute."""
+        asked = self.question.dispute
+        if asked is None:
+            return
+        found = [
+            (row[0], event)
+            for row in self.rows
+            if (event := self.log.codec.event(row[3], row[4])).account == asked.account
+            and getattr(event, "dispute", None) == asked.dispute
+        ]
+        if not found:
+            raise EvidenceRefused(f"{asked.account} has no dispute {asked.dispute} that is final")
+        for ordinal, event in found:
+            if isinstance(event, StatementOverridden | SystemCorrected | DisputeRejected | DisputeWithdrawn):
+                yield ordinal
 
     def balances(self) -> list[dict[str, Any]]:
         """What the number's ledger accounts held: what was so by `as_of`, known or due by itself by `known_at`."""
@@ -233,6 +273,7 @@ class _Collected:
             "partition": self.log.partition,
             "position": f"{self.log.partition}:{self.head}",
             "balances": self.balances(),
+            "dispute": None if self.question.dispute is None else self.question.dispute._asdict(),
             "completeness": self.proved,
         }
 
@@ -249,17 +290,19 @@ class _Proofs:
     def put(self) -> None:
         """Puts a proof of the last event and decision, of their checkpoints, of the schemas, and of the heads."""
         collected, partition = self._collected, self._collected.log.partition
-        kinds: list[tuple[Leaves, int]] = [(EVENTS, collected.head)]
+        proved = sorted({*collected.decided, collected.head})
+        kinds: list[tuple[Leaves, list[int]]] = [(EVENTS, proved)]
         if collected.decisions:
-            kinds.append((DECISIONS, collected.decisions[-1]["entry"]))
+            kinds.append((DECISIONS, [collected.decisions[-1]["entry"]]))
         told = []
-        for kind, number in kinds:
+        for kind, numbers in kinds:
             tree = PublishedTree(*self._place(tree_of(kind, partition)), self._signed.trusted)
-            if tree.size < number:
+            if tree.size < numbers[-1]:
                 raise EvidenceRefused(
-                    f"{kind.place(collected.log, number - 1)} is not signed yet; make a checkpoint"
+                    f"{kind.place(collected.log, numbers[-1] - 1)} is not signed yet; make a checkpoint"
                 )
-            self._put_proof(tree, number - 1, str(number))
+            for number in numbers:
+                self._put_proof(tree, number - 1, str(number))
             self._put_entry(b"checkpoint\n" + tree.checkpoint.text.encode())
             told.append(tree)
         for mark, (name, text) in collected.schemas.items():

@@ -20,6 +20,7 @@ from fastavro import schemaless_reader
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.audit.evidence.bundle import FORMAT, OTHERS_TOO
+from ledger.audit.evidence.disputes_checked import DisputesOfStream
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
 from ledger.audit.transparency.checkpointing import TOP
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
@@ -134,6 +135,7 @@ class _Bundle:
 
     def _read_events(self) -> None:
         versions: Counter[str] = Counter()
+        disputes: dict[str, DisputesOfStream] = {}
         last = 0
         for row in self._lines("events.jsonl"):
             ordinal, stream, topic, state = (
@@ -159,10 +161,16 @@ class _Bundle:
             _need(not any(sums.values()), f"the postings of {place} do not sum to zero")
             self._heads[stream] = digest
             self._events[ordinal] = (digest, found)
+            disputes.setdefault(stream, DisputesOfStream()).add(topic, digest, found)
         _need(self._heads, "there are no events")
         self._told.append(
             f"{len(self._events)} events of {len(self._heads)} streams are whole, from each one's first on"
         )
+        asked = self._manifest["dispute"]
+        if asked is not None:
+            found = disputes.get(asked["account"], DisputesOfStream()).told.get(asked["dispute"])
+            _need(found, "the dispute is not in the bundle")
+            self._told += found or ()
 
     def _read_decisions(self) -> None:
         chain = NO_CHAIN

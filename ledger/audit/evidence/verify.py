@@ -4,8 +4,9 @@ KEY is the ledger's public key as its operator publishes it (`<name>+<id>+<base6
 bundle hangs together, and not whose it is. Exit code 0: everything that is said is so; 1: something is not; 2: misused.
 
 What is checked: every part's digest; every schema's fingerprint; every event's bytes, its place in the chain of its
-stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; the
-decisions' chain; signatures; and that events, decisions and schemas stand in the trees that were signed.
+stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; what
+disputes say of the record, from the events that they cite; the decisions' chain; signatures; and that events, decisions
+and schemas stand in the trees that were signed.
 """
 
 from __future__ import annotations
@@ -56,6 +57,12 @@ def matched(pattern: str, text: str, what: str) -> re.Match[str]:
 def sha256(data: bytes) -> bytes:
     """SHA-256."""
     return hashlib.sha256(data).digest()
+
+
+def rupiah(sen: int) -> str:
+    """An amount in sen as people write it."""
+    units, rest = divmod(abs(sen), 100)
+    return f"{'-' if sen < 0 else ''}{units}" + (f".{rest:02d}" if rest else "")
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -422,6 +429,107 @@ def proof_of(content: bytes) -> tuple[int, list[bytes], bytes]:
     return int(index[1]), [decoded(line, 32) for line in lines[2:]], note
 
 
+# --- disputes ---------------------------------------------------------------------------------------------------------
+
+DISPUTES = "ledger.dispute."
+BALANCE = "balance"
+FIELDS = {
+    ("bill", "ledger.postpaid.BillIssued"): {"IDR": "total"},
+    ("payment", "ledger.postpaid.PaymentReceived"): {"IDR": "amount"},
+    ("charge", "ledger.postpaid.UsageCharged"): {"IDR": "charge"},
+    ("charge", "ledger.postpaid.RoamingCharged"): {"IDR": "charge"},
+    ("charge", "ledger.postpaid.LateFineCharged"): {"IDR": "amount"},
+    ("charge", "ledger.postpaid.PenaltyCharged"): {"IDR": "amount"},
+    ("charge", "ledger.postpaid.CollectionCostCharged"): {"IDR": "amount"},
+    ("charge", "ledger.postpaid.DebitNoteIssued"): {"IDR": "total"},
+    ("top-up", "ledger.prepaid.CreditToppedUp"): {"PULSA": "credit", "IDR": "price"},
+    ("charge", "ledger.prepaid.UsageDebited"): {"PULSA": "charge"},
+    ("charge", "ledger.prepaid.CreditCharged"): {"PULSA": "amount"},
+    ("charge", "ledger.prepaid.ReservationCaptured"): {"PULSA": "amount"},
+    ("transfer", "ledger.prepaid.CreditTransferSent"): {"PULSA": "amount"},
+    ("transfer", "ledger.prepaid.CreditTransferReceived"): {"PULSA": "amount"},
+    ("transfer", "ledger.prepaid.CreditTransferReturned"): {"PULSA": "amount"},
+}
+"""How much a record says: what a dispute is about, and the type of event; then by unit, the event's field."""
+PARTS = {"PULSA": ("credit", "reserved"), "IDR": ("unbilled", "billed", "advance")}
+"""The ledger accounts whose sum a balance is."""
+
+
+class Stream:
+    """The events of one account: their types, digests and what they say, the first one at 0."""
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+        self.digests: list[bytes] = []
+        self.events: list[Any] = []
+        self.opened: dict[str, Any] = {}
+        self.corrections: list[Any] = []
+
+    def add(self, kind: str, digest: bytes, event: Any) -> Optional[str]:
+        """Takes in its next event; of what a dispute says, the dispute. Raises Wrong where it says wrongly."""
+        self.types.append(kind)
+        self.digests.append(digest)
+        self.events.append(event)
+        if not kind.startswith(DISPUTES):
+            return None
+        if kind.endswith(".DisputeOpened"):
+            self.opened[event["dispute"]] = event
+        need(event["dispute"] in self.opened, f"the dispute {event['dispute']} was never opened")
+        if "system" in event:
+            self.check(kind, event)
+        if kind.endswith(".SystemCorrected"):
+            self.corrections.append(event)
+        return str(event["dispute"])
+
+    def check(self, kind: str, event: Any) -> None:
+        """That what an event says of the system's record is what the events before it say."""
+        name, opened = event["dispute"], self.opened[event["dispute"]]
+        need(event["system"] == self.said(event, opened), f"{name}: the record says something else")
+        for cited in event["records"]:
+            need(0 < cited["version"] < event["version"], f"{name}: what is cited comes later")
+            is_so = self.digests[cited["version"] - 1].hex() == cited["digest"]
+            need(is_so, f"{name}: what is cited is another event")
+        if kind.endswith(".StatementOverridden"):
+            need(event["stated"] == opened["claimed"], f"{name}: something else was claimed")
+            need(
+                event["difference"] == event["stated"] - event["system"], f"{name}: the difference is another"
+            )
+            need(event["known_at"] == event["recorded_at"], f"{name}: it was known at another instant")
+            need(event["head_version"] == event["version"] - 1, f"{name}: another event was the last one")
+            need(self.digests[-2].hex() == event["head_digest"], f"{name}: the last event was another")
+
+    def said(self, event: Any, opened: Any) -> int:
+        """What the record of a dispute says before an event, corrections of it included."""
+        about, unit = opened["about"], opened["unit"]
+        records = [cited["version"] for cited in opened["records"]]
+        total = 0
+        for one in self.corrections:
+            other = self.opened[one["dispute"]]
+            same = [other["about"], other["unit"], other["records"]] == [about, unit, opened["records"]]
+            shared = one["dispute"] == event["dispute"] or (records and same)
+            if shared and not (about == BALANCE and one["remedied"]):
+                total += one["amount"]
+        if about == BALANCE:
+            last = records[-1] if records else event["version"] - 1
+            return total + self.balance(last, opened["stood_at"], unit, event["version"])
+        for version in records:
+            need(0 < version < event["version"], "a record comes later than what is said of it")
+            total += self.events[version - 1][FIELDS[about, self.types[version - 1]][unit]]
+        return total
+
+    def balance(self, version: int, at: int, unit: str, until: int) -> int:
+        """What was held, or owed, after an event that was so at an instant, as it was known before another."""
+        account, total = self.events[0]["account"], 0
+        names = [f"{account}/{part}" for part in PARTS[unit]]
+        for event in self.events[: until - 1]:
+            late = event["version"] > version and event["recorded_at"] <= at
+            if event["effective_at"] < at or (event["effective_at"] == at and not late):
+                for posting in event["postings"]:
+                    if posting["account"] in names and posting["unit"] == unit:
+                        total += posting["amount"]
+        return total
+
+
 # --- the bundle -------------------------------------------------------------------------------------------------------
 
 
@@ -469,6 +577,8 @@ class Bundle:
         """Takes in the events, each after the one before it of its stream."""
         self.events: dict[int, tuple[bytes, Any]] = {}
         self.heads: dict[str, bytes] = {}
+        streams: dict[str, Stream] = {}
+        about: dict[tuple[str, str], list[Any]] = {}
         versions: dict[str, int] = {}
         last = 0
         for row in lines_of(self.parts, "events.jsonl"):
@@ -490,10 +600,31 @@ class Bundle:
             need(not any(sums.values()), f"the postings of {place} do not sum to zero")
             self.heads[stream] = digest
             self.events[ordinal] = (digest, found)
+            dispute = streams.setdefault(stream, Stream()).add(row["type"], digest, found)
+            if dispute is not None:
+                about.setdefault((stream, dispute), []).append((row["type"].rpartition(".")[2], found))
         need(self.heads, "there are no events")
         self.told.append(
             f"{len(self.events)} events of {len(self.heads)} streams are whole, from each one's first on"
         )
+        self.read_dispute(about)
+
+    def read_dispute(self, about: dict[tuple[str, str], list[Any]]) -> None:
+        """Tells how the dispute stands that the bundle is of; what is said of each was checked with its events."""
+        asked = self.manifest["dispute"]
+        if asked is None:
+            return
+        found = about.get((asked["account"], asked["dispute"]))
+        need(found, "the dispute is not in the bundle")
+        for kind, event in found or ():
+            if "system" in event:
+                stated = event["stated"] if kind == "StatementOverridden" else event["claimed"]
+                said = (
+                    f"{rupiah(stated)} was stated, the record says {rupiah(event['system'])} {event['unit']}"
+                )
+                self.told.append(f"{event['dispute']}: {kind}, {said}")
+            else:
+                self.told.append(f"{event['dispute']}: {kind}")
 
     def read_decisions(self) -> None:
         """Takes in the journal of the number."""
@@ -542,9 +673,7 @@ class Bundle:
         said = {(row["account"], row["unit"]): row["amount"] for row in self.manifest["balances"]}
         need(sums == said, "the balances are not the sums of the postings")
         for (account, unit), amount in sorted(sums.items()):
-            units, sen = divmod(abs(amount), 100)
-            number = f"{units}.{sen:02d}" if sen else str(units)
-            self.told.append(f"{account} {unit} {'-' if amount < 0 else ''}{number}")
+            self.told.append(f"{account} {unit} {rupiah(amount)}")
 
     def read_trees(self) -> None:
         """What was signed: that the last events and decisions, and every schema, stand in it."""

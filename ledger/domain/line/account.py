@@ -14,6 +14,7 @@ import msgspec
 from ledger.domain.bounds import LARGEST_TOTAL, MOST_OPEN
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.events import Event
+from ledger.domain.line.disputes import DISPUTE_CHANGES, Dispute
 from ledger.domain.line.events import (
     Blocked,
     RightsTransferred,
@@ -87,6 +88,9 @@ class Account(msgspec.Struct):
     states: list[tuple[int, str]] = []
     terms_since: list[tuple[int, str]] = []
     charged_on: dict[str, int] = {}
+    disputes: dict[str, Dispute] = {}
+    disputable_from: int = -NEVER
+    """Records from before this instant are disputed no more, whatever the terms say now."""
     late_from: int = -NEVER
     """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
 
@@ -249,5 +253,6 @@ SHARED_CHANGES: Changes = {
     RightsTransferRefused: _rights_transfer_refused,
     TermsMigrated: _terms_migrated,
     Terminated: _terminated,
+    **DISPUTE_CHANGES,
 }
 """What the events change that all products have."""

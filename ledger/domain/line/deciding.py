@@ -27,6 +27,20 @@ from ledger.domain.line.commands import (
     Terminate,
     Unblock,
 )
+from ledger.domain.line.dispute_commands import (
+    AttachEvidence,
+    DecideDispute,
+    OpenDispute,
+    RaiseDispute,
+    ReopenDispute,
+)
+from ledger.domain.line.disputing import (
+    attach_evidence,
+    decide_dispute,
+    open_dispute,
+    raise_dispute,
+    reopen_dispute,
+)
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
 from ledger.domain.line.product import PRODUCTS, product_of
@@ -50,6 +64,8 @@ def admit(line: Line, command: LineCommand) -> None:
         raise UnknownAccount(command.msisdn)
     if command.stream is None:
         _must_have(account, kind)
+    elif kind in DISPUTES:
+        _must_be_had(line, command.stream)
     elif not command.INTERNAL:
         _must_have(_addressed(line, command.stream), kind)
     if named is not None and product_of(line.book[named]).name != account.PRODUCT:
@@ -70,10 +86,15 @@ def _addressed(line: Line, stream: str) -> Account:
     found = line.at_hand(stream)
     if found is not None:
         return found
-    generation = names_in(stream)[1:]
-    if number_in(stream) != line.msisdn or not generation or int(generation[0]) >= line.current.generation:
-        raise UnknownAccount(stream)
+    _must_be_had(line, stream)
     raise NotEligible(f"{stream} has ended for good")
+
+
+def _must_be_had(line: Line, stream: str) -> None:
+    """Raises UnknownAccount where a number has not had an account."""
+    generation = names_in(stream)[1:]
+    if number_in(stream) != line.msisdn or not generation or int(generation[0]) > line.current.generation:
+        raise UnknownAccount(stream)
 
 
 def decide(line: Line, command: LineCommand) -> None:
@@ -91,9 +112,9 @@ def decide(line: Line, command: LineCommand) -> None:
         return
     named = command.stream
     account = line.current if named is None else line.named(named)
-    of_debt = OF_DEBT.get(type(command))
-    if of_debt is not None:
-        of_debt(line, account, command)
+    in_any_state = OF_DEBT.get(type(command)) or DISPUTES.get(type(command))
+    if in_any_state is not None:
+        in_any_state(line, account, command)
         return
     product = PRODUCTS[account.PRODUCT]
     product.must_take(account, command)
@@ -118,4 +139,13 @@ OF_DEBT: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
 }
 """What comes from a customer's other accounts, whatever state this one is in."""
 
-_SHARED = frozenset({RecordUsage, *RULES})
+DISPUTES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
+    OpenDispute: open_dispute,
+    RaiseDispute: raise_dispute,
+    AttachEvidence: attach_evidence,
+    DecideDispute: decide_dispute,
+    ReopenDispute: reopen_dispute,
+}
+"""What is held against the system's record, whatever state the account is in."""
+
+_SHARED = frozenset({RecordUsage, *RULES, *DISPUTES})

@@ -9,16 +9,21 @@ from typing import Any, TypeVar
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, register, those_of
-from ledger.domain.line import commands, events
+from ledger.domain.line import commands, dispute_commands, dispute_events, events
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import line_in
 from ledger.domain.line.number import Number
 from ledger.domain.line.product import PRODUCTS, Product
+from ledger.domain.line.raising_disputes import RAISING_ENDED, RAISING_RELATIONS
 from ledger.domain.subject import CLOCK
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+_BASES = {"LineCommand", "_OfDebt", "DisputeCommand"}
+"""What commands are made of."""
 
 
 def _merged(each: Iterable[Mapping[K, V]]) -> dict[K, V]:
@@ -39,10 +44,13 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
         prefixes=(),
         subjects=re.compile(r"[0-9][^#/@]*"),
         commands=(
-            *(one for one in those_of(Command, commands) if one.__name__ not in {"LineCommand", "_OfDebt"}),
+            *(one for one in those_of(Command, commands, dispute_commands) if one.__name__ not in _BASES),
             *(one for product in each for one in product.commands),
         ),
-        events=(*those_of(Event, events), *(one for product in each for one in product.events)),
+        events=(
+            *those_of(Event, events, dispute_events),
+            *(one for product in each for one in product.events),
+        ),
         states=(*(product.account for product in each), Number),
         load=lambda id_, streams, book, claimed: line_in(streams, id_, book, claimed),
         admit=admit,
@@ -50,8 +58,8 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
         advancing=lambda subject, at, id_: AdvanceTime(at=at, command_id=id_, actor=CLOCK, msisdn=subject),
         follows=_merged(product.follows for product in each),
         returns=_merged(product.returns for product in each),
-        ended=_merged(product.ended for product in each),
-        relations=_merged(product.relations for product in each),
+        ended=_merged([RAISING_ENDED, *(product.ended for product in each)]),
+        relations=_merged([RAISING_RELATIONS, *(product.relations for product in each)]),
         forms=_merged(product.forms for product in each),
     )
 

@@ -20,7 +20,18 @@ from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
 from ledger.domain.line.product import PRODUCTS, product_of, rules_of
 from ledger.domain.money import Posting
-from ledger.domain.subject import NOTHING, Cause, Claimed, State, Streams, Subject, fell_due, nothing_claimed
+from ledger.domain.subject import (
+    NO_RECORDS,
+    NOTHING,
+    Cause,
+    Claimed,
+    Records,
+    State,
+    Streams,
+    Subject,
+    fell_due,
+    nothing_claimed,
+)
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import TermsMissing
@@ -38,9 +49,10 @@ class Line(Subject):
         "former",
         "msisdn",
         "number",
+        "records",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a line is made of
         self,
         msisdn: str,
         book: TermsBook,
@@ -48,6 +60,7 @@ class Line(Subject):
         number: Number | None = None,
         account: Account | None = None,
         claimed: Claimed = nothing_claimed,
+        records: Records = NO_RECORDS,
     ) -> None:
         self.msisdn = msisdn
         self.book = book
@@ -56,6 +69,7 @@ class Line(Subject):
         self.former: dict[str, Account] = {}
         """Earlier accounts of the number, where they are needed: money may still come back to one."""
         self.claimed = claimed
+        self.records = records
         states = [state for state in (self.number, account) if state is not None]
         self.recorded_at = max(state.recorded_at for state in states)
         """The latest instant at which something was recorded for the number or any of its accounts."""
@@ -262,7 +276,9 @@ class Line(Subject):
 
     def copy(self) -> Line:
         """The line as it stands; what was emitted is not part of it."""
-        line = Line(self.msisdn, self.book, number=_copy(self.number), claimed=self.claimed)
+        line = Line(
+            self.msisdn, self.book, number=_copy(self.number), claimed=self.claimed, records=self.records
+        )
         line.account = None if self.account is None else _copy(self.account)
         line.former = {name: _copy(account) for name, account in self.former.items()}
         line.recorded_at = self.recorded_at
@@ -287,7 +303,9 @@ class Line(Subject):
         return self.msisdn
 
     def lacks(self, stream: str) -> bool:
-        """Whether it is an earlier account, to which money may have come back. Raises LookupError without any."""
+        """Whether it is an earlier account, to which money may have come back."""
+        if self.account is None:
+            return False
         return stream != self.msisdn and stream not in {self.current.id, *self.former}
 
     def hold(self, streams: Streams, stream: str) -> None:
@@ -347,7 +365,7 @@ def line_in(streams: Streams, msisdn: str, book: TermsBook, claimed: Claimed = n
     account = account_in(streams, account_of(msisdn, generation + 1), book)
     if account is None and generation:
         account = account_in(streams, account_of(msisdn, generation), book)
-    line = Line(msisdn, book, number=number, account=account, claimed=claimed)
+    line = Line(msisdn, book, number=number, account=account, claimed=claimed, records=streams.records)
     for former in range(1, generation + 1):  # money may have come back to one since, or its time goes on
         stream = account_of(msisdn, former)
         last = streams.last(stream)

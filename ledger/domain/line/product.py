@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import Ended, Follows, Forms, Relations, Returns
 from ledger.domain.line.account import Account, StandingBlock
+from ledger.domain.line.dispute_commands import DecideDispute
+from ledger.domain.line.disputes import Dispute
 from ledger.domain.money import Posting
-from ledger.domain.refusals import Refusal
+from ledger.domain.refusals import NotEligible, Refusal
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.domain.terms_models import MODELS
@@ -27,6 +29,21 @@ Rules = Mapping[type[Command], Callable[[Any, Any, Any], None]]
 """What commands do: (line, account, command)."""
 Openings = Mapping[type[Command], Callable[[Any, Any], None]]
 """What commands do that open a number's next account: (line, command)."""
+
+
+Disputable = Mapping[str, Mapping[type[Event], Mapping[str, str]]]
+"""What a dispute can be about: of which events the record is, and their field that says how much, by unit."""
+
+
+class Remedy(NamedTuple):
+    """How a correction is made good: by postings of its own, and by what happens in the same breath."""
+
+    postings: list[Posting]
+    moved: bool
+    """Whether the money moves with it."""
+    then: Callable[[], None]
+    kind: str | None = None
+    """Of which kind of a bill's lines the postings are."""
 
 
 class Product(ABC, Generic[A]):
@@ -56,6 +73,12 @@ class Product(ABC, Generic[A]):
     """Whether time goes on for its accounts after their end: then they are at hand whatever the number has now."""
     too_little: ClassVar[type[Refusal]]
     """What refuses a use that nothing is left for."""
+
+    disputable: ClassVar[Disputable] = {}
+    disputed_units: ClassVar[Sequence[str]] = ()
+    """Units of what a dispute without a record can be about."""
+    balance_parts: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """The ledger accounts whose sum is what an account holds, or owes, by unit."""
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -98,6 +121,27 @@ class Product(ABC, Generic[A]):
     @abstractmethod
     def charge(self, account: A, amount: int) -> tuple[type[Event], list[Posting]]:
         """By which event, and with which postings, a use is paid for."""
+
+    # --- disputes ---------------------------------------------------------------------------------------------------
+
+    def held(self, account: A, unit: str) -> int:
+        """Sen that the balance parts of a unit add up to now."""
+        raise NotEligible(f"the account is {self.name}")
+
+    def document(self, account: A, id_: str) -> int | None:
+        """When the document of that id was issued; None where it is none."""
+        return None
+
+    def clause_of_disputes(self, terms: Terms) -> str | None:
+        """The clause by which the system record prevails."""
+        return terms.clauses.disputes
+
+    def must_override(self, account: A, dispute: Dispute) -> None:
+        """Raises NotEligible where the system's record is not one that could prevail."""
+
+    def remedy(self, line: Any, account: A, dispute: Dispute, command: DecideDispute, amount: int) -> Remedy:  # noqa: ANN401
+        """How it is made good that a dispute's record says `amount` sen more. Raises the refusal of that."""
+        raise NotEligible(f"the account is {self.name}")
 
 
 PRODUCTS: dict[str, Product[Any]] = {}

@@ -28,6 +28,11 @@ from ledger.domain.refusals import AboveMaximum, NotEligible, UnknownBill, Unkno
 def issue_credit_note(line: Line, account: PostpaidAccount, command: IssueCreditNote) -> None:
     """Takes back part of a bill, per kind no more than its lines of it."""
     must_be_another(command.approved_by, command.actor)
+    credit(line, account, credit_note(line, account, command))
+
+
+def credit_note(line: Line, account: PostpaidAccount, command: IssueCreditNote) -> CreditNote:
+    """The note, where it may be issued. Raises Repeated, ReferenceConflict, UnknownBill and AboveMaximum."""
     content = content_of_note(command.note, command.bill, command.lines, command.reason)
     must_be_new(line, account, "note", command.note, content)
     bill = _bill(account, command.bill)
@@ -43,6 +48,12 @@ def issue_credit_note(line: Line, account: PostpaidAccount, command: IssueCredit
     most = bill.total - bill.noted_total - bill.written_off
     if total_of(note, terms) > most:
         raise AboveMaximum(f"at most {format_amount(most)}, tax included")
+    return note
+
+
+def credit(line: Line, account: PostpaidAccount, note: CreditNote) -> None:
+    """Issues a note that may be issued."""
+    terms = line.book.of(PostpaidTerms, note.bill.terms)
     line.emit_each([credited(account, note, terms)], of=account)
     _after(line, account)
 
@@ -50,13 +61,23 @@ def issue_credit_note(line: Line, account: PostpaidAccount, command: IssueCredit
 def issue_debit_note(line: Line, account: PostpaidAccount, command: IssueDebitNote) -> None:
     """Charges something more for a bill; the next bill carries it, taxed there, beside the commitment."""
     must_be_another(command.approved_by, command.actor)
+    must_debit(line, account, command)
+    debit(line, account, command)
+
+
+def must_debit(line: Line, account: PostpaidAccount, command: IssueDebitNote) -> None:
+    """Whether it may be issued. Raises Repeated, ReferenceConflict, UnknownBill, NotEligible and AboveMaximum."""
     content = content_of_note(command.note, command.bill, command.lines, command.reason)
     must_be_new(line, account, "note", command.note, content)
-    bill = _bill(account, command.bill)
+    _bill(account, command.bill)
     if unknown := sorted({one["kind"] for one in command.lines} - set(KINDS)):
         raise NotEligible(f"bills have no lines of {', '.join(unknown)}")
+    must_stay_countable(account, sum(one["amount"] for one in command.lines))
+
+
+def debit(line: Line, account: PostpaidAccount, command: IssueDebitNote) -> None:
+    """Issues one that may be issued."""
     total = sum(one["amount"] for one in command.lines)
-    must_stay_countable(account, total)
     sums: dict[str, int] = {account.name("unbilled"): total}
     for one in command.lines:
         name = revenue(one["kind"])
@@ -71,12 +92,12 @@ def issue_debit_note(line: Line, account: PostpaidAccount, command: IssueDebitNo
         postings=postings,
         note=command.note,
         number=f"{account.msisdn}-{account.generation}-D{account.debit_note_count + 1:04}",
-        bill=bill.id,
+        bill=command.bill,
         lines=command.lines,
         total=total,
         reason=command.reason,
         approved_by=command.approved_by,
-        content=content,
+        content=content_of_note(command.note, command.bill, command.lines, command.reason),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from ledger.domain.commands import Command
@@ -10,8 +10,11 @@ from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import those_of
 from ledger.domain.line.account import SHARED_CHANGES, StandingBlock
 from ledger.domain.line.commands import Block, DecideRightsTransfer, MigrateTerms, RecordUsage, Terminate
-from ledger.domain.line.product import Openings, Product, Rules, register
-from ledger.domain.money import Posting
+from ledger.domain.line.dispute_commands import DecideDispute
+from ledger.domain.line.disputes import Dispute
+from ledger.domain.line.line import Line
+from ledger.domain.line.product import Openings, Product, Remedy, Rules, register
+from ledger.domain.money import IDR, Posting
 from ledger.domain.postpaid import (
     advances,
     billing,
@@ -22,6 +25,7 @@ from ledger.domain.postpaid import (
     crediting,
     debiting,
     depositing,
+    disputed_debts,
     events,
     events_of_bills,
     events_of_payments,
@@ -130,6 +134,9 @@ class Postpaid(Product[PostpaidAccount]):
     events = those_of(Event, events, events_of_bills, events_of_payments)
     follows = following.FOLLOWS
     too_little = OverLimit
+    disputable = disputed_debts.DISPUTABLE
+    disputed_units = (IDR,)
+    balance_parts: ClassVar[Mapping[str, Sequence[str]]] = {IDR: ("unbilled", "billed", "advance")}
 
     def due_at(self, account: PostpaidAccount, book: TermsBook) -> int:
         """The next boundary, due end, step, or end of a window."""
@@ -143,6 +150,8 @@ class Postpaid(Product[PostpaidAccount]):
         """After the end it takes what has to do with debts and what is held; once settled, nothing (SE23-25)."""
         if account.runs or isinstance(command, RecordUsage):
             return
+        if account.state == SETTLED and account.advance and isinstance(command, RefundAdvance):
+            return  # a correction since has left something to be paid out
         if account.state == SETTLED or not isinstance(command, AccountCommand):
             raise CLOSED[account.state]
 
@@ -175,6 +184,26 @@ class Postpaid(Product[PostpaidAccount]):
         """The next bill carries it."""
         return using.charged(account, amount)
 
+    def held(self, account: PostpaidAccount, unit: str) -> int:
+        """What is owed."""
+        return account.owed
+
+    def document(self, account: PostpaidAccount, id_: str) -> int | None:
+        """When a bill was issued."""
+        bill = account.bill(id_)
+        return None if bill is None else bill.issued_at
+
+    def clause_of_disputes(self, terms: Terms) -> str | None:
+        """The clause by which the system record prevails: that of notes, where terms have none of their own."""
+        own = terms.clauses.disputes
+        return terms.clauses.notes if own is None and isinstance(terms, PostpaidTerms) else own
+
+    def remedy(
+        self, line: Line, account: PostpaidAccount, dispute: Dispute, command: DecideDispute, amount: int
+    ) -> Remedy:
+        """A note about the bill, or a charge that the next bill carries no more."""
+        return disputed_debts.remedy_of_debt(line, account, dispute, command, amount)
+
 
 PostpaidAccount.CHANGES = {
     **SHARED_CHANGES,
@@ -197,6 +226,7 @@ PostpaidAccount.CHANGES = {
     **refunding.CHANGES,
     **unsubscribing.CHANGES,
     **settling.CHANGES,
+    **disputed_debts.CHANGES,
 }
 
 register(Postpaid())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
+from ledger.domain.line.disputes import open_disputes
 from ledger.domain.postpaid.account import SETTLED, PostpaidAccount
 from ledger.domain.postpaid.dunning import lifted
 from ledger.domain.postpaid.events import AccountSettled
@@ -14,9 +15,12 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 
 
 def next_settling(account: PostpaidAccount, terms: PostpaidTerms) -> int:
-    """The first 00:00 at which late use, roaming window and reversals have run out; NEVER while anything is left."""
+    """The first 00:00 at which late use, roaming window and reversals have run out.
+
+    NEVER while anything is left, or a dispute is open.
+    """
     left = (account.unbilled, account.billed, account.pending, account.advance, account.deposit)
-    if account.closed_at is None or any(left) or any(lifted(account, terms)):
+    if account.closed_at is None or any(left) or any(lifted(account, terms)) or open_disputes(account):
         return NEVER
     ended = account.closed_at
     out = max(ended + terms.late_window, account.last_settled_at + terms.reversal_window + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from ledger.domain.commands import Command
@@ -10,9 +10,12 @@ from ledger.domain.events import Draft, Event
 from ledger.domain.kinds import those_of
 from ledger.domain.line.account import TERMINATED
 from ledger.domain.line.commands import RecordUsage, Terminate
-from ledger.domain.line.product import Openings, Product, Rules, register
+from ledger.domain.line.dispute_commands import DecideDispute
+from ledger.domain.line.disputes import Dispute
+from ledger.domain.line.line import Line
+from ledger.domain.line.product import Openings, Product, Remedy, Rules, register
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
-from ledger.domain.prepaid import commands, events, following
+from ledger.domain.prepaid import commands, disputed_credit, events, following
 from ledger.domain.prepaid.account import (
     DEACTIVATED,
     EXPIRED,
@@ -111,6 +114,9 @@ class Prepaid(Product[PrepaidAccount]):
     relations = following.RELATIONS
     forms = following.FORMS
     too_little = InsufficientCredit
+    disputable = disputed_credit.DISPUTABLE
+    disputed_units = (PULSA,)
+    balance_parts: ClassVar[Mapping[str, Sequence[str]]] = {PULSA: ("credit", "reserved")}
 
     def due_at(self, account: PrepaidAccount, book: TermsBook) -> int:
         """The end of the period that runs, or of a reservation before it."""
@@ -160,6 +166,16 @@ class Prepaid(Product[PrepaidAccount]):
     def charge(self, account: PrepaidAccount, amount: int) -> tuple[type[Event], list[Posting]]:
         """From the credit."""
         return UsageDebited, transfer(PULSA, f"{account.id}/credit", USAGE, amount)
+
+    def held(self, account: PrepaidAccount, unit: str) -> int:
+        """All credit, what is reserved included."""
+        return account.credit
+
+    def remedy(
+        self, line: Line, account: PrepaidAccount, dispute: Dispute, command: DecideDispute, amount: int
+    ) -> Remedy:
+        """Credit adjusted as of the record."""
+        return disputed_credit.adjusted(line, account, dispute, command, amount)
 
 
 register(Prepaid())

@@ -13,8 +13,9 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from ledger.entrypoints.cli.as_stated import read_as_stated
+from ledger.entrypoints.cli.nouns import Noun, Top, Verb
 from ledger.entrypoints.cli.options import with_settings
-from ledger.entrypoints.cli.tree import TREE, Noun, Top, Verb
+from ledger.entrypoints.cli.tree import TREE
 
 _WIDTH = 80
 """Columns of help and of its examples, however wide the terminal is."""

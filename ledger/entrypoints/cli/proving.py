@@ -56,7 +56,7 @@ Name = Annotated[
         "--name", metavar="NAME", help="Whose key it is, and what the trees are called.", show_default=False
     ),
 ]
-_JAKARTA = "Asia/Jakarta"
+JAKARTA = "Asia/Jakarta"
 
 
 def new_key(file: Out, name: Name) -> int:
@@ -76,7 +76,7 @@ def show_key(key: KeyFile) -> int:
 
 
 def checkpoint(
-    opened: Opened, key: KeyFile, every: Every = None, restart: Restart = None, zone_: Zone = _JAKARTA
+    opened: Opened, key: KeyFile, every: Every = None, restart: Restart = None, zone_: Zone = JAKARTA
 ) -> int:
     """Sign what the log has come to: once, or again and again beside the writer."""
     from ledger.audit.transparency.checkpointing import Checkpointer
@@ -128,7 +128,7 @@ def prove(opened: Opened, position: Position, file: Out, trust: Trust = None) ->
         if log is None:
             raise typer.BadParameter(f"the log has no partition {partition}")
         leaf, proof = proof_of_event(log, int(ordinal), signed)
-    _put(file, proof.to_bytes())
+    put_file(file, proof.to_bytes())
     say(f"the event at {position}, whose leaf is {leaf.hex()}: proved in {file}")
     return shell.DONE
 
@@ -140,7 +140,7 @@ def bundle(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     trust: Trust = None,
-    zone_: Zone = _JAKARTA,
+    zone_: Zone = JAKARTA,
 ) -> int:
     """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
     from ledger.audit.evidence.bundle import Question
@@ -154,10 +154,9 @@ def bundle(
         if known is None:
             raise EvidenceRefused("the log was never closed: nothing in it is final; see `pulsa log advance`")
         question = Question(msisdn, known if as_of is None else as_of, known)
-        folder = opened.settings.checkpoints_folder
-        signed = _signed(opened, trust) if folder.is_dir() else None
+        signed = signed_where_there_is(opened, trust)
         content = made(log, question, zone(zone_), signed)
-    _put(file, content)
+    put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     say(f"{file}: {msisdn} as of {format_instant(question.as_of)}, known at {format_instant(known)}; {how}")
     return shell.DONE
@@ -179,6 +178,11 @@ def _logs(opened: Opened) -> Iterator[list[SqliteSnapshot]]:
     readers, _ = opened.journaled()
     with ExitStack() as stack:
         yield [stack.enter_context(reader.snapshot()) for reader in readers]
+
+
+def signed_where_there_is(opened: Opened, trust: list[str] | None) -> Signed | None:
+    """The checkpoints that proofs come from; None where there are none."""
+    return _signed(opened, trust) if opened.settings.checkpoints_folder.is_dir() else None
 
 
 def _signed(opened: Opened, trust: list[str] | None) -> Signed:
@@ -204,7 +208,7 @@ def _content(file: Path) -> bytes:
         raise CheckpointInvalid(f"{file}: {error.strerror}") from error
 
 
-def _put(file: Path, content: bytes) -> None:
+def put_file(file: Path, content: bytes) -> None:
     """Writes a file that is not there yet."""
     try:
         with file.open("xb") as target:

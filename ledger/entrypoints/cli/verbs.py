@@ -39,6 +39,7 @@ _METAVARS = {
     "statement-lines": "JSON",
     "statement-findings": "JSON",
     "outcome-sums": "JSON",
+    "digest": "HEX",
 }
 
 

@@ -1,0 +1,193 @@
+"""The evidence of a dispute: what the record says is reckoned again from the events' bytes, by two programs alike."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing as closing_of
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.application.journal import NO_CHAIN, event_digest
+from ledger.audit.evidence.bundle import AskedDispute, Question, Signed, accounts_of, bundle
+from ledger.audit.transparency.checkpointing import Checkpointer
+from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.line.dispute_commands import AttachEvidence, DecideDispute, OpenDispute, ReopenDispute
+from ledger.domain.line.product import PRODUCTS
+from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, TopUp
+from ledger.errors import EvidenceRefused
+from ledger.store.codec import Codec
+from tests.audit.test_evidence import (
+    JAKARTA,
+    KEY,
+    SIGNER,
+    STANDALONE,
+    both,
+    edited,
+    parts_of,
+    reading,
+    zipped,
+)
+from tests.given import NUMBER, START, Story, at, rupiah
+from tests.projections.histories import closing, play
+
+HOUR = 3_600 * SECOND
+T = at(START)
+KNOWN_AT = T + 30 * DAY
+ACCOUNT = f"{NUMBER}#1"
+
+
+class Disputed:
+    def __init__(self, log: Path, signed: Signed) -> None:
+        self.log, self.signed = log, signed
+
+    def bundle(self, dispute: str, account: str = ACCOUNT, *, signed: bool = True) -> bytes:
+        question = Question(NUMBER, KNOWN_AT, KNOWN_AT, AskedDispute(account, dispute))
+        with reading(self.log) as found:
+            return bundle(found, question, JAKARTA, self.signed if signed else None)
+
+
+@pytest.fixture(scope="module")
+def disputed(tmp_path_factory: pytest.TempPathFactory) -> Disputed:
+    """A log with disputes of each outcome, closed and signed."""
+    folder = tmp_path_factory.mktemp("disputed")
+    story = Story(folder).given_active()
+    hours = iter(range(1, 100))
+
+    def say(command: Any, **fields: object) -> None:
+        story.given(command, T + next(hours) * HOUR, **fields)
+
+    say(TopUp, credit=rupiah(20_000), command_id="top-1")
+    say(ChargeCredit, amount=rupiah(5_000), command_id="charge-1")
+    say(OpenDispute, claimed=rupiah(50_000))
+    say(AttachEvidence)
+    say(DecideDispute, decision="overridden")
+    say(ReopenDispute)
+    say(DecideDispute, decision="corrected", amount=rupiah(10_000), approved_by="staff-2")
+    say(OpenDispute, dispute="C-2", claimed=rupiah(50_000))
+    say(DecideDispute, dispute="C-2", decision="overridden")
+    say(AdjustCredit, amount=rupiah(3), effective_at=T + HOUR, actor="staff-1")
+    say(OpenDispute, dispute="C-3", about="balance", claimed=rupiah(1))
+    say(DecideDispute, dispute="C-3", decision="overridden")
+    say(OpenDispute, dispute="C-4", about="balance", refers_to=None, claimed=rupiah(1))
+    say(DecideDispute, dispute="C-4", decision="rejected")
+    say(OpenDispute, dispute="C-5", refers_to=None, claimed=rupiah(9))
+    story.close()
+    play(story.path, [closing(KNOWN_AT + 2 * DAY, "close-1")])
+    signed = Signed(folder / "checkpoints", SIGNER.name, (KEY,))
+    with (
+        reading(story.path) as found,
+        closing_of(Checkpointer(signed.folder, [SIGNER], [found], zone=JAKARTA)) as checkpoints,
+    ):
+        checkpoints.round([found])
+    return Disputed(story.path, signed)
+
+
+@pytest.mark.parametrize(
+    ("dispute", "said"),
+    [
+        (
+            "C-1",
+            [
+                "C-1: DisputeOpened, 50000 was stated, the record says 20000 PULSA",
+                "C-1: EvidenceAttached",
+                "C-1: StatementOverridden, 50000 was stated, the record says 20000 PULSA",
+                "C-1: DisputeReopened",
+                "C-1: SystemCorrected, 50000 was stated, the record says 20000 PULSA",
+            ],
+        ),
+        ("C-2", ["C-2: StatementOverridden, 50000 was stated, the record says 30000 PULSA"]),
+        ("C-3", ["C-3: StatementOverridden, 1 was stated, the record says 30003 PULSA"]),
+        ("C-4", ["C-4: DisputeRejected"]),
+    ],
+)
+def test_both_reckon_what_was_stated_and_what_the_record_says(
+    disputed: Disputed, tmp_path: Path, dispute: str, said: list[str]
+) -> None:
+    ours, theirs = both(disputed.bundle(dispute), tmp_path / "bundle.zip")
+    assert ours == theirs
+    assert ours is not None
+    assert [line for line in ours if line.startswith(f"{dispute}: ")][-len(said) :] == said
+    assert ours[-2].endswith("signed by ledger.example")
+
+
+def test_each_decision_is_proved_by_itself(disputed: Disputed) -> None:
+    proofs = [name for name in parts_of(disputed.bundle("C-1")) if name.startswith("proofs/events-0/")]
+    assert len(proofs) == 3, "two decisions, and the account's last event"
+
+
+def test_what_there_is_no_such_dispute_of_is_not_proved(disputed: Disputed) -> None:
+    with reading(disputed.log) as found:
+        assert accounts_of(found, "C-1") == [ACCOUNT]
+        assert accounts_of(found, "C-99") == []
+    for dispute, account in (("C-99", ACCOUNT), ("C-1", f"{NUMBER}#2")):
+        with pytest.raises(EvidenceRefused, match="has no dispute"):
+            disputed.bundle(dispute, account)
+
+
+_CODEC = Codec()
+
+
+def forged(content: bytes, index: int, change: dict[str, Any]) -> bytes:
+    """A bundle in which one event says something else, and all digests were made anew."""
+    parts = parts_of(content)
+
+    def edit(rows: list[Any]) -> None:
+        before: dict[str, bytes] = {}
+        for place, row in enumerate(rows):
+            state = bytes.fromhex(row["state"])
+            event = _CODEC.event(row["type"], state)
+            if place == index:
+                event.__dict__.update(change)
+                state = _CODEC.event_state(event)
+            digest = event_digest(before.get(row["stream"], NO_CHAIN), row["type"], state)
+            before[row["stream"]] = digest
+            said = json.loads(json.dumps(_CODEC.record(state), default=lambda value: value.hex()))
+            row.update(state=state.hex(), digest=digest.hex(), event=said)
+
+    parts["events.jsonl"] = edited(parts["events.jsonl"], edit)
+    return zipped(parts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("DisputeOpened", {"system": 1}),
+        ("DisputeOpened", {"claimed": 1}),
+        ("DisputeOpened", {"records": []}),
+        ("DisputeOpened", {"unit": "IDR"}),
+        ("DisputeOpened", {"dispute": "C-99"}),
+        ("StatementOverridden", {"system": 1}),
+        ("StatementOverridden", {"stated": 1}),
+        ("StatementOverridden", {"difference": 1}),
+        ("StatementOverridden", {"known_at": 1}),
+        ("StatementOverridden", {"head_version": 1}),
+        ("StatementOverridden", {"head_digest": bytes(32)}),
+        ("StatementOverridden", {"records": [{"version": 3, "digest": bytes(32)}]}),
+        ("StatementOverridden", {"records": [{"version": 99, "digest": bytes(32)}]}),
+        ("SystemCorrected", {"system": 1}),
+        ("CreditToppedUp", {"credit": 1}),
+        ("CreditAdjusted", {"effective_at": T + 50 * HOUR}),
+    ],
+)
+def test_what_was_made_up_with_all_digests_anew_is_found(
+    disputed: Disputed, tmp_path: Path, kind: str, change: dict[str, Any]
+) -> None:
+    content = disputed.bundle("C-3", signed=False)
+    rows = [json.loads(line) for line in parts_of(content)["events.jsonl"].splitlines()]
+    index = next(place for place, row in enumerate(rows) if row["type"].endswith(f".{kind}"))
+    assert both(zipped(parts_of(content)), tmp_path / "whole.zip", key=False) != (None, None)
+    assert both(forged(content, index, change), tmp_path / "forged.zip", key=False) == (None, None)
+
+
+def test_both_know_which_fields_say_how_much() -> None:
+    fields = {
+        (about, event_type.TOPIC): dict(by_unit)
+        for product in PRODUCTS.values()
+        for about, by_type in product.disputable.items()
+        for event_type, by_unit in by_type.items()
+    }
+    parts = {unit: tuple(names) for one in PRODUCTS.values() for unit, names in one.balance_parts.items()}
+    assert fields == STANDALONE.FIELDS
+    assert parts == STANDALONE.PARTS
