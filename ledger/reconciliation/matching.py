@@ -282,7 +282,8 @@ class _Matching:
                 self._take(DUPLICATE, "duplicate", [line], [], nearest=((first[0].id, "the same"),))
 
     def _left_over(self) -> None:
-        misses = NearestMisses(self.all_lines, self.all_records, self.lines, self.records, self.rules)
+        still_open = frozenset(self.lines), frozenset(self.records)
+        misses = NearestMisses(self.all_lines, self.all_records, *still_open, self.rules)
         for line in self._open_lines():
             outcome = TIMING if self._is_near_the_end(line.day) else MISSING_IN_SYSTEM
             self._take(outcome, "none", [line], [], nearest=misses.of_line(line))

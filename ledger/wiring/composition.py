@@ -149,14 +149,23 @@ class Opened:
         return self._open.enter_context(closing(KeptByQuestions(file, log.readers, PROJECTIONS, meanwhile)))
 
     def verify(self, progress: Progress | None = None) -> Report:
-        """Re-reads the whole log that is set. Raises LogMissing, or what else keeps it from being opened."""
+        """Re-reads the whole log that is set, and the files that its statements came in.
+
+        Raises LogMissing, or what else keeps it from being opened.
+        """
         from ledger.audit import verification
 
         if self.settings.kafka is not None:
             from ledger.wiring.on_kafka import verified  # embedded logs need none of it
 
-            return verified(self.settings, progress)
-        return verification.verify(self.reader().path, progress)
+            report = verified(self.settings, progress)
+        else:
+            report = verification.verify(self.reader().path, progress)
+        if report.clean:
+            from ledger.wiring.evidence import check_evidence
+
+            check_evidence(self.settings, self.journaled()[0], report)
+        return report
 
     def back_up(self, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Copy:
         """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""

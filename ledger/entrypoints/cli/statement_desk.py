@@ -18,7 +18,6 @@ from ledger.errors import SettingsInvalid
 if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
     from ledger.domain.commands import Command
-    from ledger.reconciliation.evidence_store import EvidenceStore
     from ledger.reconciliation.reconciling import Run
     from ledger.store.reading import SqliteSnapshot
     from ledger.wiring.composition import Opened, Taker
@@ -77,9 +76,10 @@ def receive(
     """Take in the statements of a file; the file itself is kept as evidence, and no name in it reaches the log."""
     from ledger.reconciliation.receiving import Sender, commands_of
     from ledger.reconciliation.statement_files import read_statements
+    from ledger.wiring.evidence import evidence_store
 
     read = read_statements(file, format_, None if mapping is None else mapping.read_bytes())
-    store = _evidence(opened, make=True)
+    store = evidence_store(opened.settings, make_key=True)
     kept = store.keep(file)
     taker = opened.taker()
     sender = Sender(_at(opened, taker), actor)
@@ -135,14 +135,6 @@ def _sent(taker: Taker, commands: Iterator[Command]) -> tuple[str, Outcome]:
             return subject, first if first.status != "accepted" or outcome.code is None else outcome
 
 
-def _evidence(opened: Opened, *, make: bool = False) -> EvidenceStore:
-    from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
-
-    settings = opened.settings
-    key = evidence_key(settings.evidence_key_file, make=make and settings.evidence_key is None)
-    return EvidenceStore(settings.evidence_folder, key)
-
-
 @contextmanager
 def _logs(opened: Opened) -> Iterator[tuple[list[SqliteSnapshot], Any]]:
     """Every partition as it stands now, and what tells the partition of a subject."""
@@ -154,14 +146,13 @@ def _logs(opened: Opened) -> Iterator[tuple[list[SqliteSnapshot], Any]]:
 def listed(opened: Opened, as_json: AsJson = False, as_csv: AsCsv = False) -> int:
     """The statements that came in."""
     from ledger.domain.calendar import format_day
-    from ledger.domain.statement.events import StatementBegun, StatementEnded, StatementSignedOff
+    from ledger.domain.statement.events import Reconciled, StatementBegun, StatementEnded, StatementSignedOff
+    from ledger.reconciliation.statements_known import statement_ids
 
     rows: dict[str, dict[str, Any]] = {}
-    kinds = (StatementBegun, StatementEnded, StatementSignedOff)
     with _logs(opened) as (logs, _):
         for log in logs:
-            for found in log.events(types={kind.TOPIC for kind in kinds}):
-                event = found.event
+            for event in (found.event for id_ in statement_ids(log) for found in log.events_of(id_)):
                 if isinstance(event, StatementBegun):
                     rows[event.account] = {
                         "statement": event.account,
@@ -177,11 +168,10 @@ def listed(opened: Opened, as_json: AsJson = False, as_csv: AsCsv = False) -> in
                         "state": "open",
                     }
                 elif isinstance(event, StatementEnded):
-                    rows[event.account] |= {
-                        "lines": event.count,
-                        "findings": event.findings,
-                        "state": "ended",
-                    }
+                    own = {"lines": event.count, "findings": event.findings, "state": "ended"}
+                    rows[event.account] |= own
+                elif isinstance(event, Reconciled):
+                    rows[event.account]["state"] = f"reconciled, {event.open} open"
                 elif isinstance(event, StatementSignedOff):
                     rows[event.account]["state"] = "signed-off"
     found_rows = list(rows.values())
@@ -312,10 +302,11 @@ def _record(opened: Opened, run: Run, actor: str) -> None:
     from ledger.domain.refusals import NotFinal
     from ledger.domain.statement.commands import RecordRun
     from ledger.entrypoints.principal import of_this_process
+    from ledger.wiring.evidence import evidence_store
 
     if not run.final:
         raise NotFinal
-    kept = _evidence(opened).keep_bytes(run.rules.to_toml())
+    kept = evidence_store(opened.settings).keep_bytes(run.rules.to_toml())
     taker = opened.taker()
     command = RecordRun(
         at=_at(opened, taker),
