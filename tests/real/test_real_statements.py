@@ -1,0 +1,181 @@
+"""Statements that nobody here made up, against ledgers played from the same rows: what differs is found."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.application.outcomes import ACCEPTED
+from ledger.domain.commands import Command
+from ledger.domain.kinds import log_of
+from ledger.domain.money import format_amount, parse_amount
+from ledger.domain.partition.commands import CloseThrough
+from ledger.entrypoints.forms import CommandReader
+from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
+from ledger.reconciliation.matchables import EQUAL, Item, Rules
+from ledger.reconciliation.receiving import Sender, commands_of
+from ledger.reconciliation.reconciling import reconcile
+from ledger.reconciliation.statement_files import read_statements
+from ledger.store.reading import SqliteReader
+from ledger.terms import load
+from tests.given import at, ledger_on
+from tests.often import TIMES
+from tests.real import berka, paysim
+from tests.real.replay import TERMS
+from tests.shared import shared_file
+
+NOW = at("2023-01-01T00:00:00+07:00")
+BERKA = b"""
+kind = "account"
+separator = ";"
+fields = ["reference", "account", "date", "type", "what", "amount", "balance"]
+date-format = "%y%m%d"
+currency = "PULSA"
+account-prefix = "420"
+account-digits = 9
+reference-prefix = "berka-"
+number = "berka"
+if = [{ field = "type", pattern = "^VYDAJ$|^VYBER$", sign = "-" }]
+"""
+PAYSIM = b"""
+kind = "channel"
+skip = 1
+fields = ["reference", "account", "time", "amount"]
+number = "paysim"
+"""
+
+
+_RULES = Rules()
+
+
+def reconciled(
+    commands: Sequence[Command], terms: str, file: Path, mapping: bytes, rules: Rules = _RULES
+) -> list[Item]:
+    """What comes of a file that is taken in by the ledger that commands have made, closed once all were decided."""
+    folder = file.parent
+    with ledger_on(folder / "log.db", [load(TERMS / f"{terms}.toml")]) as ledger:
+        taken = ledger.execute(commands)
+        assert {outcome.status for outcome in taken if outcome.code != "insufficient-credit"} == {ACCEPTED}
+        ledger.execute([CloseThrough(at=NOW, command_id="c", actor="clock", msisdn=log_of(0), through=NOW)])
+        store = EvidenceStore(folder / "evidence", evidence_key(folder / "key", make=True))
+        kept = store.keep(file)
+        (read,) = read_statements(file, mapping=mapping)
+        assert [one for one in read.findings if one.code != "chain"] == []
+        sent = list(commands_of(read, 0, kept, store.key, Sender(NOW + 1, "desk")))
+        assert {outcome.code for outcome in ledger.execute(sent)} == {None}
+    with ExitStack() as stack:
+        log = stack.enter_context(SqliteReader(folder / "log.db").snapshot())
+        run = reconcile([log], lambda _: 0, sent[0].subject, rules)
+        again = reconcile([log], lambda _: 0, sent[0].subject, rules, NOW)
+    assert run.final
+    assert run.result == again.result
+    return run.items
+
+
+def read_all(stated: Iterator[dict[str, Any]]) -> list[Command]:
+    reader = CommandReader(played=True, now=None)
+    return [reader.from_json(json.dumps(one).encode()) for one in stated]
+
+
+def test_exactly_the_rows_whose_recorded_balance_disagrees_become_differences(tmp_path: Path) -> None:
+    """Each commit those accounts and a fortieth of the others; `make soak` looks at all of them."""
+    rows = list(berka.rows(shared_file("data/berka/trans.asc.gz")))
+    left_out = berka.overdrawn(rows)
+    rows = sorted((row for row in rows if row.account not in left_out), key=lambda row: int(row.account))
+    by_account = {
+        name: list(berka.in_best_order(own)) for name, own in groupby(rows, key=lambda row: row.account)
+    }
+    disagree = {
+        row.transaction
+        for own in by_account.values()
+        for row, before in own
+        if abs(before + row.amount - row.balance) > berka.ROUNDING
+    }
+    assert len(disagree) == 27
+    chosen = {
+        name: own
+        for number, (name, own) in enumerate(by_account.items())
+        if TIMES > 1 or number % 40 == 0 or any(row.transaction in disagree for row, _ in own)
+    }
+    kept = {row.line for own in chosen.values() for row, _ in own}
+    steps = (step for step in berka.steps([row for row in rows if row.line in kept]))
+    stated = (one for step in steps for one in step.commands if one["command"] != "AdjustCredit")
+    file = tmp_path / "berka.csv"
+    with file.open("w", newline="", encoding="ascii") as out:
+        writer = csv.writer(out, delimiter=";")
+        for own in chosen.values():
+            for row, _ in own:
+                amounts = (format_amount(abs(row.amount)), format_amount(row.balance))
+                kind = "PRIJEM" if row.amount > 0 else "VYDAJ"
+                writer.writerow([row.transaction, row.account, row.day, kind, row.operation, *amounts])
+    items = reconciled(read_all(stated), berka.TERMS, file, BERKA, Rules(sen=berka.ROUNDING))
+    differ = [one for one in items if one.outcome != EQUAL and one.rule != "chain"]
+    transactions = [row.transaction for own in chosen.values() for row, _ in own]
+    assert {one.outcome for one in differ} == {"balance-differs"}
+    assert sorted(transactions[one.lines[0] - 1] for one in differ) == sorted(disagree)
+
+
+@pytest.fixture(scope="module")
+def cash_in() -> list[dict[str, Any]]:
+    """The first rows of the file that top up an account, as commands, with what they need before them."""
+    rows = islice(paysim.rows(shared_file("data/paysim/paysim-100k.csv.gz")), 800 * TIMES)
+    commands = [one for step in paysim.steps(list(rows)) for one in step.commands]
+    return [one for one in commands if one["command"] in ("IssueStarterPack", "Activate", "TopUp")]
+
+
+def channel(commands: list[dict[str, Any]]) -> list[list[str]]:
+    return [
+        [one["command_id"], one["msisdn"], one["at"], one["price"]]
+        for one in commands
+        if one["command"] == "TopUp"
+    ]
+
+
+def written(lines: list[list[str]], file: Path) -> Path:
+    with file.open("w", newline="", encoding="ascii") as out:
+        csv.writer(out).writerows([["reference", "account", "time", "amount"], *lines])
+    return file
+
+
+def test_a_channels_file_agrees_with_the_ledger_played_from_it(
+    cash_in: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    lines = channel(cash_in)
+    file = written(lines, tmp_path / "paysim.csv")
+    items = reconciled(read_all(iter(cash_in)), paysim.TERMS, file, PAYSIM)
+    assert {(one.outcome, one.rule) for one in items} == {(EQUAL, "reference")}
+    assert len(items) == len(lines) > 200
+
+
+def test_faults_in_it_are_found_each_by_its_name(
+    cash_in: list[dict[str, Any]], tmp_path: Path, chance: random.Random
+) -> None:
+    lines = channel(cash_in)
+    dropped, changed, doubled, mistyped = chance.sample(range(len(lines)), 4)
+    expected = {
+        ("missing-on-statement", lines[dropped][3]),
+        ("amount-differs", lines[changed][3]),
+        ("duplicate-on-statement", lines[doubled][3]),
+        ("missing-in-system", lines[mistyped][3]),
+        ("missing-on-statement", lines[mistyped][3]),
+    }
+    faulty = [list(line) for line in lines]
+    faulty[changed][3] = format_amount(parse_amount(lines[changed][3]) + 100)
+    faulty[mistyped][1] = "6289999999999"
+    faulty.append(list(faulty[doubled]))
+    del faulty[dropped]
+    items = reconciled(
+        read_all(iter(cash_in)), paysim.TERMS, written(faulty, tmp_path / "p.csv"), PAYSIM, Rules(days=0)
+    )
+    differ = [one for one in items if one.outcome != EQUAL]
+    amounts = {(one.outcome, one.system if one.system is not None else one.stated) for one in differ}
+    assert len(differ) == len(expected) == 5
+    assert amounts == {(outcome, parse_amount(amount)) for outcome, amount in expected}
