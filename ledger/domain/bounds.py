@@ -14,7 +14,13 @@ LONGEST_COMMAND = 65_536
 LARGEST_TOTAL = 10**18
 """The most that an account counts in its whole life of granted use of a service, and of sen charged for use."""
 MOST_OPEN = 1_000
-"""The most blocks, requests and reservations, each, that may be open at once on an account: all are kept in memory."""
+"""The most blocks, requests and reservations, each, that may be open at once on an account: all are kept in memory.
+
+As many blocks that were lifted so lately that use of then may still come, changes of terms likewise, and top-ups that
+may still be reversed: of what is over, another one is refused.
+"""
+MOST_CHARGED = 10_000
+"""The most that an account remembers of what use cost: days that use may still come of, each by service and zone."""
 LONGEST_TERMS = 500_000
 """Bytes of a terms file's resolved values: they are one event, and a broker takes a record of a million."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,18 @@ import pytest
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
 from kafka.errors import KafkaError, ProducerFencedError
 
+from ledger.entrypoints.health import Health
+from ledger.entrypoints.kafka.watching import Watch
+from ledger.entrypoints.kafka.writer import Writer
+from ledger.entrypoints.supervising import Supervisor
 from ledger.errors import WriterFenced
 from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.holders import Holders
+from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import WriterProcess, connected, started, writing
 from tests.kafka.seen import committed, in_chunks, population, seen
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 
 def recorder(settings: KafkaSettings) -> Any:
@@ -34,6 +41,54 @@ def test_nothing_of_a_fenced_recorder_is_seen(new_log: NewLog, tmp_path: Path) -
             assert older.max_notification_id() == 1
             newer.insert_events([StoredEvent("a", 2, "t", b"newer")])
     assert [record.value for record in committed(settings, settings.events)] == [b"older", b"newer"]
+
+
+def test_a_recorder_is_found_to_have_been_fenced_before_it_writes(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    with closing(Holders(settings)) as holders, closing(recorder(settings)) as older:
+        for version in (1, 2, 3):
+            older.insert_events([StoredEvent("a", version, "t", b"older")])
+            assert holders.of(0) == older.hold
+        with closing(recorder(replace(settings, mirrors=tmp_path / "others"))) as newer:
+            assert holders.of(0) == newer.hold != older.hold
+        assert holders.of(7) is None, "which nobody ever held"
+
+
+def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, tmp_path: Path) -> None:
+    """Nothing is sent, so no commit fails: the group of the other one is another, and the broker tells it nothing."""
+    settings = new_log()
+    health, stopped, told, ended = Health(), threading.Event(), FencingTold(), []
+
+    def run() -> None:
+        try:
+            Supervisor(stopped, health).run(writer.part)
+        except WriterFenced as error:
+            ended.append(str(error))
+
+    writer = Writer(settings, BUNDLED.values(), session_timeout=6, watch=told, stopped=stopped)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: not health.unready(), health.unready)
+        with closing(recorder(replace(settings, mirrors=tmp_path / "others"))):
+            until(lambda: bool(health.unready()))
+            thread.join(PATIENCE)
+    finally:
+        stopped.set()
+        thread.join(PATIENCE)
+    assert told.partitions == [0]
+    assert len(ended) == 1
+    assert ended[0].startswith("partition 0: another writer has taken it over")
+
+
+class FencingTold(Watch):
+    """Keeps which partitions were fenced."""
+
+    def __init__(self) -> None:
+        self.partitions: list[int] = []
+
+    def fenced(self, partition: int) -> None:
+        self.partitions.append(partition)
 
 
 def test_a_producer_that_only_names_why_it_failed_was_fenced_all_the_same() -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ledger.domain.bounds import LARGEST_TOTAL, MOST_OPEN
+from ledger.domain.bounds import LARGEST_TOTAL, MOST_CHARGED, MOST_OPEN
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.disputes import DISPUTE_CHANGES, Dispute
@@ -48,10 +48,12 @@ class StandingBlock(msgspec.Struct):
     until: int = NEVER
 
 
-def must_leave_room(opened: Collection[str]) -> None:
-    """Raises TooManyOpen where no other may be opened."""
+def must_leave_room(opened: Collection[object], *, lately: Collection[object] = (), so: str = "are") -> None:
+    """Raises TooManyOpen where no other may be opened, beside those that are and those that were `lately`."""
     if len(opened) >= MOST_OPEN:
         raise TooManyOpen(f"{len(opened)} are")
+    if len(opened) + len(lately) >= MOST_OPEN:
+        raise TooManyOpen(f"{len(opened) + len(lately)} {so}")
 
 
 class UsageTotals(msgspec.Struct):
@@ -112,6 +114,14 @@ class Account(msgspec.Struct):
         standing = [b for b in self.blocks.values() if b.since <= instant]
         return standing + [b for b in self.lifted if b.since <= instant < b.until]
 
+    def asked_from(self, now: int, terms: Terms) -> int:
+        """The instant from which on use may still come."""
+        return max(self.late_from, now - terms.late_window)
+
+    def lifted_lately(self, now: int, terms: Terms) -> list[StandingBlock]:
+        """The lifted blocks that use which may still come is judged by."""
+        return [block for block in self.lifted if block.until > self.asked_from(now, terms)]
+
     def charged(self, service: str, zone: str, day: int) -> int:
         """Sen charged for a service in a zone on a local day."""
         return self.charged_on.get(f"{day}/{service}/{zone}", 0)
@@ -125,6 +135,17 @@ class Account(msgspec.Struct):
         usage = self.usage
         if getattr(usage, service) + granted > LARGEST_TOTAL or usage.charged + charge > LARGEST_TOTAL:
             raise AboveMaximum(f"all use of the account: {LARGEST_TOTAL} of a service, and sen")
+
+    def must_remember(self, service: str, zone: str, day: int, since: int) -> None:
+        """Raises AboveMaximum where what a use costs is of one day, service or zone too many to be remembered.
+
+        `since` is the instant from which on use may still come.
+        """
+        charged = self.charged_on
+        if len(charged) < MOST_CHARGED or f"{day}/{service}/{zone}" in charged:
+            return
+        if len(_charged_since(charged, since)) >= MOST_CHARGED:
+            raise AboveMaximum(f"{MOST_CHARGED} days, services and zones of use that was charged")
 
     # --- changes ----------------------------------------------------------------------------------------------------
 
@@ -203,8 +224,13 @@ def count_charge(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN40
     charged = account.charged_on
     charged[key] = charged.get(key, 0) + event.charge
     if len(charged) > 4 * REMEMBERED:
-        oldest = account.late_from // DAY - 1
-        account.charged_on = {k: v for k, v in charged.items() if int(k.partition("/")[0]) >= oldest}
+        account.charged_on = _charged_since(charged, account.late_from)
+
+
+def _charged_since(charged: dict[str, int], since: int) -> dict[str, int]:
+    """What was charged on days that use may still come of."""
+    oldest = since // DAY - 1
+    return {key: sen for key, sen in charged.items() if int(key.partition("/")[0]) >= oldest}
 
 
 def _blocked(account: Account, event: Blocked, _: Terms) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ledger.domain.bounds import MOST_OPEN
 from ledger.domain.line.account import Account, must_leave_room
 from ledger.domain.line.commands import Block, BlockForDebt, LiftDebtBlock, Terminate, Unblock
 from ledger.domain.line.events import Blocked, Unblocked
@@ -13,6 +12,7 @@ from ledger.domain.refusals import (
     InTheFuture,
     NotEligible,
     ReferenceRequired,
+    TooManyOpen,
     UnknownBlock,
 )
 from ledger.domain.terms import Ground
@@ -22,7 +22,7 @@ def block(line: Line, account: Account, command: Block) -> None:
     """Sets a block, whose id was never used before."""
     if line.claimed(account.id, "block", command.block):
         raise BlockExists(command.block)
-    must_leave_room(account.blocks)
+    _must_leave_room(line, account)
     ground = ground_of(line, command)
     line.emit(
         Blocked,
@@ -41,7 +41,11 @@ def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
     The ground is one of the terms of the account in debt, so it is not asked for in these.
     """
     stands = account.closed_at is None and account.holder == command.customer
-    if not stands or line.claimed(account.id, "block", command.block) or len(account.blocks) >= MOST_OPEN:
+    if not stands or line.claimed(account.id, "block", command.block):
+        return
+    try:
+        _must_leave_room(line, account)
+    except TooManyOpen:
         return
     line.emit(
         Blocked,
@@ -52,6 +56,11 @@ def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
         reference=None,
         since=None,
     )
+
+
+def _must_leave_room(line: Line, account: Account) -> None:
+    lately = account.lifted_lately(line.cause.at, line.book[account.terms])
+    must_leave_room(account.blocks, lately=lately, so="are, or were when use may still come of")
 
 
 def lift_debt_block(line: Line, account: Account, command: LiftDebtBlock) -> None:

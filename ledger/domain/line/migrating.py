@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import Account
+from ledger.domain.line.account import Account, must_leave_room
 from ledger.domain.line.commands import MigrateTerms
 from ledger.domain.line.events import TermsMigrated
 from ledger.domain.line.line import Line
@@ -13,6 +13,11 @@ def migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
     """From now on the other terms hold."""
     if command.terms == account.terms:
         raise NotEligible("the account is under these terms already")
+    since = account.asked_from(line.cause.at, line.terms)
+    changes = [changed for changed, _ in account.terms_since if changed > since]
+    must_leave_room(
+        (), lately=changes, so="changes of terms stand within the time that use may still come of"
+    )
     line.emit(
         TermsMigrated,
         terms=command.terms,

@@ -55,6 +55,17 @@ class Grant(msgspec.Struct):
     recoverable: int | None = None
     """Sen of the top-up that a reversal may still take; None for days that came with no top-up."""
     reversed: bool = False
+    times: int = 1
+    """How often in a row, on one local day."""
+
+    def adds_to(self, other: Grant) -> bool:
+        """Whether the two are days that came with no top-up, by one rule and on one local day."""
+        return (
+            self.recoverable is other.recoverable is None
+            and (self.days, self.extension, self.cap_days, self.zone)
+            == (other.days, other.extension, other.cap_days, other.zone)
+            and zone(self.zone).day(self.at) == zone(other.zone).day(other.at)
+        )
 
 
 class Reservation(msgspec.Struct):
@@ -109,6 +120,15 @@ class PrepaidAccount(Account):
         """The number of a pack that was never activated can be issued again at once."""
         return self.state == EXPIRED
 
+    def reversed_from(self, now: int, terms: PrepaidTerms) -> int:
+        """The instant from which on a top-up may still be reversed."""
+        return max(self.reversible_from, now - terms.reversal_window)
+
+    def reversible(self, now: int, terms: PrepaidTerms) -> list[Grant]:
+        """The top-ups that a reversal may still be asked of."""
+        since = self.reversed_from(now, terms)
+        return [grant for grant in self.grants if grant.recoverable is not None and grant.at >= since]
+
     def end_without(self, command_id: str) -> int | None:
         """What the end of validity would be without that top-up (None: there is none)."""
         end = self.granted_before
@@ -140,12 +160,20 @@ class PrepaidAccount(Account):
         self.reversible_from = max(self.reversible_from, now - terms.reversal_window)
 
     def grant(self, grant: Grant) -> None:
-        """Remembers days bought for as long as they may be taken back."""
+        """Remembers days bought for as long as they, or others before them, may be taken back."""
+        if self.grants and grant.adds_to(self.grants[-1]):
+            self.grants[-1].times += 1
+            return
         self.grants.append(grant)
-        while len(self.grants) > REMEMBERED and self.grants[0].at < self.reversible_from:
+        while self.grants and self._is_for_good(self.grants[0]):
             oldest = self.grants.pop(0)
             if not oldest.reversed:
                 self.granted_before = _after(self.granted_before, oldest)
+
+    def _is_for_good(self, oldest: Grant) -> bool:
+        """Whether the oldest days can be taken back no more; a few that are too old cost nothing."""
+        too_old = len(self.grants) > REMEMBERED and oldest.at < self.reversible_from
+        return too_old or oldest.recoverable is None
 
     def run_again(self, at: int) -> None:
         """Active once more, after grace or waiting."""
@@ -162,14 +190,22 @@ def prepaid(account: Account) -> PrepaidAccount:
 
 
 def _after(end: int | None, grant: Grant) -> int | None:
-    return end_after(
-        zone(grant.zone),
-        end=end,
-        granted_at=grant.at,
-        days=grant.days,
-        rule=grant.extension,
-        cap_days=grant.cap_days,
-    )
+    """The end of validity after days that were bought."""
+
+    def extended(end: int | None, days: int | None) -> int | None:
+        return end_after(
+            zone(grant.zone),
+            end=end,
+            granted_at=grant.at,
+            days=days,
+            rule=grant.extension,
+            cap_days=grant.cap_days,
+        )
+
+    end = extended(end, grant.days)
+    if grant.times == 1 or grant.extension != "cumulative":  # else a second time changes nothing
+        return end
+    return extended(end, (grant.days or 0) * (grant.times - 1))
 
 
 # --- what each event changes ----------------------------------------------------------------------------------------

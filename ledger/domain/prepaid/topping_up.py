@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.approval import must_be_another
+from ledger.domain.line.account import must_leave_room
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CREDIT_ISSUED, CREDIT_SALES, IDR, PULSA, format_amount, transfer
 from ledger.domain.prepaid.account import ACTIVE, WAITING, PrepaidAccount
@@ -26,6 +27,7 @@ def top_up(line: Line, account: PrepaidAccount, command: TopUp) -> None:
     if waiting and command.credit < terms.waiting.minimum:
         raise BelowMinimum(f"in the waiting period at least {format_amount(terms.waiting.minimum)}")
     must_stay_countable(account, command.credit)
+    must_leave_room((), lately=account.reversible(at, terms), so="top-ups may still be reversed")
     cap_days = terms.cap_days(at)
     active_until = new_end(account, terms, at, days, cap_days)
     if waiting:
@@ -72,7 +74,7 @@ def reverse_top_up(line: Line, account: PrepaidAccount, command: ReverseTopUp) -
         if line.claimed(account.id, "top-up", command.reverses):
             raise TooLate(f"within {terms.reversal_days} days")
         raise UnknownTopUp(command.reverses)
-    if at - grant.at > terms.reversal_window or grant.at < account.reversible_from:
+    if grant.at < account.reversed_from(at, terms):
         raise TooLate(f"within {terms.reversal_days} days")
     if grant.reversed:
         raise AlreadyReversed

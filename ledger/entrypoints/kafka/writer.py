@@ -19,13 +19,14 @@ from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka import BATCH, intake
 from ledger.entrypoints.kafka.membership import IDLE, Membership
 from ledger.entrypoints.kafka.ordering import Ordering
+from ledger.entrypoints.kafka.ownership import Ownership
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, Part, Stepped, Supervisor
 from ledger.errors import LedgerError, LogMismatch, RegistryRefused, WriterFenced
 from ledger.store.kafka import mirror, topics
-from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.connection import TAKEN, KafkaSettings, reported
 from ledger.store.kafka.schema_ids import schema_ids
 
 _log = structlog.get_logger()
@@ -110,6 +111,7 @@ class Writer:
         self._ids = schema_ids(self.settings)
         self._partitions = self._incarnation.partitions
         self._standby = Standby(self.settings, self._ids, self._incarnation)
+        self._ownership = Ownership(self.settings, self.session_timeout)
         try:
             self._member = self._joined()
             try:
@@ -117,6 +119,7 @@ class Writer:
             finally:
                 self._leave()
         finally:
+            self._ownership.close()
             self._standby.close()
 
     def _joined(self) -> Membership:
@@ -132,17 +135,25 @@ class Writer:
     def _step(self) -> Stepped:
         """Polls, and decides what there is.
 
-        It is ready when every partition that it was given is served, and the broker answered when it was asked last.
+        It is ready when every partition that it was given is served, no other writer has one of them, and the broker
+        answered when it was asked last.
         """
         try:
             self._round()
             self._look_after_member()
+            for partition in self._ownership.lost(self._owned):
+                self._was_fenced(partition)
+                raise WriterFenced(f"partition {partition}: {TAKEN}")
         except PASSING:
             self._rewind()
             raise
-        return Stepped(
-            ready=self._member.assignment.is_given and not self._opening and self._member.is_answered
-        )
+        is_given = self._member.assignment.is_given and not self._opening
+        return Stepped(ready=is_given and self._member.is_answered and self._ownership.is_sure)
+
+    def _was_fenced(self, partition: int) -> None:
+        """Tells of it. Raises InstanceTaken where the other writer is one of the same name."""
+        self.watch.fenced(partition)
+        self._member.must_be_itself()
 
     def _rewind(self) -> None:
         """Goes back to what is to be decided next: what was polled and not decided would never come again."""
@@ -263,8 +274,7 @@ class Writer:
         try:
             served = owned.serve(records, self._member.consumer.group_metadata(), meanwhile)
         except WriterFenced:
-            self.watch.fenced(owned.partition)
-            self._member.must_be_itself()
+            self._was_fenced(owned.partition)
             raise
         except LOST as error:
             # Whether it was recorded only the log can tell: begin again as on assignment.

@@ -37,7 +37,7 @@ _FENCED = (
     kafka.InvalidProducerEpochError,
     kafka.TransactionCoordinatorFencedError,
 )
-_TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
+TAKEN = "another writer has taken it over, or the broker gave up waiting for this one"
 _TOO_LARGE = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError)
 _LIMIT = "it does not take a record of this size: see max.message.bytes of the topics"
 _INSTANCE = "another writer has joined the group by the same name (--instance): give each a name of its own"
@@ -218,7 +218,7 @@ def reported(what: str) -> Iterator[None]:
     try:
         yield
     except _FENCED as error:
-        raise WriterFenced(f"{what}: {_TAKEN}") from error
+        raise WriterFenced(f"{what}: {TAKEN}") from error
     except _TOO_LARGE as error:
         raise TopicMismatch(f"{what}: {_LIMIT}") from error
     except kafka.FencedInstanceIdError as error:
@@ -238,7 +238,7 @@ def reported(what: str) -> Iterator[None]:
         if kafka.FencedInstanceIdError.__name__ in str(error):
             raise InstanceTaken(f"{what}: {_INSTANCE}") from error
         if any(kind.__name__ in str(error) for kind in _FENCED):
-            raise WriterFenced(f"{what}: {_TAKEN}") from error
+            raise WriterFenced(f"{what}: {TAKEN}") from error
         if any(kind.__name__ in str(error) for kind in _TOO_LARGE):
             raise TopicMismatch(f"{what}: {_LIMIT}") from error
         raise CommitUncertain(f"{what}: {type(error).__name__}: {error}") from error

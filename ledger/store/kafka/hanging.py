@@ -14,21 +14,15 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import TransactionState
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaTimeoutError,
-    NotCoordinatorError,
-    TransactionalIdNotFoundError,
-)
+from kafka.errors import KafkaTimeoutError, TransactionalIdNotFoundError
 from kafka.structs import TopicPartition
 
 from ledger.errors import CommitUncertain
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.holders import UNANSWERED
 
 _QUESTION_MS = 10_000
 _PAUSE = 0.02
-_NOT_YET = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 _WAS_COMMITTED = {
     TransactionState.PREPARE_COMMIT: True,
     TransactionState.COMPLETE_COMMIT: True,
@@ -74,7 +68,7 @@ def _was_committed(admin: KafkaAdminClient, transactional_id: str, until: float)
             described = admin.describe_transactions([transactional_id])
         except TransactionalIdNotFoundError:
             return None
-        except _NOT_YET:  # kafka-python's producer asks such again by itself
+        except UNANSWERED:  # kafka-python's producer asks such again by itself
             if time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)

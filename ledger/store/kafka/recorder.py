@@ -22,6 +22,7 @@ from ledger.store.chains import EventRow
 from ledger.store.kafka import hanging
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import KafkaSettings, let_go, reported
+from ledger.store.kafka.holders import Hold
 from ledger.store.kafka.mirror import Mirror, Offsets
 from ledger.store.kafka.records import (
     EventRecords,
@@ -94,6 +95,12 @@ class KafkaRecorder(Mirror):
             hanging.take_over(self._producer, settings, self.partition, partitions)
             for topic in (settings.events, settings.replies):
                 self._producer.partitions_for(topic)
+
+    @property
+    def hold(self) -> Hold:
+        """By what the broker knows this writer, while it writes nothing."""
+        manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
+        return Hold(manager.producer_id_and_epoch.producer_id, manager.producer_id_and_epoch.epoch)
 
     def take_up(self, policies_topic: str) -> None:
         """Goes on in the topic of policies, once all answers are read."""
