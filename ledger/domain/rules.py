@@ -76,7 +76,7 @@ PriceText = Annotated[
 class Section(BaseModel):
     """A part of a document: nothing stands in it that the ledger does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class Rule(Section):

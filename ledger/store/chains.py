@@ -7,7 +7,7 @@ seal, noted down elsewhere.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 
 from ledger.application.journal import NO_CHAIN
@@ -90,34 +90,56 @@ class Chains:
         self, rows: Iterable[EventRow], start: int, known: dict[str, bytes]
     ) -> tuple[ByType, int] | None:
         """None where something is wrong."""
-        groups: dict[str, tuple[list[int], list[bytes], list[bytes], list[bytes]]] = {}
-        expected = start
-        for ordinal, id_, version, topic, state, digest in rows:
-            if ordinal != expected:
-                return None
-            expected += 1
-            before = known.get(id_)
+        found = list(rows)
+        if not found:
+            return {}, start - 1
+        ordinals, ids, versions, topics, states, digests = zip(*found, strict=True)
+        end = start + len(found)
+        if ordinals != tuple(range(start, end)):
+            return None
+        befores = self._befores(ids, versions, digests, known)
+        names_of = {topic: topic.encode() for topic in set(topics)}
+        if len(names_of) == 1:
+            groups = {topics[0]: (list(ordinals), list(states))}
+            (name,) = names_of.values()
+            made = [
+                sha256(before + name + state).digest() for before, state in zip(befores, states, strict=True)
+            ]
+        else:
+            groups = {topic: ([], []) for topic in names_of}
+            for ordinal, topic, state in zip(ordinals, topics, states, strict=True):
+                of_type, bodies = groups[topic]
+                of_type.append(ordinal)
+                bodies.append(state)
+            named = map(names_of.__getitem__, topics)
+            made = [
+                sha256(before + name + state).digest()
+                for before, name, state in zip(befores, named, states, strict=True)
+            ]
+        if made != list(digests):
+            return None
+        first = 1 in versions and any(
+            not names(state, id_, 1)
+            for state, id_, version in zip(states, ids, versions, strict=True)
+            if version == 1
+        )
+        return None if first else (groups, end - 1)
+
+    def _befores(
+        self, ids: Sequence[str], versions: Sequence[int], digests: Sequence[bytes], known: dict[str, bytes]
+    ) -> list[bytes]:
+        """The digest before each event of its account."""
+        befores = []
+        last_of, append = known.get, befores.append
+        for index, id_ in enumerate(ids):
+            before = last_of(id_)
             if before is None:
-                before = self._before(id_, version)
+                before = self._before(id_, versions[index])
                 if len(known) >= _REMEMBERED:
                     known.clear()
-            if version == 1 and not names(state, id_, version):
-                return None
-            known[id_] = digest
-            ordinals, states, befores, digests = groups.get(topic) or groups.setdefault(
-                topic, ([], [], [], [])
-            )
-            ordinals.append(ordinal)
-            states.append(state)
-            befores.append(before)
-            digests.append(digest)
-        for topic, (_, states, befores, digests) in groups.items():
-            name = topic.encode()
-            if [
-                sha256(before + name + state).digest() for before, state in zip(befores, states, strict=True)
-            ] != digests:
-                return None
-        return {topic: group[:2] for topic, group in groups.items()}, expected - 1
+            known[id_] = digests[index]
+            append(before)
+        return befores
 
     def of_one(self, rows: Iterable[EventRow]) -> Iterator[EventRow]:
         """All events of one subject, in order. Raises LogDamaged at one that does not follow."""

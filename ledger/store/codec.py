@@ -73,8 +73,7 @@ class Codec:
         self._commands = _Commands()
         self._outcome = load("replies")[_OUTCOME]
         self._by_fingerprint: dict[bytes, RecordSchema] = {}
-        for kind in FOLDERS:
-            self.learn(load(kind).values())
+        self._has_own = False
 
     def learn(self, schemas: Iterable[RecordSchema]) -> None:
         """Takes in schemas that a log holds, so that what they wrote can be read."""
@@ -83,7 +82,16 @@ class Codec:
 
     def knows(self, mark: bytes) -> bool:
         """Whether records with this fingerprint can be read."""
-        return mark in self._by_fingerprint
+        return self._of(mark) is not None
+
+    def _of(self, mark: bytes) -> RecordSchema | None:
+        """The schema of a fingerprint; those of this release are looked through once one is asked for in vain."""
+        found = self._by_fingerprint.get(mark)
+        if found is None and not self._has_own:
+            self._has_own = True
+            self._by_fingerprint |= {s.fingerprint: s for kind in FOLDERS for s in load(kind).values()}
+            found = self._by_fingerprint.get(mark)
+        return found
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -113,9 +121,12 @@ class Codec:
         record: Any = schemaless_reader(body, self.schema(state[:FINGERPRINT_BYTES]).parsed)
         return cast("dict[str, Any]", record)
 
-    def schema(self, mark: bytes) -> RecordSchema:
-        """The schema that a fingerprint names. Raises SchemaUnknown."""
-        schema = self._by_fingerprint.get(mark)
+    def schema(self, mark: bytes, topic: str = "") -> RecordSchema:
+        """The schema that a fingerprint names, as a rule this release's of an event. Raises SchemaUnknown."""
+        own = load("events").get(topic)
+        if own is not None and own.fingerprint == mark:
+            return own
+        schema = self._of(mark)
         if schema is None:
             raise SchemaUnknown(mark.hex())
         return schema

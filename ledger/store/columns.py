@@ -123,7 +123,7 @@ def _at_once(codec: Codec, topic: str, mark: bytes, states: list[bytes]) -> pa.T
     if topic not in EVENT_TYPES:
         return None
     try:
-        schema = _readable(codec.schema(mark))
+        schema = _readable(codec.schema(mark, topic))
     except SchemaUnknown:
         return None
     if schema is None:

@@ -65,6 +65,24 @@ def is_as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> b
     return (schema.fingerprint, schema.name) == (mark, name)
 
 
+def foreign(marks: Iterable[Any], digests: Mapping[str, str]) -> list[Any]:
+    """Those of a file's fingerprints that are of no schema of this release; `digests` as for `is_as_kept`.
+
+    A text that is this release's has its fingerprint, which takes longer to reckon than to compare a digest of it.
+    """
+    if not digests:
+        return [mark for mark in marks if mark not in _own()]
+    own = _own_digests()
+    return [
+        mark for mark in marks if not isinstance(mark, bytes) or digests.get(_NAMED + mark.hex()) not in own
+    ]
+
+
+@cache
+def _own_digests() -> frozenset[str]:
+    return frozenset(_digest(schema.text) for schema in _of_this_release())
+
+
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 

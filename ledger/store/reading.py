@@ -24,11 +24,11 @@ from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
-from ledger.store.kept_schemas import is_as_kept
+from ledger.store.kept_schemas import foreign, is_as_kept
 from ledger.store.layout import check_format, intelligible
 from ledger.store.making import is_ahead, must_be_whole
 from ledger.store.recent import recorded_last
-from ledger.store.schemas import RecordSchema, load
+from ledger.store.schemas import RecordSchema
 
 if TYPE_CHECKING:
     from ledger.store.columns import Columns
@@ -106,8 +106,8 @@ class SqliteReader:
         """Whether the file only mirrors the log, which seals what arrived together, and not what was written so."""
         self.unknown_types = unknown_types
         """Whether events of later releases' types are read too, as `UnknownEvent`."""
-        kinds = [load(kind).values() for kind in ("events", "commands", "replies")]
-        self._learned = {schema.fingerprint for schemas in kinds for schema in schemas}
+        self._looked_at: set[bytes] = set()
+        """Fingerprints of the file's schemas that are known."""
         self.codec = Codec()
         self.book = TermsBook()
         """What the log has published, as far as it was asked for."""
@@ -134,24 +134,22 @@ class SqliteReader:
 
     def _learn(self, connection: sqlite3.Connection) -> None:
         """Takes in schemas of other releases that the file holds."""
-        new = [
-            mark
-            for (mark,) in connection.execute("SELECT fingerprint FROM schemas")
-            if mark not in self._learned
-        ]
-        if not new:
+        new = [mark for (mark,) in connection.execute("SELECT fingerprint FROM schemas")]
+        if self._looked_at.issuperset(new):
             return
         digests = dict(
             connection.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
         )
-        for mark in new:
+        for mark in foreign(new, digests):
+            if mark in self._looked_at:
+                continue
             name, text = connection.execute(
                 "SELECT name, schema FROM schemas WHERE fingerprint=?", (mark,)
             ).fetchone()
             if not is_as_kept(mark, name, text, digests):
                 raise LogDamaged(f"{self.path}: the schema {name} is not the one that was put into the log")
-            self._learned.add(mark)
             self.codec.learn([RecordSchema(text)])
+        self._looked_at.update(new)
 
 
 class SqliteSnapshot:

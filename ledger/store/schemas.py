@@ -25,17 +25,29 @@ class RecordSchema:
     """One record type: its text, its fingerprint, and the parsed form that values are written and read with.
 
     The parsed form knows no logical types, so that instants and days stay the integers they are. What writes its
-    records is made when it is first asked for, and once.
+    records is made when it is first asked for, and once; so are fingerprint and parsed form of a schema of this
+    release, of which most processes need few. Of another's it is known at once whether it is a schema.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, own: bool = False) -> None:
         raw = json.loads(text)
         self.text = json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
         self.text.encode()  # what cannot be written anywhere is no schema of ours
         self.name: str = f"{raw['namespace']}.{raw['name']}"
-        self.fingerprint = fingerprint_of(raw)
-        self.parsed = parse_schema(plain(raw))
         self.fields: list[Schema] = raw["fields"]
+        self._raw: Schema = raw
+        if not own:
+            self.fingerprint, self.parsed = fingerprint_of(raw), parse_schema(plain(raw))
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """What names it wherever its records are kept."""
+        return fingerprint_of(self._raw)
+
+    @cached_property
+    def parsed(self) -> Any:  # noqa: ANN401 - fastavro's
+        """What fastavro reads and writes by."""
+        return parse_schema(plain(self._raw))
 
     @cached_property
     def encode(self) -> Encode:
@@ -69,5 +81,5 @@ def plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
 def load(folder: str) -> dict[str, RecordSchema]:
     """The schemas of a folder (`events`, `commands`, `replies`) by full name."""
     texts = (f.read_text("utf-8") for f in (files("schemas") / folder).iterdir() if f.name.endswith(".avsc"))
-    schemas = sorted((RecordSchema(text) for text in texts), key=lambda s: s.name)
+    schemas = sorted((RecordSchema(text, own=True) for text in texts), key=lambda s: s.name)
     return {schema.name: schema for schema in schemas}
