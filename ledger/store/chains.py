@@ -129,7 +129,7 @@ class Chains:
         self, ids: Sequence[str], versions: Sequence[int], digests: Sequence[bytes], known: dict[str, bytes]
     ) -> list[bytes]:
         """The digest before each event of its account."""
-        befores = []
+        befores: list[bytes] = []
         last_of, append = known.get, befores.append
         for index, id_ in enumerate(ids):
             before = last_of(id_)

@@ -57,7 +57,8 @@ def test_a_recorder_is_found_to_have_been_fenced_before_it_writes(new_log: NewLo
 def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, tmp_path: Path) -> None:
     """Nothing is sent, so no commit fails: the group of the other one is another, and the broker tells it nothing."""
     settings = new_log()
-    health, stopped, told, ended = Health(), threading.Event(), FencingTold(), []
+    health, stopped, told = Health(), threading.Event(), FencingTold()
+    ended: list[str] = []
 
     def run() -> None:
         try:

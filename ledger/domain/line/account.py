@@ -114,13 +114,13 @@ class Account(msgspec.Struct):
         standing = [b for b in self.blocks.values() if b.since <= instant]
         return standing + [b for b in self.lifted if b.since <= instant < b.until]
 
-    def asked_from(self, now: int, terms: Terms) -> int:
+    def use_from(self, now: int, terms: Terms) -> int:
         """The instant from which on use may still come."""
         return max(self.late_from, now - terms.late_window)
 
     def lifted_lately(self, now: int, terms: Terms) -> list[StandingBlock]:
         """The lifted blocks that use which may still come is judged by."""
-        return [block for block in self.lifted if block.until > self.asked_from(now, terms)]
+        return [block for block in self.lifted if block.until > self.use_from(now, terms)]
 
     def charged(self, service: str, zone: str, day: int) -> int:
         """Sen charged for a service in a zone on a local day."""

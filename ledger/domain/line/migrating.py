@@ -13,7 +13,7 @@ def migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
     """From now on the other terms hold."""
     if command.terms == account.terms:
         raise NotEligible("the account is under these terms already")
-    since = account.asked_from(line.cause.at, line.terms)
+    since = account.use_from(line.cause.at, line.terms)
     changes = [changed for changed, _ in account.terms_since[1:] if changed > since]
     must_leave_room(
         (), lately=changes, so="changes of terms stand within the time that use may still come of"

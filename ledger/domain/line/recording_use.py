@@ -116,7 +116,7 @@ def _charge(line: Line, account: Account, product: Product[Any], command: Record
     }
     clause = tariff.clause or terms.clauses.use
     if charge:
-        account.must_remember(service, command.zone, day, account.asked_from(line.cause.at, terms))
+        account.must_remember(service, command.zone, day, account.use_from(line.cause.at, terms))
         own["charge"] = charge
         event_type, postings = product.charge(account, charge)
         line.record(line.cause, event_type, account, used_at, clause, postings, terms.id, own)
