@@ -90,7 +90,7 @@ class Terms(Section):
     model_config = ConfigDict(ignored_types=(cached_property,))
 
     product: str
-    """What the accounts under these terms are of."""
+    """Whose terms they are: of accounts of which product."""
     id: Code
     """What commands and events call these terms; never given to other values once a log has published them."""
     title: str
@@ -103,22 +103,6 @@ class Terms(Section):
     """The first day on which the document is in force."""
     time_zone: Annotated[str, Field(alias="zone"), Takes("a time zone such as Asia/Jakarta", "Asia/Jakarta")]
     """Days begin and end, and times of day are told, in this time zone."""
-    rounding: Literal["sen", "rupiah"] = "sen"
-    """What each charge for use is rounded to, once, half up."""
-    late_usage_days: Days = 30
-    """How long after it a use may still be recorded."""
-    dispute_days: Days = added(180)
-    """How long after a record somebody may dispute it, in days of 24 hours; and after its decision, reopen it."""
-    quarantine: Period = Period(days=180)
-    """How long a number rests after its account has ended, before it can be given out again."""
-    card_replacement: CardReplacement = CardReplacement()
-    """What a new card costs."""
-    grounds: tuple[Ground, ...] = ()
-    """The grounds on which a number may be blocked, and an account terminated."""
-    tariffs: tuple[DatedTariff, ...] = ()
-    """What use costs, oldest tariff first; use that none prices is refused."""
-    clauses: Clauses = Clauses()
-    """The clauses that events without a rule of their own cite."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Terms:
@@ -127,14 +111,6 @@ class Terms(Section):
         except (KeyError, ValueError, OSError) as error:
             msg = f"zone: no time zone is named {self.time_zone!r}"
             raise ValueError(msg) from error
-        dates = [t.in_force_from for t in self.tariffs]
-        if dates != sorted(set(dates)):
-            msg = "tariffs: must ascend by in_force_from"
-            raise ValueError(msg)
-        codes = [g.code for g in self.grounds]
-        if len(codes) != len(set(codes)):
-            msg = "grounds: a code stands twice"
-            raise ValueError(msg)
         return self
 
     @cached_property
@@ -155,6 +131,39 @@ class Terms(Section):
     def digest(self) -> str:
         """SHA-256 of `content`, in hexadecimal."""
         return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+class AccountTerms(Terms):
+    """The terms of a number's account, of whatever product: what use costs, on which grounds it is blocked or ends."""
+
+    rounding: Literal["sen", "rupiah"] = "sen"
+    """What each charge for use is rounded to, once, half up."""
+    late_usage_days: Days = 30
+    """How long after it a use may still be recorded."""
+    dispute_days: Days = added(180)
+    """How long after a record somebody may dispute it, in days of 24 hours; and after its decision, reopen it."""
+    quarantine: Period = Period(days=180)
+    """How long a number rests after its account has ended, before it can be given out again."""
+    card_replacement: CardReplacement = CardReplacement()
+    """What a new card costs."""
+    grounds: tuple[Ground, ...] = ()
+    """The grounds on which a number may be blocked, and an account terminated."""
+    tariffs: tuple[DatedTariff, ...] = ()
+    """What use costs, oldest tariff first; use that none prices is refused."""
+    clauses: Clauses = Clauses()
+    """The clauses that events without a rule of their own cite."""
+
+    @model_validator(mode="after")
+    def _consistent_for_accounts(self) -> AccountTerms:
+        dates = [t.in_force_from for t in self.tariffs]
+        if dates != sorted(set(dates)):
+            msg = "tariffs: must ascend by in_force_from"
+            raise ValueError(msg)
+        codes = [g.code for g in self.grounds]
+        if len(codes) != len(set(codes)):
+            msg = "grounds: a code stands twice"
+            raise ValueError(msg)
+        return self
 
     @cached_property
     def late_window(self) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import Instant
 from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.terms import AccountTerms
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
 from projections.engine.database import TEXT
@@ -75,7 +76,8 @@ class Blocks(Projection):
             if isinstance(event, Unblocked):
                 changes.rows(self.lifted).append(row)
                 continue
-            ground = None if event.terms is None else batch.book[event.terms].ground(event.ground)
+            terms = None if event.terms is None else batch.book.of(AccountTerms, event.terms)
+            ground = None if terms is None else terms.ground(event.ground)
             ordered = ground is not None and ground.requires == "reference"
             own = (event.scope, event.ground, event.reference, ordered, event.terms, event.clause)
             changes.rows(self.placed).append(row + own)

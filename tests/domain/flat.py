@@ -21,7 +21,7 @@ from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
 from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.domain.prepaid.events import Deactivated, StarterPackIssued, UsageDebited
 from ledger.domain.refusals import AboveMaximum, AccountTerminated, NumberNotAvailable
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 from ledger.domain.terms_book import TermsBook
 from ledger.domain.terms_models import MODELS
 from tests.given import BUNDLED, SP23
@@ -31,7 +31,7 @@ LIMIT = 10_000_00
 LIVES_ON = 400 * DAY
 
 
-class FlatTerms(Terms):
+class FlatTerms(AccountTerms):
     """Nothing of its own."""
 
     product: Literal["flat"] = "flat"
@@ -108,7 +108,7 @@ class Flat(Product[FlatAccount]):
 
 def flat_terms() -> FlatTerms:
     """The rules that every product has, as SP23 has them."""
-    shared: dict[str, Any] = {name: getattr(BUNDLED[SP23], name) for name in Terms.model_fields}
+    shared: dict[str, Any] = {name: getattr(BUNDLED[SP23], name) for name in AccountTerms.model_fields}
     said = {name: value for name, value in shared.items() if name not in {"clauses", "time_zone", "product"}}
     return FlatTerms.model_validate(said | {"id": "flat", "zone": BUNDLED[SP23].time_zone})
 

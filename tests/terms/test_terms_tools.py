@@ -11,7 +11,7 @@ import pytest
 
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.prepaid.terms import PrepaidTerms
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms, Terms
 from ledger.domain.terms_keys import key_at, keys_of, places
 from ledger.errors import TermsMissing
 from ledger.terms import bundled, load
@@ -44,6 +44,7 @@ class TestNewDocuments:
     def test_a_new_document_loads_and_has_a_tariff(self, tmp_path: Path, product: str) -> None:
         text = draft(PRODUCTS[product].terms, "my-terms")
         terms = written(tmp_path, text)
+        assert isinstance(terms, AccountTerms)
         assert (terms.id, terms.product) == ("my-terms", product)
         assert terms.price_for("voice", "off-net", "zone1", 1_720_000_000_000_000) is not None
 

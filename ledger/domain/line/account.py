@@ -27,7 +27,7 @@ from ledger.domain.line.events import (
 )
 from ledger.domain.money import Posting
 from ledger.domain.refusals import AboveMaximum, TooManyOpen
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 
 TERMINATED = "terminated"
 
@@ -210,13 +210,13 @@ def _recent(line: list[tuple[int, str]], since: int) -> list[tuple[int, str]]:
 # --- what each event changes ----------------------------------------------------------------------------------------
 
 
-def _usage_recorded(account: Account, event: UsageRecorded, _: Terms) -> None:
+def _usage_recorded(account: Account, event: UsageRecorded, _: AccountTerms) -> None:
     if event.direction == "outgoing":
         usage = account.usage
         setattr(usage, event.service, getattr(usage, event.service) + event.granted)
 
 
-def count_charge(account: Account, event: Any, _: Terms) -> None:  # noqa: ANN401 - use that cost, by its product's event
+def count_charge(account: Account, event: Any, _: AccountTerms) -> None:  # noqa: ANN401 - use that cost, by its product's event
     """Counts granted use, and what it cost on its day."""
     usage, key = account.usage, f"{event.day}/{event.service}/{event.zone}"
     setattr(usage, event.service, getattr(usage, event.service) + event.granted)
@@ -233,11 +233,11 @@ def _charged_since(charged: dict[str, int], since: int) -> dict[str, int]:
     return {key: sen for key, sen in charged.items() if int(key.partition("/")[0]) >= oldest}
 
 
-def _blocked(account: Account, event: Blocked, _: Terms) -> None:
+def _blocked(account: Account, event: Blocked, _: AccountTerms) -> None:
     account.blocks[event.block] = StandingBlock(event.block, event.scope, event.ground, event.effective_at)
 
 
-def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
+def _unblocked(account: Account, event: Unblocked, _: AccountTerms) -> None:
     block = account.blocks.pop(event.block, None)
     if block is not None:
         block.until = event.effective_at
@@ -246,27 +246,27 @@ def _unblocked(account: Account, event: Unblocked, _: Terms) -> None:
         account.lifted = [b for b in account.lifted if b.until > account.late_from]
 
 
-def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: Terms) -> None:
+def _rights_transfer_requested(account: Account, event: RightsTransferRequested, _: AccountTerms) -> None:
     account.requests[event.request] = event.to_customer
 
 
-def _rights_transferred(account: Account, event: RightsTransferred, _: Terms) -> None:
+def _rights_transferred(account: Account, event: RightsTransferred, _: AccountTerms) -> None:
     account.requests.pop(event.request, None)
     account.holder = event.to_customer
 
 
-def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: Terms) -> None:
+def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: AccountTerms) -> None:
     account.requests.pop(event.request, None)
 
 
-def _terms_migrated(account: Account, event: TermsMigrated, _: Terms) -> None:
+def _terms_migrated(account: Account, event: TermsMigrated, _: AccountTerms) -> None:
     account.terms = event.to_terms
     account.terms_since.append((event.effective_at, event.to_terms))
     if len(account.terms_since) > REMEMBERED:
         account.terms_since = _recent(account.terms_since, account.late_from)
 
 
-def _terminated(account: Account, event: Terminated, _: Terms) -> None:
+def _terminated(account: Account, event: Terminated, _: AccountTerms) -> None:
     account.close(TERMINATED, event.effective_at)
 
 

@@ -43,7 +43,7 @@ from ledger.domain.line.disputing import (
 )
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
-from ledger.domain.line.product import PRODUCTS, product_of
+from ledger.domain.line.product import PRODUCTS, Product, product_of
 from ledger.domain.line.recording_use import record_usage
 from ledger.domain.line.terminating import terminate
 from ledger.domain.refusals import NotEligible, UnknownAccount
@@ -56,8 +56,8 @@ def admit(line: Line, command: LineCommand) -> None:
     """
     kind, named = type(command), command.terms_named
     if command.NUMBER_ITSELF:
-        if named is not None and kind not in product_of(line.book[named]).openings:
-            raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
+        if named is not None and kind not in _product_under(line, named).openings:
+            raise NotEligible(f"not under terms that are {line.book[named].product}")
         return
     account = line.account
     if account is None:
@@ -68,8 +68,16 @@ def admit(line: Line, command: LineCommand) -> None:
         _must_be_had(line, command.stream)
     elif not command.INTERNAL:
         _must_have(_addressed(line, command.stream), kind)
-    if named is not None and product_of(line.book[named]).name != account.PRODUCT:
-        raise NotEligible(f"not under terms that are {product_of(line.book[named]).name}")
+    if named is not None and _product_under(line, named).name != account.PRODUCT:
+        raise NotEligible(f"not under terms that are {line.book[named].product}")
+
+
+def _product_under(line: Line, terms_id: str) -> Product[Any]:
+    """The product of terms. Raises NotEligible where they are of no account."""
+    product = PRODUCTS.get(line.book[terms_id].product)
+    if product is None:
+        raise NotEligible(f"not under terms that are {line.book[terms_id].product}")
+    return product
 
 
 def _must_have(account: Account, kind: type[Command]) -> None:

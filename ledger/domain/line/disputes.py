@@ -21,7 +21,7 @@ from ledger.domain.line.dispute_events import (
     StatementOverridden,
     SystemCorrected,
 )
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 
 BALANCE = "balance"
 """What a dispute is about whose record is an event after which a balance stood."""
@@ -98,7 +98,7 @@ def remembered(account: Disputed, since: int) -> dict[str, Dispute]:
 # --- what each event changes ----------------------------------------------------------------------------------------
 
 
-def _opened(account: Disputed, event: DisputeOpened, terms: Terms) -> None:
+def _opened(account: Disputed, event: DisputeOpened, terms: AccountTerms) -> None:
     account.disputes[event.dispute] = Dispute(
         event.dispute,
         event.about,
@@ -117,14 +117,14 @@ def _opened(account: Disputed, event: DisputeOpened, terms: Terms) -> None:
         account.disputable_from = max(account.disputable_from, since)
 
 
-def _evidence(account: Disputed, event: EvidenceAttached, _: Terms) -> None:
+def _evidence(account: Disputed, event: EvidenceAttached, _: AccountTerms) -> None:
     dispute = account.disputes.get(event.dispute)
     if dispute is not None:
         dispute.evidence.append(event.digest)
 
 
 def _decided(decision: str) -> Any:  # noqa: ANN401 - what applies an event
-    def decide(account: Disputed, event: Any, _: Terms) -> None:  # noqa: ANN401
+    def decide(account: Disputed, event: Any, _: AccountTerms) -> None:  # noqa: ANN401
         dispute = account.disputes.get(event.dispute)
         if dispute is not None:
             dispute.decision, dispute.decided_at = decision, event.recorded_at
@@ -132,7 +132,7 @@ def _decided(decision: str) -> Any:  # noqa: ANN401 - what applies an event
     return decide
 
 
-def _corrected(account: Disputed, event: SystemCorrected, _: Terms) -> None:
+def _corrected(account: Disputed, event: SystemCorrected, _: AccountTerms) -> None:
     dispute = account.disputes.get(event.dispute)
     if dispute is not None:
         dispute.decision, dispute.decided_at = CORRECTED, event.recorded_at
@@ -141,7 +141,7 @@ def _corrected(account: Disputed, event: SystemCorrected, _: Terms) -> None:
             dispute.corrected += event.amount
 
 
-def _reopened(account: Disputed, event: DisputeReopened, _: Terms) -> None:
+def _reopened(account: Disputed, event: DisputeReopened, _: AccountTerms) -> None:
     dispute = account.disputes.get(event.dispute)
     if dispute is not None:
         dispute.evidence.append(event.digest)

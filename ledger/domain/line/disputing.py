@@ -68,7 +68,7 @@ def _open(
 ) -> None:
     if line.claimed(account.id, "dispute", command.dispute):
         raise DisputeExists(command.dispute)
-    product, terms = PRODUCTS[account.PRODUCT], line.book[account.terms]
+    product, terms = PRODUCTS[account.PRODUCT], line.rules(account.terms)
     if command.about not in product.disputable:
         raise NotEligible(f"the account is {account.PRODUCT}")
     record = record_of(line, account, command.about, command.refers_to, command.unit)
@@ -143,7 +143,7 @@ def decide_dispute(line: Line, account: Account, command: DecideDispute) -> None
     line.emit(
         DisputeRejected if command.decision == REJECTED else DisputeWithdrawn,
         of=account,
-        clause=PRODUCTS[account.PRODUCT].clause_of_disputes(line.book[account.terms]),
+        clause=PRODUCTS[account.PRODUCT].clause_of_disputes(line.rules(account.terms)),
         dispute=dispute.id,
         reason=command.reason,
         decided_by=command.decided_by,
@@ -165,7 +165,7 @@ def _override(line: Line, account: Account, dispute: Dispute, command: DecideDis
     line.emit(
         StatementOverridden,
         of=account,
-        clause=product.clause_of_disputes(line.book[account.terms]),
+        clause=product.clause_of_disputes(line.rules(account.terms)),
         dispute=dispute.id,
         about=dispute.about,
         refers_to=dispute.refers_to,
@@ -204,7 +204,7 @@ def _correct(line: Line, account: Account, dispute: Dispute, command: DecideDisp
     line.emit(
         SystemCorrected,
         of=account,
-        clause=product.clause_of_disputes(line.book[account.terms]),
+        clause=product.clause_of_disputes(line.rules(account.terms)),
         postings=remedy.postings,
         dispute=dispute.id,
         about=dispute.about,
@@ -227,7 +227,7 @@ def _correct(line: Line, account: Account, dispute: Dispute, command: DecideDisp
 def reopen_dispute(line: Line, account: Account, command: ReopenDispute) -> None:
     """Once, on evidence that was not seen before."""
     dispute = account.disputes.get(command.dispute)
-    terms = line.book[account.terms]
+    terms = line.rules(account.terms)
     if dispute is None:
         if line.claimed(account.id, "dispute", command.dispute):
             raise TooLate(f"within {terms.dispute_days} days")

@@ -32,7 +32,7 @@ from ledger.domain.subject import (
     fell_due,
     nothing_claimed,
 )
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import TermsMissing
 
@@ -167,9 +167,13 @@ class Line(Subject):
         return self.account
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> AccountTerms:
         """The terms of the current account."""
-        return self.book[self.current.terms]
+        return self.rules(self.current.terms)
+
+    def rules(self, terms_id: str) -> AccountTerms:
+        """The terms of that id. Raises TermsMissing where they are of no account, and as `TermsBook` does."""
+        return self.book.of(AccountTerms, terms_id)
 
     def named(self, account_id: str) -> Account:
         """The account of that id, the current one or a former one that is at hand. Raises LookupError."""
@@ -202,7 +206,7 @@ class Line(Subject):
         if account is None or account.id != event.account:
             account = self.former[event.account]
         rules = self.book[event.terms or account.terms]
-        if rules.product != account.PRODUCT:
+        if rules.product != account.PRODUCT or not isinstance(rules, AccountTerms):
             raise TermsMissing(f"{rules.id}: these are terms of {rules.product}")
         account.apply(event, rules)
 

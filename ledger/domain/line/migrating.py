@@ -21,7 +21,7 @@ def migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
     line.emit(
         TermsMigrated,
         terms=command.terms,
-        clause=line.book[command.terms].clauses.migration,
+        clause=line.rules(command.terms).clauses.migration,
         from_terms=account.terms,
         to_terms=command.terms,
     )

@@ -19,9 +19,10 @@ from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
 from ledger.domain.money import Posting
 from ledger.domain.refusals import NotEligible, Refusal
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms, Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.domain.terms_models import MODELS
+from ledger.errors import TermsMissing
 
 A = TypeVar("A", bound=Account)
 
@@ -53,7 +54,7 @@ class Product(ABC, Generic[A]):
     """What terms call it."""
     account: ClassVar[type[Account]]
     """The state of its accounts."""
-    terms: ClassVar[type[Terms]]
+    terms: ClassVar[type[AccountTerms]]
     """The model of its terms."""
     rules: ClassVar[Rules]
     """What its own commands do, and what one that every product has does otherwise here."""
@@ -110,7 +111,7 @@ class Product(ABC, Generic[A]):
     def must_allow_use(self, state: str, *, free: bool) -> None:
         """Raises the refusal of the state, at the time of use, that allows none, or none that costs."""
 
-    def bars(self, block: StandingBlock, terms: Terms) -> bool:
+    def bars(self, block: StandingBlock, terms: AccountTerms) -> bool:
         """Whether a block that stood at the time of use refuses it whatever its scope."""
         return False
 
@@ -132,7 +133,7 @@ class Product(ABC, Generic[A]):
         """When the document of that id was issued; None where it is none."""
         return None
 
-    def clause_of_disputes(self, terms: Terms) -> str | None:
+    def clause_of_disputes(self, terms: AccountTerms) -> str | None:
         """The clause by which the system record prevails."""
         return terms.clauses.disputes
 
@@ -155,10 +156,13 @@ def register(product: Product[Any]) -> None:
 
 
 def product_of(terms: Terms) -> Product[Any]:
-    """The product that terms are of."""
-    return PRODUCTS[terms.product]
+    """The product that terms are of. Raises TermsMissing where they are of no account."""
+    try:
+        return PRODUCTS[terms.product]
+    except KeyError:
+        raise TermsMissing(f"{terms.id}: these are terms of {terms.product}") from None
 
 
-def rules_of(account: Account, terms_id: str, book: TermsBook) -> Terms:
+def rules_of(account: Account, terms_id: str, book: TermsBook) -> AccountTerms:
     """The terms of that id, as an account is to be judged by. Raises as `TermsBook.of`."""
     return book.of(PRODUCTS[account.PRODUCT].terms, terms_id)

@@ -14,7 +14,7 @@ from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.line.line import Line
 from ledger.domain.line.product import Product
 from ledger.domain.refusals import InTheFuture, NotActive, NotEligible, Refusal, TooLate, UseBlocked
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 
 
 def record_usage(line: Line, account: Account, product: Product[Any], command: RecordUsage) -> None:
@@ -48,9 +48,11 @@ def is_free(command: RecordUsage) -> bool:
     return command.direction == "incoming" or command.destination == "free"
 
 
-def _judge(line: Line, account: Account, product: Product[Any], command: RecordUsage, *, free: bool) -> Terms:
+def _judge(
+    line: Line, account: Account, product: Product[Any], command: RecordUsage, *, free: bool
+) -> AccountTerms:
     """The terms in force at the time of use, if the use was allowed then."""
-    at, used_at, terms = line.cause.at, command.used_at, line.book[account.terms]
+    at, used_at, terms = line.cause.at, command.used_at, line.rules(account.terms)
     product.must_take(account, command)
     if used_at > at:
         raise InTheFuture("used_at")
@@ -64,13 +66,13 @@ def _judge(line: Line, account: Account, product: Product[Any], command: RecordU
         for block in account.blocks_at(used_at):
             if block.scope in {"all", command.service} or (block.scope == "outgoing" and not free):
                 raise UseBlocked(block.block)
-            if product.bars(block, line.book[account.terms_at(used_at)]):
+            if product.bars(block, line.rules(account.terms_at(used_at))):
                 raise UseBlocked(block.block)
     then = account.terms_at(used_at)
-    return terms if then == terms.id else line.book[then]
+    return terms if then == terms.id else line.rules(then)
 
 
-def _record_free(line: Line, account: Account, command: RecordUsage, terms: Terms) -> None:
+def _record_free(line: Line, account: Account, command: RecordUsage, terms: AccountTerms) -> None:
     if command.direction == "outgoing":
         account.must_count(command.service, command.quantity, 0)
     line.emit(
@@ -90,7 +92,9 @@ def _record_free(line: Line, account: Account, command: RecordUsage, terms: Term
     )
 
 
-def _charge(line: Line, account: Account, product: Product[Any], command: RecordUsage, terms: Terms) -> None:
+def _charge(
+    line: Line, account: Account, product: Product[Any], command: RecordUsage, terms: AccountTerms
+) -> None:
     service, used_at = command.service, command.used_at
     found = terms.price_for(service, command.destination, command.zone, used_at)
     if found is None:

@@ -83,7 +83,7 @@ from ledger.domain.postpaid.order_of_instants import in_order, next_instant
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.postpaid.using import CLOSED
 from ledger.domain.refusals import OverLimit
-from ledger.domain.terms import Terms
+from ledger.domain.terms import AccountTerms
 from ledger.domain.terms_book import TermsBook
 
 
@@ -171,7 +171,7 @@ class Postpaid(Product[PostpaidAccount]):
         if refusal is not None:
             raise refusal
 
-    def bars(self, block: StandingBlock, terms: Terms) -> bool:
+    def bars(self, block: StandingBlock, terms: AccountTerms) -> bool:
         """Once the card is blocked as lost, no use is the customer's, where the terms say so (XE25-10)."""
         until_blocked = isinstance(terms, PostpaidTerms) and terms.lost_card.use == "until-blocked"
         return until_blocked and block.ground == roaming.LOST_OR_STOLEN
@@ -193,7 +193,7 @@ class Postpaid(Product[PostpaidAccount]):
         bill = account.bill(id_)
         return None if bill is None else bill.issued_at
 
-    def clause_of_disputes(self, terms: Terms) -> str | None:
+    def clause_of_disputes(self, terms: AccountTerms) -> str | None:
         """The clause by which the system record prevails: that of notes, where terms have none of their own."""
         own = terms.clauses.disputes
         return terms.clauses.notes if own is None and isinstance(terms, PostpaidTerms) else own

@@ -32,7 +32,7 @@ from ledger.domain.postpaid.rules_of_contracts import (
     Unsubscribing,
 )
 from ledger.domain.rules import Clause
-from ledger.domain.terms import Clauses, Terms
+from ledger.domain.terms import AccountTerms, Clauses
 
 
 class PostpaidClauses(Clauses):
@@ -70,7 +70,7 @@ class PostpaidClauses(Clauses):
     """For leaving within the contract period."""
 
 
-class PostpaidTerms(Terms):
+class PostpaidTerms(AccountTerms):
     """One document's rules of postpaid contracts."""
 
     product: Literal["postpaid"] = "postpaid"

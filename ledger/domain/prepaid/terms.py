@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.validity import ExtensionRule
 from ledger.domain.rules import Clause, Count, Day, Days, Money, Period, Rule, Section
-from ledger.domain.terms import Clauses, Terms, added
+from ledger.domain.terms import AccountTerms, Clauses, added
 
 
 class StarterPack(Rule):
@@ -137,7 +137,7 @@ class PrepaidClauses(Clauses):
     """A top-up ends waiting."""
 
 
-class PrepaidTerms(Terms):
+class PrepaidTerms(AccountTerms):
     """One document's rules of prepaid credit."""
 
     product: Literal["prepaid"] = added("prepaid")
