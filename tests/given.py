@@ -17,7 +17,19 @@ from ledger.application.library import factory_of
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER, day_number, format_instant, parse_day, parse_instant
 from ledger.domain.commands import Command
-from ledger.domain.customer.commands import AdvanceCustomer
+from ledger.domain.customer.commands import AdvanceCustomer, CustomerCommand
+from ledger.domain.customer.commands_of_persons import (
+    AnswerAccess,
+    Disclose,
+    GiveConsent,
+    LiftRestriction,
+    RectifyCustomer,
+    RegisterCustomer,
+    RequestAccess,
+    RestrictProcessing,
+    WithdrawConsent,
+)
+from ledger.domain.customer.privacy_terms import PrivacyTerms
 from ledger.domain.events import Event
 from ledger.domain.line.commands import (
     AdvanceTime,
@@ -88,6 +100,7 @@ from ledger.terms import bundled
 from tests.deciding import Deciding
 from tests.posting_table import check_event
 
+PERSON = "customer/CAAAAAAAAAAAAAAAAAAAA"
 NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
 
 SP23, XP25, TELKOMSEL = "smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"
@@ -95,6 +108,8 @@ BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTe
 SE23, XE25, HALO = "smartfren-elite-2023", "smartfren-elite-2025", "telkomsel-halo"
 CONTRACTS = {terms.id: terms for terms in bundled() if isinstance(terms, PostpaidTerms)}
 """The bundled terms of postpaid contracts."""
+POLICIES = {terms.id: terms for terms in bundled() if isinstance(terms, PrivacyTerms)}
+"""The bundled privacy policies."""
 
 MICROSECOND = 1
 START = "2023-07-03T10:00:00+07:00"
@@ -214,6 +229,15 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     },
     DecideDispute: {"dispute": "C-1", "reason": "record", "decided_by": "staff-1"},
     ReopenDispute: {"dispute": "C-1", "reason": "receipt", "digest": "cd" * 32},
+    RegisterCustomer: {"terms": "privacy-smarty", "digest": "ab" * 32, "source": "gallery"},
+    RectifyCustomer: {"fields": ["name"], "digest": "ab" * 32},
+    GiveConsent: {"purpose": "offers", "channel": "care"},
+    WithdrawConsent: {"purpose": "offers", "channel": "care"},
+    Disclose: {"to": "agency-1", "fields": ["name"], "ground": "support", "approved_by": "staff-2"},
+    RequestAccess: {"request": "a1", "channel": "care"},
+    AnswerAccess: {"request": "a1", "digest": "cd" * 32},
+    RestrictProcessing: {"channel": "care"},
+    LiftRestriction: {"channel": "care"},
 }
 """What a story does not say of a command, because it does not matter to it."""
 
@@ -268,7 +292,7 @@ class Story:
     """What happens to some numbers, command by command: on a log in a folder, or (None) in memory."""
 
     def __init__(self, folder: Path | None, *terms: Terms, clock: str = "played") -> None:
-        self.terms = [*BUNDLED.values(), *CONTRACTS.values(), *terms]
+        self.terms = [*BUNDLED.values(), *CONTRACTS.values(), *POLICIES.values(), *terms]
         self.outcome: Outcome
         self.new: list[Event] = []
         """What the last command brought about, on all accounts and numbers."""
@@ -363,6 +387,8 @@ class Story:
         """The command, with an id of its own unless it has one, and with what the story leaves unsaid."""
         self._count += 1
         about = {"msisdn": NUMBER} if "msisdn" in command.__struct_fields__ else {}
+        if issubclass(command, CustomerCommand):
+            about["customer"] = PERSON
         said = {"command_id": str(self._count), **about, **_UNSAID.get(command, {}), **fields}
         if command is TopUp:
             said.setdefault("price", said["credit"])
@@ -381,7 +407,8 @@ class Story:
             assert one.actor == {"due": "clock", "policy": "policy"}.get(kind, command.actor), one
             assert (one.command_digest is None) == (kind == "due"), one
             assert one.effective_at <= one.recorded_at, one
-        self.new = [one for one in happened if not one.account.startswith(("log@", "terms/", "customer/"))]
+        untold = ("log@", "terms/", *(() if isinstance(command, CustomerCommand) else ("customer/",)))
+        self.new = [one for one in happened if not one.account.startswith(untold)]
         if self.outcome.status != "repeated" and not isinstance(
             command, AdvanceTime | AdvanceCustomer | CloseThrough
         ):

@@ -122,6 +122,12 @@ class TestEvents:
         assert {field for _, field in EVENT_TYPES[name].CLAIMS} <= set(known)
 
 
+CHANNELS_OF_PERSONS = (
+    *("GiveConsent.channel", "WithdrawConsent.channel", "RequestAccess.channel"),
+    *("RestrictProcessing.channel", "LiftRestriction.channel"),
+)
+
+
 class TestCommands:
     def test_every_command_has_a_schema_and_every_schema_a_command(self) -> None:
         assert sorted(f"commands/ledger.command.{name}" for name in COMMANDS) == sorted(
@@ -187,6 +193,9 @@ class TestCommands:
             "RecordRoaming.service": list(SERVICES),
             "RecordRoaming.direction": ["outgoing", "incoming"],
             "ReceivePayment.method": ["cash", "transfer", "auto-debit", "card", "other"],
+            "GiveConsent.purpose": ["offers", "partners", "credit-bureau"],
+            "WithdrawConsent.purpose": ["offers", "partners", "credit-bureau"],
+            **{key: ["care", "settings", "600-600"] for key in CHANNELS_OF_PERSONS},
         }
 
     def test_every_command_begins_alike(self) -> None:

@@ -127,9 +127,10 @@ OF_CONTRACTS = frozenset(
         "settled",
         "unknown-fine",
         "unknown-suspense",
+        *("unknown-customer", "customer-exists", "no-purpose", "restricted", "already-requested"),
     ]
 )
-"""The refusals of postpaid contracts, of which the population has none yet."""
+"""The refusals of postpaid contracts and of customers as persons, of which the population has none yet."""
 OF_STATEMENTS = frozenset(["unknown-statement", "statement-conflict", "statement-open", "not-final"])
 """And those of statements."""
 

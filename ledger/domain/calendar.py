@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
 """Microseconds in a second."""
+HOUR = 3_600 * SECOND
+"""Microseconds in an hour."""
 DAY = 86_400 * SECOND
 """Microseconds in 24 hours (which is how lateness is measured, not local days)."""
 

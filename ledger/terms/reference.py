@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ledger.domain.line.product import PRODUCTS
 from ledger.domain.terms_keys import Key, places
+from ledger.domain.terms_models import MODELS
 from ledger.terms.values import in_a_line
 from ledger.terms.wording import words_of
 
@@ -21,13 +21,13 @@ use it: [write terms](write-terms.md).
 
 def reference() -> str:
     """The page, in Markdown."""
-    return "\n".join([_HEAD, *(_table(name) for name in sorted(PRODUCTS))])
+    return "\n".join([_HEAD, *(_table(name) for name in sorted(MODELS))])
 
 
 def _table(product: str) -> str:
     rows = [
         f"| `{path}` | {_cell(key.takes)} | {_unsaid(key)} | {_cell(words_of(key))} |"
-        for path, key in places(PRODUCTS[product].terms)
+        for path, key in places(MODELS[product])
         if key.name not in ("clause", "source")
     ]
     return "\n".join(

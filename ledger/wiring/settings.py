@@ -17,7 +17,15 @@ from ledger.errors import SettingsInvalid
 PREFIX = "PULSA_"
 """How every variable of the environment begins."""
 
-FROM_FILES = ("database", "kafka_user", "kafka_password", "registry", "registry_user", "registry_password")
+FROM_FILES = (
+    "database",
+    "vault",
+    "kafka_user",
+    "kafka_password",
+    "registry",
+    "registry_user",
+    "registry_password",
+)
 """Settings that a file may hold instead, which `PULSA_…_FILE` names: secrets, and whom they are of."""
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
@@ -48,6 +56,8 @@ class Settings(BaseSettings):
     checkpoints: Path | None = None
     evidence: Path | None = None
     evidence_key: Path | None = None
+    vault: str | None = None
+    vault_key: Path | None = None
     seller: str | None = None
     seller_tax_number: str | None = None
     now: Annotated[int | None, BeforeValidator(_instant)] = None
@@ -102,6 +112,11 @@ class Settings(BaseSettings):
     def evidence_key_file(self) -> Path:
         """The file of the key that digests of evidence are keyed with: by default one beside the log."""
         return self.evidence_key or self.log.with_name(f"{self.log.name}.evidence.key")
+
+    @property
+    def vault_url(self) -> str:
+        """The SQLAlchemy URL of the vault: by default a SQLite file beside the log."""
+        return self.vault or f"sqlite:///{self.log.with_name(f'{self.log.name}.vault.db')}"
 
     @property
     def database_url(self) -> str:

@@ -13,6 +13,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ledger.domain.calendar import Zone
+from ledger.domain.customer.customer import CustomerState
+from ledger.domain.customer.person import Person
 from ledger.domain.events import Event
 from ledger.domain.kinds import PartitionOf, number_in, subject_of
 from ledger.domain.line.line import Line
@@ -101,6 +103,14 @@ class LogItself:
             if named is None:
                 named = _main_account(log, asked_number(about), moment)
             return why(log, moment, named, wanted, asked.zone, words)
+
+    def person(self, customer: str) -> Person | None:
+        """What a customer's events add up to of the person; None where nobody is registered."""
+        with self._of(customer) as log:
+            state = CustomerState(customer)
+            for found in log.events_of(customer):
+                state.apply(found.event)
+            return state.person
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command. Raises UnknownCommand."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ledger.domain.calendar import Zone
+from ledger.domain.customer.person import Person
 from ledger.domain.kinds import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
@@ -131,6 +132,10 @@ class Questions:
         A number, or an account of one, means what people mean by it: the credit of a prepaid one.
         """
         return self._of_log.why(about, self._asked(as_of, known_at), wanted, self._words)
+
+    def person(self, customer: str) -> Person | None:
+        """What is known of a customer as a person, which is not who it is; None where nobody is registered."""
+        return self._of_log.person(customer)
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command."""

@@ -133,7 +133,9 @@ class TestTermsOfALaterRelease:
         )
 
     def test_their_product_is_named(self) -> None:
-        with pytest.raises(TermsInvalid, match=r"product: .* but postpaid, prepaid \(it is 'broadband'\)"):
+        with pytest.raises(
+            TermsInvalid, match=r"product: .* but postpaid, prepaid, privacy \(it is 'broadband'\)"
+        ):
             published(saying(OLD, product="broadband"))["some-terms"]
 
     def test_they_stop_nobody_who_has_nothing_to_do_with_them(self) -> None:

@@ -133,7 +133,7 @@ def secret_of(name: str, found: Settings) -> str:
 def test_secrets_may_be_in_files(pulsa: Pulsa, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     variable = f"PULSA_{name.upper()}"
     file = pulsa.folder / "secret"
-    secret = "https://me:s3cret@there" if name in ("database", "registry") else "s3cret"
+    secret = "https://me:s3cret@there" if name in ("database", "vault", "registry") else "s3cret"
     file.write_text(f"{secret}\n")
     shown = pulsa.json("settings", **{f"{variable}_FILE": str(file)})[0][name]
     assert shown["source"] == f"file {file} ({variable}_FILE)"

@@ -292,7 +292,10 @@ class TestFaultyFiles:
         self, tmp_path: Path, named: str, shown: str
     ) -> None:
         (line,) = faults(tmp_path, f"{MINIMAL}product = {named}")
-        assert line == f"product: the ledger knows none of this name, but postpaid, prepaid (it is {shown})"
+        assert (
+            line
+            == f"product: the ledger knows none of this name, but postpaid, prepaid, privacy (it is {shown})"
+        )
 
     def test_a_file_that_names_no_product_is_of_prepaid(self, tmp_path: Path) -> None:
         unsaid, said = read(tmp_path, MINIMAL), read(tmp_path, MINIMAL + 'product = "prepaid"')

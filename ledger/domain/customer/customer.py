@@ -1,5 +1,7 @@
 """A customer as a subject: debts that stand for a while block the other accounts, and are lifted when they are cleared.
 
+And the person: registered, agreeing or not, asking for what is kept (`person.py`, `deciding_of_persons.py`).
+
 Ground 11 (SE23-19) looks across a customer's accounts: a bill that is overdue on one of them is a ground to block the
 others. The debt is told by the account, the blocks are told to the accounts, all by policies.
 """
@@ -27,8 +29,11 @@ from ledger.domain.customer.events import (
     DebtNoted,
     OthersBlocked,
 )
+from ledger.domain.customer.events_of_persons import CustomerRegistered, LimitBreached
+from ledger.domain.customer.person import Person, registered
 from ledger.domain.events import Event
 from ledger.domain.subject import NOTHING, Cause, State, Streams, Subject, fell_due, make_event
+from ledger.domain.terms_book import TermsBook
 
 PREFIX = "customer/"
 """How the ids of customers as subjects begin."""
@@ -62,6 +67,8 @@ class CustomerState(msgspec.Struct):
     """By bill."""
     times: dict[str, int] = {}
     """How often a bill was overdue: a block's id is used once."""
+    person: Person | None = None
+    """None: nobody is registered."""
 
     def apply(self, event: Event) -> None:
         """Takes an event in."""
@@ -86,20 +93,30 @@ class CustomerState(msgspec.Struct):
             debt.stands, debt.blocked = True, list(event.accounts)
         elif isinstance(event, DebtCleared):
             self.debts.pop(event.bill, None)
+        elif isinstance(event, CustomerRegistered):
+            self.person = registered(event)
+        elif self.person is not None:
+            self.person.apply(event)
+
+    @property
+    def debts_due_at(self) -> int:
+        """When the next debt blocks the other accounts."""
+        return min((debt.blocks_at for debt in self.debts.values() if not debt.stands), default=NEVER)
 
     @property
     def due_at(self) -> int:
-        """When the next debt blocks the other accounts."""
-        return min((debt.blocks_at for debt in self.debts.values() if not debt.stands), default=NEVER)
+        """When the next debt blocks the other accounts, or a limit is breached."""
+        person = self.person
+        return self.debts_due_at if person is None else min(self.debts_due_at, person.due_at)
 
 
 class Customer(Subject):
     """A customer."""
 
-    __slots__ = ("_events", "_state")
+    __slots__ = ("_events", "_state", "book")
 
-    def __init__(self, state: CustomerState) -> None:
-        self._state = state
+    def __init__(self, state: CustomerState, book: TermsBook) -> None:
+        self._state, self.book = state, book
         self._events: list[Event] = []
         self.cause = NOTHING
         self.recorded_at = state.recorded_at
@@ -111,7 +128,7 @@ class Customer(Subject):
 
     @property
     def due_at(self) -> int:
-        """When the next debt blocks the other accounts."""
+        """When the next debt blocks the other accounts, or a limit is breached."""
         return self._state.due_at
 
     @property
@@ -120,8 +137,14 @@ class Customer(Subject):
         return self._state
 
     def advance(self, until: int) -> None:
-        """Debts that have stood long enough block the others, the oldest first."""
+        """Debts that have stood long enough block the others, the oldest first; then a limit may be breached."""
         while (at := self.due_at) <= until:
+            person = self._state.person
+            if at < self._state.debts_due_at and person is not None and person.request is not None:
+                request = person.request.request
+                cause = fell_due(self.id, LimitBreached, at, self.cause.at, request)
+                self._record(cause, LimitBreached, {"request": request}, effective_at=at, terms=person.terms)
+                continue
             waiting = sorted(
                 bill for bill, debt in self._state.debts.items() if not debt.stands and debt.blocks_at == at
             )
@@ -129,23 +152,32 @@ class Customer(Subject):
             others = sorted(account for account in self._state.accounts if account != debt.of)
             own = {"bill": waiting[0], "accounts": others, **debt.block}
             cause = fell_due(self.id, OthersBlocked, at, self.cause.at, waiting[0])
-            self._record(cause, OthersBlocked, own, at)
+            self._record(cause, OthersBlocked, own, effective_at=at)
 
     def take(self, event: Event) -> None:
         """Applies an event that the log holds."""
         self._state.apply(event)
         self.recorded_at = self._state.recorded_at
 
-    def emit(self, event_type: type[Event], **own: Any) -> None:  # noqa: ANN401 - the type's own fields
+    def emit(
+        self,
+        event_type: type[Event],
+        *,
+        terms: str | None = None,
+        clause: str | None = None,
+        **own: Any,  # noqa: ANN401 - the type's own fields
+    ) -> None:
         """Records an event for the command at hand."""
-        self._record(self.cause, event_type, own)
+        self._record(self.cause, event_type, own, terms=terms, clause=clause)
 
     def _record(
-        self, cause: Cause, event_type: type[Event], own: dict[str, Any], effective_at: int | None = None
+        self,
+        cause: Cause,
+        event_type: type[Event],
+        own: dict[str, Any],
+        **header: Any,  # noqa: ANN401 - as `make_event` takes it
     ) -> None:
-        event = make_event(
-            event_type, self.id, self._state.version + 1, cause, own, effective_at=effective_at
-        )
+        event = make_event(event_type, self.id, self._state.version + 1, cause, own, **header)
         self._events.append(event)
         self.take(event)
 
@@ -156,7 +188,8 @@ class Customer(Subject):
 
     def copy(self) -> Customer:
         """The customer as he stands."""
-        return Customer(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=CustomerState))
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=CustomerState)
+        return Customer(state, self.book)
 
     def states(self) -> list[State]:
         """What snapshots are kept of."""
@@ -167,13 +200,13 @@ class Customer(Subject):
         return self._state if stream == self.id else None
 
 
-def customer_in(streams: Streams, id_: str) -> Customer:
+def customer_in(streams: Streams, id_: str, book: TermsBook) -> Customer:
     """A customer as the log has him; he need not have been seen before."""
     state = streams.state(id_, lambda first: CustomerState(first.account), CustomerState.apply)
-    return Customer(state or CustomerState(id_))
+    return Customer(state or CustomerState(id_), book)
 
 
-def decide(customer: Customer, command: Command) -> None:
+def decide_what_is_told(customer: Customer, command: Command) -> None:
     """What is told of him; what changes nothing comes to nothing."""
     state = customer.state
     if isinstance(command, AdvanceCustomer):

@@ -38,15 +38,14 @@ KeyAsked = Annotated[
 
 def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None) -> int:
     """Write a new terms file: every key with what it does and takes, and a tariff as an example."""
-    from ledger.domain.line.product import PRODUCTS
-    from ledger.domain.terms_models import UNSAID
+    from ledger.domain.terms_models import MODELS, UNSAID
     from ledger.store.backup import FileExists
     from ledger.terms.drafting import draft  # slow to import
 
     product = UNSAID if product is None else product
-    if product not in PRODUCTS:
-        raise typer.BadParameter(f"--product: {product!r} is not one of {', '.join(sorted(PRODUCTS))}")
-    text = draft(PRODUCTS[product].terms, terms_id)
+    if product not in MODELS:
+        raise typer.BadParameter(f"--product: {product!r} is not one of {', '.join(sorted(MODELS))}")
+    text = draft(MODELS[product], terms_id)
     if out is None:
         say(text.removesuffix("\n"))
         return shell.DONE

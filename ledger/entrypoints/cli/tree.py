@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ledger.entrypoints.cli.nouns import Noun, Top, Verb
-from ledger.entrypoints.cli.tree_of_contracts import BILL, CONTRACT, CUSTOMER, DEPOSIT, PAYMENT
+from ledger.entrypoints.cli.tree_of_contracts import BILL, CONTRACT, DEPOSIT, PAYMENT
 from ledger.entrypoints.cli.tree_of_disputes import DISPUTE
+from ledger.entrypoints.cli.tree_of_persons import CUSTOMER, VAULT
 from ledger.entrypoints.cli.tree_of_statements import OF_STATEMENTS
 
 _NUMBER = {
@@ -194,7 +195,7 @@ TREE: Mapping[str, Noun | Top] = {
     "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", PAYMENT),
     "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", DEPOSIT),
     "dispute": Noun("Customers", "Open, argue, decide; hand out the evidence", DISPUTE),
-    "customer": Noun("Customers", "Whose debts block his other accounts", CUSTOMER),
+    "customer": Noun("Customers", "Persons: register, consent, disclose; debts", CUSTOMER),
     "statement": Noun("Books", "Statements of others: take in, show, decide, sign off", _STATEMENT),
     "reconcile": Top(
         "Books",
@@ -217,6 +218,7 @@ TREE: Mapping[str, Noun | Top] = {
     "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE),
     "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS),
     "dead-letters": Noun("Service", "What could not be carried out: list, show, resend", _DEAD_LETTERS),
+    "vault": Noun("Service", "Keys of the vault that holds who persons are", VAULT),
     "settings": Top(
         "Service", "The settings in force, and where from", Verb("keeping:settings_", "--log first.db")
     ),

@@ -150,6 +150,3 @@ DEPOSIT = {
     ),
     "list": Verb("contract_desk:deposits", "6288112345678"),
 }
-CUSTOMER = {
-    "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
-}

@@ -1,0 +1,79 @@
+"""What may be asked about a customer as a person. No value stands in a command: it names fields, and a digest of them.
+
+`digest` is HMAC-SHA256 of the values under the person's own key, in hexadecimal: nobody without the key can guess them.
+"""
+
+from __future__ import annotations
+
+from ledger.domain.customer.commands import CustomerCommand
+
+
+class RegisterCustomer(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Registers a person as a customer, under a privacy policy (PS-01, PM-01)."""
+
+    terms: str
+    fields: list[str]
+    digest: str
+    source: str
+
+    @property
+    def terms_named(self) -> str:
+        """The policy."""
+        return self.terms
+
+
+class RectifyCustomer(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Corrects or adds fields (PM-03)."""
+
+    fields: list[str]
+    digest: str
+
+
+class GiveConsent(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Gives consent to a purpose, or gives it again (TS-20, SP23-25, SE23-32)."""
+
+    purpose: str
+    channel: str
+
+
+class WithdrawConsent(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Withdraws it, or refuses beforehand, free of charge (TS-20, PM-04)."""
+
+    purpose: str
+    channel: str
+
+
+class Disclose(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Releases fields to somebody, on a ground of the policy (PS-03, PM-02); handed out once this is recorded."""
+
+    to: str
+    ground: str
+    fields: list[str]
+    approved_by: str
+    reference: str | None = None
+
+
+class RequestAccess(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Asks for everything that is kept about the person (PM-03)."""
+
+    request: str
+    channel: str
+
+
+class AnswerAccess(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """It was handed over."""
+
+    request: str
+    digest: str
+
+
+class RestrictProcessing(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """The person is neither shown nor disclosed nor made offers until this is lifted; money goes on."""
+
+    channel: str
+
+
+class LiftRestriction(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """The reverse."""
+
+    channel: str

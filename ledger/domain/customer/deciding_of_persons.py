@@ -1,0 +1,206 @@
+"""The rules of a customer as a person: each command a wall of guards, then one event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ledger.domain.approval import must_be_another
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands_of_persons import (
+    AnswerAccess,
+    Disclose,
+    GiveConsent,
+    LiftRestriction,
+    RectifyCustomer,
+    RegisterCustomer,
+    RequestAccess,
+    RestrictProcessing,
+    WithdrawConsent,
+)
+from ledger.domain.customer.customer import Customer
+from ledger.domain.customer.events_of_persons import (
+    AccessAnswered,
+    AccessRequested,
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerRectified,
+    CustomerRegistered,
+    FieldKept,
+    PersonalDataDisclosed,
+    ProcessingRestricted,
+    RestrictionLifted,
+)
+from ledger.domain.customer.person import Person
+from ledger.domain.customer.privacy_terms import DataClass, PrivacyTerms
+from ledger.domain.customer.refusals_of_persons import (
+    AlreadyRequested,
+    CustomerExists,
+    NoPurpose,
+    Restricted,
+    UnknownCustomer,
+)
+from ledger.domain.refusals import (
+    ConsentRequired,
+    GroundNotInTerms,
+    NotEligible,
+    ReferenceRequired,
+    Repeated,
+    UnknownRequest,
+)
+
+
+def register(customer: Customer, command: RegisterCustomer) -> None:
+    """A person is a customer from now on."""
+    if customer.state.person is not None:
+        raise CustomerExists
+    rules = customer.book[command.terms]
+    if not isinstance(rules, PrivacyTerms):
+        raise NotEligible(f"not under terms that are {rules.product}")
+    kept = _with_purpose(rules, command.fields)
+    customer.emit(
+        CustomerRegistered,
+        terms=rules.id,
+        clause=_clause(rules, kept),
+        fields=kept,
+        digest=command.digest,
+        source=command.source,
+    )
+
+
+def rectify(customer: Customer, command: RectifyCustomer) -> None:
+    """Fields are corrected, or come to the others."""
+    person, rules = _known(customer)
+    kept = _with_purpose(rules, command.fields)
+    customer.emit(
+        CustomerRectified,
+        terms=person.terms,
+        clause=_clause(rules, kept),
+        fields=kept,
+        digest=command.digest,
+    )
+
+
+def give_consent(customer: Customer, command: GiveConsent) -> None:
+    """A purpose is agreed to."""
+    person, _ = _known(customer)
+    if person.consents.get(command.purpose) is True:
+        raise Repeated
+    customer.emit(ConsentGiven, terms=person.terms, purpose=command.purpose, channel=command.channel)
+
+
+def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
+    """A purpose is agreed to no more, or never was."""
+    person, _ = _known(customer)
+    if person.consents.get(command.purpose) is False:
+        raise Repeated
+    customer.emit(ConsentWithdrawn, terms=person.terms, purpose=command.purpose, channel=command.channel)
+
+
+def disclose(customer: Customer, command: Disclose) -> None:
+    """Fields are released, on a ground, approved by another person."""
+    must_be_another(command.approved_by, command.actor)
+    person, rules = _known(customer)
+    if person.restricted:
+        raise Restricted
+    ground = rules.ground_of(command.ground)
+    if ground is None:
+        raise GroundNotInTerms(command.ground)
+    if ground.requires == "reference" and command.reference is None:
+        raise ReferenceRequired
+    if ground.consent is not None and person.consents.get(ground.consent) is not True:
+        raise ConsentRequired(ground.consent)
+    kept = _with_purpose(rules, command.fields)
+    if lost := [one for one in command.fields if one not in person.fields]:
+        raise NotEligible(f"{lost[0]} is not kept of this customer")
+    customer.emit(
+        PersonalDataDisclosed,
+        terms=person.terms,
+        clause=ground.clause,
+        to=command.to,
+        ground=command.ground,
+        fields=kept,
+        approved_by=command.approved_by,
+        reference=command.reference,
+    )
+
+
+def request_access(customer: Customer, command: RequestAccess) -> None:
+    """The limit to answer runs from now on."""
+    person, rules = _known(customer)
+    if person.request is not None:
+        raise AlreadyRequested(person.request.request)
+    customer.emit(
+        AccessRequested,
+        terms=person.terms,
+        clause=rules.access.clause,
+        request=command.request,
+        channel=command.channel,
+        limit_at=customer.cause.at + rules.access_limit,
+    )
+
+
+def answer_access(customer: Customer, command: AnswerAccess) -> None:
+    """The open request is answered, late or not."""
+    person, rules = _known(customer)
+    if person.request is None or person.request.request != command.request:
+        raise UnknownRequest(command.request)
+    customer.emit(
+        AccessAnswered,
+        terms=person.terms,
+        clause=rules.access.clause,
+        request=command.request,
+        digest=command.digest,
+    )
+
+
+def restrict_processing(customer: Customer, command: RestrictProcessing) -> None:
+    """From now on the person is neither shown, nor disclosed, nor made offers."""
+    person, _ = _known(customer)
+    if person.restricted:
+        raise Repeated
+    customer.emit(ProcessingRestricted, terms=person.terms, channel=command.channel)
+
+
+def lift_restriction(customer: Customer, command: LiftRestriction) -> None:
+    """The reverse."""
+    person, _ = _known(customer)
+    if not person.restricted:
+        raise NotEligible("nothing is restricted")
+    customer.emit(RestrictionLifted, terms=person.terms, channel=command.channel)
+
+
+def _known(customer: Customer) -> tuple[Person, PrivacyTerms]:
+    """The person, and the policy. Raises UnknownCustomer."""
+    person = customer.state.person
+    if person is None:
+        raise UnknownCustomer
+    return person, customer.book.of(PrivacyTerms, person.terms)
+
+
+def _with_purpose(rules: PrivacyTerms, fields: Sequence[str]) -> list[FieldKept]:
+    """The fields with their classes. Raises NoPurpose, and NotEligible where none or too many are named."""
+    if not fields:
+        raise NotEligible("no field is named")
+    if lost := [one for one in fields if one not in rules.class_of]:
+        raise NoPurpose(lost[0])
+    return [{"field": one, "of": rules.class_of[one]} for one in fields]
+
+
+def _clause(rules: PrivacyTerms, kept: Sequence[FieldKept]) -> str | None:
+    """The clause of the first field's class."""
+    found: list[DataClass] = [one for one in rules.classes if one.name == kept[0]["of"]]
+    return found[0].clause
+
+
+RULES_OF_PERSONS: Mapping[type[Command], Callable[[Customer, Any], None]] = {
+    RegisterCustomer: register,
+    RectifyCustomer: rectify,
+    GiveConsent: give_consent,
+    WithdrawConsent: withdraw_consent,
+    Disclose: disclose,
+    RequestAccess: request_access,
+    AnswerAccess: answer_access,
+    RestrictProcessing: restrict_processing,
+    LiftRestriction: lift_restriction,
+}

@@ -1,0 +1,103 @@
+"""A privacy policy as data: which personal data are taken and what for, what may be disclosed, by when to answer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ledger.domain.calendar import HOUR
+from ledger.domain.rules import Code, Days, Rule, Section, Takes
+from ledger.domain.terms import Terms
+from ledger.domain.terms_models import MODELS
+
+FieldClass = Literal["identity", "contact", "address", "birth", "payment", "tax"]
+Purpose = Literal["offers", "partners", "credit-bureau"]
+Hours = Annotated[int, Field(strict=True, ge=1, le=24 * 365), Takes("a whole number of hours", 72)]
+
+
+class DataClass(Rule):
+    """A class of personal data: what it is kept for, and how long after the last account has ended (PM-06, PS-02)."""
+
+    name: FieldClass
+    """The class."""
+    purpose: str
+    """What data of this class are used for."""
+    retention_days: Days
+    """Days that they are kept after the customer's last account has ended."""
+
+
+class PersonalField(Section):
+    """A field that may be kept of a person (PM-01)."""
+
+    name: Code
+    """What commands and events call it."""
+    of: FieldClass
+    """Its class."""
+
+
+class DisclosureGround(Rule):
+    """A ground on which personal data may be disclosed (PS-03, PM-02)."""
+
+    code: Code
+    """What commands and events call it."""
+    title: str
+    """The document's ground, in short."""
+    consent: Purpose | None = None
+    """The consent that it needs."""
+    requires: Literal["reference"] | None = None
+    """Whether it needs an order's reference."""
+
+
+class Limit(Rule):
+    """By when a request has to be answered."""
+
+    hours: Hours
+    """Hours after the request."""
+
+
+class PrivacyTerms(Terms):
+    """The rules of a privacy policy."""
+
+    product: Literal["privacy"] = "privacy"
+    """Whose terms they are: of customers."""
+    classes: tuple[DataClass, ...] = ()
+    """What classes of personal data are kept for, and how long."""
+    fields: tuple[PersonalField, ...] = ()
+    """The fields that may be kept; what is not here has no purpose, and is not taken."""
+    grounds: tuple[DisclosureGround, ...] = ()
+    """The grounds on which personal data may be disclosed."""
+    access: Limit = Limit(hours=72)
+    """By when a request for access has to be answered."""
+
+    @model_validator(mode="after")
+    def _of_known_classes(self) -> PrivacyTerms:
+        classes = [one.name for one in self.classes]
+        names = [one.name for one in self.fields]
+        codes = [one.code for one in self.grounds]
+        for what, said in (("classes", classes), ("fields", names), ("grounds", codes)):
+            if len(said) != len(set(said)):
+                msg = f"{what}: one stands twice"
+                raise ValueError(msg)
+        if lost := sorted({one.of for one in self.fields} - set(classes)):
+            msg = f"fields: the class {lost[0]} has no purpose"
+            raise ValueError(msg)
+        return self
+
+    @cached_property
+    def class_of(self) -> dict[str, FieldClass]:
+        """The class of each field that may be kept."""
+        return {one.name: one.of for one in self.fields}
+
+    @cached_property
+    def access_limit(self) -> int:
+        """The same in microseconds."""
+        return self.access.hours * HOUR
+
+    def ground_of(self, code: str) -> DisclosureGround | None:
+        """The ground of that code, if the policy has it."""
+        return next((ground for ground in self.grounds if ground.code == code), None)
+
+
+MODELS["privacy"] = PrivacyTerms

@@ -1,0 +1,35 @@
+"""What is refused of persons."""
+
+from __future__ import annotations
+
+from ledger.domain.refusals import Refusal
+
+
+class UnknownCustomer(Refusal):
+    """Nobody is registered as this customer."""
+
+    code = "unknown-customer"
+
+
+class CustomerExists(Refusal):
+    """Somebody is registered as this customer."""
+
+    code = "customer-exists"
+
+
+class NoPurpose(Refusal):
+    """The privacy policy has no purpose for this field: it is not taken."""
+
+    code = "no-purpose"
+
+
+class Restricted(Refusal):
+    """The person's data are restricted."""
+
+    code = "restricted"
+
+
+class AlreadyRequested(Refusal):
+    """A request of this kind is open."""
+
+    code = "already-requested"

@@ -1,0 +1,219 @@
+"""Persons: registered, corrected and shown by way of the vault; and the vault's master key."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome
+
+if TYPE_CHECKING:
+    from ledger.wiring.composition import Opened
+
+Customer = Annotated[
+    str,
+    typer.Argument(
+        metavar="CUSTOMER", help="The customer, such as customer/CAB3DE4FG5HI6JK7LM8NO.", show_default=False
+    ),
+]
+Values = Annotated[
+    Path,
+    typer.Option(
+        "--values",
+        metavar="FILE",
+        help="The fields and their values, a JSON object of texts; - reads standard input.",
+        show_default=False,
+    ),
+]
+Fields = Annotated[
+    str,
+    typer.Option(
+        "--fields", metavar="FIELD,…", help="The fields to show, such as name,email.", show_default=False
+    ),
+]
+By = Annotated[
+    str, typer.Option("--by", metavar="ID", help="Who reads, as a pseudonymous id.", show_default=False)
+]
+Reason = Annotated[
+    str,
+    typer.Option("--reason", metavar="CODE", help="Why, as a code: it is recorded.", show_default=False),
+]
+Policy = Annotated[
+    str, typer.Option("--terms", metavar="ID", help="Id of the privacy policy.", show_default=False)
+]
+Source = Annotated[
+    str,
+    typer.Option("--source", metavar="CODE", help="Where the data came from, as a code.", show_default=False),
+]
+CommandId = Annotated[
+    str | None,
+    typer.Option(
+        "--command-id", metavar="ID", help="The same id again is the same command.", show_default=False
+    ),
+]
+Actor = Annotated[str, typer.Option("--actor", metavar="ID", help="Who asks, as a pseudonymous id.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="INSTANT",
+        help="When it is asked; stated on a played log only.",
+        show_default=False,
+    ),
+]
+KeyOut = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
+NewKey = Annotated[
+    Path,
+    typer.Option("--new-key", metavar="FILE", help="The master key that takes over.", show_default=False),
+]
+_MOST_BYTES = 100_000
+
+
+def register(
+    opened: Opened,
+    customer: Customer,
+    values: Values,
+    terms: Policy,
+    source: Source,
+    command_id: CommandId = None,
+    at: At = None,
+    actor: Actor = "system",
+    as_json: AsJson = False,
+) -> int:
+    """Register a person as a customer: the values go to the vault, their names to the log."""
+    said = {"command": "RegisterCustomer", "terms": terms, "source": source, "customer": customer}
+    return _write(opened, said, values, {"command_id": command_id, "at": at, "actor": actor}, as_json=as_json)
+
+
+def rectify(
+    opened: Opened,
+    customer: Customer,
+    values: Values,
+    command_id: CommandId = None,
+    at: At = None,
+    actor: Actor = "system",
+    as_json: AsJson = False,
+) -> int:
+    """Correct a person's fields, or add some: the values go to the vault, their names to the log."""
+    said = {"command": "RectifyCustomer", "customer": customer}
+    return _write(opened, said, values, {"command_id": command_id, "at": at, "actor": actor}, as_json=as_json)
+
+
+def show(
+    opened: Opened, customer: Customer, fields: Fields, by: By, reason: Reason, as_json: AsJson = False
+) -> int:
+    """Show a person's fields. Who read them, and why, is recorded first."""
+    from ledger.wiring.persons import vault
+
+    person = opened.questions(lambda: now_of(opened.settings)).person(customer)
+    if person is None:
+        say(f"{customer}: nobody is registered")
+        return shell.REFUSED
+    if person.restricted:
+        say(f"{customer}: the person's data are restricted")
+        return shell.REFUSED
+    asked = [one for one in fields.split(",") if one]
+    with vault(opened.settings) as kept:
+        found = kept.show(
+            customer.partition("/")[2], asked, at=now_of(opened.settings), reader=by, reason=reason
+        )
+    if as_json:
+        say_json(found)
+    else:
+        for name in asked:
+            say(f"{name}: {found.get(name, '-')}")
+    return shell.DONE
+
+
+def readings(opened: Opened, customer: Customer, as_json: AsJson = False) -> int:
+    """Who has read of a person, newest first."""
+    from ledger.domain.calendar import format_instant
+    from ledger.wiring.persons import vault
+
+    with vault(opened.settings) as kept:
+        found = kept.readings(customer.partition("/")[2])
+    for one in found:
+        if as_json:
+            say_json({**one._asdict(), "at": format_instant(one.at)})
+        else:
+            say(f"{format_instant(one.at)} {one.reader}: {', '.join(one.fields)} ({one.reason})")
+    if not found and not as_json:
+        say(f"{customer}: nobody has read")
+    return shell.DONE
+
+
+def new_key(file: KeyOut) -> int:
+    """Make a master key for a vault, in a file of its own: keep it neither beside the vault nor in its backups."""
+    from ledger.vault.master_keys import new_master_key
+
+    say(new_master_key(secrets.token_bytes(32), file).id)
+    return shell.DONE
+
+
+def rotate(opened: Opened, new_key_: NewKey) -> int:
+    """Wrap every person's key by another master key; stopped half way, it goes on when asked again."""
+    from ledger.vault.master_keys import master_key_of
+    from ledger.wiring.persons import vault
+
+    with vault(opened.settings) as kept:
+        count = kept.rotate(master_key_of(new_key_))
+    say(f"{count:,} keys; from now on PULSA_VAULT_KEY is {new_key_}")
+    return shell.DONE
+
+
+def _write(
+    opened: Opened, said: dict[str, str], file: Path, header: dict[str, str | None], *, as_json: bool
+) -> int:
+    from ledger.application.ledger import Ledger
+    from ledger.application.outcomes import UNKNOWN, Outcome
+    from ledger.entrypoints.cli.options import reader_for
+    from ledger.entrypoints.principal import of_this_process
+    from ledger.wiring.persons import vault, written_first
+
+    values = _values(file)
+    given = said | {name: text for name, text in header.items() if text is not None}
+    given.setdefault("command_id", str(uuid4()))
+    given["fields"] = ",".join(values)
+    ledger = opened.taker()
+    # read once before anything is written: whoever asks wrongly leaves nothing in the vault
+    command = reader_for(ledger, opened.settings).from_text(given | {"digest": "0" * 64})
+
+    def send(digest: str) -> Outcome:
+        with_digest = reader_for(ledger, opened.settings).from_text(given | {"digest": digest})
+        return ledger.execute([with_digest], principal=of_this_process())[0]
+
+    with vault(opened.settings) as kept:
+        outcome = written_first(kept, command, values, send)
+    own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
+    if as_json:
+        say_json(outcome.to_json())
+    else:
+        say_outcome(outcome, own)
+    if outcome.status == UNKNOWN:
+        return shell.FAILED
+    return shell.DONE if outcome.code is None else shell.REFUSED
+
+
+def _values(file: Path) -> dict[str, str]:
+    """The fields and their values. Raises a usage error, which tells none of them."""
+    with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    try:
+        found: Any = json.loads(content[:_MOST_BYTES].decode())
+    except ValueError as error:
+        raise typer.BadParameter(f"--values: {file} holds no JSON object of texts") from error
+    if not isinstance(found, dict) or not found or len(content) > _MOST_BYTES:
+        raise typer.BadParameter(
+            f"--values: {file} holds no JSON object of texts, of {_MOST_BYTES:,} bytes at most"
+        )
+    if not all(isinstance(text, str) and text for text in found.values()):
+        raise typer.BadParameter(f"--values: {file}: a value is no text, or empty")
+    return found

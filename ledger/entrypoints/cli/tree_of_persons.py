@@ -1,0 +1,60 @@
+"""The verbs about customers as persons, and the vault that holds who they are."""
+
+from __future__ import annotations
+
+from ledger.entrypoints.cli.nouns import Verb
+
+CUSTOMER = {
+    "register": Verb(
+        "personal:register",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --values budi.json --terms privacy-smarty --source gallery",
+    ),
+    "rectify": Verb("personal:rectify", "customer/CAB3DE4FG5HI6JK7LM8NO --values email.json"),
+    "show": Verb(
+        "personal:show",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --fields name,email --by staff-3 --reason asked-by-customer",
+    ),
+    "readings": Verb("personal:readings", "customer/CAB3DE4FG5HI6JK7LM8NO"),
+    "give-consent": Verb(
+        "GiveConsent",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
+        "Give consent to a purpose, or give it again.",
+    ),
+    "withdraw-consent": Verb(
+        "WithdrawConsent",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
+        "Withdraw it, or refuse beforehand; free of charge.",
+    ),
+    "disclose": Verb(
+        "Disclose",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --to police-jkt --ground law --fields name"
+        " --reference order-7 --approved-by staff-2 --actor staff-1",
+        "Release fields to somebody, on a ground of the policy.",
+    ),
+    "request-access": Verb(
+        "RequestAccess",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --channel care",
+        "The person asks for everything that is kept.",
+    ),
+    "answer-access": Verb(
+        "AnswerAccess",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --digest"
+        " 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "It was handed over.",
+    ),
+    "restrict": Verb(
+        "RestrictProcessing",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
+        "Neither show nor disclose the person, nor make offers, until this is lifted.",
+    ),
+    "lift-restriction": Verb(
+        "LiftRestriction",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
+        "The reverse.",
+    ),
+    "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
+}
+VAULT = {
+    "new-key": Verb("personal:new_key", "vault.key"),
+    "rotate": Verb("personal:rotate", "--new-key vault-2027.key"),
+}

@@ -1,0 +1,119 @@
+"""Persons at the desk: the values go to the vault, the names of fields to the log, and nobody reads unrecorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.pulsa import Pulsa
+
+CUSTOMER = "customer/CAB3DE4FG5HI6JK7LM8NO"
+RARE = {
+    "name": "Bagaskara Quetzalcoatl",
+    "identity-number": "3273010101900001",
+    "email": "b.quetzalcoatl@example.net",
+    "address": "Jalan Xochimilco 77, Bandung",
+    "bank-account": "9988776655443322",
+}
+AT = "2024-03-01T10:00:00+07:00"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Pulsa:
+    key = tmp_path / "keys" / "vault.key"
+    key.parent.mkdir()
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
+    pulsa.done("vault", "new-key", str(key))
+    return pulsa
+
+
+def _register(desk: Pulsa, *more: str, values: dict[str, str] = RARE, to: str = "register") -> list[str]:
+    own = ("--terms", "privacy-smarty", "--source", "gallery") if to == "register" else ()
+    feed = json.dumps(values)
+    result = desk("customer", to, CUSTOMER, "--values", "-", *own, "--at", AT, *more, feed=feed)
+    return [str(result.exit_code), result.stdout]
+
+
+def _show(desk: Pulsa) -> dict[str, str]:
+    asked = ("--fields", ",".join(RARE), "--by", "staff-3", "--reason", "asked-by-customer")
+    (shown,) = desk.json("customer", "show", CUSTOMER, *asked)
+    return dict(shown)
+
+
+def _everywhere(folder: Path) -> list[str]:
+    """Which of the person's values stand in which file."""
+    return [
+        f"{path.name}: {field}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for field, value in RARE.items()
+        if value.encode() in path.read_bytes()
+    ]
+
+
+@pytest.mark.clause("PS-01")
+def test_who_a_person_is_stands_in_the_vault_and_in_no_file_in_clear(desk: Pulsa) -> None:
+    assert _register(desk)[0] == "0"
+    assert _show(desk) == RARE
+    desk.done("report", "trial-balance")
+    desk.done("log", "verify")
+    assert _everywhere(desk.folder) == []
+    (event,) = desk.json("log", "events", "--type", "CustomerRegistered")
+    assert [kept["field"] for kept in event["data"]["fields"]] == list(RARE)
+    assert not any(value in json.dumps(event) for value in RARE.values())
+
+
+def test_who_read_and_why_is_told(desk: Pulsa) -> None:
+    _register(desk)
+    assert desk.json("customer", "readings", CUSTOMER) == []
+    _show(desk)
+    (read,) = desk.json("customer", "readings", CUSTOMER)
+    assert (read["reader"], read["reason"], read["fields"]) == ("staff-3", "asked-by-customer", sorted(RARE))
+
+
+def test_the_same_command_again_is_the_same_and_a_refused_one_leaves_nothing(desk: Pulsa) -> None:
+    assert _register(desk, "--command-id", "r-1")[0] == "0"
+    assert "repeated" in _register(desk, "--command-id", "r-1")[1]
+    assert _register(desk, "--command-id", "r-2", values={"name": "Another"})[0] == "1"
+    assert _register(desk, "--command-id", "r-3", values={"religion": "x"}, to="rectify")[0] == "1"
+    assert _show(desk) == RARE
+    assert _register(desk, "--command-id", "r-4", values={"email": "new@example.net"}, to="rectify")[0] == "0"
+    assert _show(desk)["email"] == "new@example.net"
+
+
+def test_who_is_restricted_or_nobody_is_not_shown(desk: Pulsa) -> None:
+    asked = ("customer", "show", CUSTOMER, "--fields", "name", "--by", "s", "--reason", "r")
+    assert desk("log", "create").exit_code == 0
+    assert desk(*asked).exit_code == 1
+    _register(desk)
+    desk.done("customer", "restrict", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    result = desk(*asked)
+    assert (result.exit_code, RARE["name"] in result.output) == (1, False)
+    desk.done("customer", "lift-restriction", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    assert RARE["name"] in desk.done(*asked)
+
+
+def test_a_key_is_changed_for_another(desk: Pulsa) -> None:
+    _register(desk)
+    new = desk.folder / "keys" / "new.key"
+    desk.done("vault", "new-key", str(new))
+    desk.done("vault", "rotate", "--new-key", str(new))
+    asked = ("customer", "show", CUSTOMER, "--fields", "name", "--by", "s", "--reason", "r")
+    assert desk.complaint(*asked).startswith("vault-key-wrong: ")
+    assert RARE["name"] in desk.done(*asked, PULSA_VAULT_KEY=str(new))
+
+
+@pytest.mark.parametrize("feed", ["", "[]", "{}", '{"name": 7}', '{"name": ""}', "nonsense", "\x00"])
+def test_values_that_are_none_leave_nothing(desk: Pulsa, feed: str) -> None:
+    own = ("--terms", "privacy-smarty", "--source", "gallery", "--at", AT)
+    assert desk("customer", "register", CUSTOMER, "--values", "-", *own, feed=feed).exit_code == 2
+
+
+def test_without_a_key_nothing_is_taken(desk: Pulsa) -> None:
+    own = ("--terms", "privacy-smarty", "--source", "gallery", "--at", AT)
+    result = desk(
+        "customer", "register", CUSTOMER, "--values", "-", *own, feed=json.dumps(RARE), PULSA_VAULT_KEY=None
+    )
+    assert (result.exit_code, "settings-invalid" in result.stderr) == (2, True)
