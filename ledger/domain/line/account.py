@@ -114,11 +114,11 @@ class Account(msgspec.Struct):
         standing = [b for b in self.blocks.values() if b.since <= instant]
         return standing + [b for b in self.lifted if b.since <= instant < b.until]
 
-    def use_from(self, now: int, terms: Terms) -> int:
+    def use_from(self, now: int, terms: AccountTerms) -> int:
         """The instant from which on use may still come."""
         return max(self.late_from, now - terms.late_window)
 
-    def lifted_lately(self, now: int, terms: Terms) -> list[StandingBlock]:
+    def lifted_lately(self, now: int, terms: AccountTerms) -> list[StandingBlock]:
         """The lifted blocks that use which may still come is judged by."""
         return [block for block in self.lifted if block.until > self.use_from(now, terms)]
 

@@ -59,7 +59,7 @@ def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
 
 
 def _must_leave_room(line: Line, account: Account) -> None:
-    lately = account.lifted_lately(line.cause.at, line.book[account.terms])
+    lately = account.lifted_lately(line.cause.at, line.rules(account.terms))
     must_leave_room(account.blocks, lately=lately, so="are, or were when use may still come of")
 
 
