@@ -14,6 +14,7 @@ from projections.line.lines_projected import Lines
 from projections.line.numbers import Numbers
 from projections.line.usage import Usage
 from projections.money.balances import Balances
+from projections.money.statements_told import Statements
 from projections.money.transfers import Transfers
 from projections.postpaid.bills import Bills
 from projections.postpaid.contracts_told import Contracts
@@ -24,7 +25,7 @@ PROJECTIONS: Registry = {
     kind.name: kind
     for kind in (
         *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers),
-        *(Contracts, Bills, PaymentsMade, Deposits),
+        *(Contracts, Bills, PaymentsMade, Deposits, Statements),
     )
 }
 

@@ -24,6 +24,7 @@ from projections.line.timeline import Span
 from projections.line.usage import DayOfUse
 from projections.money.balances import Moved
 from projections.money.ledger_accounts import Balance
+from projections.money.statements_told import StatementSummary
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import Day, TrialBalance
 from projections.postpaid.bills import BillShown, BillSummary
@@ -52,6 +53,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "trial-balance-by-day": (Day,),
     "in-transit": (InTransit,),
     "states": (StateCounts,),
+    "statements": (StatementSummary,),
     "blocks": (BlockOnGround,),
     "upcoming": (Change,),
     "bill": (BillShown,),

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from projections.line.timeline import Span
     from projections.line.usage import DayOfUse
     from projections.money.balances import Moved
+    from projections.money.statements_told import StatementSummary
     from projections.money.transfers import InTransit
     from projections.money.trial_balance import Day, TrialBalance
     from projections.postpaid.bills import BillShown, BillSummary
@@ -261,6 +262,12 @@ class Questions:
         from projections.money import transfers
 
         return self._answer(transfers.transit, as_of, known_at)
+
+    def statements(self, *, as_of: When = None, known_at: When = None) -> Listed[StatementSummary]:
+        """The statements of others that came in, and how far each is."""
+        from projections.money import statements_told
+
+        return self._answer(statements_told.statements, as_of, known_at)
 
     # --- all of them --------------------------------------------------------------------------------------------------
 

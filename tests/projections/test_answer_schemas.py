@@ -16,7 +16,7 @@ from ledger.wiring.settings import Settings
 from projections.asking.questions import Questions
 from tests.answer_schemas import ANSWERS, FOLDER, schema, text
 from tests.projections import contract_histories as contracts
-from tests.projections import histories
+from tests.projections import histories, statement_histories
 
 NOW = histories.BEGIN + 4000 * DAY
 _CONTRACTS: list[contracts.Step] = [
@@ -35,7 +35,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """What every question answers about two logs, by its name: one of everything, and one of contracts."""
     folder = tmp_path_factory.mktemp("answers")
     everything, of_contracts = histories.a_log(folder / "log.db"), folder / "contracts.db"
-    contracts.play(of_contracts, contracts.commands(_CONTRACTS))
+    contracts.play(of_contracts, [*contracts.commands(_CONTRACTS), *statement_histories.commands(NOW - DAY)])
     found: dict[str, list[Any]] = {name: [] for name in ANSWERS}
     for log, numbers in ((everything, histories.NUMBERS), (of_contracts, contracts.NUMBERS)):
         with opened(Settings(log=log)) as held:
@@ -51,6 +51,7 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
         "upcoming": ask.due(NOW, as_of=histories.BEGIN + 20 * DAY, known_at=histories.BEGIN + 20 * DAY),
         "trial-balance-by-day": ask.days(),
         "contracts": ask.contracts(),
+        "statements": ask.statements(),
         "receivables": ask.receivables(),
         "receivables-of-each": ask.receivables_of_each(),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, wall_clock
 from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_json, say_table, told
-from ledger.entrypoints.cli.prose import KnownAt
+from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in
 from ledger.errors import SettingsInvalid
 
 if TYPE_CHECKING:
@@ -143,44 +144,13 @@ def _logs(opened: Opened) -> Iterator[tuple[list[SqliteSnapshot], Any]]:
         yield [stack.enter_context(reader.snapshot()) for reader in readers], partition_of
 
 
-def listed(opened: Opened, as_json: AsJson = False, as_csv: AsCsv = False) -> int:
-    """The statements that came in."""
-    from ledger.domain.calendar import format_day
-    from ledger.domain.statement.events import Reconciled, StatementBegun, StatementEnded, StatementSignedOff
-    from ledger.reconciliation.statements_known import statement_ids
-
-    rows: dict[str, dict[str, Any]] = {}
-    with _logs(opened) as (logs, _):
-        for log in logs:
-            for event in (found.event for id_ in statement_ids(log) for found in log.events_of(id_)):
-                if isinstance(event, StatementBegun):
-                    rows[event.account] = {
-                        "statement": event.account,
-                        "kind": event.kind,
-                        "format": event.format,
-                        "of": event.of,
-                        "number": event.number,
-                        "since": None if event.since_on is None else format_day(event.since_on),
-                        "until": None if event.until_on is None else format_day(event.until_on),
-                        "unit": event.unit,
-                        "lines": None,
-                        "findings": None,
-                        "state": "open",
-                    }
-                elif isinstance(event, StatementEnded):
-                    own = {"lines": event.count, "findings": event.findings, "state": "ended"}
-                    rows[event.account] |= own
-                elif isinstance(event, Reconciled):
-                    rows[event.account]["state"] = f"reconciled, {event.open} open"
-                elif isinstance(event, StatementSignedOff):
-                    rows[event.account]["state"] = "signed-off"
-    found_rows = list(rows.values())
-    if not told(found_rows, as_json=as_json, as_csv=as_csv):
-        if found_rows:
-            cells = [["" if cell is None else str(cell) for cell in row.values()] for row in found_rows]
-            say_table("", list(found_rows[0]), cells, right=frozenset({"lines", "findings"}))
-        else:
-            say("no statement came in")
+def listed(opened: Opened, then: Then) -> int:
+    """The statements that came in, and how far each is."""
+    ask = asked(opened, then)
+    found = ask.statements(**then.moment)
+    figures, without = ("lines", "total", "findings", "open"), ("sequence", "received_at", "result")
+    where = partial(told_in, ask, then)
+    say_rows(found, then, where, none="no statement came in", right=figures, without=without)
     return shell.DONE
 
 
