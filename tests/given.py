@@ -95,6 +95,8 @@ from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.subject import Cause
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
+from ledger.domain.terms_keys import json_of
+from ledger.domain.terms_models import said_by
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
 from tests.deciding import Deciding
@@ -133,14 +135,14 @@ def rupiah(amount: int | str) -> int:
 
 def variant(of: str, id_: str = "variant", **rules: object) -> PrepaidTerms:
     """Bundled terms with some of their rules replaced, under another id."""
-    values = BUNDLED[of].model_dump(mode="json", by_alias=True)
-    return PrepaidTerms.model_validate(values | {"id": id_} | rules)
+    values = json_of(BUNDLED[of])
+    return said_by(PrepaidTerms, values | {"id": id_} | rules)
 
 
 def contract_terms(of: str, id_: str = "variant", **rules: object) -> PostpaidTerms:
     """Bundled terms of postpaid contracts with some of their rules replaced, under another id."""
-    values = CONTRACTS[of].model_dump(mode="json", by_alias=True)
-    return PostpaidTerms.model_validate(values | {"id": id_} | rules)
+    values = json_of(CONTRACTS[of])
+    return said_by(PostpaidTerms, values | {"id": id_} | rules)
 
 
 _UNSAID: dict[type[Command], dict[str, Any]] = {

@@ -21,7 +21,8 @@ from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.rules import Days, Rule
 from ledger.domain.terms import Terms
-from ledger.domain.terms_models import MODELS
+from ledger.domain.terms_keys import json_of
+from ledger.domain.terms_models import MODELS, said_by
 from ledger.errors import TermsChanged, TermsInvalid
 from ledger.release import RELEASE
 from ledger.store.codec import Codec
@@ -50,8 +51,8 @@ class Wider(PrepaidTerms):
 
 def wider(**rules: object) -> list[Terms]:
     """The files of the later release: those of this one, with rules of its own in one of them."""
-    values = [terms.model_dump(mode="json", by_alias=True) for terms in BUNDLED.values()]
-    return [Wider.model_validate(one | (rules if one["id"] == SP23 else {})) for one in values]
+    values = [json_of(terms) for terms in BUNDLED.values()]
+    return [said_by(Wider, one | (rules if one["id"] == SP23 else {})) for one in values]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough
 from ledger.domain.prepaid.commands import IssueStarterPack, ReverseTopUp, TopUp
 from ledger.domain.terms import Terms
-from ledger.domain.terms_models import under
+from ledger.domain.terms_models import said_by, under
 from ledger.errors import LogDamaged, QueryRefused, TermsMissing
 from ledger.store.codec import Codec
 from ledger.store.kept_schemas import keep
@@ -127,11 +127,9 @@ def test_terms_of_another_id_stand_in_the_place_of_those_that_hold(story: Story)
 def test_terms_of_another_product_stand_in_nobodys_place(story: Story) -> None:
     story.given_active()
     values = {
-        key: value
-        for key, value in json.loads(BUNDLED[SP23].content).items()
-        if key in FlatTerms.model_fields
+        key: value for key, value in json.loads(BUNDLED[SP23].content).items() if key in FlatTerms.FIELDS
     }
-    other = FlatTerms.model_validate(values | {"product": "flat", "zone": "Asia/Jakarta", "clauses": {}})
+    other = said_by(FlatTerms, values | {"product": "flat", "zone": "Asia/Jakarta", "clauses": {}})
     with pytest.raises(QueryRefused, match="its accounts are prepaid, and the other terms are of flat"):
         replay([SqliteReader(story.path)], KNOWN, terms=[other])
 

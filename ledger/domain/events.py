@@ -9,16 +9,15 @@ A test holds these classes against the schemas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from ledger.domain.calendar import Instant, datetime_of
+from ledger.domain.declared import Declared
 from ledger.domain.money import Posting
 
 
-@dataclass(kw_only=True, eq=True)
-class Event:
+class Event(Declared):
     """The header that every event shares.
 
     `account` is the account (`<msisdn>#<generation>`), the number, or the subject of an event of no one account;
@@ -66,7 +65,7 @@ class Event:
         return type(self).__name__
 
 
-HEADER = tuple(name for name, kind in Event.__annotations__.items() if not kind.startswith("ClassVar"))
+HEADER = Event.FIELDS
 """The fields that every event shares, in the order of the schemas."""
 
 

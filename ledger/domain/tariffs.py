@@ -6,20 +6,19 @@ from datetime import time
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import Price, PriceList, Tariff
-from ledger.domain.rules import Code, Day, Money, PriceText, Rule, Section
+from ledger.domain.rules import Code, Day, Money, PriceText, Rule
+from ledger.domain.sections import Bounds, Named, Section
 
 
 class TariffStep(Section):
     """From `from` units on, each begun `increment` costs `price` (rupiah of credit, exact)."""
 
-    start: Annotated[int, Field(alias="from", ge=0, strict=True)]
+    start: Annotated[int, Named("from"), Bounds(0)]
     """Units from which on the step holds, seconds, messages or bytes; that of the first is 0."""
-    increment: Annotated[int, Field(ge=1, strict=True)]
+    increment: Annotated[int, Bounds(1)]
     """Units that are charged together, once they are begun."""
     price: PriceText
     """What each of them costs, exact."""
@@ -28,17 +27,16 @@ class TariffStep(Section):
 class Band(Section):
     """Local times of day: from `start` until before `end`, over midnight where `end` is not later."""
 
-    start: Annotated[time, Field(alias="from")]
+    start: Annotated[time, Named("from")]
     """The first minute of it."""
-    end: Annotated[time, Field(alias="to")]
+    end: Annotated[time, Named("to")]
     """The first minute after it."""
 
-    @model_validator(mode="after")
-    def _whole_minutes(self) -> Band:
+    def must_hold(self) -> None:
+        """Raises ValueError unless it is of whole minutes."""
         if any(t.second or t.microsecond or t.tzinfo for t in (self.start, self.end)):
             msg = "a band begins and ends on a whole minute of local time"
             raise ValueError(msg)
-        return self
 
 
 class TariffPrice(Section):
@@ -59,13 +57,12 @@ class TariffPrice(Section):
     source: str = ""
     """Where the price was published; no rule, and not recorded in the log."""
 
-    @model_validator(mode="after")
-    def _steps_ascend(self) -> TariffPrice:
+    def must_hold(self) -> None:
+        """Raises ValueError unless its steps begin at 0 and ascend."""
         starts = [step.start for step in self.steps]
         if not starts or starts[0] != 0 or starts != sorted(set(starts)):
             msg = "steps must begin at 0 and ascend"
             raise ValueError(msg)
-        return self
 
 
 class DatedTariff(Rule):

@@ -11,15 +11,16 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import ConfigDict, Field, model_validator
-
 from ledger.domain.calendar import DAY, Zone, zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import PriceList, Tariff
-from ledger.domain.rules import Clause, Code, Count, Day, Days, Money, Period, Rule, Section, Takes
+from ledger.domain.rules import A_TEXT, Clause, Code, Count, Day, Days, Money, Period, Rule
+from ledger.domain.sections import Added, Named, Section
 from ledger.domain.tariffs import DatedTariff, rated
+from ledger.domain.terms_keys import json_of
 
 _T = TypeVar("_T")
+_A_ZONE = A_TEXT._replace(words="a time zone such as Asia/Jakarta", example="Asia/Jakarta")
 
 
 def added(default: _T) -> _T:
@@ -27,8 +28,7 @@ def added(default: _T) -> _T:
 
     So the digests of documents that do not use it stay what they were, and releases before it read them.
     """
-    field: Any = Field(default, exclude_if=lambda value: value == default)
-    return cast("_T", field)
+    return cast("_T", Added(default))
 
 
 class Fee(Section):
@@ -87,8 +87,6 @@ class Terms(Section):
     Each product adds what is its own. What a default is, it stays: documents are published that do not say it.
     """
 
-    model_config = ConfigDict(ignored_types=(cached_property,))
-
     product: str
     """Whose terms they are: of accounts of which product."""
     id: Code
@@ -101,17 +99,16 @@ class Terms(Section):
     """Whose customers they bind."""
     in_force_from: Day
     """The first day on which the document is in force."""
-    time_zone: Annotated[str, Field(alias="zone"), Takes("a time zone such as Asia/Jakarta", "Asia/Jakarta")]
+    time_zone: Annotated[str, Named("zone"), _A_ZONE]
     """Days begin and end, and times of day are told, in this time zone."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Terms:
+    def must_hold(self) -> None:
+        """Raises ValueError for a zone that is none."""
         try:
             zone(self.time_zone)
         except (KeyError, ValueError, OSError) as error:
             msg = f"zone: no time zone is named {self.time_zone!r}"
             raise ValueError(msg) from error
-        return self
 
     @cached_property
     def zone(self) -> Zone:
@@ -124,7 +121,7 @@ class Terms(Section):
 
         Where a value was published (`source`) is no rule, and stays in the file.
         """
-        values = _without_sources(self.model_dump(mode="json", by_alias=True))
+        values = _without_sources(json_of(self))
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @cached_property
@@ -153,8 +150,9 @@ class AccountTerms(Terms):
     clauses: Clauses = Clauses()
     """The clauses that events without a rule of their own cite."""
 
-    @model_validator(mode="after")
-    def _consistent_for_accounts(self) -> AccountTerms:
+    def must_hold(self) -> None:
+        """Raises ValueError for tariffs out of order, or two grounds of a code."""
+        super().must_hold()
         dates = [t.in_force_from for t in self.tariffs]
         if dates != sorted(set(dates)):
             msg = "tariffs: must ascend by in_force_from"
@@ -163,7 +161,6 @@ class AccountTerms(Terms):
         if len(codes) != len(set(codes)):
             msg = "grounds: a code stands twice"
             raise ValueError(msg)
-        return self
 
     @cached_property
     def late_window(self) -> int:

@@ -6,21 +6,14 @@ All of it is read from the model of a product's terms, and of any product alike.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import time
-from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from pydantic.fields import FieldInfo
+from ledger.domain.rules import A_CLAUSE, A_CLOCK, A_FLAG, A_NUMBER, A_TEXT
+from ledger.domain.sections import Bounds, Named, Section, Takes
 
-from ledger.domain.rules import A_CLAUSE, A_TEXT, Section, Takes
-
-_PLAIN: dict[Any, Takes] = {
-    bool: Takes("true or false", example=True),
-    int: Takes("a whole number", 1),
-    str: A_TEXT,
-    time: Takes("a local time such as 22:00:00", time(22)),
-}
+_PLAIN: dict[Any, Takes] = {bool: A_FLAG, int: A_NUMBER, str: A_TEXT, time: A_CLOCK}
 
 
 class Key(NamedTuple):
@@ -28,6 +21,8 @@ class Key(NamedTuple):
 
     It holds values, or sections with keys of their own (`section`); `many` of them, or one. `one` says what one of them
     has to be, in words after "is not", and `example` is one. `default` is what holds where nothing is said, as JSON.
+
+    `read` makes a value of what a file says, as `Takes` has it, and `write` is how JSON has it.
     """
 
     name: str
@@ -37,8 +32,11 @@ class Key(NamedTuple):
     example: Any
     section: type[Section] | None
     many: bool
+    optional: bool
     required: bool
     default: Any
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
 
     @property
     def names_a_clause(self) -> bool:
@@ -58,16 +56,62 @@ class Place(NamedTuple):
     key: Key
 
 
-@cache
+_KEYS: dict[type[Section], dict[str, Key]] = {}
+
+
 def keys_of(section: type[Section]) -> dict[str, Key]:
     """The keys of a section by name, in the model's order: its own first, then clause and source."""
+    if section not in _KEYS:
+        _KEYS[section] = _keys(section)
+    return _KEYS[section]
+
+
+def _keys(section: type[Section]) -> dict[str, Key]:
+    hints = get_type_hints(section, include_extras=True)
     found = {}
-    for name, field in section.model_fields.items():
-        shape = _shape(field.annotation, field.metadata)
-        key = field.alias or name
-        found[key] = Key(key, section, name, *shape, field.is_required(), _default(section, name, key))
+    for name in section.FIELDS:
+        shape = _shape(hints[name], ())
+        key = next((one.key for one in shape.metadata if isinstance(one, Named)), name)
+        required = name not in section.DEFAULTS
+        default = None if required else _json(section.DEFAULTS[name], shape.takes.write)
+        takes = shape.takes
+        found[key] = Key(
+            key,
+            section,
+            name,
+            takes.words,
+            takes.example,
+            shape.section,
+            shape.many,
+            shape.optional,
+            required,
+            default,
+            takes.read,
+            takes.write,
+        )
     last = ("clause", "source")
     return dict(sorted(found.items(), key=lambda item: item[0] in last))
+
+
+def json_of(section: Section) -> dict[str, Any]:
+    """The values of a section by key, defaults included, as JSON has them.
+
+    What came after the first release is there only where it is other than its default.
+    """
+    found = {}
+    for key in keys_of(type(section)).values():
+        value = getattr(section, key.field)
+        if key.field not in section.ADDED or value != section.DEFAULTS[key.field]:
+            found[key.name] = _json(value, key.write)
+    return found
+
+
+def _json(value: Any, write: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value of terms
+    if value is None:
+        return None
+    if isinstance(value, Section):
+        return json_of(value)
+    return [_json(one, write) for one in value] if isinstance(value, tuple) else write(value)
 
 
 def places(section: type[Section], under: str = "") -> Iterator[Place]:
@@ -79,79 +123,68 @@ def places(section: type[Section], under: str = "") -> Iterator[Place]:
             yield from places(key.section, f"{path}.")
 
 
-def key_at(section: type[Section], keys: Sequence[int | str]) -> Key | None:
-    """The key at a place in a document, such as `("grace", "days")`; None where there is none."""
-    key: Key | None = None
-    within: type[Section] | None = section
-    for part in keys:
-        if isinstance(part, int):
-            continue
-        key = None if within is None else keys_of(within).get(part)
-        if key is None:
-            return None
-        within = key.section
-    return key
+class _Shape(NamedTuple):
+    """What an annotation says: what one takes, the section, whether there are many, or there may be none."""
+
+    takes: Takes
+    section: type[Section] | None
+    many: bool
+    optional: bool
+    metadata: Sequence[Any]
 
 
-def section_at(section: type[Section], keys: Sequence[int | str]) -> type[Section] | None:
-    """The section at a place in a document; None where there is none."""
-    key = key_at(section, keys)
-    if not any(isinstance(part, str) for part in keys):
-        return section
-    return None if key is None else key.section
-
-
-def _default(section: type[Section], name: str, key: str) -> Any:  # noqa: ANN401 - any JSON
-    field = section.model_fields[name]
-    if field.is_required():
-        return None
-    default = field.get_default()
-    dumped = section.model_construct(**{name: default}).model_dump(mode="json", by_alias=True, include={name})
-    return dumped.get(key, default)  # what is published only where it is said is not dumped
-
-
-def _shape(annotation: Any, metadata: Sequence[Any]) -> tuple[str, Any, type[Section] | None, bool]:  # noqa: ANN401
-    """What one of them has to be, an example, the section, and whether there are many."""
+def _shape(annotation: Any, metadata: Sequence[Any]) -> _Shape:  # noqa: ANN401 - any type
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _shape(args[0], (*_spread(args[1:]), *metadata))
+        return _shape(args[0], (*args[1:], *metadata))
     if origin in (Union, types.UnionType):
         (other,) = (arg for arg in args if arg is not type(None))
-        return _shape(other, metadata)
+        return _shape(other, metadata)._replace(optional=True)
     if origin is tuple:
-        one, example, section, _ = _shape(args[0], ())
-        return one, example, section, True
+        return _shape(args[0], ())._replace(many=True, metadata=metadata)
     if origin is Literal:
-        return _choice(args), args[0], None, False
+        return _Shape(_choice(args), None, many=False, optional=False, metadata=metadata)
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return f"a section of {', '.join(keys_of(annotation))}", None, annotation, False
+        takes = Takes(f"a section of {', '.join(keys_of(annotation))}", None, _unread)
+        return _Shape(takes, annotation, many=False, optional=False, metadata=metadata)
     said = next((one for one in metadata if isinstance(one, Takes)), None) or _PLAIN[annotation]
-    return *_bounded(said, metadata), None, False
+    return _Shape(_bounded(said, metadata), None, many=False, optional=False, metadata=metadata)
 
 
-def _choice(choices: Sequence[Any]) -> str:
-    return f"one of {', '.join(map(str, choices))}" if len(choices) > 1 else str(choices[0])
+def _unread(_: object) -> Any:  # noqa: ANN401 - as `Takes.read`
+    """A section is read key by key."""
+    raise ValueError
 
 
-def _spread(metadata: Sequence[Any]) -> Iterator[Any]:
-    for one in metadata:
-        if isinstance(one, FieldInfo):
-            yield from one.metadata
-        else:
-            yield one
+def _choice(choices: Sequence[Any]) -> Takes:
+    def read(value: object) -> object:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError
+        return value
+
+    words = f"one of {', '.join(map(str, choices))}" if len(choices) > 1 else str(choices[0])
+    return Takes(words, choices[0], read)
 
 
-def _bounded(said: Takes, metadata: Sequence[Any]) -> tuple[str, Any]:
-    """The words with the bounds of a number, and an example that is not below the least."""
+def _bounded(said: Takes, metadata: Sequence[Any]) -> Takes:
+    """The same within the bounds of a number, in words too, and with an example that is not below the least."""
+    bounds = [one for one in metadata if isinstance(one, Bounds)]
+    if not bounds:
+        return said
+    least, most, above = (
+        next((bound[n] for bound in bounds if bound[n] is not None), None) for n in range(len(Bounds._fields))
+    )
     words, example = said.words, said.example
-    least, most, above = (_bound(metadata, name) for name in ("ge", "le", "gt"))
     if isinstance(example, int) and least is not None:
         words = f"{words} of at least {least}" if most is None else f"{words} from {least} to {most}"
-        example = least if said is _PLAIN[int] else max(example, least)
+        example = least if said is A_NUMBER else max(example, least)
     if above is not None:
         words = f"{words}, more than {above}"
-    return words, example
 
+    def read(value: object) -> object:
+        found = said.read(value)
+        if not all(bound.hold(found) for bound in bounds):
+            raise ValueError
+        return found
 
-def _bound(metadata: Sequence[Any], name: str) -> int | None:
-    return next((getattr(one, name) for one in metadata if hasattr(one, name)), None)
+    return said._replace(words=words, example=example, read=read)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
-from ledger.domain.rules import A_TEXT, Rule, Section
+from ledger.domain.rules import A_TEXT, Rule
+from ledger.domain.sections import Section
 from ledger.domain.terms import Terms
 from ledger.domain.terms_keys import Key, keys_of
 from ledger.terms.wording import title_of, words_of
@@ -32,7 +33,7 @@ _HOW_TO = (
 
 def draft(model: type[Terms], terms_id: str) -> str:
     """The text of a new document, which is valid as it is."""
-    given = {"id": terms_id, "title": terms_id, "product": model.model_fields["product"].get_default()}
+    given = {"id": terms_id, "title": terms_id, "product": model.DEFAULTS["product"]}
     head = [f"# {title_of(model)}", "#", *(f"# {line}" for line in _HOW_TO), ""]
     return "\n".join([*head, *_keys(model, given, "", said=True)]).rstrip() + "\n"
 

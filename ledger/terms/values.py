@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-from ledger.domain.rules import Clause, Section
+from ledger.domain.rules import Clause
+from ledger.domain.sections import Section
 from ledger.domain.terms import Terms
-from ledger.domain.terms_keys import Key, keys_of
+from ledger.domain.terms_keys import Key, json_of, keys_of
 
 _OF_THE_RULE = ("clause", "source")
 """Keys that tell of the values beside them."""
@@ -48,7 +49,7 @@ def in_a_line(value: Any) -> str:  # noqa: ANN401 - any value of terms
 
 def values_of(terms: Terms) -> Iterator[Value]:
     """Every value of a document, defaults included, in the model's order."""
-    return _of(terms, terms.model_dump(mode="json", by_alias=True), "", None, (None, ""))
+    return _of(terms, json_of(terms), "", None, (None, ""))
 
 
 def _of(
@@ -60,7 +61,7 @@ def _of(
         if name in _OF_THE_RULE:
             continue
         path, held = f"{under}{name}", getattr(section, key.field)
-        said = key.field in section.model_fields_set
+        said = key.field in section.said
         inner = dumped.get(name, held)  # what is published only where it is said is not dumped
         if key.section is None or held is None or held == ():
             own = held if key.names_a_clause else clause

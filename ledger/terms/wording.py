@@ -8,14 +8,14 @@ import textwrap
 from functools import cache
 from itertools import pairwise
 
-from ledger.domain.rules import Section
+from ledger.domain.sections import Section
 from ledger.domain.terms_keys import Key
 
 
 def words_of(key: Key) -> str:
     """What a key does, in a line."""
-    for section in key.owner.__mro__:
-        found = _fields(section).get(key.field) if issubclass(section, Section) else None
+    for section in key.owner.__mro__[:-1]:
+        found = _fields(section).get(key.field)
         if found:
             return found
     return title_of(key.owner)
@@ -27,7 +27,7 @@ def title_of(section: type[Section]) -> str:
 
 
 @cache
-def _fields(section: type[Section]) -> dict[str, str]:
+def _fields(section: type) -> dict[str, str]:
     """What a class itself says of its fields."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
     if not isinstance(definition, ast.ClassDef):

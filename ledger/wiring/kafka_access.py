@@ -77,7 +77,7 @@ def _client_arguments(settings: Settings) -> dict[str, Any]:
             raise SettingsInvalid(f"PULSA_KAFKA_USER, PULSA_KAFKA_PASSWORD: {security} needs both")
         arguments["sasl_mechanism"] = settings.kafka_mechanism
         arguments["sasl_plain_username"] = settings.kafka_user
-        arguments["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+        arguments["sasl_plain_password"] = settings.kafka_password.revealed()
     elif settings.kafka_user is not None:
         raise SettingsInvalid(f"PULSA_KAFKA_USER: {security} knows no users; set PULSA_KAFKA_SECURITY")
     if security.endswith("SSL"):
@@ -101,7 +101,7 @@ def _registry_arguments(settings: Settings) -> dict[str, str]:
         raise SettingsInvalid("PULSA_REGISTRY_KEY: is of no use without PULSA_REGISTRY_CERTIFICATE")
     found = {
         "user": settings.registry_user,
-        "password": None if password is None else password.get_secret_value(),
+        "password": None if password is None else password.revealed(),
         "ca": settings.registry_ca,
         "certificate": settings.registry_certificate,
         "key": settings.registry_key,

@@ -31,5 +31,5 @@ def rehearsed(settings: Settings) -> Iterator[Opened]:
         copy = Path(folder) / settings.log.name
         if settings.log.exists():
             backup.backup(settings.log, copy)
-        with composition.opened(settings.model_copy(update={"log": copy})) as opened:
+        with composition.opened(settings.changed(log=copy)) as opened:
             yield opened

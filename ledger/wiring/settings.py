@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from ledger.domain.calendar import format_instant, parse_instant
+from ledger.domain.reading_sections import Faulty
+from ledger.domain.reading_sections import read as read_section
+from ledger.domain.sections import Bounds, Section, Takes
 from ledger.errors import SettingsInvalid
 
 PREFIX = "PULSA_"
@@ -36,52 +36,91 @@ Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
-def _instant(value: object) -> object:
-    return parse_instant(value) if isinstance(value, str) else value
+class Secret:
+    """A text that is shown nowhere."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "**********"
+
+    def revealed(self) -> str:
+        """The text."""
+        return self._text
 
 
-class Settings(BaseSettings):
+def _whole(value: object) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", str(value), re.ASCII):
+        raise ValueError
+    return int(str(value))
+
+
+def _seconds(value: object) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", str(value), re.ASCII):
+        raise ValueError
+    return float(str(value))
+
+
+def _secret(value: object) -> Secret:
+    return value if isinstance(value, Secret) else Secret(str(value))
+
+
+def _instant(value: object) -> int:
+    return value if isinstance(value, int) else parse_instant(str(value))
+
+
+_File = Annotated[Path, Takes("a path", "pulsa.db", lambda value: Path(str(value)), str)]
+_Hidden = Annotated[Secret, Takes("a text", "example", _secret, str)]
+_Instant = Annotated[int, Takes("an instant", "2023-07-03T10:00:00+07:00", _instant)]
+_Count = Annotated[int, Takes("a whole number", 1, _whole)]
+_Seconds = Annotated[float, Bounds(above=0), Takes("a number of seconds", 30.0, _seconds)]
+
+
+class Settings(Section):
     """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", validate_default=False
-    )
-
-    log: Path = Path("pulsa.db")
+    log: _File = Path("pulsa.db")
     clock: Clock = "live"
     kafka: str | None = None
     registry: str | None = None
     database: str | None = None
-    terms: Path | None = None
-    checkpoints: Path | None = None
-    evidence: Path | None = None
-    evidence_key: Path | None = None
+    terms: _File | None = None
+    checkpoints: _File | None = None
+    evidence: _File | None = None
+    evidence_key: _File | None = None
     vault: str | None = None
-    vault_key: Path | None = None
+    vault_key: _File | None = None
     seller: str | None = None
     seller_tax_number: str | None = None
-    now: Annotated[int | None, BeforeValidator(_instant)] = None
+    now: _Instant | None = None
     kafka_prefix: str = ""
-    kafka_partitions: Annotated[int | None, Field(ge=1, le=10_000)] = None
-    kafka_replication: Annotated[int | None, Field(ge=1, le=100)] = None
+    kafka_partitions: Annotated[_Count, Bounds(1, 10_000)] | None = None
+    kafka_replication: Annotated[_Count, Bounds(1, 100)] | None = None
     kafka_security: Security = "PLAINTEXT"
     kafka_mechanism: Mechanism = "SCRAM-SHA-512"
     kafka_user: str | None = None
-    kafka_password: SecretStr | None = None
-    kafka_ca: Path | None = None
-    kafka_certificate: Path | None = None
-    kafka_key: Path | None = None
-    kafka_token_file: Path | None = None
+    kafka_password: _Hidden | None = None
+    kafka_ca: _File | None = None
+    kafka_certificate: _File | None = None
+    kafka_key: _File | None = None
+    kafka_token_file: _File | None = None
     registry_user: str | None = None
-    registry_password: SecretStr | None = None
-    registry_ca: Path | None = None
-    registry_certificate: Path | None = None
-    registry_key: Path | None = None
-    mirrors: Path | None = None
+    registry_password: _Hidden | None = None
+    registry_ca: _File | None = None
+    registry_certificate: _File | None = None
+    registry_key: _File | None = None
+    mirrors: _File | None = None
     metrics: str | None = None
-    metrics_certificate: Path | None = None
-    metrics_key: Path | None = None
-    timeout: Annotated[float, Field(gt=0)] = 30.0
+    metrics_certificate: _File | None = None
+    metrics_key: _File | None = None
+    timeout: _Seconds = 30.0
+
+    def changed(self, **values: Any) -> Settings:  # noqa: ANN401 - the settings' own
+        """The same settings but for some."""
+        return Settings(**({name: getattr(self, name) for name in self.said} | values))
 
     @property
     def mirrors_folder(self) -> Path:
@@ -91,7 +130,7 @@ class Settings(BaseSettings):
     @property
     def clock_is_stated(self) -> bool:
         """Whether the clock was asked for; else a log that is there keeps its own."""
-        return "clock" in self.model_fields_set
+        return "clock" in self.said
 
     @property
     def database_file(self) -> Path:
@@ -141,15 +180,15 @@ def read(options: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force: options first, then the environment. Raises SettingsInvalid."""
     stated = {name: value for name, value in (options or {}).items() if value is not None}
     held = {name: _held(name, file) for name, file in _files(stated).items()}
+    variables = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.FIELDS}
     try:
-        return Settings(**held | stated)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        name = str(wrong["loc"][0]) if wrong["loc"] else "settings"
+        return read_section(
+            Settings, {name: text for name, text in variables.items() if text} | held | stated
+        )
+    except Faulty as error:
+        name, _, fault = error.faults[0].partition(": ")
         source = option_of(name) if name in stated else f"{PREFIX}{name.upper()}"
-        message = wrong["msg"].removeprefix("Value error, ")
-        given = hidden(str(wrong["input"]))
-        raise SettingsInvalid(f"{source}: {message} (it is {given!r})") from None
+        raise SettingsInvalid(f"{source}: {hidden(fault)}") from None
 
 
 def _files(stated: Collection[str]) -> dict[str, str]:
@@ -182,7 +221,7 @@ def shown(settings: Settings, options: Mapping[str, Any] | None = None) -> list[
     stated = {name for name, value in (options or {}).items() if value is not None}
     files = _files(stated)
     rows = []
-    for name in Settings.model_fields:
+    for name in Settings.FIELDS:
         variable = f"{PREFIX}{name.upper()}"
         if name in stated:
             source = f"option {option_of(name)}"

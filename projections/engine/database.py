@@ -226,6 +226,17 @@ def _error_of(error: DBAPIError) -> type[LedgerError] | None:
     return None
 
 
+def inserting(connection: Connection, table: sa.Table) -> Any:  # noqa: ANN401 - each dialect has its own
+    """An insert that can say what becomes of a row that is there already."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # each is slow to import
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
+
+
 def url_of(file: Path) -> URL:
     """The URL of a file, whatever its name: in a URL's text `?`, `#` and `%` mean something."""
     return URL.create("sqlite", database=str(file))

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from ledger.errors import DatabaseDamaged, DatabaseFormatUnknown
-from projections.engine.database import GENERATIONS, POSITIONS
+from projections.engine.database import GENERATIONS, POSITIONS, inserting
 from projections.engine.projection import Projection
 
 FIRST = 1
@@ -105,9 +104,8 @@ def drop_tables(connection: Connection, kind: type[Projection], generation: int)
 
 def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
     """Sets a generation's first position in a partition, unless it has one."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        make(POSITIONS)
+        inserting(connection, POSITIONS)
         .values(
             projection=projection.name,
             generation=projection.generation,

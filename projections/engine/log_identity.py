@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from ledger.errors import LogMismatch
-from projections.engine.database import LOGS, Database
+from projections.engine.database import LOGS, Database, inserting
 from projections.engine.reader import Bulk, BulkReader, BulkSnapshot, Seal
 
 
 def mark(connection: Connection, partition: int, ordinal: int, digest: bytes | None) -> None:
     """Notes the last event that was taken in of a partition; it never goes back."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     noted = {"ordinal": ordinal, "digest": digest}
     connection.execute(
-        make(LOGS)
+        inserting(connection, LOGS)
         .values(partition=partition, **noted)
         .on_conflict_do_update(index_elements=["partition"], set_=noted, where=LOGS.c.ordinal <= ordinal)
     )
@@ -63,7 +61,7 @@ def mark_seal(connection: Connection, partition: int, seal: Seal) -> None:
     SEALS.create(connection, checkfirst=True)
     noted = {"seal": seal[0], "digest": seal[1]}
     connection.execute(
-        sqlite.insert(SEALS)
+        inserting(connection, SEALS)
         .values(partition=partition, **noted)
         .on_conflict_do_update(index_elements=["partition"], set_=noted, where=SEALS.c.seal <= seal[0])
     )

@@ -14,7 +14,9 @@ from tests.bench.report import Figure, markdown, show
 Benchmark = Callable[[Path, bool], list[Figure]]
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "starting": lambda folder, quick: starting.starting(folder, 1 if quick else 15),
+    "starting": lambda folder, quick: starting.starting(
+        folder, 1 if quick else 15, 5 if quick else 400, 1 if quick else 14
+    ),
     "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 1_000 if quick else 50_000),
     "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 50 if quick else 2_000),
     "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 1_000 if quick else 200_000),

@@ -1,4 +1,4 @@
-"""How soon it is at work: a verb that does nothing, and a log that is opened; by the time of the processor."""
+"""How soon it is at work: whole processes, from help to answers, and opening a log; by the time of the processor."""
 
 from __future__ import annotations
 
@@ -7,19 +7,38 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ledger.domain.calendar import format_instant
+from ledger.simulation import LAPSING, end_of, simulate
 from tests.bench import population as p
 from tests.bench.report import Figure, of_pairs
 
 _PASS = [sys.executable, "-c", "pass"]
 _PULSA = [sys.executable, "-m", "ledger.entrypoints.cli"]
 _ACCOUNTS = 1_000
+_COMPLETING = {"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": "pulsa number h", "COMP_CWORD": "2"}
+_AT_HAND = {
+    "`pulsa enquiry` of a number": ("enquiry", LAPSING),
+    "`pulsa why` of a number": ("why", LAPSING),
+    "`pulsa balance` of a number's account": ("balance", f"{LAPSING}#1/credit"),
+    "`pulsa log events -n 1`": ("log", "events", "-n", "1"),
+}
+"""Asked of the log itself."""
+_PROJECTED = {
+    "`pulsa balance` of an operator's account": ("balance", "operator/breakage"),
+    "`pulsa number timeline`": ("number", "timeline", LAPSING),
+    "`pulsa report states`": ("report", "states"),
+    "`pulsa report trial-balance`": ("report", "trial-balance"),
+}
+"""Asked of the projections beside the log, which are there already."""
+_TAKEN = (0, 1)
+"""The exit codes of files that were taken in, some records of which were refused."""
 
 
-def starting(folder: Path, runs: int) -> list[Figure]:
-    """`pulsa --help`, and opening a log to write to it and closing it, against a Python that does nothing."""
+def starting(folder: Path, runs: int, subscribers: int, months: int) -> list[Figure]:
+    """Help, completion, questions to a population's log, an export; and a log opened to write to it."""
     with p.new_ledger(folder, "opened") as ledger:
         p.open_accounts(ledger, _ACCOUNTS)
     opens = (
@@ -27,31 +46,50 @@ def starting(folder: Path, runs: int) -> list[Figure]:
         "from ledger.wiring.settings import Settings\n"
         "with composition.opened(Settings(log=Path(sys.argv[1]))) as log: log.writer()"
     )
-    commands = {
-        "`pulsa --help`, whole process": [*_PULSA, "--help"],
-        "a process that opens a log to write to it, and closes it": [
-            sys.executable,
-            "-c",
-            opens,
-            str(folder / "opened.db"),
-        ],
-    }
+    opening = [sys.executable, "-c", opens, str(folder / "opened.db")]
+    asking = _population(folder, subscribers, months)
+    exported = ("data", "export", "csv", "--overwrite", "--out", str(folder / "exported.csv"))
     return [
-        *(_process(what, command, runs) for what, command in commands.items()),
+        _process("`pulsa --help`", [*_PULSA, "--help"], runs),
+        _process("completing a word", _PULSA, runs, _COMPLETING),
+        *(_process(what, [*_PULSA, *words], runs, asking) for what, words in _AT_HAND.items()),
+        *(_process(what, [*_PULSA, *words], runs, asking) for what, words in _PROJECTED.items()),
+        _process("`pulsa data export` of every posting", [*_PULSA, *exported], min(runs, 3), asking),
+        _process("a log opened to write to it, and closed", opening, runs),
         _opened_again(folder, runs),
     ]
 
 
-def _process(what: str, command: Sequence[str], runs: int) -> Figure:
+def _population(folder: Path, subscribers: int, months: int) -> dict[str, str]:
+    """Plays a population into a log, as `make demo` does; returns the environment to ask it in."""
+    asking = {
+        "PULSA_LOG": str(folder / "population.db"),
+        "PULSA_NOW": format_instant(end_of(months)),
+        "PULSA_CLOCK": "played",
+    }
+    files = map(str, simulate(subscribers, months, 1, folder / "records"))
+    taken = subprocess.run(
+        [*_PULSA, "ingest", *files], capture_output=True, env=os.environ | asking, check=False
+    )
+    if taken.returncode not in _TAKEN:
+        raise subprocess.CalledProcessError(taken.returncode, taken.args, stderr=taken.stderr)
+    return asking
+
+
+def _process(
+    what: str, command: Sequence[str], runs: int, environment: Mapping[str, str] | None = None
+) -> Figure:
     for warming in (command, _PASS):
-        _milliseconds(warming)
-    pairs = [(_milliseconds(command), _milliseconds(_PASS)) for _ in range(runs)]
+        _milliseconds(warming, environment)
+    pairs = [(_milliseconds(command, environment), _milliseconds(_PASS)) for _ in range(runs)]
     return of_pairs(what, "ms of processor", "`python -c pass`", pairs, at_least="report", inverse=True)
 
 
-def _milliseconds(command: Sequence[str]) -> float:
+def _milliseconds(command: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """What a process and those that it waited for took of the processor."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | (environment or {})
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

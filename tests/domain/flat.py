@@ -23,7 +23,7 @@ from ledger.domain.prepaid.events import Deactivated, StarterPackIssued, UsageDe
 from ledger.domain.refusals import AboveMaximum, AccountTerminated, NumberNotAvailable
 from ledger.domain.terms import AccountTerms
 from ledger.domain.terms_book import TermsBook
-from ledger.domain.terms_models import MODELS
+from ledger.domain.terms_models import MODELS, said_by
 from tests.given import BUNDLED, SP23
 
 LIMIT = 10_000_00
@@ -108,9 +108,9 @@ class Flat(Product[FlatAccount]):
 
 def flat_terms() -> FlatTerms:
     """The rules that every product has, as SP23 has them."""
-    shared: dict[str, Any] = {name: getattr(BUNDLED[SP23], name) for name in AccountTerms.model_fields}
+    shared: dict[str, Any] = {name: getattr(BUNDLED[SP23], name) for name in AccountTerms.FIELDS}
     said = {name: value for name, value in shared.items() if name not in {"clauses", "time_zone", "product"}}
-    return FlatTerms.model_validate(said | {"id": "flat", "zone": BUNDLED[SP23].time_zone})
+    return said_by(FlatTerms, said | {"id": "flat", "zone": BUNDLED[SP23].time_zone})
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.domain.calendar import parse_instant
 from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms_models import said_by, understood
 from ledger.terms import bundled
 
 BUNDLED = {terms.id: terms for terms in bundled() if isinstance(terms, PrepaidTerms)}
@@ -20,7 +21,8 @@ AT = parse_instant("2023-07-03T12:00:00Z")
 
 def terms(**rules: object) -> PrepaidTerms:
     """The least terms there are, with these rules."""
-    return PrepaidTerms.model_validate(
+    return said_by(
+        PrepaidTerms,
         {
             "id": "some-terms",
             "title": "some terms",
@@ -29,7 +31,7 @@ def terms(**rules: object) -> PrepaidTerms:
             "in_force_from": "2023-01-01",
             "zone": "Asia/Jakarta",
             **rules,
-        }
+        },
     )
 
 
@@ -158,7 +160,8 @@ class TestResolvedTerms:
     @pytest.mark.parametrize("terms_id", list(BUNDLED))
     def test_what_is_published_reads_back_as_the_same_terms(self, terms_id: str) -> None:
         first = BUNDLED[terms_id]
-        again = PrepaidTerms.model_validate_json(first.content)
+        again = understood(first.content, terms_id)
+        assert isinstance(again, PrepaidTerms)
         assert again.top_up.denominations == first.top_up.denominations
         assert [t.prices[0].steps for t in again.tariffs] == [t.prices[0].steps for t in first.tariffs]
         assert (again.content, again.digest) == (first.content, first.digest)

@@ -15,7 +15,8 @@ from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.rules import Days, Rule
 from ledger.domain.terms import Terms, added
 from ledger.domain.terms_book import Document, TermsBook
-from ledger.domain.terms_models import MODELS
+from ledger.domain.terms_keys import json_of
+from ledger.domain.terms_models import MODELS, said_by
 from ledger.errors import TermsChanged, TermsInvalid, TermsMissing
 from ledger.release import RELEASE
 from tests.given import SP23, XP25, variant
@@ -55,7 +56,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def wider(of: Terms, **rules: object) -> Terms:
     """The same terms as a file of the later release has them, with rules of its own."""
-    return Wider.model_validate(of.model_dump(mode="json", by_alias=True) | rules)
+    return said_by(Wider, json_of(of) | rules)
 
 
 def saying(of: Terms, **values: object) -> Document:
@@ -254,7 +255,7 @@ class TestProducts:
     def toy(self) -> Toy:
         shared = ("title", "document", "operator", "in_force_from", "zone")
         values = {name: value for name, value in json.loads(OLD.content).items() if name in shared}
-        return Toy.model_validate({**values, "id": "toys", "wheels": 3})
+        return said_by(Toy, {**values, "id": "toys", "wheels": 3})
 
     def test_a_document_is_read_by_the_model_of_its_product(self, toy: Toy) -> None:
         book = published(Document.of(toy), DOCUMENT)
@@ -267,6 +268,6 @@ class TestProducts:
             TermsBook([toy]).of(PrepaidTerms, "toys")
 
     def test_an_id_keeps_its_product(self, toy: Toy) -> None:
-        file = toy.model_copy(update={"id": "some-terms"})
+        file = said_by(Toy, json_of(toy) | {"id": "some-terms"})
         with pytest.raises(TermsChanged, match="product"):
             published(DOCUMENT, files=(file,))["some-terms"]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms_keys import json_of
+from ledger.domain.terms_models import said_by
 from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, top_up
 from tests.given import BUNDLED, Story
 from tests.given import NUMBER as KNOWN
@@ -91,9 +93,9 @@ def test_a_reader_who_has_seen_enough(pulsa: Pulsa) -> None:
 
 def test_what_the_log_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     """Terms that a former release published may hold what is refused now."""
-    values = BUNDLED[SP23].model_dump(mode="json", by_alias=True)
+    values = json_of(BUNDLED[SP23])
     grounds = [{"code": "b", "title": "\x1b[2J\u202etitle"}]
-    hostile = PrepaidTerms.model_validate(values | {"id": "hostile", "grounds": grounds})
+    hostile = said_by(PrepaidTerms, values | {"id": "hostile", "grounds": grounds})
     story = Story(tmp_path, hostile)
     story.given_active(terms="hostile")
     story.close()

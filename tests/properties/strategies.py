@@ -40,6 +40,7 @@ from ledger.domain.prepaid.commands import (
     TransferCredit,
 )
 from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.terms_models import said_by
 
 NUMBERS = ("6288100000001", "6288100000002", "6288100000003")
 STRANGER = "6288100000009"
@@ -117,7 +118,8 @@ def terms(draw: st.DrawFn, id_: str) -> PrepaidTerms:
             {"up_to": "1000000", "fee": "1000", "days": draw(DAYS)},
         ],
     }
-    return PrepaidTerms.model_validate(
+    return said_by(
+        PrepaidTerms,
         {
             "id": id_,
             "title": id_,
@@ -160,7 +162,7 @@ def terms(draw: st.DrawFn, id_: str) -> PrepaidTerms:
                     "prices": draw(st.lists(PRICES, min_size=1, max_size=4)),
                 },
             ],
-        }
+        },
     )
 
 

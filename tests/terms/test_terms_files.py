@@ -70,7 +70,7 @@ class TestBundledFiles:
 
     @pytest.mark.parametrize("terms", BUNDLED.values(), ids=list(BUNDLED))
     def test_every_rule_cites_its_clause_or_names_its_source(self, terms: PrepaidTerms) -> None:
-        rules = [rule for _, rule in terms if isinstance(rule, Rule)]
+        rules = [rule for rule in vars(terms).values() if isinstance(rule, Rule)]
         rules += [*terms.top_up.caps, *terms.grounds, *terms.tariffs]
         assert len(rules) > len(terms.grounds) + len(terms.tariffs)
         assert [rule for rule in rules if not rule.clause and not rule.source] == []

@@ -11,8 +11,9 @@ import pytest
 
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.prepaid.terms import PrepaidTerms
+from ledger.domain.tariffs import TariffStep
 from ledger.domain.terms import AccountTerms, Terms
-from ledger.domain.terms_keys import key_at, keys_of, places
+from ledger.domain.terms_keys import keys_of, places
 from ledger.errors import TermsMissing
 from ledger.terms import bundled, load
 from ledger.terms.clauses import clause_titles
@@ -173,7 +174,7 @@ class TestExplaining:
     def test_a_default_is_told_as_one(self) -> None:
         (zones,) = explain(SP23, "rounding")
         (window,) = explain(TSEL, "late_usage_days")
-        assert (zones.value.said, window.value.said) == (True, "late_usage_days" in TSEL.model_fields_set)
+        assert (zones.value.said, window.value.said) == (True, "late_usage_days" in TSEL.said)
 
     def test_a_key_that_is_none_is_refused_with_those_like_it(self) -> None:
         with pytest.raises(TermsMissing, match=r"there is no key grce; these are like it: grace"):
@@ -189,12 +190,9 @@ class TestKeys:
         assert [key.name for key in keys if not key.takes] == []
         assert [key.name for key in keys if words_of(key) == title_of(key.owner)] == []
 
-    def test_a_place_in_a_document_is_found_by_its_keys(self) -> None:
-        step = key_at(PrepaidTerms, ("tariffs", 0, "prices", 2, "steps", 0, "from"))
-        assert step is not None
+    def test_a_key_may_be_called_otherwise_than_its_field(self) -> None:
+        step = keys_of(TariffStep)["from"]
         assert (step.field, step.takes, step.required) == ("start", "a whole number of at least 0", True)
-        assert key_at(PrepaidTerms, ("tariffs", 0, "colour")) is None
-        assert key_at(PrepaidTerms, ("grace", "days", "more")) is None
         assert keys_of(PrepaidTerms)["zone"].field == "time_zone"
 
     def test_the_page_of_every_key_is_the_models(self) -> None:

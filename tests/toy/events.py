@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ledger.domain.events import Event, named
 
 _toy = named("toy.promise")
 
 
 @_toy
-@dataclass(kw_only=True)
 class PromiseMade(Event):
     """It is to be kept by an instant."""
 
@@ -19,13 +16,11 @@ class PromiseMade(Event):
 
 
 @_toy
-@dataclass(kw_only=True)
 class PromiseKept(Event):
     """It was kept in time."""
 
 
 @_toy
-@dataclass(kw_only=True)
 class PromiseBroken(Event):
     """It was not, by the instant that it was to be kept by."""
 
@@ -33,7 +28,6 @@ class PromiseBroken(Event):
 
 
 @_toy
-@dataclass(kw_only=True)
 class BrokenHeardOf(Event):
     """Another one was broken."""
 

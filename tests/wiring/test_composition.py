@@ -49,7 +49,7 @@ def held() -> tuple[list[str], list[threading.Thread], list[Path]]:
 
 
 def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Settings, tmp_path: Path) -> None:
-    projected = settings.model_copy(update={"database": f"sqlite:///{tmp_path / 'views.db'}"})
+    projected = settings.changed(database=f"sqlite:///{tmp_path / 'views.db'}")
     with read_side.runner(projected) as (runner, _):
         runner.catch_up()
     before = None
@@ -69,7 +69,7 @@ def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Setting
 
 
 def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
-    nowhere = settings.model_copy(update={"log": tmp_path / "nowhere.db"})
+    nowhere = settings.changed(log=tmp_path / "nowhere.db")
     with opened(settings) as log:
         log.writer()
         before = held()

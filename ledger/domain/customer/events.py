@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Instant
@@ -20,7 +19,6 @@ class DebtBlock(TypedDict):
 
 
 @_customer
-@dataclass(kw_only=True)
 class AccountNoted(Event):
     """An account is the customer's from now on; `blocks` are those of debts that stand already."""
 
@@ -29,7 +27,6 @@ class AccountNoted(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class AccountLeft(Event):
     """An account is the customer's no more, or has ended."""
 
@@ -37,7 +34,6 @@ class AccountLeft(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class DebtNoted(Event):
     """A bill of one of the accounts is overdue; the others are blocked at `blocks_at` unless it is closed before."""
 
@@ -50,7 +46,6 @@ class DebtNoted(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class OthersBlocked(Event):
     """The customer's other accounts are to be blocked for a debt."""
 
@@ -62,7 +57,6 @@ class OthersBlocked(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class DebtCleared(Event):
     """A bill that was overdue is closed; the blocks for it are to be lifted on `accounts`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Instant
@@ -19,7 +18,6 @@ class FieldKept(TypedDict):
 
 
 @_customer
-@dataclass(kw_only=True)
 class CustomerRegistered(Event):
     """A person is a customer from now on; `digest` is HMAC-SHA256 of the values under the person's key."""
 
@@ -29,7 +27,6 @@ class CustomerRegistered(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class CustomerRectified(Event):
     """Fields of a person were corrected or added."""
 
@@ -38,7 +35,6 @@ class CustomerRectified(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class ConsentGiven(Event):
     """A person agrees to a purpose: `offers`, `partners` or `credit-bureau`."""
 
@@ -47,7 +43,6 @@ class ConsentGiven(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class ConsentWithdrawn(Event):
     """A person agrees no more, or refuses; messages on the account and on transactions go on."""
 
@@ -56,7 +51,6 @@ class ConsentWithdrawn(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class PersonalDataDisclosed(Event):
     """Fields of a person were released to somebody, on a ground of the policy."""
 
@@ -68,7 +62,6 @@ class PersonalDataDisclosed(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class AccessRequested(Event):
     """A person asks for what is kept; it has to be answered by `limit_at`."""
 
@@ -78,7 +71,6 @@ class AccessRequested(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class AccessAnswered(Event):
     """It was handed over, with this digest."""
 
@@ -87,7 +79,6 @@ class AccessAnswered(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class LimitBreached(Event):
     """A request was not answered in time."""
 
@@ -95,7 +86,6 @@ class LimitBreached(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class ProcessingRestricted(Event):
     """The person is neither shown nor disclosed nor made offers until this is lifted."""
 
@@ -103,7 +93,6 @@ class ProcessingRestricted(Event):
 
 
 @_customer
-@dataclass(kw_only=True)
 class RestrictionLifted(Event):
     """The reverse."""
 

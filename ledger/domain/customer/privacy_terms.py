@@ -5,16 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-
 from ledger.domain.calendar import HOUR
-from ledger.domain.rules import Code, Days, Rule, Section, Takes
+from ledger.domain.rules import A_NUMBER, Code, Days, Rule
+from ledger.domain.sections import Bounds, Section
 from ledger.domain.terms import Terms
 from ledger.domain.terms_models import MODELS
 
 FieldClass = Literal["identity", "contact", "address", "birth", "payment", "tax"]
 Purpose = Literal["offers", "partners", "credit-bureau"]
-Hours = Annotated[int, Field(strict=True, ge=1, le=24 * 365), Takes("a whole number of hours", 72)]
+Hours = Annotated[int, Bounds(1, 24 * 365), A_NUMBER._replace(words="a whole number of hours", example=72)]
 
 
 class DataClass(Rule):
@@ -71,8 +70,9 @@ class PrivacyTerms(Terms):
     access: Limit = Limit(hours=72)
     """By when a request for access has to be answered."""
 
-    @model_validator(mode="after")
-    def _of_known_classes(self) -> PrivacyTerms:
+    def must_hold(self) -> None:
+        """Raises ValueError where something stands twice, or a field's class has no purpose."""
+        super().must_hold()
         classes = [one.name for one in self.classes]
         names = [one.name for one in self.fields]
         codes = [one.code for one in self.grounds]
@@ -83,7 +83,6 @@ class PrivacyTerms(Terms):
         if lost := sorted({one.of for one in self.fields} - set(classes)):
             msg = f"fields: the class {lost[0]} has no purpose"
             raise ValueError(msg)
-        return self
 
     @cached_property
     def class_of(self) -> dict[str, FieldClass]:

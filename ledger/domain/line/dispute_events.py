@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Day, Instant
@@ -20,7 +19,6 @@ class CitedEvent(TypedDict):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class DisputeOpened(Event):
     """Somebody claims another amount than the system's record has; `system` is what that said then, known by now."""
 
@@ -43,7 +41,6 @@ class DisputeOpened(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class EvidenceAttached(Event):
     """Evidence that lies elsewhere, by the digest that it is kept under."""
 
@@ -56,7 +53,6 @@ class EvidenceAttached(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class StatementOverridden(Event):
     """The system record prevails over what was stated; the events cited prove what it says, known at that instant."""
 
@@ -80,7 +76,6 @@ class StatementOverridden(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class SystemCorrected(Event):
     """The system was wrong by `amount`, and prevails with it; unless remedied, the money is still to be given."""
 
@@ -101,7 +96,6 @@ class SystemCorrected(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class DisputeRejected(Event):
     """Nothing differed, or the claim was unfounded."""
 
@@ -111,7 +105,6 @@ class DisputeRejected(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class DisputeWithdrawn(Event):
     """Who opened it gave it up."""
 
@@ -121,7 +114,6 @@ class DisputeWithdrawn(Event):
 
 
 @_dispute
-@dataclass(kw_only=True)
 class DisputeReopened(Event):
     """It is open again, once, on evidence that was not seen before."""
 

@@ -5,7 +5,6 @@ The log knows what befalls an account by `ledger.prepaid.…`, as the first prod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Day, Instant
@@ -20,7 +19,6 @@ _number = named("ledger.number")
 
 
 @_account
-@dataclass(kw_only=True)
 class UsageRecorded(Event):
     """Use at no charge: incoming, free, or beyond the day's cap."""
 
@@ -38,7 +36,6 @@ class UsageRecorded(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class UsageRefused(Event):
     """Use that was not granted, with the refusal's code. `used_at` is the time of use as it was stated."""
 
@@ -58,7 +55,6 @@ class UsageRefused(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class Blocked(Event):
     """A block began to stand; `since` is when the event that is its ground began, where the terms ask for it."""
 
@@ -72,7 +68,6 @@ class Blocked(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class Unblocked(Event):
     """That block was lifted, and no other."""
 
@@ -87,7 +82,6 @@ class FeeLine(TypedDict):
 
 
 @_account
-@dataclass(kw_only=True)
 class CardReplaced(Event):
     """A new card for the same account, against identity; each fee line in sen."""
 
@@ -96,7 +90,6 @@ class CardReplaced(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class RightsTransferRequested(Event):
     """The holder asks that the number pass to another; nothing changes yet."""
 
@@ -107,7 +100,6 @@ class RightsTransferRequested(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class RightsTransferred(Event):
     """The operator agreed: the holder is another from now on."""
 
@@ -119,7 +111,6 @@ class RightsTransferred(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class RightsTransferRefused(Event):
     """The operator did not agree; the holder stays answerable."""
 
@@ -132,7 +123,6 @@ class RightsTransferRefused(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class TermsMigrated(Event):
     """From now on other terms hold; running periods keep their ends."""
 
@@ -141,7 +131,6 @@ class TermsMigrated(Event):
 
 
 @_account
-@dataclass(kw_only=True)
 class Terminated(Event):
     """The account was ended on a ground of the terms."""
 
@@ -154,7 +143,6 @@ class Terminated(Event):
 
 
 @_number
-@dataclass(kw_only=True)
 class NumberQuarantined(Event):
     """The number's account ended; nobody gets the number before `available_at`, but its last holder may ask it back."""
 
@@ -165,7 +153,6 @@ class NumberQuarantined(Event):
 
 
 @_number
-@dataclass(kw_only=True)
 class NumberAvailable(Event):
     """The number may be issued again."""
 

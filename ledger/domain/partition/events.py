@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ledger.domain.calendar import Instant
 from ledger.domain.events import Event, named
 
@@ -11,7 +9,6 @@ _log = named("ledger.log")
 
 
 @_log
-@dataclass(kw_only=True)
 class LogCreated(Event):
     """The first event of a partition: `clock` is `live` or `played`, and stays so, as the number of partitions does.
 
@@ -24,7 +21,6 @@ class LogCreated(Event):
 
 
 @_log
-@dataclass(kw_only=True)
 class ClosedThrough(Event):
     """No event recorded after this one has `recorded_at` at or before `through`."""
 
@@ -32,7 +28,6 @@ class ClosedThrough(Event):
 
 
 @_log
-@dataclass(kw_only=True)
 class TermsPublished(Event):
     """The resolved values of terms, defaults included, at their first use; `digest` is SHA-256 in hexadecimal."""
 
@@ -42,7 +37,6 @@ class TermsPublished(Event):
 
 
 @_log
-@dataclass(kw_only=True)
 class CommandSetApart(Event):
     """What had to follow from a recorded event could not be carried out (`code`, `reason`), and waits to be sent again.
 

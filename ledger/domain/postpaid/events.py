@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ledger.domain.calendar import Day, Instant
 from ledger.domain.events import Event, named
 from ledger.domain.money import Sen
@@ -14,7 +12,6 @@ _postpaid = named("ledger.postpaid")
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class ContractOpened(Event):
     """A number's next account begins: a contract on a plan. It is active, or in probation until `probation_until`."""
 
@@ -35,7 +32,6 @@ class ContractOpened(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class VerificationPassed(Event):
     """The customer was verified: the contract is active, with its plan's limit."""
 
@@ -44,7 +40,6 @@ class VerificationPassed(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class VerificationFailed(Event):
     """The customer was not verified: in probation until `probation_until`, and with no limit."""
 
@@ -53,7 +48,6 @@ class VerificationFailed(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class ContractPeriodEnded(Event):
     """The contract period is over; the contract goes on from month to month."""
 
@@ -61,7 +55,6 @@ class ContractPeriodEnded(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PackageChangeRequested(Event):
     """Another plan is asked for, from a boundary on; the last request wins."""
 
@@ -74,7 +67,6 @@ class PackageChangeRequested(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PackageChanged(Event):
     """Another plan holds from now on."""
 
@@ -88,7 +80,6 @@ class PackageChanged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class CreditLimitSet(Event):
     """Another credit limit holds from now on."""
 
@@ -97,7 +88,6 @@ class CreditLimitSet(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class HardCopyRequested(Event):
     """Bills on paper are asked for: of one bill, or of each from now on."""
 
@@ -107,13 +97,11 @@ class HardCopyRequested(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class HardCopyStopped(Event):
     """Bills come on paper no more."""
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AutoDebitSet(Event):
     """A mandate to debit holds from `takes_effect_at` on."""
 
@@ -123,7 +111,6 @@ class AutoDebitSet(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AutoDebitChanged(Event):
     """A mandate to debit that was set before holds from now on."""
 
@@ -131,7 +118,6 @@ class AutoDebitChanged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AutoDebitRemoved(Event):
     """No mandate to debit holds any more, nor comes."""
 
@@ -139,7 +125,6 @@ class AutoDebitRemoved(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AutoDebitRequested(Event):
     """The bank is asked to debit what is open on a bill."""
 
@@ -152,7 +137,6 @@ class AutoDebitRequested(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class UsageCharged(Event):
     """Use that cost `charge`; `granted` of what was `asked` (seconds, messages, bytes). `day` is its local day."""
 
@@ -169,13 +153,11 @@ class UsageCharged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RoamingActivated(Event):
     """Roaming is on."""
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RoamingDeactivated(Event):
     """Roaming is off; the contract may be left from `leave_at` on."""
 
@@ -183,7 +165,6 @@ class RoamingDeactivated(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RoamingCharged(Event):
     """Use abroad, by a partner's record, that was charged by our tariff."""
 
@@ -207,7 +188,6 @@ class RoamingCharged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RoamingMatched(Event):
     """A partner's record of use that the system has recorded itself.
 
@@ -231,7 +211,6 @@ class RoamingMatched(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RoamingRefused(Event):
     """A partner's record that was not charged, with the refusal's code.
 
@@ -257,7 +236,6 @@ class RoamingRefused(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PenaltyCharged(Event):
     """The customer leaves before the contract period is over."""
 
@@ -267,7 +245,6 @@ class PenaltyCharged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class CollectionCostCharged(Event):
     """What it cost to collect is charged."""
 
@@ -280,7 +257,6 @@ class CollectionCostCharged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class UnsubscribeRequested(Event):
     """The customer ends the contract; the deposit may be asked for until `refund_until`."""
 
@@ -289,7 +265,6 @@ class UnsubscribeRequested(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AccountSettled(Event):
     """Nothing is owed or held any more, and nothing can come: the account is closed for good."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Day, Instant
@@ -23,7 +22,6 @@ class BillLine(TypedDict):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class BillIssued(Event):
     """A bill: of a cycle, a supplementary one after the end, or the final one.
 
@@ -59,7 +57,6 @@ class LotUse(TypedDict):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AdvanceApplied(Event):
     """What was paid in advance meets bills: lots oldest first, bills oldest due first."""
 
@@ -68,7 +65,6 @@ class AdvanceApplied(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class BillOverdue(Event):
     """A bill is past its due end with something open."""
 
@@ -83,7 +79,6 @@ class BillOverdue(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class OverdueCleared(Event):
     """A bill that was overdue, and of which the customer's other accounts were told, is closed."""
 
@@ -92,7 +87,6 @@ class OverdueCleared(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class LateFineCharged(Event):
     """A fine on an overdue bill; the next bill carries it."""
 
@@ -105,7 +99,6 @@ class LateFineCharged(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class LateFineWithdrawn(Event):
     """A fine that was reckoned on what had been paid in time, as a settlement dated back shows, is taken back."""
 
@@ -116,7 +109,6 @@ class LateFineWithdrawn(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DunningStepTaken(Event):
     """A step of dunning for a bill that is still open."""
 
@@ -138,7 +130,6 @@ class NoteLine(TypedDict):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class CreditNoteIssued(Event):
     """A document that takes back part of a bill; what exceeds its open amount is advance."""
 
@@ -159,7 +150,6 @@ class CreditNoteIssued(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DebitNoteIssued(Event):
     """A document that charges something more for a bill; the next bill carries it, taxed there."""
 
@@ -176,7 +166,6 @@ class DebitNoteIssued(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class FineWaived(Event):
     """A fine is waived; it still counts."""
 
@@ -189,7 +178,6 @@ class FineWaived(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class WrittenOff(Event):
     """What is open on a bill, or part of it, is given up."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from ledger.domain.calendar import Instant
@@ -15,7 +14,6 @@ _postpaid = named("ledger.postpaid")
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PaymentReceived(Event):
     """A payment came in; it counts once it is settled."""
 
@@ -36,7 +34,6 @@ class Allocation(TypedDict):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PaymentSettled(Event):
     """The money of a payment is good: it met bills issued by then, oldest due first; the rest is advance."""
 
@@ -50,7 +47,6 @@ class PaymentSettled(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PaymentFailed(Event):
     """A payment came to nothing."""
 
@@ -61,7 +57,6 @@ class PaymentFailed(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class PaymentReversed(Event):
     """A settled payment was taken back: exactly what it had paid is open again."""
 
@@ -82,7 +77,6 @@ class LotPart(TypedDict):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class AdvanceRefunded(Event):
     """What was left of advance was paid out."""
 
@@ -96,7 +90,6 @@ class AdvanceRefunded(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositReceived(Event):
     """A deposit came in."""
 
@@ -110,7 +103,6 @@ class DepositReceived(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositApplied(Event):
     """Of the deposit was set against what is owed: bills oldest due first, beyond them as advance."""
 
@@ -123,7 +115,6 @@ class DepositApplied(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositRefundRequested(Event):
     """The deposit left is asked for; that keeps it."""
 
@@ -133,7 +124,6 @@ class DepositRefundRequested(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class RefundRequirementsMet(Event):
     """What else a refund of the deposit needs is there."""
 
@@ -141,7 +131,6 @@ class RefundRequirementsMet(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositRefundReady(Event):
     """Nothing waits any more: request, requirements, and no open bill.
 
@@ -152,7 +141,6 @@ class DepositRefundReady(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositRefunded(Event):
     """The deposit left was paid out."""
 
@@ -163,7 +151,6 @@ class DepositRefunded(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class DepositForfeited(Event):
     """The deposit left was not asked for in time and is the operator's."""
 
@@ -171,7 +158,6 @@ class DepositForfeited(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class LegalHoldSet(Event):
     """A legal hold stands: the deposit is not forfeited meanwhile."""
 
@@ -179,7 +165,6 @@ class LegalHoldSet(Event):
 
 
 @_postpaid
-@dataclass(kw_only=True)
 class LegalHoldLifted(Event):
     """The legal hold stands no more."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-
-from ledger.domain.rules import Code, Count, Day, Days, Money, PriceText, Rule, Section, Takes
+from ledger.domain.rules import Code, Count, Day, Days, Money, PriceText, Rule
+from ledger.domain.sections import Bounds, Section, Takes
 from ledger.domain.tariffs import TariffStep
 
 KINDS = ("usage", "roaming", "commitment", "fees", "penalties", "fines", "collection")
@@ -24,10 +23,8 @@ def _ratio(value: object) -> str:
     return value
 
 
-RatioText = Annotated[
-    str, BeforeValidator(_ratio), Takes('a fraction in a string, such as "11/100"', "11/100")
-]
-DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=31)]
+RatioText = Annotated[str, Takes('a fraction in a string, such as "11/100"', "11/100", _ratio)]
+DayOfMonth = Annotated[int, Bounds(1, 31)]
 Kind = Literal["usage", "roaming", "commitment", "fees", "penalties", "fines", "collection"]
 Action = Literal["block-outgoing", "block-all", "terminate"]
 

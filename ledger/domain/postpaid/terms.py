@@ -8,8 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
-from pydantic import model_validator
-
 from ledger.domain.calendar import DAY
 from ledger.domain.money import SEN
 from ledger.domain.postpaid.rules_of_contracts import (
@@ -110,8 +108,9 @@ class PostpaidTerms(AccountTerms):
     clauses: PostpaidClauses = PostpaidClauses()
     """Clauses that are cited where no rule has its own."""
 
-    @model_validator(mode="after")
-    def _whole(self) -> PostpaidTerms:
+    def must_hold(self) -> None:
+        """Raises ValueError where something stands twice, a table is not whole, or days do not ascend."""
+        super().must_hold()
         _must_be_once("plans: an id", [plan.id for plan in self.plans])
         _must_be_once("billing.days: a day", self.billing.days)
         _must_be_once("dunning.steps: an action", [step.action for step in self.dunning.steps])
@@ -126,7 +125,6 @@ class PostpaidTerms(AccountTerms):
             if dates != sorted(set(dates)):
                 msg = "tax.rates and roaming.tariffs: must ascend by in_force_from"
                 raise ValueError(msg)
-        return self
 
     @cached_property
     def good_funds_window(self) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ledger.domain.calendar import Day, Instant
 from ledger.domain.events import Event, named
 from ledger.domain.money import Sen
@@ -15,7 +13,6 @@ _prepaid = named("ledger.prepaid")
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class StarterPackIssued(Event):
     """A number's next account begins, inactive; it expires unactivated at `expires_at`."""
 
@@ -26,7 +23,6 @@ class StarterPackIssued(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class NumberReclaimed(Event):
     """A number back to its last holder: its next account begins, inactive and without credit."""
 
@@ -38,7 +34,6 @@ class NumberReclaimed(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class StarterPackExpired(Event):
     """The pack was not activated in time; its printed credit is lost."""
 
@@ -46,7 +41,6 @@ class StarterPackExpired(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class Activated(Event):
     """The account is active; `active_until` is None where credit has no validity."""
 
@@ -57,7 +51,6 @@ class Activated(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class RegistrationFailed(Event):
     """The registration was not verified; nothing else changes."""
 
@@ -66,7 +59,6 @@ class RegistrationFailed(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class GraceStarted(Event):
     """The active period ended."""
 
@@ -74,7 +66,6 @@ class GraceStarted(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class WaitingStarted(Event):
     """Grace ended; `forfeiture` is the rule that holds for this waiting period, whatever terms come."""
 
@@ -83,7 +74,6 @@ class WaitingStarted(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class ServiceRestored(Event):
     """A top-up ended the waiting period."""
 
@@ -91,7 +81,6 @@ class ServiceRestored(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class Deactivated(Event):
     """The waiting period ended: the account is closed for good."""
 
@@ -100,7 +89,6 @@ class Deactivated(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditToppedUp(Event):
     """Credit was sold for `price` rupiah; `days` is None where credit has no validity."""
 
@@ -116,7 +104,6 @@ class CreditToppedUp(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class TopUpReversed(Event):
     """`taken` of a top-up's credit was taken back; `not_taken` was not there any more."""
 
@@ -129,7 +116,6 @@ class TopUpReversed(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditForfeited(Event):
     """Credit was lost to the operator; `cause` says by what."""
 
@@ -138,7 +124,6 @@ class CreditForfeited(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditCharged(Event):
     """A purchase at a stated price."""
 
@@ -149,7 +134,6 @@ class CreditCharged(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditAdjusted(Event):
     """A person's correction, approved by another; signed."""
 
@@ -161,7 +145,6 @@ class CreditAdjusted(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class UsageDebited(Event):
     """Use that cost `charge`; `granted` of what was `asked` (seconds, messages, bytes). `day` is its local day."""
 
@@ -183,7 +166,6 @@ class UsageDebited(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditReserved(Event):
     """Credit held until `expires_at`."""
 
@@ -196,7 +178,6 @@ class CreditReserved(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class ReservationCaptured(Event):
     """`amount` of what was held was taken; `freed` is credit again."""
 
@@ -206,7 +187,6 @@ class ReservationCaptured(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class ReservationReleased(Event):
     """What was held is credit again; `cause` is `asked`, `expired`, `grace` or `terminated`."""
 
@@ -219,7 +199,6 @@ class ReservationReleased(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditTransferSent(Event):
     """`amount` is on its way to `to_msisdn`; `fee` was paid, `days` is what it does to the recipient's validity."""
 
@@ -232,7 +211,6 @@ class CreditTransferSent(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditTransferReceived(Event):
     """What `from_account` sent has arrived."""
 
@@ -246,7 +224,6 @@ class CreditTransferReceived(Event):
 
 
 @_prepaid
-@dataclass(kw_only=True)
 class CreditTransferReturned(Event):
     """The recipient could not take it (`refusal`): amount and fee came back, or went to breakage."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.validity import ExtensionRule
-from ledger.domain.rules import Clause, Count, Day, Days, Money, Period, Rule, Section
+from ledger.domain.rules import Clause, Count, Day, Days, Money, Period, Rule
+from ledger.domain.sections import Bounds, Section
 from ledger.domain.terms import AccountTerms, Clauses, added
 
 
@@ -50,8 +49,8 @@ class TopUpRule(Rule):
     caps: tuple[Cap, ...] = ()
     """How far the rule `cumulative` may reach, from which day on."""
 
-    @model_validator(mode="after")
-    def _ascending(self) -> TopUpRule:
+    def must_hold(self) -> None:
+        """Raises ValueError unless denominations ascend, and caps are of different days."""
         credits_ = [d.credit for d in self.denominations]
         if credits_ != sorted(set(credits_)):
             msg = "denominations must ascend"
@@ -60,7 +59,6 @@ class TopUpRule(Rule):
         if len(days) != len(set(days)):
             msg = "two caps are in force from the same day"
             raise ValueError(msg)
-        return self
 
 
 class Waiting(Period):
@@ -102,7 +100,7 @@ class CreditTransfer(Rule):
     """Fees by amount, ascending; above the last nothing is sent."""
     minimum: Money = 1
     """The least amount."""
-    multiple_of: Annotated[Money, Field(gt=0)] = 1
+    multiple_of: Annotated[Money, Bounds(above=0)] = 1
     """Amounts are whole multiples of this."""
     sender_keeps: Money = 0
     """What the sender must have left after it."""
@@ -113,13 +111,12 @@ class CreditTransfer(Rule):
     daily_amount: Money | None = None
     """Credit sent a local day; none: any amount."""
 
-    @model_validator(mode="after")
-    def _ascending(self) -> CreditTransfer:
+    def must_hold(self) -> None:
+        """Raises ValueError unless bands ascend, and there is one."""
         ends = [band.up_to for band in self.bands]
         if not ends or ends != sorted(set(ends)):
             msg = "bands must ascend, and there must be one"
             raise ValueError(msg)
-        return self
 
 
 class PrepaidClauses(Clauses):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ledger.domain.calendar import Day, Instant
 from ledger.domain.events import Event, named
 from ledger.domain.money import Sen
@@ -13,7 +11,6 @@ _statement = named("ledger.statement")
 
 
 @_statement
-@dataclass(kw_only=True)
 class StatementBegun(Event):
     """A statement comes in: its kind, what it is of, and the keyed digest of the file that holds it."""
 
@@ -36,7 +33,6 @@ class StatementBegun(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class StatementLinesAdded(Event):
     """Lines of it, and what was found wrong where they were read."""
 
@@ -45,7 +41,6 @@ class StatementLinesAdded(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class StatementEnded(Event):
     """All of it is there."""
 
@@ -55,7 +50,6 @@ class StatementEnded(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class MatchAccepted(Event):
     """Lines and system records belong together, as a person says."""
 
@@ -65,7 +59,6 @@ class MatchAccepted(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class MatchUndone(Event):
     """Such a match is taken back."""
 
@@ -74,7 +67,6 @@ class MatchUndone(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class ItemResolved(Event):
     """A difference needs nothing more, as a person says."""
 
@@ -83,7 +75,6 @@ class ItemResolved(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class Reconciled(Event):
     """What reconciling came to, as known at `known_through_at`: by which rules, with which result (a digest)."""
 
@@ -96,7 +87,6 @@ class Reconciled(Event):
 
 
 @_statement
-@dataclass(kw_only=True)
 class StatementSignedOff(Event):
     """The statement is settled."""
 

@@ -150,7 +150,7 @@ def _clock(settings: Settings, every: float, service: Service, *, beside: bool =
     if settings.now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: the clock has to go on by itself; leave it unset")
 
-    own = settings.model_copy(update={"timeout": min(settings.timeout, _CLOCK_WAITS)})
+    own = settings.changed(timeout=min(settings.timeout, _CLOCK_WAITS))
 
     @contextmanager
     def make() -> Iterator[Callable[[], Stepped]]:

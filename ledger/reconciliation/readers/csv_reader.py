@@ -24,9 +24,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, BinaryIO, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from ledger.domain.calendar import day_number, parse_instant
+from ledger.domain.reading_sections import Faulty, read
+from ledger.domain.rules import text_of
+from ledger.domain.sections import Bounds, Named, Section
 from ledger.errors import StatementUnreadable
 from ledger.reconciliation.readers.stated_file import (
     LONGEST_LINE,
@@ -44,15 +45,14 @@ _LONGEST_MAPPING = 1 << 16
 _LONGEST_PATTERN = 200
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_MOST_CONDITIONS = 100
 
 
-class Condition(_Strict):
+class Condition(Section):
     """What holds of records in one field of which a pattern is found."""
 
     field: str
-    pattern: Annotated[str, Field(max_length=_LONGEST_PATTERN)]
+    pattern: Annotated[str, text_of(0, _LONGEST_PATTERN)]
     skip: bool = False
     sign: Literal["+", "-"] = "+"
     kind: str | None = None
@@ -60,24 +60,30 @@ class Condition(_Strict):
     reference: str | None = None
 
 
-class CsvMapping(_Strict):
+class CsvMapping(Section):
     """What the fields of a CSV file are."""
 
     kind: Literal["bill", "bank", "channel", "partner", "account"]
-    fields_: Annotated[tuple[str, ...], Field(alias="fields", max_length=MOST_FIELDS)]
-    skip: Annotated[int, Field(ge=0, le=1_000)] = 0
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    date_format: Annotated[str, Field(alias="date-format")] = "%Y-%m-%d"
-    decimal_mark: Annotated[Literal[".", ","], Field(alias="decimal-mark")] = "."
-    currency: Annotated[str, Field(min_length=3, max_length=5)] = "IDR"
-    newest_first: Annotated[bool, Field(alias="newest-first")] = False
+    fields_: Annotated[tuple[str, ...], Named("fields")]
+    skip: Annotated[int, Bounds(0, 1_000)] = 0
+    separator: Annotated[str, text_of(1, 1)] = ","
+    date_format: Annotated[str, Named("date-format")] = "%Y-%m-%d"
+    decimal_mark: Annotated[Literal[".", ","], Named("decimal-mark")] = "."
+    currency: Annotated[str, text_of(3, 5)] = "IDR"
+    newest_first: Annotated[bool, Named("newest-first")] = False
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
     account: str | None = None
-    account_prefix: Annotated[str, Field(alias="account-prefix", max_length=15)] = ""
-    account_digits: Annotated[int, Field(alias="account-digits", ge=0, le=15)] = 0
-    reference_prefix: Annotated[str, Field(alias="reference-prefix", max_length=40)] = ""
+    account_prefix: Annotated[str, Named("account-prefix"), text_of(0, 15)] = ""
+    account_digits: Annotated[int, Named("account-digits"), Bounds(0, 15)] = 0
+    reference_prefix: Annotated[str, Named("reference-prefix"), text_of(0, 40)] = ""
     number: str | None = None
-    if_: Annotated[tuple[Condition, ...], Field(alias="if", max_length=100)] = ()
+    if_: Annotated[tuple[Condition, ...], Named("if")] = ()
+
+    def must_hold(self) -> None:
+        """Raises ValueError where it names too many fields, or has too many conditions."""
+        if len(self.fields_) > MOST_FIELDS or len(self.if_) > _MOST_CONDITIONS:
+            msg = f"fields, if: {MOST_FIELDS} fields and {_MOST_CONDITIONS} conditions at most"
+            raise ValueError(msg)
 
 
 def mapping_of(content: bytes) -> CsvMapping:
@@ -85,13 +91,11 @@ def mapping_of(content: bytes) -> CsvMapping:
     if len(content) > _LONGEST_MAPPING:
         raise StatementUnreadable(f"the mapping is longer than {_LONGEST_MAPPING} bytes")
     try:
-        made = CsvMapping.model_validate(tomllib.loads(content.decode()))
+        made = read(CsvMapping, tomllib.loads(content.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StatementUnreadable(f"the mapping is no TOML: {error}") from error
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in wrong["loc"])
-        raise StatementUnreadable(f"the mapping: {place}: {wrong['msg']}") from error
+    except Faulty as error:
+        raise StatementUnreadable(f"the mapping: {error.faults[0]}") from error
     for one in made.if_:
         try:
             re.compile(one.pattern)
