@@ -18,6 +18,7 @@ from projections.money.statements_told import Statements
 from projections.money.transfers import Transfers
 from projections.postpaid.bills import Bills
 from projections.postpaid.contracts_told import Contracts
+from projections.postpaid.customers import Customers
 from projections.postpaid.deposits import Deposits
 from projections.postpaid.payments import PaymentsMade
 
@@ -25,7 +26,7 @@ PROJECTIONS: Registry = {
     kind.name: kind
     for kind in (
         *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers),
-        *(Contracts, Bills, PaymentsMade, Deposits, Statements),
+        *(Contracts, Bills, PaymentsMade, Deposits, Customers, Statements),
     )
 }
 

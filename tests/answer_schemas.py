@@ -30,6 +30,7 @@ from projections.money.trial_balance import Day, TrialBalance
 from projections.postpaid.bills import BillShown, BillSummary
 from projections.postpaid.contract_enquiry import ContractEnquiry
 from projections.postpaid.contracts_told import ContractShown, ContractSummary
+from projections.postpaid.customers import CustomerSummary
 from projections.postpaid.deposits import DepositSummary
 from projections.postpaid.payments import PaymentSummary
 from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
@@ -62,6 +63,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "deposits": (DepositSummary,),
     "contract": (ContractShown,),
     "contracts": (ContractSummary,),
+    "customers": (CustomerSummary,),
     "receivables": (Receivables,),
     "receivables-of-each": (ReceivablesOfAccount,),
 }

@@ -20,15 +20,28 @@ from ledger.entrypoints.cli.branches import paths
 
 def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "ledger.demo", "--subscribers", "25", "--folder", str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "ledger.demo",
+            *("--subscribers", "25", "--contracts", "12", "--folder", str(tmp_path)),
+        ],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.count("✓") == 7
+    assert done.stdout.count("✓") == 11
     for shown in ("CreditForfeited", "SP23-20", "XP25-16", "grace", "insufficient-credit", "in all"):
+        assert shown in done.stdout
+    for shown in (
+        "commitment",
+        "over 90 days",
+        "DepositRefunded",
+        "operator/revenue/roaming",
+        "rupiah add up",
+    ):
         assert shown in done.stdout
     assert str(tmp_path / "demo.db") in done.stdout
     asked = re.findall(r"^pulsa ([a-z]+(?: [a-z-]+)?)", done.stdout, re.MULTILINE)

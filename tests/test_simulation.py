@@ -13,20 +13,22 @@ import pytest
 from typer.testing import CliRunner
 
 from ledger.audit.verification import verify
-from ledger.domain.calendar import parse_instant
+from ledger.domain.calendar import DAY, parse_instant
+from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.kinds import COMMANDS, KINDS
-from ledger.domain.line.product import PRODUCTS
 from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.cli import app
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Ingest, Tally
-from ledger.simulation import CAST, commands, end_of, simulate
-from ledger.simulation.faults import FAULTS
+from ledger.simulation import CAST, CONTRACTS_CAST, commands, end_of, simulate
+from ledger.simulation.faults import FAULTS, lines
+from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, Record
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 
 SUBSCRIBERS, MONTHS, SEED = 60, 14, 7
+CONTRACTS = CONTRACTS_CAST + 14
 
 pytestmark = pytest.mark.xdist_group("simulation")
 
@@ -45,7 +47,7 @@ class Played(NamedTuple):
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("played")
     settings = Settings(log=folder / "log.db", clock="played")
-    files = simulate(SUBSCRIBERS, MONTHS, SEED, folder / "records")
+    files = simulate(SUBSCRIBERS, MONTHS, SEED, folder / "records", contracts=CONTRACTS)
     tallies, heads = [], []
     for _ in range(2):
         with opened(settings) as log:
@@ -58,7 +60,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     one, two, other = (
-        [(path.name, path.read_bytes()) for path in simulate(40, 3, seed, tmp_path / name)]
+        [(path.name, path.read_bytes()) for path in simulate(40, 3, seed, tmp_path / name, contracts=15)]
         for name, seed in (("one", 3), ("two", 3), ("other", 4))
     )
     assert one == two
@@ -69,7 +71,7 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
 def test_no_hash_seed_matters() -> None:
     digest = (
         "import hashlib; from ledger.simulation import commands;"
-        "print(hashlib.sha256(repr(list(commands(40, 3, 3))).encode()).hexdigest())"
+        "print(hashlib.sha256(repr(list(commands(40, 3, 3, contracts=15))).encode()).hexdigest())"
     )
     digests = {
         subprocess.run(
@@ -85,7 +87,7 @@ def test_no_hash_seed_matters() -> None:
 
 
 def test_commands_are_sorted_by_their_time_and_end_in_time() -> None:
-    at = [parse_instant(command["at"]) for command in commands(SUBSCRIBERS, 3, SEED)]
+    at = [parse_instant(one["at"]) for one in commands(SUBSCRIBERS, 3, SEED, contracts=CONTRACTS)]
     assert at == sorted(at)
     assert at[-1] < end_of(3)
 
@@ -93,7 +95,7 @@ def test_commands_are_sorted_by_their_time_and_end_in_time() -> None:
 def test_ids_are_unique_but_for_what_is_sent_again() -> None:
     seen: dict[str, dict[str, object]] = {}
     conflicts = 0
-    for command in commands(SUBSCRIBERS, MONTHS, SEED):
+    for command in commands(SUBSCRIBERS, MONTHS, SEED, contracts=CONTRACTS):
         content = {name: value for name, value in command.items() if name != "at"}
         conflicts += seen.setdefault(command["command_id"], content) != content
     assert conflicts == 1  # the one of the cast
@@ -104,35 +106,14 @@ def test_a_population_may_be_of_any_size(subscribers: int) -> None:
     assert sum(command["command"] == "IssueStarterPack" for command in commands(subscribers, 1, SEED)) >= 1
 
 
-OF_CONTRACTS = frozenset(
+NOT_YET = frozenset(
     [
-        "in-contract",
-        "unknown-plan",
-        "over-limit",
-        "outstanding",
-        "gallery-required",
-        "roaming-active",
-        "too-soon",
-        "duplicate-record",
-        "unknown-bill",
-        "unknown-payment",
-        "reference-conflict",
-        "already-settled",
-        "already-failed",
-        "consent-required",
-        "unknown-deposit",
-        "window-closed",
-        "refund-exists",
-        "refund-not-ready",
-        "settled",
-        "unknown-fine",
         "unknown-suspense",
         *("unknown-customer", "customer-exists", "no-purpose", "restricted", "already-requested"),
+        *("unknown-statement", "statement-conflict", "statement-open", "not-final"),
     ]
 )
-"""The refusals of postpaid contracts and of customers as persons, of which the population has none yet."""
-OF_STATEMENTS = frozenset(["unknown-statement", "statement-conflict", "statement-open", "not-final"])
-"""And those of statements."""
+"""Refusals of what the population does not do yet: suspense, persons and their data, statements of others."""
 
 
 def test_numbers_are_distinct() -> None:
@@ -141,20 +122,22 @@ def test_numbers_are_distinct() -> None:
 
 
 def test_every_command_occurs() -> None:
-    said = {command["command"] for command in commands(SUBSCRIBERS, MONTHS, SEED)}
-    of_contracts = {
-        *PRODUCTS["postpaid"].commands,
-        *KINDS["customer"].commands,
-        *KINDS["statement"].commands,
-    }
-    known = {name for name, one in COMMANDS.items() if not one.INTERNAL and one not in of_contracts}
-    assert said == known
+    said = {one["command"] for one in commands(SUBSCRIBERS, MONTHS, SEED, contracts=CONTRACTS)}
+    of_others = {*KINDS["customer"].commands, *KINDS["statement"].commands} - {AdvanceCustomer}
+    assert said == {name for name, one in COMMANDS.items() if not one.INTERNAL and one not in of_others}
+
+
+def test_who_has_contracts_changes_nothing_of_what_the_others_do_nor_of_its_faults() -> None:
+    def of_others(contracts: int) -> list[tuple[Record, list[bytes]]]:
+        records = commands(SUBSCRIBERS, 3, SEED, contracts=contracts)
+        return [one for one in lines(records, SEED) if not one[0]["command_id"].startswith(OF_CONTRACTS)]
+
+    assert of_others(CONTRACTS) == of_others(0)
 
 
 def test_every_refusal_occurs(played: Played) -> None:
-    assert set(played.tally.refused) == set(REFUSALS) - OF_CONTRACTS - OF_STATEMENTS - {
-        "too-many-open"
-    }  # a thousand at once are nobody's
+    a_thousand_at_once = {"too-many-open"}  # are nobody's
+    assert set(played.tally.refused) == set(REFUSALS) - a_thousand_at_once - NOT_YET
     assert played.tally.repeated
     assert played.tally.accepted > 0.8 * played.tally.total
 
@@ -180,8 +163,11 @@ def test_the_money_adds_up_and_the_log_is_clean(played: Played) -> None:
 
 def test_every_state_occurs(played: Played) -> None:
     with opened(played.settings) as log:
-        states = log.questions(lambda: end_of(MONTHS)).states()
+        ask = log.questions(lambda: end_of(MONTHS))
+        states, early = ask.states(), ask.states(as_of=BEGINNING + 10 * DAY)
     assert {"active", "grace", "waiting", "deactivated", "expired", "terminated"} <= set(states.accounts)
+    assert "settled" in states.accounts
+    assert "probation" in early.accounts
     assert set(states.numbers) == {"assigned", "quarantined", "available"}
 
 

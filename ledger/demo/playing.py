@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ledger.demo import contracts_shown
 from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
@@ -18,8 +19,11 @@ from ledger.entrypoints.ussd import enquiry_text
 from ledger.simulation import LAPSING, end_of, simulate
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
+from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import HistoryEvent, HistoryLine
 from projections.asking.questions import Questions
+from projections.money.trial_balance import TrialBalance
+from projections.postpaid.contract_enquiry import ContractEnquiry
 from projections.prepaid.enquiry import Enquiry
 
 _HOUR = DAY // 24
@@ -37,9 +41,6 @@ _WENT = {
     "accounts/reserved": "held by reservations",
     "accounts/in-transit": "in transit between subscribers",
 }
-_KNOWN = {(account, money.PULSA) for account in (*_CAME, *_WENT)} | {
-    (account, money.IDR) for account in (money.CASH, money.CREDIT_SALES, money.FEES)
-}
 
 
 class Demo:
@@ -54,12 +55,13 @@ class Demo:
 
     # --- taking in ----------------------------------------------------------------------------------------------------
 
-    def play(self, subscribers: int, months: int, seed: int) -> None:
+    def play(self, subscribers: int, months: int, seed: int, contracts: int) -> None:
         """Makes the files of a population, and takes them in as `pulsa ingest` does."""
         screen = self.screen
-        screen.title(f"{subscribers} subscribers, {months} months from July 2024 on, seed {seed}")
+        who = f"{subscribers} subscribers and {contracts} customers with contracts"
+        screen.title(f"{who}, {months} months from July 2024 on, seed {seed}")
         with screen.timed("making the records up"):
-            files = simulate(subscribers, months, seed, self.folder / "records")
+            files = simulate(subscribers, months, seed, self.folder / "records", contracts=contracts)
         size = sum(path.stat().st_size for path in files)
         screen.say(f"{len(files)} files of records, {size / 1e6:.1f} MB compressed, in {files[0].parent}")
         with screen.timed("taking the records in"), opened(self.settings) as log, screen.progress() as bar:
@@ -85,10 +87,14 @@ class Demo:
         self._refusals()
         with opened(self.settings) as log:
             asked = log.questions(lambda: self._now)
-            self._money(asked, self._states(asked))
+            with self.screen.timed("asking every number"):
+                every = list(asked.enquiries())
+            balance = self._money(asked, self._states(every))
             history = list(asked.history(LAPSING, refused=True))
             self._history(history)
             self._late_record(asked, history)
+            with_contracts = [one for one in every if isinstance(one, ContractEnquiry)]
+            contracts_shown.show(self.screen, asked, with_contracts, balance)
         self._verify()
         self._speed()
         self.screen.title("Go on asking")
@@ -98,6 +104,8 @@ class Demo:
         for question in (
             f"why {LAPSING} --amount 32098.26",
             f"number history {LAPSING} --refused",
+            f"bill show {contracts_shown.BILL}",
+            "report receivables",
             "report trial-balance",
             "--help",
         ):
@@ -111,18 +119,17 @@ class Demo:
             table.add_row(code, f"{count:,}", (REFUSALS[code].__doc__ or "").strip())
         self.screen.show(table)
 
-    def _states(self, asked: Questions) -> Counter[str]:
-        """Shows every number's current account by state, and returns what they hold in all, by ledger account."""
+    def _states(self, every: list[AnyEnquiry]) -> Counter[str]:
+        """Shows numbers with credit by state, and returns what they hold in all, by ledger account."""
         held: Counter[str] = Counter()
         counts: Counter[tuple[str, str]] = Counter()
-        with self.screen.timed("asking every number"):
-            for found in asked.enquiries():
+        for found in every:
+            if isinstance(found, Enquiry):
                 counts[found.state, found.terms] += 1
-                if isinstance(found, Enquiry):
-                    held["accounts/credit"] += found.available
-                    held["accounts/reserved"] += found.reserved
+                held["accounts/credit"] += found.available
+                held["accounts/reserved"] += found.reserved
         terms = sorted({name for _, name in counts})
-        title = f"Every number's account as of {local(self._now)}"
+        title = f"Every prepaid number's account as of {local(self._now)}"
         table = self.screen.table(title, "state", *(f">{name}" for name in terms), ">all")
         for state in _STATES:
             row = [counts[state, name] for name in terms]
@@ -130,7 +137,7 @@ class Demo:
         self.screen.show(table)
         return held
 
-    def _money(self, asked: Questions, held: Counter[str]) -> None:
+    def _money(self, asked: Questions, held: Counter[str]) -> TrialBalance:
         screen = self.screen
         with screen.timed("striking the trial balance"):
             balance = asked.trial_balance()
@@ -145,13 +152,15 @@ class Demo:
             table.add_row(name, rupiah(went[account]), account)
         table.add_row("is accounted for in all", rupiah(sum(went.values())), "", style="bold")
         screen.show(table)
-        paid = amounts.get((money.CASH, money.IDR), 0)
-        screen.say(f"{rupiah(paid)} in rupiah were paid: for credit, and for numbers that were asked back.")
-        screen.check("no money is anywhere else", amounts.keys() <= _KNOWN)
+        elsewhere = (
+            {account for account, unit in amounts if unit == money.PULSA} - _CAME.keys() - _WENT.keys()
+        )
+        screen.check("no credit is anywhere else", not elsewhere)
         screen.check("what came is what is accounted for", sum(came.values()) == sum(went.values()))
         screen.check("each unit sums to zero over all ledger accounts", not any(balance.totals.values()))
         told = all(went[account] == amount for account, amount in held.items())
         screen.check("subscribers, asked one by one, hold what the ledger accounts say", told)
+        return balance
 
     # --- one life -----------------------------------------------------------------------------------------------------
 

@@ -8,20 +8,28 @@ import msgspec
 
 from ledger.domain.calendar import SECOND, format_instant, parse_instant
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import Record
+from ledger.simulation.feed import OF_CONTRACTS, Record
 
 _encode = msgspec.json.Encoder().encode
 _FAULTY = 150
 """Lines with a fault before them, in 100,000."""
 _LAGGING = 40
 _WRITTEN_OTHERWISE = 300
+_APART = 1_000_003
 
 
 def lines(records: Iterator[Record], seed: int) -> Iterator[tuple[Record, list[bytes]]]:
-    """Each record with the lines that a file has for it: its own, perhaps after a faulty one or before a late one."""
-    draws = Draws(seed)
+    """Each record with the lines that a file has for it: its own, perhaps after a faulty one or before a late one.
+
+    What befalls the records of contracts is drawn apart: so those of other subscribers are as they are without them.
+    """
+    of_others, of_contracts = Draws(seed), Draws(seed + _APART)
     for record in records:
-        written = []
+        written: list[bytes] = []
+        if "msisdn" not in record:
+            yield record, [_encode(record)]
+            continue
+        draws = of_contracts if record["command_id"].startswith(OF_CONTRACTS) else of_others
         if draws.chance(_FAULTY):
             written.append(draws.pick(FAULTS)(record))
         if draws.chance(_WRITTEN_OTHERWISE):

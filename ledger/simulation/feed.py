@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Any
 
-from ledger.domain.calendar import format_instant, parse_instant
+from ledger.domain.calendar import format_instant, parse_instant, zone
 
 Record = dict[str, Any]
 """A command as a file has it."""
 
 BEGINNING = parse_instant("2024-07-01T00:00:00+07:00")
 """When every played population begins: half a year before the terms of 2025."""
+
+OF_CONTRACTS = "c-"
+"""How the ids of commands begin that come of customers with contracts."""
+_JAKARTA = zone("Asia/Jakarta")
+
+
+def end_of(months: int) -> int:
+    """The instant at which a played population of that many months ends."""
+    return _JAKARTA.plus_months(BEGINNING, months)
+
 
 _PREFIX = {
     "IssueStarterPack": "pack",
@@ -21,24 +31,31 @@ _PREFIX = {
     "RecordUsage": "cdr",
     "ChargeCredit": "buy",
     "TransferCredit": "send",
+    "ReceivePayment": "pay",
+    "SettlePayment": "good",
+    "RecordRoaming": "tap",
 }
 
 
 class Feed:
-    """Commands on their way. Their ids are unique in the whole feed."""
+    """Commands on their way. Their ids are unique in the whole feed, and begin with its mark."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str = "") -> None:
+        self._mark = mark
         self._waiting: list[tuple[int, int, Record]] = []
         self._count = 0
 
     def send(self, at: int, msisdn: str, command: str, **own: object) -> Record:
-        """Sends a command at an instant; fields that are None are left out. Returns the record."""
+        """Sends a command about a number at an instant; fields that are None are left out. Returns the record."""
+        return self.tell(at, command, msisdn=msisdn, **own)
+
+    def tell(self, at: int, command: str, **own: object) -> Record:
+        """The same of a command that may be about something else."""
         number = self._count + 1
         record: Record = {
             "command": command,
-            "command_id": f"{_PREFIX.get(command, 'ops')}-{number:06d}",
+            "command_id": f"{self._mark}{_PREFIX.get(command, 'ops')}-{number:06d}",
             "at": format_instant(at),
-            "msisdn": msisdn,
         }
         record.update((name, value) for name, value in own.items() if value is not None)
         self._push(at, record)

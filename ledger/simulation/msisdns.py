@@ -8,6 +8,11 @@ _STRIDE = 73_687_873
 
 SMARTFREN, TELKOMSEL, NOBODY = "62881", "62812", "62889"
 """The ranges; no number of the last one is ever issued."""
+CONTRACTS = "62888"
+"""The range of customers with contracts, whatever they have on a number."""
+SECOND = 10_000_000
+"""How far the indexes of a customer's first and second number lie apart."""
+_HOLDERS = 3_000_000
 
 
 def msisdn(index: int, prefix: str = SMARTFREN) -> str:
@@ -18,6 +23,16 @@ def msisdn(index: int, prefix: str = SMARTFREN) -> str:
 def customer(index: int) -> str:
     """The pseudonymous id of a holder."""
     return f"customer-{index:06d}"
+
+
+def with_contract(index: int) -> str:
+    """The number of a customer with a contract."""
+    return msisdn(index, CONTRACTS)
+
+
+def contract_holder(index: int) -> str:
+    """The pseudonymous id of a customer with a contract."""
+    return customer(_HOLDERS + index)
 
 
 def iccid(number: str, card: int) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from heapq import merge
 
 from ledger.domain.calendar import DAY, SECOND, parse_instant, zone
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.terms import PrepaidTerms
-from ledger.simulation import affairs, msisdns, stories
+from ledger.simulation import affairs, contract_holders, msisdns, stories
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import BEGINNING, Feed, Record
+from ledger.simulation.feed import BEGINNING, Feed, Record, end_of
 from ledger.simulation.habits import HOUR, Life
 from ledger.simulation.incidents import Incidents
 from ledger.simulation.subscriber import HABITS, NEVER, Subscriber
@@ -51,11 +52,19 @@ CAST = len(_CAST)
 """How many subscribers have their lives written down."""
 
 
-def commands(subscribers: int, months: int, seed: int) -> Iterator[Record]:
+def commands(subscribers: int, months: int, seed: int, *, contracts: int = 0) -> Iterator[Record]:
     """The commands of a played population in the order of their `at`, as the JSON objects of a file.
 
-    They are well formed, though many are refused. The same arguments give the same commands, everywhere.
+    They are well formed, though many are refused. The same arguments give the same commands, everywhere; `contracts`
+    is how many customers with contracts there are besides, who change nothing of the others' commands.
     """
+    of_contracts = contract_holders.commands(contracts, months, seed)
+    return merge(
+        _of_credit(subscribers, months, seed), of_contracts, key=lambda one: parse_instant(one["at"])
+    )
+
+
+def _of_credit(subscribers: int, months: int, seed: int) -> Iterator[Record]:
     feed, draws = Feed(), Draws(seed)
     for index, (terms, live) in enumerate(_CAST[:subscribers]):
         live(Role(feed, index, terms))
@@ -71,11 +80,6 @@ def commands(subscribers: int, months: int, seed: int) -> Iterator[Record]:
             incidents.day(one, midnight)
             _move(feed, one, midnight)
         yield from feed.until(midnight + DAY)
-
-
-def end_of(months: int) -> int:
-    """The instant at which a played population of that many months ends."""
-    return _JAKARTA.plus_months(BEGINNING, months)
 
 
 def _subscriber(index: int, days: int, draws: Draws) -> Subscriber:

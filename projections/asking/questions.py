@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from projections.money.trial_balance import Day, TrialBalance
     from projections.postpaid.bills import BillShown, BillSummary
     from projections.postpaid.contracts_told import ContractShown, ContractSummary
+    from projections.postpaid.customers import CustomerSummary
     from projections.postpaid.deposits import DepositSummary
     from projections.postpaid.payments import PaymentSummary
     from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
@@ -224,6 +225,21 @@ class Questions:
         from projections.postpaid import receivables
 
         return self._answer(receivables.receivables_of_each, as_of, known_at)
+
+    def customers(
+        self,
+        customer: str | None = None,
+        *,
+        in_debt: bool = False,
+        as_of: When = None,
+        known_at: When = None,
+    ) -> Listed[CustomerSummary]:
+        """The customer that is named, or every one, or those in debt: accounts, what is owed on them, and debts."""
+        from projections.postpaid import customers
+
+        return self._answer(
+            lambda then: customers.customers(then, customer, in_debt=in_debt), as_of, known_at
+        )
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 

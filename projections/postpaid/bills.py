@@ -35,7 +35,7 @@ from projections.line.folded_numbers import body_of, event_of
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 
 TOTAL, ALLOCATED, DEPOSIT, CREDITED, WRITTEN_OFF = "total", "allocated", "deposit", "credited", "written-off"
-"""What a bill's open amount is made of: its total, less the others."""
+"""What a bill's open amount is made of: its total, less the others. Only the total has an end and terms."""
 
 
 class EndOfContract(NamedTuple):

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ledger.domain.calendar import Zone
+from ledger.domain.kinds import subject_of
 from ledger.domain.money import IDR, Sen
 from ledger.domain.postpaid.account import PostpaidAccount
 from projections.engine.answers import Listed
 from projections.engine.local_days import zone_of
 from projections.engine.snapshot import Snapshot
-from projections.line.lines_projected import lines_due
+from projections.line.lines_projected import lines, lines_due
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS
-from projections.postpaid.bills import TOTAL, Bills
+from projections.postpaid.bills import Bills
 from projections.postpaid.contracts_told import Contracts
 
 UNBILLED = "unbilled"
@@ -100,6 +101,19 @@ def receivables_of_each(then: Snapshot) -> Listed[ReceivablesOfAccount]:
     return Listed(ReceivablesOfAccount, owing, *moment, position)
 
 
+def receivables_on(then: Snapshot, accounts: Sequence[str]) -> dict[str, ReceivablesOfAccount]:
+    """What some accounts owe, as the rules have it, those of them that are postpaid."""
+    named = frozenset(accounts)
+    numbers = list(dict.fromkeys(map(subject_of, accounts)))
+    return {
+        account.id: ReceivablesOfAccount(account.id, *_aged(then, account.unbilled, _open_on(account)))
+        for some in _parts(numbers)
+        for line in lines(then, some)
+        for account in line.accounts.values()
+        if account.id in named and isinstance(account, PostpaidAccount)
+    }
+
+
 def _aged(then: Snapshot, unbilled: int, open_: Iterable[Open]) -> tuple[int, ...]:
     """The sums by age."""
     by_age: Counter[int] = Counter()
@@ -121,37 +135,39 @@ def _age(zone: Zone, due_until: int, as_of: int) -> int:
 
 
 def _open(then: Snapshot, *, by_account: bool, accounts: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Open amounts by due end and terms, and by account where that is asked for: one scan, bill by bill."""
+    """Open amounts by due end and terms, and by account where that is asked for: one scan, bill by bill.
+
+    Of a bill's facts its total alone says due end and terms, and nothing was effective before it.
+    """
     bills = then.of(Bills)
-    facts, ends, issued = bills.facts.c, bills.ends.c, bills.facts.alias("issued")
+    facts, ends = bills.facts.c, bills.ends.c
     which = [] if accounts is None else [facts.account.in_(accounts)]
     amount = sa.func.sum(facts.amount)
     each = (
         sa.select(
             facts.account,
-            facts.subject,
             amount.label("amount"),
+            sa.func.min(facts.effective_at).label("issued_at"),
+            sa.func.max(facts.until).label("until"),
+            sa.func.max(facts.terms).label("terms"),
         )
         .where(*bills.seen(then.as_of, then.known_at), *which)
         .group_by(facts.account, facts.subject)
         .having(amount != 0)
         .subquery()
     )
-    was_issued = sa.and_(
-        issued.c.account == each.c.account, issued.c.subject == each.c.subject, issued.c.what == TOTAL
-    )
     ended = sa.and_(
         ends.account == each.c.account,
         ends.effective_at <= then.as_of,
         ends.recorded_at <= then.known_at,
-        issued.c.effective_at <= ends.effective_at,
-        issued.c.until > ends.effective_at,
+        each.c.issued_at <= ends.effective_at,
+        each.c.until > ends.effective_at,
     )
-    due_until = sa.func.coalesce(ends.due_until, issued.c.until)
-    by = [*([each.c.account] if by_account else []), due_until, issued.c.terms]
+    due_until = sa.func.coalesce(ends.due_until, each.c.until)
+    by = [*([each.c.account] if by_account else []), due_until, each.c.terms]
     return (
         sa.select(*by, sa.func.sum(each.c.amount))
-        .select_from(each.join(issued, was_issued).outerjoin(bills.ends, ended))
+        .select_from(each.outerjoin(bills.ends, ended))
         .group_by(*by)
     )
 

@@ -52,6 +52,7 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
         "trial-balance-by-day": ask.days(),
         "contracts": ask.contracts(),
         "statements": ask.statements(),
+        "customers": ask.customers(),
         "receivables": ask.receivables(),
         "receivables-of-each": ask.receivables_of_each(),
     }

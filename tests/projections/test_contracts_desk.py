@@ -245,6 +245,8 @@ VERBS: list[tuple[str, ...]] = [
     ("deposit", "list", NUMBER),
     ("contract", "show", NUMBER),
     ("contract", "list"),
+    ("customer", "list"),
+    ("customer", "list", "customer-1", "--in-debt"),
     ("report", "receivables"),
     ("report", "receivables", "--each"),
 ]

@@ -52,6 +52,7 @@ def everything(ask: Questions, as_of: int, known_at: int) -> dict[str, list[Any]
         for name, question in each.items()
     }
     found["contracts"] = ask.contracts(**then).rows
+    found["customers"] = ask.customers(**then).rows
     found["receivables"] = ask.receivables(**then).rows
     found["receivables of each"] = ask.receivables_of_each(**then).rows
     assert sorted(found["deposits"]) == sorted(ask.deposits(**then).rows)
@@ -85,6 +86,15 @@ def must_be(ask: Questions, expected: ContractsFolded, as_of: int, known_at: int
     owed = {account: tuple(sums) for account, *sums in found["receivables of each"]}
     assert owed == expected.owed()
     assert found["receivables"] == [tuple(map(sum, zip((0,) * 8, *owed.values(), strict=True)))]
+    assert not any(ask.trial_balance(as_of=as_of, known_at=known_at).totals.values())
+    for row in found["customers"]:
+        alone = ask.customers(row.customer, as_of=as_of, known_at=known_at).rows
+        assert alone == [row]
+        of_accounts = [expected.owed().get(account, (0,) * 8) for account in row.accounts]
+        assert (row.unbilled, row.billed, row.overdue) == tuple(
+            sum(one[n] for one in of_accounts) for n in (0, 1, 3)
+        )
+        assert {expected.accounts[account].holder for account in row.accounts} <= {row.customer}
     states = {row.account: (row.state, row.plan, row.contract_until) for row in found["contracts"]}
     assert states == {
         id_: (account.state, account.plan, account.contract_until)

@@ -145,16 +145,21 @@ RHYTHMS = st.sampled_from([DAY // 2, DAY, 7 * DAY, 40 * DAY])
 
 
 def told(history: tuple[dict[str, Any], list[Said]], rhythm: int | None, *, until: int = 500 * DAY) -> Story:
-    """What becomes of a history where time is noticed at a rhythm, or (None) only by its commands."""
+    """What becomes of a history where time is noticed at a rhythm, or (None) only by its commands.
+
+    0: at every instant at which something falls due, and a microsecond before it.
+    """
     story = Story(None)
     opening, commands = history
     story.given(OpenContract, BEGIN, **opening)
     now = tick = BEGIN
     for number, (command, wait, fields) in enumerate(commands):
         now += wait
-        while rhythm is not None and tick + rhythm < now:
+        while rhythm and tick + rhythm < now:
             tick += rhythm
             story.given(AdvanceTime, tick, command_id=f"tick-{tick}")
+        if rhythm == 0:
+            look_at_every_instant(story, now)
         back = fields.get("back", 0)
         own = {name: value for name, value in fields.items() if name != "back"}
         if command in (RecordUsage, RecordRoaming):
@@ -165,9 +170,19 @@ def told(history: tuple[dict[str, Any], list[Said]], rhythm: int | None, *, unti
             own["settled_at"] = now - back
         story.when(command, now, command_id=f"c{number}", **own)
         adds_up(story)
+    if rhythm == 0:
+        look_at_every_instant(story, now + until)
     story.given(AdvanceTime, now + until, command_id="end")
     adds_up(story)
     return story
+
+
+def look_at_every_instant(story: Story, until: int) -> None:
+    """Ticks a microsecond before each instant at which something falls due, and at it."""
+    while (due := story.line().due_at) < until:
+        for tick in (due - 1, due):
+            if tick >= story.line().recorded_at:
+                story.given(AdvanceTime, tick, command_id=f"tick-{tick}")
 
 
 def adds_up(story: Story) -> None:

@@ -16,9 +16,10 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 
 
 def next_overdue(account: PostpaidAccount) -> int:
-    """The next due end of a bill with something open."""
+    """The next due end of a bill with something open; one that is past is told of by what opened the bill again."""
+    first = account.seen_until + (account.under_way is None)
     ends = (bill.due_until for bill in account.bills.values() if not bill.overdue)
-    return min(ends, default=NEVER)
+    return min((end for end in ends if end >= first), default=NEVER)
 
 
 def next_fine(account: PostpaidAccount, terms: PostpaidTerms) -> int:

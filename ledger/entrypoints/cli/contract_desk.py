@@ -24,6 +24,10 @@ State = Annotated[
     str | None, typer.Option("--state", metavar="STATE", help="Only in this state.", show_default=False)
 ]
 EachAccount = Annotated[bool, typer.Option("--each", help="Every account that owes anything by itself.")]
+CustomerOrAll = Annotated[
+    str | None, typer.Argument(metavar="CUSTOMER", help="The customer's id; without one, all of them.")
+]
+InDebt = Annotated[bool, typer.Option("--in-debt", help="Only who has a bill overdue.")]
 
 Html = Annotated[
     Path | None,
@@ -132,6 +136,15 @@ def deposits(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
     say_rows(
         found, then, partial(told_in, ask, then, msisdn), none="no deposit", right=_HELD, without=without
     )
+    return shell.DONE
+
+
+def customers(opened: Opened, then: Then, customer: CustomerOrAll = None, in_debt: InDebt = False) -> int:
+    """Customers by contracts: their accounts, what is owed on them, and the debts that block the others."""
+    ask = asked(opened, then)
+    found = ask.customers(customer, in_debt=in_debt, **then.moment)
+    where = partial(told_in, ask, then)
+    say_rows(found, then, where, none="no customer", right=(*_OWED, "debts"))
     return shell.DONE
 
 

@@ -262,6 +262,8 @@ def say_clauses(opened: Opened, clauses: Iterable[str | None], width: int = _WID
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):  # names are told, and of whole records how many there are
+        return _cell(len(value)) if value and isinstance(value[0], dict) else ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else value or ""
 
 

@@ -53,6 +53,7 @@ CUSTOMER = {
         "The reverse.",
     ),
     "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
+    "list": Verb("contract_desk:customers", "--in-debt"),
 }
 VAULT = {
     "new-key": Verb("personal:new_key", "vault.key"),
