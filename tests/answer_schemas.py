@@ -14,7 +14,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from ledger.domain.calendar import format_day, format_instant
 from ledger.domain.money import format_amount
-from projections.asking.log_answers import Head, HistoryEvent, HistoryRefusal, LogLine, OutcomeAnswer
+from projections.asking.log_answers import (
+    Head,
+    HistoryEvent,
+    HistoryRefusal,
+    JournalLine,
+    LogLine,
+    OutcomeAnswer,
+)
 from projections.asking.why import Why
 from projections.engine.answers import Answer, Listed
 from projections.line.blocks import BlockOnGround
@@ -43,6 +50,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "why": (Why,),
     "history": (HistoryEvent, HistoryRefusal),
     "outcome": (OutcomeAnswer,),
+    "journal": (JournalLine,),
     "events": (LogLine,),
     "head": (Head,),
     "usage": (DayOfUse,),
@@ -133,9 +141,11 @@ def _own(kind: type, hints: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
         yield from _of_log_line()
         if kind is HistoryEvent:
             yield from (("credit", _AMOUNT), ("reserved", _AMOUNT), ("final", _PLAIN[bool]))
-    elif kind in {OutcomeAnswer, HistoryRefusal}:
+    elif kind in {OutcomeAnswer, HistoryRefusal, JournalLine}:
+        if kind is JournalLine:
+            yield from (("entry", _PLAIN[str]), ("msisdn", _PLAIN[str]))
         yield from _of_outcome()
-        if kind is HistoryRefusal:
+        if kind is not OutcomeAnswer:
             yield from (("command", _PLAIN[str]), ("at", _INSTANT), ("final", _PLAIN[bool]))
     elif kind is Head:
         yield "position", _PLAIN[str]

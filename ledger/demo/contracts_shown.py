@@ -18,7 +18,7 @@ from ledger.domain.postpaid.events_of_payments import (
     DepositRefundReady,
     DepositRefundRequested,
 )
-from ledger.entrypoints.amounts import rupiah
+from ledger.figures import rupiah
 from ledger.simulation import DEPOSITING, PAYING_LATE
 from projections.asking.log_answers import LogLine
 from projections.asking.questions import Questions

@@ -18,9 +18,9 @@ from ledger.demo.screen import ZONE
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.events import CreditForfeited
 from ledger.entrypoints import clock
-from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest
+from ledger.figures import rupiah
 from ledger.simulation.cast import LAPSING, SP23, Role
 from ledger.simulation.feed import BEGINNING, Feed
 from ledger.simulation.stories import lapses_and_returns

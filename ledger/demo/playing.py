@@ -12,10 +12,10 @@ from ledger.domain.calendar import DAY, format_instant
 from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.refusals import REFUSALS
 from ledger.entrypoints import clock
-from ledger.entrypoints.amounts import rupiah
 from ledger.entrypoints.cli.options import reader_for
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.entrypoints.ussd import enquiry_text
+from ledger.figures import fraction, grouped, rupiah
 from ledger.simulation import LAPSING, end_of, simulate
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
@@ -63,7 +63,9 @@ class Demo:
         with screen.timed("making the records up"):
             files = simulate(subscribers, months, seed, self.folder / "records", contracts=contracts)
         size = sum(path.stat().st_size for path in files)
-        screen.say(f"{len(files)} files of records, {size / 1e6:.1f} MB compressed, in {files[0].parent}")
+        screen.say(
+            f"{len(files)} files of records, {fraction(size / 1e6)} MB compressed, in {files[0].parent}"
+        )
         with screen.timed("taking the records in"), opened(self.settings) as log, screen.progress() as bar:
             ledger = log.writer()
             reader = reader_for(ledger, self.settings)
@@ -78,8 +80,8 @@ class Demo:
         self._now = tick.closed_through
         tally = self._tally
         screen.say(
-            f"{tally.total:,} records: {tally.accepted:,} accepted, {tally.repeated:,} repeated,"
-            f" {tally.refused.total():,} refused; {tick.due:,} numbers were due at the end"
+            f"{grouped(tally.total)} records: {grouped(tally.accepted)} accepted, {grouped(tally.repeated)} repeated,"
+            f" {grouped(tally.refused.total())} refused; {grouped(tick.due)} numbers were due at the end"
         )
 
     def show(self) -> None:
@@ -116,7 +118,7 @@ class Demo:
     def _refusals(self) -> None:
         table = self.screen.table("Refused", "code", ">records", "what it says")
         for code, count in self._tally.refused.most_common():
-            table.add_row(code, f"{count:,}", (REFUSALS[code].__doc__ or "").strip())
+            table.add_row(code, grouped(count), (REFUSALS[code].__doc__ or "").strip())
         self.screen.show(table)
 
     def _states(self, every: list[AnyEnquiry]) -> Counter[str]:
@@ -133,7 +135,7 @@ class Demo:
         table = self.screen.table(title, "state", *(f">{name}" for name in terms), ">all")
         for state in _STATES:
             row = [counts[state, name] for name in terms]
-            table.add_row(state, *(f"{count:,}" for count in row), f"{sum(row):,}")
+            table.add_row(state, *(grouped(count) for count in row), grouped(sum(row)))
         self.screen.show(table)
         return held
 
@@ -183,7 +185,7 @@ class Demo:
             name = event.TOPIC.rpartition(".")[2]
             table.add_row(
                 local(event.effective_at),
-                f"+{late / DAY:.1f} d" if late > _HOUR else "",
+                f"+{fraction(late / DAY)} d" if late > _HOUR else "",
                 f"✗ {name}: {refusal}" if refusal else name,
                 event.clause,
                 rupiah(line.credit),
@@ -222,18 +224,19 @@ class Demo:
         for finding in report.findings:
             screen.say(str(finding))
         screen.say(
-            f"{report.events:,} events and {report.entries:,} decisions read again, {report.numbers:,} numbers folded"
+            f"{grouped(report.events)} events and {grouped(report.entries)} decisions read again,"
+            f" {grouped(report.numbers)} numbers folded"
         )
         screen.check(f"the log is clean; its seal is {report.seal.hex()[:32]}…", report.clean)
 
     def _speed(self) -> None:
         table = self.screen.table("How fast", "what", ">seconds", ">records/s")
         for what, seconds in self.screen.took.items():
-            table.add_row(what, f"{seconds:.1f}", f"{self._tally.total / max(seconds, 1e-9):,.0f}")
-        table.add_row("in all", f"{sum(self.screen.took.values()):.1f}", "", style="bold")
+            table.add_row(what, fraction(seconds), grouped(round(self._tally.total / max(seconds, 1e-9))))
+        table.add_row("in all", fraction(sum(self.screen.took.values())), "", style="bold")
         self.screen.show(table)
         size = self.settings.log.stat().st_size / 1e6
-        self.screen.say(f"The log is {size:.0f} MB; each batch of 1,000 was durable before the next began.")
+        self.screen.say(f"The log is {size:.0f} MB; each batch of 1.000 was durable before the next began.")
 
 
 def _use_known_late(line: HistoryLine) -> UsageDebited | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import time
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from ledger.domain.rules import A_CLAUSE, A_CLOCK, A_FLAG, A_NUMBER, A_TEXT
+from ledger.domain.rules import A_CLAUSE, A_CLOCK, A_FLAG, A_NUMBER, A_PRICE, A_TEXT, AN_AMOUNT
 from ledger.domain.sections import Bounds, Named, Section, Takes
 
 _PLAIN: dict[Any, Takes] = {bool: A_FLAG, int: A_NUMBER, str: A_TEXT, time: A_CLOCK}
@@ -42,6 +42,11 @@ class Key(NamedTuple):
     def names_a_clause(self) -> bool:
         """Whether it says nothing but which clause is cited."""
         return self.one == A_CLAUSE.words
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it holds amounts or prices."""
+        return self.one.startswith((AN_AMOUNT.words, A_PRICE.words))
 
     @property
     def takes(self) -> str:

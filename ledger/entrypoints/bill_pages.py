@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import Zone, day_of_number
 from ledger.domain.postpaid.terms import PostpaidTerms
-from ledger.entrypoints.amounts import rupiah
 from ledger.errors import SettingsInvalid
+from ledger.figures import rupiah
 from projections.postpaid.bills import BillShown
 
 _KINDS = {

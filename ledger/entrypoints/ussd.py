@@ -7,7 +7,7 @@ from datetime import date
 
 from ledger.domain.calendar import Zone, day_of_number
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
-from ledger.entrypoints.amounts import rupiah
+from ledger.figures import grouped, rupiah
 from projections.asking.enquiring import AnyEnquiry
 from projections.postpaid.contract_enquiry import ContractEnquiry
 from projections.prepaid.enquiry import Enquiry
@@ -69,8 +69,8 @@ def _blocks(answer: AnyEnquiry, zone: Zone) -> list[str]:
 
 def _use(answer: AnyEnquiry) -> str:
     use = answer.usage
-    data = f"{use.data_bytes // _KILOBYTE:,}".replace(",", ".")
-    return f"Used: {use.voice_seconds} s of calls, {use.sms} SMS, {data} KB of data, {rupiah(use.charged)}."
+    calls, sms, data = map(grouped, (use.voice_seconds, use.sms, use.data_bytes // _KILOBYTE))
+    return f"Used: {calls} s of calls, {sms} SMS, {data} KB of data, {rupiah(use.charged)}."
 
 
 def _last_day(end: int, zone: Zone) -> str:

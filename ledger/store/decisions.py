@@ -14,9 +14,10 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.application.journal import NO_CHAIN, journal_digest
 from ledger.application.outcomes import EventReference
 from ledger.errors import LogDamaged
-from ledger.store.checked import ENTRY_COLUMNS, references
+from ledger.store.checked import ENTRY_COLUMNS, last_seal, must_follow, references
 from ledger.store.layout import intelligible, principal_column
 
+_FROM = "SELECT {columns}, entry FROM journal WHERE entry>=? ORDER BY entry"
 _OF_ONE = "SELECT {columns}, entry FROM journal WHERE subject=? ORDER BY entry"
 
 
@@ -55,6 +56,21 @@ class Decisions:
         """What was decided of one command. That there is none is said of a journal that is whole."""
         found = [row for row in self._rows(subject) if row[1] == command_id]
         return self._decided(found[0]) if found else None
+
+    def every(self, start: int = 1) -> Iterator[Decided]:
+        """What was decided of all numbers from an entry on, in order, through the last that was sealed."""
+        cursor = cast("SQLiteCursor", self._connection.cursor())
+        following = start
+        with intelligible(self._place):
+            columns = ENTRY_COLUMNS.replace("principal", principal_column(self._connection))
+            for row in self._connection.execute(_FROM.format(columns=columns), (start,)):
+                if row[-1] != following:
+                    break
+                must_follow(cursor, self._place, following, row[:-1])
+                yield self._decided(row)
+                following += 1
+            if following <= last_seal(cursor).entries:
+                raise LogDamaged(f"{self._place}: the journal entry {self._partition}:{following} is missing")
 
     def _rows(self, subject: str) -> Iterator[tuple[Any, ...]]:
         """The entries of a number, each after the one before; the last is the one that the number names."""

@@ -21,6 +21,7 @@ from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPubli
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LogDamaged, LogMissing, LogUnreadable
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
+from ledger.store.checked import last_seal
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
@@ -358,6 +359,15 @@ class SqliteSnapshot:
     def decided(self, subject: str) -> Iterator[Decided]:
         """What the journal has of a number, in order."""
         return Decisions(self.connection, self.path, self.partition).of(subject)
+
+    def decisions(self, start: int = 1) -> Iterator[Decided]:
+        """What the journal has of all numbers from an entry on, in order."""
+        return Decisions(self.connection, self.path, self.partition).every(start)
+
+    @property
+    def entries(self) -> int:
+        """How many commands were decided."""
+        return last_seal(cast("SQLiteCursor", self.connection.cursor())).entries
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""

@@ -12,6 +12,7 @@ from ledger.domain.rules import Clause
 from ledger.domain.sections import Section
 from ledger.domain.terms import Terms
 from ledger.domain.terms_keys import Key, json_of, keys_of
+from ledger.figures import price
 
 _OF_THE_RULE = ("clause", "source")
 """Keys that tell of the values beside them."""
@@ -34,7 +35,10 @@ class Value(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value in a line."""
+        """The value in a line, money as people write it."""
+        if self.key.is_money and self.value not in (None, []):
+            many = self.value if isinstance(self.value, list) else [self.value]
+            return ", ".join(price(str(one)) for one in many)
         return in_a_line(self.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.calendar import SECOND
+from ledger.figures import grouped
 
 REFUSED = "docs/runbook/clock-refused.md"
 TOLERANCE = 5 * SECOND
@@ -26,4 +27,6 @@ def must_not_be_behind(now: int, then: int, whose: str) -> None:
     """Raises Amiss where this machine's clock is behind an instant that somebody else has told."""
     if then - now > TOLERANCE:
         seconds = (then - now) // SECOND
-        raise Amiss("clock-behind", REFUSED, f"this machine's clock is {seconds:,} s behind that of {whose}")
+        raise Amiss(
+            "clock-behind", REFUSED, f"this machine's clock is {grouped(seconds)} s behind that of {whose}"
+        )

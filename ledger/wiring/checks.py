@@ -17,6 +17,7 @@ from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, SECOND, format_instant
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
+from ledger.figures import grouped
 from ledger.wiring.amiss import Amiss, NotUsed, must_not_be_behind
 from ledger.wiring.composition import known_terms, opened
 from ledger.wiring.settings import Settings
@@ -65,7 +66,7 @@ def _log(settings: Settings, _now: Now) -> str:
         path = log.reader().path
     free = shutil.disk_usage(path.parent).free
     if free < LEAST_ROOM:
-        raise Amiss("log-full", FULL, f"{path}: {free:,} bytes are left on its disk")
+        raise Amiss("log-full", FULL, f"{path}: {grouped(free)} bytes are left on its disk")
     report, deadline, whole = Report(str(path)), time.monotonic() + _READING, True
 
     def in_time(_done: int, _total: int) -> None:
@@ -81,7 +82,7 @@ def _log(settings: Settings, _now: Now) -> str:
             f"{path}: {report.findings[0]} ({report.found} findings; `pulsa log verify` names them)"
         )
     how_far = "read whole" if whole else "read so far in the time there is; `pulsa log verify` reads all"
-    return f"{path}: {report.events:,} events, clean, {how_far}"
+    return f"{path}: {grouped(report.events)} events, clean, {how_far}"
 
 
 def _broker(settings: Settings, _now: Now) -> str:
@@ -136,9 +137,7 @@ def _kept_up(settings: Settings, database: Database) -> str:
         while behind := [lag for lag in found.lags if lag.position < heads[lag.partition]]:
             if time.monotonic() > deadline:
                 most = max(behind, key=lambda lag: lag.events)
-                message = (
-                    f"{most.projection} is {most.events:,} events behind the log, and nobody takes them in"
-                )
+                message = f"{most.projection} is {grouped(most.events)} events behind the log, and nobody takes them in"
                 raise Amiss("projection-behind", BEHIND, f"{database.name}: {message}")
             time.sleep(_AGAIN)
             found = status(database, readers)

@@ -9,6 +9,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.domain.calendar import SECOND
+from ledger.figures import grouped
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import clock_of
@@ -57,7 +58,9 @@ def clock(settings: Settings, now: Callable[[], int]) -> str:
         if asked - theirs > TOLERANCE + SECOND:
             seconds = (asked - theirs) // SECOND
             raise Amiss(
-                "clock-ahead", REFUSED, f"this machine's clock is {seconds:,} s ahead of the registry's"
+                "clock-ahead",
+                REFUSED,
+                f"this machine's clock is {grouped(seconds)} s ahead of the registry's",
             )
     last = _last_stamp(kafka)
     if last is not None:

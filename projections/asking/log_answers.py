@@ -117,6 +117,26 @@ class HistoryRefusal(Answer):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class JournalLine(Answer):
+    """A decided command of whichever number, by its `entry` in the journal, and what became of it."""
+
+    entry: str
+    outcome: OutcomeAnswer
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome, with its entry, the number, the command's name and the instant that it was taken at."""
+        return {
+            "entry": self.entry,
+            "msisdn": self.outcome.msisdn,
+            **self.outcome.to_json(),
+            "command": self.outcome.command,
+            "at": format_instant(self.outcome.at),
+            "final": self.final,
+        }
+
+
 HistoryLine = HistoryEvent | HistoryRefusal
 
 

@@ -24,9 +24,11 @@ from projections.asking.log_answers import (
     HistoryEvent,
     HistoryLine,
     HistoryRefusal,
+    JournalLine,
     LogLine,
     OutcomeAnswer,
 )
+from projections.asking.wanted_decisions import WantedDecisions, chosen
 from projections.asking.why import WantedChanges, Why, why
 from projections.engine.answers import Moment, position
 from projections.engine.event_types import event_topic
@@ -119,6 +121,23 @@ class LogItself:
             if decided is None:
                 raise UnknownCommand(f"{msisdn} has no decided command {command_id}")
             return _outcome(log, msisdn, decided)
+
+    def journal(self, wanted: WantedDecisions, zone: Zone | None) -> Iterator[JournalLine]:
+        """The decided commands that are wanted, in the order of each partition, merged by when they were taken."""
+        since, until = wanted.bounds(lambda: zone or self.own_zone(None))
+        with ExitStack() as stack:
+            logs = [stack.enter_context(reader.snapshot()) for reader in self.readers]
+            if wanted.subject is not None:
+                logs = [
+                    log for log in logs if log.partition == self._partition_of(subject_of(wanted.subject))
+                ]
+            each = [chosen(log, wanted, since, until) for log in logs]
+            for log, decided in wanted.sampled(heapq.merge(*each, key=lambda one: one[1].at)):
+                closed = log.closed_through
+                final = closed is not None and decided.at <= closed
+                yield JournalLine(
+                    f"{log.partition}:{decided.entry}", _outcome(log, decided.subject, decided), final
+                )
 
     def events(self, start: int, *, subject: str | None, types: Collection[str] | None) -> Iterator[LogLine]:
         """The events from an ordinal on, in the order of each partition, merged by when they were recorded."""

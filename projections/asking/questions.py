@@ -21,8 +21,9 @@ from ledger.domain.kinds import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
 from projections.asking.enquiring import AnyEnquiry
-from projections.asking.log_answers import Head, HistoryLine, LogLine, OutcomeAnswer
+from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
+from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
@@ -315,6 +316,10 @@ class Questions:
         A type may be named in full, or without its namespace.
         """
         return self._of_log.events(start, subject=subject, types=types)
+
+    def journal(self, wanted: WantedDecisions = EVERY_DECISION) -> Iterator[JournalLine]:
+        """The decided commands of all numbers, and what became of each, in the order in which they were taken."""
+        return self._of_log.journal(wanted, self.zone)
 
     def head(self) -> Head:
         """How far the log goes; or the projections, where the log is not at hand."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints, is_typeddict
 
 from ledger.domain.calendar import Instant, format_instant
+from ledger.domain.money import format_amount
 
 Write = Callable[[Any], Any]
 
@@ -38,11 +39,25 @@ def forms(kind: type) -> dict[str, Write]:
 
 def instants_of(kind: type) -> frozenset[str]:
     """The fields of a class that hold instants."""
+    return _written_by(format_instant, kind)
+
+
+def amounts_of(kind: type) -> frozenset[str]:
+    """The fields of a class that hold amounts, in sen."""
+    return _written_by(format_amount, kind)
+
+
+def counts_of(kind: type) -> frozenset[str]:
+    """The fields of a class that hold whole numbers."""
+    return frozenset(name for name, hint in get_type_hints(kind, include_extras=True).items() if hint is int)
+
+
+def _written_by(write: Write, kind: type) -> frozenset[str]:
     hints = get_type_hints(kind, include_extras=True)
     return frozenset(
         name
         for name, hint in hints.items()
-        if any(format_instant in getattr(one, "__metadata__", ()) for one in (hint, *get_args(hint)))
+        if any(write in getattr(one, "__metadata__", ()) for one in (hint, *get_args(hint)))
     )
 
 

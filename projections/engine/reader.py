@@ -42,6 +42,14 @@ class Decided(Protocol):
     """A decided command as the journal has it, and what became of it."""
 
     @property
+    def entry(self) -> int:
+        """Its number in the partition's journal, from 1 without gaps."""
+
+    @property
+    def subject(self) -> str:
+        """The number that it is about, or another subject."""
+
+    @property
     def command_id(self) -> str:
         """The command's id, unique per number."""
 
@@ -130,6 +138,13 @@ class LogSnapshot(Protocol):
 
     def decided(self, subject: str) -> Iterator[Decided]:
         """What the journal has of a number, in order."""
+
+    def decisions(self, start: int = 1) -> Iterator[Decided]:
+        """What the journal has of all numbers from an entry on, in order."""
+
+    @property
+    def entries(self) -> int:
+        """How many commands were decided."""
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""

@@ -60,7 +60,7 @@ def test_a_day_is_asked_for_where_the_account_is(waiting: Pulsa) -> None:
 
 
 def test_an_enquiry_warns_before_loss_and_a_dry_run_tells_it(waiting: Pulsa) -> None:
-    before = waiting.done("enquiry", NUMBER, "--now", "2024-01-20T00:00:00+07:00")
+    before = " ".join(waiting.done("enquiry", NUMBER, "--now", "2024-01-20T00:00:00+07:00").split())
     assert "to keep the number; that restores service and forfeits Rp 15.000." in before
     log = waiting.log.read_bytes()
     dry = waiting.done(*BACK, "--dry-run").splitlines()

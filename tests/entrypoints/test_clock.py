@@ -39,7 +39,7 @@ def told(pulsa: Pulsa) -> Pulsa:
 
 def test_it_records_what_fell_due_and_closes_through_its_time_less_the_tolerance(told: Pulsa) -> None:
     said = told.done("log", "advance", "--now", IN_GRACE)
-    assert said == "2 numbers due, closed through 2023-08-09T23:59:55Z\n"
+    assert said == "2 numbers due, closed through 2023-08-10 06:59:55 WIB\n"
     due, closed = told.events()[-2:]
     assert (due["type"], due["effective_at"]) == ("ledger.prepaid.GraceStarted", "2023-08-02T17:00:00Z")
     assert (due["actor"], due["command_id"][:4]) == ("clock", "due/")

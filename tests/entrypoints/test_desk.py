@@ -105,7 +105,7 @@ def test_use_is_told_by_account_day_and_service(told: Pulsa) -> None:
     }
     assert (sms["service"], sms["granted"]) == ("sms", 2)
     said = told.done("usage", "show", NUMBER)
-    assert "1272.60" in said
+    assert "Rp 1.272,60" in said
     assert said.endswith("provisional\n")
     later = told.json("usage", "show", f"{NUMBER}#1", "--now", "2023-07-05T00:00:00+07:00")
     assert [(one["day"], one["uses"], one["refused"]) for one in later if one["service"] == "voice"] == [
@@ -126,7 +126,7 @@ def test_the_movements_behind_a_balance_are_told(told: Pulsa) -> None:
     ]
     assert (found[-1]["held"], found[-1]["position"]) == (balance["amount"], balance["position"])
     assert found[0]["place"] == "0:4"
-    assert "13727.40" in told.done("report", "movements", f"{NUMBER}#1/credit")
+    assert "Rp 13.727,40" in told.done("report", "movements", f"{NUMBER}#1/credit")
     assert told.done("report", "movements", "operator/breakage").startswith(
         "operator/breakage: nothing has moved\n"
     )
@@ -177,7 +177,7 @@ def test_who_is_due_to_change_and_when(told: Pulsa) -> None:
         "position": first["position"],
         **THEN,
     }
-    assert "GraceStarted" in told.done("report", "upcoming", "--as-of", "2023-08-02T00:00:00Z")
+    assert "Grace started" in told.done("report", "upcoming", "--as-of", "2023-08-02T00:00:00Z")
 
 
 def test_the_trial_balance_is_told_by_day(told: Pulsa) -> None:
@@ -185,7 +185,7 @@ def test_the_trial_balance_is_told_by_day(told: Pulsa) -> None:
     (enquiry,) = told.json("enquiry", NUMBER)
     assert (day["day"], day["sales"], day["outstanding"]) == ("2023-07-03", "11000", enquiry["credit"])
     assert day["in_transit"] == day["breakage"] == "0"
-    assert "11000" in told.done("report", "trial-balance", "--by-day")
+    assert "Rp 11.000" in told.done("report", "trial-balance", "--by-day")
     assert told.complaint("report", "trial-balance", "--by-day", "--each").startswith("usage: ")
     told.done("log", "advance", "--now", "2023-07-05T00:00:00+07:00")
     told.done("projections", "run", "--once")

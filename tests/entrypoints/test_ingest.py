@@ -434,6 +434,6 @@ def test_a_signal_ends_it_in_one_line_with_what_was_taken_in_written(
         printed, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert complaint.decode().splitlines() == ["pulsa: interrupted: stopped; what was written before stays"]
-    assert printed.startswith(b"1,000 commands")
+    assert printed.startswith(b"1.000 commands")
     assert len(out.read_text().splitlines()) == 1_000
     assert pulsa.json("log", "verify")[0]["entries"] == 1_000

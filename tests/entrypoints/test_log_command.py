@@ -71,9 +71,12 @@ def test_events_are_filtered_by_account_type_and_time(told: Pulsa) -> None:
 
 
 def test_words_name_position_event_and_money(told: Pulsa) -> None:
-    line = told.done("log", "events", "-n", "1").split()
-    assert line[:4] == ["0:8", "2023-07-03T05:00:00Z", f"{NUMBER}#1", "UsageDebited"]
-    assert line[4:7] == ["1272.60", "PULSA", "operator/usage,"]
+    line, *postings = told.done("log", "events", "-n", "1").splitlines()
+    assert line.split() == ["0:8", "2023-07-03T05:00:00Z", f"{NUMBER}#1", "UsageDebited"]
+    assert [" ".join(posting.split()) for posting in postings] == [
+        "operator/usage Rp 1.272,60 of credit",
+        f"{NUMBER}#1/credit -Rp 1.272,60 of credit",
+    ]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

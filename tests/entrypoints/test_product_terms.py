@@ -105,7 +105,7 @@ def test_a_file_of_one_command_and_its_template_are_taken_in(pulsa: Pulsa) -> No
 
 
 def test_the_doctor_ends_by_what_it_found(pulsa: Pulsa) -> None:
-    missing = pulsa("doctor", PULSA_LOG="none.db")
+    missing = pulsa("doctor", PULSA_LOG="none.db", COLUMNS="80")
     assert missing.exit_code == 1
     assert "log-missing" in missing.stdout
     assert "What to do: docs/runbook/log-missing.md" in " ".join(missing.stdout.split())
@@ -137,6 +137,6 @@ def test_the_commands_of_the_page_on_terms_are_done_one_after_the_other(pulsa: P
     assert [command[1] for command in commands] == ["new", "check", "explain", "diff", "list", "replay"]
     told = [pulsa.done(*command) for command in commands]
     assert "my-terms-2024 is valid" in told[1]
-    assert "tariffs[example].prices[voice].steps[0].price: 18.18" in told[2]
+    assert "tariffs[example].prices[voice].steps[0].price: Rp 18,18" in told[2]
     assert "\ngrace.days\n  a: 30 (SP23-18)\n  b: 0\n" in told[3]
     assert "numbers with other events" in told[5]

@@ -82,7 +82,7 @@ def test_a_replay_says_nothing_differs_or_what_would(pulsa: Pulsa) -> None:
     pulsa.active()
     pulsa.done("ingest", pulsa.file("more.jsonl", issue("6288187654321"), top_up()))
     assert "the same events" in pulsa.done("log", "replay")
-    known = json.loads(pulsa.done("terms", "show", "smartfren-prepaid-2023"))
+    known = json.loads(pulsa.done("terms", "show", "smartfren-prepaid-2023", "--json"))
     assert known["id"] == "smartfren-prepaid-2023"
     (report,) = pulsa.json("log", "replay")
     assert report["empty"]

@@ -112,7 +112,11 @@ def test_a_folder_of_terms_is_known_beside_those_that_come_with_it(pulsa: Pulsa)
 
 
 def test_terms_are_shown_and_checked(pulsa: Pulsa) -> None:
-    assert '"id": "telkomsel-prepaid"' in pulsa.done("terms", "show", "telkomsel-prepaid")
+    (shown,) = pulsa.json("terms", "show", "telkomsel-prepaid")
+    assert shown["id"] == "telkomsel-prepaid"
+    said = pulsa.done("terms", "show", "smartfren-prepaid-2023")
+    assert "  grace.days: 30 (SP23-18)\n" in said
+    assert "\nSP23-18: Grace lasts 30 days; a top-up within it restores service and keeps credit\n" in said
     assert pulsa.complaint("terms", "show", "gratis").startswith("terms-missing: ")
     assert "smartfren-prepaid-2025" in pulsa.done("terms", "list")
     bad = pulsa.folder / "bad.toml"

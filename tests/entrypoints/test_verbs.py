@@ -62,7 +62,7 @@ def test_an_accepted_command_says_what_happened(pulsa: Pulsa) -> None:
         "app",
     )
     said = pulsa.done(*top_up, "--command-id", "t1", "--at", LATER)
-    event = "  ledger.prepaid.CreditToppedUp on 6288112345678#1, version 3: credit Rp 10.000"
+    event = "  CreditToppedUp on 6288112345678#1, version 3: credit Rp 10.000"
     assert said.splitlines() == ["accepted: command t1, position 0:5", event]
     again = pulsa.done(*top_up, "--command-id", "t1", "--at", LATER)
     assert again.splitlines() == ["repeated: command t1, position 0:5", event]

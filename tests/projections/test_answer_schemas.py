@@ -67,6 +67,7 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
     ):
         yield name, answer.to_json()
     yield from (("movements", row) for row in ask.movements("operator/cash").to_rows())
+    yield from (("journal", one.to_json()) for one in ask.journal())
     lines = list(ask.log())
     yield from (("events", line.to_json()) for line in lines)
     for number in numbers:

@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.domain.calendar import zone
 from ledger.domain.events import Event
@@ -24,13 +27,17 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.money import format_amount, parse_amount
 from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
+from projections.asking.log_answers import HistoryEvent
+from projections.asking.questions import Questions
 from projections.engine.reader import LogSnapshot
-from projections.engine.unanswered import KnownBeyondNow, SeveralZones
+from projections.engine.unanswered import KnownBeyondNow, SeveralZones, UnknownThen
 from projections.money import export
 from projections.money.control_sheet import ControlSheet
 from projections.money.selecting import Sample, WantedMovements, selection
+from projections.prepaid.enquiry import Enquiry
 from tests.given import NUMBER, OTHER
-from tests.projections.histories import NUMBERS, a_log, play, recorded
+from tests.often import often
+from tests.projections.histories import NUMBERS, Step, a_log, commands, play, recorded, steps
 from tests.projections.projected import NOW, asked, folded
 from tests.projections.test_local_days import EAST, WEST, two_zones
 
@@ -101,26 +108,69 @@ def test_every_transaction_of_the_hledger_journal_balances(log: Path) -> None:
         assert not any(sums.values()), transaction
 
 
-def test_hledger_accepts_the_journal_and_its_balances_are_ours(tmp_path: Path) -> None:
+@often(1)
+@given(st.lists(steps(), min_size=6, max_size=6))
+def test_hledger_adds_up_what_every_question_tells(histories: list[list[Step]]) -> None:
+    """Of a log with everything in it, and of random ones: hledger is asked once, each log below a name of its own."""
     if shutil.which("hledger") is None:
         pytest.skip("hledger is not installed (Debian package hledger)")
-    log = a_log(tmp_path / "log.db")
-    now = max(event.recorded_at for _, event in recorded(log))
-    play(log, [AdvanceTime(at=now, command_id="tick", msisdn=number) for number in NUMBERS])
-    journal = tmp_path / "ledger.journal"
-    journal.write_bytes(exported(log, "hledger")[0])
-    subprocess.run(["hledger", "-f", str(journal), "check", "--strict"], check=True)
+    with TemporaryDirectory() as folder:
+        logs = [a_log(Path(folder) / "log.db")]
+        for count, history in enumerate(histories):
+            logs.append(Path(folder) / f"log{count}.db")
+            play(logs[-1], commands(history))
+        ends, journal = {}, Path(folder) / "all.journal"
+        with journal.open("wb") as out:
+            for log in logs:
+                ends[log] = max(event.recorded_at for _, event in recorded(log))
+                play(log, [AdvanceTime(at=ends[log], command_id="tick", msisdn=number) for number in NUMBERS])
+                text, _ = exported(log, "hledger")
+                out.write(
+                    re.sub(rb"^(account |    )", rb"\g<1>%s:" % log.stem.encode(), text, flags=re.MULTILINE)
+                )
+        found = hledger_balances(journal)
+        for log in logs:
+            own = {
+                (account.removeprefix(f"{log.stem}:"), unit): amount
+                for (account, unit), amount in found.items()
+                if account.startswith(f"{log.stem}:")
+            }
+            then: Any = {"as_of": ends[log], "known_at": ends[log]}
+            assert own == summed(folded(log).trial_balance(each=True, **then).rows) == balances(log)
+            text, _ = exported(log, "csv")
+            assert own == summed(
+                (row["account"], row["unit"], parse_amount(row["amount"])) for row in rows_of(text)
+            )
+            if log == logs[0]:
+                assert own["operator:breakage", "PULSA"]
+            with asked(log) as ask:
+                for number in NUMBERS:
+                    _tells_as_hledger(ask, number, then, own)
+
+
+def _tells_as_hledger(ask: Questions, number: str, then: Any, own: dict[tuple[str, str], int]) -> None:
+    """Balance, why and history tell the credit of a number's current account as hledger does."""
+    try:
+        found = ask.enquiry(number, **then)
+    except UnknownThen:
+        return
+    assert isinstance(found, Enquiry)
+    credit = own.get((export.tree_name(f"{found.account}/credit"), "PULSA"), 0)
+    (balance,) = ask.balance(f"{found.account}/credit", **then)
+    last = [line for line in ask.history(found.account, **then) if isinstance(line, HistoryEvent)][-1]
+    assert credit == balance.amount == found.available == ask.why(found.account, **then).amount
+    assert credit == last.credit - last.reserved
+
+
+def hledger_balances(journal: Path) -> dict[tuple[str, str], int]:
+    """What hledger adds up, by its account and unit; the journal is held against its strictest rules."""
+    command = ["hledger", "-f", str(journal), "balance", "--strict", "--flat", "--no-total"]
     shown = subprocess.run(
-        ["hledger", "-f", str(journal), "balance", "--flat", "--no-total", "-O", "csv", "--layout=bare"],
-        check=True,
-        capture_output=True,
-        text=True,
+        [*command, "-O", "csv", "--layout=bare"], check=True, capture_output=True, text=True
     ).stdout
     rows = csv.DictReader(io.StringIO(shown))
     found = {(row["account"], row["commodity"]): parse_amount(row["balance"]) for row in rows}
-    ours = summed(folded(log).trial_balance(each=True, as_of=now, known_at=now).rows)
-    assert {key: amount for key, amount in found.items() if amount} == ours == balances(log)
-    assert ours["operator:breakage", "PULSA"]
+    return {key: amount for key, amount in found.items() if amount}
 
 
 # --- the control sheet ----------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from ledger.domain.line.dispute_events import (
 )
 from ledger.domain.subject import DUE
 from ledger.errors import CheckpointMismatch, EvidenceRefused, LogDamaged
+from ledger.figures import grouped
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
 from ledger.store.checked import ENTRY_COLUMNS
 from ledger.store.layout import intelligible, principal_column
@@ -164,7 +165,7 @@ class _Collected:
             raise EvidenceRefused(f"nothing is known of {self.question.msisdn} at that instant")
         if len(own) > MOST_EVENTS:
             raise EvidenceRefused(
-                f"{self.question.msisdn} has {len(own):,} events; a bundle holds {MOST_EVENTS:,}"
+                f"{self.question.msisdn} has {grouped(len(own))} events; a bundle holds {grouped(MOST_EVENTS)}"
             )
         named = {
             terms_of(found.event.terms, self.log.partition) for found in own if found.event.terms is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import part_of
-from ledger.domain.money import format_amount
+from ledger.figures import UNITS, rupiah
 
 _STYLE = """
 :root { color-scheme: light; font: 16px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff }
@@ -63,7 +63,7 @@ def _balances(balances: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         return
     yield from _table(
         ("Account", "Unit", "Amount"),
-        (((account, unit, format_amount(amount)), "") for account, unit, amount in found),
+        (((account, UNITS[unit], rupiah(amount)), "") for account, unit, amount in found),
     )
 
 
@@ -85,8 +85,8 @@ def _events(
             if counts:
                 for change in changes:
                     held[change["account"]] += change["amount"]
-            effect = "; ".join(f"{format_amount(c['amount'])} {part_of(c['account'])}" for c in changes)
-            after = "; ".join(format_amount(held[c["account"]]) for c in changes) if counts else ""
+            effect = "; ".join(f"{rupiah(c['amount'])} {part_of(c['account'])}" for c in changes)
+            after = "; ".join(rupiah(held[c["account"]]) for c in changes) if counts else ""
             kind = row["type"].rpartition(".")[2]
             cells = (_when(event["effective_at"], zone), kind, event["clause"] or "", effect, after)
             yield (*cells, event["command_id"]), "" if counts else "late"

@@ -24,6 +24,7 @@ from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.audit.transparency.tiles import Frontier, write_whole
 from ledger.domain.calendar import Zone
 from ledger.errors import CheckpointMismatch, LogLocked
+from ledger.figures import grouped
 from ledger.store.layout import intelligible
 from ledger.store.lock import WriterLock
 from ledger.store.reading import SqliteSnapshot
@@ -168,7 +169,8 @@ def must_be_the_same(log: SqliteSnapshot, kind: Leaves, signed: PublishedTree) -
         frontier.append(hashes)
     if count < size:
         place = _first_unlike(log, kind, signed, count)
-        cut = f"{log.path} has {count:,} {kind.name} in partition {log.partition}, and {size:,} were signed"
+        where = f"{kind.name} in partition {log.partition}"
+        cut = f"{log.path} has {grouped(count)} {where}, and {grouped(size)} were signed"
         raise CheckpointMismatch(cut if place is None else f"{place} is not the one that was signed; {cut}")
     if frontier.root() != signed.checkpoint.root:
         place = _first_unlike(log, kind, signed, size)
@@ -191,7 +193,7 @@ def _extend(log: SqliteSnapshot, kind: Leaves, tree: PublishedTree) -> None:
     size, count = tree.size, kind.count(log)
     if count < size:
         raise CheckpointMismatch(
-            f"{log.path} has {count:,} {kind.name} in partition {log.partition}, and {size:,} were signed"
+            f"{log.path} has {grouped(count)} {kind.name} in partition {log.partition}, and {grouped(size)} were signed"
         )
     if size:
         [[last]] = kind.hashes(log, size - 1, size)

@@ -18,6 +18,7 @@ from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.audit.transparency.tiles import Frontier
 from ledger.errors import CheckpointInvalid, CheckpointMismatch
+from ledger.figures import grouped
 from ledger.store.reading import SqliteSnapshot
 
 
@@ -108,8 +109,8 @@ class _Held:
         if unlike is not None:
             return f"{kind.place(log, unlike)} is not the one that was signed"
         if self._count < size:
-            where = f"{self._count:,} {kind.name} in partition {log.partition}"
-            return f"{log.path}: it has {where}, and {size:,} were signed"
+            where = f"{grouped(self._count)} {kind.name} in partition {log.partition}"
+            return f"{log.path}: it has {where}, and {grouped(size)} were signed"
         last = f"{log.partition}:{size}"
         return f"{kind.place(log, self._good)}, or one after it up to {last}, is not as it was signed"
 

@@ -15,7 +15,7 @@ from ledger.entrypoints.cli.tree import TREE
 from ledger.release import RELEASE
 
 _GROUPS = max(len(one.group) for one in TREE.values()) + 2
-_WORDS = max(map(len, TREE)) + 2
+_WORDS = len("ingest, data")
 
 
 class Root(OneLineGroup, Suggesting):
@@ -30,16 +30,16 @@ class Root(OneLineGroup, Suggesting):
         return grown(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as the base class
-        """Writes all of it: a line for each word, by group."""
+        """Writes all of it on a screen of 24 lines: by group, a line for each word, or for those that share one."""
         formatter.write("Usage: pulsa NOUN VERB [OPTIONS]; pulsa NOUN --help lists verbs. An example:\n")
-        formatter.write("  pulsa enquiry 6288112345678 --as-of 2023-10-01T00:00:00+07:00\n\n")
+        formatter.write("  pulsa enquiry 6288112345678 --as-of 2023-10-01\n")
         for group, words in groupby(TREE, key=lambda word: TREE[word].group):
-            for said, word in zip([group, *" " * len(TREE)], words, strict=False):
-                formatter.write(f"{said:<{_GROUPS}}{word:<{_WORDS}}{TREE[word].words}\n")
-        formatter.write("\nSettings, before or behind these words (pulsa settings --help explains them):\n")
-        for line in settings_in_short():
-            formatter.write(f"  {line}\n")
-        formatter.write("Also: --version, --help, --install-completion\n")
+            sharing = groupby(words, key=lambda word: TREE[word].shared or TREE[word].words)
+            for said, (text, some) in zip([group, *" " * len(TREE)], sharing, strict=False):
+                formatter.write(f"{said:<{_GROUPS}}{', '.join(some):<{_WORDS}}  {text}\n")
+        for said, line in zip(["Settings", *" " * len(TREE)], settings_in_short(_GROUPS), strict=False):
+            formatter.write(f"{said:<{_GROUPS}}{line}\n")
+        formatter.write(f"{'Also':<{_GROUPS}}--version, --help, --install-completion\n")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ANN401 - as the base class
         """The words that begin so, with what they mean, without making any of them."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import cell_of, told_at
+from ledger.entrypoints.cli.history_told import HistoryTold
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome, say_table
+from ledger.entrypoints.cli.output import AsJson, say, say_folded, say_json, say_outcome
 from ledger.entrypoints.cli.prose import (
     AtLeast,
     Each,
@@ -22,15 +22,18 @@ from ledger.entrypoints.cli.prose import (
     final_or_not,
     ledger_account_of,
     say_clauses,
+    say_records,
     say_rows,
     told_in,
 )
+from ledger.entrypoints.cli.tabulating import say_table
+from ledger.figures import UNITS, grouped, of_unit, rupiah
 
 if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
     from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
-    from projections.asking.log_answers import HistoryLine, OutcomeAnswer
+    from projections.asking.log_answers import OutcomeAnswer
 
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
@@ -41,6 +44,8 @@ _HISTORY = [
     *("command", "status", "at", "refusal_code", "refusal_message"),
 ]
 """What a line of a history may tell: the last five are those of a refused command."""
+_UNDER_WAY = ("transfer", "from_account", "to_msisdn", "amount", "fee", "sent_at")
+"""What people are told of credit in transit."""
 _TRANSIT = [
     *("transfer", "from_account", "to_msisdn", "amount", "fee", "sent_at", "age_seconds"),
     *("as_of", "known_at", "final", "position"),
@@ -78,10 +83,13 @@ def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = Fals
         found = Each(msisdn or [], lambda one: [ask.enquiry(one, **then.moment)])
     if not then.told(one.to_json() for one in found):
         zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(opened.settings)}
+        moments: dict[str, None] = {}
         for one in found:
             where = zones.get(one.terms) or zone("UTC")
-            say(enquiry_text(one, where))
-            say(final_or_not(one, zone("UTC") if then.utc else then.zone or where))
+            say_folded(enquiry_text(one, where))
+            moments[final_or_not(one, zone("UTC") if then.utc else then.zone or where)] = None
+        for moment in moments:
+            say_folded(moment)
     return found.code
 
 
@@ -128,54 +136,37 @@ def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False
     if not then.told((line.to_json() for line in found), columns=_HISTORY):
         where = told_in(ask, then, msisdn)
         clauses: set[str | None] = set()
+        told = HistoryTold(where)
         for line in found:
-            say(_history_text(line, where))
+            for said in told.lines(line):
+                say(said)
             if isinstance(line, HistoryEvent):
                 clauses.add(line.line.event.clause)
-        say_clauses(opened, clauses)
+        say_clauses(opened.settings, clauses)
         moment = Asked(then.as_of, then.known_at).instants(
             now_of(opened.settings), lambda: ask.told_in(msisdn)
         )
-        say(as_of_known_at(*moment, where))
+        say_folded(as_of_known_at(*moment, where))
     return shell.DONE
-
-
-def _history_text(line: HistoryLine, where: Zone) -> str:
-    from ledger.domain.money import format_amount
-    from projections.asking.log_answers import HistoryEvent
-
-    if isinstance(line, HistoryEvent):
-        event = line.line.event
-        name = event.TOPIC.rpartition(".")[2]
-        held = f"credit {format_amount(line.credit)}"
-        if line.reserved:
-            held += f" (reserved {format_amount(line.reserved)})"
-        position = line.line.position or "due"
-        return (
-            f"{position:<10} {told_at(event.effective_at, where):<27} {event.account:<18} {name:<24} {held}"
-            f"{f'  {event.clause}' if event.clause else ''}"
-        )
-    was = line.outcome
-    text = f"{was.command} refused: {was.code}"
-    return f"{was.position:<10} {told_at(was.at, where):<27} {was.msisdn:<18} {text}"
 
 
 def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
-    from ledger.domain.money import format_amount
-
     ask = asked(opened, then)
     found = Each(ledger_account, lambda name: ask.balance(name, **then.moment))
     if not then.told(one.to_json() for one in found):
+        moments: dict[str, None] = {}
         for one in found:
-            where = told_in(ask, then, one.account)
-            say(f"{one.account} {one.unit} {format_amount(one.amount)} ({final_or_not(one, where)})")
+            say(f"{one.account}: {of_unit(one.amount, one.unit)}")
+            moments[final_or_not(one, told_in(ask, then, one.account))] = None
+        for moment in moments:
+            say_folded(moment)
     return found.code
 
 
 def transit(opened: Opened, then: Then) -> int:
     """Credit that was sent and has not arrived yet, longest first."""
-    from ledger.domain.money import format_amount
+    from projections.money.transfers import InTransit
 
     ask = asked(opened, then)
     found = ask.transit(**then.moment)
@@ -185,18 +176,8 @@ def transit(opened: Opened, then: Then) -> int:
         say("nothing is in transit")
         return shell.DONE
     where = told_in(ask, then)
-    rows = [
-        [
-            one.transfer,
-            one.from_account,
-            one.to_msisdn,
-            format_amount(one.amount),
-            cell_of(one.sent_at, where),
-        ]
-        for one in found
-    ]
-    say_table("", ["transfer", "from", "to", "amount", "sent at"], rows, right=_AMOUNT)
-    say(final_or_not(found[0], where))
+    say_records("", InTransit, [{field: getattr(one, field) for field in _UNDER_WAY} for one in found], where)
+    say_folded(final_or_not(found[0], where))
     return shell.DONE
 
 
@@ -207,32 +188,28 @@ def states(opened: Opened, then: Then) -> int:
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
     for kind, counts in (("accounts", found.accounts), ("numbers", found.numbers)):
-        rows = [[state, f"{count:,}"] for state, count in sorted(counts.items())]
+        rows = [[state, grouped(count)] for state, count in sorted(counts.items())]
         say_table("", ["state", kind], rows, right=_COUNT)
-    say(final_or_not(found, told_in(ask, then)))
+    say_folded(final_or_not(found, told_in(ask, then)))
     return shell.DONE
 
 
 def trial_balance(opened: Opened, then: Then, each_: EachCustomer = False, by_day: ByDay = False) -> int:
     """The balance of every ledger account; each unit sums to zero."""
-    from ledger.domain.money import format_amount
-
     ask = asked(opened, then)
     if by_day:
         if each_:
             raise typer.BadParameter("say --each or --by-day, not both")
         days = ask.days(**then.moment)
-        right = set(days.kind._fields) - {"day"}
-        where = partial(told_in, ask, then)
-        say_rows(days, then, where, none="no money has moved", right=right, without={"zone"})
+        say_rows(days, then, partial(told_in, ask, then), none="no money has moved", without={"zone"})
         if days.rows and not (then.as_json or then.as_csv):
             say(f"days of {days.rows[0].zone}")
         return shell.DONE
     found = ask.trial_balance(each=each_, **then.moment)
     if then.told(found.to_rows() if then.as_csv else [found.to_json()]):
         return shell.DONE
-    rows = [[account, unit, format_amount(amount)] for account, unit, amount in found.rows]
-    rows += [["sum", unit, format_amount(amount)] for unit, amount in sorted(found.totals.items())]
+    rows = [[account, UNITS[unit], rupiah(amount)] for account, unit, amount in found.rows]
+    rows += [["sum", UNITS[unit], rupiah(amount)] for unit, amount in sorted(found.totals.items())]
     say_table("", ["account", "unit", "amount"], rows, right=_AMOUNT)
-    say(final_or_not(found, told_in(ask, then)))
+    say_folded(final_or_not(found, told_in(ask, then)))
     return shell.DONE

@@ -9,7 +9,9 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import instant
-from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_table, told
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, told
+from ledger.entrypoints.cli.tabulating import say_table
+from ledger.figures import UNITS, grouped, rupiah
 
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
@@ -105,7 +107,7 @@ def replay(
     if told(records, as_json=as_json, as_csv=as_csv, columns=_DIFFERENCE):
         pass
     elif found.empty:
-        say(f"{found.commands:,} commands: the same events, the same refusals")
+        say(f"{counted(found.commands, 'command')}: the same events, the same refusals")
     else:
         _say(found)
         if others:
@@ -116,9 +118,8 @@ def replay(
 def _say(found: Comparison) -> None:
     """Tells a person what would differ."""
     from ledger.domain.calendar import format_instant
-    from ledger.domain.money import format_amount
 
-    say(f"{found.commands:,} commands, until {format_instant(found.until)}")
+    say(f"{counted(found.commands, 'command')}, until {format_instant(found.until)}")
     for place in found.first:
         say(
             f"the first event that differs or is missing: {place.position}, {place.account} version {place.version}"
@@ -130,49 +131,42 @@ def _say(found: Comparison) -> None:
     if found.others:
         say_table("", ["numbers with other events"], [[msisdn] for msisdn in found.others[:_NAMED]])
         if len(found.others) > _NAMED:
-            say(f"and {len(found.others) - _NAMED:,} more; --json names all of them")
+            say(f"and {grouped(len(found.others) - _NAMED)} more; --json names all of them")
     if found.differences:
         rows = [
-            [d.account, _standing(d.was), _standing(d.would_be), format_amount(d.credit)]
-            for d in found.differences
+            [d.account, _standing(d.was), _standing(d.would_be), rupiah(d.credit)] for d in found.differences
         ]
         say_table("accounts", ["account", "was", "would be", "difference"], rows, right=_MONEY)
     if found.totals:
         rows = [
-            [account, unit, format_amount(was), format_amount(now), format_amount(now - was)]
+            [account, UNITS[unit], rupiah(was), rupiah(now), rupiah(now - was)]
             for (account, unit), (was, now) in found.totals.items()
         ]
         title = f"in total, of the {counted(len(found.others), 'number')} with other events"
         say_table(title, ["account", "unit", "was", "would be", "difference"], rows, right=_MONEY)
     if found.answered:
         rows = [
-            [was, now, f"{one.commands:,}", f"{one.entry}, {one.subject} {one.command_id}"]
+            [was, now, grouped(one.commands), f"{one.entry}, {one.subject} {one.command_id}"]
             for (was, now), one in found.answered.items()
         ]
         columns = ["was", "would be", "commands", "the first of them"]
         say_table("commands with another answer", columns, rows, right=_COUNTS)
     for code, (was, now) in found.refused.items():
-        say(f"refused with {code}: {was:,}, would be {now:,}")
+        say(f"refused with {code}: {grouped(was)}, would be {grouped(now)}")
 
 
 def _say_effects(effects: Effects) -> None:
     """Tells a person who would gain and who lose: all of them, then those for whom it is most."""
-    from ledger.domain.money import format_amount
-
     rows = []
     for would, side in (("gain", effects.gain), ("lose", effects.lose)):
         who = f"{counted(side.customers, 'customer')} would {would}"
-        rows.append(
-            [who, format_amount(side.was), format_amount(side.would_be), format_amount(side.difference)]
-        )
+        rows.append([who, rupiah(side.was), rupiah(side.would_be), rupiah(side.difference)])
     rows += [
-        [one.customer, *map(format_amount, (one.was, one.would_be, one.difference))]
+        [one.customer, *map(rupiah, (one.was, one.would_be, one.difference))]
         for one in (*effects.gain.most, *effects.lose.most)
     ]
     say_table("who would gain and lose", ["customer", "was", "would be", "difference"], rows, right=_MONEY)
 
 
 def _standing(one: Any) -> str:  # noqa: ANN401 - an account's end, or none
-    from ledger.domain.money import format_amount
-
-    return "" if one is None else f"{format_amount(one.credit)} {one.state}"
+    return "" if one is None else f"{rupiah(one.credit)} {one.state}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.drawing import NARROWEST, PLAIN_SHADES, SHADES, drawn
 from ledger.entrypoints.cli.local_times import instant, told_at
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import printable, say
+from ledger.entrypoints.cli.output import printable, say, say_folded
 from ledger.entrypoints.cli.prose import (
     Number,
     Then,
@@ -58,8 +57,8 @@ def timeline(opened: Opened, then: Then, msisdn: Number) -> int:
     where = told_in(ask, then, msisdn)
     for line in drawn(found.rows, found.as_of, width, where, shades):
         say(line)
-    say_clauses(opened, (span.clause for span in found.rows), width)
-    say(textwrap.fill(final_or_not(found, where), width, break_on_hyphens=False))
+    say_clauses(opened.settings, (span.clause for span in found.rows))
+    say_folded(final_or_not(found, where))
     return shell.DONE
 
 
@@ -68,7 +67,7 @@ def movements(opened: Opened, then: Then, ledger_account: LedgerAccount) -> int:
     ask = asked(opened, then)
     found = ask.movements(ledger_account, **then.moment)
     where = partial(told_in, ask, then, ledger_account)
-    say_rows(found, then, where, none=f"{ledger_account}: nothing has moved", right=("amount", "held"))
+    say_rows(found, then, where, none=f"{ledger_account}: nothing has moved")
     return shell.DONE
 
 
@@ -76,9 +75,7 @@ def usage(opened: Opened, then: Then, msisdn: Number) -> int:
     """Use and charge of a number, by account, local day and service."""
     ask = asked(opened, then)
     found = ask.usage(msisdn, **then.moment)
-    figures = ("uses", "refused", "granted", "charged")
-    where = partial(told_in, ask, then, msisdn)
-    say_rows(found, then, where, none=f"{msisdn}: nothing was used", right=figures)
+    say_rows(found, then, partial(told_in, ask, then, msisdn), none=f"{msisdn}: nothing was used")
     return shell.DONE
 
 
@@ -86,7 +83,7 @@ def number(opened: Opened, then: Then, msisdn: Number) -> int:
     """A number's own states and generations over time: who had it last, and when it can be had again."""
     ask = asked(opened, then)
     found = ask.number(msisdn, **then.moment)
-    say_rows(found, then, partial(told_in, ask, then, msisdn), right=("generation",))
+    say_rows(found, then, partial(told_in, ask, then, msisdn))
     return shell.DONE
 
 
@@ -100,7 +97,7 @@ def blocks(opened: Opened, then: Then, ground: Ground = None) -> int:
     }
     say_rows(found, then, partial(told_in, ask, then), none="no block stands", tables=apart)
     if not then.for_programs:
-        say_clauses(opened, (block.clause for block in found.rows))
+        say_clauses(opened.settings, (block.clause for block in found.rows))
     return shell.DONE
 
 
@@ -116,7 +113,7 @@ def due(opened: Opened, then: Then, until: Until = None) -> int:
     last = begin + DAY if until is None else until
     found = ask.due(last, **then.moment)
     none = f"nobody is due to change by {told_at(last, where())}" if not then.for_programs else ""
-    say_rows(found, then, where, none=none, right=("credit",))
+    say_rows(found, then, where, none=none)
     if not then.for_programs:
-        say_clauses(opened, (change.clause for change in found.rows))
+        say_clauses(opened.settings, (change.clause for change in found.rows))
     return shell.DONE

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.output import say, say_table
-from ledger.entrypoints.cli.prose import Number, NumberOrAll, Then, asked, final_or_not, say_rows, told_in
+from ledger.entrypoints.cli.output import say, say_folded
+from ledger.entrypoints.cli.prose import (
+    Number,
+    NumberOrAll,
+    Then,
+    asked,
+    final_or_not,
+    say_fields,
+    say_records,
+    say_rows,
+    told_in,
+)
 from ledger.errors import TermsMissing
+from ledger.figures import rupiah
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
     from projections.postpaid.bills import BillShown
+    from projections.postpaid.contracts_told import ContractShown
 
 Bill = Annotated[
     str, typer.Argument(metavar="BILL", help="The bill's number, such as 6288112345678-1-B0001.")
@@ -38,18 +53,8 @@ Pdf = Annotated[
     typer.Option("--pdf", metavar="FILE", help="Write it as a page to print.", show_default=False),
 ]
 
-_BILLED = ("total", "allocated", "deposit", "credited", "written_off", "open")
-_PAID = ("amount", "allocated", "advance", "refunded", "reversed")
-_HELD = ("received", "applied", "refunded", "bank_cost", "forfeited", "held")
-_OWED = (
-    "unbilled",
-    "billed",
-    "not_due",
-    "overdue",
-    *(f"overdue_{age}" for age in ("1_30", "31_60", "61_90")),
-)
 _PROSE_OF_BILLS = ("account", "plan", "due_until")
-_NESTED = frozenset({"lines", "movements", "due"})
+_THEN = frozenset({"as_of", "known_at", "final", "position"})
 
 
 def bills(opened: Opened, then: Then, msisdn: Number) -> int:
@@ -61,7 +66,6 @@ def bills(opened: Opened, then: Then, msisdn: Number) -> int:
         then,
         partial(told_in, ask, then, msisdn),
         none=f"{msisdn}: no bill",
-        right=_BILLED,
         without=_PROSE_OF_BILLS,
     )
     return shell.DONE
@@ -71,14 +75,14 @@ def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf =
     """A bill: what it charges, its tax, and all that has met it since."""
     ask = asked(opened, then)
     found = ask.bill(number, **then.moment)
-    said = found.to_json()
     if html is not None or pdf is not None:
         _put_page(opened, found, html, pdf)
-    elif not then.told([said]):
-        _say_all(said)
-        _say_each("lines", said["lines"], right="amount")
-        _say_each("what met it", said["movements"], right="amount")
-        say(final_or_not(found, told_in(ask, then)))
+    elif not then.told([found.to_json()]):
+        from ledger.domain.postpaid.events_of_bills import BillLine
+        from projections.postpaid.bills import BillMovement
+
+        where = told_in(ask, then)
+        _say_answer(found, where, {"lines": BillLine, "movements": BillMovement})
     return shell.DONE
 
 
@@ -86,7 +90,6 @@ def _put_page(opened: Opened, found: BillShown, html: Path | None, pdf: Path | N
     """Writes a bill's page, by the terms that it was issued under."""
     from ledger.domain.postpaid.terms import PostpaidTerms
     from ledger.entrypoints import bill_pages  # slow to import
-    from ledger.entrypoints.amounts import rupiah
     from ledger.entrypoints.targets import must_be_another
     from ledger.terms.clauses import clause_titles
     from ledger.wiring.composition import known_terms
@@ -122,7 +125,6 @@ def payments(opened: Opened, then: Then, msisdn: Number) -> int:
         then,
         partial(told_in, ask, then, msisdn),
         none=f"{msisdn}: no payment",
-        right=_PAID,
         without=without,
     )
     return shell.DONE
@@ -133,9 +135,7 @@ def deposits(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
     ask = asked(opened, then)
     found = ask.deposits(msisdn, **then.moment)
     without = ("deposits", "requested_at", "ready_since", "left_out")
-    say_rows(
-        found, then, partial(told_in, ask, then, msisdn), none="no deposit", right=_HELD, without=without
-    )
+    say_rows(found, then, partial(told_in, ask, then, msisdn), none="no deposit", without=without)
     return shell.DONE
 
 
@@ -143,8 +143,7 @@ def customers(opened: Opened, then: Then, customer: CustomerOrAll = None, in_deb
     """Customers by contracts: their accounts, what is owed on them, and the debts that block the others."""
     ask = asked(opened, then)
     found = ask.customers(customer, in_debt=in_debt, **then.moment)
-    where = partial(told_in, ask, then)
-    say_rows(found, then, where, none="no customer", right=(*_OWED, "debts"))
+    say_rows(found, then, partial(told_in, ask, then), none="no customer")
     return shell.DONE
 
 
@@ -152,11 +151,10 @@ def contract(opened: Opened, then: Then, msisdn: Number) -> int:
     """A contract: its state, plan, end; and what is due when."""
     ask = asked(opened, then)
     found = ask.contract(msisdn, **then.moment)
-    said = found.to_json()
-    if not then.told([said]):
-        _say_all(said)
-        _say_each("what is due", said["due"])
-        say(final_or_not(found, told_in(ask, then, msisdn)))
+    if not then.told([found.to_json()]):
+        from projections.postpaid.contracts_told import ComingUp
+
+        _say_answer(found, told_in(ask, then, msisdn), {"due": ComingUp})
     return shell.DONE
 
 
@@ -170,29 +168,19 @@ def contracts(opened: Opened, then: Then, state: State = None) -> int:
 
 def receivables(opened: Opened, then: Then, each: EachAccount = False) -> int:
     """What is owed: not billed yet, billed, and overdue by age."""
-    ask, figures = asked(opened, then), (*_OWED, "overdue_over_90")
+    ask = asked(opened, then)
     where = partial(told_in, ask, then)
     if each:
-        say_rows(
-            ask.receivables_of_each(**then.moment), then, where, none="nobody owes anything", right=figures
-        )
+        say_rows(ask.receivables_of_each(**then.moment), then, where, none="nobody owes anything")
     else:
-        say_rows(ask.receivables(**then.moment), then, where, right=figures)
+        say_rows(ask.receivables(**then.moment), then, where)
     return shell.DONE
 
 
-def _say_all(said: dict[str, Any]) -> None:
-    """The fields of an answer, one below the other, but what is a table of its own."""
-    then = {"as_of", "known_at", "final", "position"}
-    rows = [
-        [name, "" if value is None else str(value)]
-        for name, value in said.items()
-        if name not in _NESTED | then
-    ]
-    say_table("", ["what", "is"], rows)
-
-
-def _say_each(title: str, rows: list[dict[str, Any]], *, right: str = "") -> None:
-    if rows:
-        cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
-        say_table(title, list(rows[0]), cells, right=frozenset({right}))
+def _say_answer(found: BillShown | ContractShown, where: Zone, lists: Mapping[str, type]) -> None:
+    """The fields of an answer, one below the other; its lists as tables; and the moment."""
+    said = {field.name: getattr(found, field.name) for field in fields(found)}
+    say_fields(type(found), said, where, _THEN | lists.keys())
+    for name, kind in lists.items():
+        say_records(name, kind, said[name], where)
+    say_folded(final_or_not(found, where))

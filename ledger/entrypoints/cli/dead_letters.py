@@ -9,7 +9,8 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome, say_table
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome
+from ledger.entrypoints.cli.tabulating import say_table
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened

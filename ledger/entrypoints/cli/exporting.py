@@ -16,6 +16,7 @@ from ledger.entrypoints.cli.local_times import InZone, when
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import counted, say
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, ledger_account_of
+from ledger.figures import grouped, of_unit
 
 if TYPE_CHECKING:
     from ledger.wiring.settings import Settings
@@ -138,14 +139,12 @@ def _control_of(out: Path) -> Path:
 
 
 def _say(out: Path, sheet: ControlSheet) -> None:
-    from ledger.domain.money import format_amount
-
-    of = "" if sheet.population is None else f", a sample of {sheet.population:,}"
+    of = "" if sheet.population is None else f", a sample of {grouped(sheet.population)}"
     say(f"{out.name}: {counted(sheet.transactions, 'transaction')}{of}, {counted(sheet.postings, 'posting')}")
     if sheet.first is not None:
         say(f"from {sheet.first} to {sheet.last}, in days of {', '.join(sheet.selected.zones)}")
     for row in sheet.rows:
-        say(f"  {row.account:<40} {row.unit:<5} {format_amount(row.amount):>20}")
+        say(f"  {row.account:<40} {of_unit(row.amount, row.unit):>30}")
     say(f"sha256 {sheet.digest}")
 
 

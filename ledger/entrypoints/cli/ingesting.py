@@ -20,6 +20,7 @@ from ledger.entrypoints.cli.options import DryRun, reader_for
 from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.cli.templating import must_be_a_command
 from ledger.errors import SettingsInvalid
+from ledger.figures import fraction, grouped
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -274,11 +275,11 @@ def _summarize(tally: Tally, seconds: float, *, as_json: bool) -> None:
             }
         )
         return
-    say(f"{counted(tally.total, 'command')} in {seconds:.1f} s: {rate:,} commands/s")
-    say(f"  accepted  {tally.accepted:>12,}")
-    say(f"  repeated  {tally.repeated:>12,}")
-    say(f"  refused   {tally.refused.total():>12,}")
+    say(f"{counted(tally.total, 'command')} in {fraction(seconds)} s: {grouped(rate)} commands/s")
+    say(f"  accepted  {grouped(tally.accepted):>12}")
+    say(f"  repeated  {grouped(tally.repeated):>12}")
+    say(f"  refused   {grouped(tally.refused.total()):>12}")
     if tally.unknown:
-        say(f"  unknown   {tally.unknown:>12,}")
+        say(f"  unknown   {grouped(tally.unknown):>12}")
     for code, count in refused.items():
-        say(f"    {code:<24} {count:>12,}")
+        say(f"    {code:<24} {grouped(count):>12}")

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import Options
-from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, say_table
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_folded, say_json
+from ledger.entrypoints.cli.prose import say_clauses, zone_of_log
+from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import TermsInvalid, TermsMissing
 
 if TYPE_CHECKING:
     from ledger.audit.findings import Report
+    from ledger.domain.terms import Terms
     from ledger.wiring.composition import Opened
     from ledger.wiring.settings import Settings
 
@@ -28,19 +32,17 @@ TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")
 
 def verify_(opened: Opened, as_json: AsJson = False) -> int:
     """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
-    from ledger.domain.calendar import format_instant
-
     with counting("verifying") as progress:
         report = opened.verify(progress)
     if as_json:
         say_json(report.to_json())
     elif report.clean:
         closed = report.closed_through
-        through = "" if closed is None else f", closed through {format_instant(closed)}"
-        say(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}")
+        through = "" if closed is None else f", closed through {told_at(closed, zone_of_log(opened))}"
+        say_folded(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}")
     else:
         for finding in report.findings:
-            say(str(finding))
+            say_folded(str(finding))
         say(f"{counted(report.found, 'finding')} in {_read(report)}")
     return shell.DONE if report.clean else shell.REFUSED
 
@@ -95,15 +97,34 @@ def terms_list(settings: Settings, as_json: AsJson = False) -> int:
     return shell.DONE
 
 
-def terms_show(settings: Settings, terms: TermsId) -> int:
-    """Every rule of some terms, defaults included, as JSON: what the log records of them at their first use."""
+def terms_show(settings: Settings, terms: TermsId, as_json: AsJson = False) -> int:
+    """Every rule of some terms, defaults included, and what their clauses say.
+
+    With --json: what the log records of them at their first use.
+    """
     from ledger.wiring.composition import known_terms
 
     for known in known_terms(settings):
         if known.id == terms:
-            say(json.dumps(json.loads(known.content), indent=2, ensure_ascii=False))
+            if as_json:
+                say_json(json.loads(known.content))
+            else:
+                _say_terms(settings, known)
             return shell.DONE
     raise TermsMissing(f"no terms are named {terms}; `pulsa terms list` lists them")
+
+
+def _say_terms(settings: Settings, terms: Terms) -> None:
+    """Each value with its clause, and below all of them what the clauses say."""
+    from ledger.terms.values import values_of
+
+    say(f"{terms.id}: {terms.title}, in force from {terms.in_force_from}")
+    clauses = []
+    for value in values_of(terms):
+        clauses.append(value.clause)
+        cited = "" if value.clause is None else f" ({value.clause})"
+        say_folded(f"{value.path}: {value.text}{cited}", "  ")
+    say_clauses(settings, clauses)
 
 
 def terms_check(file: TermsFile) -> int:
@@ -116,5 +137,5 @@ def terms_check(file: TermsFile) -> int:
         for fault in str(error).splitlines():
             shell.failed(error.code, fault, error.exit_code)
         return shell.REFUSED
-    say(f"{file}: {found.id} is valid, digest {found.digest}")
+    say_folded(f"{file}: {found.id} is valid, digest {found.digest}")
     return shell.DONE

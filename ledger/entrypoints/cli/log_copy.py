@@ -71,7 +71,7 @@ def _say(copied: Copied, *, as_json: bool) -> None:
             }
         )
         return
-    there = f" ({before.events:,} events of them were there)" if before.events else ""
+    there = f" ({counted(before.events, 'event')} of them were there)" if before.events else ""
     read = f"{counted(extent.events, 'event')}, {counted(extent.entries, 'journal entry')}"
     say(f"partition {copied.partition}: {read}{there}, verified: {extent.event_digest.hex()[:12]}")
 

@@ -15,6 +15,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.entrypoints.cli.prose import Since
+from ledger.figures import of_unit
 
 if TYPE_CHECKING:
     from ledger.store.backup import Copy
@@ -149,19 +150,16 @@ def _place(position: str) -> tuple[int, int]:
 
 def _say(line: LogLine, *, as_json: bool) -> None:
     from ledger.domain.calendar import format_instant
-    from ledger.domain.money import format_amount
 
     if as_json:
         say_json(line.to_json())
         return
     event = line.event
     name = event.TOPIC.rpartition(".")[2]
-    money = ", ".join(
-        f"{format_amount(posting['amount'])} {posting['unit']} {posting['account']}"
-        for posting in event.postings
-    )
     when = format_instant(event.effective_at)
-    say(f"{line.position:<10} {when:<27} {event.account:<18} {name:<24} {money}".rstrip())
+    say(f"{line.position:<10} {when:<27} {event.account:<18} {name}")
+    for posting in event.postings:
+        say(f"    {posting['account']:<44} {of_unit(posting['amount'], posting['unit']):>30}")
 
 
 def log_create(settings: Settings, as_json: AsJson = False) -> int:

@@ -20,6 +20,8 @@ class Noun(NamedTuple):
     group: str
     words: str
     verbs: Mapping[str, Verb]
+    shared: str = ""
+    """What the first help says of it and its neighbours in one line; empty: it has a line of its own."""
 
 
 class Top(NamedTuple):
@@ -28,3 +30,4 @@ class Top(NamedTuple):
     group: str
     words: str
     verb: Verb
+    shared: str = ""

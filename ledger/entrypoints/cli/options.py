@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ledger.wiring.settings import Settings
 
 _PANEL = "Settings"
-_WIDTH = 76
+_WIDTH = 80
 _PREFIX = "setting_"  # a command's own fields may have the same names
 
 
@@ -133,10 +133,10 @@ def before_verb(ctx: typer.Context) -> dict[str, str | None]:
     return dict(ctx.obj) if isinstance(ctx.obj, dict) else {}
 
 
-def settings_in_short() -> list[str]:
-    """The setting options with what they take, in lines of a terminal that is not wide."""
+def settings_in_short(indent: int) -> list[str]:
+    """The setting options with what they take, in lines of a terminal that is not wide, that far in."""
     options = [f"{option.default}\0{option.metavar}" for option in _OPTIONS.values()]
-    lines = textwrap.wrap("  ".join(options), _WIDTH, break_on_hyphens=False, break_long_words=False)
+    lines = textwrap.wrap("  ".join(options), _WIDTH - indent, break_on_hyphens=False, break_long_words=False)
     return [line.replace("\0", " ") for line in lines]
 
 

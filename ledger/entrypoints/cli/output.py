@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import shutil
 import sys
 import textwrap
@@ -15,8 +17,10 @@ from unicodedata import category
 
 import typer
 
+from ledger.figures import grouped, rupiah
+
 if TYPE_CHECKING:
-    from rich.console import Console, JustifyMethod
+    from rich.console import Console
 
     from ledger.application.outcomes import Outcome
     from ledger.domain.events import Event
@@ -24,10 +28,8 @@ if TYPE_CHECKING:
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that terminals act on instead of showing them."""
 _UNFOLDED = 1000
-"""Columns of what no terminal shows: nothing is folded to fit."""
-_WHOLE = 40
-"""Columns that a word of a table may take before it is broken: paths and digests are longer, amounts never."""
-
+"""Columns of what no terminal shows: nothing is folded to fit, unless COLUMNS says how wide it is."""
+_KEPT = "\N{NO-BREAK SPACE}"
 _AT_A_GLANCE = 100
 """Columns of prose that are read at a glance, however wide the terminal is."""
 
@@ -107,54 +109,38 @@ def _cells(record: dict[str, Any]) -> dict[str, Any]:
     return cells
 
 
-def say_table(
-    title: str, columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
-) -> None:
-    """Prints a table; the columns in `right` are set flush right.
+def width_of_prose() -> int:
+    """Columns of prose: those of the terminal, up to what is read at a glance; 80 where there is none."""
+    return min(shutil.get_terminal_size().columns, _AT_A_GLANCE)
 
-    What does not fit is folded between words: amounts, instants and accounts stay whole. Where that is not
-    enough the table has no frame, and may be wider than the terminal.
-    """
-    from rich.box import SIMPLE_HEAD  # slow to import
-    from rich.cells import cell_len
-    from rich.table import Table
 
-    title, rows = shown(title), [[shown(cell) for cell in row] for row in rows]
-    out = console()
-    frame, gaps = 3 * len(columns) + 1, len(columns) - 1
-    by_column = list(zip(columns, *rows, strict=True))
-    widths = [
-        min(max(cell_len(word) for cell in cells for word in cell.split()), _WHOLE) for cells in by_column
-    ]
-    if sum(widths) + frame <= out.width:
-        table = Table(title=title or None, title_justify="left")
-        room = out.width - sum(widths) - frame
-    else:
-        table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=0)
-        out.width = max(out.width, sum(widths) + gaps)
-        room = out.width - sum(widths) - gaps
-    for cells, width in zip(by_column, widths, strict=True):
-        more = min(max(map(cell_len, cells)) - width, room)
-        room -= more
-        justify: JustifyMethod = "right" if cells[0] in right else "left"
-        table.add_column(cells[0], justify=justify, overflow="fold", width=width + more)
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)
+def say_folded(text: str, indent: str = "") -> None:
+    """Prints prose in lines that fit, broken between words."""
+    for line in folded(text, indent):
+        say(line)
+
+
+def folded(text: str, indent: str = "") -> list[str]:
+    """Prose in lines that fit, indented so far; those after the first a little further, if any are indented."""
+    return wrapped(text, width_of_prose(), indent, indent + "  " * bool(indent))
 
 
 def folded_below(begins: str, text: str) -> list[str]:
     """A text in lines that fit, folded between words; those after the first stand below where the text begins."""
-    width = min(shutil.get_terminal_size().columns, _AT_A_GLANCE)
-    whole = textwrap.wrap(
-        text,
+    return wrapped(text, width_of_prose(), begins, " " * len(begins)) or [begins.rstrip()]
+
+
+def wrapped(text: str, width: int, first: str, then: str) -> list[str]:
+    """A text in lines of so many columns, broken between words but not within an amount; each begins as stated."""
+    lines = textwrap.wrap(
+        re.sub(r"Rp (?=\d)", f"Rp{_KEPT}", text),
         width,
-        initial_indent=begins,
-        subsequent_indent=" " * len(begins),
+        initial_indent=first,
+        subsequent_indent=then,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return whole or [begins.rstrip()]
+    return [line.replace(_KEPT, " ") for line in lines]
 
 
 def printable(text: str) -> bool:
@@ -177,7 +163,7 @@ def console(*, stderr: bool = False) -> Console:
             raise BrokenPipeError
 
     out = Plain(stderr=stderr, markup=False, highlight=False)
-    if not out.is_terminal:
+    if not (out.is_terminal or os.environ.get("COLUMNS", "").isdecimal()):
         out.width = _UNFOLDED
     return out
 
@@ -197,31 +183,42 @@ def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
 
 def counted(count: int, what: str) -> str:
-    """A number with its noun: `1 event`, `2,000 events`, `3 journal entries`."""
+    """A number with its noun: `1 event`, `2.000 events`, `3 journal entries`."""
     if count == 1:
         return f"1 {what}"
-    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{count:,} {plural}"
+    return f"{grouped(count)} {_plural(what)}"
+
+
+def _plural(what: str) -> str:
+    if what.endswith("y"):
+        return f"{what[:-1]}ies"
+    return f"{what[:-1]}ves" if what.endswith("f") else f"{what}s"
 
 
 def say_outcome(outcome: Outcome, happened: Sequence[Event] = ()) -> None:
     """Prints an outcome for a person, with what its events moved where they are at hand."""
-    say(f"{outcome.status}: command {outcome.command_id}, position {outcome.position}")
+    say_folded(f"{outcome.status}: command {outcome.command_id}, position {outcome.position}")
     if outcome.code is not None:
-        say(f"  {outcome.code}: {outcome.message}")
+        say_folded(f"{outcome.code}: {outcome.message}", "  ")
     for event, own in zip_longest(outcome.events, happened):
-        moved = "" if own is None else _moved(own)
-        say(f"  {event.type} on {event.account}, version {event.version}{moved}")
+        moved = "" if own is None else moved_in_words(own)
+        name = event.type.rpartition(".")[2]
+        said = f"{name} on {event.account}, version {event.version}"
+        say_folded(f"{said}: {moved}" if moved else said, "  ")
 
 
-def _moved(event: Event) -> str:
-    """What an event moves on its customer's side, as it is written in Indonesia."""
+def moved_in_words(event: Event) -> str:
+    """What an event moves on its customer's side: `credit -Rp 13.727,40`; empty where it moves nothing there."""
     from ledger.domain.kinds import is_operators, part_of
-    from ledger.entrypoints.amounts import rupiah
 
-    parts = [
+    return ", ".join(
         f"{part_of(posting['account'])} {rupiah(posting['amount'])}"
         for posting in event.postings
         if not is_operators(posting["account"])
-    ]
-    return f": {', '.join(parts)}" if parts else ""
+    )
+
+
+def in_words(type_: str) -> str:
+    """A type of event as people say it: `Credit forfeited`, of `ledger.prepaid.CreditForfeited`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type_.rpartition(".")[2])
+    return words[:1] + words[1:].lower()

@@ -9,9 +9,11 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import Metrics
-from ledger.entrypoints.cli.output import AsJson, counting, say, say_json, say_table
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_folded, say_json
 from ledger.entrypoints.cli.service import projections, supervised
+from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import LedgerError
+from ledger.figures import fraction, grouped
 
 if TYPE_CHECKING:
     from ledger.wiring.settings import Settings
@@ -53,7 +55,7 @@ def project(
     if as_json:
         say_json({"events": total})
     else:
-        say(f"{total:,} events taken in")
+        say(f"{counted(total, 'event')} taken in")
     return shell.DONE
 
 
@@ -107,13 +109,13 @@ def rebuild(
             if as_json:
                 say_json({"events": total})
             else:
-                say(f"rebuilt from {total:,} events")
+                say(f"rebuilt from {counted(total, 'event')}")
             return shell.DONE
         found = run.check(progress)
     for one in found if as_json else ():
         say_json({**one._asdict(), "equal": one.equal})
     if not as_json:
-        rows = [[c.table, f"{c.rows:,}", f"{c.only_live:,}", f"{c.only_rebuilt:,}"] for c in found]
+        rows = [[c.table, *map(grouped, (c.rows, c.only_live, c.only_rebuilt))] for c in found]
         say_table("", ["table", "rows", "only live", "only rebuilt"], rows, right=_COUNTS)
     return shell.DONE if all(one.equal for one in found) else shell.REFUSED
 
@@ -140,7 +142,7 @@ def _say_status(found: Status) -> None:
     rows = [
         [
             str(part.partition),
-            f"{part.head:,}",
+            grouped(part.head),
             part.clock or "",
             "" if part.closed_through is None else format_instant(part.closed_through),
         ]
@@ -148,7 +150,13 @@ def _say_status(found: Status) -> None:
     ]
     say_table("log", ["partition", "events", "clock", "closed through"], rows, right=_COUNTS)
     lags = [
-        [lag.projection, str(lag.partition), f"{lag.position:,}", f"{lag.events:,}", f"{lag.seconds:,.1f}"]
+        [
+            lag.projection,
+            str(lag.partition),
+            grouped(lag.position),
+            grouped(lag.events),
+            fraction(lag.seconds),
+        ]
         for lag in found.lags
     ]
     if lags:
@@ -158,4 +166,6 @@ def _say_status(found: Status) -> None:
     else:
         say("nothing has been projected yet; `pulsa projections run` does")
     for name, count in sorted(found.unknown_types.items()):
-        say(f"{count:,} events of a type that this release does not know: {name} (their postings count)")
+        say_folded(
+            f"{counted(count, 'event')} of a type that this release does not know: {name} (their postings count)"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
@@ -13,18 +12,28 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, instant, told_at, when
 from ledger.entrypoints.cli.options import now_of, parameters_of, signed, with_settings
-from ledger.entrypoints.cli.output import AsCsv, AsJson, counting, say, say_table, told
+from ledger.entrypoints.cli.output import (
+    AsCsv,
+    AsJson,
+    counting,
+    folded_below,
+    in_words,
+    say,
+    say_folded,
+    told,
+)
+from ledger.entrypoints.cli.tabulating import heading, say_table
 from ledger.errors import LedgerError, QueryRefused
+from ledger.figures import UNITS, grouped, rupiah
 from projections.engine.meanwhile import Meanwhile
 
 if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
+    from ledger.wiring.settings import Settings
     from projections.asking.questions import Questions
     from projections.engine.answers import Listed
     from projections.engine.instants import When
-
-_WIDTH = 80
 
 _A = TypeVar("_A")
 
@@ -173,6 +182,8 @@ def question(verb: Callable[..., int]) -> Callable[..., int | None]:
     return with_settings(signed(run, [*own, *options]))
 
 
+_TYPES = frozenset({"event", "cause"})
+"""Fields that hold a type of event."""
 _ONE_TABLE: Mapping[str, Callable[[Any], bool]] = {"": lambda _: True}
 
 
@@ -202,6 +213,11 @@ def told_in(ask: Questions, then: Then, about: str | None = None) -> Zone:
     return zone("UTC") if then.utc else ask.told_in(about)
 
 
+def zone_of_log(opened: Opened) -> Zone:
+    """The zone that a person is told times of a whole log in: that of its terms, UTC where these are of several."""
+    return opened.questions(lambda: now_of(opened.settings)).told_in()
+
+
 def _made_anew(error: LedgerError) -> None:
     shell.failed(error.code, f"{error} (they lie beside the log, and are made anew)", shell.DONE)
 
@@ -215,56 +231,81 @@ def say_rows(
     where: Callable[[], Zone],
     *,
     none: str = "",
-    right: Collection[str] = (),
     tables: Mapping[str, Callable[[Any], bool]] = _ONE_TABLE,
     without: Collection[str] = (),
 ) -> None:
     """Says an answer of many rows: as records, or to people as tables by title, with the moment below, in a zone.
 
-    `none` is what is said where there are no rows; the columns in `right` are set flush right, and those in
-    `without` are for programs only.
+    `none` is what is said where there are no rows; what is in `without` is for programs only.
     """
-    from projections.engine.answers import instants_of
-
-    records = found.to_rows()
-    if then.told(records, columns=found.columns):
+    if then.told(found.to_rows(), columns=found.columns):
         return
-    names = [name for name in found.kind._fields if name not in without]
     zone = where()
-    instants = instants_of(found.kind)
     for title, belongs in tables.items():
-        rows = [
-            [
-                cell_of(getattr(row, name), zone)
-                if name in instants and getattr(row, name) is not None
-                else _cell(record[name])
-                for name in names
-            ]
-            for row, record in zip(found.rows, records, strict=True)
-            if belongs(row)
-        ]
-        if rows:
-            say_table(title, names, rows, right=frozenset(right))
+        say_records(title, found.kind, [row._asdict() for row in found.rows if belongs(row)], zone, without)
     if not found.rows:
-        say(none)
-    say(final_or_not(found, zone))
+        say_folded(none)
+    say_folded(final_or_not(found, zone))
 
 
-def say_clauses(opened: Opened, clauses: Iterable[str | None], width: int = _WIDTH) -> None:
-    """Says in words what clauses say that were named above, each once, in lines of so many columns."""
+def say_records(
+    title: str, kind: type, records: Sequence[Mapping[str, Any]], zone: Zone, without: Collection[str] = ()
+) -> None:
+    """Says records of a class as a table: amounts as people write them, instants in a zone; nothing of none."""
+    from projections.engine.answers import amounts_of, counts_of
+
+    if not records:
+        return
+    cells = [cells_of(kind, record, zone, without) for record in records]
+    say_table(
+        title, list(cells[0]), [list(row.values()) for row in cells], right=amounts_of(kind) | counts_of(kind)
+    )
+
+
+def say_fields(kind: type, record: Mapping[str, Any], zone: Zone, without: Collection[str] = ()) -> None:
+    """Says the fields of one record, one below the other."""
+    rows = [[heading(name), cell] for name, cell in cells_of(kind, record, zone, without).items() if cell]
+    say_table("", ["what", "is"], rows)
+
+
+def cells_of(
+    kind: type, record: Mapping[str, Any], zone: Zone, without: Collection[str] = ()
+) -> dict[str, str]:
+    """The fields of a record of a class as people read them."""
+    from projections.engine.answers import amounts_of, instants_of, written
+
+    instants, amounts = instants_of(kind), amounts_of(kind)
+    said = written(kind, record)
+
+    def cell(name: str, value: Any) -> str:  # noqa: ANN401 - any field of an answer
+        if value is None:
+            return ""
+        if name in instants:
+            return cell_of(value, zone)
+        if name in amounts:
+            return rupiah(value)
+        if name == "unit":
+            return UNITS.get(value, str(value))
+        shown = said[name]
+        if name in _TYPES:
+            return in_words(str(shown))
+        if isinstance(shown, bool):
+            return "yes" if shown else "no"
+        if isinstance(shown, list):  # names are told, and of whole records how many there are
+            return grouped(len(shown)) if shown and isinstance(shown[0], dict) else ", ".join(map(str, shown))
+        return grouped(shown) if isinstance(shown, int) else f"{shown}"
+
+    return {name: cell(name, value) for name, value in record.items() if name not in without}
+
+
+def say_clauses(settings: Settings, clauses: Iterable[str | None]) -> None:
+    """Says in words what clauses say that were named above, each once."""
     from ledger import terms
 
-    words = terms.words(opened.settings.terms)
+    words = terms.words(settings.terms)
     for clause in sorted({one for one in clauses if one is not None and one in words}):
-        say(textwrap.fill(f"{clause}: {words[clause]}", width, subsequent_indent=" " * 8))
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):  # names are told, and of whole records how many there are
-        return _cell(len(value)) if value and isinstance(value[0], dict) else ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else value or ""
+        for line in folded_below(f"{clause}: ", words[clause]):
+            say(line)
 
 
 class Each(Generic[_A]):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.output import AsJson, say, say_json
-from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
+from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number, as_of_known_at
 from ledger.errors import CheckpointInvalid, EvidenceRefused, KeyUnusable
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def checkpoint(
         while True:
             with _logs(opened) as logs:
                 for signed in checkpointer.round(logs):
-                    say(f"{signed.origin}: {signed.size:,} leaves, {signed.root.hex()}")
+                    say(f"{signed.origin}: {counted(signed.size, 'leaf')}, {signed.root.hex()}")
             if every is None or stopped.wait(every):
                 return shell.DONE
 
@@ -111,7 +111,7 @@ def verify(opened: Opened, checkpoints: Files, trust: Trust = None, as_json: AsJ
             say_json(one.to_json())
         else:
             wrong = "as it was signed" if one.wrong is None else one.wrong
-            say(f"{one.checkpoint.origin}, {one.checkpoint.size:,} leaves: {wrong}")
+            say_folded(f"{one.checkpoint.origin}, {counted(one.checkpoint.size, 'leaf')}: {wrong}")
     return shell.DONE if all(one.wrong is None for one in found) else shell.REFUSED
 
 
@@ -145,20 +145,24 @@ def bundle(
     """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
     from ledger.audit.evidence.bundle import Question
     from ledger.audit.evidence.bundle import bundle as made
-    from ledger.domain.calendar import format_instant, zone
+    from ledger.domain.calendar import NEVER, zone
+    from projections.engine.instants import Asked
 
     readers, partition_of = opened.journaled()
     reader = next(one for one in readers if one.partition == partition_of(msisdn))
     with reader.snapshot() as log:
-        known = known_at if known_at is not None else log.closed_through
-        if known is None:
+        closed = log.closed_through
+        if closed is None:
             raise EvidenceRefused("the log was never closed: nothing in it is final; see `pulsa log advance`")
-        question = Question(msisdn, known if as_of is None else as_of, known)
+        asked = Asked(as_of or known_at or closed, known_at or closed)
+        as_of, known = asked.instants(NEVER, lambda: zone(zone_))
+        question = Question(msisdn, as_of, known)
         signed = signed_where_there_is(opened, trust)
         content = made(log, question, zone(zone_), signed)
     put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
-    say(f"{file}: {msisdn} as of {format_instant(question.as_of)}, known at {format_instant(known)}; {how}")
+    told = as_of_known_at(question.as_of, known, zone(zone_))
+    say_folded(f"{file}: {msisdn} {told}; {how}")
     return shell.DONE
 
 

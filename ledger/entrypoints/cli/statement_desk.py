@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import now_of, wall_clock
-from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_json, say_table, told
-from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in
+from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_folded, say_json, told
+from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in, zone_of_log
+from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import SettingsInvalid
+from ledger.figures import grouped, rupiah
 
 if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
+    from ledger.domain.calendar import Zone
     from ledger.domain.commands import Command
     from ledger.reconciliation.reconciling import Run
     from ledger.store.reading import SqliteSnapshot
@@ -105,7 +109,7 @@ def receive(
             else:
                 what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
                 why = "" if outcome.message is None else f": {outcome.message}"
-                say(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
+                say_folded(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
     return shell.REFUSED if refused else shell.DONE
 
 
@@ -148,9 +152,8 @@ def listed(opened: Opened, then: Then) -> int:
     """The statements that came in, and how far each is."""
     ask = asked(opened, then)
     found = ask.statements(**then.moment)
-    figures, without = ("lines", "total", "findings", "open"), ("sequence", "received_at", "result")
-    where = partial(told_in, ask, then)
-    say_rows(found, then, where, none="no statement came in", right=figures, without=without)
+    without = ("sequence", "received_at", "result")
+    say_rows(found, then, partial(told_in, ask, then), none="no statement came in", without=without)
     return shell.DONE
 
 
@@ -170,7 +173,7 @@ def reconcile_(
     items = [item for item in run.items if item.is_open or not differences]
     if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         _say_items(items)
-        _say_sums(run)
+        _say_sums(run, zone_of_log(opened))
     if record:
         _record(opened, run, actor)
     return shell.DONE
@@ -190,7 +193,7 @@ def show(
         begun = run.statement.begun
         say(f"{run.statement.id}: {begun.kind} {begun.number or ''} of {begun.of or 'several accounts'}")
         _say_items(run.items)
-        _say_sums(run)
+        _say_sums(run, zone_of_log(opened))
     return shell.DONE
 
 
@@ -243,9 +246,9 @@ def _say_items(items: Sequence[Any]) -> None:
             [
                 ",".join(map(str, item.lines)),
                 said["day"] or "",
-                said["stated"] or "",
+                "" if item.stated is None else rupiah(item.stated),
                 item.outcome if item.resolved is None else f"{item.outcome}, {item.resolved}",
-                said["system"] or "",
+                "" if item.system is None else rupiah(item.system),
                 ",".join(item.records),
                 why or "",
             ]
@@ -255,16 +258,14 @@ def _say_items(items: Sequence[Any]) -> None:
         say_table("", names, rows, right=frozenset({"stated", "system"}))
 
 
-def _say_sums(run: Run) -> None:
-    from ledger.domain.calendar import format_instant
-    from ledger.domain.money import format_amount
-
-    rows = [[one["outcome"], str(one["items"]), format_amount(one["amount"])] for one in run.sums]
+def _say_sums(run: Run, where: Zone) -> None:
+    rows = [[one["outcome"], grouped(one["items"]), rupiah(one["amount"])] for one in run.sums]
     if rows:
         say_table("", ["outcome", "items", "amount"], rows, right=frozenset({"items", "amount"}))
     final = "final" if run.final else "provisional"
     open_ = counted(run.open, "item")
-    say(f"{open_} open; known at {format_instant(run.known_at)}, {final}; result {run.result}")
+    say_folded(f"{open_} open; known at {told_at(run.known_at, where)}, {final}")
+    say(f"result {run.result}")
 
 
 def _record(opened: Opened, run: Run, actor: str) -> None:

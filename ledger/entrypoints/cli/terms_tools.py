@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_json
+from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_folded, say_json
 from ledger.errors import TermsMissing
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None)
             file.write(text)
     except FileExistsError:
         raise FileExists(f"{out}: there is a file already") from None
-    say(f"{out}: written; `pulsa terms check {out}` says what is wrong in it once you have changed it")
+    say_folded(f"{out}: written; `pulsa terms check {out}` says what is wrong in it once you have changed it")
     return shell.DONE
 
 

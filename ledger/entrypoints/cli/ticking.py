@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.local_times import told_at
+from ledger.entrypoints.cli.options import DryRun, now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
 from ledger.errors import LogLocked, SettingsInvalid
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from ledger.entrypoints.clock import Tick
     from ledger.wiring.settings import Settings
 
@@ -27,16 +29,22 @@ Every = Annotated[
 ]
 
 
-def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -> int:
+def advance_(
+    settings: Settings, every: Every = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> int:
     """Record what fell due, and close the log through the clock's time (less its tolerance).
 
     With --every it is closed where something was recorded since, and else once a day.
     """
     if every is None:
-        ticks = _tick(settings, asked=True)
+        ticks, where = _tick(settings, asked=True, dry_run=dry_run)
         with shell.telling_what_is_recorded():
-            _say(ticks, as_json=as_json)
+            _say(ticks, where, as_json=as_json)
+            if dry_run and not as_json:
+                say("dry run: nothing is written")
         return shell.DONE
+    if dry_run:
+        raise typer.BadParameter("--dry-run: is said of one time, not of --every")
     if settings.now is not None:
         raise SettingsInvalid(
             "--every: the clock has to go on by itself, so --now and PULSA_NOW must not be set"
@@ -44,29 +52,33 @@ def advance_(settings: Settings, every: Every = None, as_json: AsJson = False) -
     with shell.until_stopped() as stopped:
         while not stopped.is_set():
             try:
-                _say(_tick(settings, asked=False), as_json=as_json)
+                _say(*_tick(settings, asked=False), as_json=as_json)
             except LogLocked as error:  # another process is writing: the next tick finds what is due as well
                 shell.failed(error.code, str(error), 0)
             stopped.wait(every)
     return shell.DONE
 
 
-def _tick(settings: Settings, *, asked: bool) -> list[Tick]:
-    """A tick of each partition. Opens the log for one tick only, so that others can write between two."""
+def _tick(settings: Settings, *, asked: bool, dry_run: bool = False) -> tuple[list[Tick], Zone]:
+    """A tick of each partition, and the zone to tell it in. The log is open for one only: others can write between."""
+    from ledger.domain.calendar import zone
     from ledger.entrypoints.clock import tick
     from ledger.entrypoints.principal import of_this_process
     from ledger.wiring.composition import opened
+    from ledger.wiring.rehearsal import rehearsed
 
-    if settings.kafka is not None:
+    if settings.kafka is not None and not dry_run:
         from ledger.entrypoints.kafka.kafka_clock import kafka_clock
 
         with kafka_clock(settings) as clock:
             _check_now(settings, played=clock.played)
-            return clock.tick(now_of(settings), asked=asked)
-    with opened(settings) as log:
+            return clock.tick(now_of(settings), asked=asked), zone("UTC")
+    with rehearsed(settings) if dry_run else opened(settings) as log:
         ledger = log.writer()
         _check_now(settings, played=ledger.played)
-        return tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
+        ticks = tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
+        zones = ledger.standing().zones
+        return ticks, zones[0] if len(zones) == 1 else zone("UTC")
 
 
 def _check_now(settings: Settings, *, played: bool) -> None:
@@ -76,12 +88,10 @@ def _check_now(settings: Settings, *, played: bool) -> None:
         raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
 
 
-def _say(ticks: list[Tick], *, as_json: bool) -> None:
-    from ledger.domain.calendar import format_instant
-
+def _say(ticks: list[Tick], where: Zone, *, as_json: bool) -> None:
     for one in ticks:
         if as_json:
             say_json(one.to_json())
             continue
         place = f"partition {one.position.partition(':')[0]}: " if len(ticks) > 1 else ""
-        say(f"{place}{counted(one.due, 'number')} due, closed through {format_instant(one.closed_through)}")
+        say(f"{place}{counted(one.due, 'number')} due, closed through {told_at(one.closed_through, where)}")

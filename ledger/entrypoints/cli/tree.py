@@ -140,6 +140,7 @@ _DATA = {
 }
 _LOG = {
     "events": Verb("logs:events", "--account 6288112345678 --type CreditForfeited -n 5"),
+    "journal": Verb("journaling:journal", "--refused --from 2023-10-01 --to 2023-10-31"),
     "outcome": Verb("asking:outcome", "6288112345678 top-1"),
     "verify": Verb("keeping:verify_", ""),
     "replay": Verb("auditing:replay", "--terms my-terms-2024.toml --instead-of smartfren-prepaid-2023"),
@@ -176,6 +177,12 @@ _DEAD_LETTERS = {
     "resend": Verb("dead_letters:dead_resend", "0:12"),
 }
 
+_PAID = "Receive, settle or apply, refund; list"
+_STATED = "Statements of others, held against the record"
+_FILES = "Files of commands in; templates, exports, simulations"
+_LOOK = "Where it stands, what is wrong, what is set"
+_RUN = "Run it; tables; keys"
+
 TREE: Mapping[str, Noun | Top] = {
     "enquiry": Top(
         "Ask", "A number's credit, validity, state and use", Verb("asking:enquiry", "6288112345678")
@@ -192,34 +199,36 @@ TREE: Mapping[str, Noun | Top] = {
     "usage": Noun("Customers", "Record the use of services, and show it", _USAGE),
     "contract": Noun("Customers", "Open and end contracts; plan, limit, roaming, debit", CONTRACT),
     "bill": Noun("Customers", "Show bills; notes, fines, costs, write-offs, paper", BILL),
-    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", PAYMENT),
-    "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", DEPOSIT),
+    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", PAYMENT, _PAID),
+    "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", DEPOSIT, _PAID),
     "dispute": Noun("Customers", "Open, argue, decide; hand out the evidence", DISPUTE),
     "customer": Noun("Customers", "Persons: register, consent, disclose; debts", CUSTOMER),
-    "statement": Noun("Books", "Statements of others: take in, show, decide, sign off", _STATEMENT),
+    "statement": Noun("Books", "Statements of others: take in, show, decide, sign off", _STATEMENT, _STATED),
     "reconcile": Top(
         "Books",
         "A statement against the record, line by line",
         Verb("statement_desk:reconcile_", "statement/9f86d081884c7d659a2feaa0c55ad015"),
+        _STATED,
     ),
     "terms": Noun("Books", "The terms that decide: show, explain, diff, write new", _TERMS),
     "ingest": Top(
         "Books",
         "Take in files of commands",
         Verb("ingesting:ingest", "usage.jsonl.gz topups.csv --outcomes outcomes.jsonl"),
+        _FILES,
     ),
-    "data": Noun("Books", "Templates of files; export postings, simulate records", _DATA),
-    "log": Noun("Books", "Events, outcomes; verify, replay; create, back up, copy", _LOG),
+    "data": Noun("Books", "Templates of files; export postings, simulate records", _DATA, _FILES),
+    "log": Noun("Books", "Events, journal; verify, replay; create, back up, copy", _LOG),
     "audit": Noun("Books", "Sign checkpoints, prove events, hand out evidence", _AUDIT),
-    "status": Top("Service", "Where the log and its projections stand", Verb("projecting:status", "")),
+    "status": Top("Service", "Where the log and its projections stand", Verb("projecting:status", ""), _LOOK),
     "doctor": Top(
-        "Service", "What is wrong, and which page of the runbook helps", Verb("doctoring:doctor", "")
+        "Service", "What is wrong, and which page of the runbook helps", Verb("doctoring:doctor", ""), _LOOK
     ),
-    "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE),
-    "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS),
-    "dead-letters": Noun("Service", "What could not be carried out: list, show, resend", _DEAD_LETTERS),
-    "vault": Noun("Service", "Keys of the vault that holds who persons are", VAULT),
     "settings": Top(
-        "Service", "The settings in force, and where from", Verb("keeping:settings_", "--log first.db")
+        "Service", "The settings in force, and where from", Verb("keeping:settings_", "--log first.db"), _LOOK
     ),
+    "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE, _RUN),
+    "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS, _RUN),
+    "dead-letters": Noun("Service", "What could not be carried out: list, show, resend", _DEAD_LETTERS, _RUN),
+    "vault": Noun("Service", "Keys of the vault that holds who persons are", VAULT, _RUN),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +9,9 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at, when
-from ledger.entrypoints.cli.output import say
+from ledger.entrypoints.cli.output import folded, in_words, say
 from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
+from ledger.figures import grouped, of_unit, rupiah, signed
 from projections.asking import MOST_CHANGES
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
     from projections.asking.why import BalanceChange, Why
 
-_WIDTH = 80
 _INDENT = " " * 4
 
 
@@ -91,40 +89,32 @@ def why(
 
 
 def _told(found: Why, where: Zone) -> Iterator[str]:
-    from ledger.domain.money import IDR
-    from ledger.entrypoints.amounts import rupiah
-
-    unit = "" if found.unit == IDR else " of credit"
     state = "" if found.state is None else f", {found.state}"
-    yield f"{found.account} holds {rupiah(found.amount)}{unit}{state}"
+    yield f"{found.account} holds {of_unit(found.amount, found.unit)}{state}"
     for change in found.told:
         yield ""
         yield from _change(change, where)
     yield ""
     more = found.changes - len(found.told)
     if more:
-        yield f"and {more:,} more changes"
-    yield from _folded(f"{final_or_not(found, where)}; position {found.position}")
+        yield f"and {grouped(more)} more changes"
+    yield from folded(f"{final_or_not(found, where)}; position {found.position}")
     yield f"digest {found.digest}"
 
 
 def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
-    from ledger.entrypoints.amounts import rupiah
-
-    what = re.sub(r"(?<=.)([A-Z])", lambda found: f" {found[1].lower()}", change.type.rpartition(".")[2])
-    yield (
-        f"{told_at(change.effective_at, where)}  {what}  {_signed(change.amount)}, after it {rupiah(change.after)}"
-    )
+    what = f"{told_at(change.effective_at, where)}  {in_words(change.type)}"
+    yield from folded(f"{what}  {signed(change.amount)}, after it {rupiah(change.after)}")
     if change.clause is not None:
-        yield from _folded(f"{change.clause}: {change.words or 'in the terms'}", _INDENT)
-    yield from _folded(_cause(change), _INDENT)
+        yield from folded(f"{change.clause}: {change.words or 'in the terms'}", _INDENT)
+    yield from folded(_cause(change), _INDENT)
     if change.recorded_at is None:
         yield f"{_INDENT}not recorded yet"
     elif change.recorded_at != change.effective_at:
         yield f"{_INDENT}known since {told_at(change.recorded_at, where)}"
     for one in change.refused:
         said = one.message or one.code
-        yield from _folded(
+        yield from folded(
             f"refused before it, {told_at(one.at, where)}: {one.command} {one.command_id}: {said}", _INDENT
         )
 
@@ -137,19 +127,3 @@ def _cause(change: BalanceChange) -> str:
         return f"by time alone, under {change.terms}"
     named = f"{cause.command} {cause.command_id}" if cause.command else f"{cause.command_id}"
     return f"by {named} of {cause.actor} ({change.position})"
-
-
-def _signed(sen: int) -> str:
-    from ledger.entrypoints.amounts import rupiah
-
-    return rupiah(sen) if sen < 0 else f"+{rupiah(sen)}"
-
-
-def _folded(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent + "  " * bool(indent),
-        break_on_hyphens=False,
-    )

@@ -1,0 +1,80 @@
+"""A number's history as people read it: a line for each event, below the account that it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ledger.entrypoints.cli.local_times import cell_of
+from ledger.entrypoints.cli.output import in_words, moved_in_words, width_of_prose
+from ledger.figures import rupiah
+
+if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
+    from ledger.domain.events import Event
+    from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
+
+_WHEN = len("2023-07-03 10:00:00")
+_WHAT = len("Credit transfer returned")
+_HELD = len("Rp 13.727,40") + 1
+_CLAUSE = len("SP23-20")
+_BELOW = " " * (_WHEN + 1)
+_PREPAID = "ledger.prepaid."
+
+
+class HistoryTold:
+    """Tells a history, line by line as it comes; times are those of a zone.
+
+    Of a prepaid account it tells the credit after each event, of others what the event moved.
+    """
+
+    def __init__(self, where: Zone) -> None:
+        self._where = where
+        self._account = ""
+        self._prepaid: set[str] = set()
+
+    def lines(self, line: HistoryLine) -> Iterator[str]:
+        """A line of a history, below a heading where it is of another account than the one before."""
+        from projections.asking.log_answers import HistoryEvent
+
+        if not isinstance(line, HistoryEvent):
+            yield from self._refused(line.outcome)
+            return
+        event = line.line.event
+        if event.TOPIC.startswith(_PREPAID):
+            self._prepaid.add(event.account)
+        if not self._account:
+            when = f"when ({self._where.local(event.effective_at):%Z})"
+            held = f"{'credit then':>{_HELD}}" if self._prepaid else " " * _HELD
+            yield f"{when:<{_WHEN}} {'what happened':<{_WHAT}} {held} {'clause':<{_CLAUSE}} position"
+        if event.account != self._account:
+            self._account = event.account
+            yield event.account
+        yield from self._happened(event, line)
+
+    def _happened(self, event: Event, line: HistoryEvent) -> Iterator[str]:
+        prepaid = event.account in self._prepaid
+        held = rupiah(line.credit) if prepaid else ""
+        what = f"{self._at(event.effective_at)} {in_words(event.TOPIC):<{_WHAT}} {held:>{_HELD}}"
+        yield from _fitted(what, f"{event.clause or '':<{_CLAUSE}} {line.line.position or 'due'}")
+        if prepaid and line.reserved:
+            yield f"{_BELOW}of it {rupiah(line.reserved)} reserved"
+        if not prepaid and (moved := moved_in_words(event)):
+            yield f"{_BELOW}{moved}"
+        if event.SAYS_REFUSAL and (refusal := getattr(event, "refusal", None)):
+            yield f"{_BELOW}refused: {refusal}"
+
+    def _refused(self, was: OutcomeAnswer) -> Iterator[str]:
+        yield from _fitted(f"{self._at(was.at)} {was.command} refused: {was.code}", was.position)
+
+    def _at(self, instant: int) -> str:
+        return f"{cell_of(instant, self._where).replace('T', ' '):<{_WHEN}}"
+
+
+def _fitted(begins: str, ends: str) -> Iterator[str]:
+    """What a line begins with, and what it ends with: below, where both do not fit."""
+    if len(begins) + 1 + len(ends) <= width_of_prose():
+        yield f"{begins} {ends}"
+    else:
+        yield begins.rstrip()
+        yield f"{_BELOW}{ends.strip()}"

@@ -1,0 +1,77 @@
+"""Which decided commands of a log are wanted: of whom, what, when, with which answer; or a sample of them."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import date
+from typing import NamedTuple, TypeVar
+
+from ledger.domain.calendar import NEVER, Zone
+from ledger.domain.kinds import subject_of
+from projections.engine.instants import When
+from projections.engine.reader import Decided, LogSnapshot
+
+MOST_DECISIONS_SAMPLED = 100_000
+"""Decisions of a sample, which are held in memory."""
+
+_Log = TypeVar("_Log", bound=LogSnapshot)
+
+
+class WantedDecisions(NamedTuple):
+    """Decisions of a `subject`, of some `commands`, with some `codes`, or `refused` ones only; of all where not said.
+
+    `since` and `until` bound when they were taken, both included: a day from its beginning, or to its end. With `size`,
+    only so many, chosen by a seed: those whose SHA-256 of `seed:partition:entry` is least, so that whoever knows the
+    seed can choose them again, in any language.
+    """
+
+    subject: str | None = None
+    commands: Collection[str] = ()
+    codes: Collection[str] = ()
+    refused: bool = False
+    since: When = None
+    until: When = None
+    size: int | None = None
+    seed: int = 1
+
+    def bounds(self, own: Callable[[], Zone]) -> tuple[int, int]:
+        """The instants that bound them; `own` tells the zone whose days are meant. It may raise SeveralZones."""
+        since = own().midnight(self.since) if isinstance(self.since, date) else self.since
+        until = own().last_instant(self.until) if isinstance(self.until, date) else self.until
+        return -NEVER if since is None else since, NEVER if until is None else until
+
+    def has(self, decided: Decided) -> bool:
+        """Whether a decision is wanted, whenever it was."""
+        return (
+            (self.subject is None or decided.subject == subject_of(self.subject))
+            and (not self.commands or decided.name in self.commands)
+            and (not self.codes or decided.code in self.codes)
+            and not (self.refused and decided.code is None)
+        )
+
+    def sampled(self, found: Iterable[tuple[_Log, Decided]]) -> Iterator[tuple[_Log, Decided]]:
+        """All of them, or the sample, in their order."""
+        if self.size is None:
+            yield from found
+            return
+        kept: list[tuple[int, int, tuple[_Log, Decided]]] = []  # the largest digest of them first
+        for number, one in enumerate(found):
+            log, decided = one
+            own = hashlib.sha256(f"{self.seed}:{log.partition}:{decided.entry}".encode()).digest()
+            put = heapq.heappush if len(kept) < min(self.size, MOST_DECISIONS_SAMPLED) else heapq.heappushpop
+            put(kept, (-int.from_bytes(own, "big"), number, one))
+        for _, _, one in sorted(kept, key=lambda drawn: drawn[1]):
+            yield one
+
+
+EVERY_DECISION = WantedDecisions()
+
+
+def chosen(log: _Log, wanted: WantedDecisions, since: int, until: int) -> Iterator[tuple[_Log, Decided]]:
+    """The decisions of a partition that are wanted, in order."""
+    found = log.decisions() if wanted.subject is None else log.decided(subject_of(wanted.subject))
+    for decided in found:
+        if since <= decided.at <= until and wanted.has(decided):
+            yield log, decided
