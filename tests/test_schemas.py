@@ -184,6 +184,8 @@ class TestCommands:
             "RecordUsage.destination": ["on-net", "off-net", "international", "free"],
             "OpenDispute.about": list(ABOUTS),
             "OpenDispute.unit": ["PULSA", "IDR"],
+            "DisputeItem.about": list(ABOUTS),
+            "DisputeItem.unit": ["PULSA", "IDR"],
             "RaiseDispute.about": list(ABOUTS),
             "RaiseDispute.unit": ["PULSA", "IDR"],
             "DecideDispute.decision": list(DECISIONS),

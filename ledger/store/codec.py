@@ -56,10 +56,13 @@ _WITH_LISTS = frozenset(
         "AcceptMatch",
         "AddStatementLines",
         "DecideDispute",
+        "Disclose",
         "IssueCreditNote",
         "IssueDebitNote",
         "OpenContract",
         "RecordRun",
+        "RectifyCustomer",
+        "RegisterCustomer",
     }
 )
 """The commands that hold lists; a test holds it against their schemas."""

@@ -13,6 +13,7 @@ from ledger.domain.statement.commands import (
     AcceptMatch,
     AddStatementLines,
     BeginStatement,
+    DisputeItem,
     EndStatement,
     RecordRun,
     ResolveItem,
@@ -20,8 +21,8 @@ from ledger.domain.statement.commands import (
     StatementCommand,
     UndoMatch,
 )
-from ledger.domain.statement.events import Reconciled
-from ledger.domain.statement.stated import StatementLine, is_item, statement_of
+from ledger.domain.statement.events import DisputeRaised, DisputeRefused, Reconciled
+from ledger.domain.statement.stated import StatementLine, dispute_of, is_item, statement_of
 from tests.deciding import Deciding
 from tests.given import at
 
@@ -144,6 +145,23 @@ def test_it_is_signed_off_by_a_run_that_leaves_nothing_open_and_a_later_one_open
     assert isinstance(last, Reconciled)
     assert last.reopened
     assert desk.code(SignOff, result="r4") == "not-eligible"
+
+
+def test_a_dispute_goes_to_its_account_once_and_a_refusal_comes_back(desk: Desk) -> None:
+    desk.ended(100)
+    said: dict[str, Any] = {"about": "top-up", "claimed": 100, "unit": "PULSA", "reason": "missing-in-system"}
+    assert desk.code(DisputeItem, item="L1", account="nobody", **said) == "not-eligible"
+    assert desk.ask(DisputeItem, item="L1", account="6288112345678#1", **said).status == ACCEPTED
+    raised, refused = desk.deciding.events(0)[-2:]
+    assert isinstance(raised, DisputeRaised)
+    assert isinstance(refused, DisputeRefused)
+    hex_ = ID.removeprefix("statement/")
+    assert (raised.dispute, raised.line, raised.of) == (f"D-{hex_}-1", 1, "6288112345678#1")
+    assert (refused.dispute, refused.refusal, refused.actor) == (f"D-{hex_}-1", "unknown-account", "policy")
+    before = desk.deciding.head()
+    assert desk.ask(DisputeItem, item="L1", account="6288112345678#1", **said).status == REPEATED
+    assert desk.deciding.head() == before
+    assert dispute_of(ID, "E6288112345678#1/7") == f"D-{hex_}-E7"
 
 
 def test_nothing_of_it_moves_money(desk: Desk) -> None:

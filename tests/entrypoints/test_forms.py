@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         [{"kind": "usage", "amount": 505, "text": "a call"}],
     ),
     "balance": ("-5.05", "-5.05", -505),
+    "digest": ("0f" * 32, "0f" * 32, "0f" * 32),
     "statement-lines": (
         [{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}],
         json.dumps([{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}]),

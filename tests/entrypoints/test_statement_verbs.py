@@ -123,3 +123,23 @@ def test_what_is_no_statement_is_refused_with_nothing_written(pulsa: Pulsa, bill
     assert pulsa.events() == before
     unknown = pulsa("reconcile", "0" * 32)
     assert (unknown.exit_code, "unknown-statement" in unknown.stderr) == (1, True)
+
+
+def test_differences_become_disputes_of_the_account_once_each(pulsa: Pulsa, bill: dict[str, Any]) -> None:
+    statement = received(pulsa, bill | {"total": "100000", "tax": "1"})
+    said = pulsa.done("reconcile", statement, "--open", "--now", LATER)
+    dispute = f"D-{statement.removeprefix('statement/')}-3"
+    assert f"{dispute} on {NUMBER}#1: accepted" in said
+    assert said.count("D-") == 1, "the tax is part of the bill, and disputed with its total"
+    opened = [one for one in pulsa.events() if one["type"].endswith("DisputeOpened")]
+    assert [(one["account"], one["actor"], one["data"]["dispute"]) for one in opened] == [
+        (f"{NUMBER}#1", "policy", dispute)
+    ]
+    told = opened[0]["data"]
+    assert (told["about"], told["refers_to"], told["line"]) == ("bill", bill["bill"], 3)
+    before = pulsa.events()
+    assert f"{dispute} on {NUMBER}#1: repeated" in pulsa.done(
+        "reconcile", statement, "--open", "--now", LATER
+    )
+    assert pulsa.events() == before
+    assert "clean" in pulsa.done("log", "verify")

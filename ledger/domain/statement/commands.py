@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ledger.domain.commands import Command
 from ledger.domain.statement.stated import OutcomeSum, StatementFinding, StatementLine
 
@@ -89,3 +91,28 @@ class SignOff(StatementCommand, frozen=True, kw_only=True, gc=False):
     """A person says that the statement is settled: nothing of its last run is open."""
 
     result: str
+
+
+class DisputeItem(StatementCommand, frozen=True, kw_only=True, gc=False):
+    """Opens a dispute about a difference, on the account that it is about."""
+
+    item: str
+    about: str
+    claimed: int
+    unit: str
+    reason: str
+    account: str
+    refers_to: str | None = None
+    assignee: str | None = None
+    due_on: int | None = None
+
+
+class NoteDisputeRefused(StatementCommand, frozen=True, kw_only=True, gc=False):
+    """The account refused such a dispute; said by policy only."""
+
+    INTERNAL: ClassVar[bool] = True
+    MAY_COME_TO_NOTHING: ClassVar[bool] = True
+
+    dispute: str
+    account: str
+    refusal: str

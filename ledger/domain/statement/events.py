@@ -91,3 +91,29 @@ class StatementSignedOff(Event):
     """The statement is settled."""
 
     result: str
+
+
+@_statement
+class DisputeRaised(Event):
+    """A dispute about a difference goes to the account that it is about."""
+
+    dispute: str
+    item: str
+    line: int
+    of: str
+    about: str
+    claimed: Sen
+    unit: str
+    reason: str
+    refers_to: str | None
+    assignee: str | None
+    due_on: Day | None
+
+
+@_statement
+class DisputeRefused(Event):
+    """The account refused it."""
+
+    dispute: str
+    of: str
+    refusal: str

@@ -9,6 +9,7 @@ from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, register, those_of
 from ledger.domain.statement import commands, events
 from ledger.domain.statement.commands import StatementCommand
+from ledger.domain.statement.following import ENDED, FOLLOWS, RELATIONS, RETURNS
 from ledger.domain.statement.stated import PREFIX
 from ledger.domain.statement.statement import StatementState, admit, decide, statement_in
 
@@ -22,5 +23,9 @@ STATEMENT = Kind(
     load=lambda id_, streams, _, __: statement_in(streams, id_),
     admit=admit,
     decide=decide,
+    follows=FOLLOWS,
+    returns=RETURNS,
+    ended=ENDED,
+    relations=RELATIONS,
 )
 register(STATEMENT)

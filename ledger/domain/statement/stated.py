@@ -69,6 +69,17 @@ def is_item(text: str) -> bool:
     return _ITEM.fullmatch(text) is not None
 
 
+def dispute_of(statement: str, item: str) -> str:
+    """The id of the dispute about an item: of a line by its number, of a record by its version (and part)."""
+    hex_ = statement.removeprefix(PREFIX)
+    return f"D-{hex_}-{item[1:]}" if item[0] == "L" else f"D-{hex_}-E{item.rpartition('/')[2]}"
+
+
+def line_of(item: str) -> int:
+    """The number of the line that an item is; 0: it is a system record."""
+    return int(item[1:]) if item[0] == "L" else 0
+
+
 def statement_of(*parts: str | int | None) -> str:
     """The subject of a statement, of what tells it apart from all others."""
     text = "\x1f".join("" if part is None else str(part) for part in parts)

@@ -9,6 +9,7 @@ import msgspec
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.kinds import ACCOUNT
 from ledger.domain.refusals import (
     AboveMaximum,
     NotEligible,
@@ -22,13 +23,17 @@ from ledger.domain.statement.commands import (
     AcceptMatch,
     AddStatementLines,
     BeginStatement,
+    DisputeItem,
     EndStatement,
+    NoteDisputeRefused,
     RecordRun,
     ResolveItem,
     SignOff,
     UndoMatch,
 )
 from ledger.domain.statement.events import (
+    DisputeRaised,
+    DisputeRefused,
     ItemResolved,
     MatchAccepted,
     MatchUndone,
@@ -38,7 +43,14 @@ from ledger.domain.statement.events import (
     StatementLinesAdded,
     StatementSignedOff,
 )
-from ledger.domain.statement.stated import MOST_DECIDED, MOST_LINES_OF_STATEMENT, is_item, statement_of
+from ledger.domain.statement.stated import (
+    MOST_DECIDED,
+    MOST_LINES_OF_STATEMENT,
+    dispute_of,
+    is_item,
+    line_of,
+    statement_of,
+)
 from ledger.domain.subject import NOTHING, State, Streams, Subject, make_event
 
 
@@ -62,6 +74,8 @@ class StatementState(msgspec.Struct):
     undone: int = 0
     resolved: dict[str, str] = {}
     """Items, each with the reason."""
+    disputed: dict[str, str] = {}
+    """Disputes that were opened, with the code that the account refused each with; empty: it did not."""
     result: str = ""
     """Of the last run."""
     known_at: int = -NEVER
@@ -95,6 +109,10 @@ class StatementState(msgspec.Struct):
         elif isinstance(event, ItemResolved):
             self.resolved[event.item] = event.reason
             self.fresh = False
+        elif isinstance(event, DisputeRaised):
+            self.disputed[event.dispute] = ""
+        elif isinstance(event, DisputeRefused):
+            self.disputed[event.dispute] = event.refusal
         elif isinstance(event, Reconciled):
             self.result, self.open, self.fresh = event.result, event.open, True
             self.known_at = event.known_through_at
@@ -182,6 +200,10 @@ def decide(statement: Statement, command: Command) -> None:
         _add(statement, command)
     elif isinstance(command, EndStatement):
         _end(statement, command)
+    elif isinstance(command, NoteDisputeRefused):
+        if state.disputed.get(command.dispute) == "":
+            own = {"dispute": command.dispute, "of": command.account, "refusal": command.refusal}
+            statement.emit(DisputeRefused, **own)
     elif not state.ended:
         raise StatementOpen(f"{state.count} lines of it are there")
     elif isinstance(command, RecordRun):
@@ -192,6 +214,8 @@ def decide(statement: Statement, command: Command) -> None:
         statement.emit(Reconciled, known_through_at=command.known_at, reopened=reopened, **sums)
     elif isinstance(command, SignOff):
         _sign_off(statement, command)
+    elif isinstance(command, DisputeItem):
+        _dispute(statement, command)
     else:
         _decided_by_a_person(statement, command)
 
@@ -272,6 +296,31 @@ def _decided_by_a_person(statement: Statement, command: Command) -> None:
         if len(state.resolved) >= MOST_DECIDED:
             raise AboveMaximum(f"{MOST_DECIDED} items are resolved")
         statement.emit(ItemResolved, item=command.item, reason=command.reason)
+
+
+def _dispute(statement: Statement, command: DisputeItem) -> None:
+    _must_be_items([command.item])
+    if ACCOUNT.fullmatch(command.account) is None:
+        raise NotEligible(f"{command.account} is no account")
+    dispute = dispute_of(statement.id, command.item)
+    if dispute in statement.state.disputed:
+        raise Repeated
+    if len(statement.state.disputed) >= MOST_DECIDED:
+        raise AboveMaximum(f"{MOST_DECIDED} disputes were opened about it")
+    statement.emit(
+        DisputeRaised,
+        dispute=dispute,
+        item=command.item,
+        line=line_of(command.item),
+        of=command.account,
+        about=command.about,
+        claimed=command.claimed,
+        unit=command.unit,
+        reason=command.reason,
+        refers_to=command.refers_to,
+        assignee=command.assignee,
+        due_on=command.due_on,
+    )
 
 
 def _must_be_items(items: list[str]) -> None:

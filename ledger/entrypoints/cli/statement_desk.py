@@ -62,6 +62,12 @@ Actor = Annotated[str, typer.Option("--actor", metavar="ID", help="Who asks, as 
 Record = Annotated[
     bool, typer.Option("--record", help="Record what it came to; the instant has to be final.")
 ]
+OpenDisputes = Annotated[
+    bool,
+    typer.Option(
+        "--open", help="Open disputes about the differences, once each; the instant has to be final."
+    ),
+]
 OpenOnly = Annotated[bool, typer.Option("--differences", help="Only what a person has to look at.")]
 
 _COLUMNS = (
@@ -164,6 +170,7 @@ def reconcile_(
     rules: RulesFile = None,
     differences: OpenOnly = False,
     record: Record = False,
+    open_: OpenDisputes = False,
     actor: Actor = "system",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -174,9 +181,15 @@ def reconcile_(
     if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         _say_items(items)
         _say_sums(run, zone_of_log(opened))
-    if record:
-        _record(opened, run, actor)
-    return shell.DONE
+    done = [
+        *(_record(opened, run, actor) if record else ()),
+        *(_open_disputes(opened, run, actor) if open_ else ()),
+    ]
+    if not (as_json or as_csv):
+        with shell.telling_what_is_recorded():
+            for what, outcome in done:
+                say(f"{what}: {outcome.status}{'' if outcome.message is None else f': {outcome.message}'}")
+    return shell.REFUSED if any(outcome.code for _, outcome in done) else shell.DONE
 
 
 def show(
@@ -208,6 +221,31 @@ def _run(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> R
         raise typer.BadParameter("--known-at lies in the future")
     with _logs(opened) as (logs, partition_of):
         return reconcile(logs, partition_of, statement, own, then)
+
+
+def _open_disputes(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:
+    """Opens disputes about a run's differences. Raises NotFinal."""
+    from ledger.domain.refusals import NotFinal
+    from ledger.domain.statement.commands import DisputeItem
+    from ledger.domain.statement.stated import dispute_of
+    from ledger.entrypoints.principal import of_this_process
+    from ledger.reconciliation.disputed_items import disputed_items
+
+    if not run.final:
+        raise NotFinal
+    with _logs(opened) as (logs, partition_of):
+        disputed = list(disputed_items(run, {log.partition: log for log in logs}, partition_of))
+    taker = opened.taker()
+    at, statement = _at(opened, taker), run.statement.id
+    commands = [
+        DisputeItem(
+            at=at, command_id=f"dispute/{one.item}", actor=actor, statement=statement, **one._asdict()
+        )
+        for one in disputed
+    ]
+    outcomes = taker.execute(commands, principal=of_this_process()) if commands else []
+    for one, outcome in zip(disputed, outcomes, strict=True):
+        yield f"{dispute_of(statement, one.item)} on {one.account}", outcome
 
 
 def _said(item: Any) -> dict[str, Any]:  # noqa: ANN401 - an item
@@ -268,7 +306,7 @@ def _say_sums(run: Run, where: Zone) -> None:
     say(f"result {run.result}")
 
 
-def _record(opened: Opened, run: Run, actor: str) -> None:
+def _record(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:
     """Records a run. Raises NotFinal, or what it is refused for."""
     from ledger.domain.refusals import NotFinal
     from ledger.domain.statement.commands import RecordRun
@@ -291,5 +329,4 @@ def _record(opened: Opened, run: Run, actor: str) -> None:
         open=run.open,
     )
     (outcome,) = taker.execute([command], principal=of_this_process())
-    with shell.telling_what_is_recorded():
-        say(f"{outcome.status}{'' if outcome.message is None else f': {outcome.message}'}")
+    yield "run", outcome

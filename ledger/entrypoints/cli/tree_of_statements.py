@@ -3,6 +3,8 @@
 _ONE = "--statement statement/9f86d081884c7d659a2feaa0c55ad015"
 _FILE = "--unit IDR --file f-1 --size 1 --place 0 --content c-1"
 
+_ACCOUNT = "6288112345678#1 --refers-to top-1"
+
 OF_STATEMENTS = {
     "receive": ("statement_desk:receive", "bill.json"),
     "list": ("statement_desk:listed", "--json"),
@@ -28,6 +30,11 @@ OF_STATEMENTS = {
         "ResolveItem",
         f"{_ONE} --item L1 --reason bank-charge",
         "Say why a difference needs nothing more.",
+    ),
+    "dispute": (
+        "DisputeItem",
+        f"{_ONE} --item L1 --about top-up --claimed 5000 --unit IDR --reason wrong --account {_ACCOUNT}",
+        "Open a dispute about a difference; `pulsa reconcile --open` does.",
     ),
     "record": (
         "RecordRun",
