@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.audit.evidence.bundle import AskedDispute, Question, Signed, accounts_of, bundle
@@ -18,6 +20,7 @@ from ledger.domain.line.product import PRODUCTS
 from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, TopUp
 from ledger.errors import EvidenceRefused
 from ledger.store.codec import Codec
+from ledger.store.schemas import fingerprint_of
 from tests.audit.test_evidence import (
     JAKARTA,
     KEY,
@@ -30,6 +33,7 @@ from tests.audit.test_evidence import (
     zipped,
 )
 from tests.given import NUMBER, START, Story, at, rupiah
+from tests.often import often
 from tests.projections.histories import closing, play
 
 HOUR = 3_600 * SECOND
@@ -41,6 +45,7 @@ ACCOUNT = f"{NUMBER}#1"
 class Disputed:
     def __init__(self, log: Path, signed: Signed) -> None:
         self.log, self.signed = log, signed
+        self.one = self.bundle("C-1")
 
     def bundle(self, dispute: str, account: str = ACCOUNT, *, signed: bool = True) -> bytes:
         question = Question(NUMBER, KNOWN_AT, KNOWN_AT, AskedDispute(account, dispute))
@@ -191,3 +196,81 @@ def test_both_know_which_fields_say_how_much() -> None:
     parts = {unit: tuple(names) for one in PRODUCTS.values() for unit, names in one.balance_parts.items()}
     assert fields == STANDALONE.FIELDS
     assert parts == STANDALONE.PARTS
+
+
+@pytest.mark.chance
+@often(300)
+@given(st.data())
+def test_two_programs_agree_about_every_change(disputed: Disputed, data: st.DataObject) -> None:
+    """Of a small bundle, so that many are tried."""
+    whole = disputed.one
+    parts = parts_of(whole)
+    path = disputed.log.with_name("changed.zip")
+    what = data.draw(st.sampled_from(["bytes of the file", "a part", "a part, and the manifest with it"]))
+    if what == "bytes of the file":
+        content = bytearray(whole)
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+        changed = bytes(content)
+    else:
+        name = data.draw(st.sampled_from(sorted(set(parts) - {"verify.py"})))
+        part = bytearray(parts[name])
+        if data.draw(st.booleans()) and part:
+            part[data.draw(st.integers(0, len(part) - 1))] ^= data.draw(st.integers(1, 255))
+        elif data.draw(st.booleans()):
+            part = part[: data.draw(st.integers(0, len(part)))]
+        else:
+            del parts[name]
+        if name in parts:
+            parts[name] = bytes(part)
+        changed = zipped(parts, manifest=what.endswith("it") and name != "manifest.json")
+    ours, theirs = both(changed, path, key=data.draw(st.booleans()))
+    assert ours == theirs
+
+
+def of_equal_fingerprint(schema: Any) -> Any:
+    """The schema of a decision with stated and system swapped, and a name that makes its CRC-64 what it was.
+
+    A CRC is linear: of 80 letters, each one of two, those are found by elimination that bring it to any value.
+    """
+    wanted = int.from_bytes(fingerprint_of(schema), "little")
+    forged = json.loads(json.dumps(schema))
+    by_name = {field["name"]: field for field in forged["fields"]}
+    by_name["stated"]["name"], by_name["system"]["name"] = "system", "stated"
+    free = 80
+
+    def mark(letters: int) -> int:
+        letters_of = "".join("b" if letters >> place & 1 else "a" for place in range(free))
+        by_name["approved_by"]["name"] = f"approved_by{letters_of}"
+        return int.from_bytes(fingerprint_of(forged), "little")
+
+    base = mark(0)
+    basis: dict[int, tuple[int, int]] = {}
+    for place in range(free):
+        value, letters = mark(1 << place) ^ base, 1 << place
+        while value:
+            high = value.bit_length()
+            if high not in basis:
+                basis[high] = (value, letters)
+                break
+            value, letters = value ^ basis[high][0], letters ^ basis[high][1]
+    left, chosen = wanted ^ base, 0
+    while left:
+        value, letters = basis[left.bit_length()]
+        left, chosen = left ^ value, chosen ^ letters
+    assert mark(chosen) == wanted
+    return forged
+
+
+def test_a_schema_that_says_otherwise_under_an_equal_fingerprint_is_found(
+    disputed: Disputed, tmp_path: Path
+) -> None:
+    parts = parts_of(disputed.bundle("C-2"))
+    name = next(
+        name for name in parts if name.startswith("schemas/") and b"StatementOverridden" in parts[name]
+    )
+    forged = of_equal_fingerprint(json.loads(parts[name]))
+    parts[name] = json.dumps(forged).encode()
+    assert fingerprint_of(forged).hex() in name
+    for key in (True, False):
+        assert both(zipped(parts), tmp_path / "bundle.zip", key=key) == (None, None)

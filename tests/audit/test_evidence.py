@@ -278,34 +278,6 @@ def test_a_manifest_that_says_something_else_is_found(
     )  # what was known later is what was known then, where nothing came
 
 
-@pytest.mark.chance
-@often(300)
-@given(st.data())
-def test_two_programs_agree_about_every_change(made: Made, data: st.DataObject) -> None:
-    parts = parts_of(made.content)
-    path = made.log.with_name("changed.zip")
-    what = data.draw(st.sampled_from(["bytes of the file", "a part", "a part, and the manifest with it"]))
-    if what == "bytes of the file":
-        content = bytearray(made.content)
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place] ^= data.draw(st.integers(1, 255))
-        changed = bytes(content)
-    else:
-        name = data.draw(st.sampled_from(sorted(set(parts) - {"verify.py"})))
-        part = bytearray(parts[name])
-        if data.draw(st.booleans()) and part:
-            part[data.draw(st.integers(0, len(part) - 1))] ^= data.draw(st.integers(1, 255))
-        elif data.draw(st.booleans()):
-            part = part[: data.draw(st.integers(0, len(part)))]
-        else:
-            del parts[name]
-        if name in parts:
-            parts[name] = bytes(part)
-        changed = zipped(parts, manifest=what.endswith("it") and name != "manifest.json")
-    ours, theirs = both(changed, path, key=data.draw(st.booleans()))
-    assert ours == theirs
-
-
 def test_a_schema_of_the_same_fingerprint_is_found(made: Made, tmp_path: Path) -> None:
     """A fingerprint tells nothing of a field's documentation; the digest that was signed does."""
     parts = parts_of(made.content)

@@ -539,6 +539,7 @@ class Bundle:
     def __init__(self, parts: dict[str, bytes], key: Optional[Key]) -> None:
         self.parts, self.key = parts, key
         self.told: list[str] = []
+        self.checkpoints: dict[bytes, Checkpoint] = {}
         self.manifest = parsed(parts.get("manifest.json", b""), "manifest.json")
 
     def check(self) -> None:
@@ -557,6 +558,13 @@ class Bundle:
         self.read_decisions()
         self.read_balances()
         self.read_trees()
+
+    def checkpoint(self, note: bytes) -> Checkpoint:
+        """The checkpoint of a note: each note is verified once, for many proofs lead to one."""
+        found = self.checkpoints.get(note)
+        if found is None:
+            found = self.checkpoints[note] = checkpoint_of(note, self.key)
+        return found
 
     def read_schemas(self) -> None:
         """Takes in the schemas."""
@@ -691,7 +699,7 @@ class Bundle:
                 r"proofs/([a-z]+(?:-[0-9]+)?)/([0-9]{1,18})\.tlog-proof", name, f"{name} is no proof"
             ).groups()
             index, path, note = proof_of(self.parts[name])
-            checkpoint = checkpoint_of(note, self.key)
+            checkpoint = self.checkpoint(note)
             need(checkpoint[0].rpartition("/")[2] == tree, f"{name} is of another tree")
             need(trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
             if tree == "top":
@@ -734,7 +742,7 @@ class Bundle:
             "the last decision is not proved",
         )
         for row in lines_of(self.parts, "consistency.jsonl"):
-            old, new = (checkpoint_of(row[when].encode(), self.key) for when in ("old", "new"))
+            old, new = (self.checkpoint(row[when].encode()) for when in ("old", "new"))
             path = [decoded(step, 32) for step in row["path"]]
             need(new in trees.values(), "a tree is told of that proves nothing here")
             need(consistent(old, new, path), f"{old[0]} was rewritten")
