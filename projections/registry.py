@@ -9,6 +9,7 @@ from projections.engine.partition_facts import PartitionFacts
 from projections.engine.projection import Registry
 from projections.engine.snapshot import Tables
 from projections.line.blocks import Blocks
+from projections.line.disputes_told import Disputes
 from projections.line.lifecycles import Lifecycles
 from projections.line.lines_projected import Lines
 from projections.line.numbers import Numbers
@@ -25,7 +26,7 @@ from projections.postpaid.payments import PaymentsMade
 PROJECTIONS: Registry = {
     kind.name: kind
     for kind in (
-        *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Transfers),
+        *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Disputes, Transfers),
         *(Contracts, Bills, PaymentsMade, Deposits, Customers, Statements),
     )
 }

@@ -25,6 +25,7 @@ from projections.asking.log_answers import (
 from projections.asking.why import Why
 from projections.engine.answers import Answer, Listed
 from projections.line.blocks import BlockOnGround
+from projections.line.disputes_told import DisputeShown, DisputeSummary, DisputeSums
 from projections.line.numbers import Holding
 from projections.line.states import Change, StateCounts
 from projections.line.timeline import Span
@@ -65,6 +66,9 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "statements": (StatementSummary,),
     "blocks": (BlockOnGround,),
     "upcoming": (Change,),
+    "disputes": (DisputeSummary,),
+    "sums-of-disputes": (DisputeSums,),
+    "dispute": (DisputeShown,),
     "bill": (BillShown,),
     "bills": (BillSummary,),
     "payments": (PaymentSummary,),

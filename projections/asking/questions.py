@@ -20,6 +20,7 @@ from ledger.domain.customer.person import Person
 from ledger.domain.kinds import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
+from projections.asking.dispute_questions import DisputeQuestions
 from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Questions:
+class Questions(DisputeQuestions):
     """The questions to a log and its projections; `now` tells the present instant.
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much

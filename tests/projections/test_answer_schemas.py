@@ -17,6 +17,7 @@ from projections.asking.questions import Questions
 from tests.answer_schemas import ANSWERS, FOLDER, schema, text
 from tests.projections import contract_histories as contracts
 from tests.projections import histories, statement_histories
+from tests.projections.dispute_history import log_of_disputes
 
 NOW = histories.BEGIN + 4000 * DAY
 _CONTRACTS: list[contracts.Step] = [
@@ -37,6 +38,13 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     everything, of_contracts = histories.a_log(folder / "log.db"), folder / "contracts.db"
     contracts.play(of_contracts, [*contracts.commands(_CONTRACTS), *statement_histories.commands(NOW - DAY)])
     found: dict[str, list[Any]] = {name: [] for name in ANSWERS}
+    (folder / "disputed").mkdir()
+    disputed = log_of_disputes(folder / "disputed")
+    with opened(Settings(log=disputed)) as held:
+        ask = held.questions(lambda: NOW)
+        found["disputes"] = ask.disputes().to_rows()
+        found["sums-of-disputes"] = ask.sums_of_disputes().to_rows()
+        found["dispute"] = [ask.dispute("C-1").to_json()]
     for log, numbers in ((everything, histories.NUMBERS), (of_contracts, contracts.NUMBERS)):
         with opened(Settings(log=log)) as held:
             for name, answer in asked(held.questions(lambda: NOW), numbers):

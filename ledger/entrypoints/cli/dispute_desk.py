@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.output import say
-from ledger.entrypoints.cli.prose import KnownAt
+from ledger.entrypoints.cli.output import say, say_folded
+from ledger.entrypoints.cli.prose import (
+    KnownAt,
+    NumberOrAll,
+    Then,
+    asked,
+    final_or_not,
+    say_fields,
+    say_records,
+    say_rows,
+    told_in,
+)
 from ledger.entrypoints.cli.proving import JAKARTA, Out, Trust, Zone, put_file, signed_where_there_is
+from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import EvidenceRefused
 
 if TYPE_CHECKING:
@@ -20,6 +32,125 @@ OfAccount = Annotated[
     str | None,
     typer.Option("--account", metavar="ACCOUNT", help="Whose it is, where several have one of that id."),
 ]
+
+
+State = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help="Only open ones, or those overridden, corrected, rejected or withdrawn.",
+        show_default=False,
+    ),
+]
+Assignee = Annotated[
+    str | None,
+    typer.Option("--assignee", metavar="ID", help="Only those given to this person.", show_default=False),
+]
+Sums = Annotated[bool, typer.Option("--sums", help="How many stand alike, and what they come to.")]
+_PROGRAMS = (
+    "opened_by",
+    "decided_by",
+    "statement",
+    "line",
+    "refers_to",
+    "corrected",
+    "reopened",
+    "decided_at",
+)
+_FIELDS = ("refers_to", "statement", "line", "assignee", "due_on", "age", "unremedied")
+
+
+def dispute_list(
+    opened: Opened,
+    then: Then,
+    msisdn: NumberOrAll = None,
+    state: State = None,
+    assignee: Assignee = None,
+    sums: Sums = False,
+) -> int:
+    """Disputes: what was claimed, what the record says, how they stand; those due first on top."""
+    from projections.line.disputes_told import WantedDisputes
+
+    ask = asked(opened, then)
+    where = partial(told_in, ask, then, msisdn)
+    if sums:
+        say_rows(ask.sums_of_disputes(**then.moment), then, where, none="no dispute")
+        return shell.DONE
+    found = ask.disputes(WantedDisputes(msisdn, state, assignee), **then.moment)
+    say_rows(found, then, where, none="no dispute", without=_PROGRAMS)
+    return shell.DONE
+
+
+def dispute_next(opened: Opened, then: Then, assignee: Assignee = None) -> int:
+    """The dispute to be decided next: the one that is due first, else the oldest."""
+    from projections.line.disputes_told import WantedDisputes
+
+    found = asked(opened, then).disputes(WantedDisputes(None, "open", assignee), **then.moment)
+    if not found.rows:
+        if not then.told([]):
+            say("no dispute is open")
+        return shell.DONE
+    return dispute_show(opened, then, found.rows[0].dispute, found.rows[0].account)
+
+
+def dispute_show(opened: Opened, then: Then, dispute: Dispute, account: OfAccount = None) -> int:
+    """A dispute: what is stated and what the record says, side by side, and each step of it."""
+    ask = asked(opened, then)
+    found = ask.dispute(dispute, account, **then.moment)
+    said = found.to_json()
+    if then.told([said]):
+        return shell.DONE
+    from projections.line.disputes_told import DisputeShown, DisputeStep
+
+    stated = "the statement" if found.statement else "the claim"
+    differs = "" if found.difference == 0 else "← differs"
+    sides = ["", f"{found.unit}, {stated}", f"{found.unit}, the record", "difference", " "]
+    row = [found.about, said["claimed"], said["system"], said["difference"], differs]
+    say_table(f"{found.dispute} of {found.account}, {found.state}", sides, [row], right=frozenset(sides[1:4]))
+    where = told_in(ask, then)
+    shown = {name: getattr(found, name) for name in _FIELDS}
+    say_fields(DisputeShown, shown, where)
+    say_records("what happened", DisputeStep, found.steps, where, without=("version", "clause"))
+    say_folded(final_or_not(found, where))
+    return shell.DONE
+
+
+def corrected_statement(
+    opened: Opened, then: Then, dispute: Dispute, file: Out, account: OfAccount = None
+) -> int:
+    """Write the corrected statement after the record has prevailed: a new document, which names the old one."""
+    import json
+    from hashlib import sha256
+
+    found = asked(opened, then).dispute(dispute, account, **then.moment)
+    if found.state != "overridden":
+        raise EvidenceRefused(
+            f"{dispute} is {found.state}: only where the record prevails a statement is corrected"
+        )
+    said: dict[str, Any] = found.to_json()
+    decision = [step for step in said["steps"] if step["what"] == "StatementOverridden"][-1]
+    corrected = {
+        "format": "pulsa-corrected-statement/1",
+        "account": found.account,
+        "dispute": found.dispute,
+        "corrects": {name: said[name] for name in ("statement", "line", "refers_to")},
+        "about": found.about,
+        "unit": found.unit,
+        "stated": said["claimed"],
+        "amount": said["system"],
+        "difference": said["difference"],
+        "clause": decision["clause"],
+        "decided_at": said["decided_at"],
+        "decided_by": found.decided_by,
+        "decision": f"{found.account}/{decision['version']}",
+    }
+    content = json.dumps(corrected, indent=2, ensure_ascii=False).encode() + b"\n"
+    put_file(file, content)
+    say(
+        f"{file}: {found.unit} {said['system']} instead of {said['claimed']}; sha256 {sha256(content).hexdigest()}"
+    )
+    return shell.DONE
 
 
 def dispute_bundle(

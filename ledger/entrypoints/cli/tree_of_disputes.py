@@ -29,5 +29,9 @@ DISPUTE = {
         " --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "Open a dispute once more, on new evidence.",
     ),
+    "list": Verb("dispute_desk:dispute_list", "--state open"),
+    "next": Verb("dispute_desk:dispute_next", "--assignee staff-3"),
+    "show": Verb("dispute_desk:dispute_show", "C-17"),
+    "statement": Verb("dispute_desk:corrected_statement", "C-17 corrected.json"),
     "bundle": Verb("dispute_desk:dispute_bundle", "C-17 evidence.zip --trust public.key"),
 }
