@@ -17,6 +17,7 @@ from ledger.domain.money import format_amount
 from projections.asking.log_answers import (
     Head,
     HistoryEvent,
+    HistoryOfContract,
     HistoryRefusal,
     JournalLine,
     LogLine,
@@ -36,20 +37,22 @@ from projections.money.statements_told import StatementSummary
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import Day, TrialBalance
 from projections.postpaid.bills import BillShown, BillSummary
-from projections.postpaid.contract_enquiry import ContractEnquiry
+from projections.postpaid.contract_enquiry import ClosingAmount, ContractEnquiry
 from projections.postpaid.contracts_told import ContractShown, ContractSummary
 from projections.postpaid.customers import CustomerSummary
 from projections.postpaid.deposits import DepositSummary
 from projections.postpaid.payments import PaymentSummary
 from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
+from projections.postpaid.suspense import SuspenseSummary
 from projections.prepaid.enquiry import Enquiry
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas" / "answers"
 
 ANSWERS: Mapping[str, tuple[type, ...]] = {
     "enquiry": (Enquiry, ContractEnquiry),
+    "closing": (ClosingAmount,),
     "why": (Why,),
-    "history": (HistoryEvent, HistoryRefusal),
+    "history": (HistoryEvent, HistoryOfContract, HistoryRefusal),
     "outcome": (OutcomeAnswer,),
     "journal": (JournalLine,),
     "events": (LogLine,),
@@ -72,6 +75,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "bill": (BillShown,),
     "bills": (BillSummary,),
     "payments": (PaymentSummary,),
+    "suspense": (SuspenseSummary,),
     "deposits": (DepositSummary,),
     "contract": (ContractShown,),
     "contracts": (ContractSummary,),
@@ -141,10 +145,10 @@ _MAY_LACK: Mapping[type, tuple[str, ...]] = {}
 
 
 def _own(kind: type, hints: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
-    if kind in {LogLine, HistoryEvent}:
+    if kind in {LogLine, HistoryEvent, HistoryOfContract}:
         yield from _of_log_line()
-        if kind is HistoryEvent:
-            yield from (("credit", _AMOUNT), ("reserved", _AMOUNT), ("final", _PLAIN[bool]))
+        if kind is not LogLine:
+            yield from ((name, of_hint(hint)) for name, hint in hints.items() if name != "line")
     elif kind in {OutcomeAnswer, HistoryRefusal, JournalLine}:
         if kind is JournalLine:
             yield from (("entry", _PLAIN[str]), ("msisdn", _PLAIN[str]))

@@ -54,6 +54,7 @@ from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.account import PostpaidAccount, postpaid
 from ledger.domain.postpaid.commands import (
     ApplyDeposit,
+    AssignSuspense,
     ChangePackage,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
@@ -69,6 +70,7 @@ from ledger.domain.postpaid.commands import (
     RefundAdvance,
     RequestDepositRefund,
     RequestUnsubscribe,
+    ReturnSuspense,
     ReversePayment,
     SetAutoDebit,
     SetCreditLimit,
@@ -155,6 +157,8 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     },
     ReceivePayment: {"method": "transfer", "payer": "customer-1"},
     FailPayment: {"reason": "no-funds"},
+    AssignSuspense: {"reference": "p1", "approved_by": "staff-2"},
+    ReturnSuspense: {"reference": "p1", "bank_cost": 0, "approved_by": "staff-2"},
     RefundAdvance: {"bank_cost": 0, "reference": "t1"},
     ReceiveDeposit: {"deposit": "d1", "purpose": "roaming", "payer": "customer-1"},
     ApplyDeposit: {"decided_by": "staff-1"},

@@ -28,7 +28,7 @@ from ledger.domain.prepaid.events import (
     TopUpReversed,
     UsageDebited,
 )
-from tests.posting_table_of_contracts import IDR, OF_CONTRACTS, Moves, moves_of_contracts
+from tests.posting_table_of_contracts import IDR, OF_CONTRACTS, Moves, moves_of_contracts, moves_of_suspense
 
 PULSA = "PULSA"
 
@@ -50,6 +50,8 @@ def moves_of(event: Event) -> Moves:
         return _pulsa({credit: -x.amount, "operator/charges": x.amount})
     if event.TOPIC.startswith("ledger.postpaid."):
         return moves_of_contracts(event)
+    if event.TOPIC.startswith("ledger.suspense."):
+        return moves_of_suspense(event)
     if isinstance(event, CardReplaced):
         fees = sum(fee["amount"] for fee in x.fees)
         if event.terms in OF_CONTRACTS:

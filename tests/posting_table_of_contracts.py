@@ -30,6 +30,23 @@ def moves_of_contracts(event: Event) -> Moves:
     return {(name, IDR): amount for name, amount in moves.items()}
 
 
+def moves_of_suspense(event: Event) -> Moves:
+    """What the posting table says of money in suspense on a number."""
+    x: Any = event
+    lies = f"suspense/{x.account}/{x.reference}"
+    moves = {
+        "SuspenseReceived": lambda: {"operator/cash": x.amount, lies: -x.amount},
+        "SuspenseAssigned": lambda: {lies: x.amount, f"{x.to_account}/in-transit": -x.amount},
+        "SuspenseRefused": lambda: {f"{x.to_account}/in-transit": x.amount, lies: -x.amount},
+        "SuspenseReturned": lambda: {
+            lies: x.amount,
+            "operator/cash": x.bank_cost - x.amount,
+            "operator/bank-costs": -x.bank_cost,
+        },
+    }[event.name]()
+    return {(name, IDR): amount for name, amount in moves.items()}
+
+
 def _moves(event: Event, a: str, x: Any) -> dict[str, int]:
     name = event.name
     if name in _REVENUE:
@@ -48,6 +65,10 @@ def _moves(event: Event, a: str, x: Any) -> dict[str, int]:
             assert met + x.advance == x.amount
             back = {f"{a}/pending": x.amount, "operator/clearing": -x.amount}
             return back | {"operator/cash": x.amount, f"{a}/billed": -met, f"{a}/advance": -x.advance}
+        case "SuspenseTaken":
+            met = _met(x.allocations)
+            assert met + x.advance == x.amount
+            return {f"{a}/in-transit": x.amount, f"{a}/billed": -met, f"{a}/advance": -x.advance}
         case "AdvanceApplied":
             assert _met(x.applied) == x.amount
             return {f"{a}/advance": x.amount, f"{a}/billed": -x.amount}

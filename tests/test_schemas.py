@@ -25,6 +25,7 @@ FILES = files(SCHEMAS)
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
 EACH = pytest.mark.parametrize("name", sorted(FILES))
 
+METHODS = ["cash", "transfer", "auto-debit", "card", "other"]
 HEADER = list(Event.FIELDS)
 INSTANTS = ("_at", "_until", "since", "through", "at")
 FORMS = {
@@ -175,6 +176,8 @@ class TestCommands:
             "BeginStatement.kind": list(KINDS_OF_STATEMENT),
             "Activate.registration": ["verified", "failed"],
             "Block.scope": ["outgoing", "all", *SERVICES],
+            "Block.basis": ["established", "suspected"],
+            "Terminate.basis": ["established", "suspected"],
             "BlockForDebt.scope": ["outgoing", "all"],
             "NoteDebt.scope": ["outgoing", "all"],
             "DecideRightsTransfer.decision": ["approved", "refused"],
@@ -195,7 +198,9 @@ class TestCommands:
             "SetAutoDebit.initiated_by": ["customer", "operator"],
             "RecordRoaming.service": list(SERVICES),
             "RecordRoaming.direction": ["outgoing", "incoming"],
-            "ReceivePayment.method": ["cash", "transfer", "auto-debit", "card", "other"],
+            "ReceivePayment.method": METHODS,
+            "TakeSuspense.method": METHODS,
+            "ReopenSuspense.method": METHODS,
             "GiveConsent.purpose": ["offers", "partners", "credit-bureau"],
             "WithdrawConsent.purpose": ["offers", "partners", "credit-bureau"],
             **{key: ["care", "settings", "600-600"] for key in CHANNELS_OF_PERSONS},

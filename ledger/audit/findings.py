@@ -45,7 +45,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
     in_transit: int = 0
-    """Credit transfers that were sent and have neither arrived nor come back."""
+    """Credit, and money from suspense, that was sent and has neither arrived nor come back: how many transfers."""
     place: tuple[int, int] | None = None
     """Which partition it is, of how many, where it was read without the others: then of transfers only those within."""
 

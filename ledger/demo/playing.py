@@ -20,7 +20,7 @@ from ledger.simulation import LAPSING, end_of, simulate
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.enquiring import AnyEnquiry
-from projections.asking.log_answers import HistoryEvent, HistoryLine
+from projections.asking.log_answers import HistoryEvent, HistoryLine, HistoryRefusal
 from projections.asking.questions import Questions
 from projections.money.trial_balance import TrialBalance
 from projections.postpaid.contract_enquiry import ContractEnquiry
@@ -172,10 +172,12 @@ class Demo:
         )
         terms = None
         for line in history:
-            if not isinstance(line, HistoryEvent):
+            if isinstance(line, HistoryRefusal):
                 outcome = line.outcome
                 table.add_row(local(outcome.at), "", f"✗ {outcome.command}: {outcome.code}", style="dim")
                 continue
+            if not isinstance(line, HistoryEvent):
+                continue  # of a contract: the number has none
             event = line.line.event
             if event.terms not in {terms, None}:
                 terms = event.terms

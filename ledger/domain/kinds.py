@@ -41,6 +41,8 @@ TERMS = ("terms/", "terms0")
 """The ids of all terms' streams lie from the first to before the second."""
 NUMBERS = ("0", "A")
 """And those of numbers and their accounts."""
+OF_ACCOUNTS = "#"
+"""What the id of an account has, and that of no number."""
 
 
 PartitionOf = Callable[[str], int]
@@ -63,8 +65,8 @@ def names_in(id_: str) -> list[str]:
 
 
 def part_of(ledger_account: str) -> str:
-    """Which part (`credit`) of an account a ledger account is; of the operator's, its name."""
-    return ledger_account.rpartition("/")[2]
+    """Which part (`credit`) of an account a ledger account is; of the operator's, its name; or `suspense`."""
+    return SUSPENSE if ledger_account.startswith(OF_SUSPENSE[0]) else ledger_account.rpartition("/")[2]
 
 
 def is_operators(ledger_account: str) -> bool:
@@ -120,10 +122,27 @@ def event_in(text: str) -> tuple[str, int] | None:
 
 # --- ledger accounts ------------------------------------------------------------------------------------------------
 
+SUSPENSE = "suspense"
+"""What holds money that no account took, for each number and reference: `suspense/6288112345678/<reference>`."""
+OF_SUSPENSE = ("suspense/", "suspense0")
+"""The names of those ledger accounts lie from the first to before the second."""
+
 OF_OPERATOR = ("operator/", "operator0")
 """The names of the operator's ledger accounts lie from the first to before the second."""
 OF_CUSTOMERS = ("0", ":")
 """And those of customers' accounts: `6288112345678#1/credit`."""
+
+
+def suspense_of(msisdn: str, reference: str) -> str:
+    """The ledger account of what lies in suspense on a number under a reference, which may hold anything."""
+    return f"{SUSPENSE}/{msisdn}/{reference}"
+
+
+def suspense_in(text: str) -> tuple[str, str] | None:
+    """The number and the reference that such a ledger account names; None where it is none."""
+    prefix, _, rest = text.partition("/")
+    msisdn, _, reference = rest.partition("/")
+    return (msisdn, reference) if prefix == SUSPENSE and NUMBER.fullmatch(msisdn) and reference else None
 
 
 def part_in(text: str) -> tuple[str, str] | None:

@@ -109,21 +109,26 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a price list applies to: `None` is any destination, zone or time of day (minutes of the day)."""
+    """What a price list applies to: `None` is any destination, zone, time of day (minutes of the day) or plan."""
 
     service: str
     destinations: frozenset[str] | None
     zones: frozenset[str] | None
     band: tuple[int, int] | None
     prices: PriceList
+    plans: frozenset[str] | None = None
 
-    def covers(self, service: str, destination: str, zone: str, minute: int | None) -> bool:
+    def covers(
+        self, service: str, destination: str, zone: str, minute: int | None, plan: str | None = None
+    ) -> bool:
         """Whether this price is the one for that use; `minute` is needed only where a band is set."""
         if service != self.service:
             return False
         if self.destinations is not None and destination not in self.destinations:
             return False
         if self.zones is not None and zone not in self.zones:
+            return False
+        if self.plans is not None and plan not in self.plans:
             return False
         if self.band is None or minute is None:
             return self.band is None

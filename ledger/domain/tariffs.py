@@ -57,6 +57,11 @@ class TariffPrice(Section):
     source: str = ""
     """Where the price was published; no rule, and not recorded in the log."""
 
+    @property
+    def holders(self) -> frozenset[str] | None:
+        """The plans that it holds for, by the product that has some; None: any."""
+        return None
+
     def must_hold(self) -> None:
         """Raises ValueError unless its steps begin at 0 and ascend."""
         starts = [step.start for step in self.steps]
@@ -91,6 +96,7 @@ def rated(dated: DatedTariff, in_zone: Zone, rounding: int) -> Tariff:
                 rounding=rounding,
                 daily_cap=p.daily_cap,
             ),
+            p.holders,
         )
         for p in dated.prices
     )

@@ -192,9 +192,12 @@ class AccountTerms(Terms):
         return found
 
     def price_for(
-        self, service: str, destination: str, place: str, at: int
+        self, service: str, destination: str, place: str, at: int, plan: str | None = None
     ) -> tuple[Tariff, PriceList] | None:
-        """The tariff and price list for a use that begins at `at`; None where nothing is published for it."""
+        """The tariff and price list for a use that begins at `at`; None where nothing is published for it.
+
+        `plan` is the one that the account had then, if its product has plans.
+        """
         tariff = self.tariff_at(at)
         if tariff is None:
             return None
@@ -203,7 +206,7 @@ class AccountTerms(Terms):
             clock = self.zone.local(at)
             minute = clock.hour * 60 + clock.minute
         for price in tariff.prices:
-            if price.covers(service, destination, place, minute):
+            if price.covers(service, destination, place, minute, plan):
                 return tariff, price.prices
         return None
 

@@ -20,7 +20,7 @@ from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published,
 from ledger.store.codec import Codec
 from ledger.store.layout import intelligible, reported
 from ledger.store.recent import recorded_last
-from ledger.store.schemas import FOLDERS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, every
 from ledger.store.snapshots import sealed
 
 _KEYS_AT_ONCE = 100
@@ -90,7 +90,7 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
 
     def foreign_schemas(self) -> list[RecordSchema]:
         """The schemas that the file holds from other releases."""
-        own = {schema.fingerprint for folder in FOLDERS for schema in load(folder).values()}
+        own = {schema.fingerprint for folder in FOLDERS for schema in every(folder)}
         with self._reading() as cursor:
             cursor.execute("SELECT fingerprint, schema FROM schemas")
             return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]

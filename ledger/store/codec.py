@@ -6,7 +6,7 @@ The `eventsourcing` library's mapper is replaced by one that writes these bytes;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any, cast
 
@@ -21,11 +21,41 @@ from ledger.domain.events import Event, make
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES, STATES
 from ledger.errors import SchemaUnknown
 from ledger.store.encoding import LONGS, Encode
-from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every, load
 
 _OUTCOME = "ledger.reply.Outcome"
 _SNAPSHOT = "snapshot/"
 """How the types of snapshots begin; the state's class follows."""
+
+
+_ADDED: Mapping[str, tuple[str, ...]] = {
+    "ledger.prepaid.Blocked": ("basis",),
+    "ledger.prepaid.Terminated": ("basis",),
+    "ledger.prepaid.TermsMigrated": ("consents",),
+    "Block": ("basis",),
+    "Terminate": ("basis",),
+    "MigrateTerms": ("consents",),
+}
+"""The fields that came after a type's first release, by its name: who says none of them is written as before.
+
+A test holds it against the schemas.
+"""
+_BEFORE = "/before"
+
+
+def _as_written(name: str, record: Mapping[str, Any]) -> str:
+    """Under which name what writes a record is kept."""
+    added = _ADDED.get(name)
+    if added is None or any(record.get(field) is not None for field in added):
+        return name
+    return name + _BEFORE
+
+
+def _schema(folder: str, name: str) -> RecordSchema:
+    """The schema of such a name. Raises KeyError."""
+    schema = load(folder)[name.removesuffix(_BEFORE)]
+    before = schema.before if name.endswith(_BEFORE) else None
+    return before or schema
 
 
 _Written = tuple[bytes, Any, Encode]
@@ -36,7 +66,7 @@ class _Events(dict[str, _Written]):
     """How events are written, by their type, each from when it is first asked for."""
 
     def __missing__(self, topic: str) -> _Written:
-        schema = load("events")[topic]
+        schema = _schema("events", topic)
         self[topic] = written = (schema.fingerprint, schema.parsed, schema.encode)
         return written
 
@@ -45,7 +75,7 @@ class _Commands(dict[str, tuple[bytes, Any, Encode, bytes]]):
     """How commands are written, without their `at`, and what their digest begins with; by their name."""
 
     def __missing__(self, name: str) -> tuple[bytes, Any, Encode, bytes]:
-        schema = load("commands")[f"ledger.command.{name}"]
+        schema = _schema("commands", f"ledger.command.{name}")
         mark = schema.fingerprint
         self[name] = written = (mark, schema.parsed, schema.encode_content, schema.name.encode() + mark)
         return written
@@ -59,6 +89,7 @@ _WITH_LISTS = frozenset(
         "Disclose",
         "IssueCreditNote",
         "IssueDebitNote",
+        "MigrateTerms",
         "OpenContract",
         "RecordRun",
         "RectifyCustomer",
@@ -92,7 +123,7 @@ class Codec:
         found = self._by_fingerprint.get(mark)
         if found is None and not self._has_own:
             self._has_own = True
-            self._by_fingerprint |= {s.fingerprint: s for kind in FOLDERS for s in load(kind).values()}
+            self._by_fingerprint |= {s.fingerprint: s for kind in FOLDERS for s in every(kind)}
             found = self._by_fingerprint.get(mark)
         return found
 
@@ -100,7 +131,10 @@ class Codec:
 
     def event_state(self, event: Event) -> bytes:
         """`fingerprint ‖ body` of an event."""
-        mark, _, encode = self._events[event.TOPIC]
+        topic = event.TOPIC
+        if topic in _ADDED:
+            topic = _as_written(topic, event.__dict__)
+        mark, _, encode = self._events[topic]
         return mark + encode(event.__dict__)
 
     def event(self, topic: str, state: bytes) -> Event:
@@ -138,15 +172,23 @@ class Codec:
 
     def command_content(self, command: Command) -> bytes:
         """The Avro body of a command without its `at`, which comes first in the whole form."""
-        return self._commands[command.name][2](msgspec.structs.asdict(command))
+        record = msgspec.structs.asdict(command)
+        return self._commands[_as_written(command.name, record)][2](record)
+
+    def _written_by(self, command: Command) -> tuple[bytes, Any, Encode, bytes]:
+        """How a command is written."""
+        name = command.name
+        if name in _ADDED:
+            name = _as_written(name, msgspec.structs.asdict(command))
+        return self._commands[name]
 
     def command_digest(self, command: Command, content: bytes) -> bytes:
         """SHA-256 that names what a command asks, whenever it asks."""
-        return hashlib.sha256(self._commands[command.name][3] + content).digest()
+        return hashlib.sha256(self._written_by(command)[3] + content).digest()
 
     def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
         """`fingerprint ‖ body` of a command as it came: with its `at` only where one was stated."""
-        mark = self._commands[command.name][0]
+        mark = self._written_by(command)[0]
         return mark + (b"\x02" + LONGS[command.at] if stated_at else b"\x00") + content
 
     def command(self, name: str, state: bytes, at: int) -> Command:
@@ -159,8 +201,9 @@ class Codec:
         Raises ValueError where its lists are not written in one block each: Avro has many ways, and the digest one.
         """
         record = self._command_record(name, state, at)
-        content = self._commands[name][2](record)
-        by_these = name in _WITH_LISTS and state.startswith(self._commands[name][0])
+        mark, _, encode, _ = self._commands[_as_written(name, record)]
+        content = encode(record)
+        by_these = name in _WITH_LISTS and state.startswith(mark)
         if by_these and instant_and_content(state)[1] != content:
             raise ValueError("its lists are not written in one block each")
         return COMMANDS[name](**record), content

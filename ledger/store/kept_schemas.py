@@ -17,7 +17,7 @@ from typing import Any
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.errors import LogDamaged
-from ledger.store.schemas import FOLDERS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, every
 
 _NAMED = "schema/"
 
@@ -104,7 +104,7 @@ def _known() -> dict[bytes, set[str]]:
 
 def _of_this_release() -> Iterator[RecordSchema]:
     for kind in FOLDERS:
-        yield from load(kind).values()
+        yield from every(kind)
 
 
 def _released() -> Iterator[RecordSchema]:

@@ -19,7 +19,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from ledger.domain.kinds import SUBJECT_SQL
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
 from ledger.store.kept_schemas import keep, must_be_as_kept
-from ledger.store.schemas import FOLDERS, load
+from ledger.store.schemas import FOLDERS, every
 
 FORMAT = 2
 """The format of the file, kept as `user_version`. In format 1 the journal names no principals: a writer adds those."""
@@ -113,7 +113,7 @@ def prepare(cursor: SQLiteCursor, statements: Iterable[str] = CREATE) -> None:
         for statement in statements:
             cursor.execute(statement)
     must_be_as_kept(cursor)
-    keep(cursor, (schema for folder in FOLDERS for schema in load(folder).values()))
+    keep(cursor, (schema for folder in FOLDERS for schema in every(folder)))
     fold = fold_digest()
     cursor.execute("SELECT value FROM meta WHERE name='fold'")
     known = cursor.fetchone()

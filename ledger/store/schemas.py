@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -50,6 +51,17 @@ class RecordSchema:
         return parse_schema(plain(self._raw))
 
     @cached_property
+    def before(self) -> RecordSchema | None:
+        """The same without the fields that came after its first release (`added`); None where none did.
+
+        It writes the records that say nothing of these: so their bytes and digests are what they were before.
+        """
+        first = [field for field in self.fields if not field.get("added")]
+        if len(first) == len(self.fields):
+            return None
+        return RecordSchema(json.dumps({**self._raw, "fields": first}), own=True)
+
+    @cached_property
     def encode(self) -> Encode:
         """Writes a record."""
         return encoder(self.parsed)
@@ -69,7 +81,7 @@ def fingerprint_of(schema: Schema) -> bytes:
 
 def plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON
     """The schema without logical types, and without what only people read."""
-    dropped = {"logicalType", "doc", "form", "choices", "internal"}
+    dropped = {"logicalType", "doc", "form", "choices", "internal", "added"}
     if isinstance(schema, dict):
         return {k: plain(v) for k, v in schema.items() if k not in dropped}
     if isinstance(schema, list):
@@ -83,3 +95,11 @@ def load(folder: str) -> dict[str, RecordSchema]:
     texts = (f.read_text("utf-8") for f in (files("schemas") / folder).iterdir() if f.name.endswith(".avsc"))
     schemas = sorted((RecordSchema(text, own=True) for text in texts), key=lambda s: s.name)
     return {schema.name: schema for schema in schemas}
+
+
+def every(folder: str) -> Iterator[RecordSchema]:
+    """All that records of a folder are written with: its schemas, and those without what came later."""
+    for schema in load(folder).values():
+        yield schema
+        if schema.before is not None:
+            yield schema.before

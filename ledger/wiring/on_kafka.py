@@ -156,7 +156,7 @@ def verified(settings: Settings, progress: Progress | None = None) -> Report:
 
 def _sent_since(mirrors: Followed, reports: Sequence[Report], transfers: TransferHalves) -> list[Finding]:
     """Takes in what was sent since its partition was read, where it had ended in another one that was read later."""
-    if not transfers.unmatched:
+    if not transfers.lacks_beginnings:
         return []
     found: list[Finding] = []
     for report, reader in zip(reports, mirrors.readers(), strict=True):

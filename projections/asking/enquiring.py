@@ -9,13 +9,22 @@ from ledger.domain.postpaid.account import PostpaidAccount
 from projections.engine.unanswered import unknown
 from projections.line.asked_number import AskedNumber
 from projections.line.lines_as_of import LineAsOf, Told
-from projections.postpaid.contract_enquiry import ContractEnquiry, of_contract
+from projections.postpaid.contract_enquiry import ClosingAmount, ContractEnquiry, closing_of, of_contract
 from projections.prepaid.enquiry import Enquiry, of_credit
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot  # slow to import
 
 AnyEnquiry = Enquiry | ContractEnquiry
+
+
+def closing(then: Snapshot, asked: AskedNumber) -> ClosingAmount:
+    """What leaving would cost the current account's customer, or that of the one named. Raises UnknownThen."""
+    from projections.line.lines_projected import lines  # slow to import
+
+    for line in lines(then, [asked.msisdn]):
+        return closing_of(line, _account(line, asked))
+    raise then.unknown(asked.named)
 
 
 def enquiry(then: Snapshot, asked: AskedNumber) -> AnyEnquiry:
@@ -29,10 +38,14 @@ def enquiry(then: Snapshot, asked: AskedNumber) -> AnyEnquiry:
 
 def enquiry_of(line: LineAsOf, asked: AskedNumber) -> AnyEnquiry:
     """The same of a number that is folded already."""
+    return _answered(line, _account(line, asked))
+
+
+def _account(line: LineAsOf, asked: AskedNumber) -> Told:
     account = line.current if asked.account is None else line.accounts.get(asked.account)
     if account is None:
         raise unknown(asked.named, line.moment)
-    return _answered(line, account)
+    return account
 
 
 def enquiries(then: Snapshot) -> Iterator[AnyEnquiry]:

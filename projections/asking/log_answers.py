@@ -66,6 +66,28 @@ class HistoryEvent(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryOfContract(Answer):
+    """An event of a postpaid account, and what it owes and holds after it (sen; all positive)."""
+
+    line: LogLine
+    unbilled: Sen
+    billed: Sen
+    pending: Sen
+    advance: Sen
+    deposit: Sen
+    final: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The line of the log, and the balances after it."""
+        held = {name: format_amount(getattr(self, name)) for name in PARTS_OF_CONTRACTS}
+        return {**self.line.to_json(), **held, "final": self.final}
+
+
+PARTS_OF_CONTRACTS = ("unbilled", "billed", "pending", "advance", "deposit")
+"""What a postpaid account owes, and what is held for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeAnswer(Answer):
     """What became of a command: `code` and `message` are None where it was accepted."""
 
@@ -137,7 +159,8 @@ class JournalLine(Answer):
         }
 
 
-HistoryLine = HistoryEvent | HistoryRefusal
+HistoryLine = HistoryEvent | HistoryOfContract | HistoryRefusal
+"""What a history may tell: an event of a prepaid account or of a contract, and a command that was refused."""
 
 
 @dataclass(frozen=True, slots=True)

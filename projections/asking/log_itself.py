@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from ledger.domain.calendar import Zone
 from ledger.domain.customer.customer import CustomerState
 from ledger.domain.customer.person import Person
-from ledger.domain.events import Event
 from ledger.domain.kinds import PartitionOf, number_in, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
+from projections.asking.holding import HeldByAccount, held_after
 from projections.asking.log_answers import (
     Head,
-    HistoryEvent,
     HistoryLine,
     HistoryRefusal,
     JournalLine,
@@ -41,7 +40,7 @@ from projections.engine.unanswered import (
     unknown,
 )
 from projections.line.asked_number import AskedNumber, asked_number
-from projections.line.lines_as_of import LineAsOf, advanced, line_in, prepaid_in
+from projections.line.lines_as_of import LineAsOf, accounts_in, advanced, line_in
 from projections.money.ledger_accounts import MAIN_PARTS, LedgerAccount, ledger_account
 
 if TYPE_CHECKING:
@@ -226,38 +225,15 @@ def _history(log: LogSnapshot, asked: AskedNumber, moment: Moment) -> Iterator[_
         line.take(event)
         if asked.account in (None, event.account):
             written = LogLine(f"{log.partition}:{found.ordinal}", found.digest, event)
-            account = None if line.account is None else prepaid_in(line.account)
-            held = (0, 0) if account is None else (account.credit, account.reserved)
-            yield (found.ordinal, 0), HistoryEvent(written, *held, moment.final)
-    if line.account is None or asked.account not in (None, line.account.id):
+            yield (found.ordinal, 0), held_after(line, event).after(written, moment)
+    if line.account is None:
         return
-    holding = _Holding(line)
+    holdings = {id_: HeldByAccount(account) for id_, account in accounts_in(line).items()}
     for event in advanced(line, moment.as_of):
+        holding = holdings.get(event.account) or holdings[line.current.id]
         holding.take(event)
         if asked.account in (None, event.account):
-            written = LogLine(None, None, event)
-            yield (float("inf"), 0), HistoryEvent(written, holding.credit, holding.reserved, moment.final)
-
-
-class _Holding:
-    """What an account holds while events that it has taken already are gone through again."""
-
-    def __init__(self, line: Line) -> None:
-        account = None if line.account is None else prepaid_in(line.account)
-        self.names = ("", "") if account is None else (f"{account.id}/credit", f"{account.id}/reserved")
-        self.available = 0 if account is None else account.available
-        self.reserved = 0 if account is None else account.reserved
-
-    @property
-    def credit(self) -> int:
-        return self.available + self.reserved
-
-    def take(self, event: Event) -> None:
-        for posting in event.postings:
-            if posting["account"] == self.names[0]:
-                self.available += posting["amount"]
-            elif posting["account"] == self.names[1]:
-                self.reserved += posting["amount"]
+            yield (float("inf"), 0), holding.after(LogLine(None, None, event), moment)
 
 
 def _refusals(log: LogSnapshot, msisdn: str, moment: Moment) -> Iterator[_Ordered]:

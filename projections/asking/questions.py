@@ -24,6 +24,7 @@ from projections.asking.dispute_questions import DisputeQuestions
 from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
+from projections.asking.questions_of_contracts import QuestionsOfContracts
 from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed
@@ -47,17 +48,11 @@ if TYPE_CHECKING:
     from projections.money.statements_told import StatementSummary
     from projections.money.transfers import InTransit
     from projections.money.trial_balance import Day, TrialBalance
-    from projections.postpaid.bills import BillShown, BillSummary
-    from projections.postpaid.contracts_told import ContractShown, ContractSummary
-    from projections.postpaid.customers import CustomerSummary
-    from projections.postpaid.deposits import DepositSummary
-    from projections.postpaid.payments import PaymentSummary
-    from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
 
 _T = TypeVar("_T")
 
 
-class Questions(DisputeQuestions):
+class Questions(QuestionsOfContracts, DisputeQuestions):
     """The questions to a log and its projections; `now` tells the present instant.
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much
@@ -165,83 +160,6 @@ class Questions(DisputeQuestions):
         from projections.line import numbers
 
         return self._answer(lambda then: numbers.holdings(then, asked), as_of, known_at, asked.msisdn)
-
-    # --- contracts ----------------------------------------------------------------------------------------------------
-
-    def bills(self, about: str, *, as_of: When = None, known_at: When = None) -> Listed[BillSummary]:
-        """The bills of a number's accounts, or of the account named, and what became of each."""
-        asked = asked_number(about)
-        from projections.postpaid import bills
-
-        return self._answer(lambda then: bills.bills(then, asked), as_of, known_at, asked.msisdn)
-
-    def bill(self, number: str, *, as_of: When = None, known_at: When = None) -> BillShown:
-        """A bill by its number (`<msisdn>-<generation>-B0001`): its lines, and all that has met it."""
-        from projections.postpaid import bills
-
-        msisdn = bills.number_of_bill(number)
-        return self._answer(lambda then: bills.bill(then, number), as_of, known_at, msisdn)
-
-    def payments(self, about: str, *, as_of: When = None, known_at: When = None) -> Listed[PaymentSummary]:
-        """The payments to a number's accounts, or to the account named, and what each has met."""
-        asked = asked_number(about)
-        from projections.postpaid import payments
-
-        return self._answer(lambda then: payments.payments(then, asked), as_of, known_at, asked.msisdn)
-
-    def deposits(
-        self, about: str | None = None, *, as_of: When = None, known_at: When = None
-    ) -> Listed[DepositSummary]:
-        """The deposits of a number's accounts, or of the account named; or of every account."""
-        asked = None if about is None else asked_number(about)
-        from projections.postpaid import deposits
-
-        msisdn = None if asked is None else asked.msisdn
-        return self._answer(lambda then: deposits.deposits(then, asked), as_of, known_at, msisdn)
-
-    def contract(self, about: str, *, as_of: When = None, known_at: When = None) -> ContractShown:
-        """A number's current contract, or the one named, and what is due when."""
-        asked = asked_number(about)
-        from projections.postpaid import contracts_told
-
-        return self._answer(lambda then: contracts_told.contract(then, asked), as_of, known_at, asked.msisdn)
-
-    def contracts(
-        self, state: str | None = None, *, as_of: When = None, known_at: When = None
-    ) -> Listed[ContractSummary]:
-        """Every contract; where one is named, those in one state."""
-        from projections.postpaid import contracts_told
-
-        return self._answer(lambda then: contracts_told.contracts(then, state), as_of, known_at)
-
-    def receivables(self, *, as_of: When = None, known_at: When = None) -> Listed[Receivables]:
-        """What all accounts owe: not billed yet, billed, and of that overdue, by age."""
-        from projections.postpaid import receivables
-
-        return self._answer(receivables.receivables, as_of, known_at)
-
-    def receivables_of_each(
-        self, *, as_of: When = None, known_at: When = None
-    ) -> Listed[ReceivablesOfAccount]:
-        """The same of each account that owes anything."""
-        from projections.postpaid import receivables
-
-        return self._answer(receivables.receivables_of_each, as_of, known_at)
-
-    def customers(
-        self,
-        customer: str | None = None,
-        *,
-        in_debt: bool = False,
-        as_of: When = None,
-        known_at: When = None,
-    ) -> Listed[CustomerSummary]:
-        """The customer that is named, or every one, or those in debt: accounts, what is owed on them, and debts."""
-        from projections.postpaid import customers
-
-        return self._answer(
-            lambda then: customers.customers(then, customer, in_debt=in_debt), as_of, known_at
-        )
 
     # --- ledger accounts ----------------------------------------------------------------------------------------------
 

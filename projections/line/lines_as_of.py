@@ -92,13 +92,6 @@ def told_in(account: Account) -> Told:
     return account
 
 
-def prepaid_in(account: Account) -> PrepaidAccount:
-    """The account as a prepaid one, of which alone it is told. Raises QueryRefused where it is of another."""
-    if not isinstance(account, PrepaidAccount):
-        raise QueryRefused(f"{account.id} is {account.PRODUCT}, and it can be told of prepaid accounts only")
-    return account
-
-
 def accounts_in(line: Line) -> dict[str, Told]:
     """Every account that a number has had."""
     current = [] if line.account is None else [line.account]

@@ -67,29 +67,23 @@ def lines(then: Snapshot, numbers: Sequence[str]) -> Iterator[LineAsOf]:
     for msisdn, line in found.items():
         partition, last = positions[msisdn]
         for account in accounts_in(line).values():
-            if not isinstance(account, PrepaidAccount):
-                last = max(last, _free_use_of(account, used))
-                continue
-            account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
-            account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
-            last = max(last, moved, held)
-            account.usage.charged = 0
-            for service in SERVICES:
-                granted, charged, at = used.get((account.id, service), (0, 0, 0))
-                setattr(account.usage, service, granted)
-                account.usage.charged += charged
-                last = max(last, at)
+            last = max(last, _use_of(account, used))
+            if isinstance(account, PrepaidAccount):
+                account.available, moved = sums.get(f"{account.id}/credit", (0, 0))
+                account.reserved, held = sums.get(f"{account.id}/reserved", (0, 0))
+                last = max(last, moved, held)
         recorded = states_of(line)
         due = advanced(line, as_of)
         yield LineAsOf(line, due, recorded, then.moment(partition), f"{partition}:{last}")
 
 
-def _free_use_of(account: Account, used: Mapping[tuple[str, str], Used]) -> int:
-    """Adds use at no charge, which is not among what a contract's state follows from; the ordinal of its last."""
-    last = 0
+def _use_of(account: Account, used: Mapping[tuple[str, str], Used]) -> int:
+    """Puts in all use, of which not all is among what states follow from; returns the ordinal of its last."""
+    last = account.usage.charged = 0
     for service in SERVICES:
-        granted, _, at = used.get((account.id, service), (0, 0, 0))
-        setattr(account.usage, service, getattr(account.usage, service) + granted)
+        granted, charged, at = used.get((account.id, service), (0, 0, 0))
+        setattr(account.usage, service, granted)
+        account.usage.charged += charged
         last = max(last, at)
     return last
 

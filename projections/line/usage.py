@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from ledger.domain.calendar import day_of_number
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.money import Sen
+from ledger.domain.postpaid.events import UsageCharged
 from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
@@ -46,10 +47,10 @@ class DayOfUse(NamedTuple):
 
 
 class Usage(Projection):
-    """Every use: debited, recorded at no charge, or refused."""
+    """Every use: debited or charged, recorded at no charge, or refused."""
 
     name = "usage"
-    version = 5
+    version = 6
     one_by_one = frozenset({UsageRefused.TOPIC})
 
     def __init__(self, generation: int) -> None:
@@ -72,11 +73,11 @@ class Usage(Projection):
         """Takes in every use."""
         for found in batch.events:
             event = found.event
-            if not isinstance(event, UsageDebited | UsageRecorded | UsageRefused):
+            if not isinstance(event, UsageDebited | UsageCharged | UsageRecorded | UsageRefused):
                 continue
             keys = (event.account, event.service)
             at = (batch.partition, found.ordinal, event.effective_at, event.recorded_at)
-            if isinstance(event, UsageDebited):
+            if isinstance(event, UsageDebited | UsageCharged):
                 self.sums.add(changes, keys, *at, 1, event.granted, event.charge, event.day)
             elif isinstance(event, UsageRecorded):
                 granted = event.granted if event.direction == "outgoing" else 0
@@ -96,11 +97,11 @@ class Usage(Projection):
         import pyarrow.compute as pc
 
         used = []
-        for kind in (UsageDebited, UsageRecorded):
+        for kind in (UsageDebited, UsageCharged, UsageRecorded):
             found = columns.of(kind.TOPIC)
             if found is None:
                 continue
-            if kind is UsageDebited:
+            if kind is not UsageRecorded:
                 found = found.append_column("charged", found.column("charge"))
             else:
                 outgoing = pc.equal(found.column("direction"), "outgoing")

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY, Instant, Zone
 from ledger.domain.events import Event
-from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, is_operators
+from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE, is_operators, suspense_in
 from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed, Moment
@@ -113,7 +113,7 @@ class Balances(Projection):
     def everything(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """Every ledger account's sum by (account, unit)."""
         found: dict[tuple[str, str], int] = {}
-        for low, high in (OF_CUSTOMERS, OF_OPERATOR):
+        for low, high in (OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE):
             rows = self.sums.at(
                 connection, as_of, known_at, by=("account", "unit"), account_from=low, account_before=high
             )
@@ -159,7 +159,10 @@ class Balances(Projection):
             *_customers_sums(days), days.effective_day == as_of // DAY, days.recorded_day < known_at // DAY
         )
         found = sa.select(*segments).where(
-            segments.account < OF_CUSTOMERS[1],
+            sa.or_(
+                segments.account < OF_CUSTOMERS[1],
+                sa.and_(segments.account >= OF_SUSPENSE[0], segments.account < OF_SUSPENSE[1]),
+            ),
             sa.or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
         )
         for account, unit, amount, day in self.sums.single(connection, found, as_of, known_at):
@@ -238,6 +241,8 @@ def balance(then: Snapshot, asked: LedgerAccount) -> list[Balance]:
     """The balance of a ledger account, one for each unit that it holds: what was posted to it, and what fell due."""
     found = then.of(Balances).of(then.connection, asked.name, then.as_of, then.known_at)
     moment, position = _rests_on(then, asked, max((last for _, last in found.values()), default=0))
+    if not found and suspense_in(asked.name) is not None:
+        raise then.unknown(asked.name)
     amounts = Counter({unit: amount for unit, (amount, _) in found.items()})
     for event in _unrecorded(then, asked):
         for posting in event.postings:
@@ -259,6 +264,8 @@ def movements(then: Snapshot, asked: LedgerAccount) -> Listed[Moved]:
 
     for m in then.of(Balances).movements(then.connection, asked.name, then.as_of, then.known_at):
         add(m.unit, m.amount, m.effective_at, m.recorded_at, f"{m.partition}:{m.ordinal}")
+    if not rows and suspense_in(asked.name) is not None:
+        raise then.unknown(asked.name)
     for event in _unrecorded(then, asked):
         for posting in event.postings:
             if posting["account"] == asked.name:

@@ -13,9 +13,10 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NamedTuple
+from urllib.parse import quote
 
 from ledger.domain.calendar import format_day, format_instant
-from ledger.domain.kinds import names_in
+from ledger.domain.kinds import SUSPENSE, names_in, suspense_in
 from ledger.domain.money import IDR, PULSA, format_amount
 from ledger.domain.terms_book import TermsBook
 from projections.engine.reader import LogSnapshot, Recorded
@@ -158,6 +159,9 @@ def _transaction(  # noqa: PLR0913 - an event, its day, and where it goes
 
 def tree_name(account: str) -> str:
     """A ledger account as hledger names it: levels parted by colons."""
+    lying = suspense_in(account)
+    if lying is not None:
+        return ":".join((SUSPENSE, lying[0], quote(lying[1], safe="")))
     names = names_in(account)
     return ":".join(names if names[0] == "operator" else ["customers", *names])
 

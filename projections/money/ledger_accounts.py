@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import Instant
-from ledger.domain.kinds import part_in, part_of, subject_of
+from ledger.domain.kinds import part_in, part_of, subject_of, suspense_in
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.rules_of_contracts import KINDS
 from projections.engine.answers import Answer
 from projections.engine.unanswered import UnknownThen
 
 CUSTOMERS = "accounts/"
-"""What customers' accounts are summed as: `accounts/credit`, `accounts/reserved`, `accounts/in-transit`."""
+"""What others than the operator's are summed as: `accounts/credit`, `accounts/in-transit`, `accounts/suspense`."""
 IN_TRANSIT = "in-transit"
 """The part of an account whose movements are those of other numbers, too."""
 AT_HAND = frozenset({"credit", "reserved"})
@@ -60,7 +60,7 @@ class CustomersPart(NamedTuple):
 
 
 class LedgerAccount(NamedTuple):
-    """A ledger account by name; `customer` is None for one of the operator's."""
+    """A ledger account by name; `customer` is None for one of the operator's, and for one of suspense."""
 
     name: str
     customer: CustomersPart | None
@@ -74,7 +74,7 @@ class LedgerAccount(NamedTuple):
     def unit(self) -> str:
         """The unit that it holds even while nothing has been posted to it."""
         if self.customer is None:
-            return OPERATOR_UNITS[self.name]
+            return OPERATOR_UNITS.get(self.name, money.IDR)
         return money.IDR if self.customer.part in IN_RUPIAH else money.PULSA
 
 
@@ -97,11 +97,11 @@ def ledger_account(name: str) -> LedgerAccount:
     if found is not None and found[1] in PARTS:
         account, part = found
         return LedgerAccount(name, CustomersPart(account, subject_of(account), part))
-    if name not in OPERATOR_UNITS:
+    if name not in OPERATOR_UNITS and suspense_in(name) is None:
         raise UnknownThen(f"{name}: no such ledger account")
     return LedgerAccount(name, None)
 
 
 def class_of(account: str) -> str:
-    """What a customer's ledger account is summed as."""
+    """What a ledger account that is not the operator's is summed as."""
     return CUSTOMERS + part_of(account)

@@ -21,7 +21,12 @@ from ledger.domain.postpaid.events_of_bills import (
     CreditNoteIssued,
     WrittenOff,
 )
-from ledger.domain.postpaid.events_of_payments import DepositApplied, PaymentReversed, PaymentSettled
+from ledger.domain.postpaid.events_of_payments import (
+    DepositApplied,
+    PaymentReversed,
+    PaymentSettled,
+    SuspenseTaken,
+)
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Answer, Listed
@@ -55,7 +60,7 @@ def _issued(event: BillIssued, _: TermsBook) -> Iterator[Fact]:
     yield Fact(event.bill, TOTAL, event.total, event.due_until, None, event.terms)
 
 
-def _settled(event: PaymentSettled, _: TermsBook) -> Iterator[Fact]:
+def _settled(event: PaymentSettled | SuspenseTaken, _: TermsBook) -> Iterator[Fact]:
     for part in event.allocations:
         yield Fact(part["bill"], ALLOCATED, -part["amount"], None, f"payment/{event.reference}")
 
@@ -90,6 +95,7 @@ class Bills(Facts):
     SAYS: ClassVar[Says] = {
         BillIssued: _issued,
         PaymentSettled: _settled,
+        SuspenseTaken: _settled,
         AdvanceApplied: _applied,
         PaymentReversed: _reversed,
         DepositApplied: _deposit_applied,

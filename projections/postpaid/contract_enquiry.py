@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.domain.calendar import Day, Instant, day_number
+from ledger.domain.line.account import Account
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.account import PostpaidAccount
+from ledger.domain.postpaid.leaving import closing_amount
 from ledger.domain.postpaid.terms import PostpaidTerms
+from ledger.domain.terms_book import TermsBook
+from ledger.errors import QueryRefused
 from projections.engine.answers import Answer
 from projections.line.lines_as_of import BlockAnswer, LineAsOf, UsageAnswer
+from projections.postpaid.working_days import due_of_refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +72,47 @@ class ContractEnquiry(Answer):
     position: str
 
 
-def _refund(account: PostpaidAccount) -> DepositRefund | None:
-    """The window of the deposit that is left; by which day it is due hangs on working days, not known here."""
+@dataclass(frozen=True, slots=True)
+class ClosingAmount(Answer):
+    """What the final bill would leave open if the customer left then, part by part in sen (SE23-20).
+
+    `amount` is all of it less the advance, and has to be at most zero; the deposit does not count.
+    """
+
+    msisdn: str
+    account: str
+    amount: Sen
+    billed: Sen
+    unbilled: Sen
+    commitment: Sen
+    hard_copy: Sen
+    penalty: Sen
+    tax: Sen
+    advance: Sen
+    as_of: Instant
+    known_at: Instant
+    final: bool
+    position: str
+
+
+def closing_of(line: LineAsOf, account: Account) -> ClosingAmount:
+    """The closing amount of a contract that runs. Raises QueryRefused of any other account."""
+    if not isinstance(account, PostpaidAccount) or not account.runs:
+        raise QueryRefused(f"{account.id}: no contract runs that could be left ({account.state})")
+    terms = line.line.book.of(PostpaidTerms, account.terms)
+    closing = closing_amount(account, line.moment.as_of, terms)
+    own = (line.line.msisdn, account.id, closing.amount)
+    return ClosingAmount(*own, *closing, *line.moment, line.position)
+
+
+def _refund(account: PostpaidAccount, book: TermsBook) -> DepositRefund | None:
+    """The window of the deposit that is left, and the last working day to pay it back (SE23-18)."""
     if account.refund_until is None or not account.deposit:
         return None
-    return DepositRefund(account.refund_until, None)
+    due_on = None
+    if account.ready_since is not None:
+        due_on, _ = due_of_refund(account.ready_since, book.of(PostpaidTerms, account.ready_under))
+    return DepositRefund(account.refund_until, due_on)
 
 
 def of_contract(line: LineAsOf, account: PostpaidAccount) -> ContractEnquiry:
@@ -112,7 +153,7 @@ def of_contract(line: LineAsOf, account: PostpaidAccount) -> ContractEnquiry:
         BlockAnswer.of(account),
         UsageAnswer.of(account),
         account.roaming,
-        _refund(account),
+        _refund(account, book),
         *line.moment,
         line.position,
     )

@@ -29,7 +29,7 @@ from projections.engine.answers import Listed
 from projections.engine.snapshot import Snapshot
 from projections.line.asked_number import AskedNumber, accounts
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
-from projections.postpaid.working_days import DayLeftOut, working_days
+from projections.postpaid.working_days import DayLeftOut, due_of_refund
 
 RECEIVED, APPLIED, REFUNDED, BANK_COST = "received", "applied", "refunded", "bank-cost"
 FORFEITED, REFUNDABLE, REQUESTED, READY = "forfeited", "refundable", "requested", "ready"
@@ -156,9 +156,8 @@ def _summary(then: Snapshot, account: str, known: list[Known]) -> DepositSummary
     ready = first.get(READY)
     if ready is not None and ready.fact.until is not None and ready.fact.terms is not None:
         terms = then.book.of(PostpaidTerms, ready.fact.terms)
-        rule, zone = terms.deposit, then.zone or terms.zone
-        since = zone.day(ready.fact.until)
-        due_on, left_out = working_days(since, rule.refund_working_days, rule.working_day_categories)
+        zone = then.zone or terms.zone
+        due_on, left_out = due_of_refund(ready.fact.until, terms, zone)
         paid = first.get(REFUNDED)
         breached = zone.last_instant(day_of_number(due_on)) < (then.as_of if paid is None else paid.since)
     return DepositSummary(

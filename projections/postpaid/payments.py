@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
 from ledger.domain.calendar import Instant
+from ledger.domain.kinds import OF_ACCOUNTS
+from ledger.domain.line.events import SuspenseAssigned, SuspenseReceived, SuspenseRefused, SuspenseReturned
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied
 from ledger.domain.postpaid.events_of_payments import (
@@ -15,6 +20,7 @@ from ledger.domain.postpaid.events_of_payments import (
     PaymentReceived,
     PaymentReversed,
     PaymentSettled,
+    SuspenseTaken,
 )
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
@@ -25,6 +31,9 @@ from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 RECEIVED, METHOD, SETTLED, FAILED = "received", "method", "settled", "failed"
 ALLOCATED, ADVANCE, REFUNDED, REVERSED = "allocated", "advance", "refunded", "reversed"
 PENDING = "pending"
+SUSPENDED, MEANT_FOR, ASSIGNED = "suspended", "meant-for", "assigned"
+REFUSED, RETURNED, BANK_COST = "refused", "returned", "bank-cost"
+"""What is said of money in suspense, by its reference, on its number."""
 
 
 def _payment_in(source: str) -> str | None:
@@ -43,6 +52,34 @@ def _settled(event: PaymentSettled, _: TermsBook) -> Iterator[Fact]:
     for part in event.allocations:
         yield Fact(event.reference, ALLOCATED, part["amount"], None, part["bill"])
     yield Fact(event.reference, ADVANCE, event.advance)
+
+
+def _taken(event: SuspenseTaken, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, RECEIVED, event.amount, None, event.payer)
+    yield Fact(event.reference, METHOD, 0, None, event.method)
+    yield Fact(event.reference, SETTLED)
+    for part in event.allocations:
+        yield Fact(event.reference, ALLOCATED, part["amount"], None, part["bill"])
+    yield Fact(event.reference, ADVANCE, event.advance)
+
+
+def _suspended(event: SuspenseReceived, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, SUSPENDED, event.amount, event.received_at, event.payer)
+    yield Fact(event.reference, METHOD, 0, None, event.method)
+    yield Fact(event.reference, MEANT_FOR, 0, None, event.meant_for, event.reason)
+
+
+def _assigned(event: SuspenseAssigned, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, ASSIGNED, event.amount, None, event.to_account)
+
+
+def _refused(event: SuspenseRefused, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, REFUSED, event.amount, None, event.refusal)
+
+
+def _returned(event: SuspenseReturned, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, RETURNED, event.amount - event.bank_cost, None, event.payer)
+    yield Fact(event.reference, BANK_COST, event.bank_cost)
 
 
 def _applied(event: AdvanceApplied, _: TermsBook) -> Iterator[Fact]:
@@ -83,8 +120,21 @@ class PaymentsMade(Facts):
         PaymentFailed: _failed,
         PaymentReversed: _reversed,
         AdvanceRefunded: _refunded,
+        SuspenseTaken: _taken,
+        SuspenseReceived: _suspended,
+        SuspenseAssigned: _assigned,
+        SuspenseRefused: _refused,
+        SuspenseReturned: _returned,
     }
     one_by_one = frozenset(kind.TOPIC for kind in SAYS)
+
+    def of_numbers(
+        self, connection: Connection, msisdn: str | None, as_of: int, known_at: int
+    ) -> Iterator[Known]:
+        """What is said of money in suspense: of a number, or of all of them."""
+        facts = self.facts.c
+        about = ~facts.account.contains(OF_ACCOUNTS) if msisdn is None else facts.account == msisdn
+        yield from self._found(connection, sa.and_(about, *self.seen(as_of, known_at)))
 
 
 # --- the question ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple, TypedDict
 
-from ledger.domain.calendar import Day, day_number
+from ledger.domain.calendar import Day, Zone, day_number
+from ledger.domain.postpaid.terms import PostpaidTerms
 
 _COUNTRY, _LANGUAGE = "ID", "en_US"
 _SATURDAY = 5
@@ -41,3 +42,9 @@ def working_days(since: date, count: int, categories: Sequence[str]) -> WorkingD
         else:
             left_out.append({"day": day_number(day), "name": name})
     return WorkingDays(day_number(day), left_out)
+
+
+def due_of_refund(ready_since: int, terms: PostpaidTerms, zone: Zone | None = None) -> WorkingDays:
+    """The last working day on which a deposit is paid back in time, where nothing waits since an instant (SE23-18)."""
+    rule, day = terms.deposit, (zone or terms.zone).day(ready_since)
+    return working_days(day, rule.refund_working_days, rule.working_day_categories)

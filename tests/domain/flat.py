@@ -16,7 +16,7 @@ from ledger.domain.events import Draft, Event
 from ledger.domain.line.account import SHARED_CHANGES, TERMINATED, Account, Changes, count_charge
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import AVAILABLE
-from ledger.domain.line.product import PRODUCTS, Openings, Product, Rules
+from ledger.domain.line.product import PRODUCTS, OfNumbers, Product, Rules
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
 from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.domain.prepaid.events import Deactivated, StarterPackIssued, UsageDebited
@@ -72,7 +72,7 @@ class Flat(Product[FlatAccount]):
     terms = FlatTerms
     lives_on = True
     rules: ClassVar[Rules] = {}
-    openings: ClassVar[Openings] = {IssueStarterPack: _open}
+    openings: ClassVar[OfNumbers] = {IssueStarterPack: _open}
     too_little = AboveMaximum
 
     def due_at(self, account: FlatAccount, book: TermsBook) -> int:

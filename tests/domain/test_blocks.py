@@ -7,7 +7,7 @@ import pytest
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Terminate, Unblock
-from ledger.domain.line.events import Blocked, Unblocked, UsageRecorded, UsageRefused
+from ledger.domain.line.events import Blocked, Terminated, Unblocked, UsageRecorded, UsageRefused
 from ledger.domain.prepaid.commands import ChargeCredit, TopUp
 from ledger.domain.prepaid.events import GraceStarted, UsageDebited
 from tests.given import BUNDLED, MICROSECOND, SP23, TELKOMSEL, XP25, Story, at, event, rupiah
@@ -275,3 +275,13 @@ def test_nothing_is_given_back_for_the_time_blocked(story: Story, terms: str) ->
     after = story.account()
     assert (after.credit, after.active_until) == (before.credit, before.active_until)
     story.when(AdvanceTime, GRACE).then(event(GraceStarted, effective_at=GRACE))
+
+
+@pytest.mark.clause("SE23-19")
+@pytest.mark.parametrize("basis", ["established", "suspected", None])
+def test_a_ground_is_established_or_suspected_as_was_said(story: Story, basis: str | None) -> None:
+    story.given_active()
+    story.when(Block, NOW, basis=basis).then(event(Blocked, basis=basis))
+    story.when(Terminate, NOW, basis=basis)
+    ended = next(one for one in story.new if isinstance(one, Terminated))
+    assert ended.basis == basis

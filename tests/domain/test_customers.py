@@ -133,6 +133,17 @@ def test_a_contract_that_begins_while_a_debt_stands_is_blocked_at_once(two: Stor
     assert [type(one) for one in on_other(two, THIRD)] == [Blocked, Unblocked]
 
 
+def test_a_prepaid_number_is_the_customers_from_its_activation_on(two: Story) -> None:
+    overdue(two, tick=DUE)
+    two.given_active(since=DUE, number=THIRD)
+    assert customer(two).state.accounts[-1] == f"{THIRD}#1"
+    two.given(AdvanceCustomer, BLOCKS, customer=CUSTOMER)
+    [blocked] = on_other(two, THIRD)
+    assert (getattr(blocked, "block", ""), getattr(blocked, "ground", "")) == (BLOCK, "11")
+    pay(two, BLOCKS + DAY)
+    assert two.account(number=THIRD).blocks == {}
+
+
 def test_what_cannot_be_blocked_comes_to_nothing(two: Story) -> None:
     two.given(Terminate, DUE - DAY, msisdn=OTHER, ground="1", reference="r", since=None)
     overdue(two)
@@ -157,7 +168,7 @@ def test_a_customer_whose_id_cannot_be_a_subjects_is_told_nothing(story: Story) 
 
 @pytest.mark.stored
 def test_a_customer_whom_nobody_knows_leaves_no_trace_in_a_log(tell_on_log: Tell) -> None:
-    """Prepaid numbers change hands as before there were customers."""
+    """Prepaid numbers are activated and change hands as before there were customers."""
     story = tell_on_log()
     story.given_active()
     story.given(RequestRightsTransfer, at("2023-07-04T10:00:00+07:00"), to_customer="customer-9")

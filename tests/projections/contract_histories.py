@@ -13,6 +13,7 @@ from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime, LineCommand, RecordUsage, ReplaceCard, Terminate
 from ledger.domain.postpaid.commands import (
     ApplyDeposit,
+    AssignSuspense,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
     FailPayment,
@@ -42,7 +43,7 @@ Step = tuple[int, int, str, int, int]
 _OFTEN = ("use", "receive", "settle", "settle late", "cash", "pay all", "pay all", "reverse", "deposit")
 _SELDOM = (
     *("open", "advance", "fail", "terminate", "card", "credit note", "debit note", "write off", "collect"),
-    *("apply", "unsubscribe", "ask refund", "confirm", "pay refund", "refund advance"),
+    *("suspend", "assign", "apply", "unsubscribe", "ask refund", "confirm", "pay refund", "refund advance"),
 )
 step = st.tuples(
     st.sampled_from([SECOND, SECOND, DAY, 4 * DAY, 9 * DAY, 9 * DAY, 20 * DAY, 33 * DAY]),
@@ -107,6 +108,14 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, pay
         "receive": (ReceivePayment, {**receive, "method": "transfer"}),
         "cash": (ReceivePayment, {**receive, "method": "cash", "received_at": now - two * 3 * DAY}),
         "pay all": (ReceivePayment, {**receive, "method": "cash", "amount": rupiah(111_000)}),
+        "suspend": (
+            ReceivePayment,
+            {**receive, "reference": "s", "method": "transfer", "account": f"{msisdn}#9"},
+        ),
+        "assign": (
+            AssignSuspense,
+            {"reference": "s", "account": f"{NUMBERS[one % 2]}#{1 + two % 2}", **STAFF},
+        ),
         "settle": (SettlePayment, {"reference": payment}),
         "settle late": (
             SettlePayment,

@@ -27,6 +27,7 @@ _CONTRACTS: list[contracts.Step] = [
     (20 * DAY, 0, "settle", 0, 0),
     (20 * DAY, 0, "cash", 2, 0),
     *((DAY, 0, what, 0, 0) for what in ("credit note", "debit note", "write off", "apply", "reverse")),
+    (DAY, 1, "suspend", 0, 0),
     (33 * DAY, 1, "pay all", 0, 0),
 ]
 
@@ -63,6 +64,7 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
         "customers": ask.customers(),
         "receivables": ask.receivables(),
         "receivables-of-each": ask.receivables_of_each(),
+        "suspense": ask.suspense(),
     }
     for name, listed in of_all.items():
         yield from ((name, row) for row in listed.to_rows())
@@ -93,13 +95,11 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
                 continue
             yield from ((name, row) for row in rows)
             if name == "bills" and rows:
+                yield "closing", ask.closing(number, as_of=contracts.BEGIN + DAY).to_json()
                 yield "contract", ask.contract(number).to_json()
                 yield from (("bill", ask.bill(row["bill"]).to_json()) for row in rows)
-        try:
-            yield "why", ask.why(number).to_json()
-            yield from (("history", line.to_json()) for line in ask.history(number, refused=True))
-        except QueryRefused:  # of contracts the log alone tells
-            continue
+        yield "why", ask.why(number).to_json()
+        yield from (("history", line.to_json()) for line in ask.history(number, refused=True))
         yield "outcome", ask.outcome(number, command_of(lines, number)).to_json()
 
 

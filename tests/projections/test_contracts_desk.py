@@ -11,24 +11,33 @@ from typing import Any
 
 import pytest
 
+from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, day_number
 from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
+from ledger.domain.money import format_amount
 from ledger.domain.postpaid.commands import (
+    AssignSuspense,
     ConfirmRefundRequirements,
     PayDepositRefund,
     ReceiveDeposit,
     ReceivePayment,
     RefundAdvance,
     RequestDepositRefund,
+    RequestUnsubscribe,
+    ReturnSuspense,
     SettlePayment,
 )
+from ledger.domain.postpaid.events_of_bills import BillIssued
+from ledger.errors import QueryRefused
 from ledger.store.reading import SqliteReader
+from projections.asking.log_answers import HistoryOfContract
 from projections.asking.questions import Questions
+from projections.engine.unanswered import UnknownThen
 from projections.money import export
 from projections.money.selecting import WantedMovements, selection
 from projections.postpaid.working_days import working_days
 from tests.entrypoints.pulsa import Pulsa
-from tests.given import NUMBER, Story, at, day, rupiah
+from tests.given import NUMBER, OTHER, Story, at, day, rupiah
 from tests.projections.projected import asked
 
 OPENED = at("2024-02-01T10:00:00+07:00")
@@ -269,3 +278,103 @@ def test_every_verb_says_the_same_in_words_json_and_csv(pulsa: Pulsa) -> None:
     assert pulsa.complaint("bill", "show", f"{NUMBER}-1-B0009").startswith("unknown-account: ")
     assert pulsa.complaint("bill", "show", "B0009").startswith("unknown-account: ")
     assert pulsa.complaint("bill", "list", "6281100000000").startswith("unknown-account: ")
+
+
+def test_a_history_tells_what_is_owed_and_held_after_each_event(ask: Questions) -> None:
+    lines = list(ask.history(NUMBER))
+    of_contract = [one for one in lines if isinstance(one, HistoryOfContract)]
+    assert len(of_contract) == len(lines)
+    named = {one.line.event.name: one for one in of_contract}
+    received, settled = named["DepositReceived"], named["PaymentSettled"]
+    assert (received.deposit, received.billed) == (rupiah(500_000), 0)
+    assert (settled.billed, settled.pending) == (ask.bill(BILL, as_of=ISSUED).open - rupiah(11_000), 0)
+    assert of_contract[-1].deposit == ask.deposits().rows[0].held
+    assert {"billed", "deposit"} <= of_contract[-1].to_json().keys()
+    why = ask.why(NUMBER)
+    assert (why.account, why.amount) == (f"{ACCOUNT}/billed", 0)
+    assert [change.type for change in why.told][-1] == BillIssued.TOPIC
+
+
+def test_a_history_tells_what_fell_due_unrecorded_too(story: Story) -> None:
+    story.given_contract(OPENED)
+    with asked(story.path, now=DUE) as ask:
+        last = list(ask.history(NUMBER))[-1]
+        assert isinstance(last, HistoryOfContract)
+        assert last.line.position is None
+        enquiry: Any = ask.enquiry(NUMBER)
+        assert (last.billed, last.unbilled) == (enquiry.billed, enquiry.unbilled)
+
+
+def test_use_that_was_charged_is_shown_by_day(ask: Questions) -> None:
+    (row,) = ask.usage(NUMBER).rows
+    assert (row.service, row.uses, row.granted, row.charged) == ("voice", 1, 200, rupiah("1272.60"))
+    enquiry: Any = ask.enquiry(NUMBER)
+    assert (enquiry.usage.voice_seconds, enquiry.usage.charged) == (200, rupiah("1272.60"))
+
+
+@pytest.mark.clause("SE23-20")
+def test_the_closing_amount_is_told_part_by_part_and_paid_it_lets_go(story: Story, tmp_path: Path) -> None:
+    story.given_contract(OPENED)
+    story.given(RecordUsage, OPENED, quantity=200)
+    with asked(story.path, now=OPENED + DAY) as ask:
+        closing = ask.closing(NUMBER)
+    assert closing.unbilled + closing.commitment == rupiah(100_000), "the use is a part of it"
+    assert closing.penalty == rupiah(300_000)
+    parts = closing.billed + closing.unbilled + closing.commitment + closing.hard_copy + closing.penalty
+    assert closing.amount == parts + closing.tax - closing.advance
+    pulsa = Pulsa(tmp_path, PULSA_LOG=str(story.path), PULSA_NOW="2024-02-02T10:00:00+07:00")
+    told = pulsa.done("enquiry", NUMBER, "--closing")
+    assert f"closing amount {format_amount(closing.amount)}" in told
+    (row,) = pulsa.json("enquiry", NUMBER, "--closing")
+    assert row["amount"] == format_amount(closing.amount)
+    leave: dict[str, Any] = {"channel": "gallery"}
+    story.when(RequestUnsubscribe, OPENED + DAY, **leave).refused("outstanding")
+    pay: dict[str, Any] = {"reference": "p", "method": "cash"}
+    story.given(ReceivePayment, OPENED + DAY, amount=closing.amount, **pay)
+    story.given(RequestUnsubscribe, OPENED + DAY, **leave)
+    with asked(story.path, now=OPENED + DAY) as ask, pytest.raises(QueryRefused, match="no contract runs"):
+        ask.closing(NUMBER)
+
+
+@pytest.mark.clause("SE23-18")
+def test_an_enquiry_tells_by_when_the_deposit_is_due(ask: Questions) -> None:
+    enquiry: Any = ask.enquiry(NUMBER)
+    assert enquiry.deposit_refund.due_on == day("2024-04-30")
+
+
+def test_what_lies_in_suspense_is_told_and_so_is_what_became_of_it(story: Story, tmp_path: Path) -> None:
+    story.given(ReceivePayment, OPENED, msisdn=OTHER, reference="p-1", amount=rupiah(5000))
+    story.given(ReceivePayment, OPENED, msisdn=OTHER, reference="a b/c", amount=rupiah(7000))
+    story.given_contract(OPENED)
+    story.given(AssignSuspense, OPENED + 1, msisdn=OTHER, reference="p-1", account=f"{NUMBER}#9")
+    with asked(story.path, now=OPENED + 1) as ask:
+        first, other = sorted(ask.suspense().rows, key=lambda row: row.amount)
+        assert (first.state, first.refused, first.assigned_to) == ("in-suspense", "unknown-account", None)
+        assert (other.reference, other.reason, other.payer) == ("a b/c", "unknown-account", "customer-1")
+        totals = dict(ask.trial_balance().totals)
+        assert totals["IDR"] == 0
+        summed = {name: amount for name, _, amount in ask.trial_balance().rows}
+        assert summed["accounts/suspense"] == -rupiah(12_000)
+        each = {name: amount for name, _, amount in ask.trial_balance(each=True).rows}
+        assert each[f"suspense/{OTHER}/a b/c"] == -rupiah(7000)
+        (balance,) = ask.balance(f"suspense/{OTHER}/p-1")
+        assert (balance.unit, balance.amount) == ("IDR", -rupiah(5000))
+        with pytest.raises(UnknownThen):
+            ask.balance(f"suspense/{OTHER}/p-9")
+    story.given(AssignSuspense, OPENED + 2, msisdn=OTHER, reference="p-1", account=ACCOUNT)
+    story.given(ReturnSuspense, OPENED + 2, msisdn=OTHER, reference="a b/c", bank_cost=rupiah(500))
+    with asked(story.path, now=OPENED + 2) as ask:
+        found = {row.reference: row for row in ask.suspense(OTHER).rows}
+        assert (found["p-1"].state, found["p-1"].assigned_to) == ("assigned", ACCOUNT)
+        assert (found["a b/c"].state, found["a b/c"].bank_cost) == ("returned", rupiah(500))
+        (paid,) = ask.payments(NUMBER).rows
+        assert (paid.reference, paid.state, paid.advance) == ("p-1", "settled", rupiah(5000))
+        with pytest.raises(UnknownThen):
+            ask.suspense(NUMBER)
+    pulsa = Pulsa(tmp_path, PULSA_LOG=str(story.path), PULSA_NOW="2024-02-02T10:00:00+07:00")
+    assert "returned" in pulsa.done("payment", "suspense")
+    out = io.BytesIO()
+    with SqliteReader(story.path).snapshot() as log:
+        export.export("hledger", [log], selection([log], WantedMovements(), NOW), out)
+    assert f"suspense:{OTHER}:a%20b%2Fc" in out.getvalue().decode()
+    assert verify(story.path).clean

@@ -166,6 +166,7 @@ def test_a_history_shows_the_balance_after_each_event_and_the_refusals_between(
         if isinstance(x, HistoryEvent)
         else (x.outcome.command, x.outcome.code)
         for x in lines
+        if isinstance(x, HistoryEvent | HistoryRefusal)
     ] == [
         ("StarterPackIssued", "0", "0", "0:3"),
         ("Activated", "5000", "0", "0:4"),

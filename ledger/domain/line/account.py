@@ -103,11 +103,11 @@ class Account(msgspec.Struct):
 
     def state_at(self, instant: int) -> str | None:
         """The state at an instant that is still remembered; None before the account began."""
-        return _at(self.states, instant)
+        return at_instant(self.states, instant)
 
     def terms_at(self, instant: int) -> str:
         """The terms in force at an instant that is still remembered."""
-        return _at(self.terms_since, instant) or self.terms_since[0][1]
+        return at_instant(self.terms_since, instant) or self.terms_since[0][1]
 
     def blocks_at(self, instant: int) -> list[StandingBlock]:
         """The blocks that stood at an instant that is still remembered."""
@@ -192,7 +192,8 @@ class Account(msgspec.Struct):
         self.enter(state, at)
 
 
-def _at(line: list[tuple[int, str]], instant: int) -> str | None:
+def at_instant(line: list[tuple[int, str]], instant: int) -> str | None:
+    """What held at an instant, of what holds from some instant on each; None before the first."""
     for since, value in reversed(line):
         if since <= instant:
             return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.line.account import Account, must_leave_room
-from ledger.domain.line.commands import Block, BlockForDebt, LiftDebtBlock, Terminate, Unblock
+from ledger.domain.line.commands import ESTABLISHED, Block, BlockForDebt, LiftDebtBlock, Terminate, Unblock
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
 from ledger.domain.refusals import (
@@ -32,6 +32,7 @@ def block(line: Line, account: Account, command: Block) -> None:
         ground=command.ground,
         reference=command.reference,
         since=command.since,
+        basis=command.basis,
     )
 
 
@@ -55,6 +56,7 @@ def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
         ground=command.ground,
         reference=None,
         since=None,
+        basis=ESTABLISHED,
     )
 
 

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from ledger.domain.commands import Command
 
+ESTABLISHED = "established"
+"""The basis of a ground that is no suspicion: what the ledger itself blocks and ends has none other."""
 SERVICES = ("voice", "sms", "data")
 """What a use is of; a block of one of these, of all, or of what goes out."""
 
@@ -50,6 +52,7 @@ class Block(LineCommand, frozen=True, kw_only=True, gc=False):
     ground: str
     reference: str | None = None
     since: int | None = None
+    basis: str | None = None
 
 
 class Unblock(LineCommand, frozen=True, kw_only=True, gc=False):
@@ -112,6 +115,7 @@ class MigrateTerms(LineCommand, frozen=True, kw_only=True, gc=False):
     """Moves the account to other terms."""
 
     terms: str
+    consents: list[str] | None = None
 
     @property
     def terms_named(self) -> str:
@@ -125,3 +129,4 @@ class Terminate(LineCommand, frozen=True, kw_only=True, gc=False):
     ground: str
     reference: str | None = None
     since: int | None = None
+    basis: str | None = None

@@ -67,7 +67,7 @@ def admit(line: Line, command: LineCommand) -> None:
     elif kind in DISPUTES:
         _must_be_had(line, command.stream)
     elif not command.INTERNAL:
-        _must_have(_addressed(line, command.stream), kind)
+        _must_have(addressed(line, command.stream), kind)
     if named is not None and _product_under(line, named).name != account.PRODUCT:
         raise NotEligible(f"not under terms that are {line.book[named].product}")
 
@@ -86,7 +86,7 @@ def _must_have(account: Account, kind: type[Command]) -> None:
         raise NotEligible(f"the account is {account.PRODUCT}")
 
 
-def _addressed(line: Line, stream: str) -> Account:
+def addressed(line: Line, stream: str) -> Account:
     """The account that a command names: the current one, or a former one whose time goes on.
 
     Raises UnknownAccount where the number never had it, NotEligible where it is of a product that does not live on.
@@ -117,6 +117,11 @@ def decide(line: Line, command: LineCommand) -> None:
     if command.NUMBER_ITSELF:
         if command.terms_named is not None:
             product_of(line.book[command.terms_named]).openings[type(command)](line, command)
+            return
+        for product in PRODUCTS.values():
+            of_number = product.of_numbers.get(type(command))
+            if of_number is not None:
+                of_number(line, command)
         return
     named = command.stream
     account = line.current if named is None else line.named(named)

@@ -13,6 +13,7 @@ from ledger.domain.money import Sen
 
 _account = named("ledger.prepaid")
 _number = named("ledger.number")
+_suspense = named("ledger.suspense")
 
 
 # --- use ----------------------------------------------------------------------------------------------------------
@@ -65,6 +66,7 @@ class Blocked(Event):
     ground: str
     reference: str | None
     since: Instant | None
+    basis: str | None
 
 
 @_account
@@ -128,6 +130,7 @@ class TermsMigrated(Event):
 
     from_terms: str
     to_terms: str
+    consents: list[str] | None
 
 
 @_account
@@ -137,6 +140,7 @@ class Terminated(Event):
     ground: str
     reference: str | None
     since: Instant | None
+    basis: str | None
 
 
 # --- the number ---------------------------------------------------------------------------------------------------
@@ -159,3 +163,70 @@ class NumberAvailable(Event):
     msisdn: str
     generation: int
     customer: str | None
+
+
+# --- money in suspense --------------------------------------------------------------------------------------------
+
+
+@_suspense
+class SuspenseReceived(Event):
+    """Money came for a number of which no account could take it, with the code of why; it lies on the number."""
+
+    TIMELESS = True
+    CLAIMS = (("suspense", "reference"), ("suspense-content", "content"))
+
+    reference: str
+    amount: Sen
+    method: str
+    payer: str
+    received_at: Instant
+    meant_for: str | None
+    reason: str
+    content: str
+
+
+@_suspense
+class SuspenseAssigned(Event):
+    """Money in suspense is on its way to an account; `assignment` names that way."""
+
+    TIMELESS = True
+
+    reference: str
+    amount: Sen
+    method: str
+    payer: str
+    received_at: Instant
+    content: str
+    assignment: str
+    to_account: str
+    approved_by: str
+
+
+@_suspense
+class SuspenseRefused(Event):
+    """The account did not take it, with the refusal's code: it lies in suspense again."""
+
+    TIMELESS = True
+
+    reference: str
+    amount: Sen
+    method: str
+    payer: str
+    received_at: Instant
+    content: str
+    assignment: str
+    to_account: str
+    refusal: str
+
+
+@_suspense
+class SuspenseReturned(Event):
+    """Money in suspense went back to who paid, less the bank's cost."""
+
+    TIMELESS = True
+
+    reference: str
+    amount: Sen
+    bank_cost: Sen
+    payer: str
+    approved_by: str

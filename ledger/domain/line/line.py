@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.events import Draft, Event, make
-from ledger.domain.kinds import account_of
+from ledger.domain.kinds import account_of, subject_of
 from ledger.domain.line.account import Account
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number
@@ -307,10 +307,8 @@ class Line(Subject):
         return self.msisdn
 
     def lacks(self, stream: str) -> bool:
-        """Whether it is an earlier account, to which money may have come back."""
-        if self.account is None:
-            return False
-        return stream != self.msisdn and stream not in {self.current.id, *self.former}
+        """Whether it is an account of the number that is not at hand: money may have come back to an earlier one."""
+        return subject_of(stream) == self.msisdn != stream and self.at_hand(stream) is None
 
     def hold(self, streams: Streams, stream: str) -> None:
         """Loads an earlier account, so that an event of it can be recorded."""

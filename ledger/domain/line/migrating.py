@@ -24,4 +24,5 @@ def migrate_terms(line: Line, account: Account, command: MigrateTerms) -> None:
         clause=line.rules(command.terms).clauses.migration,
         from_terms=account.terms,
         to_terms=command.terms,
+        consents=command.consents,
     )

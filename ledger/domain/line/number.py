@@ -6,9 +6,26 @@ import msgspec
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
-from ledger.domain.line.events import NumberAvailable, NumberQuarantined
+from ledger.domain.line.events import (
+    NumberAvailable,
+    NumberQuarantined,
+    SuspenseAssigned,
+    SuspenseReceived,
+    SuspenseRefused,
+    SuspenseReturned,
+)
 
 AVAILABLE, ASSIGNED, QUARANTINED = "available", "assigned", "quarantined"
+
+
+class Suspense(msgspec.Struct, array_like=True, frozen=True):
+    """Money that no account took: sen, how and by whom it was paid, when it came in, and what was said of it."""
+
+    amount: int
+    method: str
+    payer: str
+    received_at: int
+    content: str
 
 
 class Number(msgspec.Struct):
@@ -26,11 +43,18 @@ class Number(msgspec.Struct):
     """Who held the number last; a pack that was never activated had no holder."""
     available_at: int | None = None
     """When a quarantine ends; None where none runs."""
+    suspense: dict[str, Suspense] = {}
+    """What lies in suspense, by reference."""
 
     def apply(self, event: Event) -> None:
         """Takes an event of the number into the state."""
         self.version = event.version
         self.recorded_at = max(self.recorded_at, event.recorded_at)
+        if isinstance(event, SuspenseReceived | SuspenseRefused):
+            held = (event.amount, event.method, event.payer, event.received_at, event.content)
+            self.suspense[event.reference] = Suspense(*held)
+        elif isinstance(event, SuspenseAssigned | SuspenseReturned):
+            self.suspense.pop(event.reference, None)
         if not isinstance(event, NumberQuarantined | NumberAvailable):
             return
         self.generation = event.generation

@@ -28,8 +28,8 @@ A = TypeVar("A", bound=Account)
 
 Rules = Mapping[type[Command], Callable[[Any, Any, Any], None]]
 """What commands do: (line, account, command)."""
-Openings = Mapping[type[Command], Callable[[Any, Any], None]]
-"""What commands do that open a number's next account: (line, command)."""
+OfNumbers = Mapping[type[Command], Callable[[Any, Any], None]]
+"""What commands do that address a number, whatever account it has: (line, command)."""
 
 
 Disputable = Mapping[str, Mapping[type[Event], Mapping[str, str]]]
@@ -58,8 +58,10 @@ class Product(ABC, Generic[A]):
     """The model of its terms."""
     rules: ClassVar[Rules]
     """What its own commands do, and what one that every product has does otherwise here."""
-    openings: ClassVar[Openings]
+    openings: ClassVar[OfNumbers]
     """What its commands do that open an account of it."""
+    of_numbers: ClassVar[OfNumbers] = {}
+    """What its commands do that address a number and open none."""
     commands: ClassVar[tuple[type[Command], ...]] = ()
     """Its own, which lines take beside those of every product."""
     events: ClassVar[tuple[type[Event], ...]] = ()
@@ -114,6 +116,10 @@ class Product(ABC, Generic[A]):
     def bars(self, block: StandingBlock, terms: AccountTerms) -> bool:
         """Whether a block that stood at the time of use refuses it whatever its scope."""
         return False
+
+    def plan_at(self, account: A, instant: int) -> str | None:
+        """The plan at an instant that is still remembered; None where the product has no plans."""
+        return None
 
     @abstractmethod
     def spendable(self, account: A) -> int:

@@ -96,7 +96,8 @@ def _charge(
     line: Line, account: Account, product: Product[Any], command: RecordUsage, terms: AccountTerms
 ) -> None:
     service, used_at = command.service, command.used_at
-    found = terms.price_for(service, command.destination, command.zone, used_at)
+    plan = product.plan_at(account, used_at)
+    found = terms.price_for(service, command.destination, command.zone, used_at, plan)
     if found is None:
         detail = f"no tariff for {service} {command.destination} in {command.zone}"
         raise NotEligible(detail)

@@ -16,5 +16,10 @@ def terminate(line: Line, account: Account, command: Terminate) -> None:
     clause = ground.clause or line.terms.clauses.termination
     line.emit_each(PRODUCTS[account.PRODUCT].before_end(account, line.cause.at, line.book, clause))
     line.emit(
-        Terminated, clause=clause, ground=command.ground, reference=command.reference, since=command.since
+        Terminated,
+        clause=clause,
+        ground=command.ground,
+        reference=command.reference,
+        since=command.since,
+        basis=command.basis,
     )

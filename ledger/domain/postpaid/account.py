@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
-from ledger.domain.line.account import Account
+from ledger.domain.line.account import Account, at_instant
 from ledger.domain.money import LARGEST_BALANCE, Posting
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.refusals import AboveMaximum
@@ -79,6 +79,12 @@ class Bill(msgspec.Struct, array_like=True):
     """The due day, counted since 1970-01-01."""
     debit_at: int = NEVER
     """When the bank is to be asked to debit it."""
+    reopened: list[tuple[int, int]] = []
+    """What reversed payments have opened again, as (instant, sen): of that a settlement dated before meets nothing."""
+
+    def open_since(self, instant: int) -> int:
+        """Sen that were open at an instant and still are."""
+        return max(0, self.open - sum(amount for at, amount in self.reopened if at > instant))
 
     @property
     def fines_counted(self) -> int:
@@ -186,6 +192,9 @@ class PostpaidAccount(Account):
     """Who is to have the deposit; None: nobody has asked for it."""
     requirements_met: bool = False
     refund_ready: bool = False
+    ready_since: int | None = None
+    """Since when nothing waits any more: the working days run, by these terms."""
+    ready_under: str = ""
     legal_hold: bool = False
     hold_lifted_at: int = -NEVER
     probation_blocks: int = 0
@@ -217,6 +226,10 @@ class PostpaidAccount(Account):
     def runs(self) -> bool:
         """Whether the contract has not ended."""
         return self.closed_at is None
+
+    def plan_at(self, instant: int) -> str:
+        """The plan at an instant that is still remembered."""
+        return at_instant(self.plans_since, instant) or self.plans_since[0][1]
 
     def name(self, part: str) -> str:
         """One of its ledger accounts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
 from ledger.domain.money import IDR, transfer
@@ -13,11 +14,15 @@ from ledger.domain.postpaid.events_of_payments import Allocation
 from ledger.domain.postpaid.terms import PostpaidTerms
 
 
-def allocated(bills: list[Bill], amount: int) -> tuple[list[Allocation], int]:
-    """What so many sen pay of bills, in their order, and what is left."""
+def allocated(bills: list[Bill], amount: int, since: int = NEVER) -> tuple[list[Allocation], int]:
+    """What so many sen pay of bills, in their order, and what is left.
+
+    Dated back, `since` an instant, they meet nothing that was opened again after it: else less than nothing would be
+    open as of between.
+    """
     allocations: list[Allocation] = []
     for bill in bills:
-        part = min(amount, bill.open)
+        part = min(amount, bill.open_since(since))
         if part:
             allocations.append({"bill": bill.id, "amount": part})
             amount -= part

@@ -124,7 +124,9 @@ class RecordRoaming(AccountCommand, frozen=True, kw_only=True, gc=False):
 
 
 class ReceivePayment(AccountCommand, frozen=True, kw_only=True, gc=False):
-    """A payment came in."""
+    """A payment came in; where no account takes it, it lies in suspense."""
+
+    NUMBER_ITSELF: ClassVar[bool] = True
 
     reference: str
     amount: int
@@ -165,6 +167,63 @@ class RefundAdvance(AccountCommand, frozen=True, kw_only=True, gc=False):
     bank_cost: int
     reference: str
     account: str | None = None
+
+
+# --- suspense ----------------------------------------------------------------------------------------------
+
+
+class AssignSuspense(LineCommand, frozen=True, kw_only=True, gc=False):
+    """Sends money that lies in suspense to the account that it was meant for, of this number or another."""
+
+    NUMBER_ITSELF: ClassVar[bool] = True
+
+    reference: str
+    account: str
+    approved_by: str
+
+
+class ReturnSuspense(LineCommand, frozen=True, kw_only=True, gc=False):
+    """Money that lay in suspense was paid back, less the bank's cost."""
+
+    NUMBER_ITSELF: ClassVar[bool] = True
+
+    reference: str
+    bank_cost: int
+    approved_by: str
+
+
+class TakeSuspense(AccountCommand, frozen=True, kw_only=True, gc=False):
+    """Money from suspense arrives at an account; said by policy only."""
+
+    INTERNAL: ClassVar[bool] = True
+    NUMBER_ITSELF: ClassVar[bool] = True
+
+    account: str
+    assignment: str
+    from_msisdn: str
+    reference: str
+    amount: int
+    method: str
+    payer: str
+    received_at: int
+    content: str
+
+
+class ReopenSuspense(LineCommand, frozen=True, kw_only=True, gc=False):
+    """Money that an account did not take lies in suspense again; said by policy only."""
+
+    INTERNAL: ClassVar[bool] = True
+    NUMBER_ITSELF: ClassVar[bool] = True
+
+    assignment: str
+    to_account: str
+    reference: str
+    amount: int
+    method: str
+    payer: str
+    received_at: int
+    content: str
+    refusal: str
 
 
 # --- notes --------------------------------------------------------------------------------------------------

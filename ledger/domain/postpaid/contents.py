@@ -21,3 +21,12 @@ def must_be_new(line: Line, account: Account, kind: str, id_: str, content: str)
     if line.claimed(account.id, f"{kind}-content", content):
         raise Repeated
     raise ReferenceConflict(id_)
+
+
+def must_be_new_on_number(line: Line, reference: str, content: str) -> None:
+    """The same of money that lay in suspense on the number, whatever became of it."""
+    if not line.claimed(line.msisdn, "suspense", reference):
+        return
+    if line.claimed(line.msisdn, "suspense-content", content):
+        raise Repeated
+    raise ReferenceConflict(reference)

@@ -11,7 +11,13 @@ from ledger.domain.postpaid.commands import OpenContract
 from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.postpaid.paying import IN_CASH, receive, settle
 from ledger.domain.postpaid.terms import PostpaidTerms
-from ledger.domain.refusals import NotEligible, NumberNotAvailable, ReferenceRequired, UnknownPlan
+from ledger.domain.refusals import (
+    NotEligible,
+    NumberNotAvailable,
+    ReferenceConflict,
+    ReferenceRequired,
+    UnknownPlan,
+)
 
 VERIFIED = "verified"
 
@@ -28,6 +34,8 @@ def open_contract(line: Line, command: OpenContract) -> None:
         raise NotEligible("the terms have no such billing day")
     if command.upfront_payment and not command.reference:
         raise ReferenceRequired("reference")
+    if command.reference and line.claimed(line.msisdn, "suspense", command.reference):
+        raise ReferenceConflict(command.reference)
     zone = terms.zone
     until = contract_end(zone, at, plan.contract_months)
     line.open(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
+from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.events_of_bills import DunningStepTaken
@@ -44,6 +45,7 @@ def steps_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
                     "ground": terms.dunning.ground,
                     "reference": None,
                     "since": None,
+                    "basis": ESTABLISHED,
                 }
                 yield Draft(Blocked, clause, [], blocked, block)
 

@@ -69,6 +69,24 @@ class PaymentReversed(Event):
     charged: Sen
 
 
+@_postpaid
+class SuspenseTaken(Event):
+    """Money from suspense arrived, as a settled payment: it met bills, oldest due first; the rest is advance."""
+
+    CLAIMS = (("payment", "reference"), ("payment-content", "content"), ("payment-settled", "reference"))
+
+    assignment: str
+    from_msisdn: str
+    reference: str
+    amount: Sen
+    method: str
+    payer: str
+    received_at: Instant
+    content: str
+    allocations: list[Allocation]
+    advance: Sen
+
+
 class LotPart(TypedDict):
     """How much of a lot of advance it was."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ledger.domain.calendar import day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import TERMINATED, Changes
+from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Terminated
 from ledger.domain.money import IDR, revenue, transfer
 from ledger.domain.postpaid.account import CYCLE, PROBATION, PostpaidAccount
@@ -95,7 +96,9 @@ def ended(
 ) -> Iterator[Draft]:
     """The end that time brings about, with all that comes before it."""
     yield from before_end(account, at, terms)
-    yield Draft(Terminated, clause, [], {"ground": ground, "reference": None, "since": None})
+    yield Draft(
+        Terminated, clause, [], {"ground": ground, "reference": None, "since": None, "basis": ESTABLISHED}
+    )
 
 
 # --- what it changes ------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ledger.domain.line.account import SHARED_CHANGES, Changes
 from ledger.domain.line.cards_and_rights import decide_rights_transfer
 from ledger.domain.line.commands import DecideRightsTransfer, MigrateTerms
+from ledger.domain.line.events import TermsMigrated
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
 from ledger.domain.money import format_amount
@@ -28,3 +30,13 @@ def decide_contracts_transfer(line: Line, account: PostpaidAccount, command: Dec
     if command.decision == "approved" and command.request in account.requests and account.owed > 0:
         raise Outstanding(f"{format_amount(account.owed)} is owed")
     decide_rights_transfer(line, account, command)
+
+
+def _consented(account: PostpaidAccount, event: TermsMigrated, terms: PostpaidTerms) -> None:
+    """What is consented to under the other terms holds in place of what was before (XE25-05)."""
+    SHARED_CHANGES[TermsMigrated](account, event, terms)
+    if event.consents is not None:
+        account.consents = list(event.consents)
+
+
+CHANGES: Changes = {TermsMigrated: _consented}

@@ -17,14 +17,21 @@ from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_
 from ledger.domain.postpaid.advances import allocated
 from ledger.domain.postpaid.billing import REVERSALS
 from ledger.domain.postpaid.breath import after_money
-from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
-from ledger.domain.postpaid.contents import content_of, must_be_new
+from ledger.domain.postpaid.commands import (
+    FailPayment,
+    ReceivePayment,
+    ReversePayment,
+    SettlePayment,
+    TakeSuspense,
+)
+from ledger.domain.postpaid.contents import content_of, must_be_new, must_be_new_on_number
 from ledger.domain.postpaid.events_of_payments import (
     Allocation,
     PaymentFailed,
     PaymentReceived,
     PaymentReversed,
     PaymentSettled,
+    SuspenseTaken,
 )
 from ledger.domain.postpaid.overdue import overdue
 from ledger.domain.postpaid.terms import PostpaidTerms
@@ -48,6 +55,7 @@ def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePaymen
     terms = line.book.of(PostpaidTerms, account.terms)
     content = content_of(command.reference, command.amount, command.method, command.payer)
     must_be_new(line, account, "payment", command.reference, content)
+    must_be_new_on_number(line, command.reference, content)
     at = line.cause.at
     received_at = at if command.received_at is None else command.received_at
     _must_be_recent(line, terms, "received_at", received_at)
@@ -101,7 +109,7 @@ def settle(line: Line, account: PostpaidAccount, payment: Payment, settled_at: i
     """Allocates a payment, and what follows from it in the same breath."""
     terms = line.book.of(PostpaidTerms, account.terms)
     bills = [bill for bill in account.open_bills() if bill.issued_at <= settled_at]
-    allocations, advance = allocated(bills, payment.amount)
+    allocations, advance = allocated(bills, payment.amount, settled_at)
     postings: list[Posting] = [
         *transfer(IDR, CLEARING, account.name("pending"), payment.amount),
         {"account": CASH, "unit": IDR, "amount": payment.amount},
@@ -121,6 +129,34 @@ def settle(line: Line, account: PostpaidAccount, payment: Payment, settled_at: i
         advance=advance,
     )
     line.emit_each(after_money(account, line.cause.at, terms), of=account)
+
+
+def take_assigned(line: Line, account: PostpaidAccount, command: TakeSuspense) -> None:
+    """Money from suspense is a settled payment from now on."""
+    terms, at = line.book.of(PostpaidTerms, account.terms), line.cause.at
+    allocations, advance = allocated(account.open_bills(), command.amount)
+    postings: list[Posting] = [
+        {"account": account.name("in-transit"), "unit": IDR, "amount": command.amount},
+        *_minus(account.name("billed"), command.amount - advance),
+        *_minus(account.name("advance"), advance),
+    ]
+    line.emit(
+        SuspenseTaken,
+        of=account,
+        clause=terms.payments.clause,
+        postings=postings,
+        assignment=command.assignment,
+        from_msisdn=command.from_msisdn,
+        reference=command.reference,
+        amount=command.amount,
+        method=command.method,
+        payer=command.payer,
+        received_at=command.received_at,
+        content=command.content,
+        allocations=allocations,
+        advance=advance,
+    )
+    line.emit_each(after_money(account, at, terms), of=account)
 
 
 def fail_payment(line: Line, account: PostpaidAccount, command: FailPayment) -> None:
@@ -206,10 +242,15 @@ def _pending(line: Line, account: PostpaidAccount, reference: str) -> Payment:
 
 
 def _must_be_recent(line: Line, terms: PostpaidTerms, field: str, instant: int) -> None:
-    if instant > line.cause.at:
-        raise InTheFuture(field)
+    must_not_be_in_the_future(line, field, instant)
     if line.cause.at - instant > terms.good_funds_window:
         raise TooLate(f"{field}: within {terms.payments.good_funds_days} days")
+
+
+def must_not_be_in_the_future(line: Line, field: str, instant: int) -> None:
+    """Raises InTheFuture where an instant that a field states is yet to come."""
+    if instant > line.cause.at:
+        raise InTheFuture(field)
 
 
 def _plus(name: str, amount: int) -> list[Posting]:
@@ -229,7 +270,16 @@ def _payment_received(account: PostpaidAccount, event: PaymentReceived, _: Postp
     )
 
 
-def _payment_settled(account: PostpaidAccount, event: PaymentSettled, _: PostpaidTerms) -> None:
+def _suspense_taken(account: PostpaidAccount, event: SuspenseTaken, terms: PostpaidTerms) -> None:
+    account.payments[event.reference] = Payment(
+        event.reference, event.amount, event.method, event.received_at
+    )
+    _payment_settled(account, event, terms)
+
+
+def _payment_settled(
+    account: PostpaidAccount, event: PaymentSettled | SuspenseTaken, _: PostpaidTerms
+) -> None:
     at = event.effective_at
     payment = account.payments.get(event.reference)
     if payment is not None:
@@ -261,7 +311,7 @@ def _payment_failed(account: PostpaidAccount, event: PaymentFailed, _: PostpaidT
     account.payments.pop(event.reference, None)
 
 
-def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, _: PostpaidTerms) -> None:
+def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, terms: PostpaidTerms) -> None:
     payment = account.payments.get(event.reference)
     if payment is not None:
         payment.reversed = True
@@ -270,6 +320,9 @@ def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, _: Postp
         if bill is not None:
             bill.allocated -= part["amount"]
             account.reopen(bill, part["amount"])
+            since = event.recorded_at - terms.good_funds_window
+            recent = [one for one in bill.reopened if one[0] >= since]
+            bill.reopened = [*recent, (event.effective_at, part["amount"])]
             bill.steps = [step for step in bill.steps if step.at > event.recorded_at]
     account.lots = [lot for lot in account.lots if lot.source != of_payment(event.reference)]
     if event.charged:
@@ -279,6 +332,7 @@ def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, _: Postp
 CHANGES: Changes = {
     PaymentReceived: _payment_received,
     PaymentSettled: _payment_settled,
+    SuspenseTaken: _suspense_taken,
     PaymentFailed: _payment_failed,
     PaymentReversed: _payment_reversed,
 }

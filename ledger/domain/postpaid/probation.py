@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
 from ledger.domain.line.account import SHARED_CHANGES, Changes
+from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
 from ledger.domain.postpaid.account import ACTIVE, PROBATION, PostpaidAccount
@@ -65,6 +66,7 @@ def probation_end_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) ->
         "ground": rule.ground,
         "reference": None,
         "since": None,
+        "basis": ESTABLISHED,
     }
     yield Draft(Blocked, rule.clause, [], own)
 

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
-from ledger.domain.kinds import those_of
+from ledger.domain.kinds import Follows, those_of
 from ledger.domain.line.account import SHARED_CHANGES, StandingBlock
 from ledger.domain.line.commands import Block, DecideRightsTransfer, MigrateTerms, RecordUsage, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import Openings, Product, Remedy, Rules, register
+from ledger.domain.line.product import OfNumbers, Product, Remedy, Rules, register
 from ledger.domain.money import IDR, Posting
 from ledger.domain.postpaid import (
     advances,
@@ -41,6 +41,8 @@ from ledger.domain.postpaid import (
     refunding,
     roaming,
     settling,
+    suspending,
+    suspense_following,
     unsubscribing,
     using,
     withdrawing,
@@ -50,6 +52,7 @@ from ledger.domain.postpaid.commands import (
     AccountCommand,
     ActivateRoaming,
     ApplyDeposit,
+    AssignSuspense,
     ChangePackage,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
@@ -66,15 +69,18 @@ from ledger.domain.postpaid.commands import (
     RecordVerification,
     RefundAdvance,
     RemoveAutoDebit,
+    ReopenSuspense,
     RequestDepositRefund,
     RequestHardCopy,
     RequestUnsubscribe,
+    ReturnSuspense,
     ReversePayment,
     SetAutoDebit,
     SetCreditLimit,
     SetLegalHold,
     SettlePayment,
     StopHardCopy,
+    TakeSuspense,
     UpdateService,
     WaiveFine,
     WriteOff,
@@ -95,7 +101,6 @@ class Postpaid(Product[PostpaidAccount]):
     terms = PostpaidTerms
     lives_on = True
     rules: ClassVar[Rules] = {
-        ReceivePayment: paying.receive_payment,
         SettlePayment: paying.settle_payment,
         FailPayment: paying.fail_payment,
         ReversePayment: paying.reverse_payment,
@@ -129,10 +134,21 @@ class Postpaid(Product[PostpaidAccount]):
         SetAutoDebit: debiting.set_auto_debit,
         RemoveAutoDebit: debiting.remove_auto_debit,
     }
-    openings: ClassVar[Openings] = {OpenContract: contracts.open_contract}
+    openings: ClassVar[OfNumbers] = {OpenContract: contracts.open_contract}
+    of_numbers: ClassVar[OfNumbers] = {
+        ReceivePayment: suspending.receive_or_suspend,
+        AssignSuspense: suspending.assign_suspense,
+        ReturnSuspense: suspending.return_suspense,
+        TakeSuspense: suspending.take_suspense,
+        ReopenSuspense: suspending.reopen_suspense,
+    }
     commands = tuple(one for one in those_of(Command, commands) if one is not AccountCommand)
     events = those_of(Event, events, events_of_bills, events_of_payments)
-    follows = following.FOLLOWS
+    follows: ClassVar[Follows] = {**following.FOLLOWS, **suspense_following.FOLLOWS}
+    returns = suspense_following.RETURNS
+    ended = suspense_following.ENDED
+    relations = suspense_following.RELATIONS
+    forms = suspense_following.FORMS
     too_little = OverLimit
     disputable = disputed_debts.DISPUTABLE
     disputed_units = (IDR,)
@@ -175,6 +191,10 @@ class Postpaid(Product[PostpaidAccount]):
         """Once the card is blocked as lost, no use is the customer's, where the terms say so (XE25-10)."""
         until_blocked = isinstance(terms, PostpaidTerms) and terms.lost_card.use == "until-blocked"
         return until_blocked and block.ground == roaming.LOST_OR_STOLEN
+
+    def plan_at(self, account: PostpaidAccount, instant: int) -> str | None:
+        """That of the time of use."""
+        return account.plan_at(instant)
 
     def spendable(self, account: PostpaidAccount) -> int:
         """What is left of the limit."""
@@ -222,6 +242,7 @@ PostpaidAccount.CHANGES = {
     **probation.CHANGES,
     **roaming.CHANGES,
     **leaving.CHANGES,
+    **moving_on.CHANGES,
     **noting.CHANGES,
     **refunding.CHANGES,
     **unsubscribing.CHANGES,

@@ -184,8 +184,9 @@ def _requirements_met(account: PostpaidAccount, _: RefundRequirementsMet, __: Po
     account.requirements_met = True
 
 
-def _ready(account: PostpaidAccount, _: DepositRefundReady, __: PostpaidTerms) -> None:
+def _ready(account: PostpaidAccount, event: DepositRefundReady, _: PostpaidTerms) -> None:
     account.refund_ready = True
+    account.ready_since, account.ready_under = event.ready_since, event.terms or account.terms
 
 
 def _advance_refunded(account: PostpaidAccount, event: AdvanceRefunded, _: PostpaidTerms) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from ledger.domain.rules import Code, Count, Day, Days, Money, PriceText, Rule
 from ledger.domain.sections import Bounds, Section, Takes
-from ledger.domain.tariffs import TariffStep
+from ledger.domain.tariffs import DatedTariff, TariffPrice, TariffStep
 
 KINDS = ("usage", "roaming", "commitment", "fees", "penalties", "fines", "collection")
 """What a bill's line is of; `usage` and `roaming` count against the minimum commitment."""
@@ -55,6 +55,25 @@ class Plan(Rule):
     """What may be owed and used, billed or not."""
     penalty: Penalty | None = None
     """What leaving within the contract period costs; none: nothing."""
+
+
+class PlanPrice(TariffPrice):
+    """The price of one service, for the destinations, zones, times of day and plans that it names (none: any)."""
+
+    plans: tuple[Code, ...] = ()
+    """The plans that it holds for; none: any."""
+
+    @property
+    def holders(self) -> frozenset[str] | None:
+        """The plans that it holds for; None: any."""
+        return frozenset(self.plans) or None
+
+
+class PlanTariff(DatedTariff):
+    """A tariff in force from the beginning of a day until the next one's."""
+
+    prices: tuple[PlanPrice, ...]
+    """Its prices; the first that covers a use holds."""
 
 
 class Billing(Rule):

@@ -22,6 +22,7 @@ from ledger.domain.postpaid.rules_of_contracts import (
     PackageChange,
     Payments,
     Plan,
+    PlanTariff,
     Probation,
     Roaming,
     ServiceUpdate,
@@ -73,6 +74,8 @@ class PostpaidTerms(AccountTerms):
 
     product: Literal["postpaid"] = "postpaid"
     """The product that the document is of."""
+    tariffs: tuple[PlanTariff, ...] = ()
+    """What use costs, oldest tariff first; use that none prices is refused."""
     plans: tuple[Plan, ...]
     """What may be subscribed to."""
     billing: Billing = Billing()
@@ -120,6 +123,10 @@ class PostpaidTerms(AccountTerms):
             if {row.billing_day for row in table} != days or len(table) != len(days):
                 msg = "a table has one row for each billing day"
                 raise ValueError(msg)
+        known = {plan.id for plan in self.plans}
+        if any(not known.issuperset(price.plans) for tariff in self.tariffs for price in tariff.prices):
+            msg = "tariffs: a price names a plan that is none of the plans"
+            raise ValueError(msg)
         rates, tariffs = self.tax.rates, self.roaming.tariffs
         for dates in ([rate.in_force_from for rate in rates], [tariff.in_force_from for tariff in tariffs]):
             if dates != sorted(set(dates)):

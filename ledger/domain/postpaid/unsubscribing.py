@@ -42,7 +42,14 @@ def request_unsubscribe(line: Line, account: PostpaidAccount, command: RequestUn
     )
     line.emit_each(before_end(account, at, terms, by_customer=True))
     line.emit_each(after_money(account, at, terms))
-    line.emit(Terminated, clause=terms.unsubscribe.clause, ground=UNSUBSCRIBED, reference=None, since=None)
+    line.emit(
+        Terminated,
+        clause=terms.unsubscribe.clause,
+        ground=UNSUBSCRIBED,
+        reference=None,
+        since=None,
+        basis=None,
+    )
     line.emit_each(after_money(account, at, terms))
 
 
@@ -58,6 +65,7 @@ def terminate(line: Line, account: PostpaidAccount, command: Terminate) -> None:
         ground=command.ground,
         reference=command.reference,
         since=command.since,
+        basis=command.basis,
     )
 
 

@@ -1,10 +1,15 @@
-"""What must happen on one number because of what happened to another: credit that is sent arrives, or comes back."""
+"""What must happen elsewhere because of what happened to a number: credit that is sent arrives, or comes back.
+
+And its customer is told of a number that is activated, whose debts on other numbers then block this one, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ledger.domain.commands import Command
+from ledger.domain.customer.commands import NoteAccount
+from ledger.domain.customer.following import customer_named
 from ledger.domain.events import Event
 from ledger.domain.kinds import (
     ACCOUNT,
@@ -20,7 +25,7 @@ from ledger.domain.kinds import (
     subject_of,
 )
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
-from ledger.domain.prepaid.events import CreditTransferSent
+from ledger.domain.prepaid.events import Activated, CreditTransferSent
 from ledger.domain.prepaid.transfer_endings import Half, answer_of, endings, numbers_of
 from ledger.domain.refusals import REFUSALS, Refusal
 
@@ -41,6 +46,23 @@ def receive(event: CreditTransferSent) -> list[Command]:
             amount=event.amount,
             fee=event.fee,
             days=event.days,
+        )
+    ]
+
+
+def activated(event: Activated) -> list[Command]:
+    """The number is one more of its customer's, where he is known by a contract (SE23-19, ground 11)."""
+    customer = customer_named(event.customer)
+    if customer is None:
+        return []
+    return [
+        NoteAccount(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}activated/{event.account}",
+            actor=POLICY,
+            customer=customer,
+            of=event.account,
+            begins=False,
         )
     ]
 
@@ -97,6 +119,6 @@ FORMS: Forms = {
     ReceiveCreditTransfer: {"transfer": "own-id", "days": None},
     ReturnCreditTransfer: {"transfer": "own-id"},
 }
-FOLLOWS: Follows = {CreditTransferSent: receive}
+FOLLOWS: Follows = {CreditTransferSent: receive, Activated: activated}
 RETURNS: Returns = {ReceiveCreditTransfer: give_back}
 ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}

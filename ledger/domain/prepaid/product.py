@@ -13,7 +13,7 @@ from ledger.domain.line.commands import RecordUsage, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import Openings, Product, Remedy, Rules, register
+from ledger.domain.line.product import OfNumbers, Product, Remedy, Rules, register
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
 from ledger.domain.prepaid import commands, disputed_credit, events, following
 from ledger.domain.prepaid.account import (
@@ -102,7 +102,7 @@ class Prepaid(Product[PrepaidAccount]):
         ReceiveCreditTransfer: receive_credit_transfer,
         ReturnCreditTransfer: return_credit_transfer,
     }
-    openings: ClassVar[Openings] = {
+    openings: ClassVar[OfNumbers] = {
         IssueStarterPack: issue_starter_pack,
         ReclaimNumber: reclaim_number,
     }

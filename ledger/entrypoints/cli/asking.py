@@ -34,24 +34,31 @@ if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
     from projections.asking.log_answers import OutcomeAnswer
+    from projections.asking.questions import Questions
 
 _AMOUNT = frozenset({"amount"})
 _COUNT = frozenset({"accounts", "numbers"})
 
 _HISTORY = [
     *("position", "account", "version", "type", "effective_at", "recorded_at", "terms", "clause"),
-    *("command_id", "actor", "digest", "postings", "data", "credit", "reserved", "final"),
+    *("command_id", "actor", "digest", "postings", "data", "credit", "reserved"),
+    *("unbilled", "billed", "pending", "advance", "deposit", "final"),
     *("command", "status", "at", "refusal_code", "refusal_message"),
 ]
 """What a line of a history may tell: the last five are those of a refused command."""
 _UNDER_WAY = ("transfer", "from_account", "to_msisdn", "amount", "fee", "sent_at")
 """What people are told of credit in transit."""
+_PARTS_OF_CLOSING = ("billed", "unbilled", "commitment", "hard_copy", "penalty", "tax", "advance")
 _TRANSIT = [
     *("transfer", "from_account", "to_msisdn", "amount", "fee", "sent_at", "age_seconds"),
     *("as_of", "known_at", "final", "position"),
 ]
 
 All = Annotated[bool, typer.Option("--all", help="Every number that has an account.")]
+Closing = Annotated[
+    bool,
+    typer.Option("--closing", help="What the contract would leave open if the customer left, part by part."),
+]
 CommandId = Annotated[str, typer.Argument(metavar="COMMAND_ID", help="The command's id.")]
 Refused = Annotated[bool, typer.Option("--refused", help="Refused commands too.")]
 LedgerAccounts = Annotated[
@@ -68,7 +75,9 @@ ByDay = Annotated[
 ]
 
 
-def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = False) -> int:
+def enquiry(
+    opened: Opened, then: Then, msisdn: Numbers = None, all_: All = False, closing: Closing = False
+) -> int:
     """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
     from ledger.domain.calendar import zone
     from ledger.entrypoints.ussd import enquiry_text
@@ -77,6 +86,10 @@ def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = Fals
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
     ask = asked(opened, then)
+    if closing:
+        if all_:
+            raise typer.BadParameter("say --closing of numbers by name, or --all")
+        return _closing(ask, then, msisdn or [])
     if all_:
         found = Each(["all"], lambda _: ask.enquiries(**then.moment))
     else:
@@ -90,6 +103,21 @@ def enquiry(opened: Opened, then: Then, msisdn: Numbers = None, all_: All = Fals
             moments[final_or_not(one, zone("UTC") if then.utc else then.zone or where)] = None
         for moment in moments:
             say_folded(moment)
+    return found.code
+
+
+def _closing(ask: Questions, then: Then, numbers: list[str]) -> int:
+    """What each contract would leave open if its customer left, part by part."""
+    from ledger.domain.money import format_amount
+
+    found = Each(numbers, lambda one: [ask.closing(one, **then.moment)])
+    if not then.told(one.to_json() for one in found):
+        for one in found:
+            parts = [(name.replace("_", " "), getattr(one, name)) for name in _PARTS_OF_CLOSING]
+            rows = [[name, format_amount(amount)] for name, amount in parts if amount]
+            say_table(one.account, ["part", "amount"], rows, right=_AMOUNT)
+            say(f"closing amount {format_amount(one.amount)}; the deposit does not count")
+            say(final_or_not(one, told_in(ask, then, one.msisdn)))
     return found.code
 
 
@@ -128,7 +156,7 @@ def _as_outcome(found: OutcomeAnswer) -> Outcome:
 
 def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False) -> int:
     """The events of a number in the order of recording, each with the balance after it."""
-    from projections.asking.log_answers import HistoryEvent
+    from projections.asking.log_answers import HistoryRefusal
     from projections.engine.instants import Asked
 
     ask = asked(opened, then)
@@ -140,7 +168,7 @@ def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False
         for line in found:
             for said in told.lines(line):
                 say(said)
-            if isinstance(line, HistoryEvent):
+            if not isinstance(line, HistoryRefusal):
                 clauses.add(line.line.event.clause)
         say_clauses(opened.settings, clauses)
         moment = Asked(then.as_of, then.known_at).instants(

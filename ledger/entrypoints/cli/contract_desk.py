@@ -130,6 +130,15 @@ def payments(opened: Opened, then: Then, msisdn: Number) -> int:
     return shell.DONE
 
 
+def suspense(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
+    """Money that no account took: what lies in suspense, and what became of the rest."""
+    ask = asked(opened, then)
+    found = ask.suspense(msisdn, **then.moment)
+    where = partial(told_in, ask, then, msisdn)
+    say_rows(found, then, where, none="nothing is in suspense")
+    return shell.DONE
+
+
 def deposits(opened: Opened, then: Then, msisdn: NumberOrAll = None) -> int:
     """Deposits: what is held, what became of the rest, and by when a refund is due."""
     ask = asked(opened, then)

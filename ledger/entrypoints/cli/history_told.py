@@ -12,7 +12,7 @@ from ledger.figures import rupiah
 if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
     from ledger.domain.events import Event
-    from projections.asking.log_answers import HistoryEvent, HistoryLine, OutcomeAnswer
+    from projections.asking.log_answers import HistoryEvent, HistoryLine, HistoryOfContract, OutcomeAnswer
 
 _WHEN = len("2023-07-03 10:00:00")
 _WHAT = len("Credit transfer returned")
@@ -35,13 +35,13 @@ class HistoryTold:
 
     def lines(self, line: HistoryLine) -> Iterator[str]:
         """A line of a history, below a heading where it is of another account than the one before."""
-        from projections.asking.log_answers import HistoryEvent
+        from projections.asking.log_answers import HistoryEvent, HistoryRefusal
 
-        if not isinstance(line, HistoryEvent):
+        if isinstance(line, HistoryRefusal):
             yield from self._refused(line.outcome)
             return
         event = line.line.event
-        if event.TOPIC.startswith(_PREPAID):
+        if event.TOPIC.startswith(_PREPAID) and isinstance(line, HistoryEvent):
             self._prepaid.add(event.account)
         if not self._account:
             when = f"when ({self._where.local(event.effective_at):%Z})"
@@ -52,12 +52,14 @@ class HistoryTold:
             yield event.account
         yield from self._happened(event, line)
 
-    def _happened(self, event: Event, line: HistoryEvent) -> Iterator[str]:
-        prepaid = event.account in self._prepaid
-        held = rupiah(line.credit) if prepaid else ""
+    def _happened(self, event: Event, line: HistoryEvent | HistoryOfContract) -> Iterator[str]:
+        from projections.asking.log_answers import HistoryEvent
+
+        prepaid = isinstance(line, HistoryEvent) and event.account in self._prepaid
+        held = rupiah(line.credit) if isinstance(line, HistoryEvent) and prepaid else ""
         what = f"{self._at(event.effective_at)} {in_words(event.TOPIC):<{_WHAT}} {held:>{_HELD}}"
         yield from _fitted(what, f"{event.clause or '':<{_CLAUSE}} {line.line.position or 'due'}")
-        if prepaid and line.reserved:
+        if isinstance(line, HistoryEvent) and prepaid and line.reserved:
             yield f"{_BELOW}of it {rupiah(line.reserved)} reserved"
         if not prepaid and (moved := moved_in_words(event)):
             yield f"{_BELOW}{moved}"

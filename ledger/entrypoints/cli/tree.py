@@ -199,7 +199,7 @@ TREE: Mapping[str, Noun | Top] = {
     "usage": Noun("Customers", "Record the use of services, and show it", _USAGE),
     "contract": Noun("Customers", "Open and end contracts; plan, limit, roaming, debit", CONTRACT),
     "bill": Noun("Customers", "Show bills; notes, fines, costs, write-offs, paper", BILL),
-    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; list", PAYMENT, _PAID),
+    "payment": Noun("Customers", "Receive, settle, fail, reverse, refund; suspense", PAYMENT, _PAID),
     "deposit": Noun("Customers", "Receive, apply, refund, list; legal hold", DEPOSIT, _PAID),
     "dispute": Noun("Customers", "Open, argue, decide; hand out the evidence", DISPUTE),
     "customer": Noun("Customers", "Persons: register, consent, disclose; debts", CUSTOMER),

@@ -110,7 +110,18 @@ PAYMENT = {
         "6288112345678 --bank-cost 6500 --reference t-1",
         "Say that what was left of advance was paid out.",
     ),
+    "assign": Verb(
+        "AssignSuspense",
+        "6288112345678 --reference p-1 --account 6288112345678#2 --approved-by staff-2",
+        "Send money that lies in suspense to the account that it was meant for.",
+    ),
+    "return": Verb(
+        "ReturnSuspense",
+        "6288112345678 --reference p-1 --bank-cost 6500 --approved-by staff-2",
+        "Say that money in suspense was paid back.",
+    ),
     "list": Verb("contract_desk:payments", "6288112345678"),
+    "suspense": Verb("contract_desk:suspense", "6288112345678"),
 }
 DEPOSIT = {
     "receive": Verb(

@@ -36,7 +36,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.topics import Incarnation
 from ledger.store.kept_schemas import keep
 from ledger.store.layout import is_full, reported
-from ledger.store.schemas import FOLDERS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, every
 from ledger.store.sqlite import Recorder
 
 UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
@@ -174,7 +174,7 @@ class Mirror(Recorder):
         Former releases sealed what had no events and was not journaled, and such a mirror verifies as damaged.
         """
         file = self.datastore.pool.db_name
-        own = {schema.fingerprint: schema.text for folder in FOLDERS for schema in load(folder).values()}
+        own = {schema.fingerprint: schema.text for folder in FOLDERS for schema in every(folder)}
         with self._reading() as cursor:
             cursor.execute("SELECT fingerprint, name, schema FROM schemas")
             for mark, name, text in cursor.fetchall():

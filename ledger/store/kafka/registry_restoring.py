@@ -25,7 +25,7 @@ from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import SCHEMA, reply_of
 from ledger.store.kafka.registry_api import Registry
-from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every
 
 MOST_FILLERS = 10_000
 """Ids that are not the log's and are passed over at most: a registry that others share is restored from its backup."""
@@ -46,7 +46,7 @@ class Texts:
     """Schemas by fingerprint: this release's, the released ones, and those that copies of the log hold."""
 
     def __init__(self, copies: Iterable[RecordSchema] = ()) -> None:
-        own = [schema for folder in FOLDERS for schema in load(folder).values()]
+        own = [schema for folder in FOLDERS for schema in every(folder)]
         self.by_mark = {schema.fingerprint: schema for schema in [*copies, *_released(), *own]}
 
     def named(self, name: str) -> list[RecordSchema]:

@@ -11,7 +11,7 @@ from functools import cache
 from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
-from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, load
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every
 
 _MAGIC = b"\0"
 _PREFIX_BYTES = 5
@@ -56,7 +56,7 @@ class SchemaIds:
 
     def recall(self, topics: Iterable[tuple[str, str]]) -> list[tuple[str, RecordSchema]]:
         """Learns the ids of those schemas of (topic, kind) that writers have registered; returns the others."""
-        wanted = [(topic, schema) for topic, kind in topics for schema in load(kind).values()]
+        wanted = [(topic, schema) for topic, kind in topics for schema in every(kind)]
         missing = []
         with ThreadPoolExecutor(4) as pool:
             ids = pool.map(lambda one: self._registry.look_up(_subject(*one), one[1]), wanted)
@@ -150,7 +150,7 @@ def _subject(topic: str, schema: RecordSchema) -> str:
 
 @cache
 def _own() -> frozenset[bytes]:
-    return frozenset(schema.fingerprint for folder in FOLDERS for schema in load(folder).values())
+    return frozenset(schema.fingerprint for folder in FOLDERS for schema in every(folder))
 
 
 @cache

@@ -8,11 +8,12 @@ import pytest
 
 from ledger.domain.line.commands import AdvanceTime, RecordUsage, ReplaceCard, Terminate
 from ledger.domain.line.events import CardReplaced, NumberQuarantined, Terminated, UsageRecorded, UsageRefused
-from ledger.domain.postpaid.commands import OpenContract, ReceivePayment
+from ledger.domain.postpaid.commands import ChangePackage, OpenContract, ReceivePayment
 from ledger.domain.postpaid.events import ContractOpened, ContractPeriodEnded, UsageCharged
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied, BillIssued
 from ledger.domain.postpaid.events_of_payments import PaymentReceived, PaymentSettled
 from ledger.domain.prepaid.commands import IssueStarterPack, TopUp
+from ledger.errors import TermsInvalid
 from tests.conftest import Tell
 from tests.given import (
     HALO,
@@ -113,6 +114,23 @@ class TestUse:
             "over-limit", event(UsageRefused, refusal="over-limit")
         )
         story.when(RecordUsage, OPENED, quantity=1, direction="incoming").then(event(UsageRecorded))
+
+    def test_a_price_may_be_of_some_plans_and_late_use_has_that_of_its_time(self, tell: Tell) -> None:
+        tariff: dict[str, Any] = {"id": "t", "version": "1", "in_force_from": "1990-01-01"}
+        one = {"service": "voice", "steps": [{"from": 0, "increment": 1, "price": "1"}]}
+        other = one | {"steps": [{"from": 0, "increment": 1, "price": "2"}]}
+        prices = [one | {"plans": ["elite-free"]}, other]
+        terms = contract_terms(SE23, tariffs=[tariff | {"prices": prices}])
+        story = tell(terms).given_contract(OPENED, terms="variant", plan="elite-free")
+        story.given(ChangePackage, OPENED, plan="elite-100")
+        story.when(RecordUsage, BOUNDARY - 1, quantity=10).then(event(UsageCharged, charge=rupiah(10)))
+        story.given(AdvanceTime, BOUNDARY)
+        story.when(RecordUsage, BOUNDARY, quantity=10).then(event(UsageCharged, charge=rupiah(20)))
+        story.when(RecordUsage, BOUNDARY, quantity=10, used_at=BOUNDARY - 1).then(
+            event(UsageCharged, charge=rupiah(10))
+        )
+        with pytest.raises(TermsInvalid, match="none of the plans"):
+            contract_terms(SE23, tariffs=[tariff | {"prices": [one | {"plans": ["elite-9"]}]}])
 
     def test_use_of_no_charge_is_recorded_at_no_headroom(self, tell: Tell) -> None:
         plans = [{"id": "elite-100", "title": "none", "credit_limit": "0", "source": "test"}]

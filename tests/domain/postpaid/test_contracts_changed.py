@@ -282,6 +282,16 @@ class TestMoving:
         story.when(MigrateTerms, OPENED, terms=XE25).refused("not-eligible")
         story.when(MigrateTerms, OPENED, terms="smartfren-prepaid-2023").refused("not-eligible")
 
+    @pytest.mark.clause("XE25-05")
+    def test_with_consents_in_place_of_those_before_and_else_they_stay(self, story: Story) -> None:
+        story.given_contract(OPENED, consents=["deposit"])
+        story.when(MigrateTerms, OPENED, terms=XE25).then(event(TermsMigrated, consents=None))
+        assert story.contract().consents == ["deposit"]
+        story.given(MigrateTerms, OPENED, terms=SE23, consents=[])
+        assert story.contract().consents == []
+        story.given(MigrateTerms, OPENED, terms=XE25, consents=["deposit"])
+        assert story.contract().consents == ["deposit"]
+
     def test_to_another_holder_only_when_nothing_is_owed(self, story: Story) -> None:
         story.given_contract(OPENED)
         story.given(RecordUsage, OPENED)

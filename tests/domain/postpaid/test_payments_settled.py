@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -304,6 +305,32 @@ class TestDatedBack:
             rupiah(5550),
             0,
             rupiah(5550),
+        )
+
+    def test_before_a_reversal_it_meets_nothing_that_was_only_opened_again_then(self, billed: Story) -> None:
+        received(billed, amount=TOTAL - 500, method="cash")
+        received(billed, amount=TOTAL, reference="p2")
+        back = PAID + 3 * DAY
+        billed.given(ReversePayment, back, reference="p1")
+        billed.when(SettlePayment, back + DAY, reference="p2", settled_at=PAID + DAY).then(
+            event(PaymentSettled, allocations=[{"bill": BILL, "amount": 500}], advance=TOTAL - 500),
+            event(AdvanceApplied, amount=TOTAL - 500),
+        )
+        moved = sorted(
+            (one.effective_at, posting["amount"])
+            for one in billed.events()
+            for posting in one.postings
+            if posting["account"] == f"{NUMBER}#1/billed"
+        )
+        assert min(accumulate(amount for _, amount in moved)) == 0, "less than nothing is never open"
+        assert billed.contract().billed == 0
+
+    def test_after_a_reversal_it_meets_all_of_it(self, billed: Story) -> None:
+        received(billed, method="cash")
+        received(billed, reference="p2")
+        billed.given(ReversePayment, PAID + DAY, reference="p1")
+        billed.when(SettlePayment, PAID + 2 * DAY, reference="p2", settled_at=PAID + DAY).then(
+            event(PaymentSettled, allocations=[{"bill": BILL, "amount": TOTAL}], advance=0)
         )
 
 
