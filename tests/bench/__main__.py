@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import kafka, population, projecting, reading, starting, writing
+from tests.bench import contracts, kafka, population, projecting, reading, starting, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
@@ -37,6 +37,24 @@ BENCHMARKS: dict[str, Benchmark] = {
         folder, 1 if quick else 3, 500 if quick else 100_000
     ),
     "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 500 if quick else 1_000_000),
+    "contracts-usage": lambda folder, quick: contracts.usage(
+        folder, 1 if quick else 5, 1_000 if quick else 50_000
+    ),
+    "contracts-billing": lambda folder, quick: contracts.billing(
+        folder, 1 if quick else 3, 50 if quick else 100_000
+    ),
+    "contracts-billing-memory": lambda folder, quick: contracts.billing_memory(
+        folder, (50, 100) if quick else (100_000, 200_000)
+    ),
+    "contracts-receivables": lambda folder, quick: contracts.receivables(
+        folder, 1 if quick else 7, 100 if quick else 100_000
+    ),
+    "contracts-payments": lambda folder, quick: contracts.payments(
+        folder, 1 if quick else 9, 12 if quick else 120
+    ),
+    "kafka-billing": lambda folder, quick: contracts.two_writers(
+        folder, 1 if quick else 3, 200 if quick else 20_000
+    ),
     "rebuild": lambda folder, quick: projecting.rebuild(
         folder, 1 if quick else 3, 1_000 if quick else 1_000_000
     ),

@@ -39,7 +39,7 @@ def commands(folder: Path, runs: int, count: int) -> list[Figure]:
     def ours() -> float:
         served.append(at.log(folder))
         k.open_accounts(served[-1])
-        return _served(served[-1], k.uses(count), 1)
+        return rate_of(served[-1], k.uses(count), 1)
 
     return [
         paired(
@@ -54,7 +54,7 @@ def commands(folder: Path, runs: int, count: int) -> list[Figure]:
     ]
 
 
-def _served(log: KafkaSettings, uses: Sequence[Command], writers: int) -> float:
+def rate_of(log: KafkaSettings, uses: Sequence[Command], writers: int) -> float:
     """Commands a second, from when the backlog is there until the last is committed."""
     with k.backlog(log, uses) as backlog, ExitStack() as stack:
         started = [stack.enter_context(k.TimedWriter(log, str(index))) for index in range(writers)]
@@ -153,7 +153,7 @@ def two_writers(folder: Path, runs: int, count: int) -> list[Figure]:
     def rate(writers: int) -> float:
         log = k.servers().log(folder, 2)
         k.open_accounts(log)
-        return _served(log, k.uses(count), writers)
+        return rate_of(log, k.uses(count), writers)
 
     what, baseline = "two writers, two partitions", "one writer, two partitions"
     return [
@@ -175,7 +175,7 @@ def _written(folder: Path, count: int) -> KafkaSettings:
     """A log of that many uses, for whoever only reads it."""
     log = k.servers().log(folder)
     k.open_accounts(log)
-    _served(log, k.uses(count), 1)
+    rate_of(log, k.uses(count), 1)
     return log
 
 
@@ -281,7 +281,7 @@ def take_over(folder: Path, events: int) -> list[Figure]:
     k.open_accounts(log)
     step = 100_000
     for first in range(0, events, step):
-        _served(log, k.uses(min(step, events - first), first), 1)
+        rate_of(log, k.uses(min(step, events - first), first), 1)
     with k.TimedWriter(log, "one") as one, k.TimedWriter(log, "other") as other:
         both = (one, other)
         k.until(lambda: all(writer.has_mirrored(events) for writer in both))

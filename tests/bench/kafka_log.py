@@ -155,13 +155,13 @@ def _write(log: KafkaSettings) -> int:
 # --- backlogs --------------------------------------------------------------------------------------------------------
 
 
-def open_accounts(log: KafkaSettings) -> None:
+def open_accounts(log: KafkaSettings, opening: Sequence[Command] | None = None) -> None:
     """Every account is opened by a writer, which leaves again."""
     topics.ensure(log)
     with TimedWriter(log) as writer:
         until(lambda: len(writer.serving) == log.partitions)
         client = KafkaClient(log, stated_at=True)
-        outcomes = client.execute(p.opening(range(p.SUBSCRIBERS)))
+        outcomes = client.execute(opening or p.opening(range(p.SUBSCRIBERS)))
         client.close()
         if any(outcome.status != "accepted" for outcome in outcomes):
             raise AssertionError(outcomes)

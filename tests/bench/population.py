@@ -63,7 +63,7 @@ def opening(subscribers: range) -> list[Command]:
     return made
 
 
-def usage(index: int, subscribers: int) -> RecordUsage:
+def usage(index: int, subscribers: int, quantity: int | None = None) -> RecordUsage:
     """The index-th use of a population: calls, in an order that visits the subscribers all over."""
     at = BEGIN + 1_000_000 + index * 1000
     return RecordUsage(
@@ -75,7 +75,7 @@ def usage(index: int, subscribers: int) -> RecordUsage:
         destination="off-net",
         zone="zone1",
         used_at=at,
-        quantity=30 + index % 400,
+        quantity=quantity or 30 + index % 400,
     )
 
 

@@ -60,11 +60,11 @@ def plain_usage(folder: Path, count: int, *, tuned: bool) -> float:
     return count / seconds
 
 
-def ledger_usage(folder: Path, count: int) -> float:
+def ledger_usage(folder: Path, count: int, quantity: int | None = None) -> float:
     """`RecordUsage` a second through `Ledger.execute` in batches of 1,000: rated, journaled, chained, durable."""
     with p.new_ledger(folder, f"usage-{time.monotonic_ns()}") as ledger:
         p.open_accounts(ledger, p.SUBSCRIBERS)
-        commands = [p.usage(index, p.SUBSCRIBERS) for index in range(count)]
+        commands = [p.usage(index, p.SUBSCRIBERS, quantity) for index in range(count)]
         begin = time.perf_counter()
         p.execute(ledger, commands)
         return count / (time.perf_counter() - begin)

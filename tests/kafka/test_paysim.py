@@ -8,12 +8,11 @@ import msgspec
 import pytest
 
 from ledger.entrypoints.forms import CommandReader
-from ledger.terms import load
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, seen
 from tests.real import paysim
-from tests.real.replay import TERMS
+from tests.real.replay import terms_of
 from tests.shared import shared_file
 
 pytestmark = pytest.mark.chance  # a soak takes all rows
@@ -23,7 +22,7 @@ def test_every_record_brings_about_the_same_events(new_log: NewLog, tmp_path: Pa
     reader = CommandReader(played=True, now=None)
     steps = paysim.steps(paysim.some(shared_file("data/paysim/paysim-100k.csv.gz")))
     commands = [reader.from_json(msgspec.json.encode(record)) for step in steps for record in step.commands]
-    terms = [load(TERMS / f"{paysim.TERMS}.toml")]
+    terms = terms_of(paysim.TERMS, paysim.OVERDRAFT)
     file = tmp_path / "log.db"
     expected = embedded(file, commands, terms)
     log = new_log()

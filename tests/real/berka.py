@@ -1,7 +1,8 @@
 """The Berka bank's transactions (`data/berka/trans.asc.gz`) as commands, with the balances that they record.
 
 The product behind them is `tests/terms/berka.toml`: no validity, no denominations, no fees. Credits are top-ups,
-debits are charges. Accounts that ever stand below zero are left out, for prepaid knows no overdraft.
+debits are charges. Accounts that ever stand below zero are contracts with a limit (`tests/terms/berka-overdraft.toml`),
+for prepaid knows no overdraft.
 
 The file tells days, not times, and lists the rows of a day in no order of theirs: the mapping takes the order that
 the recorded balances fit best. It records amounts and balances to a tenth, so that a balance may be a tenth off.
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.domain.money import format_amount, parse_amount
+from tests.real import overdraft
 from tests.real.replay import Step
 
-TERMS = "berka"
+TERMS, OVERDRAFT = "berka", "berka-overdraft"
 ROUNDING = 10
 """Sen by which a recorded balance may differ from the one before it and the row's amount."""
 
@@ -105,50 +107,72 @@ def _misfits(balance: int, order: Iterable[Row]) -> int:
 
 def steps(found: Sequence[Row]) -> Iterator[Step]:
     """What each row of the file becomes, account by account."""
-    left_out = overdrawn(found)
-    by_account = sorted(
-        (row for row in found if row.account not in left_out), key=lambda row: int(row.account)
-    )
-    for _, of_account in groupby(by_account, key=lambda row: row.account):
-        yield from _steps_of(in_best_order(of_account))
+    below = overdrawn(found)
+    by_account = sorted(found, key=lambda row: int(row.account))
+    for account, of_account in groupby(by_account, key=lambda row: row.account):
+        yield from _steps_of(in_best_order(of_account), _Contract() if account in below else _Prepaid())
 
 
-def _steps_of(ordered: Iterable[tuple[Row, int]]) -> Iterator[Step]:
+def _steps_of(ordered: Iterable[tuple[Row, int]], product: _Prepaid | _Contract) -> Iterator[Step]:
     credit: int | None = None
     for number, (row, before) in enumerate(ordered):
         at = _at(row.day, number)
         first: list[dict[str, Any]] = []
         if credit is None:
-            terms = {"terms": TERMS, "printed_credit": "0", "valid_until": "1999-12-31"}
-            holder = {"channel": "branch", "customer": f"berka-{row.account}", "registration": "verified"}
-            first.append(_command("IssueStarterPack", row, at, "issue", **terms))
-            first.append(_command("Activate", row, at, "activate", **holder))
+            first += product.opened(row, at)
         elif credit != before:
             # More than rounding: rows are missing before this one, and the row before it did not agree.
             reason = "rounding" if abs(before - credit) <= ROUNDING else "missing-records"
-            difference = format_amount(before - credit)
-            first.append(
-                _command(
-                    "AdjustCredit", row, at, reason, amount=difference, reason=reason, approved_by="berka"
-                )
-            )
+            first.append(product.corrected(row, at, before - credit, reason))
         yield Step(row.line, first, {msisdn_of(row.account): before}, within=0)
-        yield Step(row.line, [_moved(row, at)], {msisdn_of(row.account): row.balance}, within=ROUNDING)
+        yield Step(row.line, [product.moved(row, at)], {msisdn_of(row.account): row.balance}, within=ROUNDING)
         credit = before + row.amount
 
 
-def _moved(row: Row, at: datetime) -> dict[str, Any]:
-    amount = format_amount(abs(row.amount))
-    if row.amount > 0:
-        return _command("TopUp", row, at, "", credit=amount, price=amount, channel=row.operation)
-    return _command("ChargeCredit", row, at, "", amount=amount, item=row.operation)
+class _Prepaid:
+    """Accounts that never stand below zero."""
+
+    def opened(self, row: Row, at: datetime) -> Iterator[dict[str, Any]]:
+        terms = {"terms": TERMS, "printed_credit": "0", "valid_until": "1999-12-31"}
+        yield _command("IssueStarterPack", row, at, "issue", **terms)
+        holder = {"channel": "branch", "customer": f"berka-{row.account}", "registration": "verified"}
+        yield _command("Activate", row, at, "activate", **holder)
+
+    def corrected(self, row: Row, at: datetime, amount: int, reason: str) -> dict[str, Any]:
+        why = {"reason": reason, "approved_by": "berka"}
+        return _command("AdjustCredit", row, at, reason, amount=format_amount(amount), **why)
+
+    def moved(self, row: Row, at: datetime) -> dict[str, Any]:
+        amount = format_amount(abs(row.amount))
+        if row.amount > 0:
+            return _command("TopUp", row, at, "", credit=amount, price=amount, channel=row.operation)
+        return _command("ChargeCredit", row, at, "", amount=amount, item=row.operation)
+
+
+class _Contract:
+    """Accounts that do."""
+
+    def opened(self, row: Row, at: datetime) -> Iterator[dict[str, Any]]:
+        command, own = overdraft.opened(OVERDRAFT, f"berka-{row.account}")
+        yield _command(command, row, at, "issue", **own)
+
+    def corrected(self, row: Row, at: datetime, amount: int, reason: str) -> dict[str, Any]:
+        return self._moved(row, at, amount, reason)
+
+    def moved(self, row: Row, at: datetime) -> dict[str, Any]:
+        return self._moved(row, at, row.amount, "")
+
+    def _moved(self, row: Row, at: datetime, amount: int, part: str) -> dict[str, Any]:
+        reference = f"{row.transaction}-{part or row.operation}"
+        command, own = overdraft.moved(amount, reference, f"berka-{row.account}", at.isoformat())
+        return _command(command, row, at, part, **own)
 
 
 def _at(day: str, number: int) -> datetime:
     return datetime.strptime(f"19{day}", "%Y%m%d").replace(tzinfo=UTC) + _NOON + number * _APART
 
 
-def _command(command: str, row: Row, at: datetime, part: str, **own: str) -> dict[str, Any]:
+def _command(command: str, row: Row, at: datetime, part: str, **own: Any) -> dict[str, Any]:
     """A command of a row; `part` tells those of one row apart."""
     return {
         "command": command,

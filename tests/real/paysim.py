@@ -1,8 +1,9 @@
 """PaySim's mobile-money records (`data/paysim/paysim-100k.csv.gz`) as commands, with the balances that they record.
 
 The product behind them is `tests/terms/paysim.toml`: no validity, no denominations, no fees. Names map to numbers one
-to one. Prepaid knows no overdraft: accounts that ever run below zero are left out, and a transfer between one of them
-and another account is that other account's top-up or charge.
+to one. Prepaid knows no overdraft: accounts that ever run below zero are contracts with a limit
+(`tests/terms/paysim-overdraft.toml`), and a transfer between one of them and another account is a payment or use of the
+one, and a charge or top-up of the other.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any, NamedTuple
 
 from ledger.domain.money import format_amount, parse_amount
 from tests.often import TIMES
+from tests.real import overdraft
 from tests.real.replay import Step
 
-TERMS = "paysim"
+TERMS, OVERDRAFT = "paysim", "paysim-overdraft"
 ROWS = 100_000
 SOME = 4_000 if TIMES == 1 else ROWS
 """Rows that do: those after them are of the same kinds."""
@@ -113,80 +115,88 @@ def steps(found: Sequence[Row]) -> Iterator[Step]:
 class _Mapping:
     """Keeps what the ledger's balances must be by now, to tell drift from a difference."""
 
-    def __init__(self, left_out: frozenset[str]) -> None:
-        self.left_out = left_out
+    def __init__(self, below: frozenset[str]) -> None:
+        self.below = below
         self.credit: dict[str, int] = {}
 
     def of(self, row: Row, at: datetime) -> Iterator[Step]:
-        origin = row.origin if row.origin not in self.left_out else None
         destination = row.destination if is_account(row.destination) else None
-        if destination in self.left_out:
-            destination = None
-        before: list[dict[str, Any]] = []
-        recorded_before, recorded_after = {}, {}
-        if origin is not None:
-            before += self._meet(row, origin, row.origin_before, at)
-            recorded_before[msisdn_of(origin)] = row.origin_before
-            recorded_after[msisdn_of(origin)] = row.origin_after
+        before = [*self._meet(row, row.origin, row.origin_before, at)]
+        recorded_before = {msisdn_of(row.origin): row.origin_before}
+        recorded_after = {msisdn_of(row.origin): row.origin_after}
         if destination is not None:
             before += self._meet(row, destination, row.destination_before, at)
             recorded_before[msisdn_of(destination)] = row.destination_before
             recorded_after[msisdn_of(destination)] = row.destination_after
         yield Step(row.line, before, recorded_before, within=0)
-        yield Step(row.line, self._moves(row, origin, destination, at), recorded_after, within=DRIFT)
+        yield Step(row.line, [*self._moves(row, destination, at)], recorded_after, within=DRIFT)
 
     def _meet(self, row: Row, name: str, recorded: int, at: datetime) -> Iterator[dict[str, Any]]:
         """Opens an account with its first recorded balance, or takes the file's drift out of it."""
         known = self.credit.get(name)
         self.credit[name] = recorded
         if known is None:
-            terms = {"terms": TERMS, "printed_credit": "0", "valid_until": "2017-12-31"}
-            yield _command("IssueStarterPack", row, name, at, "issue", **terms)
-            holder = {"channel": "paysim", "customer": name, "registration": "verified"}
-            yield _command("Activate", row, name, at, "activate", **holder)
-            if recorded:
-                bought = {"credit": format_amount(recorded), "price": format_amount(recorded)}
-                yield _command("TopUp", row, name, at, "opening", **bought, channel="opening")
+            yield from self._opened(row, name, recorded, at)
         elif 0 < abs(recorded - known) <= ROUNDING:
+            if name in self.below:
+                yield self._by_contract(row, name, recorded - known, at, "rounding")
+                return
             difference = format_amount(recorded - known)
             why = {"reason": "rounding", "approved_by": "paysim"}
             yield _command("AdjustCredit", row, name, at, "rounding", amount=difference, **why)
         else:
             self.credit[name] = known
 
-    def _moves(
-        self, row: Row, origin: str | None, destination: str | None, at: datetime
-    ) -> list[dict[str, Any]]:
-        """The row itself; a flagged overdraft is sent as it was asked for, and moves nothing."""
-        name, own = self._asked(row, origin, destination)
-        if name is None or (row.overdraft and origin is None):
-            return []
+    def _opened(self, row: Row, name: str, recorded: int, at: datetime) -> Iterator[dict[str, Any]]:
+        if name in self.below:
+            command, own = overdraft.opened(OVERDRAFT, name)
+            yield _command(command, row, name, at, "issue", **own)
+            if recorded:
+                yield self._by_contract(row, name, recorded, at, "opening")
+            return
+        terms = {"terms": TERMS, "printed_credit": "0", "valid_until": "2017-12-31"}
+        yield _command("IssueStarterPack", row, name, at, "issue", **terms)
+        holder = {"channel": "paysim", "customer": name, "registration": "verified"}
+        yield _command("Activate", row, name, at, "activate", **holder)
+        if recorded:
+            bought = {"credit": format_amount(recorded), "price": format_amount(recorded)}
+            yield _command("TopUp", row, name, at, "opening", **bought, channel="opening")
+
+    def _by_contract(self, row: Row, name: str, amount: int, at: datetime, part: str) -> dict[str, Any]:
+        command, own = overdraft.moved(amount, f"{row.line}-{part}", name, at.isoformat())
+        return _command(command, row, name, at, part, **own)
+
+    def _moves(self, row: Row, destination: str | None, at: datetime) -> Iterator[dict[str, Any]]:
+        """The row itself; a flagged overdraft is sent as it was asked for, and moves nothing.
+
+        A contract with a limit would grant as much of it as the limit reaches: of these nothing is sent.
+        """
+        if row.overdraft and row.origin in self.below:
+            return
+        signed = row.amount if row.action == "CASH_IN" else -row.amount
         if not row.overdraft:
-            if origin is not None:
-                self.credit[origin] += row.amount if row.action == "CASH_IN" else -row.amount
+            self.credit[row.origin] += signed
             if destination is not None:
                 self.credit[destination] += row.amount
-        command = own.pop("command")
-        return [_command(command, row, name, at, "", **own)]
+        if destination is not None and not self.below & {row.origin, destination}:
+            own = {"to_msisdn": msisdn_of(destination), "amount": format_amount(row.amount)}
+            yield _command("TransferCredit", row, row.origin, at, "", **own)
+            return
+        yield self._moved(row, row.origin, signed, at, "")
+        if destination is not None and not row.overdraft:
+            yield self._moved(row, destination, row.amount, at, "in")
 
-    def _asked(
-        self, row: Row, origin: str | None, destination: str | None
-    ) -> tuple[str | None, dict[str, Any]]:
-        amount = format_amount(row.amount)
-        if row.action == "TRANSFER" and origin is None:
-            return destination, {"command": "TopUp", "credit": amount, "price": amount, "channel": "transfer"}
-        if row.action == "TRANSFER" and destination is not None:
-            return origin, {
-                "command": "TransferCredit",
-                "to_msisdn": msisdn_of(destination),
-                "amount": amount,
-            }
-        if row.action == "CASH_IN":
-            return origin, {"command": "TopUp", "credit": amount, "price": amount, "channel": "cash-in"}
-        return origin, {"command": "ChargeCredit", "amount": amount, "item": row.action.lower()}
+    def _moved(self, row: Row, name: str, signed: int, at: datetime, part: str) -> dict[str, Any]:
+        """What one account of a row gets or gives."""
+        if name in self.below:
+            return self._by_contract(row, name, signed, at, part or "out")
+        amount, channel = format_amount(abs(signed)), row.action.lower().replace("_", "-")
+        if signed > 0:
+            return _command("TopUp", row, name, at, part, credit=amount, price=amount, channel=channel)
+        return _command("ChargeCredit", row, name, at, part, amount=amount, item=row.action.lower())
 
 
-def _command(command: str, row: Row, name: str, at: datetime, part: str, **own: str) -> dict[str, Any]:
+def _command(command: str, row: Row, name: str, at: datetime, part: str, **own: Any) -> dict[str, Any]:
     """A command of a row; `part` tells those of one row apart."""
     return {
         "command": command,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,10 +14,12 @@ import msgspec
 
 from ledger.application.ledger import Ledger
 from ledger.application.outcomes import ACCEPTED, Outcome
+from ledger.domain.terms import Terms
 from ledger.entrypoints.forms import CommandReader
 from ledger.store.reading import SqliteReader
 from ledger.terms import load
 from tests.given import ledger_on
+from tests.real.overdraft import PARTS
 
 TERMS = Path(__file__).resolve().parents[1] / "terms"
 
@@ -55,14 +57,19 @@ class Played:
     numbers: set[str] = field(default_factory=set)
 
 
-def replay(steps: Iterable[Step], *, terms: str, folder: Path) -> Played:
+def terms_of(*ids: str) -> list[Terms]:
+    """Terms of `tests/terms`."""
+    return [load(TERMS / f"{one}.toml") for one in ids]
+
+
+def replay(steps: Iterable[Step], *, terms: Sequence[str], folder: Path) -> Played:
     """Plays the steps on a new log under terms of `tests/terms`, and compares every balance they know of.
 
     A balance is that of the log's own events, summed up to the position that the step's last command was answered with.
     """
     played = Played(folder / "log.db")
     marks: list[tuple[int, Step]] = []
-    with ledger_on(played.log, [load(TERMS / f"{terms}.toml")]) as ledger:
+    with ledger_on(played.log, terms_of(*terms)) as ledger:
         reading = iter(steps)
         while batch := list(islice(reading, _BATCH)):
             marks.extend(_play(ledger, batch, played))
@@ -98,7 +105,8 @@ def _compare(marks: list[tuple[int, Step]], played: Played) -> None:
             for msisdn, recorded_balance in step.balances.items():
                 played.compared += 1
                 played.numbers.add(msisdn)
-                found = credit[f"{msisdn}#1/credit"]
+                account = f"{msisdn}#1"
+                found = credit[f"{account}/credit"] - sum(credit[f"{account}/{part}"] for part in PARTS)
                 if abs(found - recorded_balance) > step.within:
                     played.differences.append(Difference(step.line, msisdn, recorded_balance, found))
         assert next(events, None) is None, "an event that no step has brought about"

@@ -24,7 +24,9 @@ def rows() -> list[paysim.Row]:
 
 @pytest.fixture(scope="module")
 def played(rows: list[paysim.Row], tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return replay(paysim.steps(rows), terms=paysim.TERMS, folder=tmp_path_factory.mktemp("paysim"))
+    return replay(
+        paysim.steps(rows), terms=(paysim.TERMS, paysim.OVERDRAFT), folder=tmp_path_factory.mktemp("paysim")
+    )
 
 
 def test_names_map_to_numbers_one_to_one(rows: list[paysim.Row]) -> None:
@@ -35,20 +37,16 @@ def test_names_map_to_numbers_one_to_one(rows: list[paysim.Row]) -> None:
 
 
 def test_every_recorded_balance_comes_out(played: Played, rows: list[paysim.Row]) -> None:
-    left_out = paysim.overdrawn(rows)
-    stated = sum(
-        2 * (paysim.is_account(name) and name not in left_out)
-        for row in rows
-        for name in (row.origin, row.destination)
-    )
-    assert len(played.numbers) == FOLLOWED
+    stated = sum(2 * paysim.is_account(name) for row in rows for name in (row.origin, row.destination))
+    assert len(played.numbers) == OVERDRAWN + FOLLOWED
+    assert played.commands["OpenContract"] == OVERDRAWN
     assert played.compared == stated
     assert played.differences == []
 
 
 def test_exactly_the_flagged_overdrafts_are_refused(played: Played, rows: list[paysim.Row]) -> None:
-    left_out = paysim.overdrawn(rows)
-    flagged = {row.line for row in rows if row.overdraft and row.origin not in left_out}
+    below = paysim.overdrawn(rows)
+    flagged = {row.line for row in rows if row.overdraft and row.origin not in below}
     assert len(flagged) == FLAGGED
     assert {line: outcome.code for line, outcome in played.refused.items()} == dict.fromkeys(
         flagged, "insufficient-credit"

@@ -8,12 +8,11 @@ import pytest
 
 from ledger.audit.replaying import replay as replay_log
 from ledger.store.reading import SqliteReader
-from ledger.terms import load
 from projections.engine.rebuild import Rebuild
 from projections.registry import PROJECTIONS
 from tests.projections.projected import database, folded, projected
 from tests.real import paysim
-from tests.real.replay import TERMS, replay
+from tests.real.replay import replay, terms_of
 from tests.shared import shared_file
 
 pytestmark = pytest.mark.chance  # a soak takes all rows
@@ -22,11 +21,13 @@ pytestmark = pytest.mark.chance  # a soak takes all rows
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = paysim.steps(paysim.some(shared_file("data/paysim/paysim-100k.csv.gz")))
-    return replay(steps, terms=paysim.TERMS, folder=tmp_path_factory.mktemp("audited")).log
+    return replay(
+        steps, terms=(paysim.TERMS, paysim.OVERDRAFT), folder=tmp_path_factory.mktemp("audited")
+    ).log
 
 
 def test_the_commands_decided_again_give_the_same_events(log: Path) -> None:
-    found = replay_log([SqliteReader(log)], [load(TERMS / f"{paysim.TERMS}.toml")])
+    found = replay_log([SqliteReader(log)], terms_of(paysim.TERMS, paysim.OVERDRAFT))
     assert found.commands > paysim.SOME
     assert found.empty
 
