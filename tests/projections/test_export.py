@@ -109,7 +109,7 @@ def test_every_transaction_of_the_hledger_journal_balances(log: Path) -> None:
 
 
 @often(1)
-@given(st.lists(steps(), min_size=6, max_size=6))
+@given(st.lists(steps(), min_size=4, max_size=4))
 def test_hledger_adds_up_what_every_question_tells(histories: list[list[Step]]) -> None:
     """Of a log with everything in it, and of random ones: hledger is asked once, each log below a name of its own."""
     if shutil.which("hledger") is None:

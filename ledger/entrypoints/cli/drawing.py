@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ledger.entrypoints.cli.local_times import told_at, told_day
+from ledger.entrypoints.cli.output import in_words
 
 if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
@@ -59,4 +60,4 @@ def drawn(
 
 def _cause(span: Span) -> str:
     """The event that began a state, with its clause."""
-    return span.cause.rpartition(".")[2] + (f" ({span.clause})" if span.clause else "")
+    return in_words(span.cause) + (f" ({span.clause})" if span.clause else "")

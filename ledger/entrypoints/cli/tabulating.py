@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WHOLE = 40
 """Columns that a word of a table may take before it is broken: paths and digests are longer, amounts never."""
+_ZERO = {"0", "Rp 0"}
 _BELOW = " " * 4
 
 Rows = Sequence[Sequence[str]]
@@ -21,9 +22,9 @@ Rows = Sequence[Sequence[str]]
 def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collection[str] = ()) -> None:
     """Prints a table; the columns in `right` are set flush right and stay whole.
 
-    A column that is empty is left out, and one that says the same on every row is said once above the table. What does
-    not fit is folded between words; where that is not enough the table has no frame, and where that is too wide each
-    row is told in words: `name value; name value`.
+    A column that is empty is left out, and one that says the same on every row, or zero, is said once above the table.
+    What does not fit is folded between words; where that is not enough the table has no frame, and where that is too
+    wide each row is told in words, `name value; name value`, and a row that is the only one as a list.
     """
     columns, rows, always = _without_repeats(columns, [[shown(cell) for cell in row] for row in rows], right)
     out = console()
@@ -39,9 +40,14 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
     least = [_least(cells, stays=stays) for cells, stays in zip(by_column, whole, strict=True)]
     frame, gaps = 3 * len(columns) + 1, len(columns) - 1
     if sum(least) + gaps > out.width:
+        if len(rows) == 1:
+            say_table(
+                "", ["what", "is"], [[heading(name), row] for name, row in zip(columns, rows[0], strict=True)]
+            )
+            return
         for row in rows:
             pairs = [f"{heading(name)} {cell}" for name, cell in zip(columns, row, strict=True) if cell]
-            for line in packed("", [row[0], *pairs[1:]] if row[0] else pairs, out.width):
+            for line in packed("", [row[0], *pairs[1:]] if row[0] and not whole[0] else pairs, out.width):
                 say(line)
         return
     _framed(out, by_column, rows, whole, least, frame=sum(least) + frame <= out.width)
@@ -81,7 +87,7 @@ def _without_repeats(
         values = {row[at] for row in rows}
         if values == {""}:
             continue
-        if len(rows) > 1 and len(values) == 1 and name not in right:
+        if len(rows) > 1 and len(values) == 1 and (name not in right or values <= _ZERO):
             always.append((name, rows[0][at]))
         else:
             kept.append(at)
