@@ -15,6 +15,7 @@ from typing import Any, cast
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.audit.closed_dues import ClosedDues
 from ledger.audit.derived_tables import DerivedTables
 from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
@@ -119,6 +120,7 @@ class _Verification:
         self.versions: dict[str, int] = {}
         self.digests: dict[str, bytes] = {}
         self.chains: dict[str, bytes] = {}
+        self.dues = ClosedDues()
         self.closed_through = -NEVER
         self.marks: set[bytes] = set()
         self.clock = ""
@@ -306,6 +308,9 @@ class _Verification:
         elif isinstance(event, ClosedThrough):
             if event.through <= self.closed_through:
                 yield "more was closed before"
+            for id_, due in self.dues.unrecorded(event.through):
+                if id_ not in self.broken:
+                    yield f"what fell due at {format_instant(due)} for {id_} was not recorded before it"
             self.closed_through = max(event.through, self.closed_through)
         elif isinstance(event, CommandSetApart):
             if event.account != apart_of(self.partition):
@@ -343,6 +348,7 @@ class _Verification:
             self.broken.add(id_)
             yield f"it does not fit the events before it ({type(error).__name__}: {error})"
             return
+        self.dues.take(subject)
         yield from subject.faults(event)
         yield from self.derived.faults(subject, event)
 

@@ -292,11 +292,13 @@ class TestMoving:
         story.given(MigrateTerms, OPENED, terms=XE25, consents=["deposit"])
         assert story.contract().consents == ["deposit"]
 
+    @pytest.mark.clause("XE25-11")
     def test_to_another_holder_only_when_nothing_is_owed(self, story: Story) -> None:
-        story.given_contract(OPENED)
+        story.given_contract(OPENED, terms=XE25)
         story.given(RecordUsage, OPENED)
         story.given(RequestRightsTransfer, OPENED)
         story.when(DecideRightsTransfer, OPENED).refused("outstanding")
+        assert story.contract().holder == "customer-1", "who answers for it until then"
         story.given(ReceivePayment, OPENED, reference="p1", amount=rupiah(909), method="cash")
         story.given(DecideRightsTransfer, OPENED)
         assert story.contract().holder == "customer-2"
