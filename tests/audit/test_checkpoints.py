@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from ledger.audit.transparency.chained import must_be_chained
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.checkpointing import Checkpointer
+from ledger.audit.transparency.copied_trees import copied, gone_on
 from ledger.audit.transparency.heads import HeadsTree, last_close
 from ledger.audit.transparency.kept_checkpoints import HeldCheckpoint, checked
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS
@@ -28,7 +30,7 @@ from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import DAY, zone
 from ledger.domain.commands import Command
-from ledger.errors import CheckpointMismatch, LogDamaged, LogLocked, TilesDamaged
+from ledger.errors import CheckpointInvalid, CheckpointMismatch, LogDamaged, LogLocked, TilesDamaged
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from tests.often import often
 from tests.projections.histories import BEGIN, a_log, commands, play
@@ -318,3 +320,73 @@ def test_tiles_that_are_not_what_was_signed_are_found(log: Path, tmp_path: Path,
             tile.write_bytes(content[:-1] if what == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(TilesDamaged):
         a_round(log, folder)
+
+
+def test_a_checkpoint_goes_on_from_an_older_one_or_it_is_said_that_it_does_not(
+    log: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoints"
+    a_round(log, folder)
+    old = note(folder)
+    play(log, top_ups(5, 900))
+    a_round(log, folder)
+    new = note(folder)
+    found = gone_on(folder, (new, old), TRUSTED)
+    assert (found.old, found.new) == (verified(old, TRUSTED), verified(new, TRUSTED))
+    roots = roots_by_consistency(found.old.size, found.new.size, found.old.root, list(found.path))
+    assert roots == (found.old.root, found.new.root)
+    forged = Checkpoint(found.old.origin, found.old.size, bytes(32)).signed([SIGNER]).encode()
+    with pytest.raises(CheckpointMismatch, match="does not begin with"):
+        gone_on(folder, (forged, new), TRUSTED)
+    with pytest.raises(CheckpointInvalid, match="one is of"):
+        gone_on(folder, (note(folder, "top"), new), TRUSTED)
+
+
+def test_a_copy_of_what_was_signed_only_grows(log: Path, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "checkpoints", tmp_path / "elsewhere"
+    a_round(log, folder)
+    first = note(folder)
+    assert len(copied(folder, elsewhere, TRUSTED)) == 3
+    assert note(elsewhere) == first
+    play(log, top_ups(300, 900))
+    a_round(log, folder)
+    copied(folder, elsewhere, TRUSTED)
+    assert gone_on(elsewhere, (first, note(elsewhere)), TRUSTED).new == verified(note(folder), TRUSTED)
+    other = tmp_path / "other"
+    changed(log, REWRITTEN[0])
+    rechain(log)
+    a_round(log, other)
+    kept = note(elsewhere)
+    with pytest.raises(CheckpointMismatch, match="does not begin with"):
+        copied(other, elsewhere, TRUSTED)
+    assert note(elsewhere) == kept
+
+
+COLUMNS = (
+    ("stored_events", "ordinal", ("originator_id", "topic", "state", "digest")),
+    ("journal", "entry", ("subject", "command_id", "name", "command_digest", "command", "code", "chain")),
+)
+
+
+@often(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_bit_changed_anywhere_in_the_log_is_found(
+    original: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    log = Path(shutil.copy(original, tmp_path / "bits.db"))
+    table, number, columns = data.draw(st.sampled_from(COLUMNS))
+    column = data.draw(st.sampled_from(columns))
+    with closing(sqlite3.connect(log)) as connection:
+        held_in = f"length(CAST({column} AS BLOB))>0"
+        rows = connection.execute(f"SELECT {number}, {column} FROM {table} WHERE {held_in}").fetchall()
+        place, value = data.draw(st.sampled_from(rows))
+        content = bytearray(value.encode() if isinstance(value, str) else value)
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 6))
+        changed_to = content.decode("utf-8", "replace") if isinstance(value, str) else bytes(content)
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(f"UPDATE {table} SET {column}=? WHERE {number}=?", (changed_to, place))
+        connection.commit()
+        if connection.total_changes == 0:
+            return
+    with pytest.raises(LogDamaged), reading(log) as found:
+        must_be_chained(found)

@@ -46,6 +46,8 @@ class Disputed:
     def __init__(self, log: Path, signed: Signed) -> None:
         self.log, self.signed = log, signed
         self.one = self.bundle("C-1")
+        with reading(log) as found:
+            self.plain = bundle(found, Question(NUMBER, KNOWN_AT, KNOWN_AT), JAKARTA)
 
     def bundle(self, dispute: str, account: str = ACCOUNT, *, signed: bool = True) -> bytes:
         question = Question(NUMBER, KNOWN_AT, KNOWN_AT, AskedDispute(account, dispute))
@@ -274,3 +276,14 @@ def test_a_schema_that_says_otherwise_under_an_equal_fingerprint_is_found(
     assert fingerprint_of(forged).hex() in name
     for key in (True, False):
         assert both(zipped(parts), tmp_path / "bundle.zip", key=key) == (None, None)
+
+
+def test_the_page_shows_both_sides_and_what_became_of_it(disputed: Disputed) -> None:
+    page = parts_of(disputed.bundle("C-2"))["index.html"].decode()
+    assert "Rp 50.000 of credit" in page
+    assert "Rp 30.000 of credit" in page
+    assert "differs by Rp 20.000 of credit" in page
+    assert "Overridden: the system record prevails" in page
+    assert "event 3, CreditToppedUp; event 9, SystemCorrected" in page
+    assert "http" not in page, "it needs nothing from elsewhere"
+    assert "The dispute" not in parts_of(disputed.plain)["index.html"].decode()

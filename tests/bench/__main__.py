@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import contracts, kafka, population, projecting, reading, starting, writing
+from tests.bench import contracts, kafka, population, projecting, proofs, reading, starting, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
@@ -66,6 +66,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "replay": lambda folder, quick: projecting.replaying(
         folder, 1 if quick else 3, 1_000 if quick else 1_000_000
+    ),
+    "extending": lambda _, quick: proofs.extending(1 if quick else 5, 1_000 if quick else 1_000_000),
+    "checkpoints": lambda folder, quick: proofs.beside(
+        folder, 1 if quick else 3, 1_000 if quick else 100_000
+    ),
+    "proofs": lambda folder, quick: proofs.proved(
+        folder, 1 if quick else 3, 1_000 if quick else 1_000_000, 100 if quick else 1_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
         folder, (1_000, 5_000) if quick else (1_000_000, 2_000_000)

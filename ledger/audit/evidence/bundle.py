@@ -10,14 +10,14 @@ import json
 import zipfile
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.audit.evidence.page import page
+from ledger.audit.evidence.page import Words, page
 from ledger.audit.transparency.checkpointing import TOP, last_restart, origin_of, tree_of
 from ledger.audit.transparency.heads import Close, HeadsTree, last_close
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS, Leaves
@@ -94,14 +94,25 @@ class BundleParts(dict[str, bytes]):
         return target.getvalue()
 
 
-def bundle(log: SqliteSnapshot, question: Question, zone: Zone, signed: Signed | None = None) -> bytes:
-    """The bundle of a number. Raises EvidenceRefused where the answer is not final, or the number is unknown."""
+def bundle(
+    log: SqliteSnapshot,
+    question: Question,
+    zone: Zone,
+    signed: Signed | None = None,
+    words_of: Callable[[str], str | None] = lambda _: None,
+) -> bytes:
+    """The bundle of a number; `words_of` tells what a clause says, where that is known.
+
+    Raises EvidenceRefused where the answer is not final, or the number is unknown.
+    """
     collected = _Collected(log, question, zone)
     parts = BundleParts()
     collected.put_record(parts)
     if signed is not None:
         _Proofs(signed, collected, parts).put()
-    parts["index.html"] = page(collected.manifest(), collected.told, zone, streams_of(question.msisdn)[0])
+    parts["index.html"] = page(
+        collected.manifest(), collected.told, Words(zone, streams_of(question.msisdn)[0], words_of)
+    )
     parts["verify.py"] = (files("ledger.audit.evidence") / "verify.py").read_bytes()
     manifest = collected.manifest() | {
         "parts": {name: sha256(part).hexdigest() for name, part in parts.items()}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
+from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import part_of
 from ledger.figures import UNITS, rupiah
 
-_STYLE = """
+_STYLE = (
+    """
 :root { color-scheme: light; font: 16px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff }
 body { max-width: 60rem; margin: 0 auto; padding: 1rem }
 h1 { font-size: 1.4rem; margin: 0 0 .3rem } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem }
@@ -22,18 +24,30 @@ td:nth-child(3) { white-space: nowrap }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 .late td { color: #777 } .small { font-size: .85rem; color: #555 }
 code { font-size: .85em; overflow-wrap: anywhere }
-@media (max-width: 40rem) {
+"""
+    + STYLE_OF_DISPUTE
+    + """@media (max-width: 40rem) {
   table, tbody, tr, td { display: block } thead { display: none }
-  tr { border-bottom: 1px solid #bbb; padding: .4rem 0 } td { border: 0; padding: .1rem 0 }
+  tr { border-bottom: 1px solid #bbb; padding: .4rem 0 } td { border: 0; padding: .1rem 0 } td:empty { display: none }
   td:nth-child(3) { white-space: nowrap }
 .n { text-align: left } td[data-of]::before { content: attr(data-of) " "; color: #555 }
 }
 @media print { body { max-width: none; padding: 0 } tr { break-inside: avoid } }
 """
+)
 
 
-def page(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], zone: Zone, own: str) -> bytes:
+class Words(NamedTuple):
+    """How the page is written: in whose days, of which accounts, and what a clause says, where that is known."""
+
+    zone: Zone
+    own: str
+    of_clause: Callable[[str], str | None] = lambda _: None
+
+
+def page(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], words: Words) -> bytes:
     """The page of a bundle: its manifest, and its events as `events.jsonl` has them."""
+    zone, own, _ = words
     lines = [
         "<!doctype html>",
         f'<html lang="en"><meta charset="utf-8"><title>{escape(manifest["msisdn"])}: the record</title>',
@@ -41,6 +55,7 @@ def page(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], zone: Z
         f"<style>{_STYLE}</style>",
         f"<h1>{escape(manifest['msisdn'])}: what the record says</h1>",
         _asked(manifest, zone),
+        *dispute_told(manifest["dispute"], rows, words.of_clause, lambda at: _when(at, zone)),
         "<h2>What it came to</h2>",
         *_balances(manifest["balances"]),
         "<h2>How it came to that</h2>",
@@ -102,7 +117,12 @@ def _checks(manifest: Mapping[str, Any]) -> Iterator[str]:
         if close
         else "That nothing came later is proved once the day was closed and signed; it is pending."
     )
-    yield f"<p>{complete} The record is cited up to position {escape(manifest['position'])}.</p>"
+    disputed = (
+        " What each dispute says of the record was reckoned again from the events that it cites, by digest."
+        if manifest["dispute"] is not None
+        else ""
+    )
+    yield f"<p>{complete}{disputed} The record is cited up to position {escape(manifest['position'])}.</p>"
     yield (
         "<p>This page only shows; the proof is beside it. In the folder of the bundle, with any Python from 3.9 on,"
         " without a network:</p><p><code>python3 -I -S verify.py BUNDLE.zip KEY</code></p>"

@@ -163,6 +163,7 @@ def dispute_bundle(
     zone_: Zone = JAKARTA,
 ) -> int:
     """Write an evidence bundle of a dispute: statement, record, decision and their proofs, to be checked by anybody."""
+    from ledger import terms
     from ledger.audit.evidence.bundle import AskedDispute, Question, accounts_of
     from ledger.audit.evidence.bundle import bundle as made
     from ledger.domain.calendar import zone
@@ -185,7 +186,7 @@ def dispute_bundle(
             raise EvidenceRefused("the log was never closed: nothing in it is final; see `pulsa log advance`")
         signed = signed_where_there_is(opened, trust)
         question = Question(msisdn, known, known, AskedDispute(account, dispute))
-        content = made(log, question, zone(zone_), signed)
+        content = made(log, question, zone(zone_), signed, terms.words(opened.settings.terms).get)
     put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     say(f"{file}: {dispute} of {account}; {how}")

@@ -47,6 +47,8 @@ Restart = Annotated[
 Files = Annotated[
     list[Path], typer.Argument(metavar="CHECKPOINT…", help="Checkpoints that were kept, each a file.")
 ]
+Kept = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint that was kept, a file.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where it is kept; made where there is none.")]
 Out = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
 Position = Annotated[str, typer.Argument(metavar="POSITION", help="An event's, such as 0:120.")]
 Bundle = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
@@ -98,13 +100,19 @@ def checkpoint(
 
 
 def verify(opened: Opened, checkpoints: Files, trust: Trust = None, as_json: AsJson = False) -> int:
-    """Hold the log against checkpoints that were kept: whether it is the one that was signed, or where it is not."""
+    """Hold the log against checkpoints that were kept: whether it is the one that was signed, or where it is not.
+
+    First every row is held against its digest, for what was signed are digests.
+    """
+    from ledger.audit.transparency.chained import must_be_chained
     from ledger.audit.transparency.kept_checkpoints import checked
 
     keys = _keys(trust)
     folder = opened.settings.checkpoints_folder
     notes = [_content(file) for file in checkpoints]
     with _logs(opened) as logs:
+        for log in logs:
+            must_be_chained(log)
         found = checked(logs, notes, keys, folder=folder if folder.is_dir() else None)
     for one in found:
         if as_json:
@@ -113,6 +121,31 @@ def verify(opened: Opened, checkpoints: Files, trust: Trust = None, as_json: AsJ
             wrong = "as it was signed" if one.wrong is None else one.wrong
             say_folded(f"{one.checkpoint.origin}, {counted(one.checkpoint.size, 'leaf')}: {wrong}")
     return shell.DONE if all(one.wrong is None for one in found) else shell.REFUSED
+
+
+def consistency(opened: Opened, old: Kept, new: Kept, trust: Trust = None, as_json: AsJson = False) -> int:
+    """Show that a checkpoint goes on from an older one: that nothing before it was changed."""
+    from ledger.audit.transparency.copied_trees import gone_on
+
+    notes = (_content(old), _content(new))
+    found = gone_on(opened.settings.checkpoints_folder, notes, _keys(trust))
+    if as_json:
+        path = [one.hex() for one in found.path]
+        say_json({"origin": found.new.origin, "old": found.old.size, "new": found.new.size, "path": path})
+    else:
+        say(
+            f"{found.new.origin} of {found.new.size:,} leaves begins with the {found.old.size:,} signed before"
+        )
+    return shell.DONE
+
+
+def mirror(opened: Opened, folder: Folder, trust: Trust = None) -> int:
+    """Bring what was signed to another folder, which only grows: whoever keeps it notices a log that was rewritten."""
+    from ledger.audit.transparency.copied_trees import copied
+
+    for one in copied(opened.settings.checkpoints_folder, folder, _keys(trust)):
+        say(f"{folder}: {one.origin}, {one.size:,} leaves")
+    return shell.DONE
 
 
 def prove(opened: Opened, position: Position, file: Out, trust: Trust = None) -> int:
@@ -143,6 +176,7 @@ def bundle(
     zone_: Zone = JAKARTA,
 ) -> int:
     """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
+    from ledger import terms
     from ledger.audit.evidence.bundle import Question
     from ledger.audit.evidence.bundle import bundle as made
     from ledger.domain.calendar import NEVER, zone
@@ -158,7 +192,7 @@ def bundle(
         as_of, known = asked.instants(NEVER, lambda: zone(zone_))
         question = Question(msisdn, as_of, known)
         signed = signed_where_there_is(opened, trust)
-        content = made(log, question, zone(zone_), signed)
+        content = made(log, question, zone(zone_), signed, terms.words(opened.settings.terms).get)
     put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     told = as_of_known_at(question.as_of, known, zone(zone_))

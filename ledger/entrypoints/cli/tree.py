@@ -155,6 +155,8 @@ _LOG = {
 _AUDIT = {
     "checkpoint": Verb("proving:checkpoint", "--key signing.key --every 1"),
     "verify": Verb("proving:verify", "kept/checkpoint --trust public.key"),
+    "consistency": Verb("proving:consistency", "kept/old kept/new --trust public.key"),
+    "mirror": Verb("proving:mirror", "elsewhere --trust public.key"),
     "prove": Verb("proving:prove", "0:120 event.tlog-proof --trust public.key"),
     "bundle": Verb("proving:bundle", "6288112345678 evidence.zip --trust public.key"),
     "verify-bundle": Verb("proving:verify_bundle", "evidence.zip --trust public.key"),

@@ -1,0 +1,62 @@
+"""Whether the log's rows are what their digests name: the trees hold digests, and chains bind what was said to them."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from typing import Any
+
+from ledger.application.journal import NO_CHAIN, journal_digest
+from ledger.audit.transparency.leaves import DECISIONS, EVENTS
+from ledger.errors import LogDamaged
+from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
+from ledger.store.checked import ENTRY_COLUMNS
+from ledger.store.layout import intelligible, principal_column
+from ledger.store.reading import SqliteSnapshot
+
+_AT_ONCE = 20_000
+_REMEMBERED = 200_000
+"""Subjects whose last digest is remembered; of others it is looked up."""
+_CHAIN = 11
+"""Where the digest stands among an entry's columns."""
+
+
+def must_be_chained(log: SqliteSnapshot) -> None:
+    """Raises LogDamaged at the first event or journal entry that is not what its digest names."""
+    chains, known = Chains(log.connection, log.path, log.partition), dict[str, bytes]()
+    count = EVENTS.count(log)
+    with intelligible(log.path):
+        for start in range(1, count + 1, _AT_ONCE):
+            chains.by_type(partial(_events, log.connection, start), start, known)
+        _journal_chained(log)
+
+
+def _events(connection: sqlite3.Connection, start: int) -> list[EventRow]:
+    statement = f"SELECT {EVENT_COLUMNS} FROM stored_events WHERE ordinal>=? AND ordinal<? ORDER BY ordinal"  # noqa: S608
+    return connection.execute(statement, (start, start + _AT_ONCE)).fetchall()
+
+
+def _journal_chained(log: SqliteSnapshot) -> None:
+    columns = ENTRY_COLUMNS.replace("principal", principal_column(log.connection))
+    known: dict[str, bytes] = {}
+    statement = f"SELECT entry, {columns} FROM journal ORDER BY entry"  # noqa: S608 - columns of ours
+    for index, (entry, *row) in enumerate(log.connection.execute(statement)):
+        subject = row[0]
+        try:
+            before = known.get(subject)
+            if before is None:
+                before = _before(log.connection, subject, entry)
+            sound = entry == index + 1 and journal_digest(before, row) == row[_CHAIN]
+        except (TypeError, ValueError, AttributeError):  # a value of another kind
+            sound = False
+        if not sound:
+            raise LogDamaged(f"{DECISIONS.place(log, index)} is not what its digest names")
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[subject] = row[_CHAIN]
+
+
+def _before(connection: sqlite3.Connection, subject: str, entry: int) -> bytes:
+    statement = "SELECT chain FROM journal WHERE subject=? AND entry<? ORDER BY entry DESC LIMIT 1"
+    found: Any = connection.execute(statement, (subject, entry)).fetchone()
+    return NO_CHAIN if found is None else bytes(found[0])
