@@ -62,7 +62,9 @@ clean: ## forget .venv and all caches
 	rm -rf $(VENV) build dist .*_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(VENV)/project
+# Compiled here: where a process may not write what it compiles, each one would compile all that it imports again.
+setup: $(VENV)/project $(VENV)/compiled
+	@$(BIN)/python -m compileall -q ledger projections
 
 # The locked packages: uv is ten times as fast, but knows only its own settings; what it cannot
 # reach, pip gets as this machine has it set up. Either way by hash.
@@ -74,6 +76,10 @@ $(VENV)/packages: requirements.lock requirements-bootstrap.lock
 	@$(UV) pip install --python $(VENV) --no-deps --require-hashes -r requirements.lock || { \
 	  echo 'Again, with pip'; \
 	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
+	@touch $@
+
+$(VENV)/compiled: $(VENV)/packages
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # templates are no Python
 	@touch $@
 
 # This project itself, in place.

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
-
-from eventsourcing.persistence import Notification, StoredEvent
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import Zone
@@ -18,6 +16,9 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.subject import State
 from ledger.domain.terms_book import Document
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import Notification, StoredEvent  # slow to import
 
 
 class JournalEntry(NamedTuple):

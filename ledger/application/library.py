@@ -11,7 +11,7 @@ from eventsourcing.utils import Environment
 
 _DEFAULTS = {
     "PERSISTENCE_MODULE": "ledger.store.sqlite",
-    "MAPPER_TOPIC": "ledger.store.codec:AvroMapper",
+    "MAPPER_TOPIC": "ledger.store.mapper:AvroMapper",
     "ORIGINATOR_ID_TYPE": "text",
 }
 """The log is a file, in Avro, and its subjects have names."""

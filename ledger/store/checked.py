@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
-
-from eventsourcing.sqlite import SQLiteCursor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.application.journal import (
     NO_CHAIN,
@@ -23,6 +21,9 @@ from ledger.application.outcomes import EventReference
 from ledger.domain.kinds import TERMS, account_of, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, follows
+
+if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
 
 ENTRY_COLUMNS = (
     "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"

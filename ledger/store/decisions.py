@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
-
-from eventsourcing.sqlite import SQLiteCursor
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ledger.application.journal import NO_CHAIN, journal_digest
 from ledger.application.outcomes import EventReference
 from ledger.errors import LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, last_seal, must_follow, references
 from ledger.store.layout import intelligible, principal_column
+
+if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
 
 _FROM = "SELECT {columns}, entry FROM journal WHERE entry>=? ORDER BY entry"
 _OF_ONE = "SELECT {columns}, entry FROM journal WHERE subject=? ORDER BY entry"

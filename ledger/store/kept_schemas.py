@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
-
-from eventsourcing.sqlite import SQLiteCursor
+from typing import TYPE_CHECKING, Any
 
 from ledger.errors import LogDamaged
 from ledger.store.schemas import FOLDERS, RecordSchema, every
+
+if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
 
 _NAMED = "schema/"
 

@@ -12,14 +12,15 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-
-import eventsourcing.persistence as library
-from eventsourcing.sqlite import SQLiteCursor
+from typing import TYPE_CHECKING
 
 from ledger.domain.kinds import SUBJECT_SQL
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
 from ledger.store.kept_schemas import keep, must_be_as_kept
 from ledger.store.schemas import FOLDERS, every
+
+if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
 
 FORMAT = 2
 """The format of the file, kept as `user_version`. In format 1 the journal names no principals: a writer adds those."""
@@ -208,9 +209,14 @@ def reported(path: str) -> Iterator[None]:
     """Turns what SQLite says of a file into the ledger's own errors, with the file's name."""
     try:
         yield
-    except library.IntegrityError:
+    except LedgerError:
         raise
-    except (sqlite3.Error, library.PersistenceError, OSError) as error:
+    except Exception as error:
+        from eventsourcing import persistence as library  # slow to import, and nothing else here needs it
+
+        told = isinstance(error, sqlite3.Error | library.PersistenceError | OSError)
+        if not told or isinstance(error, library.IntegrityError):
+            raise
         name = _sqlite_name(error)
         kind = next((kind for sign, kind in _ERRORS.items() if name.startswith(sign)), LogUnreadable)
         raise kind(f"{path}: {error}") from error
@@ -224,7 +230,7 @@ def intelligible(path: str) -> Iterator[None]:
             yield
         except UnicodeDecodeError as error:
             raise LogDamaged(f"{path}: {error}") from error
-        except (sqlite3.OperationalError, library.OperationalError) as error:
+        except Exception as error:
             cause = _sqlite_error(error)
             name = getattr(cause, "sqlite_errorname", "SQLITE_ERROR")  # text that is no UTF-8 has none
             if isinstance(cause, sqlite3.OperationalError) and name == "SQLITE_ERROR":

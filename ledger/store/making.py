@@ -9,13 +9,14 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import cast
-
-from eventsourcing.sqlite import SQLiteCursor
+from typing import TYPE_CHECKING, cast
 
 from ledger.errors import LogDamaged
 from ledger.store import private
 from ledger.store.layout import prepare, reported
+
+if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
 
 _BESIDE = ("-wal", "-shm", "-journal")
 _HEADER = 100

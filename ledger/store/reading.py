@@ -13,8 +13,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from eventsourcing.sqlite import SQLiteCursor
-
 from ledger.domain.events import Event
 from ledger.domain.kinds import NUMBERS, TERMS, log_of, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
@@ -32,6 +30,8 @@ from ledger.store.recent import recorded_last
 from ledger.store.schemas import RecordSchema
 
 if TYPE_CHECKING:
+    from eventsourcing.sqlite import SQLiteCursor
+
     from ledger.store.columns import Columns
 
 PARTITION = 0

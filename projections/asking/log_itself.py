@@ -32,6 +32,7 @@ from projections.asking.why import WantedChanges, Why, why
 from projections.engine.answers import Moment, position
 from projections.engine.event_types import event_topic
 from projections.engine.instants import Asked, own_zone
+from projections.engine.local_days import zone_of
 from projections.engine.reader import BulkReader, BulkSnapshot, Decided, LogSnapshot
 from projections.engine.unanswered import (
     BeforeTheLog,
@@ -77,6 +78,15 @@ class LogItself:
                 for terms in log.book.published:
                     book.publish(log.book.document(terms))
         return own_zone(book, lambda: None)
+
+    def zone_under(self, terms: str) -> Zone:
+        """The zone of terms by id. Raises LogDamaged where the log lacks them, TermsInvalid, TermsChanged."""
+        for reader in self.readers[1:]:
+            with reader.snapshot() as log:
+                if terms in log.book:
+                    return zone_of(terms, log.book)
+        with self.readers[0].snapshot() as log:
+            return zone_of(terms, log.book)
 
     def line(self, msisdn: str, asked: Asked) -> LineAsOf:
         """A number as its own events make it. Raises KnownBeyondNow, SeveralZones."""

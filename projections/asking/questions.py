@@ -29,7 +29,7 @@ from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed
 from projections.engine.instants import Asked, When
-from projections.engine.local_days import UTC
+from projections.engine.local_days import UTC, zone_of
 from projections.engine.unanswered import SeveralZones
 from projections.line.asked_number import asked_number
 from projections.money.ledger_accounts import AT_HAND, Balance, ledger_account
@@ -260,6 +260,12 @@ class Questions(QuestionsOfContracts, DisputeQuestions):
             return self._answer(lambda then: then.own_zone(msisdn), None, None)
         except SeveralZones:
             return UTC
+
+    def zone_under(self, terms: str) -> Zone:
+        """The zone of terms by id. Raises LogDamaged where the log lacks them, TermsInvalid, TermsChanged."""
+        if self._at_hand:
+            return self._of_log.zone_under(terms)
+        return self._answer(lambda then: zone_of(terms, then.book), None, None)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,6 @@ def enquiry(
     """Credit, validity, state and use of numbers; without --json or --csv in the words that *999# answers with."""
     from ledger.domain.calendar import zone
     from ledger.entrypoints.ussd import enquiry_text
-    from ledger.wiring.composition import known_terms
 
     if bool(msisdn) == all_:
         raise typer.BadParameter("name numbers, or say --all")
@@ -95,10 +94,10 @@ def enquiry(
     else:
         found = Each(msisdn or [], lambda one: [ask.enquiry(one, **then.moment)])
     if not then.told(one.to_json() for one in found):
-        zones: dict[str, Zone] = {terms.id: terms.zone for terms in known_terms(opened.settings)}
+        zones: dict[str, Zone] = {}
         moments: dict[str, None] = {}
         for one in found:
-            where = zones.get(one.terms) or zone("UTC")
+            where = zones[one.terms] = zones.get(one.terms) or ask.zone_under(one.terms)
             say_folded(enquiry_text(one, where))
             moments[final_or_not(one, zone("UTC") if then.utc else then.zone or where)] = None
         for moment in moments:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, cast
 from ledger.application.outcomes import SET_APART, Outcome
 from ledger.domain.terms import Terms
 from ledger.entrypoints.kafka.intake import Intake
-from ledger.store.codec import AvroMapper
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from ledger.store.kafka.records import Received
 from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.store.mapper import AvroMapper
 from ledger.wiring.on_kafka import owned
 
 
