@@ -108,12 +108,11 @@ def test_a_population_may_be_of_any_size(subscribers: int) -> None:
 
 NOT_YET = frozenset(
     [
-        "unknown-suspense",
         *("unknown-customer", "customer-exists", "no-purpose", "restricted", "already-requested"),
         *("unknown-statement", "statement-conflict", "statement-open", "not-final"),
     ]
 )
-"""Refusals of what the population does not do yet: suspense, persons and their data, statements of others."""
+"""Refusals of what the population does not do yet: persons and their data, statements of others."""
 
 
 def test_numbers_are_distinct() -> None:

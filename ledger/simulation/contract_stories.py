@@ -129,6 +129,13 @@ def has_bills_corrected(role: ContractRole) -> None:
     role.say(55, "10:00", "ChargeCollectionCost", amount="15000", reference="visit-a", **CORRECTED)
     role.say(56, "10:00", "WriteOff", bill=role.bill(1), amount="1000", reason="bad-debt", **CORRECTED)
     role.say(57, "10:00", "SetCreditLimit", amount="450000", **CORRECTED)
+    stray = {"method": "transfer", "payer": role.customer, "account": f"{role.msisdn}#9"}
+    for reference in ("stray-1", "stray-2"):  # for an account that there is not: in suspense
+        role.say(57, "11:00", "ReceivePayment", reference=reference, amount="5000", **stray)
+    assigned = {"reference": "stray-1", "account": f"{role.msisdn}#1"}
+    for clock in ("11:10", "11:20"):
+        role.say(57, clock, "AssignSuspense", **assigned, **CORRECTED)
+    role.say(57, "11:30", "ReturnSuspense", reference="stray-2", bank_cost="2500", **CORRECTED)
     role.pays_in(57, "cash-1", "300000", "cash")
 
 
