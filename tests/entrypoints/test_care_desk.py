@@ -73,6 +73,16 @@ def test_an_enquiry_warns_before_loss_and_a_dry_run_tells_it(waiting: Pulsa) -> 
     assert tried.items() <= waiting.json("log", "outcome", NUMBER, "back")[0].items()
 
 
+def test_what_fell_due_is_tried_and_nothing_is_written(waiting: Pulsa) -> None:
+    log = waiting.log.read_bytes()
+    (dry,) = waiting.json("log", "advance", "--dry-run", *THEN)
+    said = waiting.done("log", "advance", "--dry-run", *THEN)
+    assert said.endswith("\ndry run: nothing is written\n")
+    assert waiting.log.read_bytes() == log
+    assert waiting.json("log", "advance", *THEN) == [dry]
+    assert waiting.complaint("log", "advance", "--dry-run", "--every", "1").startswith("usage: ")
+
+
 def test_a_file_is_tried_as_a_whole_and_nothing_is_written(waiting: Pulsa) -> None:
     file = waiting.file("more.jsonl", *(top_up(f"t{n}", at="2023-07-03T05:00:00Z") for n in range(3)))
     log = waiting.log.read_bytes()

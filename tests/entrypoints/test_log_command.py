@@ -72,7 +72,7 @@ def test_events_are_filtered_by_account_type_and_time(told: Pulsa) -> None:
 
 def test_words_name_position_event_and_money(told: Pulsa) -> None:
     line, *postings = told.done("log", "events", "-n", "1").splitlines()
-    assert line.split() == ["0:8", "2023-07-03T05:00:00Z", f"{NUMBER}#1", "UsageDebited"]
+    assert line.split() == ["0:8", "2023-07-03", "12:00:00", "WIB", f"{NUMBER}#1", "UsageDebited"]
     assert [" ".join(posting.split()) for posting in postings] == [
         "operator/usage Rp 1.272,60 of credit",
         f"{NUMBER}#1/credit -Rp 1.272,60 of credit",

@@ -190,5 +190,5 @@ def test_status_tells_of_the_log_also_before_anything_is_projected(pulsa: Pulsa)
     pulsa.done("log", "advance", "--now", NOW)
     pulsa.done("projections", "run", "--once")
     said = pulsa.done("status")
-    assert "2023-08-19T23:59:55Z" in said
+    assert "2023-08-20 06:59:55 WIB" in said
     assert "lifecycles" in said

@@ -107,15 +107,13 @@ def enquiry(
 
 def _closing(ask: Questions, then: Then, numbers: list[str]) -> int:
     """What each contract would leave open if its customer left, part by part."""
-    from ledger.domain.money import format_amount
-
     found = Each(numbers, lambda one: [ask.closing(one, **then.moment)])
     if not then.told(one.to_json() for one in found):
         for one in found:
             parts = [(name.replace("_", " "), getattr(one, name)) for name in _PARTS_OF_CLOSING]
-            rows = [[name, format_amount(amount)] for name, amount in parts if amount]
+            rows = [[name, rupiah(amount)] for name, amount in parts if amount]
             say_table(one.account, ["part", "amount"], rows, right=_AMOUNT)
-            say(f"closing amount {format_amount(one.amount)}; the deposit does not count")
+            say(f"closing amount {rupiah(one.amount)}; the deposit does not count")
             say(final_or_not(one, told_in(ask, then, one.msisdn)))
     return found.code
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import instant
+from ledger.entrypoints.cli.local_times import instant, told_at
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, told
+from ledger.entrypoints.cli.prose import zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.figures import UNITS, grouped, rupiah
 
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
     from ledger.audit.effects import Effects
+    from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
 
 _NAMED = 20
@@ -109,17 +111,15 @@ def replay(
     elif found.empty:
         say(f"{counted(found.commands, 'command')}: the same events, the same refusals")
     else:
-        _say(found)
+        _say(found, zone_of_log(opened))
         if others:
             _say_effects(effects)
     return shell.DONE if found.empty or others else shell.REFUSED
 
 
-def _say(found: Comparison) -> None:
-    """Tells a person what would differ."""
-    from ledger.domain.calendar import format_instant
-
-    say(f"{counted(found.commands, 'command')}, until {format_instant(found.until)}")
+def _say(found: Comparison, where: Zone) -> None:
+    """Tells a person what would differ; times are those of a zone."""
+    say(f"{counted(found.commands, 'command')}, until {told_at(found.until, where)}")
     for place in found.first:
         say(
             f"the first event that differs or is missing: {place.position}, {place.account} version {place.version}"

@@ -11,6 +11,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome
 from ledger.entrypoints.cli.tabulating import say_table
+from ledger.figures import rupiah
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -135,7 +136,8 @@ def _resend_in_transit(opened: Opened, age: int, *, dry_run: bool, as_json: bool
         if as_json:
             say_json(said)
         answer = "" if outcome is None else outcome.code or outcome.status
-        rows.append([*(_plain(str(said[name])) for name in _TOLD), answer])
+        told = said | {"amount": rupiah(one.sent.amount)}
+        rows.append([*(_plain(str(told[name])) for name in _TOLD), answer])
         if outcome is not None and outcome.status == UNKNOWN:
             code = shell.FAILED
         elif outcome is not None and not one.settled(outcome):

@@ -23,6 +23,7 @@ from ledger.entrypoints.cli.prose import (
 from ledger.entrypoints.cli.proving import JAKARTA, Out, Trust, Zone, put_file, signed_where_there_is
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import EvidenceRefused
+from ledger.figures import rupiah
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -98,15 +99,14 @@ def dispute_show(opened: Opened, then: Then, dispute: Dispute, account: OfAccoun
     """A dispute: what is stated and what the record says, side by side, and each step of it."""
     ask = asked(opened, then)
     found = ask.dispute(dispute, account, **then.moment)
-    said = found.to_json()
-    if then.told([said]):
+    if then.told([found.to_json()]):
         return shell.DONE
     from projections.line.disputes_told import DisputeShown, DisputeStep
 
     stated = "the statement" if found.statement else "the claim"
     differs = "" if found.difference == 0 else "← differs"
-    sides = ["", f"{found.unit}, {stated}", f"{found.unit}, the record", "difference", " "]
-    row = [found.about, said["claimed"], said["system"], said["difference"], differs]
+    sides = ["about", stated, "the record", "difference", "so"]
+    row = [found.about, *map(rupiah, (found.claimed, found.system, found.difference)), differs]
     say_table(f"{found.dispute} of {found.account}, {found.state}", sides, [row], right=frozenset(sides[1:4]))
     where = told_in(ask, then)
     shown = {name: getattr(found, name) for name in _FIELDS}
@@ -148,7 +148,7 @@ def corrected_statement(
     content = json.dumps(corrected, indent=2, ensure_ascii=False).encode() + b"\n"
     put_file(file, content)
     say(
-        f"{file}: {found.unit} {said['system']} instead of {said['claimed']}; sha256 {sha256(content).hexdigest()}"
+        f"{file}: {rupiah(found.system)} instead of {rupiah(found.claimed)}; sha256 {sha256(content).hexdigest()}"
     )
     return shell.DONE
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
 from ledger.entrypoints.cli.prose import Since
 from ledger.figures import of_unit
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from ledger.store.backup import Copy
     from ledger.wiring.composition import Opened
     from ledger.wiring.settings import Settings
@@ -102,11 +104,12 @@ def events(
     asked = opened.questions(lambda: now_of(opened.settings))
     wanted = _Wanted(account, type_ or None, since)
     heads = _heads(asked)
+    where = None if as_json else asked.told_in()
     for line in _last(wanted.lines(asked, wanted.first_of(lines, heads)), lines):
-        _say(line, as_json=as_json)
+        _say(line, where)
     if follow:
         with shell.until_stopped() as stopped:
-            _follow(asked, wanted, heads, stopped, as_json=as_json)
+            _follow(asked, wanted, heads, stopped, where)
     return shell.DONE
 
 
@@ -115,7 +118,7 @@ def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
 
 
 def _follow(
-    asked: Questions, wanted: _Wanted, done: dict[int, int], stopped: Event, *, as_json: bool
+    asked: Questions, wanted: _Wanted, done: dict[int, int], stopped: Event, where: Zone | None
 ) -> None:
     sys.stdout.flush()
     while not stopped.wait(_FOLLOW_SECONDS):
@@ -127,7 +130,7 @@ def _follow(
                 return
             partition, ordinal = _place(line.position or "0:0")
             if done.get(partition, 0) < ordinal <= heads[partition]:
-                _say(line, as_json=as_json)
+                _say(line, where)
         sys.stdout.flush()
         done = heads
 
@@ -148,15 +151,14 @@ def _place(position: str) -> tuple[int, int]:
     return int(partition), int(ordinal)
 
 
-def _say(line: LogLine, *, as_json: bool) -> None:
-    from ledger.domain.calendar import format_instant
-
-    if as_json:
+def _say(line: LogLine, where: Zone | None) -> None:
+    """Says a line to a person, in a zone; as JSON where there is none."""
+    if where is None:
         say_json(line.to_json())
         return
     event = line.event
     name = event.TOPIC.rpartition(".")[2]
-    when = format_instant(event.effective_at)
+    when = told_at(event.effective_at, where)
     say(f"{line.position:<10} {when:<27} {event.account:<18} {name}")
     for posting in event.postings:
         say(f"    {posting['account']:<44} {of_unit(posting['amount'], posting['unit']):>30}")

@@ -13,7 +13,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -165,7 +165,7 @@ def rotate(opened: Opened, new_key_: NewKey) -> int:
 
     with vault(opened.settings) as kept:
         count = kept.rotate(master_key_of(new_key_))
-    say(f"{count:,} keys; from now on PULSA_VAULT_KEY is {new_key_}")
+    say(f"{counted(count, 'key')}; from now on PULSA_VAULT_KEY is {new_key_}")
     return shell.DONE
 
 

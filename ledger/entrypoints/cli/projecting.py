@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import Metrics
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_folded, say_json
 from ledger.entrypoints.cli.service import projections, supervised
@@ -16,8 +18,10 @@ from ledger.errors import LedgerError
 from ledger.figures import fraction, grouped
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from ledger.wiring.settings import Settings
     from projections.engine.lag import Status
+    from projections.engine.reader import BulkReader
 
 _COUNTS = frozenset({"events", "lag", "seconds", "rows", "only live", "only rebuilt", "position"})
 
@@ -131,20 +135,30 @@ def status(settings: Settings, as_json: AsJson = False) -> int:
         if as_json:
             say_json(found.to_json())
         else:
-            _say_status(found)
+            _say_status(found, _zone_of(readers))
         must_match(database, readers)
     return shell.DONE
 
 
-def _say_status(found: Status) -> None:
-    from ledger.domain.calendar import format_instant
+def _zone_of(readers: Sequence[BulkReader]) -> Zone:
+    """The zone of the terms in a log; UTC where they are of several."""
+    from ledger.domain.calendar import zone
+    from projections.engine.instants import zones_of
 
+    found: dict[str, Zone] = {}
+    for reader in readers:
+        with reader.snapshot() as log:
+            found |= {one.name: one for one in zones_of(log.book)}
+    return next(iter(found.values())) if len(found) == 1 else zone("UTC")
+
+
+def _say_status(found: Status, where: Zone) -> None:
     rows = [
         [
             str(part.partition),
             grouped(part.head),
             part.clock or "",
-            "" if part.closed_through is None else format_instant(part.closed_through),
+            "" if part.closed_through is None else told_at(part.closed_through, where),
         ]
         for part in found.partitions
     ]
