@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ledger.domain.calendar import NEVER
 from ledger.domain.kinds import subject_of
 from ledger.domain.money import IDR, PULSA
 from ledger.errors import StatementUnreadable
@@ -138,6 +140,16 @@ def number_of(account: str | None) -> str | None:
     return None if account is None else subject_of(account)
 
 
-def in_order(records: Sequence[SystemRecord]) -> list[SystemRecord]:
+_ORDER = attrgetter("day", "amount", "account", "version", "id")
+
+
+def in_order(records: Iterable[SystemRecord]) -> list[SystemRecord]:
     """Records in the order that they are matched in, whatever order they came in."""
-    return sorted(records, key=lambda one: (one.day, one.amount, one.account, one.version, one.id))
+    return sorted(records, key=_ORDER)
+
+
+def near(records: Iterable[SystemRecord], period: StatedDays, rules: Rules) -> list[SystemRecord]:
+    """The records that lie in the days of a statement, or near enough to one of them."""
+    first = -NEVER if period.since is None else period.since - rules.days
+    last = NEVER if period.until is None else period.until + rules.days
+    return [one for one in records if first <= one.day <= last]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from ledger.reconciliation.adding_up import Parts, pairs, runs
@@ -33,6 +34,9 @@ _MOST_IN_WINDOW = 400
 """Records, or lines, among which runs and pairs are looked for."""
 _MOST_SOLUTIONS = 10
 """Solutions of which an ambiguous one tells."""
+
+_BEHIND = (2**62,)
+"""In place of lines, where there are none: behind every line."""
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -61,31 +65,52 @@ class _Matching:
     def __init__(self, asked: ToMatch) -> None:
         self.asked = asked
         self.rules = asked.rules
-        self.all_lines = sorted(asked.lines, key=lambda one: (one.day, one.amount, one.line))
-        self.all_records = in_order(asked.records)
+        self.all_lines = sorted(asked.lines, key=attrgetter("day", "amount", "line"))
         self.lines = {one.line: one for one in self.all_lines}
-        self.records = {one.id: one for one in self.all_records}
+        self.records = {one.id: one for one in asked.records}
+        self.ordered: Sequence[SystemRecord] | None = None
+        """The records in their order: put in it once those are out of the running that a reference names."""
         self.items: list[Item] = []
         self.pairs: list[tuple[Stated, SystemRecord]] = []
 
     def run(self) -> list[Item]:
         """Pass by pass."""
-        self._accepted()
-        self._by_reference(same_amount=True)
-        self._by_reference(same_amount=False)
-        self._by_account_amount_day()
-        self._within_sen()
-        self._declared_groups()
-        self._groups_of_a_day()
-        self._summed("run", lambda amounts, wanted: runs(amounts, wanted, self.rules.longest_run))
-        self._summed("pair", pairs)
-        self._duplicates()
+        for one_pass in (
+            self._accepted,
+            lambda: self._by_reference(same_amount=True),
+            lambda: self._by_reference(same_amount=False),
+            self._by_account_amount_day,
+            self._within_sen,
+            self._declared_groups,
+            self._groups_of_a_day,
+            lambda: self._summed(
+                "run", lambda amounts, wanted: runs(amounts, wanted, self.rules.longest_run)
+            ),
+            lambda: self._summed("pair", pairs),
+            self._duplicates,
+        ):
+            if self.lines:
+                one_pass()
         self._left_over()
         self._balances()
-        items = [self._with_resolution(item) for item in self.items]
+        items = map(self._with_resolution, self.items) if self.asked.resolved else self.items
         return sorted(items, key=_place)
 
     # --- what a match is --------------------------------------------------------------------------------------------
+
+    def _pair(
+        self, outcome: str, rule: str, line: Stated, record: SystemRecord, *, interchangeable: bool = False
+    ) -> None:
+        """One line and one record: what there is most of."""
+        del self.lines[line.line]
+        del self.records[record.id]
+        if line.balance is not None:
+            self.pairs.append((line, record))
+        made = (
+            *(outcome, rule, (line.line,), (record.id,), record.account, line.amount, record.amount),
+            *(line.unit, line.day, abs(line.day - record.day), interchangeable, (), None),
+        )
+        self.items.append(Item._make(made))
 
     def _take(  # noqa: PLR0913 - what a match is
         self,
@@ -102,7 +127,7 @@ class _Matching:
         for record in records:
             del self.records[record.id]
         if len(lines) == len(records) == 1:
-            self.pairs.append((lines[0], records[0]))
+            self.pairs.append((lines[0], records[0]))  # a balance is held against its own record
         both = bool(lines and records)
         firsts: list[Stated | SystemRecord] = [*lines, *records]
         first = firsts[0].day
@@ -133,28 +158,40 @@ class _Matching:
                 self._take(EQUAL, "accepted", lines, records)
 
     def _open_lines(self) -> list[Stated]:
-        return [one for one in self.all_lines if one.line in self.lines]
+        return [one for one in self.all_lines if one.line in self.lines] if self.lines else []
 
     def _open_records(self) -> list[SystemRecord]:
-        return [one for one in self.all_records if one.id in self.records]
+        """Those that are open, of numbers that lines are open of: with no other line they could be matched."""
+        numbers = {line.number for line in self.lines.values()}
+        if not numbers:
+            return []
+        still = self._in_order()
+        return [one for one in still if one.id in self.records and (one.number in numbers or None in numbers)]
+
+    def _in_order(self) -> Sequence[SystemRecord]:
+        if self.ordered is None:
+            self.ordered = in_order(self.records.values())
+        return self.ordered
 
     # --- passes 1 to 3 ----------------------------------------------------------------------------------------------
 
     def _by_reference(self, *, same_amount: bool) -> None:
         lines = [one for one in self._open_lines() if one.reference is not None]
-        wanted = {one.reference for one in lines}
-        found = _by(
-            (one for one in self._open_records() if one.reference in wanted), lambda one: one.reference
-        )
+        named = {one.reference for one in lines}
+        found: dict[str | None, list[SystemRecord]] = {}
+        for one in self.records.values():
+            if one.reference in named:
+                found.setdefault(one.reference, []).append(one)
         for line in lines:
-            for record in found.get(line.reference, ()):
+            candidates = found.get(line.reference, ())
+            for record in in_order(candidates) if len(candidates) > 1 else candidates:
                 if record.id not in self.records or not fits(line, record) or line.unit != record.unit:
                     continue
                 if line.amount == record.amount:
-                    self._take(EQUAL, "reference", [line], [record])
+                    self._pair(EQUAL, "reference", line, record)
                     break
                 if not same_amount and (line.amount < 0) == (record.amount < 0):
-                    self._take(AMOUNT_DIFFERS, "reference-amount", [line], [record])
+                    self._pair(AMOUNT_DIFFERS, "reference-amount", line, record)
                     break
 
     def _by_account_amount_day(self) -> None:
@@ -174,7 +211,7 @@ class _Matching:
                     if record.day > line.day + self.rules.days:
                         break
                     if fits(line, record):
-                        self._take(EQUAL, "account-amount-day", [line], [record], interchangeable=several)
+                        self._pair(EQUAL, "account-amount-day", line, record, interchangeable=several)
                         del waiting[place]
                         break
 
@@ -192,7 +229,7 @@ class _Matching:
                 and fits(line, one)
             ]
             if near:
-                self._take(EQUAL, "account-amount-day", [line], [min(near)[-1]])
+                self._pair(EQUAL, "account-amount-day", line, min(near)[-1])
 
     # --- passes 4 to 6 ----------------------------------------------------------------------------------------------
 
@@ -283,14 +320,14 @@ class _Matching:
 
     def _left_over(self) -> None:
         still_open = frozenset(self.lines), frozenset(self.records)
-        misses = NearestMisses(self.all_lines, self.all_records, *still_open, self.rules)
+        misses = NearestMisses(self.all_lines, self.asked.records, *still_open, self.rules)
         for line in self._open_lines():
             outcome = TIMING if self._is_near_the_end(line.day) else MISSING_IN_SYSTEM
             self._take(outcome, "none", [line], [], nearest=misses.of_line(line))
-        for record in self._open_records():
-            if self.asked.period.holds(record.day):
-                outcome = TIMING if self._is_near_the_end(record.day) else MISSING_ON_STATEMENT
-                self._take(outcome, "none", [], [record], nearest=misses.of_record(record))
+        holds = self.asked.period.holds
+        for record in in_order([one for one in self.records.values() if holds(one.day)]):
+            outcome = TIMING if self._is_near_the_end(record.day) else MISSING_ON_STATEMENT
+            self._take(outcome, "none", [], [record], nearest=misses.of_record(record))
 
     def _is_near_the_end(self, day: int) -> bool:
         until = self.asked.period.until
@@ -333,5 +370,6 @@ def _by(all_: Iterable[_V], key: Callable[[_V], _K]) -> dict[_K, list[_V]]:
     return dict(found)
 
 
-def _place(item: Item) -> tuple[object, ...]:
-    return not item.lines, item.lines, item.day, item.records, item.outcome
+def _place(item: Item) -> tuple[tuple[int, ...], tuple[str, ...], str]:
+    """Items of lines stand in the order of their first line, and before those of records alone."""
+    return item.lines or _BEHIND, item.records, item.outcome

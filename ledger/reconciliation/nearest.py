@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Generic, TypeVar
 
-from ledger.reconciliation.matchables import Rules, Stated, SystemRecord
+from ledger.reconciliation.matchables import Rules, Stated, SystemRecord, in_order
 
 _MOST = 3
 """Misses that are told of one."""
@@ -39,7 +39,7 @@ class NearestMisses:
 
     @cached_property
     def _of_records(self) -> _Index[SystemRecord]:
-        return _Index(self._records)
+        return _Index(in_order(self._records))
 
     @cached_property
     def _of_lines(self) -> _Index[Stated]:

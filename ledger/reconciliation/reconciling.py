@@ -29,6 +29,7 @@ from ledger.reconciliation.matchables import (
     Rules,
     Stated,
     StatedDays,
+    near,
     number_of,
 )
 from ledger.reconciliation.matching import ToMatch, matched
@@ -176,14 +177,8 @@ def _items(
     if begun.kind == "bill":
         bills = f"{begun.number}/"
         records = [one for one in records if one.reference is not None and one.reference.startswith(bills)]
-    first, last = begun.since_on, begun.until_on
-    near = [
-        one
-        for one in records
-        if (first is None or one.day >= first - rules.days) and (last is None or one.day <= last + rules.days)
-    ]
-    period = StatedDays(first, last, closes=begun.kind not in ("bill", "account"))
-    asked = ToMatch(lines, near, rules, period, known.accepted, known.resolved)
+    period = StatedDays(begun.since_on, begun.until_on, closes=begun.kind not in ("bill", "account"))
+    asked = ToMatch(lines, near(records, period, rules), rules, period, known.accepted, known.resolved)
     return [*of_findings, *matched(asked)]
 
 

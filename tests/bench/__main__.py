@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import contracts, kafka, population, projecting, proofs, reading, starting, writing
+from tests.bench import contracts, kafka, population, projecting, proofs, reading, reconciling, starting, writing
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]
@@ -73,6 +73,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "proofs": lambda folder, quick: proofs.proved(
         folder, 1 if quick else 3, 1_000 if quick else 1_000_000, 100 if quick else 1_000
+    ),
+    "reconciling": lambda folder, quick: reconciling.reconciling(
+        1 if quick else 5, 10_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
         folder, (1_000, 5_000) if quick else (1_000_000, 2_000_000)
