@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from ledger.reconciliation.matchables import (
 )
 from ledger.reconciliation.matching import ToMatch, matched
 from ledger.reconciliation.recorded_movements import system_records, topics_of
+from ledger.reconciliation.statements_known import statement_ids
 from ledger.store.reading import SqliteSnapshot
 
 _MOST_NUMBERS = 1_000
@@ -41,6 +42,9 @@ _MOST_NUMBERS = 1_000
 _ZONE = "Asia/Jakarta"
 """Where days are counted of what was done under no terms."""
 _FOREIGN = "foreign"
+_OPENING = "chain-opening"
+_MOST_EARLIER = 100
+"""Statements before one that are looked at."""
 
 
 class StatementKnown(NamedTuple):
@@ -53,6 +57,8 @@ class StatementKnown(NamedTuple):
     ended: bool
     accepted: dict[str, list[str]]
     resolved: dict[str, str]
+    ended_at: int | None = None
+    """When its end was recorded."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def statement_known(log: SqliteSnapshot, id_: str, known_at: int | None = None) 
     findings: list[StatementFinding] = []
     accepted: dict[str, list[str]] = {}
     resolved: dict[str, str] = {}
-    ended = False
+    ended_at: int | None = None
     for found in log.events_of(id_):
         event = found.event
         if isinstance(event, StatementBegun):
@@ -109,7 +115,7 @@ def statement_known(log: SqliteSnapshot, id_: str, known_at: int | None = None) 
             lines += event.lines
             findings += event.findings
         elif isinstance(event, StatementEnded):
-            ended = True
+            ended_at = event.recorded_at
         elif known_at is not None and event.recorded_at > known_at:
             continue
         elif isinstance(event, MatchAccepted):
@@ -120,7 +126,7 @@ def statement_known(log: SqliteSnapshot, id_: str, known_at: int | None = None) 
             resolved[event.item] = event.reason
     if begun is None:
         raise UnknownStatement(id_)
-    return StatementKnown(id_, begun, lines, findings, ended, accepted, resolved)
+    return StatementKnown(id_, begun, lines, findings, ended_at is not None, accepted, resolved, ended_at)
 
 
 def closed_through(logs: Sequence[SqliteSnapshot]) -> int | None:
@@ -150,23 +156,69 @@ def reconcile(
     if not known.ended:
         raise StatementOpen(f"{len(known.lines)} lines of it are there")
     final = closed is not None and then <= closed
-    return Run(known, then, final, rules, _items(by_partition, partition_of, known, rules, then))
+    earlier = _earlier(by_partition, known, then)
+    used: set[str] = set()
+    before: StatementKnown | None = None
+    for one in earlier:
+        if _near(one.begun, known.begun, rules):
+            items = _items(by_partition, partition_of, one, rules, then, used, None)
+            used |= {name for item in items if item.lines for name in item.records}
+        before = one
+    return Run(
+        known, then, final, rules, _items(by_partition, partition_of, known, rules, then, used, before)
+    )
 
 
-def _items(
+def _earlier(logs: dict[int, SqliteSnapshot], known: StatementKnown, known_at: int) -> list[StatementKnown]:
+    """The statements of the same account and kind that ended by then, of earlier days: in their order."""
+    begun = known.begun
+    if begun.of is None or begun.since_on is None or begun.kind == "bill":
+        return []
+    found = []
+    for log in logs.values():
+        for id_ in statement_ids(log):
+            first = next(recorded.event for recorded in log.events_of(id_))
+            if (
+                isinstance(first, StatementBegun)
+                and (first.kind, first.of, first.unit) == (begun.kind, begun.of, begun.unit)
+                and id_ != known.id
+                and first.since_on is not None
+                and _place(first) < _place(begun)
+            ):
+                found.append(statement_known(log, id_, known_at))
+    ended = [one for one in found if one.ended_at is not None and one.ended_at <= known_at]
+    return sorted(ended, key=lambda one: _place(one.begun))[-_MOST_EARLIER:]
+
+
+def _place(begun: StatementBegun) -> tuple[int, int, str, str, str]:
+    """In which order statements of one account go."""
+    days = (begun.since_on or 0, begun.until_on or 0)
+    return *days, begun.number or "", begun.sequence or "", begun.account
+
+
+def _near(earlier: StatementBegun, begun: StatementBegun, rules: Rules) -> bool:
+    """Whether an earlier one could have used up records that lie near the days of this one."""
+    until, since = earlier.until_on, begun.since_on
+    return until is None or since is None or until + 2 * rules.days >= since
+
+
+def _items(  # noqa: PLR0913 - all that it is a function of
     logs: dict[int, SqliteSnapshot],
     partition_of: PartitionOf,
     known: StatementKnown,
     rules: Rules,
     known_at: int,
+    used: Collection[str],
+    before: StatementKnown | None,
 ) -> list[Item]:
     begun = known.begun
-    of_findings = [_finding(one, begun.unit) for one in known.findings]
+    findings = [*known.findings, *_gap(known, before)]
+    of_findings = [_finding(one, begun.unit, known.resolved) for one in findings]
     units = UNITS if begun.kind != "partner" else frozenset({begun.unit})
     if begun.unit not in units:
         return [
             *of_findings,
-            Item(UNREADABLE, _FOREIGN, (), ("statement",), begun.of, None, None, begun.unit, None),
+            Item(UNREADABLE, _FOREIGN, (0,), (), begun.of, None, None, begun.unit, None),
         ]
     days = _Days(logs.values())
     lines = [stated for line in known.lines if (stated := _stated(line, begun, days.zone)) is not None]
@@ -177,16 +229,25 @@ def _items(
     if begun.kind == "bill":
         bills = f"{begun.number}/"
         records = [one for one in records if one.reference is not None and one.reference.startswith(bills)]
+    records = [one for one in records if one.id not in used]
     period = StatedDays(begun.since_on, begun.until_on, closes=begun.kind not in ("bill", "account"))
     asked = ToMatch(lines, near(records, period, rules), rules, period, known.accepted, known.resolved)
     return [*of_findings, *matched(asked)]
 
 
-def _finding(one: StatementFinding, unit: str) -> Item:
+def _gap(known: StatementKnown, before: StatementKnown | None) -> Iterator[StatementFinding]:
+    """An opening that differs from the closing of the statement before it, where its file has not said so already."""
+    said = any(one["code"] == _OPENING for one in known.findings)
+    opening, closing = known.begun.opening, None if before is None else before.begun.closing
+    if not said and None not in (opening, closing) and opening != closing:
+        yield {"line": 0, "code": _OPENING, "expected": closing, "found": opening}
+
+
+def _finding(one: StatementFinding, unit: str, resolved: Mapping[str, str]) -> Item:
     outcome = CHAIN if one["code"].startswith("chain") else UNREADABLE
-    lines = (one["line"],) if one["line"] else ()
     own = (None, one["found"], one["expected"], unit, None)
-    return Item(outcome, one["code"], lines, () if lines else ("statement",), *own)
+    item = Item(outcome, one["code"], (one["line"],), (), *own)
+    return item._replace(resolved=resolved.get(item.id))
 
 
 def _stated(line: StatementLine, begun: StatementBegun, zone_: Zone) -> Stated | None:

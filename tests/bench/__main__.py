@@ -8,7 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.wiring import composition
-from tests.bench import contracts, kafka, population, projecting, proofs, reading, reconciling, starting, writing
+from tests.bench import (
+    contracts,
+    kafka,
+    population,
+    projecting,
+    proofs,
+    reading,
+    reconciling,
+    starting,
+    writing,
+)
 from tests.bench.report import Figure, markdown, show
 
 Benchmark = Callable[[Path, bool], list[Figure]]

@@ -170,8 +170,8 @@ def test_nothing_of_it_moves_money(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "item", ["L1", "L12", "E6288112345678#1/7", "E6288112345678/1", "E6288112345678#2/3.1"]
+    "item", ["L0", "L1", "L12", "E6288112345678#1/7", "E6288112345678/1", "E6288112345678#2/3.1"]
 )
 def test_items_are_lines_and_records(item: str) -> None:
     assert is_item(item)
-    assert not any(is_item(wrong) for wrong in (item[1:], f"{item} ", f"x{item}", "L0", "E/1", ""))
+    assert not any(is_item(wrong) for wrong in (item[1:], f"{item} ", f"x{item}", "L01", "E/1", ""))

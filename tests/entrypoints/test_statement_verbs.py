@@ -42,12 +42,13 @@ def received(pulsa: Pulsa, bill: dict[str, Any], now: str = CLOSED) -> str:
 
 def test_our_own_bill_agrees_and_is_signed_off(pulsa: Pulsa, bill: dict[str, Any]) -> None:
     statement = received(pulsa, bill)
+    before = len(pulsa.events())
     items = pulsa.json("reconcile", statement)
     assert {(one["outcome"], one["rule"], one["difference"]) for one in items} == {
         ("equal", "reference", "0")
     }
     assert len(items) == len(bill["lines"]) + 2
-    before = len(pulsa.events())
+    assert len(pulsa.events()) == before, "reconciling writes nothing"
     said = pulsa.done("reconcile", statement, "--record", "--now", LATER)
     assert len(pulsa.events()) == before + 1
     result = said.rpartition("result ")[2].split()[0]
@@ -143,3 +144,36 @@ def test_differences_become_disputes_of_the_account_once_each(pulsa: Pulsa, bill
     )
     assert pulsa.events() == before
     assert "clean" in pulsa.done("log", "verify")
+
+
+def csv(pulsa: Pulsa, name: str, *rows: str, opening: str = "") -> list[str]:
+    """A channel's file of top-ups, and its mapping."""
+    mapping = (
+        f'kind = "channel"\nfields = ["reference", "account", "date", "amount"]\nnumber = "{name}"\n'
+        f'account = "{NUMBER}"\n'
+    )
+    return [pulsa.file(f"{name}.csv", *rows), "--mapping", pulsa.file(f"{name}.toml", mapping)]
+
+
+def test_a_record_that_an_earlier_statement_used_is_out_and_later_knowledge_changes_nothing(
+    pulsa: Pulsa,
+) -> None:
+    pulsa.active()
+    for number, day in ((1, "07-30"), (2, "08-02")):
+        sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", f"t{number}")
+        pulsa.done("credit", "top-up", NUMBER, *sold, "--now", f"2023-{day}T10:00:00+07:00")
+    of_july = csv(pulsa, "july", f"x-1,{NUMBER},2023-07-30,11000")
+    of_august = csv(pulsa, "august", f"x-2,{NUMBER},2023-07-31,11000", f"x-3,{NUMBER},2023-08-02,11000")
+    (july,) = pulsa.json("statement", "receive", *of_july, "--now", CLOSED)
+    (august,) = pulsa.json("statement", "receive", *of_august, "--now", CLOSED)
+    pulsa.done("log", "advance", "--now", LATER)
+    found = pulsa.json("reconcile", august["statement"])
+    outcomes = [(one["outcome"], one["records"]) for one in found]
+    assert outcomes == [("equal", [f"E{NUMBER}#1/4"]), ("timing", [])]
+    assert pulsa.json("reconcile", july["statement"])[0]["records"] == [f"E{NUMBER}#1/3"]
+    known = ("--known-at", "2023-08-05T09:59:59+07:00")
+    before = pulsa.json("reconcile", august["statement"], *known)
+    assert [one["records"] for one in before][:1] == [[f"E{NUMBER}#1/3"]], "july's had not come in by then"
+    sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", "t3")
+    pulsa.done("credit", "top-up", NUMBER, *sold, "--now", "2023-08-07T10:00:00+07:00")
+    assert pulsa.json("reconcile", august["statement"], *known) == before

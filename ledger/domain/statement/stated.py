@@ -24,7 +24,8 @@ MOST_DECIDED = 5_000
 MOST_OUTCOMES = 20
 """Outcomes that a run has sums of."""
 _ITEM = re.compile(
-    r"L[1-9][0-9]{0,9}|E[1-9][0-9]{6,14}(?:#[1-9][0-9]{0,8})?/[1-9][0-9]{0,17}(?:\.[0-9]{1,4})?", re.ASCII
+    r"L(?:0|[1-9][0-9]{0,9})|E[1-9][0-9]{6,14}(?:#[1-9][0-9]{0,8})?/[1-9][0-9]{0,17}(?:\.[0-9]{1,4})?",
+    re.ASCII,
 )
 
 
@@ -65,7 +66,7 @@ class OutcomeSum(TypedDict):
 
 
 def is_item(text: str) -> bool:
-    """Whether it names an item: a line (`L12`) or a system record (`E6288112345678#1/7`, its part behind a point)."""
+    """Whether it names a line (`L12`; `L0`: the whole) or a system record (`E6288112345678#1/7`, or a part of it)."""
     return _ITEM.fullmatch(text) is not None
 
 
