@@ -99,7 +99,7 @@ def test_verbs_and_choices_are_completed(pulsa: Pulsa) -> None:
         given = {"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
         return in_a_process(pulsa, **given).stdout.split()
 
-    assert completed("pulsa se", 1) == ["service", "settings"]
+    assert completed("pulsa se", 1) == ["settings", "service"]
     assert completed("pulsa credit tr", 2) == ["transfer"]
     assert completed("pulsa number block --scope s", 4) == ["sms"]
 

@@ -103,8 +103,9 @@ def test_what_is_not_well_formed_is_refused_as_invalid(pulsa: Pulsa) -> None:
 
 
 def test_an_option_that_is_missing_or_unknown_is_a_wrong_use_in_one_line(pulsa: Pulsa) -> None:
-    assert pulsa.complaint("number", "unblock", NUMBER) == "usage: Missing option '--block'."
-    assert pulsa.complaint("number", "unblock") == "usage: Missing argument 'MSISDN'."
+    helps = "; `pulsa number unblock --help` says what it takes"
+    assert pulsa.complaint("number", "unblock", NUMBER) == f"usage: Missing option '--block'{helps}"
+    assert pulsa.complaint("number", "unblock") == f"usage: Missing argument 'MSISDN'{helps}"
     assert pulsa.complaint("number", "unblock", NUMBER, "--blok", "x").startswith(
         "usage: No such option: --blok"
     )

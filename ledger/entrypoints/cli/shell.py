@@ -94,7 +94,7 @@ def _reported(run: Callable[[], int | None]) -> int:
     except LedgerError as error:
         return failed(error.code, str(error) or (type(error).__doc__ or ""), error.exit_code)
     except typer.TyperException as error:
-        return failed("usage", error.format_message(), FAILED)
+        return failed("usage", _with_its_help(error), FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
     except (BrokenPipeError, _Unheard):
@@ -109,6 +109,15 @@ def _reported(run: Callable[[], int | None]) -> int:
     if code == INTERRUPTED:
         return failed("interrupted", "stopped; what was written before stays", INTERRUPTED)
     return code
+
+
+def _with_its_help(error: typer.TyperException) -> str:
+    """What is wrong with what was typed, and where something is missing, which help says what there has to be."""
+    said = error.format_message()
+    ctx = getattr(error, "ctx", None)
+    if ctx is None or not said.startswith("Missing "):
+        return said
+    return f"{said.rstrip('.')}; `{ctx.command_path} --help` says what it takes"
 
 
 def _of_a_library(error: Exception) -> int:
