@@ -31,6 +31,7 @@ _CAST: tuple[tuple[str, Callable[[ContractRole], None]], ...] = (
     (SE23, stories.is_never_verified),
     (XE25, stories.is_verified_late),
     (SE23, stories.has_three_numbers),
+    (SE23, stories.pays_for_numbers_that_nobody_has),
     (HALO, stories.takes_halo),
 )
 

@@ -203,6 +203,23 @@ def _second(role: ContractRole, plan: str) -> dict[str, object]:
     return {**said, "registration": "verified"}
 
 
+def pays_for_numbers_that_nobody_has(role: ContractRole) -> None:
+    """The money lies in suspense until it is assigned to the account that it was meant for, or goes back."""
+    role.opens(plan="elite-100")
+    wrong, mine = msisdns.with_contract(role.index + 3 * msisdns.SECOND), f"{role.msisdn}#1"
+
+    def say(day: int, clock: str, command: str, **own: object) -> None:
+        role.feed.send(role.when(day, clock), wrong, command, **own)
+
+    for name, amount in (("lost-1", "111000"), ("lost-2", "50000")):
+        own = {"reference": name, "amount": amount, "method": "transfer", "payer": role.customer}
+        say(40, "10:00", "ReceivePayment", **own)
+    say(42, "10:00", "AssignSuspense", reference="lost-1", account=mine, **CORRECTED)
+    for name in ("lost-2", "lost-9"):
+        say(43, "10:00", "ReturnSuspense", reference=name, bank_cost="6500", **CORRECTED)
+    role.pays_in(70, "cash-1", "2000000", "cash")
+
+
 def takes_halo(role: ContractRole) -> None:
     """The other operator's contract: due by a table of billing days, roaming on by default (TS-03, TS-09)."""
     role.opens(plan="halo", billing_day=6)
