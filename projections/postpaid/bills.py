@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, TypedDict, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import Day, Instant, day_number
+from ledger.domain.calendar import SECOND, Day, Instant, day_number
 from ledger.domain.events import Event
 from ledger.domain.kinds import number_in
 from ledger.domain.line.events import Terminated
@@ -34,13 +34,18 @@ from projections.engine.changes import Changes
 from projections.engine.database import TEXT
 from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
+from projections.engine.sums import BitemporalSums
 from projections.engine.unanswered import UnknownThen
 from projections.line.asked_number import AskedNumber, accounts
 from projections.line.folded_numbers import body_of, event_of
-from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
+from projections.postpaid.facts import AT_ONCE, Fact, Facts, Known, Says, known_of
 
 TOTAL, ALLOCATED, DEPOSIT, CREDITED, WRITTEN_OFF = "total", "allocated", "deposit", "credited", "written-off"
 """What a bill's open amount is made of: its total, less the others. Only the total has an end and terms."""
+MINUTE = 60 * SECOND
+"""Due ends are midnights: whole minutes fit where microseconds do not."""
+_REMEMBERED = 50_000
+"""Bills whose due ends are kept between batches."""
 
 
 class EndOfContract(NamedTuple):
@@ -92,6 +97,7 @@ class Bills(Facts):
     """What changes the open amount of every bill; the bills as they were issued; and the ends of contracts."""
 
     name = "bills"
+    version = 2
     SAYS: ClassVar[Says] = {
         BillIssued: _issued,
         PaymentSettled: _settled,
@@ -110,6 +116,16 @@ class Bills(Facts):
         self.issued = self._table("issued", sa.Column("body", sa.LargeBinary, nullable=False))
         ends = (sa.Column(name, instant, nullable=False) for name in ("due_until", "due_on"))
         self.ends = self._table("ends", *ends)
+        self.open = BitemporalSums(
+            self.metadata,
+            "bills_open",
+            generation,
+            keys=("terms",),
+            amounts=("amount",),
+            numbers=("due_minute",),
+        )
+        """Open amounts by terms and due end, as each bill was issued."""
+        self._due: dict[str, tuple[str, int]] = {}
 
     def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
         instant = sa.BigInteger
@@ -128,6 +144,7 @@ class Bills(Facts):
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in bills, what meets them, and ends."""
         super().fold(batch, changes)
+        self._fold_open(batch, changes)
         for found in batch.events:
             event = found.event
             end = end_by(event, batch.book)
@@ -138,6 +155,35 @@ class Bills(Facts):
                 changes.rows(self.ends).append((*row, end.due_until, end.due_on))
             else:
                 changes.rows(self.issued).append((*row, body_of(event)))
+
+    def _fold_open(self, batch: FoldBatch, changes: Changes) -> None:
+        """Takes every fact into the sum of its bill's due end, which the total alone says."""
+        if len(self._due) > _REMEMBERED:
+            self._due.clear()
+        said = [(found, fact) for found in batch.events for fact in self.said_by(found.event, batch.book)]
+        for _, fact in said:
+            if fact.what == TOTAL and fact.until is not None:
+                self._due[fact.subject] = (fact.terms or "", fact.until // MINUTE)
+        unknown = {found.event.account for found, fact in said if fact.subject not in self._due}
+        self._recall(batch.connection, sorted(unknown))
+        for found, fact in said:
+            due = self._due.get(fact.subject)
+            if due is not None:
+                event, (terms, minute) = found.event, due
+                at = (found.ordinal, event.effective_at, event.recorded_at)
+                self.open.add(changes, (terms,), batch.partition, *at, fact.amount, minute)
+
+    def _recall(self, connection: Connection, accounts: Sequence[str]) -> None:
+        facts = self.facts.c
+        for first in range(0, len(accounts), AT_ONCE):
+            some = facts.account.in_(accounts[first : first + AT_ONCE])
+            found = sa.select(facts.subject, facts.terms, facts.until).where(some, facts.what == TOTAL)
+            for bill, terms, until in connection.execute(found):
+                self._due[bill] = (terms or "", until // MINUTE)
+
+    def forget(self) -> None:
+        """Drops the due ends that are remembered."""
+        self._due.clear()
 
     def issued_of(
         self, connection: Connection, accounts: Sequence[str], as_of: int, known_at: int

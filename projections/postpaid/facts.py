@@ -19,7 +19,7 @@ from projections.engine.database import TEXT
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
 
-_AT_ONCE = 500
+AT_ONCE = 500
 """Accounts that one statement asks for."""
 
 
@@ -103,8 +103,8 @@ class Facts(Projection):
         if accounts is None:
             yield from self._found(connection, *self.seen(as_of, known_at))
             return
-        for first in range(0, len(accounts), _AT_ONCE):
-            some = self.facts.c.account.in_(accounts[first : first + _AT_ONCE])
+        for first in range(0, len(accounts), AT_ONCE):
+            some = self.facts.c.account.in_(accounts[first : first + AT_ONCE])
             yield from self._found(connection, some, *self.seen(as_of, known_at))
 
     def _found(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Known]:

@@ -22,7 +22,7 @@ from projections.engine.snapshot import Snapshot
 from projections.line.lines_projected import lines, lines_due
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS
-from projections.postpaid.bills import Bills
+from projections.postpaid.bills import MINUTE, Bills
 from projections.postpaid.contracts_told import Contracts
 
 UNBILLED = "unbilled"
@@ -70,7 +70,7 @@ class Open(NamedTuple):
 def receivables(then: Snapshot) -> Listed[Receivables]:
     """What all accounts owe."""
     moment, position = then.whole()
-    open_ = [Open(*row) for row in then.connection.execute(_open(then, by_account=False))]
+    open_ = _open_in_all(then)
     balances = then.of(Balances).summed(then.connection, then.as_of, then.known_at)
     unbilled = balances.get((CUSTOMERS + UNBILLED, IDR), 0)
     fresh = _fallen_due(then)
@@ -134,8 +134,28 @@ def _age(zone: Zone, due_until: int, as_of: int) -> int:
 # --- from the tables ------------------------------------------------------------------------------------------------
 
 
-def _open(then: Snapshot, *, by_account: bool, accounts: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Open amounts by due end and terms, and by account where that is asked for: one scan, bill by bill.
+def _open_in_all(then: Snapshot) -> list[Open]:
+    """What is open by due end and terms: sums kept by the due ends of issue, and what the ends of contracts moved."""
+    bills = then.of(Bills)
+    sums = bills.open.at(then.connection, then.as_of, then.known_at, by=("terms", "due_minute"))
+    open_ = [Open(minute * MINUTE, terms, amount) for terms, minute, amount, _ in sums if amount]
+    facts, ends = bills.facts.c, bills.ends.c
+    amount, until, terms = sa.func.sum(facts.amount), sa.func.max(facts.until), sa.func.max(facts.terms)
+    moved = (
+        sa.select(until, ends.due_until, terms, amount)
+        .select_from(bills.ends.join(bills.facts, facts.account == ends.account))
+        .where(*bills.seen(then.as_of, then.known_at))
+        .where(ends.effective_at <= then.as_of, ends.recorded_at <= then.known_at)
+        .group_by(facts.account, facts.subject, ends.effective_at, ends.due_until)
+        .having(amount != 0, until > ends.effective_at, sa.func.min(facts.effective_at) <= ends.effective_at)
+    )
+    for was, now, named, open_amount in then.connection.execute(moved):
+        open_ += [Open(was, named, -int(open_amount)), Open(now, named, int(open_amount))]
+    return open_
+
+
+def _open(then: Snapshot, *, accounts: Sequence[str] | None = None) -> sa.Select[Any]:
+    """Open amounts by account, due end and terms: one scan, bill by bill.
 
     Of a bill's facts its total alone says due end and terms, and nothing was effective before it.
     """
@@ -164,7 +184,7 @@ def _open(then: Snapshot, *, by_account: bool, accounts: Sequence[str] | None = 
         each.c.until > ends.effective_at,
     )
     due_until = sa.func.coalesce(ends.due_until, each.c.until)
-    by = [*([each.c.account] if by_account else []), due_until, each.c.terms]
+    by = [each.c.account, due_until, each.c.terms]
     return (
         sa.select(*by, sa.func.sum(each.c.amount))
         .select_from(each.outerjoin(bills.ends, ended))
@@ -176,7 +196,7 @@ def _open_of_each(then: Snapshot, accounts: Sequence[str] | None) -> dict[str, l
     """What is open by account: of all (None), or of some."""
     found: dict[str, list[Open]] = {}
     for some in [None] if accounts is None else _parts(accounts):
-        for account, *row in then.connection.execute(_open(then, by_account=True, accounts=some)):
+        for account, *row in then.connection.execute(_open(then, accounts=some)):
             due_until, terms, amount = row
             found.setdefault(account, []).append(Open(due_until, terms, int(amount)))
     return found

@@ -30,7 +30,7 @@ from projections.engine.changes import Changes
 from projections.engine.database import Database
 from projections.engine.kept_up import KeptByRunners
 from projections.engine.runner import Runner
-from projections.postpaid.bills import Bills
+from projections.postpaid.bills import MINUTE, Bills
 from projections.registry import PROJECTIONS
 from tests.bench import kafka_log as k
 from tests.bench import population as p
@@ -233,11 +233,15 @@ def receivables(folder: Path, runs: int, contracts: int) -> list[Figure]:
         clock.tick([opened.writer()], now, asked=True)
     database = Database(f"sqlite:///{file}")
     Runner(database, [SqliteReader(log)], PROJECTIONS).catch_up()
-    facts = Bills(1).facts
-    reading = _facts(contracts)
+    tables = Bills(1)
+    facts, reading = tables.facts, _facts(contracts)
     while rows := list(islice(reading, 50_000)):
         changes = Changes()
         changes.rows(facts).extend(rows)
+        for row in rows:
+            month = int(row[1][-1])
+            due = (BOUNDARY + ((0, 31, 61)[month - 1] + 21) * DAY) // MINUTE
+            tables.open.add(changes, (TERMS,), 0, row[3], row[5], row[6], row[9], due)
         with database.writing() as connection:
             changes.write(connection)
     ask = Questions(lambda: KeptByRunners(database), lambda: now)

@@ -255,7 +255,7 @@ VERBS: list[tuple[str, ...]] = [
     ("contract", "show", NUMBER),
     ("contract", "list"),
     ("customer", "list"),
-    ("customer", "list", "customer-1", "--in-debt"),
+    ("customer", "list", "customer-1"),
     ("report", "receivables"),
     ("report", "receivables", "--each"),
 ]

@@ -59,6 +59,11 @@ def everything(ask: Questions, as_of: int, known_at: int) -> dict[str, list[Any]
     return found
 
 
+def noticed_or_not(found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """All but what a customer hears of accounts and debts, which counts from when it was noticed."""
+    return found | {"customers": [row._replace(accounts=[], debts=[]) for row in found["customers"]]}
+
+
 def must_be(ask: Questions, expected: ContractsFolded, as_of: int, known_at: int) -> None:
     """Holds answers against accounts folded by the rules, and each sum against its parts."""
     found = everything(ask, as_of, known_at)
@@ -138,10 +143,10 @@ def test_what_is_rebuilt_is_equal_to_the_last_cell_and_a_clock_that_ticked_chang
             before = contents(opened)
             Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
             assert contents(opened) == before
-            told = everything(ask, until, until)
+            told = noticed_or_not(everything(ask, until, until))
             ticks: list[Command] = [AdvanceTime(at=until, command_id="tick", msisdn=n) for n in NUMBERS]
             play(log, ticks)
-            assert everything(projected(opened, log), until, until) == told
+            assert noticed_or_not(everything(projected(opened, log), until, until)) == told
 
 
 def test_both_databases_hold_the_same_rows_and_tell_the_same(tmp_path: Path, postgres_url: str) -> None:
