@@ -138,6 +138,16 @@ class Zone:
         self._today = (*ends, today, day_number(today))
         return self._today
 
+    def ahead_on(self, number: int) -> int | None:
+        """By how many microseconds its clock is ahead of UTC all through a day of UTC; None where that changes."""
+        try:
+            first, last = (
+                self.local(instant).utcoffset() for instant in (number * DAY, number * DAY + DAY - 1)
+            )
+        except OverflowError:  # at the ends of what calendars reckon with
+            return None
+        return None if first is None or first != last else first // _MICROSECOND
+
     def midnight(self, day: date) -> int:
         """The instant at which a local day begins."""
         return self._midnight(day)

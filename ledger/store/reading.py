@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import NUMBERS, TERMS, log_of, streams_of, subject_of
+from ledger.domain.kinds import NUMBERS, TERMS, log_of, partition_named, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
-from ledger.errors import LogDamaged, LogMissing, LogUnreadable
+from ledger.errors import LogDamaged, LogMismatch, LogMissing, LogUnreadable
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.checked import last_seal
 from ledger.store.codec import Codec
@@ -210,12 +210,18 @@ class SqliteSnapshot:
 
     @cached_property
     def created(self) -> LogCreated | None:
-        """The first event of the log; None where nothing has been recorded yet."""
+        """The first event of the log; None where nothing has been recorded yet. Raises LogMismatch: of another one."""
         first = "WHERE originator_id=? AND originator_version=1"
         for found in self._events(f"{_EVENT} {first}", (log_of(self.partition),)):
             if isinstance(found.event, LogCreated):
                 return found.event
         if self.head:
+            row = self._one("SELECT originator_id FROM stored_events WHERE ordinal=1")
+            where = None if row is None else partition_named(str(row[0]))
+            if where not in {None, self.partition}:
+                raise LogMismatch(
+                    f"{self.path}: it is partition {where} of a log of several: `pulsa log verify` looks at it alone"
+                )
             raise LogDamaged(f"{self.path}: the event {self.partition}:1, which created the log, is missing")
         return None
 

@@ -5,7 +5,6 @@ What has no terms is nobody's account's; its days are those of UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ledger.domain.calendar import Zone, zone
@@ -29,11 +28,32 @@ def zone_of(terms: str | None, book: TermsBook) -> Zone:
 
 
 def day_numbers(events: pa.Table, book: TermsBook) -> Any:  # noqa: ANN401 - an Arrow array
-    """The day of each event, counted since 1970-01-01, from the columns `terms` and `effective_at`."""
+    """The day of each event, counted since 1970-01-01, from the columns `terms` and `effective_at`.
+
+    A zone's clock is asked once for each day of UTC, and for each event only where it changes on that day.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from projections.engine.columnar import days
+
     terms = pc.dictionary_encode(events.column("terms").combine_chunks(), null_encoding="encode")
-    days: list[Callable[[int], int]] = [zone_of(one, book).day_number for one in terms.dictionary.to_pylist()]
-    which, instants = terms.indices.to_pylist(), events.column("effective_at").to_pylist()
-    return pa.array([days[one](at) for one, at in zip(which, instants, strict=True)], pa.int64())
+    zones = [zone_of(one, book) for one in terms.dictionary.to_pylist()]
+    instants = events.column("effective_at").combine_chunks()
+    utc = pc.dictionary_encode(days(instants))
+    dates = utc.dictionary.to_pylist()
+    pairs = pc.dictionary_encode(
+        pc.add(pc.multiply(terms.indices.cast(pa.int64()), len(dates)), utc.indices.cast(pa.int64()))
+    )
+    ahead = [
+        zones[pair // len(dates)].ahead_on(dates[pair % len(dates)]) for pair in pairs.dictionary.to_pylist()
+    ]
+    found = days(pc.add(instants, pa.array(ahead, pa.int64()).take(pairs.indices))).cast(pa.int64())
+    if not found.null_count:
+        return found
+    which, at = terms.indices.to_pylist(), instants.to_pylist()
+    numbers = [
+        zones[which[index]].day_number(at[index]) if number is None else number
+        for index, number in enumerate(found.to_pylist())
+    ]
+    return pa.array(numbers, pa.int64())

@@ -17,8 +17,10 @@ from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
 from ledger.domain.terms_book import TermsBook
+from ledger.errors import LogMismatch
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.partitioning import partition_of
+from ledger.store.reading import SqliteReader
 from tests.given import BUNDLED, NUMBER, SP23, START, at, create_log, day, rupiah
 
 T = at(START)
@@ -80,6 +82,15 @@ def test_a_file_alone_is_clean_and_says_which_it_is(files: list[Path]) -> None:
         assert report.in_transit == 0, "of what goes elsewhere nobody knows here whether it has arrived"
         told = report.to_json()
         assert (told["partition"], told["partitions"]) == (partition, 2)
+
+
+def test_a_file_alone_is_no_log_to_be_asked(files: list[Path]) -> None:
+    """It is not damaged: whoever looks for the mirror that goes furthest would throw it away."""
+    with (
+        SqliteReader(files[1]).snapshot() as log,
+        pytest.raises(LogMismatch, match="is partition 1 of a log of several"),
+    ):
+        _ = log.created
 
 
 def test_what_is_wrong_within_it_is_found(files: list[Path]) -> None:

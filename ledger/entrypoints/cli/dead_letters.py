@@ -59,7 +59,7 @@ def dead_list(opened: Opened, as_json: AsJson = False) -> int:
             one.position,
             "" if one.command is None else one.command.name,
             _plain("" if one.command is None else one.command.command_id),
-            _plain(one.reason)[:_SHOWN],
+            _shortened(_plain(one.reason)),
             format_instant(one.at),
             one.answer or "not yet",
         ]
@@ -167,3 +167,8 @@ def _age(text: str | None) -> int:
 def _plain(text: str) -> str:
     """Text from a stranger, without what a terminal would obey."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _shortened(reason: str) -> str:
+    """A reason as a table shows it; `show` has the whole."""
+    return reason if len(reason) <= _SHOWN else f"{reason[: _SHOWN - 1]}…"
