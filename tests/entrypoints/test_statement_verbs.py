@@ -174,6 +174,9 @@ def test_a_record_that_an_earlier_statement_used_is_out_and_later_knowledge_chan
     known = ("--known-at", "2023-08-05T09:59:59+07:00")
     before = pulsa.json("reconcile", august["statement"], *known)
     assert [one["records"] for one in before][:1] == [[f"E{NUMBER}#1/3"]], "july's had not come in by then"
+    assert pulsa.json("reconcile", august["statement"], "--known-at", "2023-08-04") == before, (
+        "a day is its end"
+    )
     sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", "t3")
     pulsa.done("credit", "top-up", NUMBER, *sold, "--now", "2023-08-07T10:00:00+07:00")
     assert pulsa.json("reconcile", august["statement"], *known) == before

@@ -211,12 +211,12 @@ def show(
 
 
 def _run(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> Run:  # noqa: ANN401 - instant or day
-    from ledger.domain.calendar import zone
     from ledger.reconciliation.matchables import Rules, rules_of
     from ledger.reconciliation.reconciling import reconcile
 
     own = Rules() if rules is None else rules_of(rules.read_bytes())
-    then = known_at if known_at is None or isinstance(known_at, int) else zone("UTC").last_instant(known_at)
+    own_day = known_at is not None and not isinstance(known_at, int)
+    then = zone_of_log(opened).last_instant(known_at) if own_day else known_at
     if then is not None and then > now_of(opened.settings):
         raise typer.BadParameter("--known-at lies in the future")
     with _logs(opened) as (logs, partition_of):
