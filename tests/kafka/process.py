@@ -17,7 +17,7 @@ from ledger.errors import LedgerError
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.mirror import Offsets
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
-from tests.given import BUNDLED
+from tests.given import BUNDLED, CONTRACTS
 
 
 def write(settings: KafkaSettings, options: dict[str, Any]) -> int:
@@ -30,7 +30,7 @@ def write(settings: KafkaSettings, options: dict[str, Any]) -> int:
     dies = options.pop("dies", None)
     if dies is not None:
         _die(**dies)
-    writer = Writer(settings, BUNDLED.values(), on_serving=tell, **options)
+    writer = Writer(settings, [*BUNDLED.values(), *CONTRACTS.values()], on_serving=tell, **options)
     signal.signal(signal.SIGTERM, lambda *_: writer.stop())
     try:
         writer.run()
