@@ -29,6 +29,7 @@ from projections.engine.meanwhile import SILENT, Meanwhile
 if TYPE_CHECKING:
     from ledger.application.ledger import Ledger
     from ledger.audit.findings import Report
+    from ledger.audit.transparency.checkpointing import Board
     from ledger.store.backup import Copy
     from ledger.store.sqlite import Recorder
     from ledger.wiring.mirrors import Followed, MirrorReader
@@ -95,6 +96,14 @@ class Opened:
             return [self.reader()], lambda _: 0
         mirrors = self._followed()
         return mirrors.readers(), mirrors.partition_of
+
+    def board(self) -> Board | None:
+        """Where checkpoints are put up for everybody; None for an embedded log, whose folder is all there is."""
+        if self.settings.kafka is None:
+            return None
+        from ledger.wiring.on_kafka import checkpoint_topic  # embedded logs need none of it
+
+        return self._open.enter_context(checkpoint_topic(self.settings))
 
     def _followed(self) -> Followed:
         from ledger.wiring.mirrors import followed  # embedded logs need none of it

@@ -23,6 +23,7 @@ from ledger.errors import ClockMismatch
 from ledger.progress import Progress
 from ledger.store.copying import Source
 from ledger.store.kafka import topics
+from ledger.store.kafka.checkpoint_topic import CheckpointTopic
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import clock_of
@@ -63,6 +64,14 @@ def _is_played(settings: Settings, log: KafkaSettings) -> bool:
     if clock is not None and settings.clock_is_stated and clock != settings.clock:
         raise ClockMismatch(f"the log was created {clock}, and {settings.clock} was asked for")
     return (clock or settings.clock) == "played"
+
+
+@contextmanager
+def checkpoint_topic(settings: Settings) -> Iterator[CheckpointTopic]:
+    """The topic of checkpoints, which this process alone writes from here on."""
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with hinting(settings), closing(CheckpointTopic(log)) as topic:
+        yield topic
 
 
 def owned(log: KafkaSettings, terms: Iterable[Terms], partition: int) -> Ledger:

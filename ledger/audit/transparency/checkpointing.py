@@ -11,12 +11,13 @@ against what was signed; one that is not the beginning that it was is never sign
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
-from ledger.audit.transparency.checkpoint import Checkpoint
+from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.heads import HeadsTree, last_close
 from ledger.audit.transparency.leaves import KINDS, Leaves
 from ledger.audit.transparency.note import Signer, Verifier
@@ -51,10 +52,20 @@ def last_restart(folder: Path) -> int:
     return max(found, default=1)
 
 
+class Board(Protocol):
+    """Where what was signed is put up for everybody, by one process at a time."""
+
+    def newest(self) -> Mapping[str, bytes]:
+        """The last note of each origin that was put up."""
+
+    def put_up(self, notes: Mapping[str, bytes]) -> None:
+        """Puts notes up by their origins, all or none. Raises WriterFenced where another process has begun since."""
+
+
 class Checkpointer:
     """Signs what the partitions of a log have come to. Holds the folder for itself until it is closed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what checkpoints are made of
         self,
         folder: Path,
         signers: Sequence[Signer],
@@ -62,11 +73,13 @@ class Checkpointer:
         *,
         zone: Zone,
         restart: str | None = None,
+        board: Board | None = None,
     ) -> None:
         """Opens the folder, and holds the whole log against what was signed before.
 
         `zone` is whose midnight ends a day; `restart` is why the log is not the one of before, after a restore: from
-        then on checkpoints have an origin of their own, whose first entry names the last of before.
+        then on checkpoints have an origin of their own, whose first entry names the last of before. What lies on the
+        `board` has to be the beginning of what the folder holds.
 
         Raises LogLocked where another process makes checkpoints there, CheckpointMismatch where the log was cut short,
         rewritten or reordered, TilesDamaged, CheckpointInvalid, LogDamaged.
@@ -91,6 +104,8 @@ class Checkpointer:
             for log in logs:
                 for kind in KINDS:
                     must_be_the_same(log, kind, self._tree(log, kind))
+            self._board = board
+            self._must_hold_what_is_put_up()
             undone.pop_all()
 
     def close(self) -> None:
@@ -115,7 +130,29 @@ class Checkpointer:
             if tree.checkpoint.size:
                 self._tell(b"checkpoint\n" + tree.checkpoint.text.encode())
         top = self._top.publish(self._signers)
+        if self._board is not None:
+            trees = [*self._trees.values(), self._top]
+            self._board.put_up({tree.origin: tree.note for tree in trees if tree.note})
         return signed if top is None else [*signed, top]
+
+    def _must_hold_what_is_put_up(self) -> None:
+        """Raises CheckpointMismatch where something was put up that this folder has not signed: another one did."""
+        trees = {tree.origin: tree for tree in [*self._trees.values(), self._top]}
+        before = {
+            origin_of(self._signers[0].name, number, tree.folder.name)
+            for number in range(1, self._restart)
+            for tree in trees.values()
+        }
+        for origin, note in ({} if self._board is None else self._board.newest()).items():
+            if origin in before:
+                continue
+            signed, tree = verified(note, self._trusted), trees.get(origin)
+            size = 0 if tree is None else tree.checkpoint.size
+            if tree is None or signed.size > size or tree.tree.root_at(signed.size) != signed.root:
+                raise CheckpointMismatch(
+                    f"{origin} of {signed.size:,} leaves was put up from another folder than {self.folder}:"
+                    " go on in that one, or bring it here by `pulsa audit mirror`"
+                )
 
     def _tell_of(self, log: SqliteSnapshot) -> None:
         """Adds the schemas that a log holds, and its streams' heads at the last day's close."""

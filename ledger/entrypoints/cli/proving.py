@@ -88,7 +88,12 @@ def checkpoint(
     signer = signer_of(key)
     with _logs(opened) as logs:
         checkpointer = Checkpointer(
-            opened.settings.checkpoints_folder, [signer], logs, zone=zone(zone_), restart=restart
+            opened.settings.checkpoints_folder,
+            [signer],
+            logs,
+            zone=zone(zone_),
+            restart=restart,
+            board=opened.board(),
         )
     with closing(checkpointer), shell.until_stopped() as stopped:
         while True:

@@ -129,6 +129,16 @@ class KafkaSettings:
         return f"{self.prefix}ledger.commands.dead"
 
     @property
+    def checkpoints(self) -> str:
+        """The topic of what was signed of the log; it is no part of it."""
+        return f"{self.prefix}ledger.checkpoints"
+
+    @property
+    def checkpointer(self) -> str:
+        """The transactional id of the one process that makes checkpoints."""
+        return f"{self.prefix}ledger-checkpointer"
+
+    @property
     def topics(self) -> list[str]:
         """Every topic of the log."""
         return [self.events, self.commands, self.policies, self.replies, self.dead]

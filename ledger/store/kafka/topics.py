@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,6 +89,26 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
         len(events["partitions"]),
         "" if policies is None else str(policies["topic_id"]),
     )
+
+
+def ensure_checkpoints(settings: KafkaSettings) -> None:
+    """The topic of checkpoints: of one partition, kept for ever, never compacted. Raises as `ensure`."""
+    name = settings.checkpoints
+    with (
+        reported(f"Kafka at {settings.bootstrap}"),
+        closing(KafkaAdminClient(**settings.arguments(), request_timeout_ms=10_000)) as admin,
+    ):
+        found = _looked(admin, settings)
+        copies = settings.replication or (_copies(found) if found.topics else _least(found.brokers))
+        new = {"num_partitions": 1, "replication_factor": copies, "configs": _wanted(copies)}
+        with suppress(TopicAlreadyExistsError):
+            admin.create_topics({name: new}, wait_for_metadata=True)
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_FOR_EVER))
+        described = admin.describe_configs([resource], config_filter="all")["topic"][name]
+        for key, value in _FOR_EVER.items():
+            actual = described[key]["value"]
+            if actual != value:
+                raise TopicMismatch(f"topic {name} has {key}={actual}; checkpoints need {key}={value}")
 
 
 def create(settings: KafkaSettings) -> Incarnation:
