@@ -126,6 +126,34 @@ def test_projections_dropped_beneath_a_runner_are_begun_anew(
         assert contents(opened) == contents(whole)
 
 
+@pytest.mark.parametrize("how", [BATCHES, CHUNKS])
+def test_projections_dropped_within_a_batch_are_begun_anew(
+    how: dict[str, int], tmp_path: Path, postgres_url: str, log: Path
+) -> None:
+    """The batch is read and its transaction has begun; what it is to write to goes before its first statement."""
+    with (
+        database(postgres_url) as opened,
+        database(tmp_path / "whole.db") as whole,
+        closing(Database(opened.url)) as other,
+    ):
+        runner = Runner(opened, [SqliteReader(log)], PROJECTIONS, **how)
+        written: list[int] = []
+
+        def begun(connection: Any) -> None:
+            if len(written) == 2 and connection.get_execution_options().get("writes"):
+                written.append(0)
+                everything(other)
+
+        sa.event.listen(opened.engine, "begin", begun)
+        with pytest.raises(DatabaseDamaged):
+            runner.catch_up(lambda position, _: written.append(position))
+        sa.event.remove(opened.engine, "begin", begun)
+        assert len(written) == 3
+        runner.catch_up()
+        projected(whole, log)
+        assert contents(opened) == contents(whole)
+
+
 @pytest.mark.parametrize("drop", [a_table, where_they_stand])
 @pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
