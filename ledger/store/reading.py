@@ -19,7 +19,6 @@ from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPubli
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LogDamaged, LogMismatch, LogMissing, LogUnreadable
 from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
-from ledger.store.checked import last_seal
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
@@ -369,11 +368,6 @@ class SqliteSnapshot:
     def decisions(self, start: int = 1) -> Iterator[Decided]:
         """What the journal has of all numbers from an entry on, in order."""
         return Decisions(self.connection, self.path, self.partition).every(start)
-
-    @property
-    def entries(self) -> int:
-        """How many commands were decided."""
-        return last_seal(cast("SQLiteCursor", self.connection.cursor())).entries
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""

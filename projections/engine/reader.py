@@ -142,10 +142,6 @@ class LogSnapshot(Protocol):
     def decisions(self, start: int = 1) -> Iterator[Decided]:
         """What the journal has of all numbers from an entry on, in order."""
 
-    @property
-    def entries(self) -> int:
-        """How many commands were decided."""
-
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""
 

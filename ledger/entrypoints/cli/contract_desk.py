@@ -18,6 +18,7 @@ from ledger.entrypoints.cli.prose import (
     Then,
     asked,
     final_or_not,
+    say_clauses,
     say_fields,
     say_records,
     say_rows,
@@ -82,6 +83,7 @@ def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf =
         from projections.postpaid.bills import BillMovement
 
         where = told_in(ask, then)
+        say_clauses(opened.settings, [found.clause])
         _say_answer(found, where, {"lines": BillLine, "movements": BillMovement})
     return shell.DONE
 
