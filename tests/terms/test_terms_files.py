@@ -371,8 +371,10 @@ class TestFaultyFiles:
         assert bundled_and(None) == bundled()
         assert [t.id for t in bundled_and(PRODUCTS)] == [
             *(t.id for t in bundled()),
+            "berka-overdraft",
             "berka",
             "jayapura",
+            "paysim-overdraft",
             "paysim",
         ]
         read(tmp_path, MINIMAL.replace("some-terms", "telkomsel-prepaid"))
