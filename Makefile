@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak hledger check format bench lock upgrade clean
+.PHONY: help setup demo test soak compiled hledger check format bench lock upgrade clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,8 @@ help: ## this list
 demo: setup ## a ledger at work, from an empty directory
 	@$(BIN)/python -m ledger.demo $(ARGS)
 
-test: check hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
+test: setup hledger ## all checks, then all tests (ARGS="-k grace" for some of them)
+	@$(MAKE) --no-print-directory -j2 check compiled
 	$(PYTEST) $(ARGS)
 
 soak: setup ## what is left to chance, fifteen times as often, for nights: histories, moments, kills
@@ -35,6 +36,10 @@ check: setup ## lint, format, types, direction of imports
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# By one process, beside the checks: who tests would compile all tests once each. What is wrong with one the tests say.
+compiled: setup
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
 
 # It judges the export. Where it cannot be had, its test is skipped and says so: this never fails.
 hledger:
@@ -73,7 +78,7 @@ $(VENV)/packages: requirements.lock requirements-bootstrap.lock
 	@echo 'Setting up $(VENV): some 200 MB of packages, once'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	@$(UV) pip install --python $(VENV) --no-deps --require-hashes -r requirements.lock || { \
+	@$(UV) pip install --python $(VENV) --no-deps --compile-bytecode --require-hashes -r requirements.lock || { \
 	  echo 'Again, with pip'; \
 	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
 	@touch $@

@@ -23,12 +23,14 @@ FORKS = multiprocessing.get_context("forkserver")
 """Makes processes that begin where most of what is here was imported: that takes a second, and is done once."""
 FORKS.set_forkserver_preload(
     [
-        "ledger.entrypoints.cli",
+        "ledger.entrypoints.cli.serving",
         "ledger.entrypoints.kafka.writer",
         "projections.engine.runner",
         "projections.registry",
-        "tests.bench.population",
-        "tests.given",
+        "tests.bench.kafka_log",
+        "tests.faults.test_killed",
+        "tests.kafka.process",
+        "tests.projections.test_runner",
     ]
 )
 
@@ -96,8 +98,13 @@ class Forked:
 
     def ended(self) -> tuple[int, str]:
         """Its exit code and what it logged, once it has ended."""
+        code, _, logged = self.done()
+        return code, logged
+
+    def done(self) -> tuple[int, str, str]:
+        """Its exit code, what it printed and what it logged, once it has ended."""
         with ThreadPoolExecutor(2) as reading:
-            rest = [reading.submit(stream.read) for stream in (self._printed, self._logged)]
+            printed, logged = (reading.submit(stream.read) for stream in (self._printed, self._logged))
             self._process.join(PATIENCE)
             self._signal(signal.SIGKILL)
         self._process.join()
@@ -105,7 +112,7 @@ class Forked:
         assert code is not None
         self._printed.close()
         self._logged.close()
-        return code, rest[1].result()
+        return code, printed.result(), logged.result()
 
     def kill(self) -> None:
         """Ends it at once, as a crash of the machine would."""
@@ -132,11 +139,19 @@ def _read(read: Connection, write: Connection) -> io.TextIOWrapper:
         return os.fdopen(os.dup(read.fileno()), encoding="utf-8")
 
 
+def speak_to(printed: int, logged: int) -> None:
+    """From here on what this process prints and logs goes to these files, which are open."""
+    for name, number, file in (("stdout", 1, printed), ("stderr", 2, logged)):
+        os.dup2(file, number)
+        os.close(file)
+        setattr(sys, name, os.fdopen(number, "w", buffering=1, encoding="utf-8", closefd=False))
+
+
 def _run(
     run: Callable[..., int], arguments: tuple[object, ...], printed: Connection, logged: Connection
 ) -> None:
     """In the process: its streams are the pipes, and what the function returns is its exit code."""
-    for number, pipe in ((1, printed), (2, logged)):
-        os.dup2(pipe.fileno(), number)
-        pipe.close()
+    speak_to(os.dup(printed.fileno()), os.dup(logged.fileno()))
+    printed.close()
+    logged.close()
     sys.exit(run(*arguments))

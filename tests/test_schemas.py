@@ -23,7 +23,6 @@ from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, pa
 
 FILES = files(SCHEMAS)
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
-EACH = pytest.mark.parametrize("name", sorted(FILES))
 
 METHODS = ["cash", "transfer", "auto-debit", "card", "other"]
 HEADER = list(Event.FIELDS)
@@ -100,28 +99,30 @@ class TestEvents:
             n.removeprefix("events/") for n in TEXTS if n.startswith("events/")
         )
 
-    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
-    def test_its_fields_are_those_of_the_class_in_order_and_type(self, name: str) -> None:
-        cls = EVENT_TYPES[name]
-        hints = typing.get_type_hints(cls)
-        declared = [(name_, shape(hints[name_])) for name_ in cls.FIELDS]
-        assert fields(schema_of("events", name)) == declared
-        assert not dataclasses.is_dataclass(cls), "its fields are declared: it needs no decorator for them"
+    def test_its_fields_are_those_of_the_class_in_order_and_type(self) -> None:
+        for name in sorted(EVENT_TYPES):
+            cls = EVENT_TYPES[name]
+            hints = typing.get_type_hints(cls)
+            declared = [(name_, shape(hints[name_])) for name_ in cls.FIELDS]
+            assert fields(schema_of("events", name)) == declared, name
+            assert not dataclasses.is_dataclass(cls), f"{name} needs no decorator: its fields are declared"
 
-    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
-    def test_it_begins_with_the_header_that_all_share(self, name: str) -> None:
-        first = schema_of("events", min(EVENT_TYPES))["fields"][: len(HEADER)]
-        assert [field["name"] for field in first] == HEADER
-        assert schema_of("events", name)["fields"][: len(HEADER)] == first
+    def test_it_begins_with_the_header_that_all_share(self) -> None:
+        for name in sorted(EVENT_TYPES):
+            first = schema_of("events", min(EVENT_TYPES))["fields"][: len(HEADER)]
+            assert [field["name"] for field in first] == HEADER, name
+            assert schema_of("events", name)["fields"][: len(HEADER)] == first, name
 
-    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
-    def test_its_class_says_what_its_schema_says(self, name: str) -> None:
-        assert schema_of("events", name)["doc"] == " ".join((EVENT_TYPES[name].__doc__ or "").split())
+    def test_its_class_says_what_its_schema_says(self) -> None:
+        for name in sorted(EVENT_TYPES):
+            assert schema_of("events", name)["doc"] == " ".join((EVENT_TYPES[name].__doc__ or "").split()), (
+                name
+            )
 
-    @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
-    def test_a_claimed_id_is_one_of_its_fields(self, name: str) -> None:
-        known = [field for field, _ in fields(schema_of("events", name))]
-        assert {field for _, field in EVENT_TYPES[name].CLAIMS} <= set(known)
+    def test_a_claimed_id_is_one_of_its_fields(self) -> None:
+        for name in sorted(EVENT_TYPES):
+            known = [field for field, _ in fields(schema_of("events", name))]
+            assert {field for _, field in EVENT_TYPES[name].CLAIMS} <= set(known), name
 
 
 CHANNELS_OF_PERSONS = (
@@ -136,34 +137,34 @@ class TestCommands:
             name for name in TEXTS if name.startswith("commands/")
         )
 
-    @pytest.mark.parametrize("name", sorted(COMMANDS))
-    def test_its_fields_are_those_of_the_class_in_order_and_type(self, name: str) -> None:
-        hints = typing.get_type_hints(COMMANDS[name])
-        declared = [(f.name, shape(hints[f.name])) for f in msgspec.structs.fields(COMMANDS[name])]
-        in_schema = fields(schema_of("commands", f"ledger.command.{name}"))
-        assert in_schema[0] == ("at", ["null", "integer"]), "stated on a played log only"
-        assert [("at", "integer"), *in_schema[1:]] == declared
+    def test_its_fields_are_those_of_the_class_in_order_and_type(self) -> None:
+        for name in sorted(COMMANDS):
+            hints = typing.get_type_hints(COMMANDS[name])
+            declared = [(f.name, shape(hints[f.name])) for f in msgspec.structs.fields(COMMANDS[name])]
+            in_schema = fields(schema_of("commands", f"ledger.command.{name}"))
+            assert in_schema[0] == ("at", ["null", "integer"]), "stated on a played log only"
+            assert [("at", "integer"), *in_schema[1:]] == declared, name
 
-    @pytest.mark.parametrize("name", sorted(COMMANDS))
-    def test_what_may_be_left_out_is_what_has_a_default(self, name: str) -> None:
-        schema = schema_of("commands", f"ledger.command.{name}")
-        in_schema = {f["name"]: f["default"] for f in schema["fields"] if "default" in f}
-        declared = {
-            f.name: f.default
-            for f in msgspec.structs.fields(COMMANDS[name])
-            if f.default is not msgspec.NODEFAULT
-        }
-        assert in_schema == declared
-        assert schema.get("internal", False) == COMMANDS[name].INTERNAL
+    def test_what_may_be_left_out_is_what_has_a_default(self) -> None:
+        for name in sorted(COMMANDS):
+            schema = schema_of("commands", f"ledger.command.{name}")
+            in_schema = {f["name"]: f["default"] for f in schema["fields"] if "default" in f}
+            declared = {
+                f.name: f.default
+                for f in msgspec.structs.fields(COMMANDS[name])
+                if f.default is not msgspec.NODEFAULT
+            }
+            assert in_schema == declared, name
+            assert schema.get("internal", False) == COMMANDS[name].INTERNAL, name
 
-    @pytest.mark.parametrize("name", sorted(COMMANDS))
-    def test_every_field_says_how_it_is_written_and_is_kept_as_that(self, name: str) -> None:
-        for field in schema_of("commands", f"ledger.command.{name}")["fields"]:
-            branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
-            plain = branches[-1]
-            kind = plain["type"] if isinstance(plain, dict) else plain
-            assert (logical(plain) or kind) in FORMS[field["form"]], field
-            assert ("choices" in field) == (field["form"] == "choice")
+    def test_every_field_says_how_it_is_written_and_is_kept_as_that(self) -> None:
+        for name in sorted(COMMANDS):
+            for field in schema_of("commands", f"ledger.command.{name}")["fields"]:
+                branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
+                plain = branches[-1]
+                kind = plain["type"] if isinstance(plain, dict) else plain
+                assert (logical(plain) or kind) in FORMS[field["form"]], field
+                assert ("choices" in field) == (field["form"] == "choice"), name
 
     def test_choices_are_those_of_the_language(self) -> None:
         choices = {
@@ -226,42 +227,42 @@ def test_a_reply_begins_with_the_fields_of_an_outcome_and_all_others_have_a_defa
 
 
 class TestForm:
-    @EACH
-    def test_the_file_is_named_as_the_type_and_both_libraries_take_it(self, name: str) -> None:
-        schema = json.loads(TEXTS[name])
-        assert name.partition("/")[2] == f"{schema['namespace']}.{schema['name']}"
-        record: Any = parsed(TEXTS[name])
-        assert record.fullname == f"{schema['namespace']}.{schema['name']}"
+    def test_the_file_is_named_as_the_type_and_both_libraries_take_it(self) -> None:
+        for name in sorted(FILES):
+            schema = json.loads(TEXTS[name])
+            assert name.partition("/")[2] == f"{schema['namespace']}.{schema['name']}", name
+            record: Any = parsed(TEXTS[name])
+            assert record.fullname == f"{schema['namespace']}.{schema['name']}", name
 
-    @EACH
-    def test_there_is_no_float_no_enum_no_map_and_no_name_twice(self, name: str) -> None:
-        text = TEXTS[name]
-        for unwanted in ("float", "double", "enum", "map", "fixed", "decimal"):
-            assert f'"type": "{unwanted}"' not in text
-            assert f'"logicalType": "{unwanted}"' not in text
-        names = [field["name"] for field in json.loads(text)["fields"]]
-        assert len(names) == len(set(names))
+    def test_there_is_no_float_no_enum_no_map_and_no_name_twice(self) -> None:
+        for name in sorted(FILES):
+            text = TEXTS[name]
+            for unwanted in ("float", "double", "enum", "map", "fixed", "decimal"):
+                assert f'"type": "{unwanted}"' not in text, name
+                assert f'"logicalType": "{unwanted}"' not in text, name
+            names = [field["name"] for field in json.loads(text)["fields"]]
+            assert len(names) == len(set(names)), name
 
-    @EACH
-    def test_instants_and_days_are_marked_and_nothing_else_is(self, name: str) -> None:
-        for field in json.loads(TEXTS[name])["fields"]:
-            instant = field["name"] == "at" or field["name"].endswith(INSTANTS[:-1])
-            day = field["name"] in ("day", "valid_until") or field["name"].endswith("_on")
-            expected = "date" if day else "timestamp-micros" if instant else None
-            assert logical(field["type"]) == expected, field["name"]
+    def test_instants_and_days_are_marked_and_nothing_else_is(self) -> None:
+        for name in sorted(FILES):
+            for field in json.loads(TEXTS[name])["fields"]:
+                instant = field["name"] == "at" or field["name"].endswith(INSTANTS[:-1])
+                day = field["name"] in ("day", "valid_until") or field["name"].endswith("_on")
+                expected = "date" if day else "timestamp-micros" if instant else None
+                assert logical(field["type"]) == expected, field["name"]
 
-    @EACH
-    def test_what_may_be_absent_is_null_first(self, name: str) -> None:
-        for field in json.loads(TEXTS[name])["fields"]:
-            if isinstance(field["type"], list):
-                assert field["type"][0] == "null"
-                assert len(field["type"]) == 2
+    def test_what_may_be_absent_is_null_first(self) -> None:
+        for name in sorted(FILES):
+            for field in json.loads(TEXTS[name])["fields"]:
+                if isinstance(field["type"], list):
+                    assert field["type"][0] == "null", name
+                    assert len(field["type"]) == 2, name
 
-    @EACH
-    def test_everything_is_said_in_words(self, name: str) -> None:
-        schema = json.loads(TEXTS[name])
-        assert schema["doc"]
-        assert [field["name"] for field in schema["fields"] if not field.get("doc")] == []
+    def test_everything_is_said_in_words(self) -> None:
+        for name in sorted(FILES):
+            schema = json.loads(TEXTS[name])
+            assert schema["doc"], name
+            assert [field["name"] for field in schema["fields"] if not field.get("doc")] == [], name
 
     def test_fingerprints_are_all_different(self) -> None:
         marks = [fingerprint_of(json.loads(text)) for text in TEXTS.values()]

@@ -33,6 +33,7 @@ from ledger.wiring.settings import Settings
 from tests.often import often
 from tests.projections.histories import BEGIN, NUMBERS, a_log, play
 from tests.projections.histories import closing as closed
+from tests.waiting import PATIENCE
 
 SIGNER = Signer("ledger.example", bytes(range(32)))
 KEY = SIGNER.verifier
@@ -124,7 +125,7 @@ def test_it_is_checked_without_the_ledger_by_python_alone(made: Made, tmp_path: 
     (tmp_path / "verify.py").write_bytes(parts["verify.py"])
     (tmp_path / "bundle.zip").write_bytes(made.content)
     command = [sys.executable, "-I", "-S", "verify.py", "bundle.zip", str(KEY)]
-    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert (run.returncode, run.stderr) == (0, "")
     told = [line.removeprefix("ok     ") for line in run.stdout.splitlines()]
     assert told == checked(tmp_path / "bundle.zip", KEY)
@@ -132,7 +133,7 @@ def test_it_is_checked_without_the_ledger_by_python_alone(made: Made, tmp_path: 
     assert told[-1].startswith("no event of theirs came later until the close of ")
     other = Signer("ledger.example", bytes(32)).verifier
     command[-1] = str(other)
-    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert (run.returncode, run.stdout.splitlines()[-1]) == (
         1,
         "WRONG  a checkpoint was not signed by the key",
@@ -145,7 +146,7 @@ def test_it_runs_on_the_oldest_python_that_it_names(made: Made, tmp_path: Path) 
         pytest.skip("there is no Python 3.9 on the path")
     (tmp_path / "bundle.zip").write_bytes(made.content)
     command = [found, "-I", "-S", str(VERIFY), str(tmp_path / "bundle.zip"), str(KEY)]
-    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
     assert (run.returncode, run.stderr) == (0, "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ledger.wiring import composition
@@ -27,26 +27,26 @@ BENCHMARKS: dict[str, Benchmark] = {
     "starting": lambda folder, quick: starting.starting(
         folder, 1 if quick else 15, 5 if quick else 400, 1 if quick else 14
     ),
-    "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 1_000 if quick else 50_000),
-    "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 50 if quick else 2_000),
-    "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 1_000 if quick else 200_000),
+    "batches": lambda folder, quick: writing.batches(folder, 1 if quick else 5, 100 if quick else 50_000),
+    "single": lambda folder, quick: writing.single(folder, 1 if quick else 5, 20 if quick else 2_000),
+    "ingest": lambda folder, quick: writing.ingest(folder, 1 if quick else 3, 100 if quick else 200_000),
     "histories": lambda folder, quick: writing.histories(
-        folder, 1 if quick else 3, 1_000 if quick else 100_000
+        folder, 1 if quick else 3, 100 if quick else 100_000
     ),
-    "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 1_000 if quick else 100_000),
+    "fold": lambda folder, quick: reading.fold(folder, 1 if quick else 5, 100 if quick else 100_000),
     "memory": lambda folder, quick: writing.memory(
-        folder, 5_000 if quick else 1_000_000, 1_000 if quick else 100_000
+        folder, 200 if quick else 1_000_000, 100 if quick else 100_000
     ),
-    "kafka": lambda folder, quick: kafka.commands(folder, 1 if quick else 3, 500 if quick else 100_000),
-    "kafka-latency": lambda folder, quick: kafka.latency(folder, 50 if quick else 1_000),
+    "kafka": lambda folder, quick: kafka.commands(folder, 1 if quick else 3, 100 if quick else 100_000),
+    "kafka-latency": lambda folder, quick: kafka.latency(folder, 10 if quick else 1_000),
     "kafka-writers": lambda folder, quick: kafka.two_writers(
-        folder, 1 if quick else 3, 500 if quick else 100_000
+        folder, 1 if quick else 3, 100 if quick else 100_000
     ),
-    "kafka-mirror": lambda folder, quick: kafka.mirrors(folder, 1 if quick else 3, 500 if quick else 100_000),
+    "kafka-mirror": lambda folder, quick: kafka.mirrors(folder, 1 if quick else 3, 100 if quick else 100_000),
     "kafka-projecting": lambda folder, quick: kafka.projecting(
-        folder, 1 if quick else 3, 500 if quick else 100_000
+        folder, 1 if quick else 3, 100 if quick else 100_000
     ),
-    "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 500 if quick else 1_000_000),
+    "kafka-take-over": lambda folder, quick: kafka.take_over(folder, 100 if quick else 1_000_000),
     "contracts-usage": lambda folder, quick: contracts.usage(
         folder, 1 if quick else 5, 1_000 if quick else 50_000
     ),
@@ -66,16 +66,16 @@ BENCHMARKS: dict[str, Benchmark] = {
         folder, 1 if quick else 3, 200 if quick else 20_000
     ),
     "rebuild": lambda folder, quick: projecting.rebuild(
-        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 100 if quick else 1_000_000
     ),
     "archive": lambda folder, quick: projecting.archive(
-        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 100 if quick else 1_000_000
     ),
     "questions": lambda folder, quick: projecting.questions(
-        folder, 5_000 if quick else 10_000_000, 1_000 if quick else 100_000
+        folder, 1_000 if quick else 10_000_000, 100 if quick else 100_000
     ),
     "replay": lambda folder, quick: projecting.replaying(
-        folder, 1 if quick else 3, 1_000 if quick else 1_000_000
+        folder, 1 if quick else 3, 100 if quick else 1_000_000
     ),
     "extending": lambda _, quick: proofs.extending(1 if quick else 5, 1_000 if quick else 1_000_000),
     "checkpoints": lambda folder, quick: proofs.beside(
@@ -88,33 +88,33 @@ BENCHMARKS: dict[str, Benchmark] = {
         1 if quick else 5, 10_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
-        folder, (1_000, 5_000) if quick else (1_000_000, 2_000_000)
+        folder, (100, 200) if quick else (1_000_000, 2_000_000)
     ),
 }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmarks asked for, all by default."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="small and once: whether they run, not how fast")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument("--markdown", type=Path, help="where the table goes as Markdown")
-    arguments = parser.parse_args()
+    asked = parser.parse_args(arguments)
     composition.collect_rarely()  # as `pulsa` does
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    unknown = [name for name in asked.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}")
     figures: list[Figure] = []
-    if arguments.quick:
-        population.SUBSCRIBERS = 100
+    if asked.quick:
+        population.SUBSCRIBERS = 20
     with tempfile.TemporaryDirectory(prefix="pulsa-bench-") as folder:
-        for name in arguments.names or BENCHMARKS:
+        for name in asked.names or BENCHMARKS:
             print(f"{name} …", flush=True)
-            figures += BENCHMARKS[name](Path(folder), arguments.quick)
-    show(figures, arguments.json)
-    if arguments.markdown is not None:
-        arguments.markdown.write_text(markdown(figures), "utf-8")
+            figures += BENCHMARKS[name](Path(folder), asked.quick)
+    show(figures, asked.json)
+    if asked.markdown is not None:
+        asked.markdown.write_text(markdown(figures), "utf-8")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def latency(folder: Path, count: int) -> list[Figure]:
     log, plain = at.log(folder), at.log(folder)
     topics.ensure(plain)
     k.open_accounts(log)
-    ours, theirs = [], []
+    ours, theirs, warming = [], [], min(count, 50)
     producer = KafkaProducer(
         bootstrap_servers=log.bootstrap, transactional_id=f"{plain.prefix}plain", acks="all"
     )
@@ -114,7 +114,7 @@ def latency(folder: Path, count: int) -> list[Figure]:
     with k.TimedWriter(log) as writer:
         k.until(lambda: bool(writer.serving))
         client = KafkaClient(log, stated_at=True)
-        for index, command in enumerate(k.uses(count + 50)):
+        for index, command in enumerate(k.uses(count + warming)):
             begin = time.perf_counter()
             (outcome,) = client.execute([command])
             middle = time.perf_counter()
@@ -124,7 +124,7 @@ def latency(folder: Path, count: int) -> list[Figure]:
             end = time.perf_counter()
             if outcome.status != "accepted":
                 raise AssertionError(outcome)
-            if index >= 50:
+            if index >= warming:
                 ours.append((middle - begin) * 1e3)
                 theirs.append((end - middle) * 1e3)
         client.close()

@@ -104,7 +104,8 @@ class TimedWriter(Forked):
         self.log = replace(log, mirrors=log.mirrors / name)
         self.serving: dict[int, float] = {}
         super().__init__(_write, self.log)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def _listen(self) -> None:
         for line in self._printed:
@@ -123,17 +124,23 @@ class TimedWriter(Forked):
                 return False
             return (last or 0) >= events
 
-    # What it prints is the thread's to read: these two only await its end.
+    # What it prints is the thread's to read.
 
     def end(self) -> None:
         """Asks it to end, and returns once it has."""
         self._process.terminate()
-        self._process.join()
+        self._gone()
 
     def kill(self) -> None:
         """Ends it at once."""
         self._process.kill()
+        self._gone()
+
+    def _gone(self) -> None:
         self._process.join()
+        self._listening.join()
+        self._printed.close()
+        self._logged.close()
 
 
 def _write(log: KafkaSettings) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli import app, main
 from ledger.errors import page_of
-from tests.processes import Process
+from tests.processes import Forked, Process
 
 NUMBER, OTHER = "6288112345678", "6288187654321"
 START = "2023-07-03T10:00:00+07:00"
@@ -88,6 +90,24 @@ class Running(Process):
         while wanted not in (line := self.line(of_log=True)):
             assert line, f"it ended before it said {wanted}"
         return line
+
+
+def in_a_process(
+    *arguments: str, environment: Mapping[str, str | None], largest: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A run in a process of its own, where asked with a largest file size (bytes)."""
+    stated = {name: value for name, value in environment.items() if value is not None}
+    run = Forked(_main, arguments, dict(os.environ) | stated, largest)
+    return subprocess.CompletedProcess(arguments, *run.done())
+
+
+def _main(arguments: tuple[str, ...], environment: dict[str, str], largest: int | None) -> int:
+    os.environ.clear()
+    os.environ.update(environment)
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    main(arguments)
+    return 0
 
 
 def as_bytes(line: str | bytes | dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.pulsa import NUMBER, Pulsa
+from tests.waiting import PATIENCE
 
 TRUST = ("--trust", "public.key")
 SIGN = ("audit", "checkpoint", "--key", "signing.key")
@@ -42,7 +43,7 @@ def test_a_bundle_goes_to_an_outsider(signed: Pulsa, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert [line.removeprefix("ok     ") for line in run.stdout.splitlines()] == told
     assert "there is a file already" in signed(*made).stderr

@@ -20,7 +20,7 @@ from ledger.entrypoints.file_lines import LONGEST_LINE, opened
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.rows import BadLine, GoodLine, rows
 from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, as_bytes, issue, top_up, use
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 OPENING = (issue(), activate())
 LATER = "2023-07-03T11:00:00+07:00"
@@ -428,8 +428,7 @@ def test_a_signal_ends_it_in_one_line_with_what_was_taken_in_written(
         lines = [*OPENING, *(use(f"u-{n}") for n in range(1_500))]
         process.stdin.write(b"".join(as_bytes(line) + b"\n" for line in lines))
         process.stdin.flush()
-        while not (out.exists() and out.stat().st_size):
-            assert process.poll() is None
+        until(lambda: process.poll() is not None or (out.exists() and out.stat().st_size))
         process.send_signal(sent)
         printed, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130

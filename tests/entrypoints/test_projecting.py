@@ -16,7 +16,7 @@ from urllib.error import URLError
 
 from ledger.local.process import free_port
 from tests.entrypoints.pulsa import NUMBER, Pulsa, issue, top_up
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2023-08-20T00:00:00Z"
@@ -160,19 +160,22 @@ def test_it_answers_prometheus_until_stopped(pulsa: Pulsa) -> None:
         env=environment,
         text=True,
     ) as process:
-        said = ""
-        while 'ledger_projection_position{partition="0",projection="balances"} 4.0' not in said:
+
+        def said() -> str:
             assert process.poll() is None
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-                    said = answer.read().decode()
+                    return str(answer.read().decode())
             except URLError:
-                continue
+                return ""
+
+        until(lambda: 'ledger_projection_position{partition="0",projection="balances"} 4.0' in said())
+        figures = said()
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=PATIENCE)
     assert out == "4 events taken in\n"
-    assert 'ledger_projection_lag_events{partition="0",projection="balances"} 0.0' in said
-    assert 'ledger_projection_errors_total{code="database-unreachable"} 0.0' in said
+    assert 'ledger_projection_lag_events{partition="0",projection="balances"} 0.0' in figures
+    assert 'ledger_projection_errors_total{code="database-unreachable"} 0.0' in figures
     assert pulsa.complaint("projections", "run", "--metrics", "nonsense").startswith(
         "settings-invalid: --metrics"
     )

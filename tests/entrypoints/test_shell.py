@@ -10,17 +10,14 @@ from pathlib import Path
 import pytest
 
 from ledger.store.lock import WriterLock
-from tests.entrypoints.pulsa import NUMBER, SP23, START, Pulsa, activate, issue, use
+from tests.entrypoints.pulsa import NUMBER, SP23, START, Pulsa, activate, in_a_process, issue, use
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def in_a_process(pulsa: Pulsa, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def apart(pulsa: Pulsa, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A run in a process of its own."""
-    given = os.environ | {name: value for name, value in pulsa.environment.items() if value is not None}
-    given |= {"PYTHONPATH": str(ROOT)} | environment
-    command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
-    return subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    return in_a_process(*arguments, environment=pulsa.environment | environment)
 
 
 def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not_locked_out(
@@ -35,13 +32,13 @@ def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not
             ("ingest", "-"),
             ("log", "advance", "--now", START),
         ):
-            done = in_a_process(pulsa, *verb)
+            done = apart(pulsa, *verb)
             assert done.returncode == 2
             (line,) = done.stderr.splitlines()
             assert line.startswith("pulsa: log-locked: another process writes to this log: ")
             assert f"process {os.getpid()} on " in line
-        assert in_a_process(pulsa, "enquiry", NUMBER, "--as-of", START).returncode == 0
-        assert in_a_process(pulsa, "log", "verify").returncode == 0
+        assert apart(pulsa, "enquiry", NUMBER, "--as-of", START).returncode == 0
+        assert apart(pulsa, "log", "verify").returncode == 0
     finally:
         lock.release()
 
@@ -89,7 +86,7 @@ def test_a_line_break_in_an_argument_stays_in_one_line(pulsa: Pulsa) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_there_for_shells(pulsa: Pulsa, shell: str) -> None:
-    done = in_a_process(pulsa, _PULSA_COMPLETE=f"source_{shell}")
+    done = apart(pulsa, _PULSA_COMPLETE=f"source_{shell}")
     assert done.returncode == 0
     assert "_PULSA_COMPLETE" in done.stdout
 
@@ -97,7 +94,7 @@ def test_completion_is_there_for_shells(pulsa: Pulsa, shell: str) -> None:
 def test_verbs_and_choices_are_completed(pulsa: Pulsa) -> None:
     def completed(words: str, count: int) -> list[str]:
         given = {"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
-        return in_a_process(pulsa, **given).stdout.split()
+        return apart(pulsa, **given).stdout.split()
 
     assert completed("pulsa se", 1) == ["settings", "service"]
     assert completed("pulsa credit tr", 2) == ["transfer"]

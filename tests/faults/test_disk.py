@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -18,28 +17,30 @@ import pytest
 from ledger.audit.verification import verify
 from ledger.store.reading import SqliteReader
 from tests.bench import population as p
-from tests.entrypoints.pulsa import Pulsa
+from tests.entrypoints.pulsa import Pulsa, in_a_process
+
+USES = 4_000
+"""Calls in a file that does not fit into a few MiB."""
 
 
 def _pulsa(
     log: Path, *arguments: str, largest: int | None = None, obeying: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Runs `pulsa`, where asked with a largest file size (bytes), or obeying permissions although root."""
-
-    def confine() -> None:
-        if largest is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-
-    command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
-    if obeying and os.geteuid() == 0:
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    settings = {"PULSA_LOG": str(log), "PULSA_CLOCK": "played"}
+    if not obeying or os.geteuid() != 0:
+        return in_a_process(*arguments, environment=settings, largest=largest)
     return subprocess.run(
-        command,
-        env=os.environ | {"PULSA_LOG": str(log), "PULSA_CLOCK": "played"},
+        [
+            "setpriv",
+            "--bounding-set=-dac_override,-dac_read_search",
+            *(sys.executable, "-m", "ledger.entrypoints.cli"),
+            *arguments,
+        ],
+        env=os.environ | settings,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=confine,
     )
 
 
@@ -74,7 +75,7 @@ def _one_line_with(code: str, done: subprocess.CompletedProcess[str]) -> None:
 def test_a_disk_that_fills_up_is_named_and_the_same_file_goes_through_afterwards(
     tmp_path: Path, small_disk: Path
 ) -> None:
-    commands = _file(tmp_path, 8_000)
+    commands = _file(tmp_path, USES)
     _one_line_with("log-full", _pulsa(small_disk / "pulsa.db", "ingest", str(commands)))
     log = tmp_path / "moved.db"
     for part in small_disk.glob("pulsa.db*"):
@@ -83,13 +84,13 @@ def test_a_disk_that_fills_up_is_named_and_the_same_file_goes_through_afterwards
 
 
 def test_a_write_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
-    log, commands = tmp_path / "pulsa.db", _file(tmp_path, 8_000)
+    log, commands = tmp_path / "pulsa.db", _file(tmp_path, USES)
     _one_line_with("log-unreadable", _pulsa(log, "ingest", str(commands), largest=2 * 2**20))
     _goes_on_where_it_stopped(log, commands)
 
 
 def test_nothing_is_told_as_accepted_that_is_not_in_the_log(tmp_path: Path) -> None:
-    log, commands, out = tmp_path / "pulsa.db", _file(tmp_path, 8_000), tmp_path / "outcomes.jsonl"
+    log, commands, out = tmp_path / "pulsa.db", _file(tmp_path, USES), tmp_path / "outcomes.jsonl"
     failed = _pulsa(log, "ingest", str(commands), "--outcomes", str(out), "--json", largest=2 * 2**20)
     _one_line_with("log-unreadable", failed)
     told = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
@@ -103,10 +104,10 @@ def test_nothing_is_told_as_accepted_that_is_not_in_the_log(tmp_path: Path) -> N
 
 def _goes_on_where_it_stopped(log: Path, commands: Path) -> None:
     assert verify(log).clean
-    assert 0 < _head(log) < 8_000
+    assert 0 < _head(log) < USES
     assert _pulsa(log, "ingest", str(commands)).returncode == 0
     assert verify(log).clean
-    assert _head(log) == 8_000 + 30 + 2
+    assert _head(log) == USES + 30 + 2
 
 
 def test_a_log_that_may_not_be_written_says_so_and_can_still_be_asked(tmp_path: Path) -> None:

@@ -14,14 +14,43 @@ from kafka import KafkaProducer
 
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LedgerError
+from ledger.store.kafka import schema_ids
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.mirror import Offsets
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
+from ledger.store.schemas import every
 from tests.given import BUNDLED, CONTRACTS
 
+Known = dict[tuple[str, bytes], int]
+"""Ids of schemas, by topic and fingerprint."""
 
-def write(settings: KafkaSettings, options: dict[str, Any]) -> int:
+
+def known(settings: KafkaSettings) -> Known:
+    """The registry's ids of the log's schemas, which are registered where they were not."""
+    ids = schema_ids.schema_ids(settings)
+    return {
+        (topic, schema.fingerprint): int.from_bytes(ids._prefix[topic, schema.fingerprint][1:], "big")
+        for topic, kind in _topics(settings)
+        for schema in every(kind)
+    }
+
+
+def knowing(settings: KafkaSettings, ids: Known) -> None:
+    """They need not be asked for: of all the writers of a run, each would ask for a hundred and fifty."""
+    log = schema_ids._log(settings)
+    schema_ids._registered[log] = learned = schema_ids._ids(log)[0]
+    for topic, kind in _topics(settings):
+        for schema in every(kind):
+            learned._learn(topic, schema, ids[topic, schema.fingerprint])
+
+
+def _topics(settings: KafkaSettings) -> list[tuple[str, str]]:
+    return schema_ids._ids(schema_ids._log(settings))[1]
+
+
+def write(settings: KafkaSettings, options: dict[str, Any], ids: Known) -> int:
     """Writes until it is stopped; the exit code."""
+    knowing(settings, ids)
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -12,7 +12,7 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
-from tests.kafka.process import write
+from tests.kafka.process import known, write
 from tests.processes import Forked
 from tests.waiting import PATIENCE
 
@@ -68,7 +68,7 @@ class WriterProcess(Forked):
     """A writer as a process of its own."""
 
     def __init__(self, settings: KafkaSettings, **options: Any) -> None:
-        super().__init__(write, settings, options)
+        super().__init__(write, settings, options, known(settings))
 
     def await_serving(self, partitions: int = 1) -> Self:
         """Returns once the writer serves that many partitions more."""

@@ -48,14 +48,22 @@ def shifted() -> Iterator[str]:
         yield registry.url
 
 
+@pytest.fixture(scope="module")
+def lost() -> Iterator[str]:
+    """A registry that knows a schema of others, and is not there any more when a log goes on without it."""
+    with LocalRegistry() as registry:
+        Registry(RegistryAccess(registry.url)).register("other", RecordSchema(json.dumps(OTHER)))
+        yield registry.url
+
+
 def told(settings: KafkaSettings, commands: Any) -> None:
     with writing(settings), connected(settings) as client:
         client.execute(commands)
 
 
-def test_the_alert_on_a_registry_that_is_lost(shifted: str) -> None:
+def test_the_alert_on_a_registry_that_is_lost(lost: str, shifted: str) -> None:
     """What `RegistryLost` looks at: it does not answer, or was emptied, or gives other ids."""
-    with LocalRegistry() as real, faulty(real.url) as registry:
+    with faulty(lost) as registry:
         ids = SchemaIds(Registry(RegistryAccess(registry.url)), time.monotonic)
         ids.register([("e", "events")])
         figures = CollectorRegistry()
@@ -159,19 +167,17 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
 def test_a_registry_that_was_emptied_is_filled_from_the_log(
-    new_log: NewLog, tmp_path: Path, named: bool
+    new_log: NewLog, lost: str, tmp_path: Path, named: bool
 ) -> None:
-    with LocalRegistry() as lost:
-        written = settings = replace(new_log(), registry=lost.url)
-        Registry(RegistryAccess(lost.url)).register("other", RecordSchema(json.dumps(OTHER)))
-        commands = population(20, 2)
-        told(settings, commands[:200])
-        before = seen(settings)
-        in_order = [schema.fingerprint for folder in FOLDERS for schema in load(folder).values()]
-        assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
-        if not named:
-            settings = replace(new_log(), registry=lost.url)
-            as_before(written, settings)
+    written = settings = replace(new_log(), registry=lost)
+    commands = population(20, 2)
+    told(settings, commands[:200])
+    before = seen(settings)
+    in_order = [schema.fingerprint for folder in FOLDERS for schema in load(folder).values()]
+    assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
+    if not named:
+        settings = replace(new_log(), registry=lost)
+        as_before(written, settings)
     with LocalRegistry() as empty:
         settings = replace(settings, registry=empty.url, mirrors=tmp_path / "again")
         pulsa = on_kafka(tmp_path, settings)
@@ -186,13 +192,12 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
             assert after.accounts[account][: len(events)] == events
 
 
-def test_logs_that_share_a_registry_that_was_emptied(new_log: NewLog, tmp_path: Path) -> None:
-    with LocalRegistry() as lost:
-        little, much = (replace(new_log(), registry=lost.url) for _ in range(2))
-        commands = population(20, 2)
-        told(little, commands[:1])
-        told(much, commands)
-        before = seen(much)
+def test_logs_that_share_a_registry_that_was_emptied(new_log: NewLog, lost: str, tmp_path: Path) -> None:
+    little, much = (replace(new_log(), registry=lost) for _ in range(2))
+    commands = population(20, 2)
+    told(little, commands[:1])
+    told(much, commands)
+    before = seen(much)
     with LocalRegistry() as empty:
         little, much = (
             replace(log, registry=empty.url, mirrors=tmp_path / log.prefix) for log in (little, much)

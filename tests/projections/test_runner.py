@@ -39,7 +39,7 @@ from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.projected import contents, database, of_database, projected
 from tests.rechained import rechain
 
-EVENTS = 6_000
+EVENTS = 4_000
 BATCHES = {"size": 60, "in_bulk": 10**9}
 CHUNKS = {"chunk": 300, "in_bulk": 1}
 
@@ -67,6 +67,14 @@ def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def whole(long_log: Path) -> dict[str, list[Any]]:
+    """What is to be in every table, once all of that log is taken in."""
+    with TemporaryDirectory() as folder, database(Path(folder) / "whole.db") as opened:
+        projected(opened, long_log)
+        return contents(opened)
+
+
 @pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_at_random_moments_it_ends_as_one_that_was_not(
@@ -75,11 +83,11 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
     tmp_path: Path,
     postgres_url: str,
     long_log: Path,
+    whole: dict[str, list[Any]],
     chance: random.Random,
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
-    with database(tmp_path / "whole.db") as whole, database(where) as opened:
-        projected(whole, long_log)
+    with database(where) as opened:
         url = opened.url.render_as_string(hide_password=False)
         killed = 0
         for moment in sorted(chance.sample(range(EVENTS), KILLS)):
@@ -93,7 +101,7 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
             process.join()
         assert killed
         projected(opened, long_log)
-        assert contents(opened) == contents(whole)
+        assert contents(opened) == whole
 
 
 @pytest.mark.parametrize("how", [BATCHES, CHUNKS])
@@ -104,10 +112,10 @@ def test_two_runners_on_the_same_projections_do_no_harm(
     tmp_path: Path,
     postgres_url: str,
     long_log: Path,
+    whole: dict[str, list[Any]],
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
-    with database(tmp_path / "whole.db") as whole, database(where) as opened:
-        projected(whole, long_log)
+    with database(where) as opened:
         url = opened.url.render_as_string(hide_password=False)
         failed: list[BaseException] = []
 
@@ -128,7 +136,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
         for runner in runners:
             runner.join()
         assert failed == []
-        assert contents(opened) == contents(whole)
+        assert contents(opened) == whole
 
 
 TOP_UPS: list[Step] = [(0, 0, "issue", 0, 2), (0, 0, "activate", 0, 0)] + [(1, 0, "top up", 2, 0)] * 6
@@ -158,16 +166,14 @@ def test_runners_that_take_turns_know_what_the_other_took_in(
 
 
 def test_a_disk_that_fills_up_leaves_positions_where_the_rows_are(
-    tmp_path: Path, small_disk: Path, long_log: Path
+    small_disk: Path, long_log: Path, whole: dict[str, list[Any]]
 ) -> None:
     with database(small_disk / "views.db") as opened:
         with pytest.raises(DatabaseFull):
             Runner(opened, [SqliteReader(long_log)], PROJECTIONS, size=200, in_bulk=10**9).catch_up()
         (small_disk / "ballast").unlink()
         projected(opened, long_log)
-        with database(tmp_path / "whole.db") as whole:
-            projected(whole, long_log)
-            assert contents(opened) == contents(whole)
+        assert contents(opened) == whole
 
 
 @pytest.fixture
@@ -187,9 +193,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_afterwards(
-    tmp_path: Path, long_log: Path, how: dict[str, int]
+    long_log: Path, whole: dict[str, list[Any]], how: dict[str, int]
 ) -> None:
-    with LocalPostgres() as server, database(tmp_path / "whole.db") as whole:
+    with LocalPostgres() as server:
         opened = Database(server.url)
         runner = Runner(opened, [SqliteReader(long_log)], PROJECTIONS, **how)
         done: list[int] = []
@@ -205,16 +211,15 @@ def test_a_database_that_goes_down_stops_it_with_a_clear_line_and_it_goes_on_aft
             runner.catch_up()
         server.start()
         assert runner.catch_up() > 0
-        projected(whole, long_log)
-        assert contents(opened) == contents(whole)
+        assert contents(opened) == whole
         opened.close()
 
 
 @pytest.mark.parametrize("how", [BATCHES, CHUNKS])
 def test_a_connection_cut_in_mid_batch_undoes_the_batch(
-    tmp_path: Path, postgres_url: str, long_log: Path, how: dict[str, int]
+    postgres_url: str, long_log: Path, whole: dict[str, list[Any]], how: dict[str, int]
 ) -> None:
-    with database(postgres_url) as opened, database(tmp_path / "whole.db") as whole:
+    with database(postgres_url) as opened:
         runner = Runner(opened, [SqliteReader(long_log)], PROJECTIONS, **how)
         cut: list[int] = []
 
@@ -233,9 +238,8 @@ def test_a_connection_cut_in_mid_batch_undoes_the_batch(
                 taken += runner.catch_up(after)
             except DatabaseUnreachable:
                 continue
-        projected(whole, long_log)
         assert cut
-        assert contents(opened) == contents(whole)
+        assert contents(opened) == whole
 
 
 def test_tables_of_an_older_release_stop_it_and_every_question(tmp_path: Path) -> None:

@@ -153,18 +153,29 @@ def _own() -> frozenset[bytes]:
     return frozenset(schema.fingerprint for folder in FOLDERS for schema in every(folder))
 
 
-@cache
-def _registered(access: RegistryAccess, events: str, commands: str, replies: str) -> SchemaIds:
-    ids = SchemaIds(Registry(access), time.monotonic)
-    ids.register([(events, "events"), (commands, "commands"), (replies, "replies")])
-    return ids
+_Log = tuple[RegistryAccess, str, str, str]
+"""A log's registry, and its topics of events, commands and replies."""
+
+_registered: dict[_Log, SchemaIds] = {}
+"""The ids of each log to which this process writes."""
+
+
+def _ids(log: _Log) -> tuple[SchemaIds, list[tuple[str, str]]]:
+    """Ids of which none is known yet, and the log's topics, each with its kind of schemas."""
+    access, events, commands, replies = log
+    topics = [(events, "events"), (commands, "commands"), (replies, "replies")]
+    return SchemaIds(Registry(access), time.monotonic), topics
 
 
 @cache
-def _recalled(access: RegistryAccess, events: str, commands: str, replies: str) -> SchemaIds:
-    ids = SchemaIds(Registry(access), time.monotonic)
-    ids.recall([(events, "events"), (commands, "commands"), (replies, "replies")])
+def _recalled(log: _Log) -> SchemaIds:
+    ids, topics = _ids(log)
+    ids.recall(topics)
     return ids
+
+
+def _log(settings: KafkaSettings) -> _Log:
+    return access(settings), settings.events, settings.commands, settings.replies
 
 
 def access(settings: KafkaSettings) -> RegistryAccess:
@@ -177,7 +188,12 @@ def schema_ids(settings: KafkaSettings) -> SchemaIds:
 
     Raises RegistryUnreachable or RegistryRefused.
     """
-    return _registered(access(settings), settings.events, settings.commands, settings.replies)
+    log = _log(settings)
+    if log not in _registered:
+        ids, topics = _ids(log)
+        ids.register(topics)
+        _registered[log] = ids
+    return _registered[log]
 
 
 def known_ids(settings: KafkaSettings) -> SchemaIds:
@@ -185,4 +201,5 @@ def known_ids(settings: KafkaSettings) -> SchemaIds:
 
     Raises RegistryUnreachable or RegistryRefused.
     """
-    return _recalled(access(settings), settings.events, settings.commands, settings.replies)
+    log = _log(settings)
+    return _registered.get(log) or _recalled(log)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from ledger.entrypoints.cli import main
+from tests.processes import FORKS, speak_to
 from tests.waiting import PATIENCE, until
 
-_ROOT = Path(__file__).resolve().parents[3]
 _PAUSE = 0.3
 """Seconds before an ended process is started again."""
 STARTING = frozenset({"log-unreachable", "commit-uncertain", "registry-unreachable", "registry-mismatch"})
@@ -41,7 +41,7 @@ class Kept:
         self.log = folder / f"{name}.log"
         self.ends: Counter[str] = Counter()
         self.wrong: list[End] = []
-        self._command = [sys.executable, "-m", "ledger.entrypoints.cli", *arguments]
+        self._arguments = arguments
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSA_")}
         self._environment = inherited | environment
         self._lock = threading.Condition(threading.RLock())
@@ -53,15 +53,17 @@ class Kept:
         self._process = self._started()
         self._thread = threading.Thread(target=self._keep, name=f"keeper of {name}")
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            self._read_to = log.tell()
-            self._said = []
-            self._is_noted = False
-            self._was_misled = self._is_misled
-            return subprocess.Popen(
-                self._command, cwd=_ROOT, env=self._environment, stdout=subprocess.DEVNULL, stderr=log
-            )
+    def _started(self) -> BaseProcess:
+        self.log.touch()
+        self._read_to = self.log.stat().st_size
+        self._said = []
+        self._is_noted = False
+        self._was_misled = self._is_misled
+        process = FORKS.Process(
+            target=_pulsa, args=(self._arguments, self._environment, str(self.log)), daemon=True
+        )
+        process.start()
+        return process
 
     def _keep(self) -> None:
         while not self._closing.wait(0.05):
@@ -70,7 +72,7 @@ class Kept:
 
     def _has_ended(self) -> bool:
         with self._lock:
-            code = self._process.poll()
+            code = self._process.exitcode
             if code is None or not self._is_wanted:
                 return False
             self._note(code)
@@ -78,7 +80,7 @@ class Kept:
 
     def _start_again(self) -> None:
         with self._lock:
-            if self._is_wanted and self._process.poll() is not None:
+            if self._is_wanted and not self._process.is_alive():
                 self._process = self._started()
 
     def _note(self, exit_code: int) -> None:
@@ -121,14 +123,14 @@ class Kept:
     def runs(self) -> bool:
         """Whether it runs now."""
         with self._lock:
-            return self._process.poll() is None
+            return self._process.is_alive()
 
     def kill(self) -> None:
         """Ends it at once, as a crash would, once it is to run; it is started again."""
         with self._lock:
             self._lock.wait_for(lambda: self._is_wanted, PATIENCE)
             self._process.kill()
-            self._process.wait()
+            self._process.join()
             self._process = self._started()
 
     def stop(self) -> int:
@@ -138,12 +140,14 @@ class Kept:
         """
         with self._lock:
             self._is_wanted = False
-            if self._process.poll() is not None:
+            if self._process.exitcode is not None:
                 if not self._is_noted:
-                    self._note(self._process.returncode)
+                    self._note(self._process.exitcode)
                 return 0
-            self._process.send_signal(signal.SIGTERM)
-            code = self._process.wait(PATIENCE)
+            self._process.terminate()
+            self._process.join(PATIENCE)
+            code = self._process.exitcode
+            assert code is not None, f"{self.name} does not end"
             return 0 if code == -signal.SIGTERM and not self.has_served else code
 
     def start(self) -> None:
@@ -164,6 +168,14 @@ class Kept:
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._thread.join()
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        self._process.kill()
+        self._process.join()
+
+
+def _pulsa(arguments: list[str], environment: dict[str, str], log: str) -> None:
+    """In the process: `pulsa`, which prints nothing, and logs to a file."""
+    os.environ.clear()
+    os.environ.update(environment)
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    speak_to(os.open(os.devnull, how), os.open(log, how))
+    main(arguments)
