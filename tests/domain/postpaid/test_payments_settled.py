@@ -9,7 +9,7 @@ import pytest
 
 from ledger.domain.calendar import DAY
 from ledger.domain.line.commands import AdvanceTime, RecordUsage
-from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.line.events import Blocked, SuspenseReceived, Unblocked
 from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
 from ledger.domain.postpaid.events_of_bills import (
     AdvanceApplied,
@@ -118,9 +118,6 @@ class TestSettling:
             (ReversePayment, {"reference": "p9"}, "unknown-payment"),
             (ReversePayment, {"reference": "p0"}, "not-eligible"),
             (ReversePayment, {"reference": "p0", "approved_by": "system"}, "approval-required"),
-            (ReceivePayment, {"account": "6288112345678#2"}, "unknown-account"),
-            (ReceivePayment, {"account": "6288187654321#1"}, "unknown-account"),
-            (ReceivePayment, {"account": "nonsense"}, "unknown-account"),
         ],
     )
     def test_it_is_refused(self, billed: Story, command: type[Any], said: dict[str, Any], code: str) -> None:
@@ -128,6 +125,11 @@ class TestSettling:
         if command is ReceivePayment:
             said = {"reference": "p1", "amount": 2, **said}
         billed.when(command, PAID, **said).refused(code)
+
+    @pytest.mark.parametrize("account", ["6288112345678#2", "6288187654321#1", "nonsense"])
+    def test_for_an_account_that_is_not_there_it_lies_in_suspense(self, billed: Story, account: str) -> None:
+        said = {"reference": "p1", "amount": 2, "account": account}
+        billed.when(ReceivePayment, PAID, **said).then(event(SuspenseReceived, reference="p1", amount=2))
 
     def test_good_funds_are_dated_back_so_many_days_and_no_more(self, billed: Story) -> None:
         received(billed)
