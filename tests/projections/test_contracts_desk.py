@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ledger import figures
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, day_number
 from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
@@ -324,7 +325,7 @@ def test_the_closing_amount_is_told_part_by_part_and_paid_it_lets_go(story: Stor
     assert closing.amount == parts + closing.tax - closing.advance
     pulsa = Pulsa(tmp_path, PULSA_LOG=str(story.path), PULSA_NOW="2024-02-02T10:00:00+07:00")
     told = pulsa.done("enquiry", NUMBER, "--closing")
-    assert f"closing amount {format_amount(closing.amount)}" in told
+    assert f"closing amount {figures.rupiah(closing.amount)}" in told
     (row,) = pulsa.json("enquiry", NUMBER, "--closing")
     assert row["amount"] == format_amount(closing.amount)
     leave: dict[str, Any] = {"channel": "gallery"}

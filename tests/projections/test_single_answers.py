@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -295,11 +295,18 @@ def test_a_trial_balance_sums_the_customers_or_shows_each(story: Story, queries:
 def test_every_field_of_an_event_is_written_as_its_schema_says(kind: type[Event]) -> None:
     from ledger.store.schemas import load
 
+    fields = [field for field in load("events")[kind.TOPIC].fields if field["name"] != "postings"]
+    _must_be_written_as_stated(kind, fields)
+
+
+def _must_be_written_as_stated(kind: type, fields: list[dict[str, Any]]) -> None:
     hints = get_type_hints(kind, include_extras=True)
-    for stated in load("events")[kind.TOPIC].fields:
-        name, type_ = stated["name"], json.dumps(stated["type"])
-        said = str(hints[name])
-        if name in ("postings", "fees"):
+    for stated in fields:
+        name, type_, said = stated["name"], json.dumps(stated["type"]), str(hints[stated["name"]])
+        items = stated["type"].get("items") if isinstance(stated["type"], dict) else None
+        if isinstance(items, dict):
+            (line,) = get_args(hints[name])
+            _must_be_written_as_stated(line, items["fields"])
             continue
         assert ("timestamp-micros" in type_) == ("format_instant" in said), name
         assert ('"date"' in type_) == ("format_day" in said), name
