@@ -124,6 +124,9 @@ def test_another_object_finds_the_data_of_the_directory(tmp_path: Path) -> None:
     with LocalKafka(tmp_path) as first:
         partition = create_topic(first.client(), "inherited")
         write(first.client(), partition, b"left behind")
+        assert read(first.client(), partition) == [
+            b"left behind"
+        ]  # its outcome is in the partition, not only decided
     with LocalKafka(tmp_path) as second:
         assert read(second.client(), partition) == [b"left behind"]
 
