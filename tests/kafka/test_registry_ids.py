@@ -25,7 +25,7 @@ from ledger.store.kafka.connection import POLICIES, KafkaSettings
 from ledger.store.kafka.records import SCHEMA
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import SchemaIds, access, schema_ids
-from ledger.store.schemas import FOLDERS, RecordSchema, load
+from ledger.store.schemas import FOLDERS, RecordSchema, every
 from ledger.wiring.metrics import RegistryMetrics
 from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka
@@ -173,7 +173,7 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
     commands = population(20, 2)
     told(settings, commands[:200])
     before = seen(settings)
-    in_order = [schema.fingerprint for folder in FOLDERS for schema in load(folder).values()]
+    in_order = [schema.fingerprint for folder in FOLDERS for schema in every(folder)]
     assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
     if not named:
         settings = replace(new_log(), registry=lost)
