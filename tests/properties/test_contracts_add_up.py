@@ -21,8 +21,10 @@ from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Unblock
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.postpaid.billing_cycle import rounded, share
 from ledger.domain.postpaid.commands import (
+    ConfirmRefundRequirements,
     DeactivateRoaming,
     FailPayment,
+    PayDepositRefund,
     ReceivePayment,
     RecordRoaming,
     RefundAdvance,
@@ -210,6 +212,11 @@ def test_whoever_pays_gets_out_and_is_settled_in_the_end(history: History) -> No
             story.given(ReceivePayment, now, method="cash", account=account.id, **paid)
         if not story.contract().runs and story.contract().advance:
             story.given(RefundAdvance, now, account=account.id)
+        if (
+            not story.contract().runs and story.contract().deposit
+        ):  # asked back, it waits for whoever pays it out
+            story.when(ConfirmRefundRequirements, now, account=account.id)
+            story.when(PayDepositRefund, now, account=account.id)
         now += 31 * DAY
         story.given(AdvanceTime, now)
         adds_up(story)
