@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -71,14 +70,10 @@ def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, t
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(lambda: not health.unready(), health.unready)
-        until_when = time.monotonic() + PATIENCE
-        while (
-            thread.is_alive() and time.monotonic() < until_when
-        ):  # a member that is thought to stand still begins anew
-            with closing(recorder(replace(settings, mirrors=tmp_path / "others"))):
-                until(lambda: bool(health.unready()) or not thread.is_alive())
-                thread.join(30)
+        until(lambda: bool(told.taken) and not health.unready(), health.unready)
+        with closing(recorder(replace(settings, mirrors=tmp_path / "others"))):
+            until(lambda: bool(health.unready()))
+            thread.join(PATIENCE)
     finally:
         stopped.set()
         thread.join(PATIENCE)
@@ -88,10 +83,14 @@ def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, t
 
 
 class FencingTold(Watch):
-    """Keeps which partitions were fenced."""
+    """Keeps which partitions were taken over, and which were fenced."""
 
     def __init__(self) -> None:
+        self.taken: list[int] = []
         self.partitions: list[int] = []
+
+    def taken_over(self, partition: int, seconds: float) -> None:
+        self.taken.append(partition)
 
     def fenced(self, partition: int) -> None:
         self.partitions.append(partition)
