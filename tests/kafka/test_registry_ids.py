@@ -50,7 +50,7 @@ def shifted() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def lost() -> Iterator[str]:
-    """A registry that knows a schema of others, and is not there any more when a log goes on without it."""
+    """A registry that knows a schema of others, and fewer than `shifted`; some logs go on without it."""
     with LocalRegistry() as registry:
         Registry(RegistryAccess(registry.url)).register("other", RecordSchema(json.dumps(OTHER)))
         yield registry.url
@@ -119,8 +119,8 @@ def test_a_command_has_one_subject_whatever_topic_it_travels_on(new_log: NewLog)
         assert registry.look_up(f"{settings.policies}-{schema.name}", schema) is None
 
 
-def test_a_registry_with_other_ids(new_log: NewLog, shifted: str) -> None:
-    settings = new_log()
+def test_a_registry_with_other_ids(new_log: NewLog, lost: str, shifted: str) -> None:
+    settings = replace(new_log(), registry=lost)
     commands = population(20, 2)
     told(settings, commands[:200])
     other = replace(settings, registry=shifted)
@@ -134,14 +134,15 @@ def test_a_registry_with_other_ids(new_log: NewLog, shifted: str) -> None:
     told(settings, commands[200:])
 
 
-def test_records_of_former_releases_name_no_schema(new_log: NewLog, shifted: str) -> None:
-    written, settings = new_log(), new_log()
+def test_records_of_former_releases_name_no_schema(new_log: NewLog, lost: str, shifted: str) -> None:
+    """In a registry of their own: in one that others fill meanwhile, ids grow beyond those that `shifted` has."""
+    written, settings, former = (replace(new_log(), registry=lost) for _ in range(3))
     commands = population(20, 2)
     told(written, commands[:200])
     as_before(written, settings)
     told(settings, commands[200:300])
     assert len(in_file(settings.mirror(0))) > len(in_file(written.mirror(0)))
-    as_before(settings, former := new_log())
+    as_before(settings, former)
     with writing(former):
         pass
     forget_ids(former)
