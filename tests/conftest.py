@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import is_hypothesis_test
 
 from ledger.domain.terms import Terms
 from ledger.wiring.composition import collect_rarely
+from tests.client_sockets import tell_apart
 from tests.given import Story
 from tests.often import SEED, repeated_by
 from tests.order import place
@@ -68,6 +70,12 @@ def log_of_its_own() -> Iterator[None]:
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """Chance for one test: from the run's seed, and unlike that of the tests beside it."""
     return random.Random(f"{SEED} {request.node.nodeid}")
+
+
+def pytest_collection_finish() -> None:
+    """Tells sockets of Kafka's client apart, where a test has imported it."""
+    if "kafka" in sys.modules:
+        tell_apart()
 
 
 @pytest.hookimpl(tryfirst=True)
