@@ -95,9 +95,9 @@ class Vault:
     def _write(
         self, vault: Connection, customer: str, command_id: str, values: Mapping[str, str], at: int
     ) -> Written:
+        key = self._key(vault, customer, to_write=True)
         if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first():
             raise VaultConflict(f"{customer}: the person was erased")
-        key = self._key(vault, customer)
         if key is None:
             key = self._chance(KEY_BYTES)
             wrapped = self._master.wrap(key, customer.encode(), self._chance)
@@ -204,7 +204,11 @@ class Vault:
             if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first() is None:
                 vault.execute(insert(ERASED).values(customer=customer, erased_at=at))
             gone = 0
-            for table in (VALUES, WRITINGS, PERSONS):
+            for table in (
+                PERSONS,
+                WRITINGS,
+                VALUES,
+            ):  # the key first: whoever writes of the person holds its row
                 gone += vault.execute(delete(table).where(table.c.customer == customer)).rowcount
         return gone > 0
 
@@ -220,30 +224,6 @@ class Vault:
                 vault.execute(delete(PERSONS).where(PERSONS.c.customer == customer))
 
     # --- looked after -----------------------------------------------------------------------------------------------
-
-    def writings(self, after: tuple[str, str] = ("", ""), most: int = 1_000) -> list[tuple[str, str, int]]:
-        """What was written: customer, command, and when, in order from the one named on."""
-        customer, command_id = WRITINGS.c.customer, WRITINGS.c.command_id
-        later = (customer > after[0]) | ((customer == after[0]) & (command_id > after[1]))
-        with self._transaction() as vault:
-            rows = vault.execute(
-                select(customer, command_id, WRITINGS.c.written_at)
-                .where(later)
-                .order_by(customer, command_id)
-                .limit(most)
-            )
-            return [(row.customer, row.command_id, row.written_at) for row in rows]
-
-    def persons_without_values(self, most: int = 1_000) -> list[str]:
-        """Customers who have a key, and nothing under it."""
-        with self._transaction() as vault:
-            rows = vault.execute(
-                select(PERSONS.c.customer)
-                .where(~select(VALUES.c.field).where(VALUES.c.customer == PERSONS.c.customer).exists())
-                .order_by(PERSONS.c.customer)
-                .limit(most)
-            )
-            return [row.customer for row in rows]
 
     def rotate(self, master: Wrapping) -> int:
         """Wraps every person's key by another master key; how many. Stopped half way, it goes on when asked again."""
@@ -272,8 +252,9 @@ class Vault:
                 self._master = master
                 return done
 
-    def _key(self, vault: Connection, customer: str) -> bytes | None:
-        row = vault.execute(select(PERSONS).where(PERSONS.c.customer == customer)).one_or_none()
+    def _key(self, vault: Connection, customer: str, *, to_write: bool = False) -> bytes | None:
+        asked = select(PERSONS).where(PERSONS.c.customer == customer)
+        row = vault.execute(asked.with_for_update() if to_write else asked).one_or_none()
         if row is None:
             return None
         if row.master != self._master.id:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -164,12 +166,10 @@ def _wrapped(database: sqlite3.Connection, customer: str) -> tuple[bytes, bytes]
 def test_what_brought_no_event_about_is_taken_back(vault: Vault) -> None:
     vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
     vault.write(CUSTOMER, "c-2", {"name": "B"}, 2)
-    assert vault.writings() == [(CUSTOMER, "c-1", 1), (CUSTOMER, "c-2", 2)]
-    assert vault.writings((CUSTOMER, "c-1")) == [(CUSTOMER, "c-2", 2)]
     vault.withdraw(CUSTOMER, "c-2")
     assert _show(vault) == {"name": NAME}
     vault.withdraw(CUSTOMER, "c-1")
-    assert vault.persons_without_values() == []
+    assert vault.fields_of(CUSTOMER) == {}
     assert _show(vault) == {}
 
 
@@ -187,6 +187,27 @@ def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(MASTER.id, "0" * 16))
     with pytest.raises(KeyUnusable, match="not that of its bytes"):
         master_key_of(path)
+
+
+def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) -> None:
+    engine = engine_of(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    vaults = [Vault(engine, MASTER, secrets.token_bytes) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        written = list(
+            threads.map(lambda n: vaults[n].write(CUSTOMER, f"c-{n}", {"name": f"Name {n}"}, 1), range(4))
+        )
+    assert sorted(one.versions["name"] for one in written) == [1, 2, 3, 4]
+    last = next(n for n, one in enumerate(written) if one.versions["name"] == 4)
+    assert _show(vaults[0]) == {"name": f"Name {last}"}
+    assert vaults[0].rotate(MasterKey(b"n" * 32)) == 1
+    assert _show(vaults[0]) == {"name": f"Name {last}"}
+    with pytest.raises(VaultKeyWrong):
+        _show(vaults[1])
+    assert vaults[0].erase(CUSTOMER, 5)
+    with pytest.raises(VaultConflict, match="erased"):
+        vaults[0].write(CUSTOMER, "c-9", {"name": NAME}, 7)
+    assert vaults[0].fields_of(CUSTOMER) == {}
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
