@@ -57,6 +57,12 @@ def committed(settings: KafkaSettings, topic: str) -> Iterator[Any]:
         consumer.close()
 
 
+def all_answered(settings: KafkaSettings) -> bool:
+    """Whether nothing awaits an answer: no command, and nothing that writers have told each other since."""
+    asked = sum(1 for topic in settings.sources.values() for _ in committed(settings, topic))
+    return sum(1 for _ in committed(settings, settings.replies)) == asked
+
+
 class Seen(NamedTuple):
     """What a consumer saw: events by account, and the postings' balances by ledger account and unit."""
 

@@ -9,7 +9,8 @@ from ledger.domain.prepaid.commands import TransferCredit
 from tests.entrypoints.kafka import on_kafka
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
-from tests.kafka.seen import of_accounts, population, seen, up_to_transfers
+from tests.kafka.seen import all_answered, of_accounts, population, seen, up_to_transfers
+from tests.waiting import until
 
 
 def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
@@ -18,6 +19,7 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     assert any(isinstance(command, TransferCredit) for command in commands)
     with writing(settings), connected(settings) as client:
         outcomes = [outcome for piece in up_to_transfers(commands) for outcome in client.execute(piece)]
+        until(lambda: all_answered(settings))
     before = seen(settings)
     pulsa = on_kafka(tmp_path, settings)
     made = pulsa.json(
@@ -45,6 +47,7 @@ def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_pat
     commands = population(10, 2)
     with writing(settings), connected(settings) as client:
         client.execute(commands)
+        until(lambda: all_answered(settings))
     before = seen(settings)
     pulsa = on_kafka(tmp_path, settings)
     assert pulsa.json("log", "verify")[0]["clean"]
