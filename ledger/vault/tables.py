@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Index,
     Integer,
@@ -88,17 +91,73 @@ READINGS = Table(
 
 def engine_of(url: str) -> Engine:
     """An engine for a vault's database, whose tables are made where they are not there. Raises VaultUnreachable."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            _make_private(Path(parsed.database))
-        engine = create_engine(url)
-        if parsed.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _forget_what_is_deleted)
-            event.listen(engine, "begin", _begin_to_write)
+    with _reported():
+        file = _file_of(url)
+        if file is not None:
+            _make_private(file)
+        engine = _connecting(url)
         _METADATA.create_all(engine)
+    return engine
+
+
+class Transactions(Protocol):
+    """Where transactions begin, each all or nothing: an engine, or one transaction that others lie in."""
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A transaction."""
+
+
+class _Within:
+    """Transactions within a connection's own, which keeps none of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+
+@contextmanager
+def taken_back(url: str) -> Iterator[Transactions]:
+    """Transactions of a vault's database, all taken back in the end, the making of its tables too.
+
+    A file that is not there is not made. Raises VaultUnreachable.
+    """
+    with _reported():
+        file = _file_of(url)
+        engine = _connecting(url if file is None or file.exists() else "sqlite://")
+    try:
+        with ExitStack() as until_the_end:
+            with _reported():
+                connection = until_the_end.enter_context(engine.connect())
+                whole = connection.begin()
+                until_the_end.callback(whole.rollback)
+                _METADATA.create_all(connection)
+            yield _Within(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
     except (ArgumentError, SQLAlchemyError, OSError) as error:
         raise VaultUnreachable(f"the vault's database: {_plainly(error)}") from error
+
+
+def _file_of(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _connecting(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _forget_what_is_deleted)
+        event.listen(engine, "begin", _begin_to_write)
     return engine
 
 

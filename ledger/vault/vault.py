@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES, Wrapping
 from ledger.vault.sealing import Placement, digest_of, seal, unseal
-from ledger.vault.tables import ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS
+from ledger.vault.tables import ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS, Transactions
 
 FORMAT = 1
 """Of the tables."""
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
 class Vault:
     """A vault in a database, by a master key. `chance` is where keys and nonces come from."""
 
-    def __init__(self, engine: Engine, master: Wrapping, chance: Chance) -> None:
+    def __init__(self, engine: Transactions, master: Wrapping, chance: Chance) -> None:
         """Opens it, or makes it where the tables are empty. Raises VaultKeyWrong where another master key wraps."""
         self._engine, self._master, self._chance = engine, master, chance
         with self._transaction() as vault:

@@ -10,21 +10,35 @@ from ledger.application.outcomes import ACCEPTED, REPEATED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
 from ledger.errors import SettingsInvalid
 from ledger.vault.master_keys import master_key_of
-from ledger.vault.tables import engine_of
+from ledger.vault.tables import engine_of, taken_back
 from ledger.vault.vault import Vault
 from ledger.wiring.settings import Settings
+
+_NO_KEY = "PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set"
 
 
 @contextmanager
 def vault(settings: Settings) -> Iterator[Vault]:
     """The vault that is set. Raises SettingsInvalid, KeyUnusable, VaultUnreachable, VaultKeyWrong."""
     if settings.vault_key is None:
-        raise SettingsInvalid("PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set")
+        raise SettingsInvalid(_NO_KEY)
     engine = engine_of(settings.vault_url)
     try:
         yield Vault(engine, master_key_of(settings.vault_key), secrets.token_bytes)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def rehearsed_vault(settings: Settings) -> Iterator[Vault]:
+    """The vault that is set, in one transaction that is taken back in the end: nothing of a person is copied anywhere.
+
+    Raises like `vault`.
+    """
+    if settings.vault_key is None:
+        raise SettingsInvalid(_NO_KEY)
+    with taken_back(settings.vault_url) as transactions:
+        yield Vault(transactions, master_key_of(settings.vault_key), secrets.token_bytes)
 
 
 def written_first(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ledger.errors import SettingsInvalid
 from ledger.store import backup
@@ -21,7 +22,8 @@ from ledger.wiring.settings import Settings
 def rehearsed(settings: Settings) -> Iterator[Opened]:
     """A copy of the log that is set, or a new log where there is none; gone once this ends.
 
-    Raises SettingsInvalid on Kafka, or what keeps the log from being read.
+    Files of statements that are taken in go into the same folder, by the key that is set or one of chance. The vault
+    is none of it: see `ledger.wiring.persons`. Raises SettingsInvalid on Kafka, or what keeps the log from being read.
     """
     if settings.kafka is not None:
         raise SettingsInvalid(
@@ -31,5 +33,18 @@ def rehearsed(settings: Settings) -> Iterator[Opened]:
         copy = Path(folder) / settings.log.name
         if settings.log.exists():
             backup.backup(settings.log, copy)
-        with composition.opened(settings.changed(log=copy)) as opened:
+        own: dict[str, Any] = {"log": copy, "evidence": Path(folder) / "evidence", "vault": None}
+        if settings.evidence_key is None and settings.evidence_key_file.exists():
+            own["evidence_key"] = settings.evidence_key_file
+        with composition.opened(settings.changed(**own)) as opened:
             yield opened
+
+
+@contextmanager
+def tried(log: Opened, *, dry_run: bool) -> Iterator[Opened]:
+    """What commands are carried out on: a copy of the log that is open, where it is a dry run, else that log itself."""
+    if dry_run:
+        with rehearsed(log.settings) as copy:
+            yield copy
+    else:
+        yield log

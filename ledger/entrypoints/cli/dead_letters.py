@@ -9,7 +9,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json, say_outcome
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.figures import rupiah
 
@@ -102,23 +102,27 @@ def dead_resend(
         if positions:
             raise typer.BadParameter("say POSITION… or --in-transit, not both")
         return _resend_in_transit(opened, _age(older_than), dry_run=dry_run, as_json=as_json)
-    if older_than is not None or dry_run:
-        raise typer.BadParameter("--older-than, --dry-run: are said of --in-transit")
+    if older_than is not None:
+        raise typer.BadParameter("--older-than: is said of --in-transit")
     if not positions:
         raise typer.BadParameter("say POSITION…, as `pulsa dead-letters list` has them, or --in-transit")
     from ledger.entrypoints.dead import at_position, resend  # Kafka's libraries are slow to import
+    from ledger.wiring.rehearsal import tried
 
     code = shell.DONE
-    for one in [at_position(opened, position) for position in positions]:
-        outcome = resend(opened, one, now_of(opened.settings))
-        if as_json:
-            say_json(outcome.to_json())
-        else:
-            say_outcome(outcome)
-        if outcome.status == UNKNOWN:
-            code = shell.FAILED
-        elif outcome.code is not None:
-            code = max(code, shell.REFUSED)
+    with tried(opened, dry_run=dry_run) as log:
+        for one in [at_position(log, position) for position in positions]:
+            outcome = resend(log, one, now_of(log.settings))
+            if as_json:
+                say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
+            else:
+                say_outcome(outcome)
+            if outcome.status == UNKNOWN:
+                code = shell.FAILED
+            elif outcome.code is not None:
+                code = max(code, shell.REFUSED)
+    if dry_run and not as_json:
+        say(NOTHING_IS_WRITTEN)
     return code
 
 

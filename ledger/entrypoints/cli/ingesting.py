@@ -17,7 +17,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, reader_for
-from ledger.entrypoints.cli.output import AsJson, console, counted, say, say_json, shown
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, console, counted, say, say_json, shown
 from ledger.entrypoints.cli.templating import must_be_a_command
 from ledger.errors import SettingsInvalid
 from ledger.figures import fraction, grouped
@@ -117,7 +117,7 @@ def ingest(
                 faults.show()
                 _summarize(run.tally, seconds, as_json=as_json)
                 if dry_run and not as_json:
-                    say("dry run: nothing is written")
+                    say(NOTHING_IS_WRITTEN)
     if run.tally.unknown:
         return shell.failed("unknown", _UNKNOWN.format(counted(run.tally.unknown, "command")), shell.FAILED)
     return shell.REFUSED if run.tally.invalid else shell.DONE

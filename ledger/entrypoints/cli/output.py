@@ -34,6 +34,7 @@ _AT_A_GLANCE = 100
 """Columns of prose that are read at a glance, however wide the terminal is."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")]
+NOTHING_IS_WRITTEN = "dry run: nothing is written"
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, a line each below a header.")]
 
 

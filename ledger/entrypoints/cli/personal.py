@@ -12,8 +12,8 @@ from uuid import uuid4
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_json, say_outcome
+from ledger.entrypoints.cli.options import DryRun, now_of
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json, say_outcome
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -86,11 +86,13 @@ def register(
     command_id: CommandId = None,
     at: At = None,
     actor: Actor = "system",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
     """Register a person as a customer: the values go to the vault, their names to the log."""
     said = {"command": "RegisterCustomer", "terms": terms, "source": source, "customer": customer}
-    return _write(opened, said, values, {"command_id": command_id, "at": at, "actor": actor}, as_json=as_json)
+    own = {"command_id": command_id, "at": at, "actor": actor}
+    return _write(opened, said, values, own, dry_run=dry_run, as_json=as_json)
 
 
 def rectify(
@@ -100,11 +102,13 @@ def rectify(
     command_id: CommandId = None,
     at: At = None,
     actor: Actor = "system",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
     """Correct a person's fields, or add some: the values go to the vault, their names to the log."""
     said = {"command": "RectifyCustomer", "customer": customer}
-    return _write(opened, said, values, {"command_id": command_id, "at": at, "actor": actor}, as_json=as_json)
+    own = {"command_id": command_id, "at": at, "actor": actor}
+    return _write(opened, said, values, own, dry_run=dry_run, as_json=as_json)
 
 
 def show(
@@ -170,33 +174,44 @@ def rotate(opened: Opened, new_key_: NewKey) -> int:
 
 
 def _write(
-    opened: Opened, said: dict[str, str], file: Path, header: dict[str, str | None], *, as_json: bool
+    opened: Opened,
+    said: dict[str, str],
+    file: Path,
+    header: dict[str, str | None],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     from ledger.application.ledger import Ledger
     from ledger.application.outcomes import UNKNOWN, Outcome
     from ledger.entrypoints.cli.options import reader_for
     from ledger.entrypoints.principal import of_this_process
-    from ledger.wiring.persons import vault, written_first
+    from ledger.wiring.persons import rehearsed_vault, vault, written_first
+    from ledger.wiring.rehearsal import tried
 
     values = _values(file)
     given = said | {name: text for name, text in header.items() if text is not None}
     given.setdefault("command_id", str(uuid4()))
     given["fields"] = ",".join(values)
-    ledger = opened.taker()
-    # read once before anything is written: whoever asks wrongly leaves nothing in the vault
-    command = reader_for(ledger, opened.settings).from_text(given | {"digest": "0" * 64})
+    with tried(opened, dry_run=dry_run) as log:
+        ledger = log.taker()
+        reader = reader_for(ledger, opened.settings)
+        # read once before anything is written: whoever asks wrongly leaves nothing in the vault
+        command = reader.from_text(given | {"digest": "0" * 64})
 
-    def send(digest: str) -> Outcome:
-        with_digest = reader_for(ledger, opened.settings).from_text(given | {"digest": digest})
-        return ledger.execute([with_digest], principal=of_this_process())[0]
+        def send(digest: str) -> Outcome:
+            with_digest = reader_for(ledger, opened.settings).from_text(given | {"digest": digest})
+            return ledger.execute([with_digest], principal=of_this_process())[0]
 
-    with vault(opened.settings) as kept:
-        outcome = written_first(kept, command, values, send)
-    own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
+        with rehearsed_vault(opened.settings) if dry_run else vault(opened.settings) as kept:
+            outcome = written_first(kept, command, values, send)
+        own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
     if as_json:
-        say_json(outcome.to_json())
+        say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
     else:
         say_outcome(outcome, own)
+        if dry_run:
+            say(NOTHING_IS_WRITTEN)
     if outcome.status == UNKNOWN:
         return shell.FAILED
     return shell.DONE if outcome.code is None else shell.REFUSED

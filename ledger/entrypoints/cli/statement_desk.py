@@ -12,8 +12,17 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
-from ledger.entrypoints.cli.options import now_of, wall_clock
-from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_folded, say_json, told
+from ledger.entrypoints.cli.options import DryRun, now_of, wall_clock
+from ledger.entrypoints.cli.output import (
+    NOTHING_IS_WRITTEN,
+    AsCsv,
+    AsJson,
+    counted,
+    say,
+    say_folded,
+    say_json,
+    told,
+)
 from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in, zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import SettingsInvalid
@@ -82,40 +91,46 @@ def receive(
     format_: Format = "auto",
     mapping: MappingFile = None,
     actor: Actor = "system",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
     """Take in the statements of a file; the file itself is kept as evidence, and no name in it reaches the log."""
     from ledger.reconciliation.receiving import Sender, commands_of
     from ledger.reconciliation.statement_files import read_statements
     from ledger.wiring.evidence import evidence_store
+    from ledger.wiring.rehearsal import tried
 
     read = read_statements(file, format_, None if mapping is None else mapping.read_bytes())
-    store = evidence_store(opened.settings, make_key=True)
-    kept = store.keep(file)
-    taker = opened.taker()
-    sender = Sender(_at(opened, taker), actor)
     refused = 0
-    for place, one in enumerate(read):
-        commands = commands_of(one, place, kept, store.key, sender)
-        subject, outcome = _sent(taker, commands)
-        said = {
-            "statement": subject,
-            "kind": one.kind,
-            "account": one.account,
-            "number": one.number,
-            "lines": len(one.lines),
-            "findings": len(one.findings),
-            "status": outcome.status,
-            "code": outcome.code,
-        }
-        refused += outcome.code is not None
-        with shell.telling_what_is_recorded():
-            if as_json:
-                say_json(said)
-            else:
-                what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
-                why = "" if outcome.message is None else f": {outcome.message}"
-                say_folded(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
+    with tried(opened, dry_run=dry_run) as log:
+        store = evidence_store(log.settings, make_key=True)
+        kept = store.keep(file)
+        taker = log.taker()
+        sender = Sender(_at(log, taker), actor)
+        for place, one in enumerate(read):
+            commands = commands_of(one, place, kept, store.key, sender)
+            subject, outcome = _sent(taker, commands)
+            said = {
+                "statement": subject,
+                "kind": one.kind,
+                "account": one.account,
+                "number": one.number,
+                "lines": len(one.lines),
+                "findings": len(one.findings),
+                "status": outcome.status,
+                "code": outcome.code,
+                **({"dry_run": True} if dry_run else {}),
+            }
+            refused += outcome.code is not None
+            with shell.telling_what_is_recorded():
+                if as_json:
+                    say_json(said)
+                else:
+                    what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
+                    why = "" if outcome.message is None else f": {outcome.message}"
+                    say_folded(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
+    if dry_run and not as_json:
+        say(NOTHING_IS_WRITTEN)
     return shell.REFUSED if refused else shell.DONE
 
 
@@ -172,23 +187,29 @@ def reconcile_(
     record: Record = False,
     open_: OpenDisputes = False,
     actor: Actor = "system",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> int:
     """Hold a statement against the record, line by line. Nothing is written unless it is asked for."""
+    from ledger.wiring.rehearsal import tried
+
     run = _run(opened, statement, known_at, rules)
     items = [item for item in run.items if item.is_open or not differences]
     if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         _say_items(items)
         _say_sums(run, zone_of_log(opened))
-    done = [
-        *(_record(opened, run, actor) if record else ()),
-        *(_open_disputes(opened, run, actor) if open_ else ()),
-    ]
+    done: list[tuple[str, Outcome]] = []
+    if record or open_:
+        with tried(opened, dry_run=dry_run) as log:
+            done += _record(log, run, actor) if record else ()
+            done += _open_disputes(log, run, actor) if open_ else ()
     if not (as_json or as_csv):
         with shell.telling_what_is_recorded():
             for what, outcome in done:
                 say(f"{what}: {outcome.status}{'' if outcome.message is None else f': {outcome.message}'}")
+            if dry_run:
+                say(NOTHING_IS_WRITTEN)
     return shell.REFUSED if any(outcome.code for _, outcome in done) else shell.DONE
 
 

@@ -9,7 +9,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import DryRun, now_of
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json
 from ledger.errors import LogLocked, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def advance_(
         with shell.telling_what_is_recorded():
             _say(ticks, where, as_json=as_json)
             if dry_run and not as_json:
-                say("dry run: nothing is written")
+                say(NOTHING_IS_WRITTEN)
         return shell.DONE
     if dry_run:
         raise typer.BadParameter("--dry-run: is said of one time, not of --every")

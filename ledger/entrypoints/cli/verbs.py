@@ -11,7 +11,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, reader_for, signed, with_settings
-from ledger.entrypoints.cli.output import AsJson, say, say_json, say_outcome
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
 from ledger.entrypoints.command_fields import Field, fields_of, may_lack
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
             else:
                 say_outcome(outcome, events)
                 if dry_run:
-                    say("dry run: nothing is written")
+                    say(NOTHING_IS_WRITTEN)
         if outcome.status == UNKNOWN:
             return shell.FAILED
         return shell.DONE if outcome.code is None else shell.REFUSED
