@@ -13,6 +13,7 @@ import pytest
 
 from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.commands import Command
+from ledger.domain.customer.breach import NOTIFIED
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import SERVICES, LineCommand
@@ -127,7 +128,7 @@ class TestEvents:
 
 CHANNELS_OF_PERSONS = (
     *("GiveConsent.channel", "WithdrawConsent.channel", "RequestAccess.channel"),
-    *("RestrictProcessing.channel", "LiftRestriction.channel"),
+    *("RestrictProcessing.channel", "LiftRestriction.channel", "RequestErasure.channel"),
 )
 
 
@@ -202,8 +203,9 @@ class TestCommands:
             "ReceivePayment.method": METHODS,
             "TakeSuspense.method": METHODS,
             "ReopenSuspense.method": METHODS,
-            "GiveConsent.purpose": ["offers", "partners", "credit-bureau"],
-            "WithdrawConsent.purpose": ["offers", "partners", "credit-bureau"],
+            "GiveConsent.purpose": ["offers", "partners", "credit-bureau", "processing"],
+            "WithdrawConsent.purpose": ["offers", "partners", "credit-bureau", "processing"],
+            "NotifyBreach.to": list(NOTIFIED),
             **{key: ["care", "settings", "600-600"] for key in CHANNELS_OF_PERSONS},
         }
 

@@ -209,7 +209,8 @@ def test_every_refusal_has_a_code_of_its_own_and_a_message() -> None:
         unknown-suspense too-many-open unknown-statement statement-conflict statement-open not-final
         unknown-dispute dispute-exists already-decided already-reopened
         unknown-record wrong-unit evidence-seen
-        unknown-customer customer-exists no-purpose restricted already-requested"""
+        unknown-customer customer-exists no-purpose restricted already-requested
+        erased erasure-blocked unknown-hold unknown-breach"""
     assert set(REFUSALS) == set(codes.split())
     assert all(cls.__doc__ and cls.__doc__ == cls().message for cls in REFUSALS.values())
 

@@ -58,3 +58,18 @@ class NoteDebtCleared(_Told, frozen=True, kw_only=True, gc=False):
     """It is closed."""
 
     bill: str
+
+
+class NoteAccountEnded(_Told, frozen=True, kw_only=True, gc=False):
+    """An account of the customer's has ended; money and disputes of it may still go on."""
+
+    of: str
+    ended_at: int
+
+
+class NoteErasureAnswer(_Told, frozen=True, kw_only=True, gc=False):
+    """What an account has against the erasure of its holder; nothing: it agrees, once it was asked."""
+
+    of: str
+    nth: int
+    objections: list[str]

@@ -77,3 +77,29 @@ class LiftRestriction(CustomerCommand, frozen=True, kw_only=True, gc=False):
     """The reverse."""
 
     channel: str
+
+
+class RequestErasure(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Asks that what is kept about the person be destroyed (PM-06, PS-02)."""
+
+    request: str
+    channel: str
+
+
+class ErasePerson(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Begins the erasure of a person, decided by one and approved by another: each account is asked first (PS-02)."""
+
+    decided_by: str
+    approved_by: str
+
+
+class SetPersonHold(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Holds the person's data for a legal case: nothing is erased until this is lifted (PM-06)."""
+
+    reference: str
+
+
+class LiftPersonHold(CustomerCommand, frozen=True, kw_only=True, gc=False):
+    """Lifts that hold, and no other."""
+
+    reference: str

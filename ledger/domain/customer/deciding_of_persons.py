@@ -91,10 +91,18 @@ def give_consent(customer: Customer, command: GiveConsent) -> None:
 
 def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
     """A purpose is agreed to no more, or never was."""
-    person, _ = _known(customer)
+    person, rules = _known(customer)
     if person.consents.get(command.purpose) is False:
         raise Repeated
-    customer.emit(ConsentWithdrawn, terms=person.terms, purpose=command.purpose, channel=command.channel)
+    ends = command.purpose == "processing"
+    customer.emit(
+        ConsentWithdrawn,
+        terms=person.terms,
+        clause=rules.processing.clause if ends else None,
+        purpose=command.purpose,
+        channel=command.channel,
+        limit_at=customer.cause.at + rules.processing_limit if ends else None,
+    )
 
 
 def disclose(customer: Customer, command: Disclose) -> None:

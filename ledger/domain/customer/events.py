@@ -63,3 +63,11 @@ class DebtCleared(Event):
     bill: str
     block: str
     accounts: list[str]
+
+
+@_customer
+class AccountEnded(Event):
+    """An account of the customer's has ended at `ended_at`; money and disputes of it may still go on."""
+
+    of: str
+    ended_at: Instant

@@ -36,7 +36,7 @@ class CustomerRectified(Event):
 
 @_customer
 class ConsentGiven(Event):
-    """A person agrees to a purpose: `offers`, `partners` or `credit-bureau`."""
+    """A person agrees to a purpose: `offers`, `partners`, `credit-bureau` or `processing`."""
 
     purpose: str
     channel: str
@@ -44,10 +44,14 @@ class ConsentGiven(Event):
 
 @_customer
 class ConsentWithdrawn(Event):
-    """A person agrees no more, or refuses; messages on the account and on transactions go on."""
+    """A person agrees no more, or refuses; messages on the account and on transactions go on.
+
+    Of `processing` it may be taken back until `limit_at`; then all accounts end.
+    """
 
     purpose: str
     channel: str
+    limit_at: Instant | None
 
 
 @_customer
@@ -97,3 +101,75 @@ class RestrictionLifted(Event):
     """The reverse."""
 
     channel: str
+
+
+@_customer
+class ProcessingEnded(Event):
+    """Consent to processing was withdrawn and not given again in time: the accounts are brought to their end."""
+
+    accounts: list[str]
+
+
+@_customer
+class PersonHoldSet(Event):
+    """The person's data are held for a legal case: nothing is erased until this is lifted."""
+
+    reference: str
+
+
+@_customer
+class PersonHoldLifted(Event):
+    """That hold was lifted, and no other."""
+
+    reference: str
+
+
+@_customer
+class ErasureRequested(Event):
+    """A person asks that what is kept be destroyed."""
+
+    request: str
+    channel: str
+
+
+@_customer
+class ErasureStarted(Event):
+    """A person is to be erased: because it was `decided`, for `retention` being over, or for `consent` withdrawn."""
+
+    reason: str
+    decided_by: str | None
+    approved_by: str | None
+
+
+@_customer
+class ErasureAsked(Event):
+    """Accounts are asked, for the nth time, whether they object to the erasure of their holder."""
+
+    nth: int
+    accounts: list[str]
+
+
+class Objection(TypedDict):
+    """What stands in the way of an erasure: an account, or the customer himself, and why."""
+
+    of: str
+    reason: str
+
+
+@_customer
+class ErasureBlocked(Event):
+    """Something stands in the way of the erasure; those that `agreed` are free again."""
+
+    nth: int
+    objections: list[Objection]
+    agreed: list[str]
+
+
+@_customer
+class PersonErased(Event):
+    """Nothing stood in the way: who this was is forgotten. Counts of what there was, and no values."""
+
+    accounts: int
+    fields: int
+    consents: int
+    disclosures: int

@@ -1,23 +1,41 @@
-"""The kind that customers are of."""
+"""The kinds that customers and breaches of their data are of."""
 
 from __future__ import annotations
 
 import re
 
 from ledger.domain.commands import Command
-from ledger.domain.customer import commands, commands_of_persons, events, events_of_persons
+from ledger.domain.customer import (
+    commands,
+    commands_of_breaches,
+    commands_of_persons,
+    events,
+    events_of_breaches,
+    events_of_persons,
+)
+from ledger.domain.customer.breach import PREFIX_OF_BREACHES, BreachState, breach_in, decide_of_breaches
 from ledger.domain.customer.commands import AdvanceCustomer, CustomerCommand
+from ledger.domain.customer.commands_of_breaches import AdvanceBreach, BreachCommand
+from ledger.domain.customer.commands_of_persons import (
+    ErasePerson,
+    LiftPersonHold,
+    RequestErasure,
+    SetPersonHold,
+)
 from ledger.domain.customer.customer import PREFIX, Customer, CustomerState, customer_in, decide_what_is_told
 from ledger.domain.customer.deciding_of_persons import RULES_OF_PERSONS
 from ledger.domain.customer.following import FOLLOWS, RELATIONS
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, register, those_of
+from ledger.domain.refusals import NotEligible
 from ledger.domain.subject import CLOCK
 
 
 def decide(customer: Customer, command: Command) -> None:
     """What is asked of the person, or told of the accounts. Raises a Refusal."""
     rule = RULES_OF_PERSONS.get(type(command))
+    if isinstance(command, RequestErasure | ErasePerson | SetPersonHold | LiftPersonHold):
+        raise NotEligible("it has no rule yet")
     if rule is None:
         decide_what_is_told(customer, command)
     else:
@@ -44,3 +62,18 @@ CUSTOMER = Kind(
     relations=RELATIONS,
 )
 register(CUSTOMER)
+
+BREACH = Kind(
+    name="breach",
+    prefixes=(PREFIX_OF_BREACHES,),
+    subjects=re.compile(r"breach/[^#/@]+"),
+    commands=tuple(one for one in those_of(Command, commands_of_breaches) if one is not BreachCommand),
+    events=those_of(Event, events_of_breaches),
+    states=(BreachState,),
+    load=lambda id_, streams, book, _: breach_in(streams, id_, book),
+    decide=decide_of_breaches,
+    advancing=lambda id_, at, command_id: AdvanceBreach(
+        at=at, command_id=command_id, actor=CLOCK, breach=id_
+    ),
+)
+register(BREACH)

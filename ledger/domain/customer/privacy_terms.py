@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from ledger.domain.terms import Terms
 from ledger.domain.terms_models import MODELS
 
 FieldClass = Literal["identity", "contact", "address", "birth", "payment", "tax"]
-Purpose = Literal["offers", "partners", "credit-bureau"]
+Purpose = Literal["offers", "partners", "credit-bureau", "processing"]
 Hours = Annotated[int, Bounds(1, 24 * 365), A_NUMBER._replace(words="a whole number of hours", example=72)]
 
 
@@ -25,6 +26,8 @@ class DataClass(Rule):
     """What data of this class are used for."""
     retention_days: Days
     """Days that they are kept after the customer's last account has ended."""
+    asked_by_law: bool = False
+    """Whether the law asks that they be kept so long: until then nothing is erased."""
 
 
 class PersonalField(Section):
@@ -50,10 +53,10 @@ class DisclosureGround(Rule):
 
 
 class Limit(Rule):
-    """By when a request has to be answered."""
+    """By when something has to be done."""
 
     hours: Hours
-    """Hours after the request."""
+    """Hours after it was asked for, or became known."""
 
 
 class PrivacyTerms(Terms):
@@ -69,6 +72,10 @@ class PrivacyTerms(Terms):
     """The grounds on which personal data may be disclosed."""
     access: Limit = Limit(hours=72)
     """By when a request for access has to be answered."""
+    processing: Limit = Limit(hours=72)
+    """By when processing stops after consent to it was withdrawn; until then it may be given again."""
+    breach: Limit = Limit(hours=72)
+    """By when authority and persons are told of a breach after it was discovered."""
 
     def must_hold(self) -> None:
         """Raises ValueError where something stands twice, or a field's class has no purpose."""
@@ -91,8 +98,24 @@ class PrivacyTerms(Terms):
 
     @cached_property
     def access_limit(self) -> int:
-        """The same in microseconds."""
+        """The limit of requests for access in microseconds."""
         return self.access.hours * HOUR
+
+    @cached_property
+    def processing_limit(self) -> int:
+        """The limit of processing in microseconds."""
+        return self.processing.hours * HOUR
+
+    @cached_property
+    def breach_limit(self) -> int:
+        """The limit of notices in microseconds."""
+        return self.breach.hours * HOUR
+
+    def kept_days(self, fields: Iterable[str], *, by_law: bool = False) -> int:
+        """Days that fields are kept after the last account has ended; `by_law`: that the law asks for."""
+        classes = {self.class_of[name] for name in fields}
+        kept = (one for one in self.classes if one.name in classes and (one.asked_by_law or not by_law))
+        return max((one.retention_days for one in kept), default=0)
 
     def ground_of(self, code: str) -> DisclosureGround | None:
         """The ground of that code, if the policy has it."""

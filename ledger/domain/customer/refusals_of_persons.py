@@ -33,3 +33,27 @@ class AlreadyRequested(Refusal):
     """A request of this kind is open."""
 
     code = "already-requested"
+
+
+class Erased(Refusal):
+    """The person was erased, or is being erased."""
+
+    code = "erased"
+
+
+class ErasureIsBlocked(Refusal):
+    """An erasure has begun, and something stands in its way."""
+
+    code = "erasure-blocked"
+
+
+class UnknownHold(Refusal):
+    """The person's data are not held for this case."""
+
+    code = "unknown-hold"
+
+
+class UnknownBreach(Refusal):
+    """No breach of this id is recorded."""
+
+    code = "unknown-breach"

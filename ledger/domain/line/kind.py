@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, register, those_of
-from ledger.domain.line import commands, dispute_commands, dispute_events, events
+from ledger.domain.line import (
+    commands,
+    dispute_commands,
+    dispute_events,
+    erasure_commands,
+    erasure_events,
+    events,
+)
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.line.deciding import admit, decide
 from ledger.domain.line.line import line_in
@@ -22,7 +29,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-_BASES = {"LineCommand", "_OfDebt", "DisputeCommand"}
+_BASES = {"LineCommand", "_OfDebt", "DisputeCommand", "OfHolder"}
 """What commands are made of."""
 
 
@@ -44,11 +51,15 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
         prefixes=(),
         subjects=re.compile(r"[0-9][^#/@]*"),
         commands=(
-            *(one for one in those_of(Command, commands, dispute_commands) if one.__name__ not in _BASES),
+            *(
+                one
+                for one in those_of(Command, commands, dispute_commands, erasure_commands)
+                if one.__name__ not in _BASES
+            ),
             *(one for product in each for one in product.commands),
         ),
         events=(
-            *those_of(Event, events, dispute_events),
+            *those_of(Event, events, dispute_events, erasure_events),
             *(one for product in each for one in product.events),
         ),
         states=(*(product.account for product in each), Number),

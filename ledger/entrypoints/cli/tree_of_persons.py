@@ -52,6 +52,38 @@ CUSTOMER = {
         "--customer customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
         "The reverse.",
     ),
+    "request-erasure": Verb(
+        "RequestErasure",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request e-1 --channel care",
+        "The person asks that what is kept be destroyed.",
+    ),
+    "erase": Verb(
+        "ErasePerson",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --decided-by staff-1 --approved-by staff-2 --actor staff-1",
+        "Begin the erasure of a person: each account is asked first.",
+    ),
+    "hold": Verb(
+        "SetPersonHold",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
+        "Hold the person's data for a legal case.",
+    ),
+    "lift-hold": Verb(
+        "LiftPersonHold",
+        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
+        "Lift that hold, and no other.",
+    ),
+    "record-breach": Verb(
+        "RecordBreach",
+        "--breach breach/b-1 --terms privacy-smarty --discovered-at 2024-03-01T10:00:00+07:00"
+        " --scope readings-of-staff-3 --fields name,email --persons 2",
+        "Record that personal data were exposed.",
+    ),
+    "notify-breach": Verb(
+        "NotifyBreach",
+        "--breach breach/b-1 --to authority --reference letter-7",
+        "The authority, or the persons, were told of it.",
+    ),
+    "advance-breach": Verb("AdvanceBreach", "--breach breach/b-1", "Record what fell due for the breach."),
     "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
     "list": Verb("contract_desk:customers", "--in-debt"),
 }
