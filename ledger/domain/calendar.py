@@ -103,10 +103,14 @@ Day = Annotated[int, format_day]
 """That of one that holds a day, counted since 1970-01-01."""
 
 
+_REMEMBERED_DAYS = 4096
+"""Days of UTC of which a zone has at hand which local days they are of."""
+
+
 class Zone:
     """Local days and clock times of one IANA time zone."""
 
-    __slots__ = ("_info", "_midnight", "_today", "name")
+    __slots__ = ("_days", "_info", "_midnight", "_today", "name")
 
     def __init__(self, name: str) -> None:
         """Raises ZoneInfoNotFoundError (a KeyError) for a name that is no zone."""
@@ -114,6 +118,7 @@ class Zone:
         self.name = name
         self._midnight = lru_cache(maxsize=4096)(self._find_midnight)
         self._today = (0, 0, _EPOCH_DAY, 0)  # the local day asked for last: from, until, day, its number
+        self._days: dict[int, list[tuple[int, int, date, int]]] = {}  # those asked for, by days of UTC
 
     def _find_midnight(self, day: date) -> int:
         return instant_of(datetime.combine(day, time.min, tzinfo=self._info))
@@ -133,9 +138,19 @@ class Zone:
         return number if start <= instant < end else self._day(instant)[3]
 
     def _day(self, instant: int) -> tuple[int, int, date, int]:
+        of_utc = self._days.get(instant // DAY)
+        if of_utc is None:
+            if len(self._days) >= _REMEMBERED_DAYS:
+                self._days.clear()
+            of_utc = self._days[instant // DAY] = []
+        for known in of_utc:
+            if known[0] <= instant < known[1]:
+                self._today = known
+                return known
         today = self.local(instant).date()
         ends = (self.midnight(today), self.midnight(today + timedelta(days=1)))
         self._today = (*ends, today, day_number(today))
+        of_utc.append(self._today)
         return self._today
 
     def ahead_on(self, number: int) -> int | None:

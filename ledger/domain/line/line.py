@@ -117,10 +117,12 @@ class Line(Subject):
             self._fall_due(due)
 
     def _fall_due(self, at: int) -> None:
-        before = len(self.events)
-        for account in self._accounts():
+        before, accounts = len(self.events), self._accounts()
+        # Where there is one account, and not the number is due, the account is: it is not asked again.
+        only = len(accounts) == 1 and self._number_due() > at
+        for account in accounts:
             product = PRODUCTS[account.PRODUCT]
-            if product.due_at(account, self.book) <= at:
+            if only or product.due_at(account, self.book) <= at:
                 for draft in product.falls_due(account, at, self.book):
                     self._record_due(account, account.terms, at, draft)
                 break

@@ -6,7 +6,7 @@ gathers it. Amounts are sen: what the customer owes and what is held for him are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -237,7 +237,7 @@ class PostpaidAccount(Account):
 
     def open_bills(self) -> list[Bill]:
         """The bills with something open, the oldest due end first."""
-        return sorted(self.bills.values(), key=lambda bill: bill.place)
+        return in_their_order(self.bills.values())
 
     def bill(self, id_: str) -> Bill | None:
         """A bill of its own, open or not."""
@@ -326,6 +326,11 @@ class PostpaidAccount(Account):
         if self.pending != sum(p.amount for p in self.payments.values() if p.settled_at is None):
             yield "what is pending is not what the payments are"
         yield from _faults_of(self.bills.values())
+
+
+def in_their_order(bills: Collection[Bill]) -> list[Bill]:
+    """Bills in the order in which they are paid."""
+    return list(bills) if len(bills) <= 1 else sorted(bills, key=lambda bill: bill.place)
 
 
 def _faults_of(bills: Iterable[Bill]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 
 from ledger.domain.calendar import NEVER, day_number
 from ledger.domain.events import Draft
@@ -17,11 +18,9 @@ from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccou
 from ledger.domain.postpaid.billing_cycle import (
     boundary_before,
     days_between,
-    due_of,
     next_boundary,
     rounded,
     share,
-    step_of,
 )
 from ledger.domain.postpaid.events_of_bills import BillIssued, BillLine
 from ledger.domain.postpaid.rules_of_contracts import KINDS
@@ -31,6 +30,7 @@ CYCLE_BILL, SUPPLEMENTARY, FINAL = "cycle", "supplementary", "final"
 """The kinds of bill."""
 COUNTING = ("usage", "roaming")
 """What counts against the minimum commitment."""
+_COUNTED = tuple([f"{CYCLE}/{kind}" for kind in COUNTING])
 REVERSALS = "reversals"
 """What a reversed payment had paid back: charged again, untaxed."""
 _ORDER = {kind: place for place, kind in enumerate((*KINDS, REVERSALS))}
@@ -55,19 +55,25 @@ def bill_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator
 
 def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: str, commitment: int) -> Draft:
     """A bill of that kind, under a minimum commitment in sen."""
-    counted = sum(account.charges.get(f"{CYCLE}/{kind}", 0) for kind in COUNTING)
-    shortfall = max(0, commitment - counted)
+    shortfall = max(0, commitment - counted(account)) if commitment else 0
     paper = account.hard_copy_fee or 0
     lines = lines_of(account, shortfall, paper)
-    taxable = sum(line["amount"] for line in lines if line["kind"] in terms.tax.taxable)
+    total = taxable = 0
+    for line in lines:
+        total += line["amount"]
+        if line["kind"] in terms.tax.taxable:
+            taxable += line["amount"]
     rate, tax = tax_on(taxable, at, terms)
     included = terms.tax.prices == "include"
-    total = sum(line["amount"] for line in lines) + (0 if included else tax)
+    if not included:
+        total += tax
     if bill_kind == FINAL:  # due at once, whatever the terms say of others (SE23-24)
-        due_on = terms.zone.day(at)
-        due_until = end_of_day(terms, at)
+        issued_on = due_on = day_number(terms.zone.day(at))
+        due_until, next_at = end_of_day(terms, at), None
     else:
-        due_on, due_until = due_of(terms.zone, terms.due, account.billing_day, at)
+        boundary = terms.boundary(account.billing_day, at)
+        issued_on, due_on, due_until = boundary.issued_on, boundary.due_on, boundary.due_until
+        next_at = boundary.next_at if bill_kind == CYCLE_BILL else None
     number = account.bill_count + 1
     return Draft(
         BillIssued,
@@ -88,14 +94,18 @@ def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: s
             "taxable": taxable,
             "tax": tax,
             "total": total,
-            "issued_on": day_number(terms.zone.day(at)),
-            "due_on": day_number(due_on),
+            "issued_on": issued_on,
+            "due_on": due_on,
             "due_until": due_until,
-            "next_bill_at": next_boundary(terms.zone, account.billing_day, at)
-            if bill_kind == CYCLE_BILL
-            else None,
+            "next_bill_at": next_at,
         },
     )
+
+
+def counted(account: PostpaidAccount) -> int:
+    """Sen of the cycle that count against the minimum commitment."""
+    charges = account.charges
+    return sum([charges.get(key, 0) for key in _COUNTED])
 
 
 def end_of_day(terms: PostpaidTerms, at: int) -> int:
@@ -129,10 +139,17 @@ def tax_on(taxable: int, at: int, terms: PostpaidTerms) -> tuple[str, int]:
 
 def tax_at(rate: str, taxable: int, *, included: bool, rounding: int) -> int:
     """The tax on so many sen, or in them where they include it."""
+    numerator, denominator = _part(rate, included=included)
+    return rounded(taxable * numerator, denominator, rounding)
+
+
+@lru_cache(maxsize=64)
+def _part(rate: str, *, included: bool) -> tuple[int, int]:
+    """The part of an amount that is tax, at a rate."""
     part = Fraction(rate)
     if included:
         part /= 1 + part
-    return rounded(taxable * part.numerator, part.denominator, rounding)
+    return part.numerator, part.denominator
 
 
 def _postings(  # noqa: PLR0913 - what a bill moves
@@ -157,12 +174,12 @@ def commitment_of_cycle(account: PostpaidAccount, at: int, terms: PostpaidTerms)
     amount = minkom(account, terms)
     if not amount:
         return 0
-    since = boundary_before(terms.zone, account.billing_day, at)
-    whole = terms.billing.first_cycle == "full" or account.opened_at <= since
+    cycle = terms.boundary(account.billing_day, at)
+    whole = terms.billing.first_cycle == "full" or account.opened_at <= cycle.since
     if whole or account.state == PROBATION:
         return amount
-    days = days_between(terms.zone, since, at)
-    return share(amount, (days_between(terms.zone, since, account.opened_at), days), days, terms.unit)
+    first = days_between(terms.zone, cycle.since, account.opened_at)
+    return share(amount, (first, cycle.days), cycle.days, terms.unit)
 
 
 def commitment_at_end(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> int:
@@ -211,7 +228,8 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
         due_on=event.due_on,
     )
     if event.bill_kind != FINAL:
-        bill.steps = _steps(account, event, terms)
+        steps = terms.steps(account.billing_day, event.effective_at, event.due_until)
+        bill.steps = [StepToCome(*step) for step in steps]
         if terms.auto_debit.request:
             bill.debit_at = terms.zone.plus_days(event.effective_at, terms.auto_debit.after_bill_days)
     (account.bills if bill.open else account.closed_bills)[bill.id] = bill
@@ -219,7 +237,8 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     account.bill_count = event.number
     account.billed_until = event.period_until
     account.billed_version = event.version
-    account.due_ends.append(event.due_until)
+    ends = [end for end in account.due_ends if end >= event.effective_at]
+    account.due_ends = [*ends, event.due_until]
     if event.next_bill_at is not None:
         account.next_bill_at = event.next_bill_at
     for id_ in account.unbilled_fines:
@@ -227,25 +246,6 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
         if fine is not None:
             fine.carried_by = bill.id
     account.unbilled_fines = []
-
-
-def _steps(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerms) -> list[StepToCome]:
-    steps = [
-        StepToCome(
-            step_of(
-                terms.zone,
-                step.table,
-                account.billing_day,
-                event.effective_at,
-                event.due_until,
-                step.after_days,
-            ),
-            number,
-            step.action,
-        )
-        for number, step in enumerate(terms.dunning.steps, 1)
-    ]
-    return sorted(steps, key=lambda step: (step.at, step.number))
 
 
 CHANGES: Changes = {BillIssued: bill_issued}

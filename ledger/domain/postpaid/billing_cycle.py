@@ -7,9 +7,39 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, timedelta
+from typing import NamedTuple
 
-from ledger.domain.calendar import Zone
+from ledger.domain.calendar import Zone, day_number
 from ledger.domain.postpaid.rules_of_contracts import DayByCycle, DueRule
+
+
+class Boundary(NamedTuple):
+    """What the bills of one boundary have in common: it is reckoned once for all contracts of a billing day."""
+
+    since: int
+    """The boundary before it."""
+    days: int
+    """Local days from there."""
+    issued_on: int
+    """Its day, counted since 1970-01-01; so is the due day."""
+    due_on: int
+    due_until: int
+    next_at: int
+    """The boundary after it."""
+
+
+def boundary_of(zone: Zone, due: DueRule, billing_day: int, at: int) -> Boundary:
+    """The boundary at an instant of contracts of that billing day."""
+    since = boundary_before(zone, billing_day, at)
+    due_on, due_until = due_of(zone, due, billing_day, at)
+    return Boundary(
+        since,
+        days_between(zone, since, at),
+        day_number(zone.day(at)),
+        day_number(due_on),
+        due_until,
+        next_boundary(zone, billing_day, at),
+    )
 
 
 def day_in(year: int, month: int, day: int, *, months: int = 0) -> date:

@@ -15,6 +15,18 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.postpaid.withdrawing import withdrawn
 
 
+def may_follow(account: PostpaidAccount) -> bool:
+    """Whether there is anything that money, or a bill, could bring about in the same breath."""
+    return bool(
+        account.lots
+        or account.blocks
+        or account.told
+        or account.withdrawable
+        or account.refund_payee is not None
+        or (account.deposit and not account.runs)
+    )
+
+
 def after_money(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """Each applied before the next is asked for; nothing where nothing follows."""
     yield from withdrawn(account, terms)

@@ -71,8 +71,10 @@ def mandate_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Itera
 
 def debits_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """The bank is asked to debit what is open."""
+    if account.mandate is None:
+        return
     for bill in account.open_bills():
-        if account.mandate is not None and bill.debit_at == at:
+        if bill.debit_at == at:
             own = {"bill": bill.id, "mandate": account.mandate, "amount": bill.open}
             yield Draft(AutoDebitRequested, terms.auto_debit.clause, [], own, bill.id)
 

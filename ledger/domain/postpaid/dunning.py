@@ -23,11 +23,17 @@ def next_step(account: PostpaidAccount) -> int:
     """The next step for a bill that is open; none after the end."""
     if not account.runs:
         return NEVER
-    return min((bill.steps[0].at for bill in account.bills.values() if bill.steps), default=NEVER)
+    due = NEVER
+    for bill in account.bills.values():
+        if bill.steps and bill.steps[0].at < due:
+            due = bill.steps[0].at
+    return due
 
 
 def steps_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """The steps that are due, for the oldest bill first, with what each does."""
+    if not any(bill.steps and bill.steps[0].at <= at for bill in account.bills.values()):
+        return
     for bill in account.open_bills():
         while account.runs and bill.steps and bill.steps[0].at <= at:
             step = bill.steps[0]

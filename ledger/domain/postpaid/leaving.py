@@ -12,12 +12,12 @@ from ledger.domain.line.account import TERMINATED, Changes
 from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Terminated
 from ledger.domain.money import IDR, revenue, transfer
-from ledger.domain.postpaid.account import CYCLE, PROBATION, PostpaidAccount
+from ledger.domain.postpaid.account import PROBATION, PostpaidAccount
 from ledger.domain.postpaid.advances import applied
 from ledger.domain.postpaid.billing import (
-    COUNTING,
     FINAL,
     commitment_at_end,
+    counted,
     end_of_day,
     issued,
     tax_on,
@@ -48,8 +48,7 @@ class Closing(NamedTuple):
 
 def closing_amount(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Closing:
     """What the final bill would leave open (SE23-20); the deposit does not count."""
-    counted = sum(account.charges.get(f"{CYCLE}/{kind}", 0) for kind in COUNTING)
-    shortfall = max(0, commitment_at_end(account, at, terms) - counted)
+    shortfall = max(0, commitment_at_end(account, at, terms) - counted(account))
     paper, penalty = account.hard_copy_fee or 0, penalty_of(account, at, terms)[0]
     new = {"commitment": shortfall, "fees": paper, "penalties": penalty}
     taxable = sum(amount for kind, amount in new.items() if kind in terms.tax.taxable)

@@ -9,7 +9,7 @@ from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
 from ledger.domain.money import IDR, revenue, transfer
-from ledger.domain.postpaid.account import Bill, Fine, PostpaidAccount
+from ledger.domain.postpaid.account import Bill, Fine, PostpaidAccount, in_their_order
 from ledger.domain.postpaid.billing_cycle import rounded
 from ledger.domain.postpaid.events_of_bills import BillOverdue, LateFineCharged, OverdueCleared
 from ledger.domain.postpaid.terms import PostpaidTerms
@@ -18,25 +18,29 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 def next_overdue(account: PostpaidAccount) -> int:
     """The next due end of a bill with something open; one that is past is told of by what opened the bill again."""
     first = account.seen_until + (account.under_way is None)
-    ends = (bill.due_until for bill in account.bills.values() if not bill.overdue)
-    return min((end for end in ends if end >= first), default=NEVER)
+    due = NEVER
+    for bill in account.bills.values():
+        if first <= bill.due_until < due and not bill.overdue:
+            due = bill.due_until
+    return due
 
 
 def next_fine(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     """The next due end, of any bill, at which a bill that is open gets a fine."""
     if terms.late_fine is None or not account.bills:
         return NEVER
-    return min(
-        (at for at in account.due_ends if at > account.seen_until and any(_fined(account, at, terms))),
-        default=NEVER,
-    )
+    due = NEVER
+    for at in account.due_ends:
+        if account.seen_until < at < due and any(_fined(account, at, terms)):
+            due = at
+    return due
 
 
 def overdue_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """Bills that are overdue from now on, the oldest first."""
-    for bill in account.open_bills():
-        if bill.due_until == at and not bill.overdue:
-            yield overdue(account, bill, terms)
+    due = [bill for bill in account.bills.values() if bill.due_until == at and not bill.overdue]
+    for bill in in_their_order(due):
+        yield overdue(account, bill, terms)
 
 
 def cleared(account: PostpaidAccount) -> Iterator[Draft]:
@@ -88,15 +92,11 @@ def fines_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
 
 
 def _fined(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Bill]:
+    late = [bill for bill in account.bills.values() if bill.due_until <= at]
     times = 0 if terms.late_fine is None else terms.late_fine.times
-    for bill in account.open_bills():
+    for bill in in_their_order(late):
         has_its = any(fine.at == at for fine in bill.fines)
-        if (
-            bill.due_until <= at
-            and not has_its
-            and bill.fines_counted < times
-            and bill.open > bill.fines_left
-        ):
+        if not has_its and bill.fines_counted < times and bill.open > bill.fines_left:
             yield bill
 
 

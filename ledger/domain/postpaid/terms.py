@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +10,9 @@ from typing import Literal
 
 from ledger.domain.calendar import DAY
 from ledger.domain.money import SEN
+from ledger.domain.postpaid.billing_cycle import Boundary, boundary_of, step_of
 from ledger.domain.postpaid.rules_of_contracts import (
+    Action,
     AutoDebit,
     Billing,
     BlockOtherNumbers,
@@ -32,6 +34,9 @@ from ledger.domain.postpaid.rules_of_contracts import (
 )
 from ledger.domain.rules import Clause
 from ledger.domain.terms import AccountTerms, Clauses
+
+_REMEMBERED = 1024
+"""Boundaries, and dates of dunning, that terms have at hand: those of a run of bills are a few."""
 
 
 class PostpaidClauses(Clauses):
@@ -155,6 +160,39 @@ class PostpaidTerms(AccountTerms):
     def plan(self, id_: str) -> Plan | None:
         """The plan of that id, if the terms have it."""
         return self._plans.get(id_)
+
+    @cached_property
+    def _boundaries(self) -> dict[tuple[int, int], Boundary]:
+        return {}
+
+    def boundary(self, billing_day: int, at: int) -> Boundary:
+        """The boundary at an instant, as all bills of it have it."""
+        found = self._boundaries.get((billing_day, at))
+        if found is None:
+            if len(self._boundaries) >= _REMEMBERED:
+                self._boundaries.clear()
+            found = boundary_of(self.zone, self.due, billing_day, at)
+            self._boundaries[billing_day, at] = found
+        return found
+
+    @cached_property
+    def _steps(self) -> dict[tuple[int, int, int], tuple[tuple[int, int, Action], ...]]:
+        return {}
+
+    def steps(self, billing_day: int, boundary: int, due_until: int) -> tuple[tuple[int, int, Action], ...]:
+        """The steps of dunning of such a bill: instant, number and action, in their order."""
+        key = (billing_day, boundary, due_until)
+        found = self._steps.get(key)
+        if found is None:
+            if len(self._steps) >= _REMEMBERED:
+                self._steps.clear()
+            found = self._steps[key] = tuple(sorted(self._dunned(*key), key=lambda step: step[:2]))
+        return found
+
+    def _dunned(self, billing_day: int, boundary: int, due_until: int) -> Iterator[tuple[int, int, Action]]:
+        for number, step in enumerate(self.dunning.steps, 1):
+            at = step_of(self.zone, step.table, billing_day, boundary, due_until, step.after_days)
+            yield at, number, step.action
 
     def tax_rate(self, day: date) -> TaxRate | None:
         """The tax rate of a local day; None: there is none."""
