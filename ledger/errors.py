@@ -52,9 +52,12 @@ WITH_A_PAGE = frozenset(
         "terms-missing",
         "tiles-damaged",
         "topic-mismatch",
+        "vault-backup-unusable",
+        "vault-behind",
         "vault-conflict",
         "vault-damaged",
         "vault-key-wrong",
+        "vault-lost",
         "vault-unreachable",
         "writer-fenced",
         "xml-refused",
@@ -295,6 +298,24 @@ class VaultKeyWrong(LedgerError):
     """The vault was made with another master key."""
 
     code = "vault-key-wrong"
+
+
+class VaultBehind(LedgerError):
+    """The log tells of values that the vault does not have: it was restored from before they were written."""
+
+    code = "vault-behind"
+
+
+class VaultLost(LedgerError):
+    """The vault is empty, and the log knows persons."""
+
+    code = "vault-lost"
+
+
+class VaultBackupUnusable(LedgerError):
+    """The file is no backup of a vault, is damaged, or its month's key is destroyed."""
+
+    code = "vault-backup-unusable"
 
 
 class VaultUnreachable(LedgerError):

@@ -88,6 +88,25 @@ READINGS = Table(
 )
 """Who has read of whom, which fields, and why."""
 
+CARRIED = Table(
+    "carried_out",
+    _METADATA,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("ordinal", BigInteger, nullable=False),
+)
+"""Through which event of each partition of the log the erasures are carried out here; empty: of no log yet."""
+BACKUPS = Table(
+    "backups",
+    _METADATA,
+    Column("n", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+"""Which backups were made: when, under which month's key, and the digest of the file."""
+ALL = (VAULT, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, BACKUPS)
+"""Every table, in the order that a backup holds them in."""
+
 
 def engine_of(url: str) -> Engine:
     """An engine for a vault's database, whose tables are made where they are not there. Raises VaultUnreachable."""

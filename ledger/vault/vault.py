@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnrea
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES, Wrapping
 from ledger.vault.sealing import Placement, digest_of, seal, unseal
-from ledger.vault.tables import ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS, Transactions
+from ledger.vault.tables import CARRIED, ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS, Transactions
 
 FORMAT = 1
 """Of the tables."""
@@ -50,7 +50,7 @@ class Vault:
     def __init__(self, engine: Transactions, master: Wrapping, chance: Chance) -> None:
         """Opens it, or makes it where the tables are empty. Raises VaultKeyWrong where another master key wraps."""
         self._engine, self._master, self._chance = engine, master, chance
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             row = vault.execute(select(VAULT)).one_or_none()
             if row is None:
                 probe = master.wrap(_PROBE.ljust(KEY_BYTES), b"vault", chance)
@@ -62,8 +62,14 @@ class Vault:
             else:
                 master.unwrap(row.probe, b"vault")
 
+    @property
+    def master_id(self) -> str:
+        """Which master key wraps."""
+        return self._master.id
+
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction of the vault's database. Raises VaultUnreachable."""
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -85,7 +91,7 @@ class Vault:
             raise VaultConflict(f"{customer}: between 1 and {MOST_FIELDS} fields are written at once")
         for attempt in range(_ATTEMPTS):
             try:
-                with self._transaction() as vault:
+                with self.transaction() as vault:
                     return self._write(vault, customer, command_id, values, at)
             except IntegrityError as error:  # somebody else wrote of the same person
                 if attempt == _ATTEMPTS - 1:
@@ -147,13 +153,13 @@ class Vault:
 
         Raises VaultDamaged where a value was changed or is another's.
         """
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             vault.execute(
                 insert(READINGS).values(
                     at=at, reader=reader, customer=customer, fields=",".join(sorted(fields)), reason=reason
                 )
             )
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             key = self._key(vault, customer)
             if key is None:
                 return {}
@@ -170,7 +176,7 @@ class Vault:
 
     def fields_of(self, customer: str) -> dict[str, int]:
         """The fields that are kept of a customer, each with its last version; no value is read."""
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             rows = vault.execute(
                 select(VALUES.c.field, func.max(VALUES.c.version).label("version"))
                 .where(VALUES.c.customer == customer)
@@ -181,7 +187,7 @@ class Vault:
 
     def readings(self, customer: str, most: int = 1_000) -> list[Reading]:
         """Who has read of a person, newest first."""
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             rows = vault.execute(
                 select(READINGS)
                 .where(READINGS.c.customer == customer)
@@ -200,21 +206,38 @@ class Vault:
 
         That somebody read of the person stays for the vault's auditors, by the id alone.
         """
-        with self._transaction() as vault:
-            if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first() is None:
-                vault.execute(insert(ERASED).values(customer=customer, erased_at=at))
-            gone = 0
-            for table in (
-                PERSONS,
-                WRITINGS,
-                VALUES,
-            ):  # the key first: whoever writes of the person holds its row
-                gone += vault.execute(delete(table).where(table.c.customer == customer)).rowcount
+        with self.transaction() as vault:
+            return self._erase(vault, customer, at)
+
+    def carry_out(self, partition: int, through: int, erased: Sequence[tuple[str, int]]) -> int:
+        """Erases whom a partition of the log tells of, through an ordinal of it; of how many there was anything.
+
+        `erased` are customers, and when. In one transaction: stopped half way, it is carried out again.
+        """
+        with self.transaction() as vault:
+            gone = sum(self._erase(vault, customer, at) for customer, at in erased)
+            here = CARRIED.c.partition == partition
+            if vault.execute(update(CARRIED).where(here).values(ordinal=through)).rowcount == 0:
+                vault.execute(insert(CARRIED).values(partition=partition, ordinal=through))
+        return gone
+
+    def carried_out(self) -> dict[int, int]:
+        """Through which ordinal of each partition erasures are carried out; empty where the vault is of no log yet."""
+        with self.transaction() as vault:
+            return {row.partition: row.ordinal for row in vault.execute(select(CARRIED))}
+
+    @staticmethod
+    def _erase(vault: Connection, customer: str, at: int) -> bool:
+        if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first() is None:
+            vault.execute(insert(ERASED).values(customer=customer, erased_at=at))
+        gone = 0
+        for table in (PERSONS, WRITINGS, VALUES):  # the key first: whoever writes of the person holds its row
+            gone += vault.execute(delete(table).where(table.c.customer == customer)).rowcount
         return gone > 0
 
     def withdraw(self, customer: str, command_id: str) -> None:
         """Takes back what was written for a command that brought no event about."""
-        with self._transaction() as vault:
+        with self.transaction() as vault:
             for table in (VALUES, WRITINGS):
                 vault.execute(
                     delete(table).where(table.c.customer == customer, table.c.command_id == command_id)
@@ -229,7 +252,7 @@ class Vault:
         """Wraps every person's key by another master key; how many. Stopped half way, it goes on when asked again."""
         done = 0
         while True:
-            with self._transaction() as vault:
+            with self.transaction() as vault:
                 rows = vault.execute(
                     select(PERSONS)
                     .where(PERSONS.c.master != master.id)

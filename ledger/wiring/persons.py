@@ -1,4 +1,8 @@
-"""The vault that is set, and the way of a person's values: the vault first, then the log."""
+"""The vault that is set, and the way of a person's values: the vault first, then the log.
+
+What the log knows of erasures is carried out in the vault before it shows anybody: so one that was restored from before
+an erasure, by whatever means, shows nobody who was erased.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,27 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from ledger.application.outcomes import ACCEPTED, REPEATED, UNKNOWN, Outcome
+from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
-from ledger.errors import SettingsInvalid
+from ledger.domain.customer.customer import PREFIX
+from ledger.domain.customer.events_of_persons import CustomerRectified, CustomerRegistered, PersonErased
+from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultLost
+from ledger.store.of_types import events_of_types
+from ledger.store.reading import SqliteReader
+from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.master_keys import master_key_of
+from ledger.vault.month_keys import MonthKeys
 from ledger.vault.tables import engine_of, taken_back
 from ledger.vault.vault import Vault
+from ledger.wiring.composition import Opened
+from ledger.wiring.mirrors import MirrorReader
 from ledger.wiring.settings import Settings
 
 _NO_KEY = "PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set"
+WRITTEN = (CustomerRegistered.TOPIC, CustomerRectified.TOPIC)
+"""The types of events that tell of values in the vault."""
+ERASED = PersonErased.TOPIC
+"""The type of events that tell of an erasure."""
 
 
 @contextmanager
@@ -41,16 +57,113 @@ def rehearsed_vault(settings: Settings) -> Iterator[Vault]:
         yield Vault(transactions, master_key_of(settings.vault_key), secrets.token_bytes)
 
 
+@contextmanager
+def vault_of_log(opened: Opened, *, accept_loss: bool = False, dry_run: bool = False) -> Iterator[Vault]:
+    """The vault, once it is known to be that of the log.
+
+    Raises VaultLost where it is empty and the log knows persons, unless `accept_loss`; and like `vault`.
+    """
+    with rehearsed_vault(opened.settings) if dry_run else vault(opened.settings) as kept:
+        if not kept.carried_out():
+            if not accept_loss and is_empty(kept) and (person := _first_person(opened)) is not None:
+                raise VaultLost(f"the vault is empty, and the log knows persons, of whom {person} is one")
+            carry_out_erasures(opened, kept)
+        yield kept
+
+
+@contextmanager
+def serving_vault(opened: Opened) -> Iterator[Vault]:
+    """The vault, with all erasures carried out that the log tells of by now. Raises like `vault_of_log`."""
+    with vault_of_log(opened) as kept:
+        carry_out_erasures(opened, kept)
+        yield kept
+
+
+def carry_out_erasures(opened: Opened, kept: Vault) -> int:
+    """Erases in the vault whom the log tells of, up to the head of every partition; of how many there was anything."""
+    carried, gone = kept.carried_out(), 0
+    for reader in readers_of(opened):
+        with reader.snapshot() as log:
+            done = carried.get(log.partition, -1)
+            if done == log.head:
+                continue
+            start = done + 1 if done < log.head else 1  # else of another log, or one that was restored
+            erased: list[tuple[str, int]] = []
+            for found in events_of_types(log, (ERASED,), start):
+                erased.append((own_id(found.event.account), found.event.effective_at))
+                if len(erased) == BATCH:
+                    gone += kept.carry_out(log.partition, found.ordinal, erased)
+                    erased = []
+            gone += kept.carry_out(log.partition, log.head, erased)
+    return gone
+
+
+def must_have_all(opened: Opened, kept: Vault, customer: str) -> None:
+    """Raises VaultBehind where the log tells of values of a customer that the vault does not have."""
+    readers, partition_of = opened.journaled()
+    with readers[partition_of(customer)].snapshot() as log:
+        told = [one for found in log.events_of(customer) for one in told_by(found.event)]
+    for start in range(0, len(told), BATCH):
+        for one in lacking(kept, told[start : start + BATCH]):
+            raise VaultBehind(f"{customer}: what was written for {one.command_id} is not in the vault")
+
+
+def told_by(event: object) -> Iterator[Told]:
+    """The writing that an event tells of, if it does."""
+    if isinstance(event, CustomerRegistered | CustomerRectified):
+        yield Told(own_id(event.account), event.command_id, bytes.fromhex(event.digest))
+
+
+def own_id(customer: str) -> str:
+    """A customer as the vault names it."""
+    return customer.removeprefix(PREFIX)
+
+
+def month_keys(settings: Settings) -> MonthKeys:
+    """The keys of the vault's backups. Raises SettingsInvalid."""
+    if settings.vault_backup_keys is None:
+        raise SettingsInvalid(
+            "PULSA_VAULT_BACKUP_KEYS: it names the folder of the backups' keys, and is not set"
+        )
+    return MonthKeys(settings.vault_backup_keys, settings.vault_backup_days)
+
+
+def readers_of(opened: Opened) -> list[SqliteReader | MirrorReader]:
+    """Readers of every partition; none where there is no log yet."""
+    try:
+        return list(opened.journaled()[0])
+    except LogMissing:
+        return []
+
+
+def _first_person(opened: Opened) -> str | None:
+    """A customer who is registered and not erased; None where there is none."""
+    for reader in readers_of(opened):
+        with reader.snapshot() as log:
+            gone = {found.event.account for found in events_of_types(log, (ERASED,))}
+            for found in events_of_types(log, WRITTEN):
+                if found.event.account not in gone:
+                    return found.event.account
+    return None
+
+
 def written_first(
     kept: Vault, command: Command, values: Mapping[str, str], send: Callable[[str], Outcome]
 ) -> Outcome:
     """Writes values of a customer, then sends the command with their digest; takes them back where it is refused.
 
     What became of the command is not known where no answer came: then the values stay, and the same again is the same.
+    So they do where its id was decided with another content, or may be sent again: they may be those of the first time.
     """
-    customer, command_id = command.subject.partition("/")[2], command.command_id
+    customer, command_id = own_id(command.subject), command.command_id
     written = kept.write(customer, command_id, values, command.at)
     outcome = send(written.digest.hex())
-    if outcome.status not in (ACCEPTED, REPEATED, UNKNOWN):
+    if is_for_nothing(outcome):
         kept.withdraw(customer, command_id)
     return outcome
+
+
+def is_for_nothing(outcome: Outcome) -> bool:
+    """Whether a command was refused for good: what was written for it is of no event, now or later."""
+    decided = outcome.status not in (ACCEPTED, UNKNOWN) and outcome.code is not None
+    return decided and outcome.code not in NOT_JOURNALED

@@ -80,7 +80,10 @@ _Seconds = Annotated[float, Bounds(above=0), Takes("a number of seconds", 30.0, 
 
 
 class Settings(Section):
-    """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer."""
+    """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer.
+
+    `vault_backup_days` are the days after the end of its month that a backup of the vault can still be read.
+    """
 
     log: _File = Path("pulsa.db")
     clock: Clock = "live"
@@ -93,6 +96,8 @@ class Settings(Section):
     evidence_key: _File | None = None
     vault: str | None = None
     vault_key: _File | None = None
+    vault_backup_keys: _File | None = None
+    vault_backup_days: Annotated[_Count, Bounds(1, 3_650)] = 35
     seller: str | None = None
     seller_tax_number: str | None = None
     now: _Instant | None = None

@@ -11,11 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import MasterKey, master_key_of, new_master_key
-from ledger.vault.tables import engine_of
+from ledger.vault.tables import ALL, engine_of
 from ledger.vault.vault import Vault
 
 NAME, IDENTITY = "Bagaskara Quetzalcoatl", "3273010101900001"
@@ -191,6 +192,9 @@ def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) -> None:
     engine = engine_of(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        for table in ALL:
+            connection.execute(delete(table))
     vaults = [Vault(engine, MASTER, secrets.token_bytes) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         written = list(

@@ -1,9 +1,8 @@
-"""Persons: registered, corrected and shown by way of the vault; and the vault's master key."""
+"""Persons: registered, corrected and shown by way of the vault."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, now_of
-from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json, say_outcome
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -69,11 +68,6 @@ At = Annotated[
         show_default=False,
     ),
 ]
-KeyOut = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
-NewKey = Annotated[
-    Path,
-    typer.Option("--new-key", metavar="FILE", help="The master key that takes over.", show_default=False),
-]
 _MOST_BYTES = 100_000
 
 
@@ -115,7 +109,7 @@ def show(
     opened: Opened, customer: Customer, fields: Fields, by: By, reason: Reason, as_json: AsJson = False
 ) -> int:
     """Show a person's fields. Who read them, and why, is recorded first."""
-    from ledger.wiring.persons import vault
+    from ledger.wiring.persons import must_have_all, own_id, serving_vault
 
     person = opened.questions(lambda: now_of(opened.settings)).person(customer)
     if person is None:
@@ -125,10 +119,9 @@ def show(
         say(f"{customer}: the person's data are restricted")
         return shell.REFUSED
     asked = [one for one in fields.split(",") if one]
-    with vault(opened.settings) as kept:
-        found = kept.show(
-            customer.partition("/")[2], asked, at=now_of(opened.settings), reader=by, reason=reason
-        )
+    with serving_vault(opened) as kept:
+        must_have_all(opened, kept, customer)
+        found = kept.show(own_id(customer), asked, at=now_of(opened.settings), reader=by, reason=reason)
     if as_json:
         say_json(found)
     else:
@@ -140,10 +133,10 @@ def show(
 def readings(opened: Opened, customer: Customer, as_json: AsJson = False) -> int:
     """Who has read of a person, newest first."""
     from ledger.domain.calendar import format_instant
-    from ledger.wiring.persons import vault
+    from ledger.wiring.persons import own_id, vault
 
     with vault(opened.settings) as kept:
-        found = kept.readings(customer.partition("/")[2])
+        found = kept.readings(own_id(customer))
     for one in found:
         if as_json:
             say_json({**one._asdict(), "at": format_instant(one.at)})
@@ -151,25 +144,6 @@ def readings(opened: Opened, customer: Customer, as_json: AsJson = False) -> int
             say(f"{format_instant(one.at)} {one.reader}: {', '.join(one.fields)} ({one.reason})")
     if not found and not as_json:
         say(f"{customer}: nobody has read")
-    return shell.DONE
-
-
-def new_key(file: KeyOut) -> int:
-    """Make a master key for a vault, in a file of its own: keep it neither beside the vault nor in its backups."""
-    from ledger.vault.master_keys import new_master_key
-
-    say(new_master_key(secrets.token_bytes(32), file).id)
-    return shell.DONE
-
-
-def rotate(opened: Opened, new_key_: NewKey) -> int:
-    """Wrap every person's key by another master key; stopped half way, it goes on when asked again."""
-    from ledger.vault.master_keys import master_key_of
-    from ledger.wiring.persons import vault
-
-    with vault(opened.settings) as kept:
-        count = kept.rotate(master_key_of(new_key_))
-    say(f"{counted(count, 'key')}; from now on PULSA_VAULT_KEY is {new_key_}")
     return shell.DONE
 
 
@@ -186,7 +160,7 @@ def _write(
     from ledger.application.outcomes import UNKNOWN, Outcome
     from ledger.entrypoints.cli.options import reader_for
     from ledger.entrypoints.principal import of_this_process
-    from ledger.wiring.persons import rehearsed_vault, vault, written_first
+    from ledger.wiring.persons import vault_of_log, written_first
     from ledger.wiring.rehearsal import tried
 
     values = _values(file)
@@ -203,7 +177,7 @@ def _write(
             with_digest = reader_for(ledger, opened.settings).from_text(given | {"digest": digest})
             return ledger.execute([with_digest], principal=of_this_process())[0]
 
-        with rehearsed_vault(opened.settings) if dry_run else vault(opened.settings) as kept:
+        with vault_of_log(opened, dry_run=dry_run) as kept:
             outcome = written_first(kept, command, values, send)
         own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
     if as_json:

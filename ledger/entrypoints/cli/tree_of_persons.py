@@ -88,6 +88,10 @@ CUSTOMER = {
     "list": Verb("contract_desk:customers", "--in-debt"),
 }
 VAULT = {
-    "new-key": Verb("personal:new_key", "vault.key"),
-    "rotate": Verb("personal:rotate", "--new-key vault-2027.key"),
+    "new-key": Verb("vault_desk:new_key", "vault.key"),
+    "rotate": Verb("vault_desk:rotate", "--new-key vault-2027.key"),
+    "backup": Verb("vault_desk:back_up", "vault-2026-11-30.bak"),
+    "restore": Verb("vault_desk:restore", "vault-2026-11-30.bak"),
+    "check": Verb("vault_desk:check", ""),
+    "sweep": Verb("vault_desk:sweep", "--grace-hours 48"),
 }

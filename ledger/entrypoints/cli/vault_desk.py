@@ -1,0 +1,154 @@
+"""The vault looked after: its master key, backups under their month's key, and what is held against the log."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
+
+if TYPE_CHECKING:
+    from ledger.vault.month_keys import MonthKeys
+    from ledger.wiring.composition import Opened
+    from ledger.wiring.settings import Settings
+
+KeyOut = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
+NewKey = Annotated[
+    Path,
+    typer.Option("--new-key", metavar="FILE", help="The master key that takes over.", show_default=False),
+]
+VaultFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
+Grace = Annotated[
+    int,
+    typer.Option(
+        "--grace-hours",
+        metavar="N",
+        min=0,
+        max=24 * 365,
+        help="Hours that the log goes on before values without an event are for nothing.",
+    ),
+]
+AcceptLoss = Annotated[
+    bool,
+    typer.Option("--accept-loss", help="Go on with an empty vault, though the log knows persons."),
+]
+OverVault = Annotated[bool, typer.Option("--overwrite", help="Also where persons are in the vault.")]
+_HOUR = 3_600_000_000
+
+
+def new_key(file: KeyOut) -> int:
+    """Make a master key for a vault, in a file of its own: keep it neither beside the vault nor in its backups."""
+    from ledger.vault.master_keys import new_master_key
+
+    say(new_master_key(secrets.token_bytes(32), file).id)
+    return shell.DONE
+
+
+def rotate(settings: Settings, new_key_: NewKey) -> int:
+    """Wrap every person's key by another master key; stopped half way, it goes on when asked again."""
+    from ledger.vault.master_keys import master_key_of
+    from ledger.wiring.persons import vault
+
+    with vault(settings) as kept:
+        count = kept.rotate(master_key_of(new_key_))
+    say(f"{counted(count, 'key')}; from now on PULSA_VAULT_KEY is {new_key_}")
+    return shell.DONE
+
+
+def back_up(opened: Opened, file: VaultFile, as_json: AsJson = False) -> int:
+    """Copy the vault into a file, encrypted under this month's key; keys of backups past their time are destroyed."""
+    from ledger.vault.vault_backup import back_up as backed_up
+    from ledger.wiring.persons import month_keys, serving_vault
+
+    settings, keys = opened.settings, month_keys(opened.settings)
+    now = now_of(settings)
+    with serving_vault(opened) as kept:
+        made = backed_up(kept, keys, file, now, secrets.token_bytes)
+    past = keys.destroy_past(now)
+    if as_json:
+        say_json(made._asdict() | {"destroyed": past})
+    else:
+        say(f"{file}: {counted(made.persons, 'person')}, under the key of {made.month}")
+        for month in past:
+            say(f"the key of {month} is destroyed")
+    return shell.DONE
+
+
+def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_json: AsJson = False) -> int:
+    """Put a backup in place of the vault; whoever was erased since is erased again before anything is shown."""
+    from ledger.errors import SettingsInvalid
+    from ledger.vault.inventory import persons
+    from ledger.vault.master_keys import master_key_of
+    from ledger.vault.tables import engine_of
+    from ledger.vault.vault_backup import restore as put_back
+    from ledger.wiring.persons import carry_out_erasures, month_keys, vault
+
+    settings = opened.settings
+    if settings.vault_key is None:
+        raise SettingsInvalid("PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set")
+    engine = engine_of(settings.vault_url)
+    try:
+        found = put_back(
+            engine, master_key_of(settings.vault_key), month_keys(settings), file, overwrite=overwrite
+        )
+    finally:
+        engine.dispose()
+    with vault(settings) as kept:
+        erased = carry_out_erasures(opened, kept)
+        count = persons(kept)
+    if as_json:
+        say_json({"persons": count, "erased": erased, "month": found.month, "digest": found.digest})
+    else:
+        say(f"{counted(count, 'person')}; {counted(erased, 'person')} of the backup erased since, and again")
+    return shell.DONE
+
+
+def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> int:
+    """Hold the vault against the log: values without events, events without values, who was erased, old backups."""
+    from ledger.wiring.looking_after_the_vault import looked_through
+    from ledger.wiring.persons import vault
+
+    count = 0
+    with vault(opened.settings) as kept:
+        now = now_of(opened.settings)
+        for found in looked_through(opened, kept, _keys(opened), now, grace_hours * _HOUR):
+            count += 1
+            if as_json:
+                say_json(found._asdict())
+            else:
+                say(f"{found.kind}: {found.about}")
+    if not as_json:
+        say("clean" if count == 0 else f"{counted(count, 'finding')}")
+    return shell.DONE if count == 0 else shell.REFUSED
+
+
+def sweep(
+    opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
+) -> int:
+    """Put right what `check` finds and can be: erasures, values without events, keys of backups past their time."""
+    from ledger.wiring.looking_after_the_vault import swept
+    from ledger.wiring.persons import vault_of_log
+
+    with vault_of_log(opened, accept_loss=accept_loss) as kept:
+        done = swept(opened, kept, _keys(opened), now_of(opened.settings), grace_hours * _HOUR)
+    if as_json:
+        say_json(done._asdict())
+    else:
+        what = (
+            f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
+            f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
+        )
+        say(", ".join(what))
+    return shell.DONE
+
+
+def _keys(opened: Opened) -> MonthKeys | None:
+    """The keys of backups, where they are set."""
+    from ledger.wiring.persons import month_keys
+
+    return None if opened.settings.vault_backup_keys is None else month_keys(opened.settings)

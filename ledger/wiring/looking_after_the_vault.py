@@ -1,0 +1,138 @@
+"""The vault held against the log: what of either has nothing in the other, and what is swept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from ledger.domain.customer.commands_of_persons import RectifyCustomer, RegisterCustomer
+from ledger.domain.customer.customer import PREFIX
+from ledger.store.of_types import events_of_types
+from ledger.store.reading import SqliteSnapshot
+from ledger.vault.inventory import (
+    BATCH,
+    Told,
+    WritingKept,
+    drop_keys_without_values,
+    keys_without_values,
+    lacking,
+    still_kept,
+    writings,
+)
+from ledger.vault.month_keys import MonthKeys
+from ledger.vault.vault import Vault
+from ledger.wiring.composition import Opened
+from ledger.wiring.persons import ERASED, WRITTEN, carry_out_erasures, own_id, readers_of, told_by
+
+_OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
+LogOf = Callable[[str], SqliteSnapshot | None]
+"""The partition that has a subject; None where there is no log yet."""
+
+
+class VaultFinding(NamedTuple):
+    """Something that is not as it should be: which kind, of whom or what."""
+
+    kind: str
+    about: str
+
+
+class Swept(NamedTuple):
+    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed."""
+
+    erased: int
+    writings: int
+    keys: int
+    months: list[str]
+
+
+def looked_through(
+    opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: int
+) -> Iterator[VaultFinding]:
+    """All that is wrong between the vault and the log; writes nothing. `now` and `grace` are in microseconds.
+
+    A writing whose command is not decided yet is a finding once the log has gone on for as long as `grace`.
+    """
+    with ExitStack() as stack:
+        logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
+        log_of = _log_of(opened, logs)
+        for log in logs:
+            yield from _erased_and_kept(log, kept)
+            yield from _without_values(log, kept)
+        for batch in writings(kept):
+            for one in batch:
+                if _is_for_nothing(log_of, one, now, grace):
+                    yield VaultFinding("values-without-event", f"{PREFIX}{one.customer}, {one.command_id}")
+    for customer in keys_without_values(kept):
+        yield VaultFinding("key-without-values", f"{PREFIX}{customer}")
+    for month in [] if keys is None else keys.past(now):
+        yield VaultFinding("backup-past-its-time", month)
+
+
+def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: int) -> Swept:
+    """Puts right what can be: carries out erasures, and destroys what has no event, no values, or is past its time."""
+    erased = carry_out_erasures(opened, kept)
+    gone = 0
+    with ExitStack() as stack:
+        logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
+        log_of = _log_of(opened, logs)
+        for batch in writings(kept):
+            for one in batch:
+                if _is_for_nothing(log_of, one, now, grace):
+                    kept.withdraw(one.customer, one.command_id)
+                    gone += 1
+    dropped = drop_keys_without_values(kept)
+    return Swept(erased, gone, dropped, [] if keys is None else keys.destroy_past(now))
+
+
+def _log_of(opened: Opened, logs: list[SqliteSnapshot]) -> LogOf:
+    if not logs:
+        return lambda _: None
+    partition_of = opened.journaled()[1]
+    return lambda subject: logs[partition_of(subject)]
+
+
+def _is_for_nothing(log_of: LogOf, one: WritingKept, now: int, grace: int) -> bool:
+    """Whether no event tells of a writing, nor will: its command was refused, or never came while the log went on."""
+    subject = f"{PREFIX}{one.customer}"
+    log = log_of(subject)
+    if log is None:
+        return one.written_at + grace <= now
+    decided = log.decision(subject, one.command_id)
+    if decided is not None:
+        return decided.name not in _OF_VALUES or not decided.events
+    closed = log.closed_through
+    reached = log.recorded_last if closed is None else max(log.recorded_last, closed)
+    return one.written_at + grace <= min(now, reached)
+
+
+def _erased_and_kept(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
+    batch: list[str] = []
+    for found in events_of_types(log, (ERASED,)):
+        batch.append(own_id(found.event.account))
+        if len(batch) == BATCH:
+            yield from _kept_of(kept, batch)
+            batch = []
+    yield from _kept_of(kept, batch)
+
+
+def _kept_of(kept: Vault, batch: list[str]) -> Iterator[VaultFinding]:
+    for customer in still_kept(kept, batch):
+        yield VaultFinding("erased-and-kept", f"{PREFIX}{customer}")
+
+
+def _without_values(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
+    batch: list[Told] = []
+    for found in events_of_types(log, WRITTEN):
+        batch += told_by(found.event)
+        if len(batch) == BATCH:
+            yield from _lacking_of(log, kept, batch)
+            batch = []
+    yield from _lacking_of(log, kept, batch)
+
+
+def _lacking_of(log: SqliteSnapshot, kept: Vault, batch: list[Told]) -> Iterator[VaultFinding]:
+    for one in lacking(kept, batch):
+        customer = f"{PREFIX}{one.customer}"
+        if not any(found.event.TOPIC == ERASED for found in log.events_of(customer)):
+            yield VaultFinding("event-without-values", f"{customer}, {one.command_id}")

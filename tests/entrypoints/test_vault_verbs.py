@@ -1,0 +1,191 @@
+"""The vault looked after at the desk: lost, behind the log, restored, killed between vault and log, swept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.application.ledger import Ledger
+from ledger.errors import LedgerError
+from ledger.vault.vault import Vault
+from tests.entrypoints.pulsa import Pulsa
+
+ONE, TWO = "customer/CAB3DE4FG5HI6JK7LM8NO", "customer/CZZ3DE4FG5HI6JK7LM8NO"
+NAME = {"name": "Bagaskara Quetzalcoatl"}
+AT, MUCH_LATER = "2024-03-01T10:00:00+07:00", "2024-03-20T10:00:00+07:00"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Pulsa:
+    key = tmp_path / "keys" / "vault.key"
+    key.parent.mkdir()
+    pulsa = Pulsa(
+        tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=str(tmp_path / "keys" / "months")
+    )
+    pulsa.done("vault", "new-key", str(key))
+    return pulsa
+
+
+def _register(desk: Pulsa, customer: str = ONE, *more: str, at: str = AT, **values: str) -> str:
+    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--at", at)
+    return desk("customer", "register", customer, *own, *more, feed=json.dumps(NAME | values)).output
+
+
+def _rectify(desk: Pulsa, customer: str = ONE, *more: str, **values: str) -> str:
+    feed = json.dumps(values)
+    return desk("customer", "rectify", customer, "--values", "-", "--at", AT, *more, feed=feed).output
+
+
+def _shown(customer: str = ONE) -> tuple[str, ...]:
+    return ("customer", "show", customer, "--fields", "name", "--by", "staff-3", "--reason", "asked")
+
+
+def _kinds(desk: Pulsa, now: str = MUCH_LATER, *more: str) -> list[tuple[str, str]]:
+    result = desk("vault", "check", "--json", "--now", now, *more)
+    return [(one["kind"], one["about"]) for one in map(json.loads, result.stdout.splitlines())]
+
+
+def _vault(desk: Pulsa) -> Path:
+    return desk.folder / "pulsa.db.vault.db"
+
+
+def test_what_is_well_is_clean(desk: Pulsa) -> None:
+    assert "clean" in desk.done("vault", "check", "--now", AT)
+    _register(desk)
+    _rectify(desk, email="b@example.net")
+    assert "clean" in desk.done("vault", "check", "--now", MUCH_LATER)
+
+
+def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None:
+    _register(desk)
+    _vault(desk).unlink()
+    assert desk.complaint(*_shown()).startswith("vault-lost: ")
+    assert "vault-lost" in _register(desk, TWO)
+    assert "vault-lost" in desk("vault", "backup", str(desk.folder / "x.bak"), "--now", AT).output
+    desk.done("vault", "sweep", "--accept-loss", "--now", AT)
+    assert desk.complaint(*_shown()).startswith("vault-behind: ")
+    assert _register(desk, TWO).startswith("accepted")
+    assert NAME["name"] in desk.done(*_shown(TWO))
+    assert [kind for kind, _ in _kinds(desk)] == ["event-without-values"]
+
+
+def test_a_vault_behind_the_log_shows_those_only_who_are_all_there(desk: Pulsa) -> None:
+    _register(desk, TWO)
+    desk.done("vault", "backup", str(desk.folder / "old.bak"), "--now", AT)
+    _rectify(desk, TWO, "--command-id", "late", email="b@example.net")
+    _register(desk, ONE, "--command-id", "new")
+    desk.done("vault", "restore", str(desk.folder / "old.bak"), "--overwrite", "--now", AT)
+    assert desk.complaint(*_shown(TWO)).startswith(f"vault-behind: {TWO}: what was written for late")
+    assert desk.complaint(*_shown(ONE)).startswith("vault-behind: ")
+    assert _kinds(desk) == [
+        ("event-without-values", f"{TWO}, late"),
+        ("event-without-values", f"{ONE}, new"),
+    ]
+    again = json.dumps({"email": "b@example.net"})
+    repeat = ("customer", "rectify", TWO, "--values", "-", "--at", AT, "--command-id", "late")
+    assert "repeated" in desk.done(*repeat, feed=again)
+    assert NAME["name"] in desk.done(*_shown(TWO))  # the same command put its values back
+
+
+def test_a_backup_needs_its_month_and_says_what_it_destroys(desk: Pulsa) -> None:
+    _register(desk)
+    old, new = desk.folder / "old.bak", desk.folder / "new.bak"
+    assert "under the key of 2024-03" in desk.done("vault", "backup", str(old), "--now", AT)
+    over = "2024-05-06T00:00:00Z"
+    assert _kinds(desk, over) == [("backup-past-its-time", "2024-03")]
+    assert "the key of 2024-03 is destroyed" in desk.done("vault", "backup", str(new), "--now", over)
+    refused = desk.complaint("vault", "restore", str(old), "--overwrite", "--now", over)
+    assert refused.startswith("vault-backup-unusable: ")
+    (done,) = desk.json("vault", "restore", str(new), "--overwrite", "--now", over)
+    assert (done["persons"], done["erased"]) == (1, 0)
+    assert desk.complaint("vault", "backup", str(new), "--now", over).startswith("file-error: ")
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    "step", ["before the vault", "before the log", "after the log", "before it is taken back"]
+)
+def test_killed_anywhere_between_vault_and_log_nothing_stays_alone(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    _register(desk, TWO)
+    refused = step == "before it is taken back"
+    values = {"religion": "x"} if refused else {"email": "b@example.net"}
+    to_kill = {
+        "before the vault": (Vault, "write", False),
+        "before the log": (Ledger, "execute", False),
+        "after the log": (Ledger, "execute", True),
+        "before it is taken back": (Vault, "withdraw", False),
+    }
+    owner, name, after = to_kill[step]
+    with monkeypatch.context() as patch:
+        _kill(patch, owner, name, after=after)
+        with pytest.raises(_Killed):
+            _rectify(desk, TWO, "--command-id", "r-1", **values)
+    _register(desk, ONE)  # the log goes on
+    before = _kinds(desk, AT, "--grace-hours", "0")
+    alone = step in ("before the log", "before it is taken back")
+    assert before == ([("values-without-event", f"{TWO}, r-1")] if alone else [])
+    said = _rectify(desk, TWO, "--command-id", "r-1", **values)  # the same again is the same
+    assert ("repeated" if step == "after the log" else "accepted" if not refused else "no-purpose") in said
+    assert _kinds(desk) == []
+    fields = ("customer", "show", TWO, "--fields", "email", "--by", "s", "--reason", "r")
+    assert ("b@example.net" in desk.done(*fields)) is not refused
+
+
+def _kill(patch: pytest.MonkeyPatch, owner: type, name: str, *, after: bool) -> None:
+    there: Callable[..., object] = getattr(owner, name)
+
+    def killed(*arguments: object, **named: object) -> None:
+        if after:
+            there(*arguments, **named)
+        raise _Killed
+
+    patch.setattr(owner, name, killed)
+
+
+def test_values_without_an_event_are_swept_once_the_log_has_gone_on(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(desk, TWO)
+    with monkeypatch.context() as patch:
+        _kill(patch, Ledger, "execute", after=False)
+        with pytest.raises(_Killed):
+            _register(desk, ONE, "--command-id", "r-1")
+    desk.done("vault", "sweep", "--now", MUCH_LATER)
+    assert _kinds(desk, MUCH_LATER) == []  # the log has not gone on: the command may still be on its way
+    _rectify(desk, TWO, email="b@example.net")
+    assert _kinds(desk, MUCH_LATER) == []  # not for a day
+    assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == [("values-without-event", f"{ONE}, r-1")]
+    (done,) = desk.json("vault", "sweep", "--now", MUCH_LATER, "--grace-hours", "0")
+    assert (done["writings"], done["erased"]) == (1, 0)
+    assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == []
+    assert _register(desk, ONE, "--command-id", "r-1").startswith("accepted")
+    assert NAME["name"] in desk.done(*_shown())
+
+
+def test_values_of_a_command_that_was_accepted_stay_whatever_is_sent_under_its_id(desk: Pulsa) -> None:
+    _register(desk, ONE, "--command-id", "r-1")
+    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "another", "--at", AT)
+    said = desk("customer", "register", ONE, *own, "--command-id", "r-1", feed=json.dumps(NAME))
+    assert said.exit_code == 1
+    assert NAME["name"] in desk.done(*_shown())
+    assert _kinds(desk) == []
+
+
+def test_what_was_refused_and_is_sent_again_leaves_nothing(desk: Pulsa) -> None:
+    _register(desk, ONE, "--command-id", "r-1")
+    for _ in range(2):
+        assert "customer-exists" in _register(desk, ONE, "--command-id", "r-2", email="b@example.net")
+        assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == []
+
+
+def test_an_error_of_the_vault_is_one_of_the_ledger() -> None:
+    codes = {cls.code for cls in LedgerError.__subclasses__()}
+    assert {"vault-lost", "vault-behind", "vault-backup-unusable", "vault-key-wrong"} <= codes
