@@ -19,11 +19,11 @@ from ledger.domain.kinds import (
     after_refusal,
     is_of_line,
     kind_for,
-    new_subject,
+    kind_of,
     subject_of,
 )
 from ledger.domain.line.line import Line
-from ledger.domain.subject import Cause, Subject
+from ledger.domain.subject import Cause, NoStreams, Subject
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
@@ -166,7 +166,13 @@ class Deciding:
         if is_of_line(id_):
             line, twin = (Line(id_, self.book, claimed=self._claimed, records=self) for _ in range(2))
             return line, twin
-        return new_subject(id_, self.book), new_subject(id_, self.book)
+        kind = kind_of(id_)
+        if kind is None:
+            raise LookupError(f"no subject has an id like {id_!r}")
+        streams = NoStreams()
+        streams.records = self
+        own, same = (kind.load(id_, streams, self.book, self._claimed) for _ in range(2))
+        return own, same
 
 
 def _digest(command: Command) -> bytes:

@@ -36,6 +36,7 @@ class Stated(NamedTuple):
     unit: str
     day: int
     balance: int | None = None
+    quantity: int | None = None
 
     @property
     def id(self) -> str:
@@ -57,6 +58,7 @@ class SystemRecord(NamedTuple):
     day: int
     balance: int | None = None
     digest: str = ""
+    quantity: int | None = None
 
 
 class Rules(NamedTuple):
@@ -99,6 +101,14 @@ class StatedDays(NamedTuple):
         return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
 
 
+class Abroad(NamedTuple):
+    """What a partner's statement says of use abroad: whose, and how much was used by it and by the system."""
+
+    partner: str
+    stated: int | None
+    system: int | None
+
+
 class Item(NamedTuple):
     """What became of lines and records: by which rule they belong together, and how far apart they lie.
 
@@ -118,6 +128,7 @@ class Item(NamedTuple):
     interchangeable: bool = False
     nearest: tuple[tuple[str, str], ...] = ()
     resolved: str | None = None
+    abroad: Abroad | None = None
 
     @property
     def id(self) -> str:

@@ -54,6 +54,8 @@ class ToMatch(NamedTuple):
     period: StatedDays = StatedDays(None, None)
     accepted: Mapping[str, Sequence[str]] = {}
     resolved: Mapping[str, str] = {}
+    by_reference: bool = False
+    """Whether nothing but a reference tells which record a line is of, as with partners' records."""
 
 
 def matched(asked: ToMatch) -> list[Item]:
@@ -75,10 +77,12 @@ class _Matching:
 
     def run(self) -> list[Item]:
         """Pass by pass."""
-        for one_pass in (
+        first: list[Callable[[], None]] = [
             self._accepted,
             lambda: self._by_reference(same_amount=True),
             lambda: self._by_reference(same_amount=False),
+        ]
+        rest: list[Callable[[], None]] = [
             self._by_account_amount_day,
             self._within_sen,
             self._declared_groups,
@@ -87,8 +91,8 @@ class _Matching:
                 "run", lambda amounts, wanted: runs(amounts, wanted, self.rules.longest_run)
             ),
             lambda: self._summed("pair", pairs),
-            self._duplicates,
-        ):
+        ]
+        for one_pass in [*first, *([] if self.asked.by_reference else rest), self._duplicates]:
             if self.lines:
                 one_pass()
         self._left_over()
@@ -108,7 +112,7 @@ class _Matching:
             self.pairs.append((line, record))
         made = (
             *(outcome, rule, (line.line,), (record.id,), record.account, line.amount, record.amount),
-            *(line.unit, line.day, abs(line.day - record.day), interchangeable, (), None),
+            *(line.unit, line.day, abs(line.day - record.day), interchangeable, (), None, None),
         )
         self.items.append(Item._make(made))
 
@@ -187,11 +191,12 @@ class _Matching:
             for record in in_order(candidates) if len(candidates) > 1 else candidates:
                 if record.id not in self.records or not fits(line, record) or line.unit != record.unit:
                     continue
-                if line.amount == record.amount:
+                if line.amount == record.amount and line.quantity in (None, record.quantity):
                     self._pair(EQUAL, "reference", line, record)
                     break
                 if not same_amount and (line.amount < 0) == (record.amount < 0):
-                    self._pair(AMOUNT_DIFFERS, "reference-amount", line, record)
+                    rule = "reference-quantity" if line.amount == record.amount else "reference-amount"
+                    self._pair(AMOUNT_DIFFERS, rule, line, record)
                     break
 
     def _by_account_amount_day(self) -> None:

@@ -101,7 +101,10 @@ def _content(said: dict[str, Any], read: StatementRead) -> str:
     """The digest of what a statement says, whatever file it came in."""
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for line in read.lines:
-        digest.update(json.dumps(line._replace(raw=b"")._asdict() | {"raw": None}, sort_keys=True).encode())
+        own = line._replace(raw=b"")._asdict() | {"raw": None}
+        if line.quantity is None:
+            del own["quantity"]
+        digest.update(json.dumps(own, sort_keys=True).encode())
     for finding in read.findings:
         digest.update(json.dumps(finding, sort_keys=True).encode())
     return digest.hexdigest()
@@ -119,6 +122,7 @@ def _line(read: LineRead, kept: Kept, key: EvidenceKey) -> StatementLine:
         "on": read.on,
         "at": read.at,
         "balance": read.balance,
+        "quantity": read.quantity,
         "raw": key.salted(kept.digest, read.line, read.raw),
     }
 

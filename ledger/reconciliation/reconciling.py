@@ -33,6 +33,7 @@ from ledger.reconciliation.matchables import (
     number_of,
 )
 from ledger.reconciliation.matching import ToMatch, matched
+from ledger.reconciliation.partners_records import partners_records, told_abroad
 from ledger.reconciliation.recorded_movements import system_records, topics_of
 from ledger.reconciliation.statements_known import statement_ids
 from ledger.store.reading import SqliteSnapshot
@@ -223,16 +224,21 @@ def _items(  # noqa: PLR0913 - all that it is a function of
     days = _Days(logs.values())
     lines = [stated for line in known.lines if (stated := _stated(line, begun, days.zone)) is not None]
     wanted = {line.unit for line in lines} & units or {begun.unit}
-    records = system_records(
-        _events(logs, partition_of, begun, lines), begun.kind, frozenset(wanted), known_at, days.of
-    )
+    happened = _events(logs, partition_of, begun, lines)
+    if begun.kind == "partner":
+        happened = list(happened)  # use abroad alone
+    records = system_records(happened, begun.kind, frozenset(wanted), known_at, days.of)
+    if begun.kind == "partner":
+        records = partners_records(records, happened, lines, logs, partition_of)
     if begun.kind == "bill":
         bills = f"{begun.number}/"
         records = [one for one in records if one.reference is not None and one.reference.startswith(bills)]
     records = [one for one in records if one.id not in used]
     period = StatedDays(begun.since_on, begun.until_on, closes=begun.kind not in ("bill", "account"))
-    asked = ToMatch(lines, near(records, period, rules), rules, period, known.accepted, known.resolved)
-    return [*of_findings, *matched(asked)]
+    near_by = near(records, period, rules)
+    of_partner = begun.kind == "partner"
+    items = matched(ToMatch(lines, near_by, rules, period, known.accepted, known.resolved, of_partner))
+    return [*of_findings, *(told_abroad(items, lines, near_by) if of_partner else items)]
 
 
 def _gap(known: StatementKnown, before: StatementKnown | None) -> Iterator[StatementFinding]:
@@ -258,13 +264,13 @@ def _stated(line: StatementLine, begun: StatementBegun, zone_: Zone) -> Stated |
     reference = line["reference"]
     if begun.kind == "bill":
         reference = f"{reference}/{line['kind']}"
-    own = (reference, line["group"], line["amount"], line["unit"], day, line["balance"])
+    own = (reference, line["group"], line["amount"], line["unit"], day, line["balance"], line["quantity"])
     return Stated(line["line"], account, number_of(account), *own)
 
 
 def _events(
     logs: dict[int, SqliteSnapshot], partition_of: PartitionOf, begun: StatementBegun, lines: list[Stated]
-) -> Iterator[tuple[Event, str]]:
+) -> Iterable[tuple[Event, str]]:
     """The events that the statement could speak of: of the numbers that it names where it can be of no others."""
     numbers = sorted({line.number for line in lines if line.number is not None})
     if begun.kind in ("bill", "account") and len(numbers) <= _MOST_NUMBERS:

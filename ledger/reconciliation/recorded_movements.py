@@ -8,7 +8,7 @@ list of movements of everything that moved an account's credit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from ledger.domain.events import Event
@@ -25,6 +25,7 @@ from ledger.domain.postpaid.events_of_payments import (
 )
 from ledger.domain.prepaid.events import CreditToppedUp, TopUpReversed
 from ledger.reconciliation.matchables import SystemRecord
+from ledger.reconciliation.readers.stated_file import of_partner
 
 _OWN_PARTS = {PULSA: frozenset({"credit"}), IDR: frozenset({"billed", "unbilled"})}
 """What of an account a list of its movements tells, by unit."""
@@ -38,6 +39,7 @@ class Statable(NamedTuple):
     kind: str
     amount: int
     unit: str
+    quantity: int | None = None
 
 
 _Says = Mapping[type[Event], Callable[[Any], Iterable[Statable]]]
@@ -77,8 +79,9 @@ def _refunded(event: DepositRefunded | AdvanceRefunded) -> Iterator[Statable]:
 
 
 def _roamed(event: RoamingCharged | RoamingMatched) -> Iterator[Statable]:
-    stated = Decimal(event.partner_amount) * SEN
-    yield Statable(0, event.record, event.name, int(stated), event.partner_currency)
+    stated = int((Decimal(event.partner_amount) * SEN).to_integral_value(ROUND_HALF_UP))
+    reference = of_partner(event.partner, event.record)
+    yield Statable(0, reference, event.name, stated, event.partner_currency, event.quantity)
 
 
 SAYS: Mapping[str, _Says] = {
@@ -151,7 +154,16 @@ def system_records(
             if said.unit not in units:
                 continue
             name = f"E{event.account}/{event.version}" + (f".{said.part}" if said.part else "")
-            own = (said.reference, said.kind, said.amount, said.unit, day_of(event), None, digest)
+            own = (
+                said.reference,
+                said.kind,
+                said.amount,
+                said.unit,
+                day_of(event),
+                None,
+                digest,
+                said.quantity,
+            )
             record = SystemRecord(name, event.account, subject_of(event.account), event.version, *own)
             found.append((event.effective_at, record))
     if kind != "account":

@@ -74,6 +74,7 @@ def line(number: int, amount: int = 100) -> StatementLine:
         "on": 19_000,
         "at": None,
         "balance": None,
+        "quantity": None,
         "raw": "0" * 64,
     }
 
@@ -149,7 +150,7 @@ def test_it_is_signed_off_by_a_run_that_leaves_nothing_open_and_a_later_one_open
 
 def test_a_dispute_goes_to_its_account_once_and_a_refusal_comes_back(desk: Desk) -> None:
     desk.ended(100)
-    said: dict[str, Any] = {"about": "top-up", "claimed": 100, "unit": "PULSA", "reason": "missing-in-system"}
+    said: dict[str, Any] = {"about": "top-up", "claimed": 100, "unit": "IDR", "reason": "missing-in-system"}
     assert desk.code(DisputeItem, item="L1", account="nobody", **said) == "not-eligible"
     assert desk.ask(DisputeItem, item="L1", account="6288112345678#1", **said).status == ACCEPTED
     raised, refused = desk.deciding.events(0)[-2:]
@@ -158,10 +159,38 @@ def test_a_dispute_goes_to_its_account_once_and_a_refusal_comes_back(desk: Desk)
     hex_ = ID.removeprefix("statement/")
     assert (raised.dispute, raised.line, raised.of) == (f"D-{hex_}-1", 1, "6288112345678#1")
     assert (refused.dispute, refused.refusal, refused.actor) == (f"D-{hex_}-1", "unknown-account", "policy")
+    assert raised.raw == line(1)["raw"]
     before = desk.deciding.head()
     assert desk.ask(DisputeItem, item="L1", account="6288112345678#1", **said).status == REPEATED
     assert desk.deciding.head() == before
     assert dispute_of(ID, "E6288112345678#1/7") == f"D-{hex_}-E7"
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [
+        ({"item": "L9000"}, "unknown-record"),
+        ({"unit": "PULSA"}, "wrong-unit"),
+        ({"claimed": 901}, "not-eligible"),
+        ({"about": "balance"}, "not-eligible"),
+        ({"item": "L500", "claimed": 500}, None),
+        ({"item": "L501", "claimed": 501}, None),
+        ({"item": "L1200", "claimed": 1200}, None),
+        ({"item": "L0"}, None),
+        ({"item": "E6288112345678#1/7"}, None),
+    ],
+)
+def test_a_dispute_claims_what_its_line_says(desk: Desk, own: dict[str, Any], code: str | None) -> None:
+    """Lines come in pieces: whichever of them holds the line is found."""
+    desk.begun()
+    for first in (1, 501, 1001):
+        some = [line(number, -number) for number in range(first, min(first + 500, 1201))]
+        assert desk.code(AddStatementLines, lines=some, findings=[]) is None
+    found = {"line": 3, "code": "amount", "expected": None, "found": None}
+    assert desk.code(AddStatementLines, lines=[], findings=[found]) is None
+    assert desk.code(EndStatement, count=1200, total=-sum(range(1201)), findings=1) is None
+    said = {"item": "L900", "account": "6288112345678#1", "about": "charge", "claimed": 900, "unit": "IDR"}
+    assert desk.code(DisputeItem, reason="missing-in-system", **(said | own)) == code
 
 
 def test_nothing_of_it_moves_money(desk: Desk) -> None:

@@ -180,3 +180,63 @@ def test_a_record_that_an_earlier_statement_used_is_out_and_later_knowledge_chan
     sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", "t3")
     pulsa.done("credit", "top-up", NUMBER, *sold, "--now", "2023-08-07T10:00:00+07:00")
     assert pulsa.json("reconcile", august["statement"], *known) == before
+
+
+@pytest.mark.clause("SE23-03")
+def test_what_a_partner_states_is_held_against_his_records_by_amount_and_quantity(pulsa: Pulsa) -> None:
+    """Differences are settled with him, summed by month; what we charge is not asked, and nobody's bill is disputed."""
+    pulsa.done("contract", "open", NUMBER, *OPENING, "--registration", "verified", "--now", OPENED)
+    own = ("--service", "voice", "--direction", "outgoing", "--used-at", "2023-07-04T10:00:00+07:00")
+    use = ("--destination", "off-net", "--zone", "zone1", "--quantity", "60", "--command-id", "use-1")
+    pulsa.done("usage", "record", NUMBER, *own, *use, "--now", "2023-07-04T10:00:00+07:00")
+    abroad = ("--answered", "--country", "SG", "--partner-currency", "USD", "--partner", "SGPST")
+    for record, amount, quantity, matches in (
+        *(("r-1", "1.25", "60", ()), ("r-2", "1.255", "61", ("--matches", "use-1"))),
+        *(("r-3", "2", "30", ()), ("r-4", "3", "90", ()), ("r-5", "4", "90", ())),
+    ):
+        said = ("--record", record, "--partner-amount", amount, "--quantity", quantity, *matches)
+        pulsa.done("usage", "roam", NUMBER, *own, *abroad, *said, "--now", "2023-07-05T10:00:00+07:00")
+    other = ("--record", "r-1", "--partner-amount", "9", "--quantity", "9", "--partner", "MYTEL")
+    pulsa.done("usage", "roam", NUMBER, *own, *abroad[:-2], *other, "--now", "2023-07-05T10:00:00+07:00")
+    pulsa.done("log", "advance", "--now", CLOSED)
+    mapping = (
+        'kind = "partner"\npartner = "SGPST"\nnumber = "tap-7"\ncurrency = "USD"\n'
+        'fields = ["reference", "account", "date", "amount", "quantity"]\n'
+    )
+    day = f"{NUMBER},2023-07-04"
+    rows = [
+        f"r-1,{day},1.25,60",
+        f"r-2,{day},1.26,61",
+        f"r-3,{day},2.50,30",
+        f"r-4,{NUMBER},2023-07-20,3,90",
+        f"r-9,{day},5,7",
+    ]
+    file = pulsa.file("tap.csv", *rows)
+    asked = (file, "--mapping", pulsa.file("tap.toml", mapping), "--now", CLOSED)
+    (received,) = pulsa.json("statement", "receive", *asked)
+    found = pulsa.json("reconcile", received["statement"])
+    assert [
+        (
+            one["outcome"],
+            one["rule"],
+            one["stated"],
+            one["system"],
+            one["stated_quantity"],
+            one["system_quantity"],
+        )
+        for one in found
+    ] == [
+        ("equal", "reference", "1.25", "1.25", 60, 60),
+        ("amount-differs", "reference-quantity", "1.26", "1.26", 61, 60),
+        ("amount-differs", "reference-amount", "2.50", "2", 30, 30),
+        ("equal", "reference", "3", "3", 90, 90),
+        ("missing-in-system", "none", "5", None, 7, None),
+        ("missing-on-statement", "none", None, "4", None, 90),
+    ]
+    assert {one["partner"] for one in found} == {"SGPST"}
+    opened = pulsa.done("reconcile", received["statement"], "--open", "--now", LATER)
+    assert "D-" not in opened
+    told = [line.replace("│", " ").split() for line in opened.splitlines()]
+    assert ["SGPST", "2023-07", "4", "8,76", "7,26", "USD", "98", "180"] in told
+    pulsa.done("reconcile", received["statement"], "--record", "--now", LATER)
+    assert "clean" in pulsa.done("log", "verify")

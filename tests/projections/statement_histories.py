@@ -47,6 +47,8 @@ def commands(at: int) -> list[Command]:
 
 
 def _line(number: int, amount: int) -> StatementLine:
-    words: dict[str, Any] = dict.fromkeys(("account", "reference", "kind", "group", "at", "balance"))
+    words: dict[str, Any] = dict.fromkeys(
+        ("account", "reference", "kind", "group", "at", "balance", "quantity")
+    )
     own = {"line": number, "amount": amount, "unit": "IDR", "on": 19_001, "raw": "0" * 64}
     return words | own  # type: ignore[return-value]

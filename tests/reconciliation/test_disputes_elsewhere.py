@@ -87,25 +87,20 @@ def test_it_is_opened_there_or_its_refusal_comes_back(places: list[tuple[Ledger,
         ],
     )
     statement = statement_histories.commands(LATER)[0].subject
-    said: dict[str, Any] = {
+    why: dict[str, Any] = {
         "about": "top-up",
-        "claimed": 900_000,
-        "unit": "PULSA",
+        "unit": "IDR",
         "reason": "amount-differs",
     }
     asked: dict[str, Any] = {"at": LATER + DAY, "statement": statement, "refers_to": "t"}
-    good = DisputeItem(command_id="d1", item="L1", account=f"{NUMBER}#1", **asked, **said)
-    bad = DisputeItem(command_id="d2", item="L2", account=f"{OTHER}#1", **asked, **said)
+    good = DisputeItem(command_id="d1", item="L1", claimed=70_000, account=f"{NUMBER}#1", **asked, **why)
+    bad = DisputeItem(command_id="d2", item="L2", claimed=20_000, account=f"{OTHER}#1", **asked, **why)
     sent(places, [good, bad], twice=twice)
     (of_numbers, _), (of_statements, _) = places
     (opened,) = events_of(of_numbers, "DisputeOpened")
     found: Any = opened
-    assert (found.account, found.claimed, found.system, found.statement) == (
-        f"{NUMBER}#1",
-        900_000,
-        1_000_000,
-        statement,
-    )
+    said = (found.account, found.claimed, found.system, found.statement, found.raw)
+    assert said == (f"{NUMBER}#1", 70_000, 1_100_000, statement, "0" * 64)
     raised = events_of(of_statements, "DisputeRaised")
     (refused,) = events_of(of_statements, "DisputeRefused")
     assert len(raised) == 2

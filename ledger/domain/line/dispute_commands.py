@@ -61,6 +61,7 @@ class RaiseDispute(DisputeCommand, frozen=True, kw_only=True, gc=False):
     statement: str
     line: int
     account: str
+    raw: str | None = None
     refers_to: str | None = None
     assignee: str | None = None
     due_on: int | None = None

@@ -38,6 +38,7 @@ class DisputeOpened(Event):
     due_on: Day | None
     statement: str | None
     line: int | None
+    raw: str | None
 
 
 @_dispute

@@ -51,20 +51,19 @@ def open_dispute(line: Line, account: Account, command: OpenDispute) -> None:
     """A customer's own."""
     if not command.dispute.startswith(CUSTOMERS_OWN):
         raise NotEligible(f"a customer's own dispute is called {CUSTOMERS_OWN}…")
-    _open(line, account, command, None, None)
+    _open(line, account, command, None)
 
 
 def raise_dispute(line: Line, account: Account, command: RaiseDispute) -> None:
     """One that a line of a statement has brought about."""
-    _open(line, account, command, command.statement, command.line)
+    _open(line, account, command, command)
 
 
 def _open(
     line: Line,
     account: Account,
     command: OpenDispute | RaiseDispute,
-    statement: str | None,
-    line_number: int | None,
+    raised: RaiseDispute | None,
 ) -> None:
     if line.claimed(account.id, "dispute", command.dispute):
         raise DisputeExists(command.dispute)
@@ -86,8 +85,8 @@ def _open(
         command.claimed,
         command.unit,
         command.opened_by,
-        statement,
-        line_number,
+        None if raised is None else raised.statement,
+        None if raised is None else raised.line,
     )
     line.emit(
         DisputeOpened,
@@ -105,8 +104,9 @@ def _open(
         opened_by=command.opened_by,
         assignee=command.assignee,
         due_on=command.due_on,
-        statement=statement,
-        line=line_number,
+        statement=dispute.statement,
+        line=dispute.line,
+        raw=None if raised is None else raised.raw,
     )
 
 

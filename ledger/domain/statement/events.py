@@ -108,6 +108,7 @@ class DisputeRaised(Event):
     refers_to: str | None
     assignee: str | None
     due_on: Day | None
+    raw: str | None
 
 
 @_statement

@@ -41,6 +41,7 @@ def raise_on_account(event: DisputeRaised) -> list[Command]:
             statement=event.account,
             line=event.line,
             account=event.of,
+            raw=event.raw,
             refers_to=event.refers_to,
             assignee=event.assignee,
             due_on=event.due_on,

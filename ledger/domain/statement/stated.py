@@ -32,7 +32,7 @@ _ITEM = re.compile(
 class StatementLine(TypedDict):
     """A line as stated: `amount` and `balance` in sen, `raw` the salted SHA-256 of the line as it stood, in hex.
 
-    It is `on` a day or `at` an instant.
+    It is `on` a day or `at` an instant; `quantity` is seconds, messages or bytes.
     """
 
     line: int
@@ -45,6 +45,7 @@ class StatementLine(TypedDict):
     on: Day | None
     at: Instant | None
     balance: Sen | None
+    quantity: int | None
     raw: str
 
 

@@ -10,6 +10,7 @@ from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import ACCOUNT
+from ledger.domain.line.disputes import BALANCE
 from ledger.domain.refusals import (
     AboveMaximum,
     NotEligible,
@@ -19,6 +20,7 @@ from ledger.domain.refusals import (
     StatementOpen,
     UnknownStatement,
 )
+from ledger.domain.refusals_of_disputes import UnknownRecord, WrongUnit
 from ledger.domain.statement.commands import (
     AcceptMatch,
     AddStatementLines,
@@ -46,12 +48,13 @@ from ledger.domain.statement.events import (
 from ledger.domain.statement.stated import (
     MOST_DECIDED,
     MOST_LINES_OF_STATEMENT,
+    StatementLine,
     dispute_of,
     is_item,
     line_of,
     statement_of,
 )
-from ledger.domain.subject import NOTHING, State, Streams, Subject, make_event
+from ledger.domain.subject import NO_RECORDS, NOTHING, Records, State, Streams, Subject, make_event
 
 
 class StatementState(msgspec.Struct):
@@ -124,10 +127,11 @@ class StatementState(msgspec.Struct):
 class Statement(Subject):
     """A statement."""
 
-    __slots__ = ("_events", "_state")
+    __slots__ = ("_events", "_records", "_state")
 
-    def __init__(self, state: StatementState) -> None:
+    def __init__(self, state: StatementState, records: Records = NO_RECORDS) -> None:
         self._state = state
+        self._records = records
         self._events: list[Event] = []
         self.cause = NOTHING
         self.recorded_at = state.recorded_at
@@ -168,7 +172,23 @@ class Statement(Subject):
 
     def copy(self) -> Statement:
         """The statement as it stands."""
-        return Statement(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=StatementState))
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=StatementState)
+        return Statement(state, self._records)
+
+    def line(self, number: int) -> StatementLine | None:
+        """A line of it by number, as its events have it; lines ascend from event to event. None: it has none such."""
+        first, last = 1, self._state.version
+        while first <= last:
+            middle = (first + last) // 2
+            [event] = self._records.span(self.id, middle, middle)
+            lines = event.lines if isinstance(event, StatementLinesAdded) else []
+            if isinstance(event, StatementBegun) or (lines and lines[-1]["line"] < number):
+                first = middle + 1
+            elif not lines or lines[0]["line"] > number:
+                last = middle - 1
+            else:
+                return next((one for one in lines if one["line"] == number), None)
+        return None
 
     def states(self) -> list[State]:
         """What snapshots are kept of."""
@@ -182,7 +202,7 @@ class Statement(Subject):
 def statement_in(streams: Streams, id_: str) -> Statement:
     """A statement as the log has it."""
     state = streams.state(id_, lambda first: StatementState(first.account), StatementState.apply)
-    return Statement(state or StatementState(id_))
+    return Statement(state or StatementState(id_), streams.records)
 
 
 def admit(statement: Statement, command: Command) -> None:
@@ -307,11 +327,15 @@ def _dispute(statement: Statement, command: DisputeItem) -> None:
         raise Repeated
     if len(statement.state.disputed) >= MOST_DECIDED:
         raise AboveMaximum(f"{MOST_DECIDED} disputes were opened about it")
+    number = line_of(command.item)
+    line = statement.line(number) if number else None
+    if number:
+        _must_be_stated(command, line)
     statement.emit(
         DisputeRaised,
         dispute=dispute,
         item=command.item,
-        line=line_of(command.item),
+        line=number,
         of=command.account,
         about=command.about,
         claimed=command.claimed,
@@ -320,7 +344,19 @@ def _dispute(statement: Statement, command: DisputeItem) -> None:
         refers_to=command.refers_to,
         assignee=command.assignee,
         due_on=command.due_on,
+        raw=None if line is None else line["raw"],
     )
+
+
+def _must_be_stated(command: DisputeItem, line: StatementLine | None) -> None:
+    """What is claimed is what the line says: its amount, or the balance after it."""
+    if line is None:
+        raise UnknownRecord(command.item)
+    if line["unit"] != command.unit:
+        raise WrongUnit(f"it is stated in {line['unit']}")
+    said = line["balance"] if command.about == BALANCE else line["amount"]
+    if said is None or abs(said) != command.claimed:
+        raise NotEligible(f"{command.item} does not say so")
 
 
 def _must_be_items(items: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import DryRun, now_of, wall_clock
@@ -26,7 +27,7 @@ from ledger.entrypoints.cli.output import (
 from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in, zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import SettingsInvalid
-from ledger.figures import grouped, rupiah
+from ledger.figures import decimal, grouped, rupiah
 
 if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
@@ -82,6 +83,7 @@ OpenOnly = Annotated[bool, typer.Option("--differences", help="Only what a perso
 _COLUMNS = (
     *("item", "outcome", "rule", "lines", "records", "account", "stated", "system", "difference", "unit"),
     *("day", "days", "interchangeable", "nearest", "resolved"),
+    *("partner", "stated_quantity", "system_quantity"),
 )
 
 
@@ -292,6 +294,9 @@ def _said(item: Any) -> dict[str, Any]:  # noqa: ANN401 - an item
         "interchangeable": item.interchangeable,
         "nearest": [{"item": name, "why": why} for name, why in item.nearest],
         "resolved": item.resolved,
+        "partner": None if item.abroad is None else item.abroad.partner,
+        "stated_quantity": None if item.abroad is None else item.abroad.stated,
+        "system_quantity": None if item.abroad is None else item.abroad.system,
     }
 
 
@@ -321,10 +326,30 @@ def _say_sums(run: Run, where: Zone) -> None:
     rows = [[one["outcome"], grouped(one["items"]), rupiah(one["amount"])] for one in run.sums]
     if rows:
         say_table("", ["outcome", "items", "amount"], rows, right=frozenset({"items", "amount"}))
+    _say_towards_partners(run)
     final = "final" if run.final else "provisional"
     open_ = counted(run.open, "item")
     say_folded(f"{open_} open; known at {told_at(run.known_at, where)}, {final}")
     say(f"result {run.result}")
+
+
+def _say_towards_partners(run: Run) -> None:
+    """What is to be settled with partners, each month by itself."""
+    from ledger.reconciliation.partners_records import towards_partners
+
+    rows = [
+        [
+            *(one.partner, one.month, grouped(one.items), decimal(format_amount(one.stated))),
+            *(decimal(format_amount(one.system)), one.unit),
+            *(grouped(one.stated_quantity), grouped(one.system_quantity)),
+        ]
+        for one in towards_partners(run.items)
+    ]
+    if rows:
+        names = ["partner", "month", "items", "stated", "system", "unit", "quantity stated", "and recorded"]
+        say_table(
+            "to be settled with partners", names, rows, right=frozenset(names) - {"partner", "month", "unit"}
+        )
 
 
 def _record(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:

@@ -10,9 +10,10 @@
     newest-first = false
 
 Fields are `date`, `time` (an instant, RFC 3339), `reference`, `account`, `kind`, `amount`, `amount-in`, `amount-out`,
-`balance`, `currency`, `group`; any other name is skipped. An `[[if]]` has a `field`, a `pattern` that is found in it,
-and what then holds: `skip = true`, `sign = "-"`, `kind`, `account`, `reference`.
+`balance`, `currency`, `group`, `quantity`; any other name is skipped. An `[[if]]` has a `field`, a `pattern` that is
+found in it, and what then holds: `skip = true`, `sign = "-"`, `kind`, `account`, `reference`.
 `account-prefix` and `account-digits` make numbers of what a file calls accounts, `reference-prefix` our own references.
+A roaming partner's statement says whose it is (`partner`): a record is his, and counts by that.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from ledger.reconciliation.readers.stated_file import (
     amount_of,
     identifier,
     numbered_lines,
+    of_partner,
 )
 
 FORMAT = "csv"
@@ -76,6 +78,7 @@ class CsvMapping(Section):
     account_prefix: Annotated[str, Named("account-prefix"), text_of(0, 15)] = ""
     account_digits: Annotated[int, Named("account-digits"), Bounds(0, 15)] = 0
     reference_prefix: Annotated[str, Named("reference-prefix"), text_of(0, 40)] = ""
+    partner: Annotated[str, text_of(0, 40)] = ""
     number: str | None = None
     if_: Annotated[tuple[Condition, ...], Named("if")] = ()
 
@@ -83,6 +86,9 @@ class CsvMapping(Section):
         """Raises ValueError where it names too many fields, or has too many conditions."""
         if len(self.fields_) > MOST_FIELDS or len(self.if_) > _MOST_CONDITIONS:
             msg = f"fields, if: {MOST_FIELDS} fields and {_MOST_CONDITIONS} conditions at most"
+            raise ValueError(msg)
+        if (self.kind == "partner") != bool(self.partner):
+            msg = "partner: a partner's statement names him, and no other statement does"
             raise ValueError(msg)
 
 
@@ -182,6 +188,9 @@ class _Records:
             account = self._mapping.account_prefix + account.zfill(self._mapping.account_digits)
         if reference:
             reference = self._mapping.reference_prefix + reference
+        if reference and self._mapping.partner:
+            reference = of_partner(self._mapping.partner, reference)
+        quantity = record.get("quantity", "")
         yield LineRead(
             number,
             sign * self._amount(record),
@@ -194,6 +203,7 @@ class _Records:
             on=on,
             at=at,
             balance=amount_of(balance, mark) if balance else None,
+            quantity=_quantity(quantity) if quantity else None,
         )
 
     def _amount(self, record: Mapping[str, str]) -> int:
@@ -210,6 +220,13 @@ class _Records:
             return None, parse_instant(record["time"])
         stated = datetime.strptime(record["date"], self._mapping.date_format)  # noqa: DTZ007 - a day
         return day_number(stated.date()), None
+
+
+def _quantity(text: str) -> int:
+    """How much was used. Raises AmountWrong."""
+    if re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) is None:
+        raise AmountWrong("quantity")
+    return int(text)
 
 
 def _kind(text: str | None) -> str | None:

@@ -43,7 +43,10 @@ class FindingRead(NamedTuple):
 
 
 class LineRead(NamedTuple):
-    """A line as a file states it; amounts in sen, `on` a day's number, `at` an instant, `raw` the line as it stands."""
+    """A line as a file states it; amounts in sen, `on` a day's number, `at` an instant, `raw` the line as it stands.
+
+    `quantity` is how much was used abroad, in seconds, messages or bytes.
+    """
 
     line: int
     amount: int
@@ -56,6 +59,7 @@ class LineRead(NamedTuple):
     on: int | None = None
     at: int | None = None
     balance: int | None = None
+    quantity: int | None = None
 
 
 @dataclass
@@ -105,6 +109,11 @@ def check_openings(statements: list[StatementRead]) -> None:
         if one.account is not None and None not in (closed, one.opening) and closed != one.opening:
             one.find(0, "chain-opening", closed, one.opening)
         before[key] = one.closing
+
+
+def of_partner(partner: str, record: str) -> str:
+    """How a roaming partner's record is referred to: it is told apart by both."""
+    return f"{partner}/{record}"
 
 
 def identifier(text: str | None) -> str | None:
