@@ -17,6 +17,8 @@ from projections.line.usage import Usage
 from projections.money.balances import Balances
 from projections.money.statements_told import Statements
 from projections.money.transfers import Transfers
+from projections.persons.preferences import Preferences
+from projections.persons.privacy import Privacy
 from projections.postpaid.bills import Bills
 from projections.postpaid.contracts_told import Contracts
 from projections.postpaid.customers import Customers
@@ -28,6 +30,7 @@ PROJECTIONS: Registry = {
     for kind in (
         *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Disputes, Transfers),
         *(Contracts, Bills, PaymentsMade, Deposits, Customers, Statements),
+        *(Preferences, Privacy),
     )
 }
 

@@ -36,6 +36,8 @@ from projections.money.ledger_accounts import Balance
 from projections.money.statements_told import StatementSummary
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import Day, TrialBalance
+from projections.persons.preferences import Preference
+from projections.persons.privacy import Disclosure, PersonalRequest
 from projections.postpaid.bills import BillShown, BillSummary
 from projections.postpaid.contract_enquiry import ClosingAmount, ContractEnquiry
 from projections.postpaid.contracts_told import ContractShown, ContractSummary
@@ -80,6 +82,9 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "contract": (ContractShown,),
     "contracts": (ContractSummary,),
     "customers": (CustomerSummary,),
+    "disclosures": (Disclosure,),
+    "preferences": (Preference,),
+    "requests": (PersonalRequest,),
     "receivables": (Receivables,),
     "receivables-of-each": (ReceivablesOfAccount,),
 }

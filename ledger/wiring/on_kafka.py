@@ -27,6 +27,7 @@ from ledger.store.kafka.checkpoint_topic import CheckpointTopic
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import clock_of
+from ledger.store.kafka.preference_topic import PreferenceTopic
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, UsedSchema, restore, used
 from ledger.store.kafka.schema_ids import access, known_ids, schema_ids
@@ -71,6 +72,14 @@ def checkpoint_topic(settings: Settings) -> Iterator[CheckpointTopic]:
     """The topic of checkpoints, which this process alone writes from here on."""
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings), closing(CheckpointTopic(log)) as topic:
+        yield topic
+
+
+@contextmanager
+def preference_topic(settings: Settings) -> Iterator[PreferenceTopic]:
+    """The topic of preferences, which this process alone writes from here on."""
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with hinting(settings), closing(PreferenceTopic(log)) as topic:
         yield topic
 
 

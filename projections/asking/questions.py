@@ -25,6 +25,7 @@ from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.asking.questions_of_contracts import QuestionsOfContracts
+from projections.asking.questions_of_persons import QuestionsOfPersons
 from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Questions(QuestionsOfContracts, DisputeQuestions):
+class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
     """The questions to a log and its projections; `now` tells the present instant.
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much

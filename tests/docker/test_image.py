@@ -76,7 +76,7 @@ def test_liveness_is_not_judged_by_the_figures() -> None:
     assert "9464/metrics" not in image
     compose = (_ROOT / "docker" / "compose.yaml").read_text("utf-8")
     ours = re.findall(r"    <<: \*ledger\n    command: (.+)\n", compose)
-    assert len(ours) == 4
+    assert len(ours) == 5
     assert all('"--metrics", "0.0.0.0:9464"' in command for command in ours)
     assert "disable" not in compose
 
@@ -94,5 +94,5 @@ def test_the_compose_file_is_accepted() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    ours = {"writer-1", "writer-2", "clock", "projections"}
+    ours = {"writer-1", "writer-2", "clock", "projections", "preferences"}
     assert set(done.stdout.split()) == {"kafka", "registry", "postgres"} | ours

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, HOUR
 from ledger.errors import QueryRefused
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.questions import Questions
 from tests.answer_schemas import ANSWERS, FOLDER, schema, text
 from tests.projections import contract_histories as contracts
-from tests.projections import histories, statement_histories
+from tests.projections import histories, persons_history, statement_histories
 from tests.projections.dispute_history import log_of_disputes
 
 NOW = histories.BEGIN + 4000 * DAY
@@ -46,6 +46,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         found["disputes"] = ask.disputes().to_rows()
         found["sums-of-disputes"] = ask.sums_of_disputes().to_rows()
         found["dispute"] = [ask.dispute("C-1").to_json()]
+    (folder / "persons").mkdir()
+    with opened(Settings(log=persons_history.log_of_persons(folder / "persons"))) as held:
+        ask = held.questions(lambda: NOW)
+        for name, listed in (
+            ("preferences", ask.preferences(as_of=persons_history.BEGIN + HOUR)),
+            ("requests", ask.requests()),
+            ("disclosures", ask.disclosures()),
+        ):
+            found[name] = listed.to_rows()
     for log, numbers in ((everything, histories.NUMBERS), (of_contracts, contracts.NUMBERS)):
         with opened(Settings(log=log)) as held:
             for name, answer in asked(held.questions(lambda: NOW), numbers):

@@ -166,6 +166,7 @@ _AUDIT = {
 _PROJECTIONS = {
     "run": Verb("projecting:project", "--once"),
     "rebuild": Verb("projecting:rebuild", "balances --check"),
+    "publish": Verb("told_downstream:publish", "--once"),
 }
 _SERVICE = {
     "run": Verb("serving:serve", "--create --metrics 127.0.0.1:9400"),

@@ -86,6 +86,9 @@ CUSTOMER = {
     "advance-breach": Verb("AdvanceBreach", "--breach breach/b-1", "Record what fell due for the breach."),
     "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
     "list": Verb("contract_desk:customers", "--in-debt"),
+    "preferences": Verb("person_desk:preferences", "6288112345678"),
+    "requests": Verb("person_desk:requests", "--open"),
+    "disclosures": Verb("person_desk:disclosures", "customer/CAB3DE4FG5HI6JK7LM8NO"),
 }
 VAULT = {
     "new-key": Verb("vault_desk:new_key", "vault.key"),

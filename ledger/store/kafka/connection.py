@@ -139,6 +139,16 @@ class KafkaSettings:
         return f"{self.prefix}ledger-checkpointer"
 
     @property
+    def preferences(self) -> str:
+        """The topic of what the holders of numbers agree to; it is no part of the log, and follows from it."""
+        return f"{self.prefix}ledger.preferences"
+
+    @property
+    def teller_of_preferences(self) -> str:
+        """The transactional id of the one process that writes it."""
+        return f"{self.prefix}ledger-preferences"
+
+    @property
     def topics(self) -> list[str]:
         """Every topic of the log."""
         return [self.events, self.commands, self.policies, self.replies, self.dead]

@@ -30,6 +30,13 @@ _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "d
 _LEAST = {"max.message.bytes": "1000000"}
 """What a topic may have more of: no record of the ledger's is larger."""
 _STAMPED = {"message.timestamp.type": "LogAppendTime"}
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "max.compaction.lag.ms": "86400000",
+    "delete.retention.ms": "604800000",
+    "segment.ms": "86400000",
+}
+"""A topic of which only the last value of each key counts; that there is none is kept for a week."""
 _IN_SYNC = 2
 """Copies that have to have a record before it is acknowledged, where there are several."""
 
@@ -109,6 +116,34 @@ def ensure_checkpoints(settings: KafkaSettings) -> None:
             actual = described[key]["value"]
             if actual != value:
                 raise TopicMismatch(f"topic {name} has {key}={actual}; checkpoints need {key}={value}")
+
+
+def ensure_preferences(settings: KafkaSettings) -> int:
+    """The topic of preferences, compacted, of as many partitions as the log has: returns how many. Raises as `ensure`.
+
+    What is replaced or taken back is gone a day later: an erased person's choices outlive them no longer there.
+    """
+    name = settings.preferences
+    partitions = ensure(settings, create=False).partitions
+    with (
+        reported(f"Kafka at {settings.bootstrap}"),
+        closing(KafkaAdminClient(**settings.arguments(), request_timeout_ms=10_000)) as admin,
+    ):
+        copies = settings.replication or _copies(_looked(admin, settings))
+        configs = _COMPACTED | {"min.insync.replicas": str(min(copies, _IN_SYNC))}
+        new = {"num_partitions": partitions, "replication_factor": copies, "configs": configs}
+        with suppress(TopicAlreadyExistsError):
+            admin.create_topics({name: new}, wait_for_metadata=True)
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, {"cleanup.policy": None})
+        actual = admin.describe_configs([resource], config_filter="all")["topic"][name]["cleanup.policy"]
+        if actual["value"] != "compact":
+            raise TopicMismatch(f"topic {name} has cleanup.policy={actual['value']}; it needs compact")
+        [found] = admin.describe_topics([name])
+        if len(found["partitions"]) != partitions:
+            raise TopicMismatch(
+                f"topic {name} has {len(found['partitions'])} partitions; the log {partitions}"
+            )
+    return partitions
 
 
 def create(settings: KafkaSettings) -> Incarnation:

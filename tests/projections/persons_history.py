@@ -1,0 +1,30 @@
+"""A log with persons of every kind of request, for what asks of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.domain.calendar import HOUR
+from ledger.domain.customer.commands_of_persons import (
+    AnswerAccess,
+    Disclose,
+    GiveConsent,
+    RegisterCustomer,
+    RequestAccess,
+)
+from tests.given import PERSON, START, Story, at
+
+BEGIN = at(START)
+
+
+def log_of_persons(folder: Path) -> Path:
+    """A person with a number, who agrees, is disclosed, and asks twice for what is kept: the second time in vain."""
+    story = Story(folder).given_active(customer=PERSON.partition("/")[2])
+    story.given(RegisterCustomer, BEGIN, fields=["name", "email"])
+    story.given(GiveConsent, BEGIN, purpose="partners")
+    story.given(Disclose, BEGIN, ground="partner", fields=["email"])
+    story.given(RequestAccess, BEGIN)
+    story.given(AnswerAccess, BEGIN + HOUR)
+    story.given(RequestAccess, BEGIN + HOUR, request="a2")
+    story.close()
+    return story.path
