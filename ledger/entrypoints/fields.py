@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
+from ledger.domain.free_text import IDENTITY_DIGITS, must_tell_of_nobody
 from ledger.domain.kinds import NUMBER, POLICY_IDS
 from ledger.domain.money import parse_amount
 from ledger.domain.subject import DUE
@@ -45,18 +46,33 @@ def _string(value: Any) -> str:  # noqa: ANN401 - any JSON
     return value
 
 
-def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """An id or code: printable, 1 to 200 bytes of UTF-8."""
+def read_any_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """An id or code, whatever it tells: printable, 1 to 200 bytes of UTF-8."""
     if type(value) is str and value.isprintable() and 0 < _size(value) <= LONGEST_ID:
         return value
     raise ValueError(_NO_STRING.format(LONGEST_ID))
 
 
-def read_text(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """A text: printable, 1 to 2,000 bytes of UTF-8."""
+def read_any_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A text, whatever it tells: printable, 1 to 2,000 bytes of UTF-8."""
     if type(value) is str and value.isprintable() and 0 < _size(value) <= LONGEST_TEXT:
         return value
     raise ValueError(_NO_STRING.format(LONGEST_TEXT))
+
+
+def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """An id or code that tells of nobody."""
+    text = read_any_id(value)
+    if "@" in text or len(text) >= IDENTITY_DIGITS:
+        must_tell_of_nobody(text)
+    return text
+
+
+def read_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A text that tells of nobody."""
+    text = read_any_text(value)
+    must_tell_of_nobody(text)
+    return text
 
 
 def _size(text: str) -> int:
@@ -65,8 +81,10 @@ def _size(text: str) -> int:
 
 
 def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """A command's id, which must not be one of the ledger's own."""
-    text = read_id(value)
+    """A command's id, which must not be one of the ledger's own; it may well be a long number."""
+    text = read_any_id(value)
+    if "@" in text:
+        must_tell_of_nobody(text)
     if text.startswith(OWN_IDS):
         raise ValueError(f"ids that begin with {', '.join(OWN_IDS)} are the ledger's own")
     return text

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ledger.domain.commands import Command
+from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.command_fields import may_lack
@@ -219,9 +220,12 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
         text = json.dumps(value)
     except RecursionError:
         return "…"
+    if tells_of_somebody(text):
+        return "what is not said again"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _clean(name: str) -> str:
     """A field's name as it can be printed."""
-    return _shown(name)[1:-1] if not name.isprintable() or len(name) > _SHOWN else name
+    odd = not name.isprintable() or len(name) > _SHOWN or tells_of_somebody(name)
+    return _shown(name)[1:-1] if odd else name

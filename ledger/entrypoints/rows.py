@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ledger.domain.commands import Command
+from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import Broken, InputFile
 from ledger.entrypoints.forms import CommandReader, decode_object, header_faults
@@ -91,7 +92,7 @@ def _csv_row(
         given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
         return GoodLine(number, reader.from_text(given, command=command))
     except Invalid as refusal:
-        return BadLine(number, given.get("command_id"), refusal)
+        return BadLine(number, _told(given.get("command_id")), refusal)
 
 
 def _header(line: bytes, command: str | None) -> list[str]:
@@ -141,4 +142,9 @@ def _id_in(line: bytes) -> str | None:
         found = decode_object(line).get("command_id")
     except Invalid:
         return None
-    return found if isinstance(found, str) and found.isprintable() else None
+    return _told(found) if isinstance(found, str) and found.isprintable() else None
+
+
+def _told(command_id: str | None) -> str | None:
+    """An id that can be said again."""
+    return None if command_id is None or tells_of_somebody(command_id) else command_id

@@ -19,6 +19,8 @@ from ledger.entrypoints import statement_fields
 from ledger.entrypoints.fields import (
     LARGEST_COUNT,
     MOST_LINES,
+    read_any_id,
+    read_any_text,
     read_command_id,
     read_decimal,
     read_id,
@@ -70,7 +72,7 @@ def _checks(command: str) -> list[tuple[str, bool, _Check]]:
         test = _FORMS.get(form or "")
         if COMMANDS[command].INTERNAL:
             form = "own-id" if name == "command_id" else own.get(name, form)
-            test = _FORMS.get(form or "")
+            test = _OF_OWN.get(form or "", _FORMS.get(form or ""))
         elif name == "command_id":
             test = read_command_id
         elif field.get("form") == "choice":
@@ -156,3 +158,5 @@ _FORMS: dict[str, _Check] = {
     "balance": _between(-LARGEST_BALANCE, LARGEST_BALANCE),
     **{form: statement_fields.fits(form) for form in statement_fields.LISTS},
 }
+_OF_OWN: dict[str, _Check] = {"id": read_any_id, "text": read_any_text}
+"""What the ledger itself tells of: what an event of before holds it says again, whatever that is."""

@@ -1,0 +1,113 @@
+"""Free text that tells who a person is is taken nowhere, and what is refused is not said again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ledger.domain.free_text import tells_of_somebody
+from ledger.domain.line.commands import Block
+from ledger.domain.refusals import Invalid
+from ledger.entrypoints.forms import CommandReader
+from ledger.entrypoints.kafka import avro_forms
+from tests.entrypoints.pulsa import NUMBER, START, Pulsa, activate, issue, top_up
+
+EMAIL, IDENTITY, OF_A_WOMAN = "b.quetzalcoatl@example.net", "3273010101900001", "3273017112990001"
+READER = CommandReader(played=True, now=None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EMAIL,
+        f"call {EMAIL.upper()} back",
+        "ömer@exämple.id",
+        IDENTITY,
+        f"NIK {IDENTITY}.",
+        OF_A_WOMAN,
+        f"NIK{IDENTITY}",
+    ],
+)
+def test_what_tells_of_somebody(text: str) -> None:
+    assert tells_of_somebody(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "terms/sp23@0",
+        "log@12",
+        "@example.net",
+        "a@b",
+        "1730000000000000",
+        "6288112345678",
+        "8962090000000000001",
+        "32730101019000011",
+        "3273013201900001",
+        "3273010113900001",
+        f"{IDENTITY}f",
+        "",
+        "Kartu perdana, 5 GB",
+    ],
+)
+def test_what_tells_of_nobody(text: str) -> None:
+    assert not tells_of_somebody(text)
+
+
+@pytest.mark.parametrize("said", [EMAIL, IDENTITY])
+@pytest.mark.parametrize("field", ["channel", "customer", "actor", "registration", "command"])
+def test_a_field_that_tells_of_somebody_is_refused_and_not_repeated(field: str, said: str) -> None:
+    for form in ("json", "text"):
+        line = activate(**{field: said})
+        with pytest.raises(Invalid) as refused:
+            READER.from_text(line) if form == "text" else READER.from_json(json.dumps(line).encode())
+        assert any(fault.startswith(f"{field}: ") for fault in refused.value.faults)
+        assert not any(said in fault for fault in refused.value.faults)
+
+
+def test_an_unknown_field_is_not_repeated_where_it_tells_of_somebody() -> None:
+    with pytest.raises(Invalid) as refused:
+        READER.from_json(json.dumps(top_up(**{EMAIL: "x"})).encode())
+    assert EMAIL not in str(refused.value.faults)
+
+
+def test_a_commands_id_may_be_a_long_number_but_no_address() -> None:
+    assert READER.from_text(top_up(command_id=IDENTITY)).command_id == IDENTITY
+    with pytest.raises(Invalid):
+        READER.from_text(top_up(command_id=EMAIL))
+
+
+def test_what_comes_by_kafka_is_looked_at_but_not_what_the_ledger_itself_tells() -> None:
+    taken = READER.from_text(
+        {"command": "Block", "command_id": "b", "at": START, "msisdn": NUMBER, "block": "b-1", "ground": "9"}
+        | {"scope": "all"}
+    )
+    assert isinstance(taken, Block)
+    avro_forms.check(taken)
+    for said in (EMAIL, IDENTITY):
+        with pytest.raises(Invalid) as refused:
+            avro_forms.check(msgspec.structs.replace(taken, block=said))
+        assert said not in str(refused.value.faults)
+    assert all("@" not in form for form in avro_forms._OF_OWN)
+
+
+def test_a_file_of_such_lines_leaves_nothing_of_them(pulsa: Pulsa) -> None:
+    lines = [issue(), activate(customer=EMAIL), activate(command_id=EMAIL), top_up(channel=f"for {IDENTITY}")]
+    file = pulsa.file("in.jsonl", *lines)
+    rows = [",".join(top_up()), ",".join(map(str, top_up(channel=EMAIL, command_id="r").values()))]
+    rows.append(",".join(map(str, top_up(command_id=EMAIL).values())))
+    csv = pulsa.file("in.csv", *rows)
+    said = [
+        pulsa("ingest", one, "--outcomes", str(pulsa.folder / f"{one[-3:]}.out")).output
+        for one in (file, csv)
+    ]
+    assert "an e-mail address" in said[0]
+    assert "an identity number" in said[0]
+    Path(file).unlink()
+    Path(csv).unlink()
+    written = [path.read_bytes() for path in pulsa.folder.rglob("*") if path.is_file()]
+    for one in (EMAIL, IDENTITY):
+        assert not any(one.encode() in content for content in [*written, "".join(said).encode()])
