@@ -122,7 +122,10 @@ class CommandReader:
 
     def from_json(self, line: bytes, *, command: str | None = None) -> Command:
         """The command of a JSON object; `command` is what it is where it does not say. Raises Invalid."""
-        given = decode_object(line)
+        return self.from_object(decode_object(line), command=command)
+
+    def from_object(self, given: dict[str, Any], *, command: str | None = None) -> Command:
+        """The command of an object that is read. Raises Invalid."""
         if command is not None:
             _must_be(command, given)
         form = self._json_forms.get(given["command"]) if type(given.get("command")) is str else None

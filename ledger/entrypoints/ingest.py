@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import InputFile, opened
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.rows import BadLine, Format, GoodLine, rows
+from ledger.errors import VaultConflict
 from ledger.wiring.composition import Taker
+from ledger.wiring.registering import Registrar
 
 BATCH = 1000
 """Commands that are written at once."""
@@ -65,8 +69,8 @@ class Fault(NamedTuple):
 class Ingest:
     """One run over any number of files.
 
-    `principal` is who runs it; `record` is handed every outcome, `faulty` every bad line, `progress` the file and the
-    count after each batch.
+    `principal` is who runs it; `registrar` keeps the values of persons that lines bring; `record` is handed every
+    outcome, `faulty` every bad line, `progress` the file and the count after each batch.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Ingest:
         *,
         batch: int = BATCH,
         principal: str | None = None,
+        registrar: Registrar | None = None,
         record: Record | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[InputFile, Tally], None] = lambda _, __: None,
@@ -89,6 +94,7 @@ class Ingest:
         self._reader = reader
         self._batch = batch
         self._principal = principal
+        self._registrar = registrar
         self._record = record
         self._faulty = faulty
         self._progress = progress
@@ -112,6 +118,7 @@ class Ingest:
 
     def _take(self, source: InputFile, batch: list[GoodLine | BadLine]) -> None:
         self.busy = True
+        batch = self._kept(batch)
         commands = [row.command for row in batch if isinstance(row, GoodLine)]
         outcomes = iter(self._ledger.execute(commands, principal=self._principal))
         for row in batch:
@@ -119,6 +126,8 @@ class Ingest:
                 self._refuse(source, row)
                 continue
             outcome = next(outcomes)
+            if row.values is not None and self._registrar is not None:
+                self._registrar.settle(row.command, outcome)
             self.tally.count(outcome)
             self._position = outcome.position
             if outcome.code == Invalid.code:
@@ -130,6 +139,24 @@ class Ingest:
         self.busy = False
         if self.stopping:
             raise KeyboardInterrupt
+
+    def _kept(self, batch: list[GoodLine | BadLine]) -> list[GoodLine | BadLine]:
+        """The batch, once the vault keeps what its lines bring: each command with the digest of its values."""
+        bringing = [row for row in batch if isinstance(row, GoodLine) and row.values is not None]
+        if not bringing or self._registrar is None:
+            return batch
+        digests = iter(self._registrar.write([(row.command, row.values or {}) for row in bringing]))
+        kept: list[GoodLine | BadLine] = []
+        for row in batch:
+            if isinstance(row, BadLine) or row.values is None:
+                kept.append(row)
+                continue
+            found = next(digests)
+            if isinstance(found, VaultConflict):
+                kept.append(BadLine(row.line, row.command.command_id, Invalid(f"{found.code}: {found}")))
+            else:
+                kept.append(row._replace(command=replace(row.command, digest=found.hex())))
+        return kept
 
     def _refuse(self, source: InputFile, bad: BadLine) -> None:
         self.tally.refused[Invalid.code] += 1

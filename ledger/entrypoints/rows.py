@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from ledger.domain.commands import Command
 from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.refusals import Invalid
+from ledger.entrypoints import registrations
 from ledger.entrypoints.file_lines import Broken, InputFile
 from ledger.entrypoints.forms import CommandReader, decode_object, header_faults
 
@@ -30,10 +31,12 @@ class BadLine(NamedTuple):
 
 
 class GoodLine(NamedTuple):
-    """A command and the line that it stands in."""
+    """A command and the line that it stands in, and the values that it brings."""
 
     line: int
     command: Command
+    values: Mapping[str, str] | None = None
+    """Of a person, which go into the vault."""
 
 
 def rows(
@@ -67,7 +70,7 @@ def rows(
             format_ = _by_content(line, command)
         if format_ == "json":
             try:
-                yield GoodLine(number, reader.from_json(line, command=command))
+                yield GoodLine(number, *registrations.from_json(reader, line, command))
             except Invalid as refusal:
                 yield BadLine(number, _id_in(line), refusal)
         elif header is None:
@@ -90,7 +93,7 @@ def _csv_row(
         cells = _cells(line)
         _must_match(cells, header)
         given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-        return GoodLine(number, reader.from_text(given, command=command))
+        return GoodLine(number, *registrations.from_text(reader, given, command))
     except Invalid as refusal:
         return BadLine(number, _told(given.get("command_id")), refusal)
 
@@ -101,7 +104,7 @@ def _header(line: bytes, command: str | None) -> list[str]:
     if command is None and "command" not in names:
         faults.append("has no column `command`")
     if command is not None:
-        faults += header_faults(command, names)
+        faults += header_faults(command, registrations.columns_without_values(command, names))
     if faults:
         raise Invalid(*(f"the header {fault}; nothing of the file was read" for fault in faults))
     return names

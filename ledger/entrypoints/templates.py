@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ledger.entrypoints.forms import command_schemas
+from ledger.entrypoints.registrations import COLUMN, IN_PLACE, OF_VALUES
 
 AT = "2024-01-20T12:00:00+07:00"
 
@@ -79,9 +80,15 @@ BY_NAME = {
 
 OF_ONE_COMMAND = {
     ("OpenContract", "terms"): "smartfren-elite-2023",
+    ("RectifyCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
+    ("RegisterCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
+    ("RegisterCustomer", "terms"): "privacy-smarty",
     ("ResolveItem", "item"): "L1",
 }
 """An example of a field that goes with one command alone."""
+
+OF_A_PERSON = {"name": "Budi Santoso", "email": "budi@example.net"}
+"""An example of values, which go into the vault."""
 
 BY_FORM = {
     "amount": "25000",
@@ -136,4 +143,8 @@ def _row(command: str, fields: Iterable[dict[str, Any]], *, played: bool) -> dic
     stated = {field["name"]: field for field in fields if played or field["name"] != "at"}
     first = ("command_id", "at", "msisdn")
     ordered = sorted(stated, key=lambda name: first.index(name) if name in first else len(first))
-    return {"command": command} | {name: example_of(command, stated[name]) for name in ordered}
+    row = {"command": command} | {name: example_of(command, stated[name]) for name in ordered}
+    if command in OF_VALUES:
+        row = {name: text for name, text in row.items() if name not in IN_PLACE}
+        row |= {f"{COLUMN}{field}": text for field, text in OF_A_PERSON.items()}
+    return row

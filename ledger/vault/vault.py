@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
@@ -32,6 +32,15 @@ class Written(NamedTuple):
 
     versions: dict[str, int]
     digest: bytes
+
+
+class Writing(NamedTuple):
+    """Values of a customer's fields, for which command, and when (UTC microseconds)."""
+
+    customer: str
+    command_id: str
+    values: Mapping[str, str]
+    at: int
 
 
 class Reading(NamedTuple):
@@ -87,62 +96,108 @@ class Vault:
 
         Raises VaultConflict where other values were written for that command, or the person was erased.
         """
-        if not 0 < len(values) <= MOST_FIELDS:
-            raise VaultConflict(f"{customer}: between 1 and {MOST_FIELDS} fields are written at once")
+        return self.write_all([Writing(customer, command_id, values, at)])[0]
+
+    def write_all(self, writings: Sequence[Writing]) -> list[Written]:
+        """Keeps the values of several in one transaction, or nothing of them (500 at most). Raises VaultConflict."""
+        for one in writings:
+            if not 0 < len(one.values) <= MOST_FIELDS:
+                raise VaultConflict(f"{one.customer}: between 1 and {MOST_FIELDS} fields are written at once")
         for attempt in range(_ATTEMPTS):
             try:
                 with self.transaction() as vault:
-                    return self._write(vault, customer, command_id, values, at)
+                    return self._write(vault, writings)
             except IntegrityError as error:  # somebody else wrote of the same person
                 if attempt == _ATTEMPTS - 1:
-                    raise VaultConflict(f"{customer}: others write of the same person") from error
+                    raise VaultConflict(f"{writings[0].customer}: others write of the same person") from error
         raise AssertionError
 
-    def _write(
-        self, vault: Connection, customer: str, command_id: str, values: Mapping[str, str], at: int
-    ) -> Written:
-        key = self._key(vault, customer, to_write=True)
-        if vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first():
-            raise VaultConflict(f"{customer}: the person was erased")
-        if key is None:
-            key = self._chance(KEY_BYTES)
-            wrapped = self._master.wrap(key, customer.encode(), self._chance)
-            vault.execute(insert(PERSONS).values(customer=customer, master=self._master.id, wrapped=wrapped))
-        digest = digest_of(key, values)
-        here = (WRITINGS.c.customer == customer) & (WRITINGS.c.command_id == command_id)
-        before = vault.execute(select(WRITINGS.c.digest).where(here)).scalar_one_or_none()
-        of_command = (VALUES.c.customer == customer) & (VALUES.c.command_id == command_id)
-        if before is not None:
-            if before != digest:
-                raise VaultConflict(f"{customer}: other values were written for {command_id}")
-            rows = vault.execute(select(VALUES.c.field, VALUES.c.version).where(of_command))
-            return Written({row.field: row.version for row in rows}, digest)
-        vault.execute(
-            insert(WRITINGS).values(customer=customer, command_id=command_id, digest=digest, written_at=at)
-        )
+    def _write(self, vault: Connection, writings: Sequence[Writing]) -> list[Written]:
+        customers = sorted({one.customer for one in writings})
+        keys = self._keys_to_write(vault, customers)
+        named = [(one.customer, one.command_id) for one in writings]
+        before = vault.execute(select(WRITINGS).where(tuple_(*WRITINGS.primary_key).in_(named)))
+        digests = {(row.customer, row.command_id): row.digest for row in before}
         last = (
-            select(VALUES.c.field, func.max(VALUES.c.version).label("version"))
-            .where(VALUES.c.customer == customer)
-            .group_by(VALUES.c.field)
+            select(VALUES.c.customer, VALUES.c.field, func.max(VALUES.c.version).label("version"))
+            .where(VALUES.c.customer.in_(customers))
+            .group_by(VALUES.c.customer, VALUES.c.field)
         )
-        known = {row.field: row.version for row in vault.execute(last)}
-        versions = {field: known.get(field, 0) + 1 for field in values}
-        if max(versions.values()) > MOST_VERSIONS:
-            raise VaultConflict(f"{customer}: a field has at most {MOST_VERSIONS} versions")
-        vault.execute(
-            insert(VALUES),
-            [
+        known = {(row.customer, row.field): row.version for row in vault.execute(last)}
+        new: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        written: list[Written] = []
+        for one in writings:
+            digest = digest_of(keys[one.customer], one.values)
+            named_as = (one.customer, one.command_id)
+            if named_as in digests:
+                if digests[named_as] != digest:
+                    raise VaultConflict(f"{one.customer}: other values were written for {one.command_id}")
+                written.append(Written(self._versions(vault, *named_as, rows), digest))
+                continue
+            digests[named_as] = digest
+            versions = {field: known.get((one.customer, field), 0) + 1 for field in one.values}
+            if max(versions.values()) > MOST_VERSIONS:
+                raise VaultConflict(f"{one.customer}: a field has at most {MOST_VERSIONS} versions")
+            known.update({(one.customer, field): version for field, version in versions.items()})
+            new.append(
                 {
-                    "customer": customer,
-                    "field": field,
-                    "version": versions[field],
-                    "command_id": command_id,
-                    "sealed": seal(key, Placement(customer, field, versions[field]), text, self._chance),
+                    "customer": one.customer,
+                    "command_id": one.command_id,
+                    "digest": digest,
+                    "written_at": one.at,
                 }
-                for field, text in values.items()
-            ],
-        )
-        return Written(versions, digest)
+            )
+            rows += self._sealed(keys[one.customer], one, versions)
+            written.append(Written(versions, digest))
+        if new:
+            vault.execute(insert(WRITINGS), new)
+            vault.execute(insert(VALUES), rows)
+        return written
+
+    def _keys_to_write(self, vault: Connection, customers: Sequence[str]) -> dict[str, bytes]:
+        """The key of each customer, which is made where there is none. Raises VaultConflict for one who was erased."""
+        asked = select(PERSONS).where(PERSONS.c.customer.in_(customers)).order_by(PERSONS.c.customer)
+        keys = {row.customer: self._unwrapped(row) for row in vault.execute(asked.with_for_update())}
+        for row in vault.execute(select(ERASED).where(ERASED.c.customer.in_(customers))):
+            raise VaultConflict(f"{row.customer}: the person was erased")
+        made = {one: self._chance(KEY_BYTES) for one in customers if one not in keys}
+        if made:
+            wrapped = {one: self._master.wrap(key, one.encode(), self._chance) for one, key in made.items()}
+            vault.execute(
+                insert(PERSONS),
+                [
+                    {"customer": one, "master": self._master.id, "wrapped": sealed}
+                    for one, sealed in wrapped.items()
+                ],
+            )
+        return keys | made
+
+    def _sealed(self, key: bytes, one: Writing, versions: Mapping[str, int]) -> list[dict[str, Any]]:
+        return [
+            {
+                "customer": one.customer,
+                "field": field,
+                "version": versions[field],
+                "command_id": one.command_id,
+                "sealed": seal(key, Placement(one.customer, field, versions[field]), text, self._chance),
+            }
+            for field, text in one.values.items()
+        ]
+
+    @staticmethod
+    def _versions(
+        vault: Connection, customer: str, command_id: str, rows: Sequence[Mapping[str, Any]]
+    ) -> dict[str, int]:
+        """What was written for a command before, or just now."""
+        of_command = (VALUES.c.customer == customer) & (VALUES.c.command_id == command_id)
+        found = vault.execute(select(VALUES.c.field, VALUES.c.version).where(of_command))
+        just_now = {
+            row["field"]: row["version"]
+            for row in rows
+            if (row["customer"], row["command_id"]) == (customer, command_id)
+        }
+        return {row.field: row.version for row in found} | just_now
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -275,14 +330,14 @@ class Vault:
                 self._master = master
                 return done
 
-    def _key(self, vault: Connection, customer: str, *, to_write: bool = False) -> bytes | None:
-        asked = select(PERSONS).where(PERSONS.c.customer == customer)
-        row = vault.execute(asked.with_for_update() if to_write else asked).one_or_none()
-        if row is None:
-            return None
+    def _key(self, vault: Connection, customer: str) -> bytes | None:
+        row = vault.execute(select(PERSONS).where(PERSONS.c.customer == customer)).one_or_none()
+        return None if row is None else self._unwrapped(row)
+
+    def _unwrapped(self, row: Any) -> bytes:  # noqa: ANN401 - a row of persons
         if row.master != self._master.id:
             raise VaultKeyWrong(
                 f"a key of the vault is wrapped by {row.master}, and this is {self._master.id}:"
                 " a rotation was not ended"
             )
-        return self._master.unwrap(row.wrapped, customer.encode())
+        return self._master.unwrap(row.wrapped, str(row.customer).encode())

@@ -73,6 +73,7 @@ def ingest(
     from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Ingest
     from ledger.entrypoints.principal import of_this_process
     from ledger.entrypoints.targets import must_be_another
+    from ledger.wiring.registering import registrar
     from ledger.wiring.rehearsal import rehearsed
 
     known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
@@ -89,6 +90,7 @@ def ingest(
         rehearsed(settings) if dry_run else nullcontext(opened) as log,
         _recording(outcomes) as written,
         _progress() as bar,
+        registrar(opened, dry_run=dry_run) as keeper,
     ):
         ledger = log.taker()
 
@@ -102,6 +104,7 @@ def ingest(
             reader,
             batch=BATCH if settings.kafka is None else BATCH_ON_KAFKA,
             principal=of_this_process(),
+            registrar=keeper,
             record=written.record,
             faulty=faults.take,
             progress=after_batch,
