@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ledger.audit.evidence.stated_line import StatementAtHand
 from ledger.audit.findings import Finding, Report
-from ledger.errors import KeyUnusable
+from ledger.domain.statement.events import StatementBegun
+from ledger.errors import EvidenceLost, KeyUnusable
 from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
+from ledger.reconciliation.readers import bill_reader
+from ledger.reconciliation.statement_files import read_statements
 from ledger.reconciliation.statements_known import evidence_lost, statement_ids
 from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from ledger.store.reading import SqliteReader
+    from ledger.store.reading import SqliteReader, SqliteSnapshot
     from ledger.wiring.mirrors import MirrorReader
 
 _TABLE = "evidence"
@@ -22,6 +26,29 @@ def evidence_store(settings: Settings, *, make_key: bool = False) -> EvidenceSto
     """The store that is set; with `make_key` the key beside the log is made where there is none. Raises KeyUnusable."""
     key = evidence_key(settings.evidence_key_file, make=make_key and settings.evidence_key is None)
     return EvidenceStore(settings.evidence_folder, key)
+
+
+def statement_at_hand(settings: Settings, log: SqliteSnapshot) -> StatementAtHand:
+    """What an evidence bundle may tell of statements in a partition: the salts of lines, where the key is at hand.
+
+    A line as it stood is told of our own bills alone, which hold nothing but what the log says too; other formats hold
+    names.
+    """
+    try:
+        store = evidence_store(settings)
+    except KeyUnusable:
+        return StatementAtHand(log)
+
+    def stood(begun: StatementBegun, line: int) -> bytes | None:
+        if begun.format != bill_reader.FORMAT:
+            return None
+        try:
+            read = read_statements(store.verified(begun.file), begun.format)
+        except EvidenceLost:
+            return None
+        return next((one.raw for one in read[begun.place].lines if one.line == line), None)
+
+    return StatementAtHand(log, lambda begun, line: store.key.salt(begun.file, line), stood)
 
 
 def check_evidence(

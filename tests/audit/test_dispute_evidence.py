@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.application.journal import NO_CHAIN, event_digest
-from ledger.audit.evidence.bundle import AskedDispute, Question, Signed, accounts_of, bundle
+from ledger.audit.evidence.bundle import Signed, accounts_of, bundle
+from ledger.audit.evidence.collected import AskedDispute, Question
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.domain.calendar import DAY, SECOND
 from ledger.domain.line.dispute_commands import AttachEvidence, DecideDispute, OpenDispute, ReopenDispute
@@ -287,3 +288,71 @@ def test_the_page_shows_both_sides_and_what_became_of_it(disputed: Disputed) -> 
     assert "event 3, CreditToppedUp; event 9, SystemCorrected" in page
     assert "http" not in page, "it needs nothing from elsewhere"
     assert "The dispute" not in parts_of(disputed.plain)["index.html"].decode()
+
+
+class TestVeryManyEvents:
+    """Of a number with very many events only what is cited is in the bundle, each event with its own proof."""
+
+    @pytest.fixture(autouse=True)
+    def few(self, disputed: Disputed, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ledger.audit.evidence.collected.MOST_EVENTS", 5)
+
+    @pytest.mark.parametrize("dispute", ["C-1", "C-2", "C-3", "C-4", "C-5"])
+    def test_what_is_cited_is_proved_and_balances_are_not_told(
+        self, disputed: Disputed, tmp_path: Path, dispute: str
+    ) -> None:
+        content = disputed.bundle(dispute)
+        ours, theirs = both(content, tmp_path / "bundle.zip")
+        assert ours == theirs
+        assert ours is not None
+        assert "BALANCE NOT RECOMPUTED: only the events that are cited are in it" in ours
+        parts, whole = parts_of(content), parts_of(disputed_whole(disputed, dispute))
+        rows = [json.loads(row) for row in parts["events.jsonl"].splitlines()]
+        assert len(rows) < len(whole["events.jsonl"].splitlines())
+        proofs = [name for name in parts if name.startswith("proofs/events-0/")]
+        assert len(proofs) == len(rows)
+        assert json.loads(parts["manifest.json"])["balances"] is None
+        assert "Balance not recomputed" in parts["index.html"].decode()
+
+    def test_nothing_of_it_can_be_left_out_or_changed(self, disputed: Disputed, tmp_path: Path) -> None:
+        parts = parts_of(disputed.bundle("C-2"))
+        rows = [json.loads(row) for row in parts["events.jsonl"].splitlines()]
+        wrong = []
+        for place, row in enumerate(rows):
+
+            def drop(all_: list[Any], place: int = place) -> None:
+                del all_[place]
+
+            def unchain(all_: list[Any], place: int = place) -> None:
+                all_[place]["before"] = "11" * 32
+
+            wrong += [
+                parts | {"events.jsonl": edited(parts["events.jsonl"], edit)} for edit in (drop, unchain)
+            ]
+            proof = f"proofs/events-0/{row['ordinal']}.tlog-proof"
+            wrong.append({name: part for name, part in parts.items() if name != proof})
+        wrong += [
+            {name: part for name, part in parts.items() if name != proof}
+            for proof in parts
+            if proof.startswith("proofs/decisions-0/")
+        ]
+        for one in wrong:
+            assert both(zipped(one), tmp_path / "changed.zip") == (None, None)
+
+    def test_unsigned_it_would_show_nothing(self, disputed: Disputed) -> None:
+        with pytest.raises(EvidenceRefused, match="proved by checkpoints alone"):
+            disputed.bundle("C-1", signed=False)
+
+    def test_without_a_dispute_the_last_event_is_proved(self, disputed: Disputed, tmp_path: Path) -> None:
+        with reading(disputed.log) as found:
+            content = bundle(found, Question(NUMBER, KNOWN_AT, KNOWN_AT), JAKARTA, disputed.signed)
+        ours, theirs = both(content, tmp_path / "bundle.zip")
+        assert ours == theirs
+        assert ours is not None
+
+
+def disputed_whole(disputed: Disputed, dispute: str) -> bytes:
+    """The bundle of a dispute with all of the number's events."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ledger.audit.evidence.collected.MOST_EVENTS", 10_000)
+        return disputed.bundle(dispute)

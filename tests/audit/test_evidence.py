@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.audit.evidence import bundle as bundling
-from ledger.audit.evidence.bundle import Question, Signed, bundle
+from ledger.audit.evidence.bundle import Signed, bundle
 from ledger.audit.evidence.checking import checked
+from ledger.audit.evidence.collected import Question
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.audit.transparency.note import Signer
 from ledger.domain.calendar import DAY, zone

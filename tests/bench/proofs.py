@@ -10,7 +10,8 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.audit.evidence.bundle import Question, Signed, bundle
+from ledger.audit.evidence.bundle import Signed, bundle
+from ledger.audit.evidence.collected import Question
 from ledger.audit.transparency.chained import must_be_chained
 from ledger.audit.transparency.checkpointing import Checkpointer, tree_of
 from ledger.audit.transparency.kept_checkpoints import checked

@@ -19,8 +19,9 @@ from typing import Any
 from fastavro import schemaless_reader
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
-from ledger.audit.evidence.bundle import FORMAT, OTHERS_TOO
+from ledger.audit.evidence.collected import FORMAT, OTHERS_TOO
 from ledger.audit.evidence.disputes_checked import DisputesOfStream
+from ledger.audit.evidence.statement_checked import StatementInBundle
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
 from ledger.audit.transparency.checkpointing import TOP
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
@@ -38,13 +39,13 @@ MOST_BYTES = 1 << 30
 _PROOF = re.compile(r"proofs/(?P<tree>[a-z]+(?:-[0-9]+)?)/(?P<number>[0-9]{1,18})\.tlog-proof")
 
 
-def checked(path: Path, key: Verifier | None = None) -> list[str]:
+def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) -> list[str]:
     """What is so of a bundle, line by line. Raises EvidenceWrong at the first thing that is not.
 
-    Without a key it is not checked who signed it.
+    Without a key it is not checked who signed it. `line` is the statement's line as it stood, where one has it.
     """
     try:
-        return _Bundle(_parts_of(path), key).checked()
+        return _Bundle(_parts_of(path), key, line).checked()
     except EvidenceWrong:
         raise
     except LedgerError as error:
@@ -89,8 +90,9 @@ def _parts_of(path: Path) -> dict[str, bytes]:
 class _Bundle:
     """A bundle, checked part by part."""
 
-    def __init__(self, parts: dict[str, bytes], key: Verifier | None) -> None:
-        self._parts, self._key = parts, key
+    def __init__(self, parts: dict[str, bytes], key: Verifier | None, line: bytes | None) -> None:
+        self._parts, self._key, self._line = parts, key, line
+        self._elsewhere: dict[tuple[int, int], bytes] = {}
         self._manifest: Any = json.loads(parts.get("manifest.json", b"").decode())
         self._told: list[str] = []
         self._heads: dict[str, bytes] = {}
@@ -112,6 +114,8 @@ class _Bundle:
         for name, digest in said.items():
             _need(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
         self._told.append(f"{len(said)} parts are what the manifest says")
+        _need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
+        self._thin: bool = manifest["thin"]
         self._read_schemas()
         self._read_events()
         self._read_decisions()
@@ -138,6 +142,8 @@ class _Bundle:
         disputes: dict[str, DisputesOfStream] = {}
         last = 0
         for row in self._lines("events.jsonl"):
+            told = isinstance(row, dict) and ("before" in row) is self._thin
+            _need(told, "an event is not told as it should be")
             ordinal, stream, topic, state = (
                 row["ordinal"],
                 row["stream"],
@@ -147,34 +153,59 @@ class _Bundle:
             place = f"the event at {self._manifest['partition']}:{ordinal}"
             _need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
             last = ordinal
-            digest = event_digest(self._heads.get(stream, NO_CHAIN), topic, state)
+            found = self._event(row, place)
+            before, version = versions[stream], found["version"]
+            follows = version > before if self._thin else version == before + 1
+            _need(found["account"] == stream and follows, f"{place} is of another place")
+            chain = self._heads.get(stream, NO_CHAIN)
+            if self._thin and version != before + 1:
+                chain = bytes.fromhex(row["before"])
+            _need(
+                not self._thin or row["before"] == chain.hex(), f"{place} does not follow the one before it"
+            )
+            versions[stream] = version
+            digest = event_digest(chain, topic, state)
             _need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
-            found = self._record(state)
-            _need(found == row["event"], f"{place} says something else than its bytes")
-            versions[stream] += 1
-            said = (found["account"], found["version"])
-            _need(said == (stream, versions[stream]), f"{place} is of another place")
-            _need(topic == self._schemas[state[:FINGERPRINT_BYTES]].name, f"{place} is of another type")
-            sums: Counter[str] = Counter()
-            for posting in found["postings"]:
-                sums[posting["unit"]] += posting["amount"]
-            _need(not any(sums.values()), f"the postings of {place} do not sum to zero")
             self._heads[stream] = digest
             self._events[ordinal] = (digest, found)
-            disputes.setdefault(stream, DisputesOfStream()).add(topic, digest, found)
+            disputes.setdefault(stream, DisputesOfStream(whole=not self._thin)).add(topic, digest, found)
         _need(self._heads, "there are no events")
+        events = f"{len(self._events)} events of {len(self._heads)} streams are whole"
         self._told.append(
-            f"{len(self._events)} events of {len(self._heads)} streams are whole, from each one's first on"
+            f"{events}, each by itself" if self._thin else f"{events}, from each one's first on"
         )
         asked = self._manifest["dispute"]
         if asked is not None:
-            found = disputes.get(asked["account"], DisputesOfStream()).told.get(asked["dispute"])
+            of_stream = disputes.get(asked["account"], DisputesOfStream())
+            found = of_stream.told.get(asked["dispute"])
             _need(found, "the dispute is not in the bundle")
             self._told += found or ()
+            self._read_statement(of_stream, asked["dispute"])
+
+    def _event(self, row: Any, place: str) -> Any:  # noqa: ANN401 - a record
+        """What an event's bytes say, which is what is told of it."""
+        state = bytes.fromhex(row["state"])
+        found = self._record(state)
+        _need(found == row["event"], f"{place} says something else than its bytes")
+        _need(row["type"] == self._schemas[state[:FINGERPRINT_BYTES]].name, f"{place} is of another type")
+        sums: Counter[str] = Counter()
+        for posting in found["postings"]:
+            sums[posting["unit"]] += posting["amount"]
+        _need(not any(sums.values()), f"the postings of {place} do not sum to zero")
+        return found
+
+    def _read_statement(self, disputes: DisputesOfStream, dispute: str) -> None:
+        statement = StatementInBundle(self._lines("statement.jsonl"), self._event)
+        said = json.loads(self._parts["line.json"].decode()) if "line.json" in self._parts else None
+        told = statement.told(said, disputes.opened(dispute), disputes.system[dispute], self._line)
+        self._told += told
+        self._elsewhere = statement.elsewhere
 
     def _read_decisions(self) -> None:
         chain = NO_CHAIN
         for row in self._lines("decisions.jsonl"):
+            _need(("before" in row) is self._thin, "a decision is not told as it should be")
+            chain = bytes.fromhex(row["before"]) if self._thin else chain
             place = f"the decision {self._manifest['partition']}:{row['entry']}"
             _need(row["subject"] == self._manifest["msisdn"], f"{place} is of somebody else")
             names = (
@@ -194,12 +225,17 @@ class _Bundle:
             _need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
             _need(self._record(values[4]) == row["said"], f"{place} says something else than its bytes")
             self._decisions[row["entry"]] = chain
-        self._told.append(f"{len(self._decisions)} decisions are whole, from the first on")
+        how = "each by itself" if self._thin else "from the first on"
+        self._told.append(f"{len(self._decisions)} decisions are whole, {how}")
 
     def _read_balances(self) -> None:
         manifest = self._manifest
         as_of, known_at, own = manifest["as_of"], manifest["known_at"], streams_of(manifest["msisdn"])[0]
         _need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
+        if self._thin:
+            _need(manifest["balances"] is None, "balances are told of that nothing here shows")
+            self._told.append("BALANCE NOT RECOMPUTED: only the events that are cited are in it")
+            return
         sums: defaultdict[tuple[str, str], int] = defaultdict(int)
         for _, event in self._events.values():
             known = event["recorded_at"] <= known_at or event["command_id"].startswith(DUE)
@@ -217,6 +253,9 @@ class _Bundle:
         partition = self._manifest["partition"]
         events = {ordinal: digest for ordinal, (digest, _) in self._events.items()}
         leaves = {f"events-{partition}": events, f"decisions-{partition}": self._decisions}
+        for (place, ordinal), digest in self._elsewhere.items():
+            there = leaves.setdefault(f"events-{place}", {}).setdefault(ordinal, digest)
+            _need(there == digest, "two events stand in one place")
         for name in sorted(self._parts):
             if not name.startswith("proofs/") or name.endswith(".entry"):
                 continue
@@ -256,11 +295,13 @@ class _Bundle:
             text = sha256(self._parts[f"schemas/{mark.hex()}.json"]).hexdigest()
             entry = f"schema\n{mark.hex()}\n{schema.name}\n{text}\n".encode()
             _need(entry in self._entries, f"the schema {schema.name} is not in the log of checkpoints")
-        last = f"proofs/events-{partition}/{max(self._events)}.tlog-proof"
-        _need(last in self._parts, "the last event is not proved")
-        if self._decisions:
-            last = f"proofs/decisions-{partition}/{max(self._decisions)}.tlog-proof"
-            _need(last in self._parts, "the last decision is not proved")
+        proved = [f"events-{place}/{ordinal}" for place, ordinal in self._elsewhere]
+        for kind, own in (("events", list(self._events)), ("decisions", list(self._decisions))):
+            proved += [
+                f"{kind}-{partition}/{one}" for one in (own if self._thin else [max(own)] if own else [])
+            ]
+        for name in proved:
+            _need(f"proofs/{name}.tlog-proof" in self._parts, f"something is not proved: {name}")
         self._read_consistency()
         whose = "signed; BY WHOM is not checked, for no key was given"
         if self._key is not None:

@@ -15,6 +15,8 @@ STYLE_OF_DISPUTE = """
 .sum { font-size: 1.25rem; font-variant-numeric: tabular-nums } .mark { color: #b00020; font-weight: 600 }
 @media (max-width: 30rem) { .sides { grid-template-columns: 1fr } }
 ol.steps { padding-left: 1.2rem } ol.steps li { margin: .3rem 0 } blockquote { margin: .4rem 0 .4rem 1rem; color: #333 }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; border-left: 3px solid #bbb;
+  padding-left: .6rem }
 """
 
 Records = Sequence[Mapping[str, Any]]
@@ -59,6 +61,21 @@ def dispute_told(
     for kind, event in steps:
         yield f"<li>{when(event['recorded_at'])}: {_step(kind, event)}</li>"
     yield "</ol>"
+
+
+def line_told(stated: Mapping[str, Any] | None) -> Iterator[str]:
+    """What is known of the statement's line; nothing where no statement brought the dispute about."""
+    if stated is None:
+        return
+    yield f"<p>Line <b>{stated['line']}</b> of <code>{escape(stated['statement'])}</code>"
+    if stated["raw"] is None:
+        yield " is not there: the statement says nothing of what the record has.</p>"
+        return
+    yield f" was recorded by the salted digest <code>{escape(stated['raw'])}</code>."
+    if stated["text"] is None:
+        yield " Whoever has the statement holds the line against it, with the salt in <code>line.json</code>.</p>"
+        return
+    yield f" It stood there so:</p><pre>{escape(stated['text'])}</pre>"
 
 
 def _sides(

@@ -34,16 +34,24 @@ class RecordedEvent(NamedTuple):
 class DisputesOfStream:
     """The events of one account, as far as disputes about it go."""
 
-    def __init__(self) -> None:
-        self._recorded: list[RecordedEvent] = []
+    def __init__(self, *, whole: bool = True) -> None:
+        self._whole = whole
+        self._recorded: dict[int, RecordedEvent] = {}
+        """By version: all of them, if whole."""
         self._opened: dict[str, Any] = {}
         self._corrections: list[Any] = []
         self.told: dict[str, list[str]] = {}
         """What is said of each dispute."""
+        self.system: dict[str, int] = {}
+        """What the record says, by the last of each dispute's events that tells."""
+
+    def opened(self, dispute: str) -> Any:  # noqa: ANN401 - a record
+        """How a dispute was opened."""
+        return self._opened[dispute]
 
     def add(self, topic: str, digest: bytes, event: Any) -> None:  # noqa: ANN401 - a record
         """Takes in the next event. Raises EvidenceWrong where it says of the record what that does not."""
-        self._recorded.append(RecordedEvent(topic, digest, event))
+        self._recorded[event["version"]] = RecordedEvent(topic, digest, event)
         if not topic.startswith(_TYPES):
             return
         name, kind = event["dispute"], topic.removeprefix(_TYPES)
@@ -57,6 +65,7 @@ class DisputesOfStream:
                 if not holds:
                     raise EvidenceWrong(f"{name}: {wrong}")
             stated = event["stated"] if kind == "StatementOverridden" else event["claimed"]
+            self.system[name] = event["system"]
             record = f"the record says {format_amount(event['system'])} {event['unit']}"
             line = f"{line}, {format_amount(stated)} was stated, {record}"
         if kind == "SystemCorrected":
@@ -68,14 +77,17 @@ class DisputesOfStream:
         yield event["system"] == self._said(event, opened), "the record says something else"
         for cited in event["records"]:
             yield 0 < cited["version"] < event["version"], "what is cited comes later"
-            digest = self._recorded[cited["version"] - 1].digest.hex()
+            yield cited["version"] in self._recorded, "what is cited is not in the bundle"
+            digest = self._recorded[cited["version"]].digest.hex()
             yield digest == cited["digest"], "what is cited is another event"
         if kind == "StatementOverridden":
             yield event["stated"] == opened["claimed"], "something else was claimed"
             yield event["difference"] == event["stated"] - event["system"], "the difference is another"
             yield event["known_at"] == event["recorded_at"], "it was known at another instant"
             yield event["head_version"] == event["version"] - 1, "another event was the last one"
-            yield event["head_digest"] == self._recorded[-2].digest.hex(), "the last event was another"
+            yield event["head_version"] in self._recorded, "the last event is not in the bundle"
+            head = self._recorded[event["head_version"]].digest.hex()
+            yield event["head_digest"] == head, "the last event was another"
 
     def _said(self, event: Any, opened: Any) -> int:  # noqa: ANN401
         about, unit = opened["about"], opened["unit"]
@@ -88,19 +100,23 @@ class DisputesOfStream:
             if shared and not (about == BALANCE and one["remedied"]):
                 total += one["amount"]
         if about == BALANCE:
+            if not self._whole:
+                return int(event["system"])
             last = versions[-1] if versions else event["version"] - 1
             return total + self._balance(last, opened["stood_at"], unit, event["version"])
         for version in versions:
             if not 0 < version < event["version"]:
                 raise EvidenceWrong("a record comes later than what is said of it")
-            record = self._recorded[version - 1]
+            if version not in self._recorded:
+                raise EvidenceWrong("a record is not in the bundle")
+            record = self._recorded[version]
             total += record.event[_FIELDS[about, record.type][unit]]
         return total
 
     def _balance(self, version: int, at: int, unit: str, until: int) -> int:
-        account, total = self._recorded[0].event["account"], 0
+        account, total = self._recorded[1].event["account"], 0
         names = {f"{account}/{part}" for part in _PARTS[unit]}
-        for _, _, event in self._recorded[: until - 1]:
+        for _, _, event in (self._recorded[before] for before in range(1, until)):
             late = event["version"] > version and event["recorded_at"] <= at
             if event["effective_at"] < at or (event["effective_at"] == at and not late):
                 total += sum(

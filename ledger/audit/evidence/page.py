@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told
+from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told, line_told
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import part_of
 from ledger.figures import UNITS, rupiah
@@ -45,8 +45,13 @@ class Words(NamedTuple):
     of_clause: Callable[[str], str | None] = lambda _: None
 
 
-def page(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], words: Words) -> bytes:
-    """The page of a bundle: its manifest, and its events as `events.jsonl` has them."""
+def page(
+    manifest: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    words: Words,
+    stated: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The page of a bundle: its manifest, its events as `events.jsonl` has them, and the statement's line."""
     zone, own, _ = words
     lines = [
         "<!doctype html>",
@@ -56,6 +61,7 @@ def page(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], words: 
         f"<h1>{escape(manifest['msisdn'])}: what the record says</h1>",
         _asked(manifest, zone),
         *dispute_told(manifest["dispute"], rows, words.of_clause, lambda at: _when(at, zone)),
+        *line_told(stated),
         "<h2>What it came to</h2>",
         *_balances(manifest["balances"]),
         "<h2>How it came to that</h2>",
@@ -71,7 +77,10 @@ def _asked(manifest: Mapping[str, Any], zone: Zone) -> str:
     return f"<p>As of <b>{as_of}</b>, as it was known at <b>{known_at}</b>. Times are those of {escape(zone.name)}.</p>"
 
 
-def _balances(balances: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _balances(balances: Iterable[Mapping[str, Any]] | None) -> Iterator[str]:
+    if balances is None:
+        yield "<p>Balance not recomputed: so much happened that only what is cited is here, each with its proof.</p>"
+        return
     found = [(one["account"], one["unit"], one["amount"]) for one in balances]
     if not found:
         yield "<p>No money was recorded on it.</p>"

@@ -1,11 +1,14 @@
-"""Checks an evidence bundle, offline, by Python's standard library: `python3 -I -S verify.py BUNDLE.zip [KEY]`.
+"""Checks an evidence bundle, offline, by Python's standard library: `python3 -I -S verify.py BUNDLE.zip [KEY [LINE]]`.
 
 KEY is the ledger's public key as its operator publishes it (`<name>+<id>+<base64>`). Without it this shows that the
-bundle hangs together, and not whose it is. Exit code 0: everything that is said is so; 1: something is not; 2: misused.
+bundle hangs together, and not whose it is. LINE is a file with the line of the statement as it stood, for whoever has
+the statement: where the bundle does not hold it, it is held against the digest that was recorded. Exit code 0:
+everything that is said is so; 1: something is not; 2: misused.
 
 What is checked: every part's digest; every schema's fingerprint; every event's bytes, its place in the chain of its
 stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; what
-disputes say of the record, from the events that they cite; the decisions' chain; signatures; and that events, decisions
+disputes say of the record, from the events that they cite; the statement's line, its digest and the difference that it
+makes; the decisions' chain; signatures; and that events, decisions
 and schemas stand in the trees that were signed.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import pathlib
 import re
 import struct
 import sys
@@ -63,6 +67,13 @@ def rupiah(sen: int) -> str:
     """An amount in sen as people write it."""
     units, rest = divmod(abs(sen), 100)
     return f"{'-' if sen < 0 else ''}{units}" + (f".{rest:02d}" if rest else "")
+
+
+def sen_of(text: str, what: str) -> int:
+    """Sen of a decimal string. Raises Wrong where it is none."""
+    found = matched(r"(-?)(0|[1-9][0-9]{0,15})(?:\.([0-9]{1,2}))?", text, what)
+    sen = int(found[2]) * 100 + int((found[3] or "").ljust(2, "0"))
+    return -sen if found[1] else sen
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -433,6 +444,8 @@ def proof_of(content: bytes) -> tuple[int, list[bytes], bytes]:
 
 DISPUTES = "ledger.dispute."
 BALANCE = "balance"
+BILL = "pulsa-bill"
+"""The format of statements that hold nothing but what may be told: their lines stand in a bundle as they stood."""
 FIELDS = {
     ("bill", "ledger.postpaid.BillIssued"): {"IDR": "total"},
     ("payment", "ledger.postpaid.PaymentReceived"): {"IDR": "amount"},
@@ -456,20 +469,20 @@ PARTS = {"PULSA": ("credit", "reserved"), "IDR": ("unbilled", "billed", "advance
 
 
 class Stream:
-    """The events of one account: their types, digests and what they say, the first one at 0."""
+    """The events of one account by version: their types, digests and what they say; all of them, if `whole`."""
 
-    def __init__(self) -> None:
-        self.types: list[str] = []
-        self.digests: list[bytes] = []
-        self.events: list[Any] = []
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
+        self.types: dict[int, str] = {}
+        self.digests: dict[int, bytes] = {}
+        self.events: dict[int, Any] = {}
         self.opened: dict[str, Any] = {}
         self.corrections: list[Any] = []
 
     def add(self, kind: str, digest: bytes, event: Any) -> Optional[str]:
         """Takes in its next event; of what a dispute says, the dispute. Raises Wrong where it says wrongly."""
-        self.types.append(kind)
-        self.digests.append(digest)
-        self.events.append(event)
+        version = event["version"]
+        self.types[version], self.digests[version], self.events[version] = kind, digest, event
         if not kind.startswith(DISPUTES):
             return None
         if kind.endswith(".DisputeOpened"):
@@ -487,7 +500,8 @@ class Stream:
         need(event["system"] == self.said(event, opened), f"{name}: the record says something else")
         for cited in event["records"]:
             need(0 < cited["version"] < event["version"], f"{name}: what is cited comes later")
-            is_so = self.digests[cited["version"] - 1].hex() == cited["digest"]
+            need(cited["version"] in self.digests, f"{name}: what is cited is not in the bundle")
+            is_so = self.digests[cited["version"]].hex() == cited["digest"]
             need(is_so, f"{name}: what is cited is another event")
         if kind.endswith(".StatementOverridden"):
             need(event["stated"] == opened["claimed"], f"{name}: something else was claimed")
@@ -496,7 +510,9 @@ class Stream:
             )
             need(event["known_at"] == event["recorded_at"], f"{name}: it was known at another instant")
             need(event["head_version"] == event["version"] - 1, f"{name}: another event was the last one")
-            need(self.digests[-2].hex() == event["head_digest"], f"{name}: the last event was another")
+            need(event["head_version"] in self.digests, f"{name}: the last event is not in the bundle")
+            is_so = self.digests[event["head_version"]].hex() == event["head_digest"]
+            need(is_so, f"{name}: the last event was another")
 
     def said(self, event: Any, opened: Any) -> int:
         """What the record of a dispute says before an event, corrections of it included."""
@@ -510,18 +526,21 @@ class Stream:
             if shared and not (about == BALANCE and one["remedied"]):
                 total += one["amount"]
         if about == BALANCE:
+            if not self.whole:
+                return int(event["system"])
             last = records[-1] if records else event["version"] - 1
             return total + self.balance(last, opened["stood_at"], unit, event["version"])
         for version in records:
             need(0 < version < event["version"], "a record comes later than what is said of it")
-            total += self.events[version - 1][FIELDS[about, self.types[version - 1]][unit]]
+            need(version in self.events, "a record is not in the bundle")
+            total += self.events[version][FIELDS[about, self.types[version]][unit]]
         return total
 
     def balance(self, version: int, at: int, unit: str, until: int) -> int:
         """What was held, or owed, after an event that was so at an instant, as it was known before another."""
-        account, total = self.events[0]["account"], 0
+        account, total = self.events[1]["account"], 0
         names = [f"{account}/{part}" for part in PARTS[unit]]
-        for event in self.events[: until - 1]:
+        for event in (self.events[before] for before in range(1, until)):
             late = event["version"] > version and event["recorded_at"] <= at
             if event["effective_at"] < at or (event["effective_at"] == at and not late):
                 for posting in event["postings"]:
@@ -536,8 +555,9 @@ class Stream:
 class Bundle:
     """A bundle, checked part by part; `told` says what was found to be so."""
 
-    def __init__(self, parts: dict[str, bytes], key: Optional[Key]) -> None:
-        self.parts, self.key = parts, key
+    def __init__(self, parts: dict[str, bytes], key: Optional[Key], line: Optional[bytes]) -> None:
+        self.parts, self.key, self.line = parts, key, line
+        self.elsewhere: dict[tuple[int, int], bytes] = {}
         self.told: list[str] = []
         self.checkpoints: dict[bytes, Checkpoint] = {}
         self.manifest = parsed(parts.get("manifest.json", b""), "manifest.json")
@@ -553,6 +573,8 @@ class Bundle:
         for name, digest in said.items():
             need(sha256(self.parts[name]).hex() == digest, f"{name} is not what the manifest says")
         self.told.append(f"{len(said)} parts are what the manifest says")
+        need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
+        self.thin = manifest["thin"]
         self.read_schemas()
         self.read_events()
         self.read_decisions()
@@ -590,32 +612,47 @@ class Bundle:
         versions: dict[str, int] = {}
         last = 0
         for row in lines_of(self.parts, "events.jsonl"):
+            need(
+                isinstance(row, dict) and ("before" in row) is self.thin,
+                "an event is not told as it should be",
+            )
             ordinal, stream, state = row["ordinal"], row["stream"], bytes.fromhex(row["state"])
             place = f"the event at {self.manifest['partition']}:{ordinal}"
             need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
             last = ordinal
-            digest = sha256(self.heads.get(stream, NO_DIGEST) + row["type"].encode() + state)
+            found = self.read_event(row, place)
+            before, version = versions.get(stream, 0), found["version"]
+            follows = version > before if self.thin else version == before + 1
+            need(found["account"] == stream and follows, f"{place} is of another place")
+            chain = self.heads.get(stream, NO_DIGEST)
+            if self.thin and version != before + 1:
+                chain = bytes.fromhex(row["before"])
+            need(not self.thin or row["before"] == chain.hex(), f"{place} does not follow the one before it")
+            versions[stream] = version
+            digest = sha256(chain + row["type"].encode() + state)
             need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
-            found = record(self.schemas, state)
-            need(found == row["event"], f"{place} says something else than its bytes")
-            version = versions[stream] = versions.get(stream, 0) + 1
-            need((found["account"], found["version"]) == (stream, version), f"{place} is of another place")
-            schema = self.schemas[state[:8]]
-            need(row["type"] == f"{schema['namespace']}.{schema['name']}", f"{place} is of another type")
-            sums: dict[str, int] = {}
-            for posting in found["postings"]:
-                sums[posting["unit"]] = sums.get(posting["unit"], 0) + posting["amount"]
-            need(not any(sums.values()), f"the postings of {place} do not sum to zero")
             self.heads[stream] = digest
             self.events[ordinal] = (digest, found)
-            dispute = streams.setdefault(stream, Stream()).add(row["type"], digest, found)
+            dispute = streams.setdefault(stream, Stream(whole=not self.thin)).add(row["type"], digest, found)
             if dispute is not None:
                 about.setdefault((stream, dispute), []).append((row["type"].rpartition(".")[2], found))
         need(self.heads, "there are no events")
-        self.told.append(
-            f"{len(self.events)} events of {len(self.heads)} streams are whole, from each one's first on"
-        )
+        events = f"{len(self.events)} events of {len(self.heads)} streams are whole"
+        self.told.append(f"{events}, each by itself" if self.thin else f"{events}, from each one's first on")
         self.read_dispute(about)
+
+    def read_event(self, row: Any, place: str) -> Any:
+        """What an event's bytes say, which is what is told of it."""
+        state = bytes.fromhex(row["state"])
+        found = record(self.schemas, state)
+        need(found == row["event"], f"{place} says something else than its bytes")
+        schema = self.schemas[state[:8]]
+        need(row["type"] == f"{schema['namespace']}.{schema['name']}", f"{place} is of another type")
+        sums: dict[str, int] = {}
+        for posting in found["postings"]:
+            sums[posting["unit"]] = sums.get(posting["unit"], 0) + posting["amount"]
+        need(not any(sums.values()), f"the postings of {place} do not sum to zero")
+        return found
 
     def read_dispute(self, about: dict[tuple[str, str], list[Any]]) -> None:
         """Tells how the dispute stands that the bundle is of; what is said of each was checked with its events."""
@@ -633,12 +670,89 @@ class Bundle:
                 self.told.append(f"{event['dispute']}: {kind}, {said}")
             else:
                 self.told.append(f"{event['dispute']}: {kind}")
+        systems = [event["system"] for _, event in found or () if "system" in event]
+        need(systems, "the dispute was never opened")
+        self.read_statement((found or [("", {})])[0][1], systems[-1])
+
+    def read_statement(self, opened: Any, system: int) -> None:
+        """The statement whose line brought the dispute about: its header, the line, and the difference."""
+        rows = lines_of(self.parts, "statement.jsonl")
+        if not rows:
+            need("line.json" not in self.parts, "a line is of no statement")
+            if opened["statement"] is not None:
+                self.told.append("THE STATEMENT IS NOT IN IT: what it said is known from the dispute alone")
+            return
+        need(opened["statement"] is not None and len(rows) < 3, "a statement is told of that nobody named")
+        events = [self.read_stated(row, opened["statement"]) for row in rows]
+        header = events[0]
+        need(
+            header["version"] == 1 and rows[0]["type"].endswith(".StatementBegun"),
+            "a statement has no header",
+        )
+        need(rows[0]["before"] == NO_DIGEST.hex(), "something came before the statement")
+        names = ("kind", "of", "number", "sequence", "since_on", "until_on")
+        own = [header[name] for name in (("file", "place") if header["number"] is None else names)]
+        text = "\x1f".join("" if one is None else str(one) for one in own)
+        found = "statement/" + sha256(text.encode()).hex()[:32]
+        need(found == opened["statement"], "the statement's id is not of what its header says")
+        self.told.append(f"{found} is a {header['kind']}, {header['format']}, read by {header['reader']}")
+        said = parsed(self.parts["line.json"], "line.json")
+        told = (said["statement"], said["line"], said["raw"])
+        need(told == (opened["statement"], opened["line"], opened["raw"]), "the line is another one")
+        if len(events) > 1:
+            need(rows[1]["type"].endswith(".StatementLinesAdded"), "the statement's lines are something else")
+            lines = [line for line in events[1]["lines"] if line["line"] == said["line"]]
+            need(
+                len(lines) == 1 and lines[0]["raw"] == said["raw"], "the line is not among those that came in"
+            )
+            stated = lines[0]["balance" if opened["about"] == BALANCE else "amount"]
+            is_so = (
+                stated is not None and abs(stated) == opened["claimed"] and lines[0]["unit"] == opened["unit"]
+            )
+            need(is_so, "the line says something else than what was claimed")
+        self.read_line(said, header["format"], opened, system)
+
+    def read_stated(self, row: Any, statement: str) -> Any:
+        """What an event of the statement says; it is proved where it stands, apart from what came before it."""
+        place = f"the event at {row['partition']}:{row['ordinal']}"
+        found = self.read_event(row, place)
+        need(found["account"] == statement, f"{place} is of another place")
+        digest = sha256(bytes.fromhex(row["before"]) + row["type"].encode() + bytes.fromhex(row["state"]))
+        need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
+        need(type(row["partition"]) is int and type(row["ordinal"]) is int, f"{place} stands nowhere")
+        need((row["partition"], row["ordinal"]) not in self.elsewhere, f"{place} is told twice")
+        self.elsewhere[row["partition"], row["ordinal"]] = digest
+        return found
+
+    def read_line(self, said: Any, form: str, opened: Any, system: int) -> None:
+        """That the line as it stood has the digest that was recorded, and what it differs by."""
+        name = f"line {said['line']} of {said['statement']}"
+        if said["raw"] is None:
+            need(not said["line"] and said["text"] is None, "a line has no digest")
+            self.told.append(f"{said['statement']} has no such line")
+            return
+        line = self.line if said["text"] is None else said["text"].encode()
+        if said["salt"] is None or line is None:
+            self.told.append(f"NOT HELD AGAINST THE STATEMENT: {name} is to have the digest {said['raw']}")
+            return
+        is_so = sha256(bytes.fromhex(said["salt"]) + line).hex() == said["raw"]
+        need(is_so, f"{name} stood there otherwise")
+        self.told.append(f"{name} is as it stood")
+        if said["text"] is not None and form == BILL:
+            charged = parsed(line, name)
+            amount = charged["total"] if isinstance(charged, dict) else charged[1]["amount"]
+            stated = sen_of(amount, f"{name} states no amount")
+            need(abs(stated) == opened["claimed"], f"{name} states something else than what was claimed")
+            differs = f"the record says {rupiah(system)}: the difference is {rupiah(abs(stated) - system)}"
+            self.told.append(f"{name} states {rupiah(stated)}, {differs}")
 
     def read_decisions(self) -> None:
         """Takes in the journal of the number."""
         self.decisions: dict[int, bytes] = {}
         chain = NO_DIGEST
         for row in lines_of(self.parts, "decisions.jsonl"):
+            need(("before" in row) is self.thin, "a decision is not told as it should be")
+            chain = bytes.fromhex(row["before"]) if self.thin else chain
             command = bytes.fromhex(row["command"])
             names = (
                 "subject",
@@ -660,7 +774,8 @@ class Bundle:
             need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
             need(record(self.schemas, command) == row["said"], f"{place} says something else than its bytes")
             self.decisions[row["entry"]] = chain
-        self.told.append(f"{len(self.decisions)} decisions are whole, from the first on")
+        how = "each by itself" if self.thin else "from the first on"
+        self.told.append(f"{len(self.decisions)} decisions are whole, {how}")
 
     def read_balances(self) -> None:
         """Sums the postings of what was so by `as_of`, as far as it was known, or fell due by itself, by `known_at`."""
@@ -670,6 +785,10 @@ class Bundle:
             self.manifest["msisdn"] + "#",
         )
         need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
+        if self.thin:
+            need(self.manifest["balances"] is None, "balances are told of that nothing here shows")
+            self.told.append("BALANCE NOT RECOMPUTED: only the events that are cited are in it")
+            return
         sums: dict[tuple[str, str], int] = {}
         for _, event in self.events.values():
             known = event["recorded_at"] <= known_at or event["command_id"].startswith("due/")
@@ -687,11 +806,14 @@ class Bundle:
         """What was signed: that the last events and decisions, and every schema, stand in it."""
         trees: dict[str, Checkpoint] = {}
         entries: dict[bytes, int] = {}
-        partition, events = (
-            self.manifest["partition"],
-            {at: digest for at, (digest, _) in self.events.items()},
-        )
-        leaves = {f"events-{partition}": events, f"decisions-{partition}": self.decisions}
+        partition = self.manifest["partition"]
+        leaves = {
+            f"events-{partition}": {at: digest for at, (digest, _) in self.events.items()},
+            f"decisions-{partition}": self.decisions,
+        }
+        for (place, ordinal), digest in self.elsewhere.items():
+            known = leaves.setdefault(f"events-{place}", {}).setdefault(ordinal, digest)
+            need(known == digest, "two events stand in one place")
         for name in sorted(self.parts):
             if not name.startswith("proofs/") or name.endswith(".entry"):
                 continue
@@ -734,13 +856,14 @@ class Bundle:
             name = f"{self.schemas[mark]['namespace']}.{self.schemas[mark]['name']}"
             entry = f"schema\n{mark.hex()}\n{name}\n{text}\n".encode()
             need(entry in entries, f"the schema {name} is not in the log of checkpoints")
-        last = max(self.events)
-        need(f"proofs/events-{partition}/{last}.tlog-proof" in self.parts, "the last event is not proved")
-        need(
-            not self.decisions
-            or f"proofs/decisions-{partition}/{max(self.decisions)}.tlog-proof" in self.parts,
-            "the last decision is not proved",
-        )
+        proved = {("events", partition, last) for last in (self.events if self.thin else [max(self.events)])}
+        proved |= {("events", place, ordinal) for place, ordinal in self.elsewhere}
+        if self.decisions:
+            decided = list(self.decisions) if self.thin else [max(self.decisions)]
+            proved |= {("decisions", partition, last) for last in decided}
+        for tree, place, number in proved:
+            is_so = f"proofs/{tree}-{place}/{number}.tlog-proof" in self.parts
+            need(is_so, f"something is not proved: {tree} {place}:{number}")
         for row in lines_of(self.parts, "consistency.jsonl"):
             old, new = (self.checkpoint(row[when].encode()) for when in ("old", "new"))
             path = [decoded(step, 32) for step in row["path"]]
@@ -779,10 +902,10 @@ class Bundle:
         self.told.append(f"no event of theirs came later until the close of {completeness['day']}")
 
 
-def checked(path: str, key_text: Optional[str] = None) -> list[str]:
+def checked(path: str, key_text: Optional[str] = None, line: Optional[bytes] = None) -> list[str]:
     """What is so of a bundle, line by line. Raises Wrong at the first thing that is not."""
     try:
-        bundle = Bundle(parts_of(path), None if key_text is None else key_of(key_text))
+        bundle = Bundle(parts_of(path), None if key_text is None else key_of(key_text), line)
         bundle.check()
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError):
         raise Wrong("the bundle is not made as a bundle is") from None
@@ -791,11 +914,19 @@ def checked(path: str, key_text: Optional[str] = None) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Prints what was found, and ends with an exit code."""
-    if len(arguments) not in (1, 2):
+    if len(arguments) not in (1, 2, 3):
         print(__doc__)
         return 2
+    stated = None
+    if len(arguments) > 2:
+        try:
+            stated = pathlib.Path(arguments[2]).read_bytes()
+        except OSError as error:
+            print(f"{arguments[2]}: {error}")
+            return 2
     try:
-        for line in checked(*arguments):
+        key = arguments[1] if len(arguments) > 1 else None
+        for line in checked(arguments[0], key, stated):
             print(f"ok     {line}")
     except Wrong as wrong:
         print(f"WRONG  {wrong}")

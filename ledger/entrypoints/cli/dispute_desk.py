@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,10 +165,13 @@ def dispute_bundle(
 ) -> int:
     """Write an evidence bundle of a dispute: statement, record, decision and their proofs, to be checked by anybody."""
     from ledger import terms
-    from ledger.audit.evidence.bundle import AskedDispute, Question, accounts_of
+    from ledger.audit.evidence.bundle import accounts_of
     from ledger.audit.evidence.bundle import bundle as made
+    from ledger.audit.evidence.collected import AskedDispute, Question
+    from ledger.audit.evidence.stated_line import StatementAtHand
     from ledger.domain.calendar import zone
     from ledger.domain.kinds import subject_of
+    from ledger.wiring.evidence import statement_at_hand
 
     readers, partition_of = opened.journaled()
     if account is None:
@@ -180,13 +184,20 @@ def dispute_bundle(
             raise EvidenceRefused(f"{whose} has a dispute {dispute}" + ("; say --account" if found else ""))
         account = found[0]
     msisdn = subject_of(account)
-    with next(one for one in readers if one.partition == partition_of(msisdn)).snapshot() as log:
+    with ExitStack() as stack:
+        logs = {one.partition: stack.enter_context(one.snapshot()) for one in readers}
+        log = logs[partition_of(msisdn)]
+
+        def at_hand(statement: str) -> StatementAtHand:
+            return statement_at_hand(opened.settings, logs[partition_of(statement)])
+
         known = known_at if known_at is not None else log.closed_through
         if known is None:
             raise EvidenceRefused("the log was never closed: nothing in it is final; see `pulsa log advance`")
         signed = signed_where_there_is(opened, trust)
         question = Question(msisdn, known, known, AskedDispute(account, dispute))
-        content = made(log, question, zone(zone_), signed, terms.words(opened.settings.terms).get)
+        words = terms.words(opened.settings.terms).get
+        content = made(log, question, zone(zone_), signed, words, at_hand)
     put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     say(f"{file}: {dispute} of {account}; {how}")

@@ -52,6 +52,17 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where it is kept
 Out = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
 Position = Annotated[str, typer.Argument(metavar="POSITION", help="An event's, such as 0:120.")]
 Bundle = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
+LineFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--line",
+        metavar="FILE",
+        help="The statement's line as it stood, where the bundle does not hold it.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
+]
 Name = Annotated[
     str,
     typer.Option(
@@ -182,8 +193,8 @@ def bundle(
 ) -> int:
     """Write an evidence bundle of a number: its events, decisions, balances and proofs, to be checked by anybody."""
     from ledger import terms
-    from ledger.audit.evidence.bundle import Question
     from ledger.audit.evidence.bundle import bundle as made
+    from ledger.audit.evidence.collected import Question
     from ledger.domain.calendar import NEVER, zone
     from projections.engine.instants import Asked
 
@@ -205,13 +216,14 @@ def bundle(
     return shell.DONE
 
 
-def verify_bundle(file: Bundle, trust: Trust = None) -> int:
+def verify_bundle(file: Bundle, trust: Trust = None, line: LineFile = None) -> int:
     """Check an evidence bundle, as `verify.py` in it does; without a key it is not checked who signed it."""
     from ledger.audit.evidence.checking import checked
 
     keys = _keys(trust) if trust else []
-    for line in checked(file, keys[0] if keys else None):
-        say(line)
+    stood = None if line is None else line.read_bytes()
+    for told in checked(file, keys[0] if keys else None, stood):
+        say(told)
     return shell.DONE
 
 
