@@ -1,0 +1,82 @@
+"""What the log has of one person: what happened to the customer, and to each account for as long as it was his."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ledger.domain.customer.customer import PREFIX
+from ledger.domain.customer.events import AccountNoted
+from ledger.domain.events import Event
+from ledger.domain.kinds import subject_of
+from ledger.domain.line.events import RightsTransferred
+from ledger.domain.postpaid.events import ContractOpened
+from ledger.domain.prepaid.events import Activated, NumberReclaimed
+from ledger.wiring.composition import Opened
+from projections.asking.log_answers import HistoryEvent, HistoryOfContract, HistoryRefusal
+from projections.asking.questions import Questions
+
+Held = HistoryEvent | HistoryOfContract
+"""An event of an account, and what the account holds after it."""
+
+
+class AccountHeld(NamedTuple):
+    """An account while it was the customer's: what it held when it became his, and what happened to it since."""
+
+    account: str
+    opening: Held | None
+    """The event before, with what the account held then; None: it began as his."""
+    lines: list[Held]
+    since: int
+    """UTC microseconds."""
+    until: int | None
+
+
+def events_of_customer(opened: Opened, customer: str) -> list[Event]:
+    """What happened to a customer, in order."""
+    readers, partition_of = opened.journaled()
+    with readers[partition_of(customer)].snapshot() as log:
+        return [found.event for found in log.events_of(customer)]
+
+
+def accounts_held(asked: Questions, events: Iterable[Event], customer: str) -> Iterator[AccountHeld]:
+    """The accounts that were the customer's, each from when it became his until it was another's (SP23-11)."""
+    accounts = dict.fromkeys(event.of for event in events if isinstance(event, AccountNoted))
+    own = customer.removeprefix(PREFIX)
+    for account in accounts:
+        yield from _held(_lines_of(asked, account), account, own)
+
+
+def _lines_of(asked: Questions, account: str) -> Iterator[Held]:
+    for line in asked.history(subject_of(account)):
+        if not isinstance(line, HistoryRefusal) and line.line.event.account == account:
+            yield line
+
+
+def _held(lines: Iterator[Held], account: str, own: str) -> Iterator[AccountHeld]:
+    """Where it was his, became another's and his again, each time by itself."""
+    found: AccountHeld | None = None
+    before: Held | None = None
+    for line in lines:
+        event = line.line.event
+        holder = _holder_after(event)
+        if holder == own and found is None:
+            opening = before if isinstance(event, RightsTransferred) else None
+            found = AccountHeld(account, opening, [], event.effective_at, None)
+        if found is not None:
+            found.lines.append(line)
+            if holder not in (None, own):
+                yield found._replace(until=event.effective_at)
+                found = None
+        before = line
+    if found is not None:
+        yield found
+
+
+def _holder_after(event: Event) -> str | None:
+    """Whose the account is from an event on; None where that does not change."""
+    if isinstance(event, RightsTransferred):
+        return event.to_customer
+    if isinstance(event, Activated | ContractOpened | NumberReclaimed):
+        return event.customer
+    return None
