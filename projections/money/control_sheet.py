@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,12 +13,17 @@ from projections.engine.answers import Answer, position
 from projections.money.ledger_accounts import class_of
 from projections.money.selecting import Sample, Selection
 
+Alias = Callable[[str], str]
+"""What an id is written as."""
+
 
 @dataclass(slots=True)
 class ExportTally:
     """What is counted while an export is written. Customers' accounts are summed, unless they are asked for."""
 
     selected: Selection
+    alias: Alias = str
+    """What ids are written as."""
     transactions: int = 0
     postings: int = 0
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -35,7 +41,7 @@ class ExportTally:
         self.postings += 1
         account = posting["account"]
         own = is_operators(account) or bool(self.selected.accounts)
-        key = (account if own else class_of(account), posting["unit"])
+        key = (self.alias(account) if own else class_of(account), posting["unit"])
         self.sums[key] = self.sums.get(key, 0) + posting["amount"]
 
 
@@ -68,6 +74,7 @@ class ControlSheet(Answer):
     known_at: Instant
     final: bool
     position: str
+    alias: Alias = str
 
     @property
     def totals(self) -> dict[str, int]:
@@ -94,7 +101,7 @@ class ControlSheet(Answer):
             "last": self.last,
             "from": None if selected.since == -NEVER else format_instant(selected.since),
             "to": None if selected.until == NEVER else format_instant(selected.until),
-            "accounts": list(selected.accounts),
+            "accounts": [self.alias(one) for one in selected.accounts],
             "types": None if selected.topics is None else sorted(selected.topics),
             "zones": list(selected.zones),
             "sample": None
@@ -132,4 +139,5 @@ def control_sheet(  # noqa: PLR0913 - the file, and what it was made of
         selected.known_at,
         selected.final,
         position(heads),
+        tally.alias,
     )

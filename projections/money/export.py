@@ -20,7 +20,7 @@ from ledger.domain.kinds import SUSPENSE, names_in, suspense_in
 from ledger.domain.money import IDR, PULSA, format_amount
 from ledger.domain.terms_book import TermsBook
 from projections.engine.reader import LogSnapshot, Recorded
-from projections.money.control_sheet import ControlSheet, ExportTally, control_sheet
+from projections.money.control_sheet import Alias, ControlSheet, ExportTally, control_sheet
 from projections.money.selecting import Sample, Selection, sampled, transactions
 
 _ROW_GROUP = 50_000
@@ -71,14 +71,23 @@ class Hashed(io.RawIOBase):
 Logs = Sequence[LogSnapshot]
 
 
-def export(
-    format_: str, logs: Logs, selected: Selection, out: IO[bytes], *, sample: Sample | None = None
+def export(  # noqa: PLR0913 - what is wanted, and where it goes
+    format_: str,
+    logs: Logs,
+    selected: Selection,
+    out: IO[bytes],
+    *,
+    sample: Sample | None = None,
+    alias: Alias = str,
 ) -> ControlSheet:
-    """Writes what is wanted of a log's partitions as `hledger`, `csv` or `parquet`; returns its control sheet."""
+    """Writes what is wanted of a log's partitions as `hledger`, `csv` or `parquet`; returns its control sheet.
+
+    `alias` is what ids are written as, in the file and on the sheet.
+    """
     population = None
     if sample is not None:
         selected, population = sampled(logs, selected, sample)
-    tally, hashed = ExportTally(selected), Hashed(out)
+    tally, hashed = ExportTally(selected, alias), Hashed(out)
     FORMATS[format_](logs, tally, hashed)
     heads = {log.partition: log.head for log in logs}
     return control_sheet(format_, hashed.digest, tally, heads, sample, population)
@@ -91,6 +100,7 @@ def _postings(logs: Logs, tally: ExportTally) -> Iterator[Posted]:
         event = found.event
         tally.transaction(log.partition, found.ordinal)
         day = format_day(selected.day(event, log.book))
+        command_id = tally.alias(event.command_id)
         for line, posting in enumerate(event.postings):
             if not selected.names(posting):
                 continue
@@ -99,13 +109,13 @@ def _postings(logs: Logs, tally: ExportTally) -> Iterator[Posted]:
                 log.partition,
                 found.ordinal,
                 line,
-                posting["account"],
+                tally.alias(posting["account"]),
                 posting["unit"],
                 posting["amount"],
                 event.effective_at,
                 event.recorded_at,
                 event.TOPIC,
-                event.command_id,
+                command_id,
                 event.terms,
                 event.clause,
                 day,
@@ -127,7 +137,7 @@ def _hledger(logs: Logs, tally: ExportTally, out: Hashed) -> None:
         tally.transaction(log.partition, found.ordinal)
         for posting in found.event.postings:
             tally.posting(posting)
-        _transaction(log.partition, found, tally.selected, log.book, declared, text)
+        _transaction(log.partition, found, tally, log.book, declared, text)
     text.flush()
     text.detach()
 
@@ -135,20 +145,20 @@ def _hledger(logs: Logs, tally: ExportTally, out: Hashed) -> None:
 def _transaction(  # noqa: PLR0913 - an event, its day, and where it goes
     partition: int,
     found: Recorded,
-    selected: Selection,
+    tally: ExportTally,
     book: TermsBook,
     declared: set[str],
     out: IO[str],
 ) -> None:
     event = found.event
-    names = [tree_name(posting["account"]) for posting in event.postings]
+    names = [tally.alias(tree_name(posting["account"])) for posting in event.postings]
     for name in names:
         if name not in declared:
             declared.add(name)
             out.write(f"account {name}\n")
-    subject = ":".join(names_in(event.account))
+    subject = tally.alias(":".join(names_in(event.account)))
     out.write(
-        f"{format_day(selected.day(event, book))} ({partition}:{found.ordinal}) {event.name} {subject}"
+        f"{format_day(tally.selected.day(event, book))} ({partition}:{found.ordinal}) {event.name} {subject}"
         f"  ; effective_at={format_instant(event.effective_at)}"
         f" recorded_at={format_instant(event.recorded_at)}\n"
     )

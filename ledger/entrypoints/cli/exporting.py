@@ -79,6 +79,15 @@ SampleSize = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="What a sample is chosen by.")]
+Pseudonymise = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonymise",
+        metavar="KEYFILE",
+        help="Write other numbers in place of those there are, the same ones for the same key.",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the files that are there.")]
 
 
@@ -96,6 +105,7 @@ def export(
     zone: InZone = None,
     sample: SampleSize = None,
     seed: Seed = 1,
+    pseudonymise: Pseudonymise = None,
 ) -> int:
     """Write movements for another program: an hledger journal, Parquet (amounts in sen), or CSV (in units).
 
@@ -105,6 +115,7 @@ def export(
     from ledger.entrypoints.targets import must_be_another
     from ledger.store.backup import FileExists
     from ledger.wiring import read_side  # slow to import
+    from ledger.wiring.pseudonym_keys import pseudonyms_of
     from projections.money import export as exports
     from projections.money.selecting import Sample, WantedMovements, selection
 
@@ -118,15 +129,16 @@ def export(
             raise FileExists(f"{target}: there is a file of that name already; --overwrite replaces it")
     wanted = WantedMovements(as_of, known_at, since, until, account or (), type_ or (), zone)
     chosen = None if sample is None else Sample(sample, seed)
+    alias = str if pseudonymise is None else pseudonyms_of(pseudonymise).of
     with ExitStack() as stack:
         readers = stack.enter_context(read_side.readers(settings))
         logs = [stack.enter_context(one.snapshot()) for one in readers]
         selected = selection(logs, wanted, now_of(settings))
         if out is None:
-            exports.export(format_, logs, selected, sys.stdout.buffer, sample=chosen)
+            exports.export(format_, logs, selected, sys.stdout.buffer, sample=chosen, alias=alias)
             return shell.DONE
         with _all_or_nothing(out) as path, path.open("wb") as file:
-            sheet = exports.export(format_, logs, selected, file, sample=chosen)
+            sheet = exports.export(format_, logs, selected, file, sample=chosen, alias=alias)
         if out.is_file():
             with _all_or_nothing(_control_of(out)) as path:
                 path.write_text(json.dumps({"file": out.name, **sheet.to_json()}, indent=2) + "\n", "utf-8")

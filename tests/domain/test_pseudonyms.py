@@ -1,0 +1,37 @@
+"""Numbers under other names: one for one, the same for the same key, and read as numbers still."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.domain.kinds import NUMBER
+from ledger.domain.pseudonyms import Pseudonyms
+
+NAMED = Pseudonyms(b"k" * 32)
+numbers = st.from_regex(r"[1-8][0-9]{6,13}", fullmatch=True)
+
+
+@given(numbers)
+def test_a_number_becomes_another_number_which_nobody_has(number: str) -> None:
+    said = NAMED.of(number)
+    assert NUMBER.fullmatch(said)
+    assert (len(said), said) == (15, Pseudonyms(b"k" * 32).of(number))
+    assert said != Pseudonyms(b"l" * 32).of(number)
+
+
+def test_no_two_numbers_become_one() -> None:
+    many = [str(6288100000000 + n) for n in range(3_000)]
+    assert len({NAMED.of(one) for one in many}) == len(many)
+
+
+def test_what_is_written_with_a_number_still_joins() -> None:
+    number = NAMED.of("6288112345678")
+    assert NAMED.of("6288112345678#1/credit") == f"{number}#1/credit"
+    assert NAMED.of("policy/tr-1/6288112345678-1-B0001") == f"policy/tr-1/{number}-1-B0001"
+    assert (
+        NAMED.of("operator/breakage, cdr-000013, 2024-03-01") == "operator/breakage, cdr-000013, 2024-03-01"
+    )
+    card = NAMED.of("8962090000000000017")
+    assert (len(card), card.isdigit(), card == "8962090000000000017") == (19, True, False)
+    assert len(NAMED.of("999999999999999")) == 15

@@ -1,0 +1,75 @@
+"""Exports for analysis: no number in any byte, and the same sums by account."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ledger.domain.money import parse_amount
+from ledger.wiring.pseudonym_keys import pseudonyms_of
+from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, issue, top_up, use
+
+
+@pytest.fixture
+def keyed(pulsa: Pulsa) -> tuple[Pulsa, Path]:
+    """Two numbers, one of which sends credit to the other; and a key."""
+    sent = {"command": "TransferCredit", "command_id": "send-1", "at": START, "msisdn": NUMBER}
+    sent |= {"to_msisdn": OTHER, "amount": "5000"}
+    lines = [line for number in (NUMBER, OTHER) for line in (issue(number), activate(number))]
+    lines += [top_up(f"top-{NUMBER}"), top_up(number=OTHER), use(), sent]
+    pulsa.done("ingest", pulsa.file("in.jsonl", *lines))
+    key = pulsa.folder / "pseudonyms.key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    return pulsa, key
+
+
+def _export(pulsa: Pulsa, form: str, name: str, *more: str) -> bytes:
+    pulsa.done("data", "export", form, "--out", str(pulsa.folder / name), *more)
+    return (pulsa.folder / name).read_bytes()
+
+
+def _sums(content: bytes) -> Counter[tuple[str, str]]:
+    sums: Counter[tuple[str, str]] = Counter()
+    for row in csv.DictReader(content.decode().splitlines()):
+        sums[row["account"], row["unit"]] += parse_amount(row["amount"])
+    return sums
+
+
+def test_balances_are_the_same_under_other_names(keyed: tuple[Pulsa, Path]) -> None:
+    pulsa, key = keyed
+    plain = _sums(_export(pulsa, "csv", "plain.csv"))
+    named = _sums(_export(pulsa, "csv", "named.csv", "--pseudonymise", str(key)))
+    names = pseudonyms_of(key)
+    assert {(names.of(account), unit): amount for (account, unit), amount in plain.items()} == named
+    assert plain.keys() != named.keys()
+
+
+@pytest.mark.parametrize("form", ["csv", "hledger", "parquet"])
+def test_no_number_is_in_any_byte(keyed: tuple[Pulsa, Path], form: str) -> None:
+    pulsa, key = keyed
+    asked = ("--pseudonymise", str(key), "--account", NUMBER)
+    content = _export(pulsa, form, "named", *asked)
+    if form == "parquet":
+        content = json.dumps(pq.read_table(pulsa.folder / "named").to_pylist(), default=str).encode()
+    sheet = (pulsa.folder / "named.control.json").read_bytes()
+    printed = pulsa.done("data", "export", "csv", *asked).encode()
+    for said in (content, sheet, printed):
+        assert pseudonyms_of(key).of(NUMBER).encode() in said
+        assert not any(number.encode() in said for number in (NUMBER, OTHER))
+
+
+def test_a_key_is_its_owners_alone_and_long_enough(keyed: tuple[Pulsa, Path]) -> None:
+    pulsa, key = keyed
+    key.chmod(0o644)
+    assert pulsa.complaint("data", "export", "csv", "--pseudonymise", str(key)).startswith("key-unusable: ")
+    key.chmod(0o600)
+    key.write_bytes(b"short")
+    assert pulsa.complaint("data", "export", "csv", "--pseudonymise", str(key)).startswith("key-unusable: ")
+    nowhere = pulsa.complaint("data", "export", "csv", "--pseudonymise", str(key.with_name("none")))
+    assert nowhere.startswith("key-unusable: ")
