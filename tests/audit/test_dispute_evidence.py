@@ -285,7 +285,7 @@ def test_the_page_shows_both_sides_and_what_became_of_it(disputed: Disputed) -> 
     assert "Rp 30.000 of credit" in page
     assert "differs by Rp 20.000 of credit" in page
     assert "Overridden: the system record prevails" in page
-    assert "event 3, CreditToppedUp; event 9, SystemCorrected" in page
+    assert "event 3, Credit topped up; event 9, System corrected" in page
     assert "http" not in page, "it needs nothing from elsewhere"
     assert "The dispute" not in parts_of(disputed.plain)["index.html"].decode()
 

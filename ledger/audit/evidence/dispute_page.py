@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from ledger.figures import of_unit
 
 STYLE_OF_DISPUTE = """
-.sides { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; margin: .4rem 0 1rem }
+.sides { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; margin: .4rem 0 1rem }
 .sides > div { border: 1px solid #999; border-radius: .3rem; padding: .5rem .8rem }
 .sides .differs { border: 2px solid #b00020; background: #fff4f4 } .sides h3 { font-size: 1rem; margin: 0 0 .2rem }
 .sum { font-size: 1.25rem; font-variant-numeric: tabular-nums } .mark { color: #b00020; font-weight: 600 }
-@media (max-width: 30rem) { .sides { grid-template-columns: 1fr } }
+@media (max-width: 30rem) { .sides { grid-template-columns: minmax(0, 1fr) } }
 ol.steps { padding-left: 1.2rem } ol.steps li { margin: .3rem 0 } blockquote { margin: .4rem 0 .4rem 1rem; color: #333 }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; border-left: 3px solid #bbb;
   padding-left: .6rem }
@@ -63,6 +64,12 @@ def dispute_told(
     yield "</ol>"
 
 
+def in_words(topic: str) -> str:
+    """The type of an event as people read it: `Bill issued` of `ledger.postpaid.BillIssued`."""
+    name = topic.rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
 def line_told(stated: Mapping[str, Any] | None) -> Iterator[str]:
     """What is known of the statement's line; nothing where no statement brought the dispute about."""
     if stated is None:
@@ -99,7 +106,7 @@ def _sides(
     yield f"<div><h3>The record, as of {when(opened['stood_at'])}</h3><div class=sum>{of_unit(system, unit)}</div>"
     cited = {one["version"] for one in event["records"]}
     named = [
-        f"event {row['event']['version']}, {row['type'].rpartition('.')[2]}"
+        f"event {row['event']['version']}, {in_words(row['type'])}"
         for row in rows
         if row["event"]["account"] == opened["account"] and row["event"]["version"] in cited
     ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told, line_told
+from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told, in_words, line_told
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import part_of
 from ledger.figures import UNITS, rupiah
@@ -17,10 +17,11 @@ _STYLE = (
 :root { color-scheme: light; font: 16px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff }
 body { max-width: 60rem; margin: 0 auto; padding: 1rem }
 h1 { font-size: 1.4rem; margin: 0 0 .3rem } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem }
+h1, h2, h3, p, li, td { overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #ddd }
 th { font-weight: 600; border-bottom: 2px solid #888 }
-td:nth-child(3) { white-space: nowrap }
+td:nth-child(1), td:nth-child(3) { white-space: nowrap } td:nth-child(2) { min-width: 6rem }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 .late td { color: #777 } .small { font-size: .85rem; color: #555 }
 code { font-size: .85em; overflow-wrap: anywhere }
@@ -29,8 +30,8 @@ code { font-size: .85em; overflow-wrap: anywhere }
     + """@media (max-width: 40rem) {
   table, tbody, tr, td { display: block } thead { display: none }
   tr { border-bottom: 1px solid #bbb; padding: .4rem 0 } td { border: 0; padding: .1rem 0 } td:empty { display: none }
-  td:nth-child(3) { white-space: nowrap }
-.n { text-align: left } td[data-of]::before { content: attr(data-of) " "; color: #555 }
+  td:nth-child(1) { white-space: normal } .n { text-align: left }
+  td[data-of]::before { content: attr(data-of) " "; color: #555 }
 }
 @media print { body { max-width: none; padding: 0 } tr { break-inside: avoid } }
 """
@@ -111,7 +112,7 @@ def _events(
                     held[change["account"]] += change["amount"]
             effect = "; ".join(f"{rupiah(c['amount'])} {part_of(c['account'])}" for c in changes)
             after = "; ".join(rupiah(held[c["account"]]) for c in changes) if counts else ""
-            kind = row["type"].rpartition(".")[2]
+            kind = in_words(row["type"])
             cells = (_when(event["effective_at"], zone), kind, event["clause"] or "", effect, after)
             yield (*cells, event["command_id"]), "" if counts else "late"
 
