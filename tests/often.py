@@ -31,9 +31,9 @@ settings.register_profile(
 settings.load_profile("run")
 
 
-def often(examples: int, **others: Any) -> settings:
-    """So many examples of a property, or a multiple of them."""
-    return settings(max_examples=examples * TIMES, **others)
+def often(examples: int, *, soaked: int = 0, **others: Any) -> settings:
+    """So many examples of a property, or a multiple of them: at least `soaked`, where it is tried for long."""
+    return settings(max_examples=max(examples * TIMES, soaked if TIMES > 1 else 0), **others)
 
 
 def repeated_by() -> str:

@@ -20,8 +20,6 @@ _READERS: Mapping[str, Callable[[BinaryIO], list[StatementRead]]] = {
 }
 FORMATS = (AUTO, *_READERS, csv_reader.FORMAT)
 """How formats are named."""
-_LONGEST_XML = 64 << 20
-"""Bytes of XML, which is looked at twice."""
 _BEGINS = 256
 
 
@@ -38,12 +36,11 @@ def read_statements(path: Path, format_: str = AUTO, mapping: bytes | None = Non
             return [csv_reader.statement(source, csv_reader.mapping_of(mapping))]
         if format_ not in _READERS:
             raise StatementUnreadable(f"no format is called {format_!r}; there are {', '.join(FORMATS)}")
-        if format_ == camt_reader.FORMAT:
-            content = source.read(_LONGEST_XML + 1)
-            if len(content) > _LONGEST_XML:
-                raise StatementUnreadable(f"XML of more than {_LONGEST_XML} bytes")
-            source = io.BytesIO(content)
-        return _READERS[format_](source)
+        if format_ != camt_reader.FORMAT:
+            return _READERS[format_](source)
+        camt_reader.must_be_without_entities(source)
+    with unpacked(path) as again:
+        return camt_reader.statements(again)
 
 
 def _format_of(begins: bytes) -> str:

@@ -202,7 +202,7 @@ def test_both_know_which_fields_say_how_much() -> None:
 
 
 @pytest.mark.chance
-@often(300)
+@often(300, soaked=10_000)
 @given(st.data())
 def test_two_programs_agree_about_every_change(disputed: Disputed, data: st.DataObject) -> None:
     """Of a small bundle, so that many are tried."""

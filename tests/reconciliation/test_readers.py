@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from ledger.reconciliation.readers.stated_file import AmountWrong, amount_of, id
 from ledger.reconciliation.statement_files import read_statements
 from tests.reconciliation.camt_files import camt, entry
 from tests.shared import shared_file
+from tests.waiting import PATIENCE
 
 CSV = b"""
 kind = "bank"
@@ -135,6 +138,41 @@ class TestCamt:
             read_statements(put(tmp_path, b"<?xml version='1.0'?><a/>"))
         with pytest.raises(XmlRefused):
             read_statements(put(tmp_path, camt("<x>" * 300 + "</x>" * 300)))
+
+
+def test_xml_of_many_entries_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """Its tree would take some ten times the file: the lines as they stood remain. What never ends is refused."""
+    more = "<a>" + "<b>1</b>" * 200 + "</a></Ntry>"
+    padded = entry("1", "CRDT").replace("</Ntry>", more)
+    assert more in padded
+    head, _, tail = camt("@").partition(b"@")
+    file = tmp_path / "large.xml"
+    with file.open("wb") as target:
+        target.write(head)
+        for _ in range(50):
+            target.write(padded.encode() * 100)
+        target.write(tail)
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from ledger.reconciliation.statement_files import read_statements\n"
+        "import lxml.etree, defusedxml.ElementTree\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "[found] = read_statements(Path(sys.argv[1]))\n"
+        "print(len(found.lines), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(file)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    lines, grown = map(int, run.stdout.split())
+    assert lines == 5_000
+    assert grown * 1024 < 3 * file.stat().st_size
+    endless = camt(entry("1", "CRDT").replace("</Ntry>", "<a/>" * 200_001 + "</Ntry>"))
+    with pytest.raises(XmlRefused, match="more than 200000 elements"):
+        read_statements(put(tmp_path, endless))
 
 
 class TestCsv:

@@ -2,7 +2,7 @@
 
 A document type and entities are refused before anything of it is read. What is pending is no movement yet. An entry of
 several details is as many lines, of one group, whose sum has to be the entry's amount. Names, addresses and free text
-stay in the file.
+stay in the file. It is read piece by piece: one entry at a time is in memory as a tree.
 """
 
 from __future__ import annotations
@@ -23,18 +23,22 @@ from ledger.reconciliation.readers.stated_file import (
 )
 
 FORMAT = "camt.053"
+_MOST_HELD = 200_000
+"""Elements that are in memory at once."""
 _OPENINGS, _CLOSINGS = ("OPBD", "PRCD"), ("CLBD",)
 
 
 def statements(file: BinaryIO) -> list[StatementRead]:
-    """The statements of a file, in order. Raises XmlRefused, or StatementUnreadable where there is none."""
+    """The statements of a file without entities, in order.
+
+    Raises XmlRefused, or StatementUnreadable where there is none.
+    """
     from lxml import etree
 
-    _must_be_without_entities(file)
-    file.seek(0)
     found: list[StatementRead] = []
     current: _Camt | None = None
     seen = False
+    held = 0
     parsed = etree.iterparse(
         file,
         events=("start", "end"),
@@ -50,6 +54,11 @@ def statements(file: BinaryIO) -> list[StatementRead]:
         for event, element in parsed:
             name = etree.QName(element).localname
             if event == "start":
+                held += 1
+                if held > _MOST_HELD:
+                    raise XmlRefused(
+                        f"line {element.sourceline}: an entry of more than {_MOST_HELD} elements"
+                    )
                 if not seen and "camt.053" not in (etree.QName(element).namespace or ""):
                     raise StatementUnreadable("its XML is no camt.053, by its namespace")
                 seen = True
@@ -69,6 +78,7 @@ def statements(file: BinaryIO) -> list[StatementRead]:
             elif in_statement:
                 current.take(name, element)
                 _let_go(element)
+                held = 0
     except etree.XMLSyntaxError as error:
         raise XmlRefused(f"line {error.lineno}: {error.msg}") from error
     if not found:
@@ -77,7 +87,7 @@ def statements(file: BinaryIO) -> list[StatementRead]:
     return found
 
 
-def _must_be_without_entities(file: BinaryIO) -> None:
+def must_be_without_entities(file: BinaryIO) -> None:
     """Reads as far as the first element. Raises XmlRefused for a document type, which declares entities."""
     from xml.etree.ElementTree import ParseError
 
