@@ -6,13 +6,17 @@ import csv
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from ledger.domain.money import parse_amount
 from ledger.wiring.pseudonym_keys import pseudonyms_of
-from tests.entrypoints.pulsa import NUMBER, OTHER, START, Pulsa, activate, issue, top_up, use
+from tests.entrypoints.pulsa import START, Pulsa, activate, issue, top_up, use
+
+NUMBER, OTHER = "6281234567801", "6281234567802"
+"""Which no schema has for an example, as a log holds its schemas."""
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def keyed(pulsa: Pulsa) -> tuple[Pulsa, Path]:
     sent = {"command": "TransferCredit", "command_id": "send-1", "at": START, "msisdn": NUMBER}
     sent |= {"to_msisdn": OTHER, "amount": "5000"}
     lines = [line for number in (NUMBER, OTHER) for line in (issue(number), activate(number))]
-    lines += [top_up(f"top-{NUMBER}"), top_up(number=OTHER), use(), sent]
+    lines += [top_up(f"top-{NUMBER}", NUMBER), top_up(number=OTHER), use(number=NUMBER), sent]
     pulsa.done("ingest", pulsa.file("in.jsonl", *lines))
     key = pulsa.folder / "pseudonyms.key"
     key.write_bytes(bytes(range(32)))
@@ -62,6 +66,39 @@ def test_no_number_is_in_any_byte(keyed: tuple[Pulsa, Path], form: str) -> None:
     for said in (content, sheet, printed):
         assert pseudonyms_of(key).of(NUMBER).encode() in said
         assert not any(number.encode() in said for number in (NUMBER, OTHER))
+
+
+def _cause(told: dict[str, Any]) -> list[Any]:
+    return [told[name] for name in ("position", "type", "clause", "effective_at", "recorded_at")]
+
+
+def test_a_copy_is_a_log_like_any_other_and_names_no_number(keyed: tuple[Pulsa, Path]) -> None:
+    pulsa, key = keyed
+    refused = pulsa(
+        "credit", "top-up", NUMBER, "--credit", "1", "--price", "1", "--channel", "app", "--at", START
+    )
+    assert refused.exit_code == 1
+    pulsa.done("log", "advance", "--now", "2024-03-01T00:00:00+07:00")
+    copy = pulsa.folder / "copy.db"
+    own = ("log", "copy", "--from", str(pulsa.log), "--to", str(copy), "--pseudonymise", str(key))
+    assert "under other names, verified" in pulsa.done(*own)
+    written = [path.read_bytes() for path in pulsa.folder.glob("copy.db*")]
+    assert not any(number.encode() in content for content in written for number in (NUMBER, OTHER))
+    other = Pulsa(pulsa.folder, PULSA_LOG=str(copy))
+    names = pseudonyms_of(key)
+    plain = _sums(_export(pulsa, "csv", "plain.csv"))
+    assert {(names.of(account), unit): amount for (account, unit), amount in plain.items()} == _sums(
+        _export(other, "csv", "copy.csv")
+    )
+    then = ("--now", "2024-03-01T00:00:00+07:00")
+    assert other.json("report", "trial-balance", *then) == pulsa.json("report", "trial-balance", *then)
+    (here, *_) = pulsa.json("why", NUMBER, *then)
+    (there, *_) = other.json("why", names.of(NUMBER), *then)
+    assert here["told"]
+    assert [_cause(one) for one in there["told"]] == [_cause(one) for one in here["told"]]
+    assert "clean" in other.done("log", "verify")
+    assert pulsa.complaint(*own).startswith("file-exists: ")
+    assert pulsa.complaint(*own[:5], "avro:x", *own[6:]).startswith("settings-invalid: ")
 
 
 def test_a_key_is_its_owners_alone_and_long_enough(keyed: tuple[Pulsa, Path]) -> None:

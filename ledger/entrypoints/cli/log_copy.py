@@ -44,15 +44,48 @@ To = Annotated[
 ]
 
 
-def log_copy(settings: Settings, from_: From, to: To, as_json: AsJson = False) -> int:
+Renaming = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonymise",
+        metavar="KEYFILE",
+        help="From a file to a file: other numbers in place of those there are, the same ones for the same key.",
+        show_default=False,
+    ),
+]
+
+
+def log_copy(
+    settings: Settings, from_: From, to: To, pseudonymise: Renaming = None, as_json: AsJson = False
+) -> int:
     """Copy a log, journal included, to another store; go on where a copy was stopped; verify all of it."""
     from ledger.store.copying import copy
 
+    if pseudonymise is not None:
+        return _pseudonymised(settings, from_, to, pseudonymise, as_json=as_json)
     with ExitStack() as stack, counting("copying") as progress:
         sources = stack.enter_context(_sources(settings, from_))
         for source in sources:
             with _target(settings, to, source, len(sources)) as target:
                 _say(copy(source, target, progress), as_json=as_json)
+    return shell.DONE
+
+
+def _pseudonymised(settings: Settings, from_: str, to: str, key: Path, *, as_json: bool) -> int:
+    from ledger.audit.pseudonymising import pseudonymised
+    from ledger.store.reading import SqliteReader
+    from ledger.wiring.composition import known_terms
+    from ledger.wiring.pseudonym_keys import pseudonyms_of
+
+    if "kafka" in (from_, to) or to.partition(":")[0] in ("parquet", "avro"):
+        raise SettingsInvalid("--pseudonymise: it copies a file into a file; copy that one on")
+    source, target = SqliteReader(Path(from_)), Path(to)
+    with counting("deciding again") as progress:
+        events = pseudonymised(source, target, pseudonyms_of(key), known_terms(settings), progress)
+    if as_json:
+        say_json({"file": str(target), "events": events})
+    else:
+        say(f"{target}: {counted(events, 'event')} under other names, verified")
     return shell.DONE
 
 

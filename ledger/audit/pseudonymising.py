@@ -1,0 +1,135 @@
+"""A copy of a log that names no number: its commands decided once more under other names, and held against it.
+
+So the copy is a log like any other: its chains, postings, causes and states hold, it can be verified and asked. What
+sent the commands is not in it. Instants, amounts and positions are those of the log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from msgspec.structs import asdict, replace
+
+from ledger.application.ledger import Ledger
+from ledger.audit.deciding_again import JournaledCommand, Rerun
+from ledger.audit.verification import verify
+from ledger.domain.kinds import PartitionOf, apart_of
+from ledger.domain.partition.events import CommandSetApart
+from ledger.domain.pseudonyms import Pseudonyms
+from ledger.domain.terms import Terms
+from ledger.errors import LogDamaged
+from ledger.progress import Progress
+from ledger.store.backup import FileExists
+from ledger.store.copying import CopyRefused
+from ledger.store.reading import Recorded, SqliteReader, SqliteSnapshot
+
+_HEX = re.compile(r"([0-9a-f]{32,})", re.ASCII)
+"""Digests, and ids that are made of them, name nobody, and stay."""
+
+
+def pseudonymised(
+    log: SqliteReader,
+    target: Path,
+    names: Pseudonyms,
+    known: Sequence[Terms],
+    progress: Progress | None = None,
+) -> int:
+    """Makes the copy, whole or not at all; returns its events. `known` are the terms files.
+
+    Raises FileExists, CopyRefused where the log has something that cannot be decided again, or another thing comes of
+    it, and LogDamaged where it is not whole.
+    """
+    if target.exists():
+        raise FileExists(f"{target}: there is a file of that name already")
+    with log.snapshot() as source, TemporaryDirectory(dir=target.parent, prefix=".pulsa-copy-") as folder:
+        _must_be_alone(source)
+        run = _Renamed(source, Path(folder), known, lambda _: 0, names)
+        for done in run.through((), None, None):
+            if progress is not None:
+                progress(done, source.head)
+        with SqliteReader(run.path).snapshot() as made:
+            _must_be_the_same(source, made, names)
+            events = made.head
+        report = verify(run.path)
+        if not report.clean:
+            raise LogDamaged(f"the copy does not verify: {report.findings[0]}")
+        run.path.rename(target)
+    return events
+
+
+class _Renamed(Rerun):
+    """The commands of a log, decided again under other names."""
+
+    def __init__(
+        self,
+        log: SqliteSnapshot,
+        folder: Path,
+        known: Sequence[Terms],
+        partition_of: PartitionOf,
+        names: Pseudonyms,
+    ) -> None:
+        super().__init__(log, folder, known, partition_of)
+        self._names = names
+
+    def _execute(self, ledger: Ledger, batch: Sequence[JournaledCommand]) -> None:
+        renamed = [
+            one._replace(
+                command=replace(one.command, **renamed_in(asdict(one.command), self._names)), principal=None
+            )
+            for one in batch
+        ]
+        super()._execute(ledger, renamed)
+
+
+def renamed_in(value: Any, names: Pseudonyms) -> Any:  # noqa: ANN401 - any field of a command
+    """A value with every number in it under its other name."""
+    if isinstance(value, str):
+        parts = _HEX.split(value)
+        return "".join(part if n % 2 else names.of(part) for n, part in enumerate(parts))
+    if isinstance(value, dict):
+        return {name: renamed_in(part, names) for name, part in value.items()}
+    if isinstance(value, list):
+        return [renamed_in(part, names) for part in value]
+    return value
+
+
+def _must_be_alone(log: SqliteSnapshot) -> None:
+    created = log.created
+    if created is not None and created.partitions not in (None, 1):
+        raise CopyRefused(
+            f"{log.path}: it is one of {created.partitions} partitions; a copy under other names has one"
+        )
+    for found in log.events_of(apart_of(log.partition)):
+        if isinstance(found.event, CommandSetApart):
+            raise CopyRefused(
+                f"{log.path}: what was set apart at {log.partition}:{found.ordinal} cannot be decided again"
+            )
+
+
+def _must_be_the_same(log: SqliteSnapshot, made: SqliteSnapshot, names: Pseudonyms) -> None:
+    for one, other in zip_longest(log.events(), made.events()):
+        place = log.head if one is None else one.ordinal
+        if one is None or other is None or _told(one, names) != _told(other, None):
+            raise CopyRefused(
+                f"{log.path}: another thing comes of it at {log.partition}:{place}; nothing is copied"
+            )
+
+
+def _told(found: Recorded, names: Pseudonyms | None) -> Any:  # noqa: ANN401 - to be compared
+    event = found.event
+    said = (event.TOPIC, event.account, event.version, event.effective_at, event.recorded_at)
+    postings = [(one["account"], one["unit"], one["amount"]) for one in event.postings]
+    if names is None:
+        return (*said, postings)
+    account = renamed_in(event.account, names)
+    return (
+        event.TOPIC,
+        account,
+        *said[2:],
+        [(renamed_in(name, names), unit, amount) for name, unit, amount in postings],
+    )
