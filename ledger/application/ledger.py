@@ -124,6 +124,8 @@ class Ledger:
         partition = self._work.partition = cast("Partition", self._subjects.get(self.subject).subject)
         if partition.standing.version:
             self._check_partitions()
+        elif self._ordinal:
+            raise errors.LogMismatch(f"what is recorded here is not of partition {self.partition}")
         self.book.recall(self.recorder.published_terms())
 
     def _check_partitions(self) -> None:
@@ -181,21 +183,15 @@ class Ledger:
         """
         if principal is not None and not (type(principal) is str and principal and principal.isprintable()):
             raise ValueError(f"principal: not a printable text ({principal!r})")
-        addressed = [_is_addressed(command) for command in commands]
-        keys = dict.fromkeys(
-            [
-                (command.subject, command.command_id)
-                for command, known in zip(commands, addressed, strict=True)
-                if known
-            ]
-        )
+        keys = [_key_of(command) for command in commands]
+        known = dict.fromkeys([key for key in keys if key is not None])
         work = self._work
-        batch = work.batch = Batch(self.recorder.answered(keys), self._ordinal, principal)
+        batch = work.batch = Batch(self.recorder.answered(known), self._ordinal, principal)
         try:
             outcomes = [
-                self._answer(command, content, known=known)
-                for command, content, known in zip(
-                    commands, contents or [None] * len(commands), addressed, strict=True
+                self._answer(command, content, key)
+                for command, content, key in zip(
+                    commands, contents or [None] * len(commands), keys, strict=True
                 )
             ]
             self._write(batch, outcomes)
@@ -204,17 +200,17 @@ class Ledger:
             raise
         return outcomes
 
-    def _answer(self, command: Command, content: bytes | None, *, known: bool) -> Outcome:
+    def _answer(self, command: Command, content: bytes | None, key: tuple[str, str] | None) -> Outcome:
         work = self._work
         batch = work.batch
         batch.index += 1
-        if not known:
+        if key is None:
             return work.outcome(command, command.at, Invalid(_NOT_ADDRESSED), ())
         batch.at_hand.clear()
         self._following.begin()
         before = work.mark()
         try:
-            return self._execute(command, content)
+            return self._execute(command, content, key)
         except Refusal as refusal:  # before it was decided: not journaled
             return work.outcome(command, command.at, refusal, ())
         except errors.LedgerError as error:
@@ -226,7 +222,7 @@ class Ledger:
         work.undo(before)
         return work.outcome(command, command.at, failure, ())
 
-    def _execute(self, command: Command, content: bytes | None) -> Outcome:
+    def _execute(self, command: Command, content: bytes | None, key: tuple[str, str]) -> Outcome:
         """Raises Invalid, IdempotencyConflict or ClockBehind, which leave no trace."""
         terms_id = command.terms_named
         if terms_id is not None and terms_id not in self.book:
@@ -237,7 +233,6 @@ class Ledger:
             except (TypeError, ValueError, KeyError, OverflowError) as error:
                 raise Invalid(f"a field is of another type: {error}") from None
         digest = self.codec.command_digest(command, content)
-        key = (command.subject, command.command_id)
         decided = self._work.batch.decided
         before = decided.get(key)
         if before is not None:
@@ -245,19 +240,21 @@ class Ledger:
                 raise IdempotencyConflict
             return before[1].repeated()
         if not command.INTERNAL:
-            outcome, first = self._decide(command, terms_id, digest)
+            outcome, first = self._decide(command, key[0], terms_id, digest)
         elif isinstance(command, CloseThrough):
             outcome, first = close(self._work, self._following, command, digest)
         elif (ended := self._following.ended(command, digest)) is not None:
             return ended
         else:
             outcome, first = self._following.follow_on(command, digest)
-        self._journal(command, content, digest, outcome, first)
+        self._journal(command, key[0], content, digest, outcome, first)
         decided[key] = (digest, outcome)
         return outcome
 
-    def _journal(self, command: Command, content: bytes, digest: bytes, outcome: Outcome, first: int) -> None:
-        subject, batch = command.subject, self._work.batch
+    def _journal(  # noqa: PLR0913 - an entry has that many parts
+        self, command: Command, subject: str, content: bytes, digest: bytes, outcome: Outcome, first: int
+    ) -> None:
+        batch = self._work.batch
         held = batch.touched.get(subject) or self._work.touch(subject)
         entry = (
             subject,
@@ -278,10 +275,12 @@ class Ledger:
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 
-    def _decide(self, command: Command, terms_id: str | None, digest: bytes) -> tuple[Outcome, int]:
+    def _decide(
+        self, command: Command, addressed: str, terms_id: str | None, digest: bytes
+    ) -> tuple[Outcome, int]:
         """The outcome, and the ordinal of the command's first own event."""
         work = self._work
-        held = work.touch(command.subject)
+        held = work.touch(addressed)
         subject = held.subject
         try:
             admit(held, command)
@@ -299,7 +298,7 @@ class Ledger:
         first = batch.ordinal + 1
         batch.add(emitted)
         own: Sequence[Event]
-        if command.OWN_IS_DUE:
+        if command.OWN_IS_DUE or (len(emitted) == 1 and emitted[0].command_id == command.command_id):
             own = emitted
         else:
             own = [event for event in emitted if event.command_id == command.command_id]
@@ -310,7 +309,7 @@ class Ledger:
 
     def _taken_at(self, command: Command, subject: Subject) -> int:
         """The instant at which a command is taken: its own, or lifted within the clock tolerance."""
-        at, recorded, closed = command.at, subject.recorded_at, self._work.closed_through
+        at, recorded, closed = command.at, subject.recorded_at, self._work.partition.standing.closed_through
         if recorded - at > CLOCK_TOLERANCE or closed - at > CLOCK_TOLERANCE:
             raise ClockBehind
         return max(at, recorded, closed + 1)
@@ -363,13 +362,16 @@ class Ledger:
                 self.recorder.snapshot([self.mapper.to_stored_event(state) for state in states])
 
 
-def _is_addressed(command: Command) -> bool:
-    """Whether it is known when it comes, under which id and to whom, which the fields of a Struct need not say."""
+def _key_of(command: Command) -> tuple[str, str] | None:
+    """To whom a command is and under which id; None where these or its instant are not known.
+
+    The fields of a Struct need not say it.
+    """
     id_, subject = command.command_id, command.subject
     if not (is_instant(command.at) and type(id_) is str and type(subject) is str and is_subject(subject)):
-        return False
+        return None
     length = len(id_) if id_.isascii() and subject.isascii() else _length(id_, subject)
-    return 0 < length <= (LONGEST_OWN_ID if command.INTERNAL else LONGEST_ID)
+    return (subject, id_) if 0 < length <= (LONGEST_OWN_ID if command.INTERNAL else LONGEST_ID) else None
 
 
 def _length(text: str, other: str) -> int:

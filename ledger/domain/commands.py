@@ -7,7 +7,7 @@ Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,15 +21,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether what it brings about is what fell due."""
     MAY_COME_TO_NOTHING: ClassVar[bool] = False
     """Whether a policy may say it and no event come of it."""
+    name: ClassVar[str] = ""
+    """Its name, such as `TopUp`."""
 
     at: int
     command_id: str
     actor: str = "system"
 
-    @property
-    def name(self) -> str:
-        """The command's name, such as `TopUp`."""
-        return type(self).__name__
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - msgspec's
+        super().__init_subclass__(**options)
+        cls.name = cls.__name__
 
     @property
     def terms_named(self) -> str | None:

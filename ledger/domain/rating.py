@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """From `start` units of use on, each begun `increment` units cost `numerator / denominator` sen."""
+    """Until so many units of use (None: all), each begun `increment` units cost `numerator / denominator` sen."""
 
-    start: int
+    until: int | None
     increment: int
     numerator: int
 
@@ -43,19 +43,22 @@ class PriceList:
     ) -> PriceList:
         """From (from, increment, price in sen) triples; the first must begin at 0 and they must ascend."""
         denominator = lcm(*(price.denominator for _, _, price in steps))
-        scaled = tuple(Step(a, i, p.numerator * (denominator // p.denominator)) for a, i, p in steps)
+        ends = [*(start for start, _, _ in steps[1:]), None]
+        scaled = tuple(
+            Step(end, increment, price.numerator * (denominator // price.denominator))
+            for end, (_, increment, price) in zip(ends, steps, strict=True)
+        )
         return cls(scaled, denominator, rounding, daily_cap)
 
     def charge(self, quantity: int) -> int:
         """Sen for that much use, rounded, before any cap."""
         position, total = 0, 0
-        for index, (_, increment, price) in enumerate(self.steps):
-            end = self._end_of_step(index, quantity)
-            if position >= end:
-                continue
-            count = -(-(end - position) // increment)
-            total += count * price
-            position += count * increment
+        for until, increment, price in self.steps:
+            end = quantity if until is None or quantity < until else until
+            if position < end:
+                count = -(-(end - position) // increment)
+                total += count * price
+                position += count * increment
         return self._rounded(total)
 
     def rate(self, asked: int, available: int, charged_today: int) -> Rated:
@@ -75,8 +78,8 @@ class PriceList:
     def _affordable(self, asked: int, available: int) -> int:
         """The most use, ending with a whole increment, whose rounded charge `available` sen pay for."""
         position, total = 0, 0
-        for index, (_, increment, price) in enumerate(self.steps):
-            end = self._end_of_step(index, asked)
+        for until, increment, price in self.steps:
+            end = asked if until is None or asked < until else until
             if position >= end:
                 continue
             count = -(-(end - position) // increment)
@@ -96,11 +99,6 @@ class PriceList:
             else:
                 high = middle - 1
         return low
-
-    def _end_of_step(self, index: int, quantity: int) -> int:
-        if index + 1 < len(self.steps):
-            return min(quantity, self.steps[index + 1].start)
-        return quantity
 
     def _rounded(self, total: int) -> int:
         unit = self.denominator * self.rounding

@@ -71,7 +71,9 @@ class TermsBook:
 
     def of(self, model: type[_Model], terms_id: str) -> _Model:
         """The rules under an id, of one product. Raises TermsMissing where they are of another, and as above."""
-        rules = self[terms_id]
+        rules = self._rules.get(terms_id)
+        if rules is None:
+            rules = self._read(terms_id)
         if not isinstance(rules, model):
             raise TermsMissing(f"{terms_id}: these are terms of {rules.product}")
         return rules

@@ -169,24 +169,24 @@ class Codec:
 
     def command_content(self, command: Command) -> bytes:
         """The Avro body of a command without its `at`, which comes first in the whole form."""
-        record = msgspec.structs.asdict(command)
-        return self._commands[_as_written(command.name, record)][2](record)
+        name, record = command.name, msgspec.structs.asdict(command)
+        return self._commands[name if name not in _ADDED else _as_written(name, record)][2](record)
 
     def _written_by(self, command: Command) -> tuple[bytes, Any, Encode, bytes]:
-        """How a command is written."""
-        name = command.name
-        if name in _ADDED:
-            name = _as_written(name, msgspec.structs.asdict(command))
-        return self._commands[name]
+        """How a command is written to which fields were added."""
+        return self._commands[_as_written(command.name, msgspec.structs.asdict(command))]
 
     def command_digest(self, command: Command, content: bytes) -> bytes:
         """SHA-256 that names what a command asks, whenever it asks."""
-        return hashlib.sha256(self._written_by(command)[3] + content).digest()
+        name = command.name
+        written = self._written_by(command) if name in _ADDED else self._commands[name]
+        return hashlib.sha256(written[3] + content).digest()
 
     def command_state(self, command: Command, content: bytes, *, stated_at: bool) -> bytes:
         """`fingerprint ‖ body` of a command as it came: with its `at` only where one was stated."""
-        mark = self._written_by(command)[0]
-        return mark + (b"\x02" + LONGS[command.at] if stated_at else b"\x00") + content
+        name = command.name
+        written = self._written_by(command) if name in _ADDED else self._commands[name]
+        return written[0] + (b"\x02" + LONGS[command.at] if stated_at else b"\x00") + content
 
     def command(self, name: str, state: bytes, at: int) -> Command:
         """A command as it was taken: `at` fills in where none was stated."""

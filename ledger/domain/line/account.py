@@ -136,15 +136,12 @@ class Account(msgspec.Struct):
         if getattr(usage, service) + granted > LARGEST_TOTAL or usage.charged + charge > LARGEST_TOTAL:
             raise AboveMaximum(f"all use of the account: {LARGEST_TOTAL} of a service, and sen")
 
-    def must_remember(self, service: str, zone: str, day: int, since: int) -> None:
-        """Raises AboveMaximum where what a use costs is of one day, service or zone too many to be remembered.
-
-        `since` is the instant from which on use may still come.
-        """
+    def must_remember(self, service: str, zone: str, day: int, now: int, terms: AccountTerms) -> None:
+        """Raises AboveMaximum where what a use costs is of one day, service or zone too many to be remembered."""
         charged = self.charged_on
         if len(charged) < MOST_CHARGED or f"{day}/{service}/{zone}" in charged:
             return
-        if len(_charged_since(charged, since)) >= MOST_CHARGED:
+        if len(_charged_since(charged, self.use_from(now, terms))) >= MOST_CHARGED:
             raise AboveMaximum(f"{MOST_CHARGED} days, services and zones of use that was charged")
 
     # --- changes ----------------------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ def admit(line: Line, command: LineCommand) -> None:
     if account is None:
         raise UnknownAccount(command.msisdn)
     if command.stream is None:
-        _must_have(account, kind)
+        if kind not in _SHARED:
+            _must_have(account, kind)
     elif kind in DISPUTES:
         _must_be_had(line, command.stream)
     elif not command.INTERNAL:

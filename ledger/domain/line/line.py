@@ -199,14 +199,15 @@ class Line(Subject):
         if not event.TIMELESS:
             self._due_at = None
         self.recorded_at = max(self.recorded_at, event.recorded_at)
-        if event.account == self.msisdn:
+        stream = event.account
+        if stream == self.msisdn:
             self.number.apply(event)
             return
         if event.version == 1:
-            self._begin(event.account, event.terms or "")
+            self._begin(stream, event.terms or "")
         account = self.account
-        if account is None or account.id != event.account:
-            account = self.former[event.account]
+        if account is None or account.id != stream:
+            account = self.former[stream]
         rules = self.book[event.terms or account.terms]
         if rules.product != account.PRODUCT or not isinstance(rules, AccountTerms):
             raise TermsMissing(f"{rules.id}: these are terms of {rules.product}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.domain.calendar import day_number
 from ledger.domain.line.account import Account
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.line.events import UsageRecorded, UsageRefused
@@ -88,7 +87,7 @@ def _record_free(line: Line, account: Account, command: RecordUsage, terms: Acco
         granted=command.quantity,
         tariff=None,
         tariff_version=None,
-        day=day_number(terms.zone.day(command.used_at)),
+        day=terms.zone.day_number(command.used_at),
     )
 
 
@@ -102,7 +101,7 @@ def _charge(
         detail = f"no tariff for {service} {command.destination} in {command.zone}"
         raise NotEligible(detail)
     tariff, prices = found
-    day = day_number(terms.zone.day(used_at))
+    day = terms.zone.day_number(used_at)
     charged = account.charged(service, command.zone, day) if prices.daily_cap is not None else 0
     granted, charge = prices.rate(command.quantity, product.spendable(account), charged)
     if granted == 0:
@@ -121,7 +120,7 @@ def _charge(
     }
     clause = tariff.clause or terms.clauses.use
     if charge:
-        account.must_remember(service, command.zone, day, account.use_from(line.cause.at, terms))
+        account.must_remember(service, command.zone, day, line.cause.at, terms)
         own["charge"] = charge
         event_type, postings = product.charge(account, charge)
         line.record(line.cause, event_type, account, used_at, clause, postings, terms.id, own)
