@@ -18,7 +18,7 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import PartitionOf
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
-from ledger.errors import ClockMismatch, LogDamaged, LogMissing, SettingsInvalid
+from ledger.errors import ClockMismatch, LogDamaged, LogMismatch, LogMissing, SettingsInvalid
 from ledger.progress import Progress
 from ledger.store.reading import SqliteReader
 from ledger.wiring.settings import Settings
@@ -84,11 +84,24 @@ class Opened:
         return self._open.enter_context(client(self.settings))
 
     def reader(self) -> SqliteReader:
-        """Reads the log that is set. Raises LogMissing."""
+        """Reads the log that is set. Raises LogMissing, and LogMismatch where it is one partition of several."""
+        reader = SqliteReader(self._file())
+        with reader.snapshot() as log:
+            created = log.created
+        partitions = None if created is None else created.partitions
+        if partitions not in {None, 1}:
+            raise LogMismatch(
+                f"{reader.path}: it is partition {reader.partition} of a log of {partitions}:"
+                " `pulsa log verify` looks at it alone"
+            )
+        return reader
+
+    def _file(self) -> Path:
+        """The file of the log that is set. Raises LogMissing."""
         _must_be_embedded(self.settings)
         if not self.settings.log.exists():
             raise LogMissing(f"{self.settings.log}: there is no log here; a command or an ingest creates one")
-        return SqliteReader(self.settings.log)
+        return self.settings.log
 
     def journaled(self) -> tuple[Sequence[SqliteReader | MirrorReader], PartitionOf]:
         """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing."""
@@ -169,18 +182,20 @@ class Opened:
 
             report = verified(self.settings, progress)
         else:
-            report = verification.verify(self.reader().path, progress)
+            report = verification.verify(self._file(), progress)
         if report.clean:
             from ledger.wiring.evidence import check_evidence
 
-            check_evidence(self.settings, self.journaled()[0], report)
+            embedded = self.settings.kafka is None
+            readers = [SqliteReader(self._file())] if embedded else self.journaled()[0]
+            check_evidence(self.settings, readers, report)
         return report
 
     def back_up(self, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Copy:
         """Copies the log that is set into a file, also while a writer writes. Raises FileExists, or what is wrong."""
         from ledger.store import backup
 
-        return backup.backup(self.reader().path, target, overwrite=overwrite, progress=progress)
+        return backup.backup(self._file(), target, overwrite=overwrite, progress=progress)
 
 
 @contextmanager

@@ -17,10 +17,12 @@ from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp, TransferCredit
 from ledger.domain.terms_book import TermsBook
-from ledger.errors import LogMismatch
+from ledger.errors import LogMismatch, TopicMismatch
 from ledger.store.partition_file import PartitionFactory
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
+from ledger.wiring.composition import opened
+from ledger.wiring.settings import Settings
 from tests.given import BUNDLED, NUMBER, SP23, START, at, create_log, day, rupiah
 
 T = at(START)
@@ -82,6 +84,22 @@ def test_a_file_alone_is_clean_and_says_which_it_is(files: list[Path]) -> None:
         assert report.in_transit == 0, "of what goes elsewhere nobody knows here whether it has arrived"
         told = report.to_json()
         assert (told["partition"], told["partitions"]) == (partition, 2)
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_a_file_alone_answers_no_question_as_though_it_were_the_log(
+    files: list[Path], partition: int
+) -> None:
+    """Half of the numbers would be unknown, and half of the operator's money missing; verification says which it is."""
+    with opened(Settings(log=files[partition], clock="played")) as log:
+        for ask in (log.reader, log.journaled, lambda: log.questions(lambda: T)):
+            with pytest.raises(LogMismatch, match=f"is partition {partition} of a log of"):
+                ask()
+        with pytest.raises(TopicMismatch if partition == 0 else LogMismatch):
+            log.writer()
+        report = log.verify()
+    assert report.clean
+    assert report.place == (partition, 2)
 
 
 def test_a_file_alone_is_no_log_to_be_asked(files: list[Path]) -> None:
