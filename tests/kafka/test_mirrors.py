@@ -10,21 +10,25 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
+from prometheus_client import CollectorRegistry
 
 from ledger.audit.findings import Finding
 from ledger.audit.verification import verify
+from ledger.entrypoints.kafka.measuring import Measured
 from ledger.entrypoints.kafka.writer import Writer
-from ledger.errors import LogMismatch, LogMissing
+from ledger.errors import LogDamaged, LogMismatch, LogMissing
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import connected, writing
-from tests.kafka.seen import in_file, population, seen
+from tests.kafka.running import connected, started, writing
+from tests.kafka.seen import committed, in_file, population, seen
+from tests.waiting import PATIENCE, until
 
 
 def deleted(mirror: Path) -> None:
@@ -54,6 +58,16 @@ def changed(mirror: Path) -> None:
             " WHERE topic LIKE 'ledger.prepaid.%'"
         )
         connection.execute("DELETE FROM stored_snapshots")
+        connection.commit()
+
+
+def last_changed(mirror: Path) -> None:
+    """Nothing but the last event, which a writer that starts asks the topic for once more."""
+    with closing(sqlite3.connect(mirror)) as connection:
+        connection.execute(
+            "UPDATE stored_events SET state = CAST(state || x'00' AS BLOB)"
+            " WHERE ordinal = (SELECT max(ordinal) FROM stored_events)"
+        )
         connection.commit()
 
 
@@ -101,6 +115,7 @@ def sealing_nothing(mirror: Path) -> None:
         overwritten,
         no_database,
         changed,
+        last_changed,
         snapshots_changed,
         behind,
         schema_damaged,
@@ -122,6 +137,46 @@ def test_a_mirror_that_is_not_what_it_was(new_log: NewLog, harm: Callable[[Path]
     ]
     assert seen(settings).accounts == in_file(settings.mirror(0))
     assert unsound(settings.mirror(0)) == []
+
+
+def spoil(settings: KafkaSettings, partition: int) -> None:
+    """Puts an event behind the last one that is not what its digest names."""
+    *_, last = (found for found in committed(settings, settings.events) if found.partition == partition)
+    headers = dict(last.headers)
+    account, _, version = headers["ce_id"].decode().rpartition("/")
+    ordinal = int(headers["ledger_position"].decode().rpartition(":")[2])
+    headers["ce_id"] = f"{account}/{int(version) + 1}".encode()
+    headers["ledger_position"] = f"{partition}:{ordinal + 1}".encode()
+    with closing(KafkaProducer(bootstrap_servers=settings.bootstrap)) as producer:
+        said = (last.value, last.key, list(headers.items()), partition)
+        producer.send(settings.events, *said).get(PATIENCE)
+
+
+def refused_alone(counted: Callable[[], float | None], writer: Writer) -> bool:
+    """Whether one partition was counted as refused, and the other is served."""
+    return bool(counted()) and writer.serving == {0}
+
+
+def test_a_partition_whose_last_event_is_not_what_its_digest_names_is_refused_and_the_others_are_served(
+    new_log: NewLog,
+) -> None:
+    """Who starts digests it again, by a mirror that ends before it or one made anew; and who asks is told so, too."""
+    settings = new_log(partitions=2)
+    with writing(settings), connected(settings) as client:
+        client.execute(population(10, 1)[:60])
+    spoil(settings, 1)
+    for folder in (settings.mirrors, settings.mirrors / "anew"):
+        registry = CollectorRegistry()
+        counted = partial(
+            registry.get_sample_value,
+            "ledger_partition_given_up_total",
+            {"partition": "1", "code": "log-damaged"},
+        )
+        with started(replace(settings, mirrors=folder), watch=Measured(registry)) as (writer, _, failed):
+            until(partial(refused_alone, counted, writer), partial(str, failed))
+    reader = replace(settings, mirrors=settings.mirrors / "reader")
+    with closing(Followed(reader)) as mirrors, pytest.raises(LogDamaged, match="that its digest names"):
+        mirrors.catch_up()
 
 
 def test_polls_of_nothing_but_repeats_seal_nothing(new_log: NewLog, tmp_path: Path) -> None:

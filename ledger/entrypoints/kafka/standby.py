@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import structlog
 
-from ledger.errors import MirrorFull
+from ledger.errors import LedgerError, MirrorFull
 from ledger.store.kafka import mirror
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
@@ -23,6 +23,8 @@ _SLICE = 0.05
 """Seconds that such a look takes at most."""
 _CATCHING_UP = 0.5
 """Seconds that are given to what has to be caught up before the group is polled again."""
+_LEFT_ALONE = 60.0
+"""Seconds before a topic is read again that a mirror which was made anew could not be made of either."""
 
 
 class Standby:
@@ -37,6 +39,11 @@ class Standby:
         self._is_followed = False
         """Whether the follower reads into these mirrors, from where they stand."""
         self._looked = 0.0
+        self._thrown_away: dict[int, str] = {}
+        """Why the mirror of a partition was thrown away last."""
+        self._left_alone: dict[int, float] = {}
+        """Partitions of which that was no cure, and until when; their topics are what is wrong."""
+        self._refused: dict[int, LedgerError] = {}
 
     def close(self) -> None:
         """Closes mirrors and consumer."""
@@ -49,7 +56,9 @@ class Standby:
         self._mirrors.clear()
 
     def keep(self, partitions: Collection[int]) -> None:
-        """Keeps mirrors of exactly these partitions."""
+        """Keeps mirrors of exactly these partitions, but for those that are left alone for a while."""
+        now = time.monotonic()
+        partitions = [one for one in partitions if self._left_alone.get(one, 0.0) <= now]
         if set(partitions) == set(self._mirrors):
             return
         self._is_followed = False
@@ -60,7 +69,12 @@ class Standby:
         try:
             self._follow()
         except mirror.UNUSABLE as error:
-            self._start_over(str(error))
+            self._start_over(error)
+
+    def refused(self) -> dict[int, LedgerError]:
+        """Partitions that were found since this was asked last to be no log that anybody could go on with, and why."""
+        refused, self._refused = self._refused, {}
+        return refused
 
     def release(self, partition: int) -> None:
         """Lets go of one mirror, which its recorder is to open."""
@@ -78,7 +92,7 @@ class Standby:
             self._is_followed = False  # what was read and not written is to be read again
             raise
         except mirror.UNUSABLE as error:
-            self._start_over(str(error))
+            self._start_over(error)
 
     def is_caught_up(self, partition: int) -> bool:
         """Whether the mirror of a partition has all that is committed now."""
@@ -87,7 +101,7 @@ class Standby:
         try:
             return self._follower.is_caught_up(partition)
         except mirror.UNUSABLE as error:
-            self._start_over(str(error))
+            self._start_over(error)
             return False
 
     def answered(self, partition: int, source: str) -> int:
@@ -103,11 +117,22 @@ class Standby:
             self._is_followed = True
         return self._follower
 
-    def _start_over(self, reason: str) -> None:
-        """Throws the mirrors away, for one of them is not what it should be."""
-        _log.warning("mirrors thrown away", partitions=sorted(self._mirrors), reason=reason)
-        partitions = list(self._mirrors)
+    def _start_over(self, error: LedgerError) -> None:
+        """Throws away the mirror that is not what it should be, or all of them where nobody knows which one that is.
+
+        Where one that was made anew is not either, its topic is what is wrong: it is left alone, and the others go on.
+        """
+        reason = str(error)
+        kept = list(self._mirrors)
+        at = None if self._follower is None or not self._is_followed else self._follower.reading
+        partitions = [at] if at in self._mirrors else kept
+        _log.warning("mirrors thrown away", partitions=sorted(partitions), code=error.code, reason=reason)
+        self._is_followed = False
         for partition in partitions:
             self._mirrors.pop(partition).close()
             mirror.remove(self._settings.mirror(partition))
-        self.keep(partitions)
+            if partition == at and self._thrown_away.get(partition) == reason:
+                self._left_alone[partition] = time.monotonic() + _LEFT_ALONE
+                self._refused[partition] = error
+            self._thrown_away[partition] = reason
+        self.keep(kept)

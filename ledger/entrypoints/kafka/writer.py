@@ -207,6 +207,8 @@ class Writer:
         now = time.monotonic()
         wanted = [p for p in sorted(self._opening) if now >= self._trials.get(p, (0, 0.0))[1]]
         self._standby.advance(wanted=wanted)
+        for partition, error in self._standby.refused().items():
+            self.watch.given_up(partition, error.code)
         for partition in wanted:
             if self._standby.is_caught_up(partition):
                 self._take_over(partition)

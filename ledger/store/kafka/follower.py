@@ -41,6 +41,8 @@ class Follower:
         self._offsets: dict[int, Offsets] = {}
         self._records: dict[int, EventRecords] = {}
         self._unverified: set[int] = set()
+        self.reading: int | None = None
+        """The partition whose records are taken at the moment: what fails meanwhile is of that one."""
         self._unbounded: Any = None
         """A consumer that sees what is not committed: it is asked for ends alone."""
         with reported(f"Kafka at {settings.bootstrap}"):
@@ -66,6 +68,7 @@ class Follower:
         Raises RegistryMismatch where the registry's ids are not those that a mirror was made by.
         """
         self._mirrors = dict(mirrors)
+        self.reading = None
         self._offsets = {partition: mirror.offsets for partition, mirror in mirrors.items()}
         self._unverified = {p for p, offsets in self._offsets.items() if offsets.last_event >= 0}
         self._records = {p: EventRecords(self._settings.events, p, self._ids) for p in mirrors}
@@ -163,6 +166,7 @@ class Follower:
     def _take(self, partition: int, events: Sequence[Any], replies: Sequence[Any]) -> int:
         mirror, made = self._mirrors[partition], self._records[partition]
         offsets = self._offsets[partition]
+        self.reading = partition
         if events and partition in self._unverified:
             self._verify(mirror, made, events[0], offsets.last_event)
             self._unverified.discard(partition)
@@ -191,6 +195,7 @@ class Follower:
         if events or replies:
             mirror.apply(Arrived(rows, dues, entries, offsets))
             self._offsets[partition] = offsets
+        self.reading = None
         return len(events) + len(replies)
 
     @staticmethod
