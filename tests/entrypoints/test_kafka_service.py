@@ -7,16 +7,18 @@ import signal
 import socket
 import threading
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from ledger.entrypoints.cli import serving
 from ledger.entrypoints.cli.service import Service
 from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.supervising import Supervisor
+from ledger.store.kafka.connection import KafkaSettings
 from ledger.wiring.composition import create
 from ledger.wiring.settings import Settings
 from tests.entrypoints.kafka import on_kafka
@@ -33,6 +35,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def ends_of(log: KafkaSettings) -> dict[TopicPartition, int]:
+    """How much has been written to each topic of a log, the ends of transactions included."""
+    topics = (log.commands, log.policies, log.events, log.replies, log.dead)
+    with closing(KafkaConsumer(bootstrap_servers=log.bootstrap)) as consumer:
+        places = [TopicPartition(topic, p) for topic in topics for p in consumer.partitions_for_topic(topic)]
+        return dict(consumer.end_offsets(places))
 
 
 def test_pulsa_kafka_says_where_it_is_and_ends_with_ctrl_c() -> None:
@@ -74,6 +84,12 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
             positions.append(json.loads(service.logged('"tick"'))["positions"])
         assert positions[-1] == positions[-2], (
             "where nothing is recorded any more, nothing is closed any more"
+        )
+        written = ends_of(log)
+        for _ in range(5):
+            service.logged('"tick"')
+        assert ends_of(log) == written, (
+            "nor is anything else written: no command, answer or end of a transaction"
         )
         code, rest = service.stop()
     assert code == 0, rest
