@@ -172,8 +172,8 @@ def console(*, stderr: bool = False) -> Console:
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
     """A progress bar on standard error, told (done, of how many); None where that is no terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
+    out = console(stderr=True) if sys.stderr.isatty() else None  # slow to make, for nobody
+    if out is None or not out.is_terminal:
         yield None
         return
     from rich.progress import Progress  # slow to import
