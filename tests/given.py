@@ -18,15 +18,25 @@ from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER, day_number, format_instant, parse_day, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer, CustomerCommand
+from ledger.domain.customer.commands_of_breaches import (
+    AdvanceBreach,
+    BreachCommand,
+    NotifyBreach,
+    RecordBreach,
+)
 from ledger.domain.customer.commands_of_persons import (
     AnswerAccess,
     Disclose,
+    ErasePerson,
     GiveConsent,
+    LiftPersonHold,
     LiftRestriction,
     RectifyCustomer,
     RegisterCustomer,
     RequestAccess,
+    RequestErasure,
     RestrictProcessing,
+    SetPersonHold,
     WithdrawConsent,
 )
 from ledger.domain.customer.privacy_terms import PrivacyTerms
@@ -244,6 +254,12 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     AnswerAccess: {"request": "a1", "digest": "cd" * 32},
     RestrictProcessing: {"channel": "care"},
     LiftRestriction: {"channel": "care"},
+    RequestErasure: {"request": "e1", "channel": "care"},
+    ErasePerson: {"decided_by": "staff-1", "approved_by": "staff-2"},
+    SetPersonHold: {"reference": "case-7"},
+    LiftPersonHold: {"reference": "case-7"},
+    RecordBreach: {"terms": "privacy-smarty", "scope": "readings", "fields": ["name"], "persons": 2},
+    NotifyBreach: {"to": "authority", "reference": "letter-7"},
 }
 """What a story does not say of a command, because it does not matter to it."""
 
@@ -395,6 +411,8 @@ class Story:
         about = {"msisdn": NUMBER} if "msisdn" in command.__struct_fields__ else {}
         if issubclass(command, CustomerCommand):
             about["customer"] = PERSON
+        if issubclass(command, BreachCommand):
+            about["breach"] = "breach/b-1"
         said = {"command_id": str(self._count), **about, **_UNSAID.get(command, {}), **fields}
         if command is TopUp:
             said.setdefault("price", said["credit"])
@@ -416,7 +434,7 @@ class Story:
         untold = ("log@", "terms/", *(() if isinstance(command, CustomerCommand) else ("customer/",)))
         self.new = [one for one in happened if not one.account.startswith(untold)]
         if self.outcome.status != "repeated" and not isinstance(
-            command, AdvanceTime | AdvanceCustomer | CloseThrough
+            command, AdvanceTime | AdvanceCustomer | AdvanceBreach | CloseThrough
         ):
             own = [
                 one

@@ -300,6 +300,12 @@ class ConsentRequired(Refusal):
     code = "consent-required"
 
 
+class Erased(Refusal):
+    """The person was erased, or is being erased."""
+
+    code = "erased"
+
+
 class UnknownDeposit(Refusal):
     """No deposit is held."""
 

@@ -1,6 +1,7 @@
 """A customer as a subject: debts that stand for a while block the other accounts, and are lifted when they are cleared.
 
-And the person: registered, agreeing or not, asking for what is kept (`person.py`, `deciding_of_persons.py`).
+And the person: registered, agreeing or not, asking for what is kept, forgotten (`person.py`, `deciding_of_persons.py`,
+`forgetting.py`).
 
 Ground 11 (SE23-19) looks across a customer's accounts: a bill that is overdue on one of them is a ground to block the
 others. The debt is told by the account, the blocks are told to the accounts, all by policies.
@@ -13,15 +14,8 @@ from typing import Any
 import msgspec
 
 from ledger.domain.calendar import NEVER
-from ledger.domain.commands import Command
-from ledger.domain.customer.commands import (
-    AdvanceCustomer,
-    NoteAccount,
-    NoteAccountLeft,
-    NoteDebt,
-    NoteDebtCleared,
-)
 from ledger.domain.customer.events import (
+    AccountEnded,
     AccountLeft,
     AccountNoted,
     DebtBlock,
@@ -29,18 +23,15 @@ from ledger.domain.customer.events import (
     DebtNoted,
     OthersBlocked,
 )
-from ledger.domain.customer.events_of_persons import CustomerRegistered, LimitBreached
+from ledger.domain.customer.events_of_persons import CustomerRegistered
+from ledger.domain.customer.forgetting import due_of_person, fall_due_for_person
 from ledger.domain.customer.person import Person, registered
 from ledger.domain.events import Event
 from ledger.domain.subject import NOTHING, Cause, State, Streams, Subject, fell_due, make_event
 from ledger.domain.terms_book import TermsBook
 
-PREFIX = "customer/"
-"""How the ids of customers as subjects begin."""
 MOST_ACCOUNTS = 5_000
 """Accounts of one customer that are noted; further ones come to nothing."""
-_OF_DEBTS = "ground-11/"
-"""How the ids of blocks for debts on other accounts begin."""
 _MOST_REMEMBERED = 1_000
 """Bills of which it is remembered how often they were overdue."""
 
@@ -62,7 +53,13 @@ class CustomerState(msgspec.Struct):
     version: int = 0
     recorded_at: int = -NEVER
     accounts: list[str] = []
-    """Those that have not ended."""
+    """Those that are his."""
+    ended: dict[str, int] = {}
+    """When those of them have ended that have; what is owed or held may be there still."""
+    former: list[str] = []
+    """Those that were his: settled, or another's by now."""
+    last_end: int = -NEVER
+    """When the last of those that were his has ended for him."""
     debts: dict[str, Debt] = {}
     """By bill."""
     times: dict[str, int] = {}
@@ -75,13 +72,20 @@ class CustomerState(msgspec.Struct):
         self.version = event.version
         self.recorded_at = max(self.recorded_at, event.recorded_at)
         if isinstance(event, AccountNoted):
-            self.accounts.append(event.of)
+            self._noted(event.of)
             for block in event.blocks:
                 for debt in self.debts.values():
                     if debt.block["block"] == block["block"]:
                         debt.blocked.append(event.of)
+        elif isinstance(event, AccountEnded):
+            self.ended[event.of] = event.ended_at
+            self._changed(event.of, event.ended_at)
         elif isinstance(event, AccountLeft):
             self.accounts.remove(event.of)
+            self.former.append(event.of)
+            if len(self.former) > MOST_ACCOUNTS:
+                self.former.pop(0)
+            self._changed(event.of, self.ended.pop(event.of, event.recorded_at))
         elif isinstance(event, DebtNoted):
             own: DebtBlock = {"block": event.block, "scope": event.scope, "ground": event.ground}
             self.debts[event.bill] = Debt(event.of, event.blocks_at, own)
@@ -103,11 +107,22 @@ class CustomerState(msgspec.Struct):
         """When the next debt blocks the other accounts."""
         return min((debt.blocks_at for debt in self.debts.values() if not debt.stands), default=NEVER)
 
+    def _noted(self, account: str) -> None:
+        self.accounts.append(account)
+        if account in self.former:
+            self.former.remove(account)
+        if self.person is not None and self.person.erasure is not None:
+            self.person.erasure.forget(account)
+
+    def _changed(self, account: str, ended_at: int) -> None:
+        self.last_end = max(self.last_end, ended_at)
+        if self.person is not None and self.person.erasure is not None:
+            self.person.erasure.forget(account)
+
     @property
-    def due_at(self) -> int:
-        """When the next debt blocks the other accounts, or a limit is breached."""
-        person = self.person
-        return self.debts_due_at if person is None else min(self.debts_due_at, person.due_at)
+    def lives(self) -> bool:
+        """Whether one of the accounts has not ended."""
+        return len(self.ended) < len(self.accounts)
 
 
 class Customer(Subject):
@@ -128,8 +143,8 @@ class Customer(Subject):
 
     @property
     def due_at(self) -> int:
-        """When the next debt blocks the other accounts, or a limit is breached."""
-        return self._state.due_at
+        """When the next debt blocks the other accounts, or time changes something for the person."""
+        return min(self._state.debts_due_at, due_of_person(self._state, self.book))
 
     @property
     def state(self) -> CustomerState:
@@ -137,13 +152,10 @@ class Customer(Subject):
         return self._state
 
     def advance(self, until: int) -> None:
-        """Debts that have stood long enough block the others, the oldest first; then a limit may be breached."""
+        """Debts that have stood long enough block the others, the oldest first; then what falls due for the person."""
         while (at := self.due_at) <= until:
-            person = self._state.person
-            if at < self._state.debts_due_at and person is not None and person.request is not None:
-                request = person.request.request
-                cause = fell_due(self.id, LimitBreached, at, self.cause.at, request)
-                self._record(cause, LimitBreached, {"request": request}, effective_at=at, terms=person.terms)
+            if at < self._state.debts_due_at:
+                fall_due_for_person(self, at)
                 continue
             waiting = sorted(
                 bill for bill, debt in self._state.debts.items() if not debt.stands and debt.blocks_at == at
@@ -159,16 +171,23 @@ class Customer(Subject):
         self._state.apply(event)
         self.recorded_at = self._state.recorded_at
 
-    def emit(
+    def emit(  # noqa: PLR0913 - the parts of an event that are not its type's own
         self,
         event_type: type[Event],
         *,
         terms: str | None = None,
         clause: str | None = None,
+        due_at: int | None = None,
+        about: str | None = None,
+        effective_at: int | None = None,
         **own: Any,  # noqa: ANN401 - the type's own fields
     ) -> None:
-        """Records an event for the command at hand."""
-        self._record(self.cause, event_type, own, terms=terms, clause=clause)
+        """Records an event for the command at hand, or what fell due at an instant."""
+        if due_at is None:
+            self._record(self.cause, event_type, own, terms=terms, clause=clause, effective_at=effective_at)
+            return
+        cause = fell_due(self.id, event_type, due_at, self.cause.at, about)
+        self._record(cause, event_type, own, terms=terms, clause=clause, effective_at=due_at)
 
     def _record(
         self,
@@ -204,37 +223,3 @@ def customer_in(streams: Streams, id_: str, book: TermsBook) -> Customer:
     """A customer as the log has him; he need not have been seen before."""
     state = streams.state(id_, lambda first: CustomerState(first.account), CustomerState.apply)
     return Customer(state or CustomerState(id_), book)
-
-
-def decide_what_is_told(customer: Customer, command: Command) -> None:
-    """What is told of him; what changes nothing comes to nothing."""
-    state = customer.state
-    if isinstance(command, AdvanceCustomer):
-        return
-    if isinstance(command, NoteAccount):
-        known = state.version or command.begins
-        if known and command.of not in state.accounts and len(state.accounts) < MOST_ACCOUNTS:
-            standing = [debt.block for debt in state.debts.values() if debt.stands and debt.of != command.of]
-            customer.emit(AccountNoted, of=command.of, blocks=standing)
-    elif isinstance(command, NoteAccountLeft):
-        if command.of in state.accounts:
-            customer.emit(AccountLeft, of=command.of)
-    elif isinstance(command, NoteDebt):
-        if command.bill not in state.debts:
-            nth = state.times.get(command.bill, 0) + 1
-            block = f"{_OF_DEBTS}{command.bill}" if nth == 1 else f"{_OF_DEBTS}{command.bill}/{nth}"
-            customer.emit(
-                DebtNoted,
-                bill=command.bill,
-                of=command.of,
-                blocks_at=max(command.blocks_at, customer.cause.at),
-                block=block,
-                scope=command.scope,
-                ground=command.ground,
-            )
-    elif isinstance(command, NoteDebtCleared):
-        debt = state.debts.get(command.bill)
-        if debt is not None:
-            customer.emit(
-                DebtCleared, bill=command.bill, block=debt.block["block"], accounts=list(debt.blocked)
-            )

@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ledger.domain.approval import must_be_another
+from ledger.domain.bounds import MOST_OPEN
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands_of_persons import (
     AnswerAccess,
     Disclose,
+    ErasePerson,
     GiveConsent,
+    LiftPersonHold,
     LiftRestriction,
     RectifyCustomer,
     RegisterCustomer,
     RequestAccess,
+    RequestErasure,
     RestrictProcessing,
+    SetPersonHold,
     WithdrawConsent,
 )
 from ledger.domain.customer.customer import Customer
@@ -26,34 +31,44 @@ from ledger.domain.customer.events_of_persons import (
     ConsentWithdrawn,
     CustomerRectified,
     CustomerRegistered,
+    ErasureRequested,
+    ErasureStarted,
     FieldKept,
     PersonalDataDisclosed,
+    PersonHoldLifted,
+    PersonHoldSet,
     ProcessingRestricted,
     RestrictionLifted,
 )
-from ledger.domain.customer.person import Person
+from ledger.domain.customer.forgetting import DECIDED, consider
+from ledger.domain.customer.person import PROCESSING, Person
 from ledger.domain.customer.privacy_terms import DataClass, PrivacyTerms
 from ledger.domain.customer.refusals_of_persons import (
     AlreadyRequested,
     CustomerExists,
+    ErasureIsBlocked,
     NoPurpose,
     Restricted,
     UnknownCustomer,
+    UnknownHold,
 )
 from ledger.domain.refusals import (
     ConsentRequired,
+    Erased,
     GroundNotInTerms,
     NotEligible,
     ReferenceRequired,
     Repeated,
+    TooManyOpen,
     UnknownRequest,
 )
 
 
 def register(customer: Customer, command: RegisterCustomer) -> None:
     """A person is a customer from now on."""
-    if customer.state.person is not None:
-        raise CustomerExists
+    person = customer.state.person
+    if person is not None:
+        raise Erased if person.erased else CustomerExists
     rules = customer.book[command.terms]
     if not isinstance(rules, PrivacyTerms):
         raise NotEligible(f"not under terms that are {rules.product}")
@@ -86,6 +101,8 @@ def give_consent(customer: Customer, command: GiveConsent) -> None:
     person, _ = _known(customer)
     if person.consents.get(command.purpose) is True:
         raise Repeated
+    if command.purpose == PROCESSING and person.ended_at is not None:
+        raise Erased
     customer.emit(ConsentGiven, terms=person.terms, purpose=command.purpose, channel=command.channel)
 
 
@@ -94,7 +111,7 @@ def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
     person, rules = _known(customer)
     if person.consents.get(command.purpose) is False:
         raise Repeated
-    ends = command.purpose == "processing"
+    ends = command.purpose == PROCESSING
     customer.emit(
         ConsentWithdrawn,
         terms=person.terms,
@@ -178,11 +195,61 @@ def lift_restriction(customer: Customer, command: LiftRestriction) -> None:
     customer.emit(RestrictionLifted, terms=person.terms, channel=command.channel)
 
 
+def request_erasure(customer: Customer, command: RequestErasure) -> None:
+    """The person's own word; whether and when, the operator decides."""
+    person, _ = _known(customer)
+    if person.erasure_request is not None:
+        raise AlreadyRequested(person.erasure_request)
+    customer.emit(ErasureRequested, terms=person.terms, request=command.request, channel=command.channel)
+
+
+def erase_person(customer: Customer, command: ErasePerson) -> None:
+    """The erasure begins: the customer himself is asked first, then his accounts."""
+    must_be_another(command.approved_by, command.actor)
+    must_be_another(command.approved_by, command.decided_by)
+    person, _ = _known(customer)
+    erasure = person.erasure
+    if erasure is not None and (erasure.waiting or erasure.said is None):
+        raise AlreadyRequested("an erasure is under way")
+    if erasure is not None:
+        raise ErasureIsBlocked(", ".join(f"{one['of']}: {one['reason']}" for one in erasure.said or ()))
+    customer.emit(
+        ErasureStarted,
+        terms=person.terms,
+        reason=DECIDED,
+        decided_by=command.decided_by,
+        approved_by=command.approved_by,
+    )
+    consider(customer)
+
+
+def set_person_hold(customer: Customer, command: SetPersonHold) -> None:
+    """Nothing is erased while it stands; an erasure under way is blocked by it, too."""
+    person, _ = _known(customer)
+    if command.reference in person.holds:
+        raise Repeated
+    if len(person.holds) >= MOST_OPEN:
+        raise TooManyOpen(f"{len(person.holds)} are")
+    customer.emit(PersonHoldSet, terms=person.terms, reference=command.reference)
+    consider(customer)
+
+
+def lift_person_hold(customer: Customer, command: LiftPersonHold) -> None:
+    """That case is over; an erasure that it blocked goes on."""
+    person, _ = _known(customer)
+    if command.reference not in person.holds:
+        raise UnknownHold(command.reference)
+    customer.emit(PersonHoldLifted, terms=person.terms, reference=command.reference)
+    consider(customer)
+
+
 def _known(customer: Customer) -> tuple[Person, PrivacyTerms]:
-    """The person, and the policy. Raises UnknownCustomer."""
+    """The person, and the policy. Raises UnknownCustomer, Erased."""
     person = customer.state.person
     if person is None:
         raise UnknownCustomer
+    if person.erased:
+        raise Erased
     return person, customer.book.of(PrivacyTerms, person.terms)
 
 
@@ -211,4 +278,8 @@ RULES_OF_PERSONS: Mapping[type[Command], Callable[[Customer, Any], None]] = {
     AnswerAccess: answer_access,
     RestrictProcessing: restrict_processing,
     LiftRestriction: lift_restriction,
+    RequestErasure: request_erasure,
+    ErasePerson: erase_person,
+    SetPersonHold: set_person_hold,
+    LiftPersonHold: lift_person_hold,
 }

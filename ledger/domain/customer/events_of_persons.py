@@ -149,6 +149,15 @@ class ErasureAsked(Event):
     accounts: list[str]
 
 
+@_customer
+class ErasureAnswerNoted(Event):
+    """What an account has said to the nth asking, or since then: what it has against it; nothing: it agrees."""
+
+    of: str
+    nth: int
+    objections: list[str]
+
+
 class Objection(TypedDict):
     """What stands in the way of an erasure: an account, or the customer himself, and why."""
 

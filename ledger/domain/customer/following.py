@@ -1,21 +1,29 @@
-"""What follows from what happens to a customer: his other accounts are blocked for a debt, and unblocked again."""
+"""What follows from what happens to a customer: his other accounts are blocked for a debt, and unblocked again.
+
+And what passes between him and his accounts when they end, and when he is to be erased.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from ledger.domain.commands import Command
-from ledger.domain.customer.commands import NoteAccount, NoteAccountLeft, NoteDebt, NoteDebtCleared
-from ledger.domain.customer.customer import PREFIX
+from ledger.domain.customer.commands import (
+    NoteAccount,
+    NoteAccountEnded,
+    NoteAccountLeft,
+    NoteDebt,
+    NoteDebtCleared,
+    NoteErasureAnswer,
+)
 from ledger.domain.customer.events import AccountNoted, DebtBlock, DebtCleared, OthersBlocked
-from ledger.domain.kinds import ACCOUNT, POLICY, POLICY_IDS, Follows, Relations, is_plain, subject_of
+from ledger.domain.customer.events_of_persons import ErasureAsked, ErasureBlocked, ProcessingEnded
+from ledger.domain.customer.ids_of_customers import PREFIX, customer_named, is_persons
+from ledger.domain.kinds import ACCOUNT, POLICY, POLICY_IDS, Follows, Relations, account_of, subject_of
 from ledger.domain.line.commands import BlockForDebt, LiftDebtBlock
-from ledger.domain.line.events import RightsTransferred
-
-
-def customer_named(customer: str) -> str | None:
-    """The subject of a customer's id; None where it cannot be one."""
-    return f"{PREFIX}{customer}" if customer and is_plain(customer) else None
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
+from ledger.domain.line.erasure_events import ErasureAnswered
+from ledger.domain.line.events import NumberAvailable, NumberQuarantined, RightsTransferred
 
 
 def block_others(event: OthersBlocked) -> list[Command]:
@@ -67,12 +75,105 @@ def change_hands(event: RightsTransferred) -> list[Command]:
         told.append(NoteAccountLeft(at=at, command_id=id_, actor=POLICY, customer=left, of=event.account))
     if taken is not None:
         told.append(
-            NoteAccount(at=at, command_id=id_, actor=POLICY, customer=taken, of=event.account, begins=False)
+            NoteAccount(
+                at=at,
+                command_id=id_,
+                actor=POLICY,
+                customer=taken,
+                of=event.account,
+                begins=is_persons(taken),
+            )
         )
     return told
 
 
+def tell_of_end(event: NumberQuarantined | NumberAvailable) -> list[Command]:
+    """The holder of an account that has ended hears of it, where he is told of everything."""
+    customer = customer_named(event.customer or "")
+    if customer is None or not is_persons(customer):
+        return []
+    account = account_of(event.msisdn, event.generation)
+    return [
+        NoteAccountEnded(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}{event.account}/{event.version}",
+            actor=POLICY,
+            customer=customer,
+            of=account,
+            ended_at=event.effective_at,
+        )
+    ]
+
+
+def ask(event: ErasureAsked) -> list[Command]:
+    """Each account is asked."""
+    return [
+        AskForErasure(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}erasure/{event.account}/{event.nth}/{account}",
+            actor=POLICY,
+            msisdn=subject_of(account),
+            account=account,
+            customer=event.account,
+            nth=event.nth,
+        )
+        for account in event.accounts
+    ]
+
+
+def hand_on(event: ErasureAnswered) -> list[Command]:
+    """What an account has said reaches its customer."""
+    return [
+        NoteErasureAnswer(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}{event.account}/{event.version}",
+            actor=POLICY,
+            customer=event.customer,
+            of=event.account,
+            nth=event.nth,
+            objections=event.objections,
+        )
+    ]
+
+
+def call_off(event: ErasureBlocked) -> list[Command]:
+    """Those that had agreed are free again."""
+    return [
+        CallOffErasure(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}erasure-off/{event.account}/{event.version}/{account}",
+            actor=POLICY,
+            msisdn=subject_of(account),
+            account=account,
+            customer=event.account,
+            nth=event.nth,
+        )
+        for account in event.agreed
+    ]
+
+
+def end_all(event: ProcessingEnded) -> list[Command]:
+    """Each account is brought to its end, as its holder's own doing."""
+    return [
+        EndForHolder(
+            at=event.recorded_at,
+            command_id=f"{POLICY_IDS}end/{event.account}/{event.version}/{account}",
+            actor=POLICY,
+            msisdn=subject_of(account),
+            account=account,
+            customer=event.account,
+        )
+        for account in event.accounts
+    ]
+
+
 FOLLOWS: Follows = {
+    NumberQuarantined: tell_of_end,
+    NumberAvailable: tell_of_end,
+    ErasureAsked: ask,
+    ErasureAnswered: hand_on,
+    ErasureBlocked: call_off,
+    ProcessingEnded: end_all,
     RightsTransferred: change_hands,
     OthersBlocked: block_others,
     AccountNoted: block_new,
@@ -80,7 +181,9 @@ FOLLOWS: Follows = {
 }
 
 
-def _of_note(command: NoteAccount | NoteAccountLeft | NoteDebt) -> Iterator[tuple[str, bool]]:
+def _of_note(
+    command: NoteAccount | NoteAccountEnded | NoteAccountLeft | NoteDebt | NoteErasureAnswer,
+) -> Iterator[tuple[str, bool]]:
     yield "of", ACCOUNT.fullmatch(command.of) is not None
 
 
@@ -90,7 +193,9 @@ def _of_nothing(_: NoteDebtCleared) -> Iterable[tuple[str, bool]]:
 
 RELATIONS: Relations = {
     NoteAccount: _of_note,
+    NoteAccountEnded: _of_note,
     NoteAccountLeft: _of_note,
+    NoteErasureAnswer: _of_note,
     NoteDebt: _of_note,
     NoteDebtCleared: _of_nothing,
 }

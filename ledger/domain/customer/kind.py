@@ -16,26 +16,19 @@ from ledger.domain.customer import (
 from ledger.domain.customer.breach import PREFIX_OF_BREACHES, BreachState, breach_in, decide_of_breaches
 from ledger.domain.customer.commands import AdvanceCustomer, CustomerCommand
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach, BreachCommand
-from ledger.domain.customer.commands_of_persons import (
-    ErasePerson,
-    LiftPersonHold,
-    RequestErasure,
-    SetPersonHold,
-)
-from ledger.domain.customer.customer import PREFIX, Customer, CustomerState, customer_in, decide_what_is_told
+from ledger.domain.customer.customer import Customer, CustomerState, customer_in
 from ledger.domain.customer.deciding_of_persons import RULES_OF_PERSONS
 from ledger.domain.customer.following import FOLLOWS, RELATIONS
+from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.domain.customer.telling import decide_what_is_told
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, register, those_of
-from ledger.domain.refusals import NotEligible
 from ledger.domain.subject import CLOCK
 
 
 def decide(customer: Customer, command: Command) -> None:
     """What is asked of the person, or told of the accounts. Raises a Refusal."""
     rule = RULES_OF_PERSONS.get(type(command))
-    if isinstance(command, RequestErasure | ErasePerson | SetPersonHold | LiftPersonHold):
-        raise NotEligible("it has no rule yet")
     if rule is None:
         decide_what_is_told(customer, command)
     else:

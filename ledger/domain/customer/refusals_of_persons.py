@@ -35,12 +35,6 @@ class AlreadyRequested(Refusal):
     code = "already-requested"
 
 
-class Erased(Refusal):
-    """The person was erased, or is being erased."""
-
-    code = "erased"
-
-
 class ErasureIsBlocked(Refusal):
     """An erasure has begun, and something stands in its way."""
 

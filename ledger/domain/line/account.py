@@ -15,6 +15,7 @@ from ledger.domain.bounds import LARGEST_TOTAL, MOST_CHARGED, MOST_OPEN
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.disputes import DISPUTE_CHANGES, Dispute
+from ledger.domain.line.erasures import ERASURE_CHANGES, ErasureAsk
 from ledger.domain.line.events import (
     Blocked,
     RightsTransferred,
@@ -93,6 +94,7 @@ class Account(msgspec.Struct):
     disputes: dict[str, Dispute] = {}
     disputable_from: int = -NEVER
     """Records from before this instant are disputed no more, whatever the terms say now."""
+    erasure: ErasureAsk | None = None
     late_from: int = -NEVER
     """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
 
@@ -278,5 +280,6 @@ SHARED_CHANGES: Changes = {
     TermsMigrated: _terms_migrated,
     Terminated: _terminated,
     **DISPUTE_CHANGES,
+    **ERASURE_CHANGES,
 }
 """What the events change that all products have."""

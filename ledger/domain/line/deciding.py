@@ -41,6 +41,8 @@ from ledger.domain.line.disputing import (
     raise_dispute,
     reopen_dispute,
 )
+from ledger.domain.line.erasing import answer, call_off, end_for_holder, must_not_be_erased, report
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
 from ledger.domain.line.product import PRODUCTS, Product, product_of
@@ -115,6 +117,12 @@ def decide(line: Line, command: LineCommand) -> None:
         account = line.current
         record_usage(line, account, PRODUCTS[account.PRODUCT], command)
         return
+    _decide(line, command)
+    if not command.OWN_IS_DUE:  # what time has changed is told of by its own events
+        report(line)
+
+
+def _decide(line: Line, command: LineCommand) -> None:
     if command.NUMBER_ITSELF:
         if command.terms_named is not None:
             product_of(line.book[command.terms_named]).openings[type(command)](line, command)
@@ -126,7 +134,10 @@ def decide(line: Line, command: LineCommand) -> None:
         return
     named = command.stream
     account = line.current if named is None else line.named(named)
-    in_any_state = OF_DEBT.get(type(command)) or DISPUTES.get(type(command))
+    dispute = DISPUTES.get(type(command))
+    if dispute is not None:
+        must_not_be_erased(account)
+    in_any_state = dispute or OF_CUSTOMERS.get(type(command))
     if in_any_state is not None:
         in_any_state(line, account, command)
         return
@@ -147,11 +158,14 @@ RULES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
 }
 """What the commands do that every product has. (`AdvanceTime` does nothing more: the line is advanced before.)"""
 
-OF_DEBT: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
+OF_CUSTOMERS: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
     BlockForDebt: block_for_debt,
     LiftDebtBlock: lift_debt_block,
+    AskForErasure: answer,
+    CallOffErasure: call_off,
+    EndForHolder: end_for_holder,
 }
-"""What comes from a customer's other accounts, whatever state this one is in."""
+"""What comes from a customer, whatever state the account is in."""
 
 DISPUTES: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
     OpenDispute: open_dispute,

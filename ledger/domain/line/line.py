@@ -89,7 +89,7 @@ class Line(Subject):
 
     def _next_due(self) -> int:
         due = self._number_due()
-        for account in self._accounts():
+        for account in self.accounts():
             due = min(due, PRODUCTS[account.PRODUCT].due_at(account, self.book))
         return due
 
@@ -101,7 +101,7 @@ class Line(Subject):
             due = number.available_at
         return NEVER if due is None else due
 
-    def _accounts(self) -> list[Account]:
+    def accounts(self) -> list[Account]:
         """The accounts at hand, by generation: an earlier one may still have a life of its own."""
         current = [] if self.account is None else [self.account]
         if not self.former:
@@ -117,7 +117,7 @@ class Line(Subject):
             self._fall_due(due)
 
     def _fall_due(self, at: int) -> None:
-        before, accounts = len(self.events), self._accounts()
+        before, accounts = len(self.events), self.accounts()
         # Where there is one account, and not the number is due, the account is: it is not asked again.
         only = len(accounts) == 1 and self._number_due() > at
         for account in accounts:

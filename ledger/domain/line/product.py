@@ -17,6 +17,7 @@ from ledger.domain.kinds import Ended, Follows, Forms, Relations, Returns
 from ledger.domain.line.account import Account, StandingBlock
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
+from ledger.domain.line.events import Terminated
 from ledger.domain.money import Posting
 from ledger.domain.refusals import NotEligible, Refusal
 from ledger.domain.terms import AccountTerms, Terms
@@ -34,6 +35,16 @@ OfNumbers = Mapping[type[Command], Callable[[Any, Any], None]]
 
 Disputable = Mapping[str, Mapping[type[Event], Mapping[str, str]]]
 """What a dispute can be about: of which events the record is, and their field that says how much, by unit."""
+
+
+CONSENT_WITHDRAWN = "consent-withdrawn"
+"""The ground of an end that came because the holder withdrew consent to processing (PM-05)."""
+
+
+def ended_for_holder(clause: str | None) -> Draft:
+    """That end itself."""
+    own = {"ground": CONSENT_WITHDRAWN, "reference": None, "since": None, "basis": None}
+    return Draft(Terminated, clause, [], own)
 
 
 class Remedy(NamedTuple):
@@ -106,6 +117,15 @@ class Product(ABC, Generic[A]):
     @abstractmethod
     def before_end(self, account: A, at: int, book: TermsBook, clause: str | None) -> Iterator[Draft]:
         """What happens before an account is terminated at an instant, each applied before the next is asked for."""
+
+    def objections(self, account: A) -> list[str]:
+        """What stands in the way of forgetting the holder, beside a life or a dispute that is not over; by codes."""
+        return []
+
+    def end_for_holder(self, account: A, at: int, book: TermsBook, clause: str | None) -> Iterator[Draft]:
+        """The end that comes because the holder withdrew consent, as by the holder's own word."""
+        yield from self.before_end(account, at, book, clause)
+        yield ended_for_holder(clause)
 
     # --- use --------------------------------------------------------------------------------------------------------
 

@@ -181,6 +181,16 @@ class Postpaid(Product[PostpaidAccount]):
         """The final bill, and what advance and deposit meet of it."""
         return leaving.before_end(account, at, book.of(PostpaidTerms, account.terms))
 
+    def objections(self, account: PostpaidAccount) -> list[str]:
+        """What is owed, or held for the holder; a legal case; that something may still come."""
+        return settling.objections_of(account)
+
+    def end_for_holder(
+        self, account: PostpaidAccount, at: int, book: TermsBook, clause: str | None
+    ) -> Iterator[Draft]:
+        """As the customer's own end, but whatever is owed, and without the gallery."""
+        return unsubscribing.ended_for_withdrawal(account, at, book.of(PostpaidTerms, account.terms))
+
     def must_allow_use(self, state: str, *, free: bool) -> None:
         """After the end nothing at all."""
         refusal = CLOSED.get(state)

@@ -38,6 +38,19 @@ def settled_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Itera
         yield Draft(AccountSettled, terms.clauses.obligations_go_on, [], own)
 
 
+def objections_of(account: PostpaidAccount) -> list[str]:
+    """What stands in the way of forgetting the holder: debts, what is held, a case, or that more may still come."""
+    found = {
+        "debt": account.unbilled or account.billed,
+        "payment-pending": account.pending,
+        "advance-held": account.advance,
+        "deposit-held": account.deposit,
+        "legal-hold": account.legal_hold,
+        "not-settled": account.closed_at is not None and not account.is_settled,
+    }
+    return [code for code, stands in found.items() if stands]
+
+
 def _account_settled(account: PostpaidAccount, event: AccountSettled, _: PostpaidTerms) -> None:
     account.enter(SETTLED, event.effective_at)
 

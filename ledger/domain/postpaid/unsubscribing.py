@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ledger.domain.calendar import day_number, format_day
+from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
 from ledger.domain.line.blocking import ground_of
 from ledger.domain.line.commands import Terminate
 from ledger.domain.line.events import Terminated
 from ledger.domain.line.line import Line
+from ledger.domain.line.product import CONSENT_WITHDRAWN, ended_for_holder
 from ledger.domain.money import format_amount
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.breath import after_money
@@ -51,6 +55,16 @@ def request_unsubscribe(line: Line, account: PostpaidAccount, command: RequestUn
         basis=None,
     )
     line.emit_each(after_money(account, at, terms))
+
+
+def ended_for_withdrawal(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
+    """The same without the gallery, whatever is owed: the customer has withdrawn consent to processing (PM-05)."""
+    refund = {"channel": CONSENT_WITHDRAWN, "refund_until": window_end(terms, at)}
+    yield Draft(UnsubscribeRequested, terms.unsubscribe.clause, [], refund)
+    yield from before_end(account, at, terms, by_customer=True)
+    yield from after_money(account, at, terms)
+    yield ended_for_holder(terms.unsubscribe.clause)
+    yield from after_money(account, at, terms)
 
 
 def terminate(line: Line, account: PostpaidAccount, command: Terminate) -> None:

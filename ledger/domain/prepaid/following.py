@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import NoteAccount
-from ledger.domain.customer.following import customer_named
+from ledger.domain.customer.ids_of_customers import customer_named, is_persons
 from ledger.domain.events import Event
 from ledger.domain.kinds import (
     ACCOUNT,
@@ -25,7 +25,7 @@ from ledger.domain.kinds import (
     subject_of,
 )
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
-from ledger.domain.prepaid.events import Activated, CreditTransferSent
+from ledger.domain.prepaid.events import Activated, CreditTransferSent, NumberReclaimed
 from ledger.domain.prepaid.transfer_endings import Half, answer_of, endings, numbers_of
 from ledger.domain.refusals import REFUSALS, Refusal
 
@@ -50,8 +50,8 @@ def receive(event: CreditTransferSent) -> list[Command]:
     ]
 
 
-def activated(event: Activated) -> list[Command]:
-    """The number is one more of its customer's, where he is known by a contract (SE23-19, ground 11)."""
+def activated(event: Activated | NumberReclaimed) -> list[Command]:
+    """The number is one more of its customer's, where he is known by a contract or as a person (SE23-19, ground 11)."""
     customer = customer_named(event.customer)
     if customer is None:
         return []
@@ -62,9 +62,14 @@ def activated(event: Activated) -> list[Command]:
             actor=POLICY,
             customer=customer,
             of=event.account,
-            begins=False,
+            begins=is_persons(customer),
         )
     ]
+
+
+def reclaimed(event: NumberReclaimed) -> list[Command]:
+    """The number is a person's again."""
+    return activated(event) if is_persons(event.customer) else []
 
 
 def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]:
@@ -119,6 +124,6 @@ FORMS: Forms = {
     ReceiveCreditTransfer: {"transfer": "own-id", "days": None},
     ReturnCreditTransfer: {"transfer": "own-id"},
 }
-FOLLOWS: Follows = {CreditTransferSent: receive, Activated: activated}
+FOLLOWS: Follows = {CreditTransferSent: receive, Activated: activated, NumberReclaimed: reclaimed}
 RETURNS: Returns = {ReceiveCreditTransfer: give_back}
 ENDED: Ended = {ReceiveCreditTransfer: ended, ReturnCreditTransfer: ended}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.domain.line.erasing import must_not_be_erased
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import ASSIGNED
 from ledger.domain.money import CASH, FEES, IDR, format_amount, transfer
@@ -23,6 +24,8 @@ def reclaim_number(line: Line, command: ReclaimNumber) -> None:
         raise NumberNotAvailable(ASSIGNED)
     if line.number.holder is None or line.number.holder != command.customer:
         raise NotEligible("only its last holder may ask for it")
+    if line.account is not None:
+        must_not_be_erased(line.account)
     if command.decision != "approved":
         raise ApprovalRequired("the operator did not agree")
     rule = line.book.of(PrepaidTerms, command.terms).reclaim

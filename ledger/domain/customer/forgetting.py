@@ -1,0 +1,150 @@
+"""The erasure of a person: begun by a decision or by time, put to every account, done once nothing stands in its way.
+
+The customer is asked first: a legal case, and what the law asks to be kept, are known here. Then every account that is
+or was his is asked, wherever it lies. One that objects says why, and says it again when that changes. One that does not
+has agreed: until the erasure is done or called off nothing comes about there that could be objected. Where all have
+agreed the person is erased in the same breath as the last answer; else who agreed is free again (two phases). An
+account that joins meanwhile is asked too; one that joins afterwards comes to nothing, which an audit finds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.domain.calendar import NEVER
+from ledger.domain.customer.events_of_persons import (
+    ErasureAsked,
+    ErasureBlocked,
+    ErasureStarted,
+    LimitBreached,
+    Objection,
+    PersonErased,
+    ProcessingEnded,
+)
+from ledger.domain.customer.ids_of_customers import is_persons
+from ledger.domain.customer.person import Person
+from ledger.domain.customer.privacy_terms import PrivacyTerms
+from ledger.domain.terms_book import TermsBook
+
+if TYPE_CHECKING:
+    from ledger.domain.customer.customer import Customer, CustomerState
+
+DECIDED, RETENTION, CONSENT = "decided", "retention", "consent"
+"""Why a person is erased; `RETENTION` also stands in the way, where the law asks that something be kept."""
+LEGAL_HOLD = "legal-hold"
+"""What stands in the way while a legal case runs."""
+
+
+def kept_until(state: CustomerState, rules: PrivacyTerms, *, by_law: bool = False) -> int:
+    """Until when a person is kept after the last account has ended, or `by_law` has to be; NEVER while one has not."""
+    person = state.person
+    if person is None or state.lives:
+        return NEVER
+    had_one = bool(state.accounts or state.former)
+    if not had_one and not is_persons(state.id):  # his accounts may not be known
+        return NEVER
+    since = state.last_end if had_one else person.since
+    return rules.zone.plus_days(since, rules.kept_days(person.fields, by_law=by_law))
+
+
+def due_of_person(state: CustomerState, book: TermsBook) -> int:
+    """The next instant at which time alone changes something for the person; NEVER where nothing will."""
+    person = state.person
+    if person is None or person.erased:
+        return NEVER
+    due = min(person.limit_at, NEVER if person.ends_at is None else person.ends_at)
+    rules = book.of(PrivacyTerms, person.terms)
+    erasure = person.erasure
+    if erasure is None:
+        return min(due, kept_until(state, rules) if person.ended_at is None else person.ended_at)
+    if erasure.begun_at is not None:
+        return min(due, erasure.begun_at)
+    if not erasure.waiting and any(one["reason"] == RETENTION for one in erasure.said or ()):
+        due = min(due, kept_until(state, rules, by_law=True))
+    return due
+
+
+def fall_due_for_person(customer: Customer, at: int) -> None:
+    """One event of those that fall due at an instant: a limit, the end of processing, an erasure's next step."""
+    state = customer.state
+    person, rules = person_of(customer)
+    request = person.request
+    if request is not None and person.limit_at == at:
+        name = request.request
+        customer.emit(LimitBreached, due_at=at, about=name, terms=person.terms, request=name)
+    elif person.ends_at == at:
+        live = [one for one in state.accounts if one not in state.ended]
+        clause = rules.processing.clause
+        customer.emit(ProcessingEnded, due_at=at, terms=person.terms, clause=clause, accounts=live)
+    elif person.erasure is None:
+        reason = RETENTION if person.ended_at is None else CONSENT
+        customer.emit(
+            ErasureStarted,
+            due_at=at,
+            terms=person.terms,
+            reason=reason,
+            decided_by=None,
+            approved_by=None,
+        )
+    else:
+        consider(customer, due_at=at)
+
+
+def person_of(customer: Customer) -> tuple[Person, PrivacyTerms]:
+    """The person, and the policy. Raises LookupError where there is none."""
+    person = customer.state.person
+    if person is None:
+        raise LookupError(customer.id)
+    return person, customer.book.of(PrivacyTerms, person.terms)
+
+
+def consider(customer: Customer, *, due_at: int | None = None) -> None:
+    """The next step of an erasure under way, if there is one: accounts are asked, it is blocked, or it is done."""
+    state, person = customer.state, customer.state.person
+    erasure = None if person is None else person.erasure
+    if person is None or erasure is None or erasure.waiting:
+        return
+    at = customer.cause.at if due_at is None else due_at
+    own = _own_objections(customer, at)
+    accounts = [*state.accounts, *state.former]
+    asked = [] if own else erasure.unasked(accounts)
+    if not own and not asked and not erasure.objections:
+        asked = list(erasure.free)
+    if asked:
+        customer.emit(
+            ErasureAsked, due_at=due_at, terms=person.terms, nth=erasure.nth + 1, accounts=sorted(asked)
+        )
+        return
+    objections = own + [
+        Objection(of=of, reason=reason)
+        for of in sorted(erasure.objections)
+        for reason in erasure.objections[of]
+    ]
+    if not objections:
+        customer.emit(
+            PersonErased,
+            due_at=due_at,
+            terms=person.terms,
+            accounts=len(accounts),
+            fields=len(person.fields),
+            consents=len(person.consents),
+            disclosures=person.disclosures,
+        )
+    elif objections != erasure.said or erasure.agreed:
+        customer.emit(
+            ErasureBlocked,
+            due_at=due_at,
+            terms=person.terms,
+            nth=erasure.nth,
+            objections=objections,
+            agreed=sorted(erasure.agreed),
+        )
+
+
+def _own_objections(customer: Customer, at: int) -> list[Objection]:
+    person, rules = person_of(customer)
+    found = [LEGAL_HOLD] if person.holds else []
+    until = kept_until(customer.state, rules, by_law=True)
+    if rules.kept_days(person.fields, by_law=True) and at < until < NEVER:
+        found.append(RETENTION)
+    return [Objection(of=customer.id, reason=reason) for reason in found]

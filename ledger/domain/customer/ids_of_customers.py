@@ -1,0 +1,24 @@
+"""The ids that customers are given who are registered as persons: they mean nothing, and are made at random."""
+
+from __future__ import annotations
+
+import re
+
+from ledger.domain.kinds import is_plain
+
+PREFIX = "customer/"
+"""How the ids of customers as subjects begin."""
+_OF_PERSONS = re.compile(r"C[A-Z0-9]{20}", re.ASCII)
+
+
+def customer_named(customer: str) -> str | None:
+    """The subject of a customer's id; None where it cannot be one."""
+    return f"{PREFIX}{customer}" if customer and is_plain(customer) else None
+
+
+def is_persons(subject: str) -> bool:
+    """Whether a customer's id is one that persons are given: such a customer is told of everything from the first on.
+
+    Logs had other ids before, whose customers began with a contract.
+    """
+    return _OF_PERSONS.fullmatch(subject.removeprefix(PREFIX)) is not None

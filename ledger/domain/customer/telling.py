@@ -1,0 +1,83 @@
+"""What a customer is told of his accounts: they come and go, end, fall into debt, and answer to an erasure."""
+
+from __future__ import annotations
+
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands import (
+    AdvanceCustomer,
+    NoteAccount,
+    NoteAccountEnded,
+    NoteAccountLeft,
+    NoteDebt,
+    NoteDebtCleared,
+    NoteErasureAnswer,
+)
+from ledger.domain.customer.customer import MOST_ACCOUNTS, Customer, CustomerState
+from ledger.domain.customer.events import AccountEnded, AccountLeft, AccountNoted, DebtCleared, DebtNoted
+from ledger.domain.customer.events_of_persons import ErasureAnswerNoted
+from ledger.domain.customer.forgetting import consider
+
+_OF_DEBTS = "ground-11/"
+"""How the ids of blocks for debts on other accounts begin."""
+
+
+def decide_what_is_told(customer: Customer, command: Command) -> None:
+    """What is told of him; what changes nothing, or is told of who was erased, comes to nothing."""
+    state = customer.state
+    if isinstance(command, AdvanceCustomer) or (state.person is not None and state.person.erased):
+        return
+    if isinstance(command, NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer):
+        _hear_of_end(customer, command)
+        return
+    if isinstance(command, NoteAccount):
+        known = state.version or command.begins
+        if known and command.of not in state.accounts and len(state.accounts) < MOST_ACCOUNTS:
+            standing = [debt.block for debt in state.debts.values() if debt.stands and debt.of != command.of]
+            customer.emit(AccountNoted, of=command.of, blocks=standing)
+            consider(customer)
+    elif isinstance(command, NoteDebt):
+        if command.bill not in state.debts:
+            nth = state.times.get(command.bill, 0) + 1
+            block = f"{_OF_DEBTS}{command.bill}" if nth == 1 else f"{_OF_DEBTS}{command.bill}/{nth}"
+            customer.emit(
+                DebtNoted,
+                bill=command.bill,
+                of=command.of,
+                blocks_at=max(command.blocks_at, customer.cause.at),
+                block=block,
+                scope=command.scope,
+                ground=command.ground,
+            )
+    elif isinstance(command, NoteDebtCleared):
+        debt = state.debts.get(command.bill)
+        if debt is not None:
+            customer.emit(
+                DebtCleared, bill=command.bill, block=debt.block["block"], accounts=list(debt.blocked)
+            )
+
+
+def _hear_of_end(customer: Customer, command: NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer) -> None:
+    """An account has ended, is his no more, or says what it has against an erasure; the erasure goes on from there."""
+    state = customer.state
+    if isinstance(command, NoteErasureAnswer):
+        if not _is_news(state, command):
+            return
+        customer.emit(ErasureAnswerNoted, of=command.of, nth=command.nth, objections=command.objections)
+    elif command.of not in state.accounts:
+        return
+    elif isinstance(command, NoteAccountLeft):
+        customer.emit(AccountLeft, of=command.of)
+    elif command.of not in state.ended:
+        at = min(command.ended_at, customer.cause.at)
+        customer.emit(AccountEnded, effective_at=at, of=command.of, ended_at=command.ended_at)
+    consider(customer)
+
+
+def _is_news(state: CustomerState, command: NoteErasureAnswer) -> bool:
+    """Whether an answer is to what was asked last, or says otherwise than the last one."""
+    erasure = None if state.person is None else state.person.erasure
+    if erasure is None:
+        return False
+    if command.of in erasure.waiting:
+        return command.nth == erasure.nth
+    return command.objections != erasure.objections.get(command.of, [])

@@ -1,0 +1,64 @@
+"""What an account says to the erasure of its holder, and how it ends for one who withdraws consent (PM-05, PM-06).
+
+Who agrees takes nothing more that could be an objection: a dispute over an ended account, its number reclaimed by whom
+it is about. It stays so, unless it is called off. Who objects says so again whenever a command has changed why.
+"""
+
+from __future__ import annotations
+
+from ledger.domain.line.account import Account
+from ledger.domain.line.disputes import open_disputes
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
+from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
+from ledger.domain.line.erasures import is_held_by
+from ledger.domain.line.line import Line
+from ledger.domain.line.product import PRODUCTS
+from ledger.domain.refusals import Erased
+
+LIVE, DISPUTED = "live-account", "open-dispute"
+
+
+def objections_of(account: Account) -> list[str]:
+    """What stands in the way of forgetting the account's holder, by codes."""
+    found = [LIVE] if account.closed_at is None else []
+    found += [DISPUTED] if open_disputes(account) else []
+    return [*found, *PRODUCTS[account.PRODUCT].objections(account)]
+
+
+def answer(line: Line, account: Account, command: AskForErasure) -> None:
+    """It agrees, or says what it has against it; an account that is another's by now has nothing."""
+    objections = objections_of(account) if is_held_by(account.holder, command.customer) else []
+    line.emit(ErasureAnswered, of=account, customer=command.customer, nth=command.nth, objections=objections)
+
+
+def call_off(line: Line, account: Account, command: CallOffErasure) -> None:
+    """It is free again, where it had agreed."""
+    asked = account.erasure
+    if asked is not None and asked.agreed and asked.customer == command.customer:
+        line.emit(ErasureCalledOff, of=account, customer=command.customer, nth=command.nth)
+
+
+def end_for_holder(line: Line, account: Account, command: EndForHolder) -> None:
+    """It ends as by the holder's own word, whatever is owed, where it has not ended and is still his."""
+    if account.closed_at is None and is_held_by(account.holder, command.customer):
+        product = PRODUCTS[account.PRODUCT]
+        line.emit_each(
+            product.end_for_holder(account, line.cause.at, line.book, line.terms.clauses.termination)
+        )
+
+
+def must_not_be_erased(account: Account) -> None:
+    """Raises Erased where the account has agreed to the erasure of its holder."""
+    if account.erasure is not None and account.erasure.agreed:
+        raise Erased
+
+
+def report(line: Line) -> None:
+    """The accounts that were asked say again what they have against it, where that has changed."""
+    for account in line.accounts():
+        asked = account.erasure
+        if asked is None or asked.agreed:
+            continue
+        now = objections_of(account) if is_held_by(account.holder, asked.customer) else []
+        if now != asked.objections:
+            line.emit(ErasureAnswered, of=account, customer=asked.customer, nth=asked.nth, objections=now)

@@ -1,0 +1,387 @@
+"""A person is erased in two steps: all that could stand in the way is asked, and either names itself or is bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.customer.commands import AdvanceCustomer
+from ledger.domain.customer.commands_of_persons import (
+    Disclose,
+    ErasePerson,
+    GiveConsent,
+    LiftPersonHold,
+    RectifyCustomer,
+    RegisterCustomer,
+    RequestAccess,
+    RequestErasure,
+    SetPersonHold,
+    WithdrawConsent,
+)
+from ledger.domain.customer.events import AccountEnded
+from ledger.domain.customer.events_of_persons import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    ErasureAsked,
+    ErasureBlocked,
+    ErasureRequested,
+    ErasureStarted,
+    PersonErased,
+    PersonHoldLifted,
+    PersonHoldSet,
+    ProcessingEnded,
+)
+from ledger.domain.events import Event
+from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
+from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
+from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
+from ledger.domain.postpaid.commands import ReceivePayment
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReclaimNumber
+from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, at, event, rupiah
+
+NOW = at("2024-03-01T10:00:00+07:00")
+ID = PERSON.removeprefix("customer/")
+FIRST, SECOND = f"{NUMBER}#1", f"{OTHER}#1"
+
+
+@pytest.fixture
+def registered(story: Story) -> Story:
+    return story.given(RegisterCustomer, NOW, fields=["name", "email"])
+
+
+def of_person(story: Story, *kinds: type[Event]) -> list[Event]:
+    found = [one for one in story.events() if one.account == PERSON]
+    return [one for one in found if isinstance(one, kinds)] if kinds else found
+
+
+def reasons(story: Story) -> list[tuple[str, str]]:
+    """What was said last to stand in the way; nothing once the person is erased."""
+    last = of_person(story, ErasureBlocked, PersonErased)[-1]
+    return [(one["of"], one["reason"]) for one in last.objections] if isinstance(last, ErasureBlocked) else []
+
+
+def is_erased(story: Story) -> bool:
+    return bool(of_person(story, PersonErased))
+
+
+def ended(story: Story, *numbers: str, when: int = NOW) -> Story:
+    """Prepaid numbers of the person's that were activated and ended at once."""
+    for number in numbers:
+        story.given_active(since=when, number=number, customer=ID)
+        story.given(Terminate, when, msisdn=number)
+    return story
+
+
+def names(events: Sequence[Event]) -> list[str]:
+    return [one.name for one in events]
+
+
+# --- asked for, held --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("PM-06", "PS-02")
+def test_a_person_asks_to_be_erased_once(registered: Story) -> None:
+    registered.when(RequestErasure, NOW).then(event(ErasureRequested, request="e1", channel="care"))
+    registered.when(RequestErasure, NOW, request="e2").refused("already-requested")
+
+
+def test_who_never_had_an_account_is_erased_at_once_and_what_there_was_is_counted(registered: Story) -> None:
+    registered.given(GiveConsent, NOW).given(Disclose, NOW)
+    registered.when(ErasePerson, NOW).then(
+        event(ErasureStarted, reason="decided", decided_by="staff-1", approved_by="staff-2"),
+        event(PersonErased, accounts=0, fields=2, consents=1, disclosures=1),
+    )
+
+
+@pytest.mark.parametrize("by", ["staff-1", "system"])
+def test_an_erasure_is_approved_by_somebody_else(registered: Story, by: str) -> None:
+    registered.when(ErasePerson, NOW, approved_by=by).refused("approval-required")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (RegisterCustomer, {"fields": ["name"]}),
+        (RectifyCustomer, {}),
+        (GiveConsent, {}),
+        (WithdrawConsent, {}),
+        (Disclose, {}),
+        (RequestAccess, {}),
+        (RequestErasure, {}),
+        (ErasePerson, {}),
+        (SetPersonHold, {}),
+        (LiftPersonHold, {}),
+    ],
+)
+def test_who_was_erased_is_nobody_for_good(registered: Story, command: type, said: dict[str, object]) -> None:
+    registered.given(ErasePerson, NOW)
+    registered.when(command, NOW + 1, **said).refused("erased")
+
+
+@pytest.mark.parametrize("command", [ErasePerson, RequestErasure, SetPersonHold, LiftPersonHold])
+def test_of_nobody_nothing_is_erased_or_held(story: Story, command: type) -> None:
+    story.when(command, NOW).refused("unknown-customer")
+
+
+@pytest.mark.clause("PM-06")
+def test_while_a_case_runs_nothing_is_erased_and_after_it_the_erasure_goes_on(registered: Story) -> None:
+    registered.when(SetPersonHold, NOW).then(event(PersonHoldSet, reference="case-7"))
+    registered.when(SetPersonHold, NOW)
+    assert (registered.outcome.status, registered.new) == ("repeated", [])
+    registered.when(LiftPersonHold, NOW, reference="case-8").refused("unknown-hold")
+    registered.given(SetPersonHold, NOW, reference="case-9")
+    hold = [{"of": PERSON, "reason": "legal-hold"}]
+    registered.when(ErasePerson, NOW).then(
+        event(ErasureStarted), event(ErasureBlocked, objections=hold, agreed=[], nth=0)
+    )
+    registered.when(LiftPersonHold, NOW + 1).then(event(PersonHoldLifted))
+    registered.when(LiftPersonHold, NOW + 2, reference="case-9").then(
+        event(PersonHoldLifted), event(PersonErased)
+    )
+
+
+def test_an_erasure_is_begun_once_and_says_what_stands_in_its_way(registered: Story) -> None:
+    registered.given(SetPersonHold, NOW).given(ErasePerson, NOW)
+    registered.when(ErasePerson, NOW).refused("erasure-blocked")
+    assert registered.outcome.message is not None
+    assert f"{PERSON}: legal-hold" in registered.outcome.message
+
+
+@pytest.mark.clause("PM-06")
+def test_what_the_law_asks_to_be_kept_is_kept_so_long_and_then_goes_by_itself(story: Story) -> None:
+    story.given(RegisterCustomer, NOW, fields=["name", "tax-number"])
+    ended(story, NUMBER)
+    story.given(ErasePerson, NOW + DAY)
+    assert reasons(story) == [(PERSON, "retention")]
+    over = story.book["privacy-smarty"].zone.plus_days(NOW, 3650)
+    story.given(AdvanceCustomer, over - MICROSECOND)
+    assert not is_erased(story)
+    story.given(AdvanceCustomer, over)
+    assert is_erased(story)
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_account_stands_in_the_way_until_it_ends(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    registered.when(ErasePerson, NOW)
+    assert reasons(registered) == [(FIRST, "live-account")]
+    assert not is_erased(registered)
+    registered.given(Terminate, NOW + DAY)
+    assert is_erased(registered)
+
+
+def test_accounts_of_several_numbers_are_all_asked(registered: Story) -> None:
+    ended(registered, NUMBER, THIRD)
+    registered.given_active(since=NOW, number=OTHER, customer=ID)
+    registered.given(ErasePerson, NOW)
+    [asked] = of_person(registered, ErasureAsked)
+    assert getattr(asked, "accounts", None) == sorted([FIRST, SECOND, f"{THIRD}#1"])
+    assert reasons(registered) == [(SECOND, "live-account")]
+    registered.given(Terminate, NOW, msisdn=OTHER)
+    assert is_erased(registered)
+    assert len([one for one in registered.events() if isinstance(one, ErasureCalledOff)]) == 2
+
+
+@pytest.mark.clause("SP23-23")
+def test_an_account_that_ends_by_time_ends_for_the_person_at_its_instant(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    registered.given(ErasePerson, NOW)
+    registered.given(AdvanceTime, NOW + 900 * DAY)
+    [end] = of_person(registered, AccountEnded)
+    closed = registered.account().closed_at
+    assert (end.effective_at, getattr(end, "ended_at", None)) == (closed, closed)
+    assert is_erased(registered)
+
+
+def test_a_dispute_stands_in_the_way_until_it_is_decided(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
+    registered.given(OpenDispute, NOW, **said)
+    registered.given(Terminate, NOW)
+    registered.given(ErasePerson, NOW)
+    assert reasons(registered) == [(FIRST, "open-dispute")]
+    registered.given(DecideDispute, NOW + 1, dispute="C-1", decision="rejected")
+    assert is_erased(registered)
+
+
+def test_who_has_agreed_takes_no_dispute_and_gives_the_number_to_nobody_who_is_forgotten(
+    story: Story,
+) -> None:
+    story.given(RegisterCustomer, NOW, fields=["name"])
+    ended(story, NUMBER)
+    story.given(ErasePerson, NOW)
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
+    story.when(OpenDispute, NOW + 1, **said).refused("erased")
+    story.when(ReclaimNumber, NOW + 1, customer=ID).refused("erased")
+
+
+def test_who_had_agreed_is_free_again_where_another_objects(registered: Story) -> None:
+    ended(registered, NUMBER)
+    registered.given_active(since=NOW, number=OTHER, customer=ID)
+    registered.given(ErasePerson, NOW)
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
+    registered.given(OpenDispute, NOW + 1, **said)
+    assert reasons(registered) == [(FIRST, "open-dispute"), (SECOND, "live-account")]
+    registered.given(Terminate, NOW + 2, msisdn=OTHER)
+    assert reasons(registered) == [(FIRST, "open-dispute")]
+    registered.given(DecideDispute, NOW + 3, dispute="C-1", decision="rejected")
+    assert is_erased(registered)
+
+
+@pytest.mark.clause("SE23-25", "PM-06")
+def test_a_contract_stands_in_the_way_until_it_is_settled_and_says_why(registered: Story) -> None:
+    opened = at("2024-03-10T10:00:00+07:00")
+    registered.given_contract(opened, customer=ID)
+    registered.given(ErasePerson, opened)
+    assert ("live-account") in [reason for _, reason in reasons(registered)]
+    registered.given(Terminate, opened + DAY, ground="1", reference="r", since=None)
+    owed = registered.contract().owed
+    assert [reason for _, reason in reasons(registered)] == ["debt", "not-settled"]
+    registered.given(ReceivePayment, opened + DAY + 1, reference="p1", amount=owed, method="cash")
+    assert [reason for _, reason in reasons(registered)] == ["not-settled"]
+    registered.given(AdvanceTime, opened + 300 * DAY)
+    assert is_erased(registered)
+
+
+def test_an_account_that_joins_meanwhile_is_asked_too(registered: Story) -> None:
+    registered.given(SetPersonHold, NOW).given(ErasePerson, NOW)
+    registered.given_active(since=NOW, customer=ID)
+    registered.given(LiftPersonHold, NOW)
+    assert reasons(registered) == [(FIRST, "live-account")]
+
+
+def test_one_that_joins_afterwards_comes_to_nothing(registered: Story) -> None:
+    registered.given(ErasePerson, NOW)
+    before = len(of_person(registered))
+    registered.given_active(since=NOW, customer=ID)
+    assert len(of_person(registered)) == before
+
+
+@pytest.mark.clause("SP23-11")
+def test_the_former_holder_of_a_number_is_erased_and_the_number_lives_on(registered: Story) -> None:
+    registered.given_active(since=NOW, credit=rupiah(5000), customer=ID)
+    registered.given(ErasePerson, NOW)
+    registered.given(RequestRightsTransfer, NOW + 1, to_customer="C" + "B" * 20)
+    registered.given(DecideRightsTransfer, NOW + 2)
+    assert is_erased(registered)
+    assert registered.credit() == rupiah(5000)
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
+    registered.given(OpenDispute, NOW + 3, **said)
+
+
+def test_a_number_that_was_activated_before_its_person_was_registered_is_known(story: Story) -> None:
+    story.given_active(since=NOW, customer=ID)
+    story.given(RegisterCustomer, NOW + DAY, fields=["name"])
+    story.given(ErasePerson, NOW + DAY)
+    assert reasons(story) == [(FIRST, "live-account")]
+
+
+def test_a_number_that_comes_back_is_the_persons_again(registered: Story) -> None:
+    ended(registered, NUMBER)
+    registered.given(AdvanceTime, NOW + 2 * DAY)
+    registered.given(ReclaimNumber, NOW + 2 * DAY, customer=ID)
+    registered.given(ErasePerson, NOW + 2 * DAY)
+    assert reasons(registered) == [(f"{NUMBER}#2", "live-account")]
+
+
+# --- by time ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("PM-06", "PS-02")
+@pytest.mark.parametrize("late", [-MICROSECOND, 0, MICROSECOND])
+def test_an_erasure_falls_due_once_the_longest_retention_is_over(registered: Story, late: int) -> None:
+    ended(registered, NUMBER)
+    over = registered.book["privacy-smarty"].zone.plus_days(NOW, 1825)
+    registered.given(AdvanceCustomer, over + late)
+    started = of_person(registered, ErasureStarted)
+    if late < 0:
+        assert started == []
+        return
+    assert [(one.effective_at, getattr(one, "reason", "")) for one in started] == [(over, "retention")]
+    assert is_erased(registered)
+
+
+def test_retention_runs_from_the_end_of_the_last_account(registered: Story) -> None:
+    zone = registered.book["privacy-smarty"].zone
+    ended(registered, NUMBER)
+    registered.given_active(since=NOW, number=OTHER, customer=ID)
+    registered.given(AdvanceCustomer, zone.plus_days(NOW, 1825))
+    assert of_person(registered, ErasureStarted) == []
+    registered.given(AdvanceTime, zone.plus_days(NOW, 1825), msisdn=OTHER)
+    closed = registered.account(number=OTHER).closed_at
+    assert closed is not None
+    registered.given(AdvanceCustomer, zone.plus_days(closed, 1825))
+    [started] = of_person(registered, ErasureStarted)
+    assert started.effective_at == zone.plus_days(closed, 1825)
+    assert is_erased(registered)
+
+
+LIMIT = NOW + 72 * HOUR
+
+
+@pytest.mark.clause("PM-05")
+@pytest.mark.parametrize("late", [-MICROSECOND, 0, MICROSECOND])
+def test_consent_to_processing_may_be_given_again_until_its_limit(registered: Story, late: int) -> None:
+    registered.when(WithdrawConsent, NOW, purpose="processing").then(
+        event(ConsentWithdrawn, purpose="processing", limit_at=LIMIT, clause="PM-05")
+    )
+    registered.when(GiveConsent, LIMIT + late, purpose="processing")
+    if late < 0:
+        registered.then(event(ConsentGiven))
+        registered.when(AdvanceCustomer, LIMIT + DAY).then()
+        return
+    registered.refused(
+        "erased",
+        event(ProcessingEnded, effective_at=LIMIT),
+        event(ErasureStarted, reason="consent", effective_at=LIMIT),
+        event(PersonErased, effective_at=LIMIT),
+    )
+
+
+@pytest.mark.clause("PM-05")
+def test_then_accounts_end_as_by_the_customer_and_what_is_owed_delays_the_erasure_only(
+    registered: Story,
+) -> None:
+    registered.given_active(since=NOW, credit=rupiah(5000), customer=ID)
+    registered.given_contract(NOW, msisdn=OTHER, customer=ID)
+    registered.given(WithdrawConsent, NOW, purpose="processing")
+    registered.given(AdvanceCustomer, LIMIT)
+    assert (registered.state(), registered.credit()) == ("terminated", 0)
+    contract = registered.contract(number=OTHER)
+    assert contract.state == "terminated"
+    assert contract.owed > 0
+    told = names(registered.of_number(OTHER))
+    assert "UnsubscribeRequested" in told
+    assert told.index("PenaltyCharged") < told.index("BillIssued") < told.index("Terminated")
+    assert {of for of, _ in reasons(registered)} == {SECOND}
+    registered.given(
+        ReceivePayment, LIMIT + 1, msisdn=OTHER, reference="p1", amount=contract.owed, method="cash"
+    )
+    registered.given(AdvanceTime, LIMIT + 300 * DAY, msisdn=OTHER)
+    assert is_erased(registered)
+
+
+def test_a_hold_delays_the_erasure_and_not_the_end(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    registered.given(SetPersonHold, NOW).given(WithdrawConsent, NOW, purpose="processing")
+    registered.given(AdvanceCustomer, LIMIT)
+    assert registered.state() == "terminated"
+    assert reasons(registered) == [(PERSON, "legal-hold")]
+    registered.given(LiftPersonHold, LIMIT + DAY)
+    assert is_erased(registered)
+
+
+def test_in_one_instant_either_something_stands_in_the_way_or_all_is_done(registered: Story) -> None:
+    """Whatever comes first: an opened account blocks; after the erasure it finds nobody."""
+    registered.given(IssueStarterPack, NOW)
+    registered.given(Activate, NOW, customer=ID)
+    registered.given(ErasePerson, NOW)
+    assert reasons(registered)
+    registered.given(Terminate, NOW)
+    assert is_erased(registered)
+    answered = [one for one in registered.events() if isinstance(one, ErasureAnswered)]
+    assert getattr(answered[-1], "objections", None) == []
