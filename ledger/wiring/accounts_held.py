@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ledger.domain.customer.customer import PREFIX
 from ledger.domain.customer.events import AccountNoted
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
 from ledger.domain.line.events import RightsTransferred

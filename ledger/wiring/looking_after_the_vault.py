@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from ledger.domain.customer.commands_of_persons import RectifyCustomer, RegisterCustomer
-from ledger.domain.customer.customer import PREFIX
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteSnapshot
 from ledger.vault.inventory import (

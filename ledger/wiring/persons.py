@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
-from ledger.domain.customer.customer import PREFIX
 from ledger.domain.customer.events_of_persons import CustomerRectified, CustomerRegistered, PersonErased
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultLost
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteReader

@@ -16,7 +16,6 @@ from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import NEVER, Instant
 from ledger.domain.customer.allowed import OFFERS, allows
-from ledger.domain.customer.customer import PREFIX
 from ledger.domain.customer.events_of_persons import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -24,6 +23,7 @@ from ledger.domain.customer.events_of_persons import (
     ProcessingRestricted,
     RestrictionLifted,
 )
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
 from ledger.domain.kinds import is_of_line, subject_of
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined, RightsTransferred

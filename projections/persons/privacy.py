@@ -11,13 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 import sqlalchemy as sa
 
 from ledger.domain.calendar import Instant
-from ledger.domain.customer.customer import PREFIX
 from ledger.domain.customer.events_of_persons import (
     AccessAnswered,
     AccessRequested,
     CustomerRegistered,
     PersonalDataDisclosed,
 )
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, NamedTuple, TypedDict
 
 from ledger.domain.calendar import Instant
-from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.customer.events import AccountLeft, AccountNoted, DebtCleared, DebtNoted
+from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed

@@ -207,7 +207,7 @@ def erase_person(customer: Customer, command: ErasePerson) -> None:
     """The erasure begins: the customer himself is asked first, then his accounts."""
     must_be_another(command.approved_by, command.actor)
     must_be_another(command.approved_by, command.decided_by)
-    person, _ = _known(customer)
+    person, _ = _known(customer, asked=True)
     erasure = person.erasure
     if erasure is not None and (erasure.waiting or erasure.said is None):
         raise AlreadyRequested("an erasure is under way")
@@ -225,7 +225,7 @@ def erase_person(customer: Customer, command: ErasePerson) -> None:
 
 def set_person_hold(customer: Customer, command: SetPersonHold) -> None:
     """Nothing is erased while it stands; an erasure under way is blocked by it, too."""
-    person, _ = _known(customer)
+    person, _ = _known(customer, asked=True)
     if command.reference in person.holds:
         raise Repeated
     if len(person.holds) >= MOST_OPEN:
@@ -236,19 +236,20 @@ def set_person_hold(customer: Customer, command: SetPersonHold) -> None:
 
 def lift_person_hold(customer: Customer, command: LiftPersonHold) -> None:
     """That case is over; an erasure that it blocked goes on."""
-    person, _ = _known(customer)
+    person, _ = _known(customer, asked=True)
     if command.reference not in person.holds:
         raise UnknownHold(command.reference)
     customer.emit(PersonHoldLifted, terms=person.terms, reference=command.reference)
     consider(customer)
 
 
-def _known(customer: Customer) -> tuple[Person, PrivacyTerms]:
-    """The person, and the policy. Raises UnknownCustomer, Erased."""
+def _known(customer: Customer, *, asked: bool = False) -> tuple[Person, PrivacyTerms]:
+    """The person, and the policy. Raises UnknownCustomer; Erased, also while accounts are asked, unless `asked`."""
     person = customer.state.person
     if person is None:
         raise UnknownCustomer
-    if person.erased:
+    erasure = person.erasure
+    if person.erased or (erasure is not None and erasure.waiting and not asked):
         raise Erased
     return person, customer.book.of(PrivacyTerms, person.terms)
 
