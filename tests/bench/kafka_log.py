@@ -34,6 +34,7 @@ from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from ledger.wiring import composition
 from tests.bench import population as p
+from tests.kafka.process import Known, knowing, known
 from tests.processes import Forked
 from tests.servers import kafka_address, registry_address
 
@@ -51,9 +52,9 @@ class Servers(NamedTuple):
     registry: str
 
     def log(self, folder: Path, partitions: int = 1) -> KafkaSettings:
-        """A log that nobody else uses."""
+        """A log that nobody else uses. The schemas of the first are registered, and stand for those of all others."""
         name = f"bench{time.monotonic_ns()}."
-        return KafkaSettings(
+        log = KafkaSettings(
             self.bootstrap,
             self.registry,
             folder / name,
@@ -62,8 +63,14 @@ class Servers(NamedTuple):
             clock="played",
             create=True,
         )
+        if self not in _known:
+            _known[self] = known(log)
+        knowing(log, _known[self])
+        return log
 
 
+_known: dict[Servers, Known] = {}
+"""The ids of schemas in each registry: two hundred of each log, which nothing that is measured asks for."""
 _running = ExitStack()
 atexit.register(_running.close)
 
@@ -103,7 +110,7 @@ class TimedWriter(Forked):
     def __init__(self, log: KafkaSettings, name: str = "") -> None:
         self.log = replace(log, mirrors=log.mirrors / name)
         self.serving: dict[int, float] = {}
-        super().__init__(_write, self.log)
+        super().__init__(_write, self.log, known(log))
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
@@ -143,7 +150,8 @@ class TimedWriter(Forked):
         self._logged.close()
 
 
-def _write(log: KafkaSettings) -> int:
+def _write(log: KafkaSettings, ids: Known) -> int:
+    knowing(log, ids)
     composition.collect_rarely()  # as `pulsa` does
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

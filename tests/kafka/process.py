@@ -22,26 +22,26 @@ from ledger.store.schemas import every
 from tests.given import BUNDLED, CONTRACTS
 
 Known = dict[tuple[str, bytes], int]
-"""Ids of schemas, by topic and fingerprint."""
+"""Ids of schemas, by kind and fingerprint: a registry has one for each text, whatever subjects it is under."""
 
 
 def known(settings: KafkaSettings) -> Known:
     """The registry's ids of the log's schemas, which are registered where they were not."""
     ids = schema_ids.schema_ids(settings)
     return {
-        (topic, schema.fingerprint): int.from_bytes(ids._prefix[topic, schema.fingerprint][1:], "big")
+        (kind, schema.fingerprint): int.from_bytes(ids._prefix[topic, schema.fingerprint][1:], "big")
         for topic, kind in _topics(settings)
         for schema in every(kind)
     }
 
 
 def knowing(settings: KafkaSettings, ids: Known) -> None:
-    """They need not be asked for: of all the writers of a run, each would ask for a hundred and fifty."""
+    """They need not be asked for: of all the writers of a run, each would ask for two hundred."""
     log = schema_ids._log(settings)
     schema_ids._registered[log] = learned = schema_ids._ids(log)[0]
     for topic, kind in _topics(settings):
         for schema in every(kind):
-            learned._learn(topic, schema, ids[topic, schema.fingerprint])
+            learned._learn(topic, schema, ids[kind, schema.fingerprint])
 
 
 def _topics(settings: KafkaSettings) -> list[tuple[str, str]]:
