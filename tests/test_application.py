@@ -1,89 +1,35 @@
-"""The one way in: idempotency, the clock, batches, what a log begins with, and what becomes of a failed write."""
+"""The one way in: idempotency, batches, what a log begins with, and what is remembered."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from typing import Any
 
-import msgspec
 import pytest
 
-import ledger.application.closing
 import ledger.application.ledger
 import ledger.application.memory
 from ledger import errors
 from ledger.domain.calendar import DAY, SECOND, format_instant
-from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime, MigrateTerms, RecordUsage, Terminate
-from ledger.domain.line.events import UsageRefused
-from ledger.domain.partition.commands import CloseThrough
-from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
-from ledger.domain.prepaid.commands import (
-    Activate,
-    AdjustCredit,
-    ChargeCredit,
-    IssueStarterPack,
-    ReclaimNumber,
-    ReserveCredit,
-    ReturnCreditTransfer,
-    TopUp,
-    TransferCredit,
-)
-from ledger.domain.prepaid.events import (
-    Activated,
-    CreditAdjusted,
-    CreditCharged,
-    CreditToppedUp,
-    CreditTransferReceived,
-    CreditTransferSent,
-    GraceStarted,
-    StarterPackExpired,
-    StarterPackIssued,
-    UsageDebited,
-)
-from ledger.store.codec import Codec
+from ledger.domain.partition.events import LogCreated, TermsPublished
+from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, IssueStarterPack, TopUp, TransferCredit
+from ledger.domain.prepaid.events import CreditCharged, CreditToppedUp, StarterPackIssued, UsageDebited
 from tests.conftest import Tell
-from tests.failing import failing
 from tests.given import (
     BUNDLED,
     MICROSECOND,
     NUMBER,
     OTHER,
     SP23,
-    START,
     THIRD,
     XP25,
     Story,
-    at,
     event,
     open_log,
     rupiah,
     variant,
 )
-
-NOW = at("2023-07-20T12:00:00+07:00")
-GRACE = at("2023-08-03T00:00:00+07:00")
-TOLERANCE = 5 * SECOND
-LOG = "log@0"
-
-
-def rows(story: Story, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """What the log's file holds, read by a connection of its own."""
-    with closing(sqlite3.connect(f"file:{story.path}?mode=ro", uri=True)) as connection:
-        return connection.execute(statement, parameters).fetchall()
-
-
-def journal(story: Story) -> list[tuple[str, str, str | None]]:
-    """Subject, command id and refusal of every journaled command."""
-    return [(row[0], row[1], row[2]) for row in rows(story, "SELECT subject, command_id, code FROM journal")]
-
-
-def everything(story: Story) -> list[list[tuple[Any, ...]]]:
-    """All that the file holds of events, journal, numbers and claims."""
-    tables = ("stored_events", "journal", "seals", "numbers", "claims")
-    return [rows(story, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
+from tests.recorded import GRACE, LOG, NOW, everything, journal, rows
 
 
 @pytest.mark.parametrize("command_id", ["", "x" * 201, "é" * 101, "\ud800"])
@@ -218,223 +164,6 @@ class TestNotJournaled:
         ]
 
 
-class TestClock:
-    @pytest.mark.parametrize("behind", [0, MICROSECOND, TOLERANCE])
-    def test_a_little_behind_what_is_recorded_is_lifted_to_it(self, story: Story, behind: int) -> None:
-        story.given_active(since=NOW)
-        story.when(TopUp, NOW - behind, credit=rupiah(5000)).then(
-            event(CreditToppedUp, recorded_at=NOW, effective_at=NOW)
-        )
-        assert story.outcome.at == NOW
-
-    def test_further_behind_is_refused(self, story: Story) -> None:
-        story.given_active(since=NOW)
-        story.when(TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
-
-    def test_a_refused_use_counts_as_recorded(self, story: Story) -> None:
-        story.given_active()
-        story.when(RecordUsage, NOW).refused("insufficient-credit", event(UsageRefused))
-        story.when(TopUp, NOW - TOLERANCE - MICROSECOND, credit=rupiah(5000)).refused("clock-behind")
-
-    def test_other_refusals_leave_no_time_behind(self, story: Story) -> None:
-        story.given_active()
-        story.when(ChargeCredit, NOW, amount=1).refused("insufficient-credit")
-        story.when(TopUp, NOW - DAY, credit=rupiah(5000)).then(event(CreditToppedUp))
-
-    def test_events_of_the_number_count_too(self, story: Story) -> None:
-        story.given_active()
-        story.given(Terminate, NOW)
-        story.when(ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
-        story.reopen().when(ReclaimNumber, NOW - TOLERANCE - MICROSECOND).refused("clock-behind")
-
-    @pytest.mark.parametrize("is_opened_anew", [False, True])
-    def test_events_of_a_former_account_count_too(self, story: Story, is_opened_anew: bool) -> None:
-        story.given_active(since=NOW - 40 * DAY)
-        story.given(TopUp, NOW - 20 * DAY, credit=rupiah(100000))
-        with failing(lambda asked: isinstance(asked, ReturnCreditTransfer)):
-            story.given(TransferCredit, NOW - DAY, to_msisdn=OTHER, amount=rupiah(20000), command_id="t")
-        (apart,) = [found for found in story.events() if isinstance(found, CommandSetApart)]
-        story.given(Terminate, NOW - 2)
-        story.given(ReclaimNumber, NOW - 1)
-        came_back = Codec().command(apart.command, apart.content, 0)
-        (outcome,) = story.ledger.execute([msgspec.structs.replace(came_back, at=NOW)])
-        assert [reference.account for reference in outcome.events] == [f"{NUMBER}#1"]
-        if is_opened_anew:
-            story.reopen()
-        late = NOW - TOLERANCE - MICROSECOND
-        story.when(Activate, late, customer="customer-1").refused("clock-behind")
-        story.when(Activate, NOW - TOLERANCE, customer="customer-1").then(
-            event(Activated, account=f"{NUMBER}#2", recorded_at=NOW)
-        )
-
-    def test_each_number_has_a_time_of_its_own(self, story: Story) -> None:
-        story.given_active(since=NOW)
-        story.given_active(since=NOW - 100 * DAY, number=OTHER)
-
-    def test_lifted_use_is_still_effective_when_it_was_used(self, story: Story) -> None:
-        story.given_active(since=NOW - DAY, credit=rupiah(5000))
-        story.given(AdjustCredit, NOW, amount=1)
-        story.when(RecordUsage, NOW - SECOND).then(
-            event(UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW)
-        )
-
-    def test_lifting_may_take_a_command_over_a_boundary(self, story: Story) -> None:
-        story.given_active()
-        story.given(AdvanceTime, GRACE)
-        story.when(AdjustCredit, GRACE - MICROSECOND, amount=1).then(event(CreditAdjusted, recorded_at=GRACE))
-        assert story.state() == "grace"
-
-
-class TestClosing:
-    def close(self, story: Story, through: int, **fields: object) -> Story:
-        return story.when(CloseThrough, through, msisdn=LOG, through=through, actor="clock", **fields)
-
-    def test_every_account_is_advanced_before(self, story: Story) -> None:
-        """In the order in which they fall due, then by number."""
-        story.given_active(number=THIRD, since=START)
-        story.given_active(number=NUMBER, since="2023-07-04T10:00:00+07:00")
-        story.given_active(number=OTHER, since=START)
-        through = GRACE + DAY
-        self.close(story, through).then(
-            event(GraceStarted, account=f"{THIRD}#1", effective_at=GRACE, recorded_at=through),
-            event(GraceStarted, account=f"{OTHER}#1", effective_at=GRACE, recorded_at=through),
-            event(GraceStarted, account=f"{NUMBER}#1", effective_at=through, recorded_at=through),
-        )
-        closed = story.events()[-1]
-        assert isinstance(closed, ClosedThrough)
-        assert (closed.through, closed.account, closed.version) == (through, LOG, 2)
-        assert story.ledger.due(through, 10) == []
-
-    def test_more_numbers_than_one_transaction_holds_are_to_be_advanced_before(
-        self, story: Story, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(ledger.application.closing, "DUE_AT_CLOSING", 2)
-        for number in (NUMBER, OTHER, THIRD):
-            story.given_active(number=number)
-        self.close(story, GRACE).refused("limit-reached")
-        story.given(AdvanceTime, GRACE, msisdn=THIRD)
-        self.close(story, GRACE)
-        assert len(story.ledger.due(GRACE, 10)) == 0
-
-    def test_one_microsecond_earlier_nothing_was_due(self, story: Story) -> None:
-        story.given_active()
-        self.close(story, GRACE - MICROSECOND).then()
-
-    @pytest.mark.parametrize("behind", [0, MICROSECOND, TOLERANCE])
-    def test_a_command_behind_it_is_lifted_to_a_microsecond_past_it(self, story: Story, behind: int) -> None:
-        story.given_active()
-        self.close(story, NOW)
-        story.when(TopUp, NOW - behind, credit=rupiah(5000)).then(
-            event(CreditToppedUp, recorded_at=NOW + MICROSECOND)
-        )
-
-    def test_further_behind_is_refused_for_any_number(self, story: Story) -> None:
-        story.given_active()
-        self.close(story, NOW)
-        late = NOW - TOLERANCE - MICROSECOND
-        story.when(TopUp, late, credit=rupiah(5000)).refused("clock-behind")
-        story.when(IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
-        story.reopen().when(IssueStarterPack, late, msisdn=OTHER).refused("clock-behind")
-
-    def test_no_event_recorded_afterwards_lies_at_or_before_it(self, story: Story) -> None:
-        story.given_active(credit=rupiah(9000))
-        self.close(story, NOW)
-        story.when(RecordUsage, NOW - SECOND).then(
-            event(UsageDebited, effective_at=NOW - SECOND, recorded_at=NOW + MICROSECOND)
-        )
-
-    def test_a_policys_command_is_lifted_without_limit(self, story: Story) -> None:
-        story.given_active(credit=rupiah(100000), since=NOW - 30 * DAY)
-        story.given_active(number=OTHER, since=NOW - DAY)
-        self.close(story, NOW)
-        story.when(TransferCredit, NOW - TOLERANCE, amount=rupiah(5000)).then(
-            event(CreditTransferSent, recorded_at=NOW + MICROSECOND),
-            event(CreditTransferReceived, recorded_at=NOW + MICROSECOND),
-        )
-
-    @pytest.mark.parametrize("earlier", [0, MICROSECOND, DAY])
-    def test_it_never_goes_back(self, story: Story, earlier: int) -> None:
-        story.given_active()
-        self.close(story, NOW)
-        before = len(story.events())
-        self.close(story, NOW - earlier)
-        assert story.outcome.status == "accepted"
-        assert len(story.events()) == before
-        assert story.ledger.closed_through == NOW
-
-    def test_it_is_remembered(self, story: Story) -> None:
-        story.given_active()
-        self.close(story, NOW)
-        assert story.reopen().ledger.closed_through == NOW
-
-    def test_an_account_whose_time_is_ahead_is_left_alone(self, story: Story) -> None:
-        story.given_active(since=NOW)
-        self.close(story, NOW - DAY).then()
-        story.when(TopUp, NOW - MICROSECOND, credit=rupiah(5000)).then(event(CreditToppedUp))
-
-    def test_what_fell_due_in_the_same_batch_is_advanced_too(self, story: Story) -> None:
-        story.given_active()
-        story.ledger.execute(
-            [
-                story.command(IssueStarterPack, NOW, msisdn=OTHER, valid_until=19558),
-                story.command(TopUp, NOW, credit=rupiah(50000)),
-                story.command(CloseThrough, GRACE, msisdn=LOG, through=GRACE),
-            ]
-        )
-        assert story.state(number=OTHER) == "expired"
-        assert [x.name for x in story.events()][-3:] == [
-            "StarterPackExpired",
-            "NumberAvailable",
-            "ClosedThrough",
-        ]
-        assert story.state() == "active"
-
-    @pytest.mark.parametrize("batched", [False, True])
-    def test_many_fall_due_in_one_order_however_they_were_sent(self, story: Story, batched: bool) -> None:
-        numbers = [f"62881{n * 7919 % 100_003:08d}" for n in range(40)]
-        days = {number: 19541 + index % 5 for index, number in enumerate(numbers)}
-        commands = [
-            story.command(IssueStarterPack, at(START), msisdn=number, valid_until=days[number])
-            for number in numbers
-        ]
-        commands.append(story.command(CloseThrough, GRACE, msisdn=LOG, through=GRACE))
-        for batch in [commands] if batched else [[command] for command in commands]:
-            story.ledger.execute(batch)
-        expired = [x.account for x in story.events() if isinstance(x, StarterPackExpired)]
-        assert expired == [f"{number}#1" for number in sorted(numbers, key=lambda n: (days[n], n))]
-
-    def test_repeats_of_it_are_recognised_after_the_log_was_opened_anew(self, story: Story) -> None:
-        story.given_active()
-        self.close(story, NOW, command_id="close-1")
-        story.reopen()
-        self.close(story, NOW, command_id="close-1")
-        assert story.outcome.status == "repeated"
-
-
-class TestAdvanceTime:
-    def test_its_outcome_names_what_fell_due(self, story: Story) -> None:
-        story.given_active()
-        story.when(AdvanceTime, GRACE + 31 * DAY)
-        assert [x.type for x in story.outcome.events] == [
-            "ledger.prepaid.GraceStarted",
-            "ledger.prepaid.WaitingStarted",
-        ]
-        first = story.outcome
-        story.reopen().when(AdvanceTime, GRACE + 31 * DAY, command_id=first.command_id)
-        assert story.outcome == first.repeated()
-
-    def test_what_is_due_is_known_by_number_earliest_first(self, story: Story) -> None:
-        story.given_active(number=OTHER, since="2023-07-04T10:00:00+07:00")
-        story.given_active(number=NUMBER, since=START)
-        story.given_active(number=THIRD, since=START)
-        assert story.ledger.due(GRACE - MICROSECOND, 10) == []
-        assert story.ledger.due(GRACE, 10) == [THIRD, NUMBER]
-        assert story.ledger.due(GRACE + DAY, 10) == [THIRD, NUMBER, OTHER]
-        assert story.ledger.due(GRACE + DAY, 2) == [THIRD, NUMBER]
-        story.given(AdvanceTime, GRACE, msisdn=THIRD)
-        assert story.ledger.due(GRACE, 10) == [NUMBER]
-
-
 class TestTheLogItself:
     def test_it_begins_with_its_clock_and_the_terms_that_it_uses(self, story: Story) -> None:
         story.given(IssueStarterPack, NOW, command_id="i1", actor="staff-1")
@@ -565,101 +294,6 @@ class TestBatches:
         assert not rows(story, f"SELECT 1 FROM journal WHERE command_id='{failed.command_id}'")
         story.say(good)
         assert story.outcome.status == "repeated"
-
-
-@contextmanager
-def full_disk(story: Story) -> Iterator[None]:
-    """A disk without room for another page of the log."""
-    recorder: Any = story.ledger.recorder
-    pool = recorder.datastore.pool
-    connection = pool.get_connection(is_writer=True)
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA page_count")
-    cursor.execute(f"PRAGMA max_page_count={cursor.fetchone()[0]}")
-    pool.put_connection(connection)
-    yield
-    connection = pool.get_connection(is_writer=True)
-    connection.cursor().execute("PRAGMA max_page_count=1073741823")
-    pool.put_connection(connection)
-
-
-@contextmanager
-def failing_table(story: Story, table: str) -> Iterator[None]:
-    """A log whose file refuses every new row of one table."""
-    with closing(sqlite3.connect(story.path, isolation_level=None)) as connection:
-        connection.execute(
-            f"CREATE TRIGGER refuses BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
-        yield
-        connection.execute("DROP TRIGGER refuses")
-
-
-class TestFailedWrites:
-    def batch(self, story: Story) -> list[Command]:
-        """Time-driven events, a first use of terms, a new number, a transfer, and a refusal."""
-        later = GRACE + DAY
-        return [
-            story.command(TopUp, later, credit=rupiah(100000), command_id="w1"),
-            story.command(MigrateTerms, later, terms=XP25, command_id="w2"),
-            story.command(IssueStarterPack, later, msisdn=THIRD, terms=XP25, command_id="w3"),
-            story.command(TransferCredit, later, amount=rupiah(20000), command_id="w4"),
-            story.command(ReserveCredit, later, amount=rupiah(100), expires_at=later + 1, command_id="w5"),
-            story.command(TopUp, later, credit=1, command_id="w6"),
-            story.command(CloseThrough, later, msisdn=LOG, through=later, command_id="w7"),
-        ]
-
-    def arrange(self, story: Story) -> Story:
-        story.given_active(credit=rupiah(9000))
-        return story.given_active(number=OTHER, since=NOW)
-
-    @pytest.mark.parametrize("table", ["stored_events", "journal", "numbers", "claims", "seals"])
-    def test_nothing_is_half_done_and_the_same_batch_can_be_sent_again(
-        self, story: Story, tell: Tell, table: str
-    ) -> None:
-        smooth = self.arrange(tell())
-        wanted = smooth.ledger.execute(self.batch(smooth))
-        self.arrange(story)
-        before = everything(story)
-        with failing_table(story, table), pytest.raises(Exception, match="refused"):
-            story.ledger.execute(self.batch(story))
-        assert everything(story) == before
-        assert story.ledger.execute(self.batch(story)) == wanted
-        assert everything(story) == everything(smooth)
-
-    def test_a_full_disk_says_so_and_the_batch_goes_through_once_there_is_room(
-        self, story: Story, tell: Tell
-    ) -> None:
-        smooth = self.arrange(tell())
-        self.arrange(story)
-        numbers = [f"62881{n:07d}" for n in range(1000)]
-        many = [story.command(IssueStarterPack, NOW, msisdn=n, command_id="i") for n in numbers]
-        wanted = smooth.ledger.execute(many)
-        before = everything(story)
-        with full_disk(story), pytest.raises(errors.LogFull):
-            story.ledger.execute(many)
-        assert everything(story) == before
-        assert story.ledger.execute(many) == wanted
-        assert everything(story) == everything(smooth)
-
-    def test_a_lone_command_afterwards_finds_the_state_of_before(self, story: Story) -> None:
-        self.arrange(story)
-        with failing_table(story, "journal"), pytest.raises(Exception, match="refused"):
-            story.ledger.execute(self.batch(story))
-        story.when(ChargeCredit, NOW, amount=rupiah(9000)).then(event(CreditCharged, version=3))
-        assert story.ledger.closed_through < NOW
-
-    def test_a_snapshot_that_cannot_be_kept_does_not_undo_what_was_recorded(
-        self, story: Story, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(ledger.application.ledger, "SNAPSHOT_EVERY", 1)
-        story.given_active(credit=rupiah(9000))
-        with closing(sqlite3.connect(story.path)) as connection:
-            connection.execute("ALTER TABLE stored_snapshots RENAME TO away")
-            story.when(ChargeCredit, NOW, amount=1).then(event(CreditCharged))
-            connection.execute("ALTER TABLE away RENAME TO stored_snapshots")
-        story.reopen()
-        assert story.credit() == rupiah(9000) - 1
-        story.when(ChargeCredit, NOW, amount=1).then(event(CreditCharged))
 
 
 class TestMemory:
