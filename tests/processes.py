@@ -31,6 +31,7 @@ FORKS.set_forkserver_preload(
         "tests.faults.test_killed",
         "tests.kafka.process",
         "tests.projections.test_runner",
+        "tests.worked_out",
     ]
 )
 

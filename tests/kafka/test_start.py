@@ -33,7 +33,7 @@ from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import in_chunks, population, seen
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 
 def create(settings: KafkaSettings, partitions: int, configs: dict[str, str], *names: str) -> None:
@@ -126,8 +126,7 @@ def test_what_holds_nothing_of_a_log_is_made_again(new_log: NewLog) -> None:
 def delete(settings: KafkaSettings, *names: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
     admin.delete_topics(list(names))
-    while set(admin.list_topics()) & set(names):
-        pass
+    until(lambda: not set(admin.list_topics()) & set(names))
     admin.close()
 
 
