@@ -26,6 +26,7 @@ from ledger.audit.transparency.note import (
 from ledger.audit.transparency.proof import Proof, proof_of
 from ledger.errors import CheckpointInvalid, KeyUnusable
 from tests.audit.test_merkle import NODES
+from tests.waiting import PATIENCE
 
 # RFC 8032, section 7.1, tests 1 to 3: seed, key, message, signature.
 RFC_8032 = (
@@ -217,7 +218,9 @@ def test_another_implementation_agrees(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parent / "judge", judge)
 
     def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, check=False, cwd=judge, capture_output=True, text=True, timeout=180)
+        return subprocess.run(
+            command, check=False, cwd=judge, capture_output=True, text=True, timeout=PATIENCE
+        )
 
     try:
         built = run("go", "build", "-o", "judge", ".")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +14,16 @@ import pytest
 
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.servers import kafka_servers, run_directory  # noqa: F401
+from tests.waiting import PATIENCE, until
 
 _ROOT = Path(__file__).resolve().parents[2]
 _IMAGE = "pulsa-ledger"
 
 
 def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +61,14 @@ def test_the_image_runs_as_nobody_and_says_its_settings(image: str) -> None:
 
 
 def test_a_writer_gets_healthy_and_ends_in_order(container: str) -> None:
-    health = ""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and health != "unhealthy":
-        health = docker("inspect", "--format", "{{.State.Health.Status}}", container).stdout.strip()
-        if health == "healthy":
-            break
-    assert health == "healthy", docker("logs", container).stderr
+    told: list[str] = []
+
+    def is_settled() -> bool:
+        told.append(docker("inspect", "--format", "{{.State.Health.Status}}", container).stdout.strip())
+        return told[-1] in ("healthy", "unhealthy")
+
+    until(is_settled, lambda: docker("logs", container).stderr)
+    assert told[-1] == "healthy", docker("logs", container).stderr
     docker("stop", "--time", "30", container)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip() == "0"
 
