@@ -36,6 +36,8 @@ from projections.money.ledger_accounts import Balance
 from projections.money.statements_told import StatementSummary
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import Day, TrialBalance
+from projections.persons.breaches_told import BreachTold
+from projections.persons.erasures_told import ErasureTold, HoldTold
 from projections.persons.preferences import Preference
 from projections.persons.privacy import Disclosure, PersonalRequest
 from projections.postpaid.bills import BillShown, BillSummary
@@ -82,7 +84,10 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "contract": (ContractShown,),
     "contracts": (ContractSummary,),
     "customers": (CustomerSummary,),
+    "breaches": (BreachTold,),
     "disclosures": (Disclosure,),
+    "erasures": (ErasureTold,),
+    "holds": (HoldTold,),
     "preferences": (Preference,),
     "requests": (PersonalRequest,),
     "receivables": (Receivables,),

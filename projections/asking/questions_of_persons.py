@@ -12,6 +12,8 @@ from projections.line.asked_number import asked_number
 
 if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot
+    from projections.persons.breaches_told import BreachTold
+    from projections.persons.erasures_told import ErasureTold, HoldTold
     from projections.persons.preferences import Preference
     from projections.persons.privacy import Disclosure, PersonalRequest, WantedRequests
     from projections.persons.publishing import Publisher
@@ -57,3 +59,34 @@ class QuestionsOfPersons(ABC):
         from projections.persons import privacy
 
         return self._answer(lambda then: privacy.disclosures(then, customer), as_of, known_at)
+
+    def erasures(
+        self,
+        customer: str | None = None,
+        *,
+        only_blocked: bool = False,
+        as_of: When = None,
+        known_at: When = None,
+    ) -> Listed[ErasureTold]:
+        """Erasures that have begun, and what stands in their way; of everybody, or of the customer that is named."""
+        from projections.persons import erasures_told
+
+        return self._answer(
+            lambda then: erasures_told.erasures(then, customer, only_blocked=only_blocked), as_of, known_at
+        )
+
+    def holds(
+        self, customer: str | None = None, *, as_of: When = None, known_at: When = None
+    ) -> Listed[HoldTold]:
+        """What is held for legal cases, of everybody or of the customer that is named."""
+        from projections.persons import erasures_told
+
+        return self._answer(lambda then: erasures_told.holds(then, customer), as_of, known_at)
+
+    def breaches(
+        self, *, only_open: bool = False, as_of: When = None, known_at: When = None
+    ) -> Listed[BreachTold]:
+        """Breaches of personal data; or those of which somebody has still to be told."""
+        from projections.persons import breaches_told
+
+        return self._answer(lambda then: breaches_told.breaches(then, only_open=only_open), as_of, known_at)

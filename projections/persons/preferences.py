@@ -20,6 +20,7 @@ from ledger.domain.customer.events_of_persons import (
     ConsentGiven,
     ConsentWithdrawn,
     CustomerRegistered,
+    PersonErased,
     ProcessingRestricted,
     RestrictionLifted,
 )
@@ -37,6 +38,7 @@ from projections.postpaid.facts import AT_ONCE, Fact, Facts, Known, Says
 PARTNERS, CREDIT_BUREAU = "partners", "credit-bureau"
 _HELD, _ENDED, _REGISTERED = "held", "ended", "registered"
 _GIVEN, _WITHDRAWN, _RESTRICTED, _LIFTED = "given", "withdrawn", "restricted", "lifted"
+_ERASED = "erased"
 
 
 def _held(event: Activated | NumberReclaimed | ContractOpened, _: TermsBook) -> Iterator[Fact]:
@@ -71,6 +73,10 @@ def _lifted(_: RestrictionLifted, __: TermsBook) -> Iterator[Fact]:
     yield Fact("", _LIFTED)
 
 
+def _erased(_: PersonErased, __: TermsBook) -> Iterator[Fact]:
+    yield Fact("", _ERASED)
+
+
 class Preferences(Facts):
     """Who holds which number, and what customers agree to."""
 
@@ -87,6 +93,7 @@ class Preferences(Facts):
         ConsentWithdrawn: _withdrawn,
         ProcessingRestricted: _restricted,
         RestrictionLifted: _lifted,
+        PersonErased: _erased,
     }
     one_by_one = frozenset(kind.TOPIC for kind in SAYS)
 
@@ -290,8 +297,8 @@ def _person(known: Iterable[Known]) -> _Person:
     for one in known:
         purpose, what, _, _, channel, _ = one.fact
         person.changed_at = max(person.changed_at, one.since)
-        if what == _REGISTERED:
-            person.registered = True
+        if what in (_REGISTERED, _ERASED):
+            person.registered = what == _REGISTERED
         elif what in (_RESTRICTED, _LIFTED):
             person.restricted = what == _RESTRICTED
         else:

@@ -1,5 +1,7 @@
 """Privacy: what persons ask for and by when it is due, and what was disclosed of them (PS-03, PM-02, PM-03).
 
+Its table also holds what is said of erasures, holds and breaches, which `erasures_told.py` and `breaches_told.py` tell.
+
 No value stands here, as none stands in the log: fields are told by their names.
 """
 
@@ -9,13 +11,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from ledger.domain.calendar import Instant
+from ledger.domain.calendar import NEVER, Instant
+from ledger.domain.customer.allowed import PROCESSING
+from ledger.domain.customer.events_of_breaches import BreachNotified, BreachRecorded
 from ledger.domain.customer.events_of_persons import (
     AccessAnswered,
     AccessRequested,
+    ConsentGiven,
+    ConsentWithdrawn,
     CustomerRegistered,
+    ErasureBlocked,
+    ErasureRequested,
+    ErasureStarted,
     PersonalDataDisclosed,
+    PersonErased,
+    PersonHoldLifted,
+    PersonHoldSet,
+    ProcessingEnded,
+    ProcessingRestricted,
+    RestrictionLifted,
 )
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.terms_book import TermsBook
@@ -26,10 +42,14 @@ from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 
-ACCESS = "access"
-"""What is asked for, as answers name it."""
+ACCESS, ERASURE, WITHDRAWAL, RESTRICTION = "access", "erasure", "withdrawal", "restriction"
+"""What is asked for, as answers name it; a withdrawal is that of consent to processing as a whole (PM-05)."""
 OPEN, ANSWERED = "open", "answered"
 """How far a request is."""
+GIVEN_AGAIN = "given again"
+ERASING, DECIDED, BLOCKED, OBJECTION, ERASED = "erasing", "decided", "blocked", "objection", "erased"
+HOLD, RELEASED = "hold", "released"
+BREACH, DISCOVERED, EXPOSED, NOTIFIED = "breach", "discovered", "exposed", "notified"
 _REGISTERED = "registered"
 
 
@@ -45,6 +65,65 @@ def _answered(event: AccessAnswered, _: TermsBook) -> Iterator[Fact]:
     yield Fact(event.request, ANSWERED, other=event.digest)
 
 
+def _withdrawn(event: ConsentWithdrawn, _: TermsBook) -> Iterator[Fact]:
+    if event.purpose == PROCESSING:
+        yield Fact(WITHDRAWAL, WITHDRAWAL, 0, event.limit_at, event.channel, event.terms)
+
+
+def _given(event: ConsentGiven, _: TermsBook) -> Iterator[Fact]:
+    if event.purpose == PROCESSING:
+        yield Fact(WITHDRAWAL, GIVEN_AGAIN)
+
+
+def _processing_ended(_: ProcessingEnded, __: TermsBook) -> Iterator[Fact]:
+    yield Fact(WITHDRAWAL, ANSWERED)
+
+
+def _restricted(event: ProcessingRestricted, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(RESTRICTION, RESTRICTION, other=event.channel, terms=event.terms)
+
+
+def _lifted(_: RestrictionLifted, __: TermsBook) -> Iterator[Fact]:
+    yield Fact(RESTRICTION, ANSWERED)
+
+
+def _erasure(event: ErasureRequested, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.request, ERASURE, other=event.channel, terms=event.terms)
+
+
+def _erasing(event: ErasureStarted, _: TermsBook) -> Iterator[Fact]:
+    yield Fact("", ERASING, other=event.reason)
+    if event.decided_by is not None:
+        yield Fact(event.decided_by, DECIDED, other=event.approved_by)
+
+
+def _blocked(event: ErasureBlocked, _: TermsBook) -> Iterator[Fact]:
+    yield Fact("", BLOCKED, event.nth)
+    yield from (Fact(one["of"], OBJECTION, event.nth, other=one["reason"]) for one in event.objections)
+
+
+def _erased(_: PersonErased, __: TermsBook) -> Iterator[Fact]:
+    yield Fact("", ERASED)
+
+
+def _held(event: PersonHoldSet, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, HOLD)
+
+
+def _released(event: PersonHoldLifted, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.reference, RELEASED)
+
+
+def _breach(event: BreachRecorded, _: TermsBook) -> Iterator[Fact]:
+    yield Fact("", BREACH, event.persons, event.limit_at, event.scope, event.terms)
+    yield Fact("", DISCOVERED, until=event.discovered_at)
+    yield from (Fact(name, EXPOSED) for name in event.fields)
+
+
+def _notified(event: BreachNotified, _: TermsBook) -> Iterator[Fact]:
+    yield Fact(event.to, NOTIFIED, other=event.reference)
+
+
 class Privacy(Facts):
     """Requests of persons with their limits, and what was disclosed of whom."""
 
@@ -53,6 +132,19 @@ class Privacy(Facts):
         CustomerRegistered: _registered,
         AccessRequested: _access,
         AccessAnswered: _answered,
+        ConsentWithdrawn: _withdrawn,
+        ConsentGiven: _given,
+        ProcessingEnded: _processing_ended,
+        ProcessingRestricted: _restricted,
+        RestrictionLifted: _lifted,
+        ErasureRequested: _erasure,
+        ErasureStarted: _erasing,
+        ErasureBlocked: _blocked,
+        PersonErased: _erased,
+        PersonHoldSet: _held,
+        PersonHoldLifted: _released,
+        BreachRecorded: _breach,
+        BreachNotified: _notified,
     }
     one_by_one = frozenset({PersonalDataDisclosed.TOPIC, *(kind.TOPIC for kind in SAYS)})
 
@@ -86,19 +178,30 @@ class Privacy(Facts):
                 when = (event.effective_at, event.recorded_at)
                 rows.append((*place, *when, *own, event.actor, event.command_id))
 
+    def subjects(self, connection: Connection, prefix: str) -> list[str]:
+        """The subjects of one kind of which more was said than that they are there, in their order."""
+        facts = self.facts.c
+        own = (facts.account >= prefix, facts.account < f"{prefix}\U0010ffff", facts.what != _REGISTERED)
+        found = sa.select(facts.account).where(*own).distinct().order_by(facts.account)
+        return [subject for (subject,) in connection.execute(found)]
+
 
 # --- the questions --------------------------------------------------------------------------------------------------
 
 
 class PersonalRequest(NamedTuple):
-    """What a person asks for: due by `limit_at`, answered at `ended_at`; `breached`: not in time, answered or not."""
+    """What a person asks for: due by `limit_at`, answered at `ended_at`; `breached`: not in time, answered or not.
+
+    A withdrawal of consent to processing can be taken back until its limit; then processing ends by itself. A request
+    for erasure has no limit of hours: what stands in its way is told with the erasure.
+    """
 
     customer: str
     kind: str
     request: str
     channel: str
     asked_at: Instant
-    limit_at: Instant
+    limit_at: Instant | None
     state: str
     breached: bool
     ended_at: Instant | None
@@ -135,10 +238,10 @@ def requests(then: Snapshot, wanted: WantedRequests) -> Listed[PersonalRequest]:
     moment, position = then.whole()
     found = [
         row
-        for row in _requests(then, _known_of(then, wanted.customer))
+        for row in _requests(then, known_customers(then, wanted.customer))
         if (row.state == OPEN or not wanted.only_open) and (row.breached or not wanted.only_breached)
     ]
-    found.sort(key=lambda row: (row.state != OPEN, row.limit_at, row.customer, row.request))
+    found.sort(key=lambda row: (row.state != OPEN, row.limit_at or NEVER, row.customer, row.asked_at))
     return Listed(PersonalRequest, found, *moment, position)
 
 
@@ -148,7 +251,7 @@ def disclosures(then: Snapshot, customer: str | None) -> Listed[Disclosure]:
     told = then.of(Privacy).disclosed.c
     conditions: list[Any] = [told.effective_at <= then.as_of, told.recorded_at <= then.known_at]
     if customer is not None:
-        _known_of(then, customer)
+        known_customers(then, customer)
         conditions.append(told.customer == _subject(customer))
     columns = (
         *(told.customer, told.effective_at, told.to, told.ground, told.fields, told.reference),
@@ -168,10 +271,11 @@ def _subject(customer: str) -> str:
     return PREFIX + customer.removeprefix(PREFIX)
 
 
-def _known_of(then: Snapshot, customer: str | None) -> Mapping[str, list[Known]]:
+def known_customers(then: Snapshot, customer: str | None) -> Mapping[str, list[Known]]:
     """What is known of every customer, or of the one that is named. Raises UnknownThen."""
     if customer is None:
-        return known_of(then, Privacy, None, ())
+        subjects = then.of(Privacy).subjects(then.connection, PREFIX)
+        return known_of(then, Privacy, subjects, ())
     subject = _subject(customer)
     found = known_of(then, Privacy, [subject], ())
     if not found[subject]:
@@ -181,23 +285,27 @@ def _known_of(then: Snapshot, customer: str | None) -> Mapping[str, list[Known]]
 
 def _requests(then: Snapshot, known: Mapping[str, list[Known]]) -> Iterator[PersonalRequest]:
     for subject, own in known.items():
-        asked: dict[str, Known] = {}
-        ended: dict[str, int] = {}
+        rows: list[PersonalRequest] = []
+        of_kind: dict[str, int] = {}
         for one in own:
-            if one.fact.what == ACCESS:
-                asked[one.fact.subject] = one
-            elif one.fact.what == ANSWERED:
-                ended[one.fact.subject] = one.since
-        for request, one in asked.items():
-            limit_at, ended_at = one.fact.until or 0, ended.get(request)
-            yield PersonalRequest(
-                customer=subject.removeprefix(PREFIX),
-                kind=one.fact.what,
-                request=request,
-                channel=one.fact.other or "",
-                asked_at=one.since,
-                limit_at=limit_at,
-                state=OPEN if ended_at is None else ANSWERED,
-                breached=limit_at <= (then.as_of if ended_at is None else ended_at),
-                ended_at=ended_at,
-            )
+            request, what, _, until, channel, _ = one.fact
+            if what in (ACCESS, ERASURE, WITHDRAWAL, RESTRICTION):
+                of_kind[what if what == ERASURE else request] = len(rows)
+                begun = (subject.removeprefix(PREFIX), what, request, channel or "", one.since, until)
+                rows.append(PersonalRequest(*begun, OPEN, breached=False, ended_at=None))
+                continue
+            ended = of_kind.pop(ERASURE if what == ERASED else request, None)
+            if what in (ANSWERED, GIVEN_AGAIN, ERASED) and ended is not None:
+                rows[ended] = rows[ended]._replace(state=ANSWERED, ended_at=one.since)
+        yield from (_judged(row, then.as_of) for row in rows)
+
+
+def _judged(row: PersonalRequest, as_of: int) -> PersonalRequest:
+    """With what time alone has done: a limit is breached, processing has ended."""
+    limit_at = row.limit_at
+    if limit_at is None:
+        return row
+    if row.kind == WITHDRAWAL:
+        ends = row.ended_at is None and limit_at <= as_of
+        return row._replace(state=ANSWERED, ended_at=limit_at) if ends else row
+    return row._replace(breached=limit_at <= (as_of if row.ended_at is None else row.ended_at))

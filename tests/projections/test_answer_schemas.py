@@ -53,6 +53,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             ("preferences", ask.preferences(as_of=persons_history.BEGIN + HOUR)),
             ("requests", ask.requests()),
             ("disclosures", ask.disclosures()),
+            ("erasures", ask.erasures()),
+            ("holds", ask.holds()),
+            ("breaches", ask.breaches()),
         ):
             found[name] = listed.to_rows()
     for log, numbers in ((everything, histories.NUMBERS), (of_contracts, contracts.NUMBERS)):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.prose import Then, asked, say_rows, told_in
+from ledger.entrypoints.cli.output import say_folded
+from ledger.entrypoints.cli.prose import Then, asked, final_or_not, say_records, say_rows, told_in
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -25,6 +26,11 @@ CustomerOrEach = Annotated[
 ]
 OnlyOpen = Annotated[bool, typer.Option("--open", help="Only what was not answered yet.")]
 OnlyBreached = Annotated[bool, typer.Option("--breached", help="Only what was not answered in time.")]
+
+OnlyBlocked = Annotated[bool, typer.Option("--blocked", help="Only where something stands in the way.")]
+OnlyUntold = Annotated[
+    bool, typer.Option("--open", help="Only those of which authority or persons were not told yet.")
+]
 
 
 def preferences(opened: Opened, then: Then, msisdn: NumberOrEach = None) -> int:
@@ -62,4 +68,39 @@ def disclosures(opened: Opened, then: Then, customer: CustomerOrEach = None) -> 
     ask = asked(opened, then)
     found = ask.disclosures(customer, **then.moment)
     say_rows(found, then, partial(told_in, ask, then), none="nothing was disclosed", without=("command_id",))
+    return shell.DONE
+
+
+def erasures(
+    opened: Opened, then: Then, customer: CustomerOrEach = None, only_blocked: OnlyBlocked = False
+) -> int:
+    """Erasures that have begun: why, how far they are, and what stands in their way."""
+    ask = asked(opened, then)
+    found = ask.erasures(customer, only_blocked=only_blocked, **then.moment)
+    if then.told(found.to_rows(), columns=found.columns):
+        return shell.DONE
+    zone = told_in(ask, then)
+    say_records("", found.kind, [row._asdict() for row in found.rows], zone)
+    for row in found.rows:
+        for why in row.objections:
+            say_folded(f"{row.customer}: {why['of']}: {why['reason']}")
+    if not found.rows:
+        say_folded("no erasure")
+    say_folded(final_or_not(found, zone))
+    return shell.DONE
+
+
+def holds(opened: Opened, then: Then, customer: CustomerOrEach = None) -> int:
+    """What of persons is held for legal cases: nothing of it is erased meanwhile."""
+    ask = asked(opened, then)
+    found = ask.holds(customer, **then.moment)
+    say_rows(found, then, partial(told_in, ask, then), none="nothing is held")
+    return shell.DONE
+
+
+def breaches(opened: Opened, then: Then, only_open: OnlyUntold = False) -> int:
+    """Breaches of personal data: who has to be told by when, and who was."""
+    ask = asked(opened, then)
+    found = ask.breaches(only_open=only_open, **then.moment)
+    say_rows(found, then, partial(told_in, ask, then), none="no breach")
     return shell.DONE

@@ -93,6 +93,9 @@ CUSTOMER = {
     "preferences": Verb("person_desk:preferences", "6288112345678"),
     "requests": Verb("person_desk:requests", "--open"),
     "disclosures": Verb("person_desk:disclosures", "customer/CAB3DE4FG5HI6JK7LM8NO"),
+    "erasures": Verb("person_desk:erasures", "--blocked"),
+    "holds": Verb("person_desk:holds", "customer/CAB3DE4FG5HI6JK7LM8NO"),
+    "breaches": Verb("person_desk:breaches", "--open"),
 }
 VAULT = {
     "new-key": Verb("vault_desk:new_key", "vault.key"),
