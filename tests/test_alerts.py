@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,19 +11,27 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.application.outcomes import Outcome
-from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.calendar import DAY, HOUR, SECOND
 from ledger.domain.prepaid.commands import TopUp
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.health import Health
 from ledger.errors import DatabaseUnreachable
 from ledger.store.reading import SqliteReader
-from ledger.wiring import metrics
+from ledger.vault.master_keys import new_master_key
+from ledger.vault.month_keys import MonthKeys
+from ledger.vault.vault_backup import back_up
+from ledger.wiring import metrics, read_side
 from ledger.wiring.metrics import MirrorMetrics, ProjectionMetrics, RegistryMetrics, WriterMetrics
+from ledger.wiring.metrics_of_persons import PersonMetrics, Watched
 from ledger.wiring.observing import PERSONAL, without_persons
+from ledger.wiring.persons import vault
+from ledger.wiring.settings import Settings
 from projections.engine.lag import status
+from tests.alerting import fires, read
 from tests.given import START, Story, at, rupiah
 from tests.kafka.seen import embedded, population
 from tests.projections.histories import a_log, commands, play
+from tests.projections.persons_history import BEGIN, log_of_persons
 from tests.projections.projected import database, projected
 
 _FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbook" / "alerts"
@@ -59,11 +68,60 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     with database(tmp_path / "views.db") as opened:
         projected(opened, log)
         with ProjectionMetrics(registry).asking(lambda: status(opened, [SqliteReader(log)])):
+            watch(registry, Watched((), (), 0))
             exposed = generate_latest(registry).decode()
     named = set(re.findall(r"ledger_[a-z_]+", " ".join(expr for _, expr, _ in _RULES)))
     there = set(re.findall(r"^(?:# TYPE )?(ledger_[a-z_]+)", exposed, re.MULTILINE))
     assert named
     assert named <= there
+
+
+def watch(registry: CollectorRegistry, found: Watched) -> PersonMetrics:
+    """Figures of persons, looked at once."""
+    figures = PersonMetrics()
+    figures.look(lambda: found)
+    registry.register(figures)
+    return figures
+
+
+def test_breached_limits_blocked_erasures_and_a_vault_without_backup_raise_their_alerts(
+    tmp_path: Path,
+) -> None:
+    log = log_of_persons(tmp_path)
+    settings = Settings(log=log, vault=f"sqlite:///{tmp_path / 'vault.db'}", vault_key=tmp_path / "key")
+    registry, figures = CollectorRegistry(), PersonMetrics()
+    registry.register(figures)
+
+    def looked_at(now: int) -> str:
+        figures.look(lambda: read_side.persons_watched(settings, opened, now))
+        return generate_latest(registry).decode()
+
+    with database(tmp_path / "views.db") as opened:
+        assert looked_at(BEGIN + DAY).count("\nledger_") == 0, "nothing is projected: nothing is told"
+        projected(opened, log)
+        calm = looked_at(BEGIN + 72 * HOUR - 1)
+        assert fires("LimitBreached", "", calm) == set()
+        assert "ledger_vault_backup_seconds 0.0" not in calm, "there is no vault"
+        late = looked_at(BEGIN + 80 * HOUR)
+        assert fires("LimitBreached", "", late) == {("access",), ("notice",)}
+        assert fires("ErasureBlocked", "", late) == {("legal-hold",)}
+
+        new_master_key(bytes(32), tmp_path / "key")
+        keys, now = MonthKeys(tmp_path / "keys", 35), BEGIN + 80 * HOUR
+        with vault(settings) as kept:
+            kept.write("C", "c-1", {"name": "Budi"}, BEGIN)
+            assert too_old(looked_at(now), now), "never backed up"
+            back_up(kept, keys, tmp_path / "vault.bak", now, secrets.token_bytes)
+            assert not too_old(looked_at(now), now)
+            assert too_old(looked_at(now), now + 3 * DAY)
+
+
+def too_old(exposed: str, now: int) -> bool:
+    """Whether the alert on old backups would fire: the instant less the figure is beyond what the rule says."""
+    expression = next(expr for alert, expr, _ in _RULES if alert == "VaultBackupOld")
+    [bound] = re.findall(r"^time\(\) - max\(ledger_vault_backup_seconds\) > (\d+)$", expression)
+    value = read(exposed)["ledger_vault_backup_seconds", frozenset()]
+    return now / SECOND - value > int(bound)
 
 
 def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Protocol
 
 from ledger.store.reading import SqliteReader
+from ledger.vault.backed_up import last_backup_at
 from ledger.wiring import composition
+from ledger.wiring.metrics_of_persons import Watched
 from ledger.wiring.settings import Settings
 from projections.engine.database import Database, url_of
+from projections.engine.instants import Asked
 from projections.engine.kept_up import together
 from projections.engine.lag import Status, status
 from projections.engine.reader import BulkReader
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
-from projections.registry import PROJECTIONS
+from projections.engine.snapshot import Present, Snapshot
+from projections.persons import breaches_told, erasures_told, privacy
+from projections.registry import PROJECTIONS, tables
 
 
 class FileReader(BulkReader, Protocol):
@@ -68,6 +73,20 @@ def runner(settings: Settings) -> Iterator[tuple[Runner, Callable[[], Status]]]:
     with readers(settings) as logs, _to_write(settings) as opened:
         files = [SqliteReader(log.path, log.partition, unknown_types=True) for log in logs]
         yield Runner(opened, logs, PROJECTIONS), lambda: status(opened, files)
+
+
+def persons_watched(settings: Settings, kept: Database, now: int) -> Watched:
+    """What there is to watch over of persons, as far as the projections are. Raises QueryRefused, VaultUnreachable."""
+    with kept.reading() as connection:
+        then = Snapshot(connection, tables(), Asked(), Present(now, {}))
+        late = privacy.requests(then, privacy.WantedRequests(only_open=True, only_breached=True)).rows
+        untold = [one for one in breaches_told.breaches(then, only_open=True).rows if one.overdue]
+        blocked = erasures_told.erasures(then, None, only_blocked=True).rows
+    return Watched(
+        breached=[*(one.kind for one in late), *("notice" for _ in untold)],
+        blocked_by=[one.objections[0]["reason"] if one.objections else "" for one in blocked],
+        backed_up_at=last_backup_at(settings.vault_url),
+    )
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import wall_clock
 from ledger.entrypoints.cli.output import counting
 from ledger.errors import LedgerError
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from ledger.entrypoints.health import Health
     from ledger.entrypoints.supervising import Part, Stepped, Supervisor
     from ledger.wiring.settings import Settings
+
+
+_PERSONS_SECONDS = 60.0
+"""How often it is looked at what is due of persons: limits are of hours."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,11 @@ def projections(
     from ledger.entrypoints.supervising import Part, Stepped
     from ledger.wiring import read_side  # slow to import
     from ledger.wiring.metrics import ProjectionMetrics
+    from ledger.wiring.metrics_of_persons import PersonMetrics
 
-    figures = ProjectionMetrics(service.registry)
+    figures, persons = ProjectionMetrics(service.registry), PersonMetrics()
+    service.registry.register(persons)
+    look_at = [time.monotonic()]
     name = "projections"
 
     @contextmanager
@@ -84,6 +93,9 @@ def projections(
                 with figures.counting():
                     taken = runner.catch_up(alive)
                 took(taken)
+                if service.answers and not taken and time.monotonic() >= look_at[0]:
+                    persons.look(lambda: read_side.persons_watched(settings, runner.database, wall_clock()))
+                    look_at[0] = time.monotonic() + _PERSONS_SECONDS
                 return Stepped(0.0 if taken else every, ready=not taken)
 
             with figures.asking(ask):

@@ -1,0 +1,84 @@
+"""What is counted of persons for Prometheus: limits that are breached, erasures that are blocked, the last backup.
+
+Counts and an instant; nobody is named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ledger.domain.calendar import SECOND
+from ledger.errors import LedgerError
+
+KINDS = ("access", "notice")
+"""What has a limit that somebody may let pass: requests for access, and notices of a breach."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What there is to watch: breached limits by what was due, what blocks erasures, and when the vault was backed up.
+
+    `blocked_by` has one reason for each erasure; `backed_up_at` is in microseconds, 0 for never, None where there is no
+    vault.
+    """
+
+    breached: Sequence[str]
+    blocked_by: Sequence[str]
+    backed_up_at: int | None
+
+
+class PersonMetrics(Collector):
+    """The figures as they were when they were last looked at; none before the first time, or where that failed."""
+
+    def __init__(self) -> None:
+        self._found: Watched | None = None
+
+    def look(self, ask: Callable[[], Watched]) -> None:
+        """Asks; what cannot be told is not told as zero."""
+        try:
+            self._found = ask()
+        except LedgerError:
+            self._found = None
+
+    def describe(self) -> Iterable[Metric]:
+        """The names."""
+        return self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures."""
+        found = self._found
+        if found is None:
+            return
+        breached, blocked, backed_up = self._families()
+        limits, reasons = Counter(found.breached), Counter(found.blocked_by)
+        for kind in KINDS:
+            breached.add_metric([kind], limits[kind])
+        for reason in sorted(reasons):
+            blocked.add_metric([reason], reasons[reason])
+        if found.backed_up_at is not None:
+            backed_up.add_metric([], found.backed_up_at / SECOND)
+        yield from (breached, blocked, backed_up)
+
+    @staticmethod
+    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            GaugeMetricFamily(
+                "ledger_limits_breached",
+                "Requests of persons, and notices of breaches, that are open beyond their limit.",
+                labels=["kind"],
+            ),
+            GaugeMetricFamily(
+                "ledger_erasures_blocked",
+                "Erasures of persons that something stands in the way of, by the first reason.",
+                labels=["reason"],
+            ),
+            GaugeMetricFamily(
+                "ledger_vault_backup_seconds",
+                "When the vault was backed up last, in seconds since 1970; 0: never.",
+            ),
+        )
