@@ -24,7 +24,7 @@ def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "ledger.demo",
-            *("--subscribers", "25", "--contracts", "12", "--folder", str(tmp_path)),
+            *("--subscribers", "25", "--contracts", "12", "--persons", "8", "--folder", str(tmp_path)),
         ],
         cwd=Path(__file__).parents[1],
         capture_output=True,
@@ -41,6 +41,7 @@ def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
         "DepositRefunded",
         "operator/revenue/roaming",
         "rupiah add up",
+        "may not be made offers",
     ):
         assert shown in done.stdout
     assert str(tmp_path / "demo.db") in done.stdout

@@ -55,13 +55,14 @@ class Demo:
 
     # --- taking in ----------------------------------------------------------------------------------------------------
 
-    def play(self, subscribers: int, months: int, seed: int, contracts: int) -> None:
+    def play(self, subscribers: int, months: int, seed: int, contracts: int, persons: int) -> None:
         """Makes the files of a population, and takes them in as `pulsa ingest` does."""
         screen = self.screen
-        who = f"{subscribers} subscribers and {contracts} customers with contracts"
+        who = f"{subscribers} subscribers, {contracts} customers with contracts, {persons} persons"
         screen.title(f"{who}, {months} months from July 2024 on, seed {seed}")
         with screen.timed("making the records up"):
-            files = simulate(subscribers, months, seed, self.folder / "records", contracts=contracts)
+            folder, others = self.folder / "records", {"contracts": contracts, "registered": persons}
+            files = simulate(subscribers, months, seed, folder, **others)
         size = sum(path.stat().st_size for path in files)
         screen.say(
             f"{len(files)} files of records, {fraction(size / 1e6)} MB compressed, in {files[0].parent}"
@@ -97,6 +98,7 @@ class Demo:
             self._late_record(asked, history)
             with_contracts = [one for one in every if isinstance(one, ContractEnquiry)]
             contracts_shown.show(self.screen, asked, with_contracts, balance)
+            self._persons(asked)
         self._verify()
         self._speed()
         self.screen.title("Go on asking")
@@ -114,6 +116,20 @@ class Demo:
             self.screen.say(f"pulsa {question}")
 
     # --- what became of it --------------------------------------------------------------------------------------------
+
+    def _persons(self, asked: Questions) -> None:
+        """What persons agree to, and what became of what they asked for."""
+        told, asks, erased = asked.preferences().rows, asked.requests().rows, asked.erasures().rows
+        refused, late = sum(not one.offers for one in told), sum(one.breached for one in asks)
+        ends = Counter(one.state for one in erased)
+        self.screen.title("Persons")
+        self.screen.say(
+            f"{len(told)} numbers of registered persons; {refused} may not be made offers (TS-20)"
+        )
+        self.screen.say(
+            f"{len(asks)} requests, {late} not answered in time; {ends['erased']} persons erased,"
+            f" {ends['blocked']} not yet: something is owed, held or disputed (PM-06)"
+        )
 
     def _refusals(self) -> None:
         table = self.screen.table("Refused", "code", ">records", "what it says")

@@ -2,7 +2,7 @@
 
 It draws on the terms files for denominations, days and tariffs, and knows nothing of the ledger that takes its files:
 top-ups come in time and late, numbers lapse, cards are lost, records come late, twice or broken; and of contracts
-payments come late, debits fail, deposits are forgotten.
+payments come late, debits fail, deposits are forgotten; and persons refuse offers, ask, withdraw, and are erased.
 """
 
 from ledger.simulation.cast import LAPSING
@@ -10,6 +10,7 @@ from ledger.simulation.contract_holders import CONTRACTS_CAST, DEPOSITING, PAYIN
 from ledger.simulation.feed import end_of
 from ledger.simulation.played_files import simulate, write
 from ledger.simulation.population import CAST, commands
+from ledger.simulation.registered_persons import PERSONS_CAST
 
 __all__ = [
     "CAST",
@@ -17,6 +18,7 @@ __all__ = [
     "DEPOSITING",
     "LAPSING",
     "PAYING_LATE",
+    "PERSONS_CAST",
     "commands",
     "end_of",
     "simulate",

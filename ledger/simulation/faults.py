@@ -8,28 +8,31 @@ import msgspec
 
 from ledger.domain.calendar import SECOND, format_instant, parse_instant
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import OF_CONTRACTS, Record
+from ledger.simulation.feed import OF_CONTRACTS, OF_PERSONS, Record
 
 _encode = msgspec.json.Encoder().encode
 _FAULTY = 150
 """Lines with a fault before them, in 100,000."""
 _LAGGING = 40
 _WRITTEN_OTHERWISE = 300
-_APART = 1_000_003
+_APART, _FURTHER = 1_000_003, 2_000_003
 
 
 def lines(records: Iterator[Record], seed: int) -> Iterator[tuple[Record, list[bytes]]]:
     """Each record with the lines that a file has for it: its own, perhaps after a faulty one or before a late one.
 
-    What befalls the records of contracts is drawn apart: so those of other subscribers are as they are without them.
+    What befalls the records of contracts, and of persons, is drawn apart: so those of others are as they are without.
     """
-    of_others, of_contracts = Draws(seed), Draws(seed + _APART)
+    of_others, of_some = (
+        Draws(seed),
+        {OF_CONTRACTS: Draws(seed + _APART), OF_PERSONS: Draws(seed + _FURTHER)},
+    )
     for record in records:
         written: list[bytes] = []
         if "msisdn" not in record:
             yield record, [_encode(record)]
             continue
-        draws = of_contracts if record["command_id"].startswith(OF_CONTRACTS) else of_others
+        draws = of_some.get(record["command_id"][: len(OF_PERSONS)], of_others)
         if draws.chance(_FAULTY):
             written.append(draws.pick(FAULTS)(record))
         if draws.chance(_WRITTEN_OTHERWISE):

@@ -16,6 +16,8 @@ BEGINNING = parse_instant("2024-07-01T00:00:00+07:00")
 
 OF_CONTRACTS = "c-"
 """How the ids of commands begin that come of customers with contracts."""
+OF_PERSONS = "p-"
+"""How the ids of commands begin that come of persons, and of their numbers."""
 _JAKARTA = zone("Asia/Jakarta")
 
 

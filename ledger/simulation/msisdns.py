@@ -10,6 +10,8 @@ SMARTFREN, TELKOMSEL, NOBODY = "62881", "62812", "62889"
 """The ranges; no number of the last one is ever issued."""
 CONTRACTS = "62888"
 """The range of customers with contracts, whatever they have on a number."""
+PERSONS = "62887"
+"""The range of those who are registered as persons."""
 SECOND = 10_000_000
 """How far the indexes of a customer's first and second number lie apart."""
 _HOLDERS = 3_000_000
@@ -28,6 +30,11 @@ def customer(index: int) -> str:
 def with_contract(index: int) -> str:
     """The number of a customer with a contract."""
     return msisdn(index, CONTRACTS)
+
+
+def of_person(index: int) -> str:
+    """The number of one who is registered as a person."""
+    return msisdn(index, PERSONS)
 
 
 def contract_holder(index: int) -> str:

@@ -20,12 +20,14 @@ _PACKS = "00-starter-packs.csv.gz"
 _COLUMNS = ("command", "command_id", "at", "msisdn", "terms", "printed_credit", "valid_until")
 
 
-def simulate(subscribers: int, months: int, seed: int, out: Path, *, contracts: int = 0) -> list[Path]:
+def simulate(  # noqa: PLR0913 - who there is, for how long, and where it goes
+    subscribers: int, months: int, seed: int, out: Path, *, contracts: int = 0, registered: int = 0
+) -> list[Path]:
     """Writes a played population into a folder, which is made where it is missing.
 
     Returns the files in the order in which they are to be taken in. The same arguments give the same bytes.
     """
-    return write(commands(subscribers, months, seed, contracts=contracts), seed, out)
+    return write(commands(subscribers, months, seed, contracts=contracts, registered=registered), seed, out)
 
 
 def write(records: Iterator[Record], seed: int, out: Path) -> list[Path]:

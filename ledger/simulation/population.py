@@ -8,7 +8,7 @@ from heapq import merge
 from ledger.domain.calendar import DAY, SECOND, parse_instant, zone
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.terms import PrepaidTerms
-from ledger.simulation import affairs, contract_holders, msisdns, stories
+from ledger.simulation import affairs, contract_holders, msisdns, registered_persons, stories
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
 from ledger.simulation.draws import Draws
 from ledger.simulation.feed import BEGINNING, Feed, Record, end_of
@@ -52,16 +52,19 @@ CAST = len(_CAST)
 """How many subscribers have their lives written down."""
 
 
-def commands(subscribers: int, months: int, seed: int, *, contracts: int = 0) -> Iterator[Record]:
+def commands(
+    subscribers: int, months: int, seed: int, *, contracts: int = 0, registered: int = 0
+) -> Iterator[Record]:
     """The commands of a played population in the order of their `at`, as the JSON objects of a file.
 
     They are well formed, though many are refused. The same arguments give the same commands, everywhere; `contracts`
-    is how many customers with contracts there are besides, who change nothing of the others' commands.
+    is how many customers with contracts there are besides, `registered` how many persons, who change nothing of the
+    others' commands.
     """
     of_contracts = contract_holders.commands(contracts, months, seed)
-    return merge(
-        _of_credit(subscribers, months, seed), of_contracts, key=lambda one: parse_instant(one["at"])
-    )
+    of_persons = registered_persons.commands(registered, months, seed)
+    of_credit = _of_credit(subscribers, months, seed)
+    return merge(of_credit, of_contracts, of_persons, key=lambda one: parse_instant(one["at"]))
 
 
 def _of_credit(subscribers: int, months: int, seed: int) -> Iterator[Record]:
