@@ -215,12 +215,13 @@ class SqliteSnapshot:
             if isinstance(found.event, LogCreated):
                 return found.event
         if self.head:
-            row = self._one("SELECT originator_id FROM stored_events WHERE ordinal=1")
-            where = None if row is None else partition_named(str(row[0]))
-            if where not in {None, self.partition}:
-                raise LogMismatch(
-                    f"{self.path}: it is partition {where} of a log of several: `pulsa log verify` looks at it alone"
-                )
+            for found in self._events(f"{_EVENT} WHERE ordinal=1", ()):  # checked: a byte may be another
+                where = partition_named(found.event.account)
+                if where not in {None, self.partition}:
+                    raise LogMismatch(
+                        f"{self.path}: it is partition {where} of a log of several:"
+                        " `pulsa log verify` looks at it alone"
+                    )
             raise LogDamaged(f"{self.path}: the event {self.partition}:1, which created the log, is missing")
         return None
 
