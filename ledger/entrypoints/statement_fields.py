@@ -17,6 +17,7 @@ from ledger.domain.statement.stated import MOST_LINES_AT_ONCE, MOST_OUTCOMES
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LARGEST_NUMBER = 10**10
+_LARGEST_QUANTITY = 10**15
 
 
 class _Part(NamedTuple):
@@ -45,6 +46,16 @@ def _number(value: Any) -> int:  # noqa: ANN401 - any JSON
 
 def _is_number(value: int) -> bool:
     return 0 <= value <= _LARGEST_NUMBER
+
+
+def _quantity(value: Any) -> int:  # noqa: ANN401 - any JSON
+    if type(value) is not int or not _is_quantity(value):
+        raise ValueError(f"not a whole number from 0 to {_LARGEST_QUANTITY}")
+    return value
+
+
+def _is_quantity(value: int) -> bool:
+    return 0 <= value <= _LARGEST_QUANTITY
 
 
 def read_balance(value: Any) -> int:  # noqa: ANN401 - any JSON
@@ -104,6 +115,7 @@ _LINE: Mapping[str, _Part] = {
     "on": _Part(_day, lambda day: _is_instant(day * DAY), optional=True),
     "at": _Part(_instant, _is_instant, optional=True),
     "balance": _Part(read_balance, is_balance, optional=True),
+    "quantity": _Part(_quantity, _is_quantity, optional=True),
     "raw": _Part(_digest, _is_digest),
 }
 _FINDING: Mapping[str, _Part] = {

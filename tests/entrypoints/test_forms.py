@@ -47,11 +47,22 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "balance": ("-5.05", "-5.05", -505),
     "digest": ("0f" * 32, "0f" * 32, "0f" * 32),
     "statement-lines": (
-        [{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}],
-        json.dumps([{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "raw": "0" * 64}]),
+        [{"line": 1, "amount": "-5.05", "unit": "IDR", "on": "1970-01-02", "quantity": 7, "raw": "0" * 64}],
+        json.dumps(
+            [
+                {
+                    "line": 1,
+                    "amount": "-5.05",
+                    "unit": "IDR",
+                    "on": "1970-01-02",
+                    "quantity": 7,
+                    "raw": "0" * 64,
+                }
+            ]
+        ),
         [
             dict.fromkeys(("account", "reference", "kind", "group", "at", "balance"))
-            | {"line": 1, "amount": -505, "unit": "IDR", "on": 1, "raw": "0" * 64}
+            | {"line": 1, "amount": -505, "unit": "IDR", "on": 1, "quantity": 7, "raw": "0" * 64}
         ],
     ),
     "statement-findings": (

@@ -148,7 +148,7 @@ def _at(opened: Opened, taker: Taker) -> int:
 
 def _sent(taker: Taker, commands: Iterator[Command]) -> tuple[str, Outcome]:
     """Sends a statement, as far as it is taken. What was taken before is there: the outcome of its end tells."""
-    from ledger.application.outcomes import REFUSED
+    from ledger.application.outcomes import ACCEPTED, REFUSED
     from ledger.entrypoints.principal import of_this_process
 
     first: Outcome | None = None
@@ -159,6 +159,8 @@ def _sent(taker: Taker, commands: Iterator[Command]) -> tuple[str, Outcome]:
             raise AssertionError("a statement has an end")
         (outcome,) = taker.execute([command], principal=of_this_process())
         first, subject = first or outcome, command.subject
+        if outcome.status == REFUSED and first.status == ACCEPTED:
+            return subject, outcome
         if first.status == REFUSED or command.name == "EndStatement":
             return subject, first if first.status != "accepted" or outcome.code is None else outcome
 

@@ -181,9 +181,11 @@ def _is_flat(kind: Any) -> bool:  # noqa: ANN401 - any schema
 
 
 def _takes_room(kind: Any) -> bool:  # noqa: ANN401 - any schema
-    """Whether each item of a list takes a byte at least: texts, and flat records that begin with one."""
+    """Whether each item of a list takes a byte at least: texts, and flat records that begin with one, or a number."""
     if isinstance(kind, dict) and kind.get("type") == "record":
         fields = kind.get("fields") or [{}]
-        begins: bool = fields[0].get("type") == "string" and all(_is_flat(one.get("type")) for one in fields)
+        begins: bool = fields[0].get("type") in ("string", "long") and all(
+            _is_flat(one.get("type")) for one in fields
+        )
         return begins
     return bool(kind == "string")

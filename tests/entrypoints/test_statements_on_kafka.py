@@ -1,0 +1,138 @@
+"""A statement on Kafka: taken in, reconciled, its dispute opened in another partition and decided, as in a file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.domain.calendar import day_number, parse_day
+from ledger.domain.statement.stated import statement_of
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.partitioning import partition_of
+from tests.audit.test_evidence import parts_of
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
+from tests.entrypoints.test_statement_verbs import CLOSED, LATER
+from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.running import WriterProcess
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+
+pytestmark = pytest.mark.kafka
+NOBODY = "6288199999999"
+SOLD = "2023-07-30"
+END = "2023-08-08T00:00:00+07:00"
+
+
+def elsewhere(partitions: int) -> str:
+    """A statement's number by which it lies in another partition than the one it differs about, where there is one."""
+    day = day_number(parse_day(SOLD))
+    for number in (f"week-{n}" for n in count(1)):
+        place = partition_of(statement_of("channel", None, number, None, day, day), partitions)
+        if partitions == 1 or place != partition_of(NUMBER, partitions):
+            return number
+    raise AssertionError
+
+
+class Served:
+    """A writer, which dies when it is told to, and comes back."""
+
+    def __init__(self, settings: KafkaSettings, stack: ExitStack) -> None:
+        self._settings, self._stack = settings, stack
+        self._process = self._started()
+
+    def _started(self) -> WriterProcess:
+        process = WriterProcess(self._settings, instance="one", session_timeout=6.0)
+        return self._stack.enter_context(process).await_serving(self._settings.partitions or 0)
+
+    def dies(self) -> None:
+        self._process.kill()
+        self._process = self._started()
+
+    def stops(self) -> None:
+        assert self._process.stop()[0] == 0
+
+
+@pytest.mark.parametrize("partitions", [3])
+def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
+    new_log: NewLog,  # noqa: F811
+    pulsa: Pulsa,
+    tmp_path: Path,
+    partitions: int,
+) -> None:
+    settings = new_log(partitions=partitions)
+    over = on_kafka(pulsa.folder, settings, PULSA_EVIDENCE=str(tmp_path / "evidence"))
+    number = elsewhere(partitions)
+    mapping = f'kind = "channel"\nnumber = "{number}"\nfields = ["reference", "account", "date", "amount"]\n'
+    rows = [f"t-1,{NUMBER},{SOLD},12000", f"t-1,{OTHER},{SOLD},11000", f"t-9,{NOBODY},{SOLD},5000"]
+    file = (pulsa.file("week.csv", *rows), "--mapping", pulsa.file("week.toml", mapping), "--now", CLOSED)
+    with ExitStack() as stack:
+        served = Served(settings, stack)
+
+        def told(*asked: str) -> list[dict[str, Any]]:
+            """The same answer of both logs, but for positions."""
+            answers = [each.json(*asked) for each in (over, pulsa)]
+            for answer in answers:
+                for row in answer:
+                    row.pop("position", None)
+            assert answers[0] == answers[1], asked
+            return answers[0]
+
+        for each in (over, pulsa):
+            for msisdn in (NUMBER, OTHER):
+                each.active(msisdn)
+                sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", "t-1")
+                each.done("credit", "top-up", msisdn, *sold, "--now", f"{SOLD}T10:00:00+07:00")
+            each.json("log", "advance", "--now", CLOSED)
+        (received,) = told("statement", "receive", *file)
+        statement = received["statement"]
+        for each in (over, pulsa):
+            each.json("log", "advance", "--now", LATER)
+        items = told("reconcile", statement, "--now", LATER)
+        outcomes = {(one["item"], one["outcome"]) for one in items}
+        assert outcomes == {("L1", "amount-differs"), ("L2", "equal"), ("L3", "timing")}
+        dispute = f"D-{statement.removeprefix('statement/')}-1"
+        for each in (over, pulsa):
+            said = each.done("reconcile", statement, "--record", "--open", "--now", LATER)
+            assert f"{dispute} on {NUMBER}#1: accepted" in said
+            if each is over:
+                served.dies()
+        again = over.done("reconcile", statement, "--open", "--now", LATER)
+        assert f"{dispute} on {NUMBER}#1: repeated" in again
+        how = (
+            "--decision",
+            "overridden",
+            "--reason",
+            "record",
+            "--decided-by",
+            "staff-3",
+            "--command-id",
+            "end",
+        )
+        for each in (over, pulsa):
+            each.json("log", "advance", "--now", END)
+            assert each.json("dispute", "show", dispute, "--now", END)[0]["state"] == "open"
+            each.done("dispute", "decide", NUMBER, "--dispute", dispute, *how, "--now", END)
+        served.dies()
+        twice = over(
+            "dispute", "decide", NUMBER, "--dispute", dispute, *how[:-1], "again", "--json", "--now", END
+        )
+        assert '"code":"already-decided"' in twice.stdout.replace(" ", "")
+        (shown,) = told("dispute", "show", dispute, "--now", END)
+        assert (shown["state"], shown["claimed"], shown["system"]) == ("overridden", "12000", "11000")
+        (listed,) = told("statement", "list", "--now", END)
+        assert listed["state"] == "reconciled"
+        over.json("log", "advance", "--now", "2023-08-10T00:00:00+07:00")
+        target = tmp_path / "evidence.zip"
+        over.done("dispute", "bundle", dispute, str(target))
+        assert "statement.jsonl" in parts_of(target.read_bytes())
+        assert "ok" not in over.done("audit", "verify-bundle", str(target))
+        assert over.json("log", "verify")[0]["clean"]
+        types = [one["type"] for one in over.json("log", "events")]
+        assert [
+            types.count(f"ledger.{one}") for one in ("statement.DisputeRaised", "dispute.DisputeOpened")
+        ] == [1, 1]
+        served.stops()
