@@ -110,6 +110,20 @@ class Explanation:
         if entry.code is None and self._refused:
             yield "it was accepted, and yet a use was refused"
 
+    def came_to_nothing(self) -> Iterator[Command]:
+        """The policies' commands of which no event came, as they may: whoever is addressed tells whether they should.
+
+        The entry's own, where it came from another partition, and what followed here.
+        """
+        entry = self.entry
+        own = COMMANDS.get(entry.name)
+        if own is not None and own.MAY_COME_TO_NOTHING and entry.code is None and not entry.event_count:
+            try:
+                yield self._codec.command(entry.name, entry.command, entry.at)
+            except Exception:  # noqa: BLE001 - whatever damaged bytes do; the entry's own check tells
+                return
+        yield from self._expected.values()
+
     def _counts(self, ordinal: int) -> Iterator[str]:
         if self._count and ordinal != self._last + 1:
             yield "other events stand between it and the command's own event before"

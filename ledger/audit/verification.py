@@ -145,7 +145,7 @@ class _Verification:
             while waiting is not None and waiting[0] <= entry.ordinal:
                 self._event(waiting, explanation)
                 waiting = next(events, None)
-            for what in explanation.faults():
+            for what in (*explanation.faults(), *self._amiss(explanation)):
                 self._find(what, "journal", entry=entry)
             self.seals.entry(entry.chain)
         while waiting is not None:
@@ -156,6 +156,11 @@ class _Verification:
         self.derived.end(self.subjects, self.broken, self.chains)
         self.report.numbers = sum(map(is_of_line, self.subjects))
         self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
+
+    def _amiss(self, explanation: Explanation) -> Iterator[str]:
+        for command in explanation.came_to_nothing():
+            subject = self.subjects.get(command.subject)
+            yield from () if subject is None else subject.amiss(command)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ledger.domain.calendar import NEVER, format_instant
+from ledger.domain.commands import Command
 from ledger.domain.events import Event, make
 from ledger.domain.money import Posting
 
@@ -155,6 +156,10 @@ class Subject(ABC):
     def state_of(self, stream: str) -> State | None:
         """What a stream of its own adds up to, as far as it is at hand."""
         return None
+
+    def amiss(self, command: Command) -> Iterator[str]:
+        """What is wrong, if anything is, where a policy's command came to nothing here: an audit asks."""
+        yield from ()
 
     def faults(self, event: Event) -> Iterator[str]:
         """What may not be, now that an event of the log was taken: an audit asks."""

@@ -9,11 +9,14 @@ others. The debt is told by the account, the blocks are told to the accounts, al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from ledger.domain.calendar import NEVER
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands import NoteAccount
 from ledger.domain.customer.events import (
     AccountEnded,
     AccountLeft,
@@ -209,6 +212,12 @@ class Customer(Subject):
         """The customer as he stands."""
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=CustomerState)
         return Customer(state, self.book)
+
+    def amiss(self, command: Command) -> Iterator[str]:
+        """An account that is given to somebody who is erased."""
+        person = self._state.person
+        if isinstance(command, NoteAccount) and person is not None and person.erased:
+            yield f"{command.of} was given to {self.id}, who is erased"
 
     def states(self) -> list[State]:
         """What snapshots are kept of."""

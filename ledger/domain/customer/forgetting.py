@@ -4,7 +4,7 @@ The customer is asked first: a legal case, and what the law asks to be kept, are
 or was his is asked, wherever it lies. One that objects says why, and says it again when that changes. One that does not
 has agreed: until the erasure is done or called off nothing comes about there that could be objected. Where all have
 agreed the person is erased in the same breath as the last answer; else who agreed is free again (two phases). An
-account that joins meanwhile is asked too; one that joins afterwards comes to nothing.
+account that joins meanwhile is asked too; one that joins afterwards comes to nothing, which an audit finds.
 """
 
 from __future__ import annotations

@@ -54,7 +54,12 @@ def must_not_be_erased(account: Account) -> None:
 
 
 def report(line: Line) -> None:
-    """The accounts that were asked say again what they have against it, where that has changed."""
+    """The accounts that were asked say again what they have against it, where that has changed.
+
+    Not where something still falls due at this instant: that is the end of an account, after which it is asked again.
+    """
+    if line.due_at <= line.cause.at:
+        return
     for account in line.accounts():
         asked = account.erasure
         if asked is None or asked.agreed:

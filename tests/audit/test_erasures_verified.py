@@ -1,0 +1,70 @@
+"""A log with erasures is whole, and decided again it is the same; who was erased and is given an account is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.audit.replaying import replay
+from ledger.audit.verification import verify
+from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.customer.commands import AdvanceCustomer
+from ledger.domain.customer.commands_of_breaches import AdvanceBreach, NotifyBreach, RecordBreach
+from ledger.domain.customer.commands_of_persons import (
+    ErasePerson,
+    LiftPersonHold,
+    RegisterCustomer,
+    RequestAccess,
+    SetPersonHold,
+    WithdrawConsent,
+)
+from ledger.domain.customer.events_of_persons import PersonErased
+from ledger.domain.line.commands import Terminate
+from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack
+from ledger.store.reading import SqliteReader
+from tests.conftest import Tell
+from tests.given import NUMBER, OTHER, PERSON, THIRD, Story, at, rupiah
+
+NOW = at("2024-03-01T10:00:00+07:00")
+ID = PERSON.removeprefix("customer/")
+SECOND = "C" + "B" * 20
+
+
+def clean(story: Story) -> None:
+    report = verify(story.path)
+    assert report.clean, report.findings
+    assert not replay([SqliteReader(story.path)], story.terms).first
+
+
+@pytest.mark.stored
+@pytest.mark.clause("PM-05", "PM-06", "PS-02")
+def test_a_log_with_erasures_is_whole_and_the_same_when_it_is_decided_again(tell_on_log: Tell) -> None:
+    story = tell_on_log()
+    story.given(RegisterCustomer, NOW, fields=["name"]).given(RequestAccess, NOW)
+    story.given_active(since=NOW, credit=rupiah(5000), customer=ID)
+    story.given_active(since=NOW, number=OTHER, customer=ID).given(Terminate, NOW, msisdn=OTHER)
+    story.given(SetPersonHold, NOW).given(ErasePerson, NOW).given(LiftPersonHold, NOW + 1)
+    story.reopen()
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
+    story.given(OpenDispute, NOW + 2, msisdn=OTHER, **said)
+    story.given(Terminate, NOW + DAY)
+    story.given(DecideDispute, NOW + 2 * DAY, msisdn=OTHER, dispute="C-1", decision="rejected")
+    other = f"customer/{SECOND}"
+    story.given(RegisterCustomer, NOW + 2 * DAY, customer=other, fields=["name"])
+    story.given_contract(NOW + 2 * DAY, msisdn=THIRD, customer=SECOND)
+    story.given(WithdrawConsent, NOW + 2 * DAY, customer=other, purpose="processing")
+    story.given(AdvanceCustomer, NOW + 2 * DAY + 80 * HOUR, customer=other)
+    story.given(RecordBreach, NOW + 6 * DAY, discovered_at=NOW + 6 * DAY).given(NotifyBreach, NOW + 6 * DAY)
+    story.given(AdvanceBreach, NOW + 12 * DAY)
+    assert [one.account for one in story.events() if isinstance(one, PersonErased)] == [PERSON]
+    clean(story)
+
+
+@pytest.mark.stored
+def test_an_account_that_is_given_to_somebody_who_is_erased_is_found(tell_on_log: Tell) -> None:
+    story = tell_on_log()
+    story.given(RegisterCustomer, NOW, fields=["name"]).given(ErasePerson, NOW)
+    story.given(IssueStarterPack, NOW + 1).given(Activate, NOW + 1, customer=ID)
+    report = verify(story.path)
+    [finding] = report.findings
+    assert f"{NUMBER}#1 was given to {PERSON}, who is erased" in str(finding)
