@@ -7,9 +7,10 @@ import pytest
 
 import ledger.application.closing
 from ledger.domain.calendar import DAY, SECOND
+from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
 from ledger.domain.line.events import UsageRefused
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart
 from ledger.domain.prepaid.commands import (
     Activate,
@@ -32,6 +33,7 @@ from ledger.domain.prepaid.events import (
     UsageDebited,
 )
 from ledger.store.codec import Codec
+from tests.conftest import Tell
 from tests.failing import failing
 from tests.given import MICROSECOND, NUMBER, OTHER, START, THIRD, Story, at, event, rupiah
 from tests.recorded import GRACE, LOG, NOW, TOLERANCE
@@ -228,6 +230,68 @@ class TestClosing:
         story.reopen()
         self.close(story, NOW, command_id="close-1")
         assert story.outcome.status == "repeated"
+
+
+class TestAdvancingWhatIsDue:
+    THROUGH = GRACE + DAY
+    LATER = "2023-07-04T10:00:00+07:00"
+
+    def due(self, story: Story, *, reopened: bool = False) -> None:
+        story.given_active(number=THIRD, since=START)
+        story.given_active(number=NUMBER, since=self.LATER)
+        story.given_active(number=OTHER, since=START)
+        if reopened:
+            story.reopen()
+
+    def asked(self, story: Story, *subjects: str) -> Command:
+        return story.command(
+            AdvanceDue, self.THROUGH, msisdn=LOG, through=self.THROUGH, subjects=list(subjects), actor="clock"
+        )
+
+    @pytest.mark.parametrize("reopened", [False, True])
+    def test_they_are_advanced_in_their_order_and_nothing_is_closed(
+        self, story: Story, *, reopened: bool
+    ) -> None:
+        self.due(story, reopened=reopened)
+        story.ledger.execute([self.asked(story, OTHER, THIRD)])
+        grace = [x for x in story.events() if isinstance(x, GraceStarted)]
+        assert [x.account for x in grace] == [f"{OTHER}#1", f"{THIRD}#1"]
+        assert {x.recorded_at for x in grace} == {self.THROUGH}
+        assert story.ledger.due(self.THROUGH, 10) == [NUMBER]
+        assert story.ledger.closed_through < self.THROUGH
+        story.when(TopUp, self.THROUGH, msisdn=OTHER, credit=rupiah(5000))
+        assert story.state(number=OTHER) == "active"
+
+    def test_who_is_not_due_is_passed_by_however_they_are_sent(self, story: Story, tell: Tell) -> None:
+        apart = tell()
+        for told in (story, apart):
+            self.due(told)
+        batch = [
+            story.command(AdvanceTime, self.THROUGH, msisdn=THIRD, command_id="a"),
+            self.asked(story, THIRD, OTHER),
+            self.asked(story, OTHER, NUMBER, "6288100000099"),
+        ]
+        story.ledger.execute(batch)
+        for command in batch:
+            apart.ledger.execute([command])
+        assert story.events() == apart.events()
+        assert story.ledger.due(self.THROUGH, 10) == []
+
+    def test_what_is_closed_already_is_left_alone(self, story: Story) -> None:
+        self.due(story)
+        story.when(CloseThrough, self.THROUGH, msisdn=LOG, through=self.THROUGH, actor="clock")
+        before = story.events()
+        (outcome,) = story.ledger.execute([self.asked(story, NUMBER, OTHER)])
+        assert (outcome.status, outcome.events) == ("accepted", ())
+        assert story.events() == before
+
+    def test_said_again_it_is_known(self, story: Story) -> None:
+        self.due(story)
+        asked = self.asked(story, THIRD)
+        story.ledger.execute([asked])
+        (again,) = story.reopen().ledger.execute([asked])
+        assert again.status == "repeated"
+        assert len(story.ledger.due(self.THROUGH, 10)) == 2
 
 
 class TestAdvanceTime:

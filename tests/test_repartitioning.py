@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,14 @@ from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
 from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.postpaid.commands import OpenContract
 from ledger.domain.prepaid.commands import TransferCredit
+from ledger.entrypoints.clock import tick
 from ledger.errors import LogDamaged, TopicMismatch
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
-from tests.given import BUNDLED, ledger_on
+from tests.given import BUNDLED, CONTRACTS, SE23, at, ledger_on
 from tests.kafka.seen import embedded, in_chunks, in_file, of_accounts, population, table
 
 
@@ -133,3 +137,32 @@ def test_a_part_of_a_log_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
         played(three[:1] * 2, tmp_path / "twice", 2)
     with pytest.raises(CopyRefused, match="not empty"):
         played([one], tmp_path / "three", 3)
+
+
+def test_a_billing_run_is_taken_apart(tmp_path: Path) -> None:
+    """All its bills are of one entry of the journal; of each account's there is one afterwards."""
+    one, opened = tmp_path / "one.db", at("2023-03-10T10:00:00+07:00")
+    numbers = [str(6288100000000 + n) for n in range(8)]
+    contract: dict[str, Any] = {
+        "plan": "elite-100",
+        "terms": SE23,
+        "billing_day": 1,
+        "registration": "verified",
+    }
+    commands: list[Command] = [
+        OpenContract(at=opened, command_id="open", msisdn=number, customer=f"c-{n // 3}", **contract)
+        for n, number in enumerate(numbers)
+    ]
+    terms = [*BUNDLED.values(), *CONTRACTS.values()]
+    with ledger_on(one, terms) as ledger:
+        ledger.execute(commands)
+        tick([ledger], at("2023-04-02T12:00:00+07:00"), asked=True)
+    before = of_accounts(in_file(one))
+    kinds = Counter(topic for events in before.values() for _, topic, _, _ in events)
+    assert kinds["ledger.postpaid.BillIssued"] == len(numbers)
+    assert [row[3] for row in table(one, "journal", "entry")][-2:] == ["AdvanceDue", "CloseThrough"]
+    three = played([one], tmp_path / "three", 3)
+    again = played(three, tmp_path / "one-again", 1)
+    for files in ([one], three, again):
+        assert accounts(files) == before
+        assert verified(files).findings == []

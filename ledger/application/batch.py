@@ -45,6 +45,7 @@ class Batch:
         "index",
         "journal",
         "ordinal",
+        "passed_by",
         "principal",
         "touched",
     )
@@ -67,6 +68,8 @@ class Batch:
         """Policies' commands for other partitions."""
         self.apart: list[Apart] = []
         self.touched: dict[str, Held] = {}
+        self.passed_by: list[str] = []
+        """Subjects that are forgotten again once all is written."""
         self.index = -1
         """Which command is at hand, and"""
         self.at_hand: set[str] = set()

@@ -18,7 +18,7 @@ from ledger.application.batch import Batch
 from ledger.application.batch_records import BatchRecords
 from ledger.application.carrying_on import Following
 from ledger.application.carrying_out import admit, carry_out, defect
-from ledger.application.closing import close
+from ledger.application.closing import advance_due, close
 from ledger.application.journal import (
     NO_CHAIN,
     Apart,
@@ -37,7 +37,7 @@ from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import is_subject, log_of
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.events import LogCreated
 from ledger.domain.partition.partition import Origin, Partition
 from ledger.domain.refusals import ClockBehind, IdempotencyConflict, Invalid, Refusal
@@ -243,6 +243,8 @@ class Ledger:
             outcome, first = self._decide(command, key[0], terms_id, digest)
         elif isinstance(command, CloseThrough):
             outcome, first = close(self._work, self._following, command, digest)
+        elif isinstance(command, AdvanceDue):
+            outcome, first = advance_due(self._work, self._following, command, digest)
         elif (ended := self._following.ended(command, digest)) is not None:
             return ended
         else:
@@ -343,6 +345,8 @@ class Ledger:
         )
         self._ordinal = batch.ordinal
         self._snapshot(batch)
+        for id_ in batch.passed_by:
+            self._subjects.drop(id_)
         self._subjects.trim()
 
     def _snapshot(self, batch: Batch) -> None:

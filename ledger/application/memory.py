@@ -50,6 +50,9 @@ class Subjects:
         self._own = own
         self._held: OrderedDict[str, Held] = OrderedDict()
 
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._held
+
     def get(self, id_: str) -> Held:
         """A subject, which need not have been seen before. Raises LogDamaged."""
         held = self._held.get(id_)

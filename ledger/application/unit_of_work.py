@@ -43,6 +43,12 @@ class UnitOfWork:
             held = batch.touched[id_] = self.memory.get(id_)
         return held
 
+    def pass_by(self, id_: str) -> None:
+        """Touches a subject that need not be kept in memory when it was not there before."""
+        if id_ not in self.memory:
+            self.batch.passed_by.append(id_)
+        self.touch(id_)
+
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id, recorded or by now.
 

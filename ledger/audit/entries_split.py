@@ -22,7 +22,7 @@ from ledger.domain.kinds import (
     is_keyed,
     subject_of,
 )
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.domain.refusals import REFUSALS
 from ledger.errors import LogDamaged
@@ -88,7 +88,7 @@ class Parts:
             raise CopyRefused(
                 "something is set apart: carry it out first, `pulsa dead-letters list` shows it"
             )
-        if isinstance(command, CloseThrough):
+        if isinstance(command, CloseThrough | AdvanceDue):
             yield from self._due(entry.command_id, moved)
             return
         if not is_keyed(entry.subject):
@@ -120,14 +120,14 @@ class Parts:
         )
 
     def _due(self, closing: str, rows: list[EventRow]) -> Iterator[Said]:
-        """What fell due at a closing: each number is advanced by itself."""
+        """What fell due for the clock, at a closing or before: each number is advanced by itself."""
         numbers: dict[str, list[EventRow]] = {}
         for row in rows:
             numbers.setdefault(number_of(row), []).append(row)
         for number, own in numbers.items():
             events = [self._codec.event(row[3], row[4]) for row in own]
             if any(event.command_id.startswith(POLICY_IDS) for event in events):
-                raise CopyRefused(f"what followed when {closing} closed the partition cannot be taken apart")
+                raise CopyRefused(f"what followed when the clock said {closing} cannot be taken apart")
             at = events[0].recorded_at
             name = f"repartition/{self._source.partition}:{own[0][0]}"
             advance = advancing(number, at, name)

@@ -17,7 +17,8 @@ from ledger.domain.refusals import REFUSALS
 from ledger.domain.subject import CLOCK, DUE, due_id
 from ledger.store.codec import Codec
 
-_CLOSING = "CloseThrough"
+_CLOSING = ("CloseThrough", "AdvanceDue")
+"""What the clock says to a whole partition: what falls due with it is of any number there."""
 
 
 class Entry(NamedTuple):
@@ -138,7 +139,7 @@ class Explanation:
             return
         if event.command_digest != entry.command_digest:
             yield "its command's digest is not that of the journal"
-        if event.recorded_at != entry.at and entry.name != _CLOSING:
+        if event.recorded_at != entry.at and entry.name not in _CLOSING:
             yield f"it was recorded at another instant than the command, at {format_instant(entry.at)}"
         yield from self._counts(ordinal)
         if event.SAYS_REFUSAL:
@@ -154,7 +155,7 @@ class Explanation:
             yield f"it fell due, and should name {name} as its cause, and the clock"
         for command in after_event(event):
             self._expect(command)
-        if self.entry.name == _CLOSING:
+        if self.entry.name in _CLOSING:
             return
         if number not in self._subjects:
             yield f"it fell due on a number that the command {self.entry.command_id} has nothing to do with"

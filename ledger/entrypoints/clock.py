@@ -1,4 +1,4 @@
-"""The clock: sends `AdvanceTime` for what is due, and closes the log behind it. It never decides anything.
+"""The clock: has what is due advanced, and closes the log behind it. It never decides anything.
 
 It keeps nothing in mind: whether a closing is owed it sees from the log, so any number of clocks do what one does.
 """
@@ -15,7 +15,8 @@ from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.calendar import zone as zone_named
 from ledger.domain.commands import Command
 from ledger.domain.kinds import advancing
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
+from ledger.domain.refusals import Invalid
 from ledger.domain.subject import CLOCK
 from ledger.errors import LedgerError
 
@@ -92,7 +93,33 @@ def _is_owed(standing: Sequence[PartitionStanding], through: int) -> bool:
 
 
 def _advance(partition: Clocked, through: int, principal: str | None) -> int:
-    """Records what fell due, and returns for how many numbers.
+    """Records what fell due, and returns for how many numbers."""
+    count = 0
+    while numbers := partition.due(through, BATCH):
+        _, _, ordinal = partition.standing().position.partition(
+            ":"
+        )  # no other asks there, unless nothing moves
+        asked = AdvanceDue(
+            at=through,
+            command_id=f"{_id(through)}/{ordinal}",
+            actor=CLOCK,
+            msisdn=partition.subject,
+            through=through,
+            subjects=list(numbers),
+        )
+        outcome = partition.execute([asked], principal=principal)[0]
+        if outcome.code == Invalid.code:
+            raise ClockRefused(
+                f"{partition.subject}: {outcome.message} by the log's clock: this one is ahead of it"
+            )
+        if outcome.code is not None or partition.due(through, 1) == numbers[:1]:
+            return count + _advance_each(partition, through, principal)
+        count += len(numbers)
+    return count
+
+
+def _advance_each(partition: Clocked, through: int, principal: str | None) -> int:
+    """The same one by one, so that one that cannot be advanced stops none before it.
 
     One is asked for alone, and then all others: a clock that is ahead of the log's own hears so from the first.
     """

@@ -80,6 +80,7 @@ _WITH_LISTS = frozenset(
     {
         "AcceptMatch",
         "AddStatementLines",
+        "AdvanceDue",
         "DecideDispute",
         "Disclose",
         "IssueCreditNote",

@@ -6,10 +6,13 @@ import re
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import Kind, is_partition, register, those_of
+from ledger.domain.kinds import Kind, is_keyed, is_partition, register, those_of
 from ledger.domain.partition import commands, events
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.partition import decide, partition_in
+
+MOST_ADVANCED = 1_000
+"""Subjects that are advanced at once, at most."""
 
 PARTITION = Kind(
     name="partition",
@@ -19,6 +22,13 @@ PARTITION = Kind(
     events=those_of(Event, events),
     load=lambda id_, streams, book, _: partition_in(streams, id_, book),
     decide=decide,
-    relations={CloseThrough: lambda close: [("msisdn", is_partition(close.msisdn))]},
+    relations={
+        CloseThrough: lambda close: [("msisdn", is_partition(close.msisdn))],
+        AdvanceDue: lambda asked: [
+            ("msisdn", is_partition(asked.msisdn)),
+            ("subjects", 0 < len(asked.subjects) <= MOST_ADVANCED and all(map(is_keyed, asked.subjects))),
+        ],
+    },
+    forms={AdvanceDue: {"subjects": None}},
 )
 register(PARTITION)

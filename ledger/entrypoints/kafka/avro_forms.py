@@ -13,7 +13,7 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS, NUMBER, forms_of, is_partition, kind_for, misfits
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints import statement_fields
 from ledger.entrypoints.fields import (
@@ -50,7 +50,7 @@ def check(command: Command) -> None:
 
 def check_subject(command: Command) -> None:
     """Raises Invalid where no command of this kind has such a subject."""
-    if isinstance(command, CloseThrough):
+    if isinstance(command, CloseThrough | AdvanceDue):
         if not is_partition(command.msisdn):
             raise Invalid("msisdn: not a partition, such as log@0")
     elif isinstance(command, LineCommand):

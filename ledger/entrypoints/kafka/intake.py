@@ -11,7 +11,7 @@ from ledger.application.outcomes import REFUSED, Outcome
 from ledger.domain.bounds import LONGEST_COMMAND
 from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS
-from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.kafka import avro_forms
 from ledger.errors import CommandDefect, LedgerError, RegistryRefused, RegistryUnreachable
@@ -24,6 +24,8 @@ from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema
 
 _NAMESPACE = "ledger.command."
+_CLOCKS_WORD = (AdvanceDue, CloseThrough)
+"""What the clock says to a whole partition, through an instant that must have come."""
 _MILLISECOND = 1000
 _UNSTATED = -(2**62)
 PORTION = 16 << 20
@@ -143,13 +145,13 @@ class Intake:
             avro_forms.check_instant("at", command.at)
             return command
         at = appended
-        if command.INTERNAL and not isinstance(command, CloseThrough):
+        if command.INTERNAL and not isinstance(command, _CLOCKS_WORD):
             if command.at != _UNSTATED:
                 avro_forms.check_instant("at", command.at)
             at = max(command.at, appended)
         elif command.at != _UNSTATED:
             raise Invalid("at: a live log takes its broker's time, so none may be stated")
-        if isinstance(command, CloseThrough) and command.through > at:
+        if isinstance(command, _CLOCKS_WORD) and command.through > at:
             raise Invalid("through: lies in the future")
         return msgspec.structs.replace(command, at=at)
 
