@@ -54,25 +54,25 @@ def commands(folder: Path, runs: int, count: int) -> list[Figure]:
     ]
 
 
-def rate_of(log: KafkaSettings, uses: Sequence[Command], writers: int) -> float:
-    """Commands a second, from when the backlog is there until the last is committed."""
-    with k.backlog(log, uses) as backlog, ExitStack() as stack:
+def rate_of(log: KafkaSettings, uses: Sequence[Command], writers: int, topic: str | None = None) -> float:
+    """Commands a second, from when the backlog is there until the last is committed; of their topic, or another."""
+    with k.backlog(log, uses, topic) as backlog, ExitStack() as stack:
         started = [stack.enter_context(k.TimedWriter(log, str(index))) for index in range(writers)]
         share = (log.partitions or 1) // writers
         k.until(lambda: all(len(writer.serving) >= share for writer in started))
         begin = time.monotonic()
         backlog.commit_transaction()
-        _await_answers(log)
+        _await_answers(log, topic or log.commands)
         end = time.monotonic()
         for writer in started:
             writer.end()
     return len(uses) / (end - begin)
 
 
-def _await_answers(log: KafkaSettings) -> None:
+def _await_answers(log: KafkaSettings, topic: str) -> None:
     """Returns once the group has committed everything."""
     consumer = KafkaConsumer(bootstrap_servers=log.bootstrap, group_id=log.group, enable_auto_commit=False)
-    tps = [TopicPartition(log.commands, partition) for partition in range(log.partitions or 1)]
+    tps = [TopicPartition(topic, partition) for partition in range(log.partitions or 1)]
     ends = consumer.end_offsets(tps)
     # The last record of each partition is the marker of the backlog's commit.
     k.until(lambda: all((consumer.committed(tp) or 0) >= ends[tp] - 1 for tp in tps))

@@ -184,8 +184,11 @@ def open_accounts(log: KafkaSettings, opening: Sequence[Command] | None = None) 
 
 
 @contextmanager
-def backlog(log: KafkaSettings, commands: Sequence[Command]) -> Iterator[KafkaProducer]:
-    """Commands that nobody sees until the producer's transaction is committed."""
+def backlog(
+    log: KafkaSettings, commands: Sequence[Command], topic: str | None = None
+) -> Iterator[KafkaProducer]:
+    """Commands (on their own topic, or another one) that nobody sees until the producer's transaction is committed."""
+    topic = topic or log.commands
     codec, ids = Codec(), schema_ids(log)
     producer = KafkaProducer(
         bootstrap_servers=log.bootstrap,
@@ -197,9 +200,9 @@ def backlog(log: KafkaSettings, commands: Sequence[Command]) -> Iterator[KafkaPr
     producer.begin_transaction()
     for command in commands:
         state = codec.command_state(command, codec.command_content(command), stated_at=True)
-        value = ids.to_wire(log.commands, state)
+        value = ids.to_wire(topic, state)
         key = command.subject.encode()
-        producer.send(log.commands, value, key, [], partition_of(command.subject, log.partitions or 1))
+        producer.send(topic, value, key, [], partition_of(command.subject, log.partitions or 1))
     producer.flush()
     try:
         yield producer
