@@ -21,6 +21,10 @@ _CLOSING = ("CloseThrough", "AdvanceDue")
 """What the clock says to a whole partition: what falls due with it is of any number there."""
 
 
+_Key = tuple[str, str]
+"""A command by its subject and its id: what one event brings about on several subjects may have one id."""
+
+
 class Entry(NamedTuple):
     """A row of the journal."""
 
@@ -60,12 +64,12 @@ class Explanation:
         self._count = 0
         self._last = 0
         self._subjects = {entry.subject}
-        self._expected: dict[str, Command] = {}
-        self._later: dict[str, Command] = {}
+        self._expected: dict[_Key, Command] = {}
+        self._later: dict[_Key, Command] = {}
         """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
-        self._elsewhere: dict[str, Command] = {}
+        self._elsewhere: dict[_Key, Command] = {}
         """What had to follow in another partition; it may be set apart here before it is sent."""
-        self._carried_out: dict[str, tuple[bytes, str]] = {}
+        self._carried_out: dict[_Key, tuple[bytes, str]] = {}
         """The digest and the actor of each policy's command that has an event here."""
         self._refused: set[str] = set()
         self._is_here, self._is_journaled = is_here, is_journaled
@@ -99,7 +103,7 @@ class Explanation:
                 f"it names {entry.event_count} events from position {entry.first_event} on as its own;"
                 f" they are {self._count} from {self._first} on"
             )
-        for command_id, command in self._expected.items():
+        for (_, command_id), command in self._expected.items():
             if not (command.MAY_COME_TO_NOTHING or self._is_returned_elsewhere(command)):
                 yield f"what had to follow is not there: {command_id}"
         if (entry.code is None) != (entry.message is None):
@@ -164,13 +168,14 @@ class Explanation:
 
     def _policy(self, event: Event) -> Iterator[str]:
         """An event of what followed; a policy's command may bring about several."""
-        command = self._expected.pop(event.command_id, None)
-        if command is None and event.command_id not in self._carried_out:
+        key = (subject_of(event.account), event.command_id)
+        command = self._expected.pop(key, None)
+        if command is None and key not in self._carried_out:
             command = self._returned(event.command_id, getattr(event, "refusal", None), self._expected)
         if command is not None:
             digest = self._codec.command_digest(command, self._codec.command_content(command))
-            self._carried_out[event.command_id] = (digest, command.actor)
-        carried_out = self._carried_out.get(event.command_id)
+            self._carried_out[key] = (digest, command.actor)
+        carried_out = self._carried_out.get(key)
         if carried_out is None:
             yield "its cause is not there"
             return
@@ -179,23 +184,22 @@ class Explanation:
         for following in after_event(event):
             self._expect(following)
 
-    def _returned(self, command_id: str, code: str | None, among: dict[str, Command]) -> Command | None:
+    def _returned(self, command_id: str, code: str | None, among: dict[_Key, Command]) -> Command | None:
         """The command of that id that follows from the refusal (with that code, if it says so) of one of those."""
         codes = REFUSALS if code is None else {code} & REFUSALS.keys()
         for refused in list(among.values()):
             for one in codes:
                 for following in after_refusal(refused, REFUSALS[one]()):
                     if following.command_id == command_id:
-                        self._expected.pop(refused.command_id, None)
+                        self._expected.pop(_key(refused), None)
                         return following
         return None
 
     def _set_apart(self, event: CommandSetApart) -> Iterator[str]:
         """What had to follow and could not be carried out: it stands here as it would have been."""
         id_ = event.apart_id
-        command = (
-            self._expected.pop(id_, None) or self._later.pop(id_, None) or self._elsewhere.pop(id_, None)
-        )
+        waiting = (self._expected, self._later, self._elsewhere)
+        command = next((found for among in waiting if (found := _taken(among, id_)) is not None), None)
         said = self._codec.command(event.command, event.content, event.recorded_at) if event.content else None
         if command is None and said is not None:
             open_ = self._expected | self._later
@@ -224,10 +228,20 @@ class Explanation:
 
     def _expect(self, command: Command) -> None:
         if not self._is_here(command.subject):
-            self._elsewhere[command.command_id] = command
+            self._elsewhere[_key(command)] = command
             return
         if self._is_journaled(command):
-            self._later[command.command_id] = command
+            self._later[_key(command)] = command
             return
-        self._expected[command.command_id] = command
+        self._expected[_key(command)] = command
         self._subjects.add(command.subject)
+
+
+def _key(command: Command) -> _Key:
+    return command.subject, command.command_id
+
+
+def _taken(among: dict[_Key, Command], command_id: str) -> Command | None:
+    """What is waited for under an id, whoever it is about; it is waited for no more."""
+    key = next((key for key in among if key[1] == command_id), None)
+    return None if key is None else among.pop(key)

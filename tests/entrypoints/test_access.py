@@ -95,6 +95,7 @@ def test_what_a_holder_is_told_begins_at_the_transfer_with_what_was_there_then(d
     assert former["opening"] is None
     assert (_types(former)[0], _types(former)[-1]) == ("Activated", "RightsTransferred")
     assert former["until"] == "2024-03-05T03:00:00Z"
+    assert "clean" in desk.done("log", "verify")  # both were told of it under one id
     assert LATER.encode() not in b"".join(_files(desk, "former.zip").values())
 
 
