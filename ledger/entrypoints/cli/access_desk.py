@@ -44,6 +44,9 @@ def access(
     if person is None:
         say(f"{customer}: nobody is registered")
         return shell.REFUSED
+    if person.erased:
+        say(f"{customer}: the person is erased")
+        return shell.REFUSED
     must_be_another("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")

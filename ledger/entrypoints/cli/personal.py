@@ -115,6 +115,9 @@ def show(
     if person is None:
         say(f"{customer}: nobody is registered")
         return shell.REFUSED
+    if person.erased:
+        say(f"{customer}: the person is erased")
+        return shell.REFUSED
     if person.restricted:
         say(f"{customer}: the person's data are restricted")
         return shell.REFUSED

@@ -1,0 +1,215 @@
+"""A person with a rare name, planted through every door: nobody is found in the log, and after an erasure nowhere.
+
+What was given out by name (an archive for the person, a statement of a bank that is kept whole for its own time) is not
+the ledger's to erase; everything else that lies about is searched, byte by byte.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
+from tests.reconciliation.camt_files import camt, entry
+
+OWN, NEXT = "CAB3DE4FG5HI6JK7LM2NO", "CZZ3DE4FG5HI6JK7LM2NO"
+CUSTOMER = f"customer/{OWN}"
+PERSON = {
+    "name": "Bagaskara Quetzalcoatl",
+    "identity-number": "3273010101900001",
+    "email": "b.quetzalcoatl@example.net",
+    "address": "Jalan Xochimilco 77, Bandung",
+    "bank-account": "9988776655443322",
+}
+DAY = "2023-07-{:02}T10:00:00+07:00"
+CLOSED, LATER, MUCH_LATER = DAY.format(20), DAY.format(21), DAY.format(25)
+MT940 = (
+    ":20:{email}\r\n:25:1234567890\r\n:28C:7/1\r\n:60F:C230701IDR0,\r\n"
+    ":61:2307030703C100,NTRF{identity-number}//{bank-account}\r\n{address}\r\n"
+    ":86:/NAME/{name}/IBAN/{bank-account} EREF+{email} ORDER-1\r\n"
+    ":61:bad line {name}\r\n:62F:C230731IDR100,\r\n"
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Pulsa:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    key = keys / "vault.key"
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=str(keys / "months"))
+    pulsa.done("vault", "new-key", str(key))
+    return pulsa
+
+
+def _planted(desk: Pulsa) -> list[str]:
+    """Puts the person in at every door; what was said of it."""
+    own = ("--terms", "privacy-smarty", "--source", "gallery", "--at", DAY.format(1))
+    said = [desk.done("customer", "register", CUSTOMER, "--values", "-", *own, feed=json.dumps(PERSON))]
+    other: dict[str, Any] = {
+        "command": "RegisterCustomer",
+        "command_id": "r-2",
+        "at": DAY.format(1),
+        "source": "web",
+    }
+    other |= {"customer": f"customer/{NEXT}", "terms": "privacy-smarty", "values": {"name": "Somebody Else"}}
+    again: dict[str, Any] = {
+        "command": "RectifyCustomer",
+        "command_id": "r-3",
+        "at": DAY.format(1),
+        "customer": CUSTOMER,
+    }
+    again |= {"values": {"address": PERSON["address"]}}
+    said.append(_ingested(desk, other, again))
+    pack = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2030-12-31")
+    desk.done("number", "issue", NUMBER, *pack, "--at", DAY.format(2))
+    verified = ("--channel", "sms-4444", "--customer", OWN, "--registration", "verified")
+    desk.done("number", "activate", NUMBER, *verified, "--at", DAY.format(2))
+    paid = {"command": "TopUp", "msisdn": NUMBER, "credit": "10000", "price": "11000", "at": DAY.format(3)}
+    tops = [paid | {"command_id": f"t-{n}", "channel": text} for n, text in enumerate(PERSON.values())]
+    texts = ("email", "identity-number")  # a name is told from other words by nobody
+    said.append(_ingested(desk, *(one for one in tops if one["channel"] in [PERSON[name] for name in texts])))
+    desk.done(
+        "credit",
+        "top-up",
+        NUMBER,
+        "--credit",
+        "10000",
+        "--price",
+        "11000",
+        "--channel",
+        "app",
+        "--at",
+        DAY.format(3),
+    )
+    said += _statements(desk)
+    request = ("--request", "r-1", "--to-customer", NEXT, "--at", DAY.format(5))
+    desk.done("number", "request-transfer", NUMBER, *request)
+    decided = ("--request", "r-1", "--decision", "approved", "--decided-by", "staff-3", "--at", DAY.format(6))
+    desk.done("number", "decide-transfer", NUMBER, *decided)
+    released = ("--to", "police-jkt", "--ground", "law", "--fields", "name", "--reference", "order-7")
+    approved = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", DAY.format(7))
+    desk.done("customer", "disclose", "--customer", CUSTOMER, *released, *approved)
+    desk.done("log", "advance", "--now", CLOSED)
+    return said
+
+
+def _ingested(desk: Pulsa, *lines: dict[str, Any]) -> str:
+    file = desk.file("in.jsonl", *lines)
+    result = desk("ingest", file, "--outcomes", str(desk.folder / "outcomes.jsonl"))
+    Path(file).unlink()
+    return result.output
+
+
+def _statements(desk: Pulsa) -> list[str]:
+    folder = desk.folder / "from-the-bank"
+    folder.mkdir()
+    (folder / "a.sta").write_text(MT940.format(**PERSON), "utf-8", newline="")
+    booked = entry("100", "CRDT", reference=PERSON["identity-number"], name=PERSON["name"])
+    (folder / "b.xml").write_bytes(camt(booked, closing="100"))
+    said = [
+        desk.done("statement", "receive", str(file), "--now", DAY.format(8))
+        for file in sorted(folder.iterdir())
+    ]
+    shutil.rmtree(folder)
+    return said
+
+
+def _asked(desk: Pulsa) -> dict[str, Any]:
+    """What the ledger says, as of a moment that is closed."""
+    then = ("--as-of", CLOSED, "--known-at", CLOSED)
+    return {
+        "trial": desk.json("report", "trial-balance", *then),
+        "history": desk.json("number", "history", NUMBER, *then),
+        "enquiry": desk.json("enquiry", NUMBER, *then),
+    }
+
+
+def _exports(desk: Pulsa, name: str) -> None:
+    for form in ("csv", "parquet", "hledger"):
+        until = ("--to", "2023-07-20", "--known-at", CLOSED)
+        desk.done("data", "export", form, "--out", str(desk.folder / f"{name}.{form}"), *until)
+
+
+def _found(folder: Path, *besides: str) -> list[str]:
+    """Which of the person's values stand in which file, in any spelling."""
+    spelt = {
+        (field, text.encode(code))
+        for field, value in PERSON.items()
+        for text in (value, value.lower(), value.upper(), value.replace(" ", ""))
+        for code in ("utf-8", "utf-16-le")
+    }
+    return [
+        f"{path.relative_to(folder)}: {field}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(one in str(path) for one in besides)
+        for field, content in [(field, one) for field, one in spelt if one in path.read_bytes()]
+    ]
+
+
+@pytest.mark.clause("PS-02", "PM-06")
+def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> None:
+    said = _planted(desk)
+    before, head = _asked(desk), desk.json("log", "events")
+    _exports(desk, "before")
+    archive, backup = desk.folder / "person.zip", desk.folder / "vault.bak"
+    who = ("--by", "staff-9", "--reason", "asked-by-customer", "--now", CLOSED)
+    desk.done("customer", "access", CUSTOMER, str(archive), *who)
+    archive.unlink()  # it was handed over
+    desk.done("vault", "backup", str(backup), "--now", CLOSED)
+    desk.done("log", "backup", str(desk.folder / "log.bak"))
+    assert _found(desk.folder, "evidence") == []
+    assert not any(value in text for text in said for value in PERSON.values())
+
+    erase = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", LATER)
+    desk.done("customer", "erase", "--customer", CUSTOMER, *erase)
+    assert desk.json("log", "events", "--type", "PersonErased")
+    assert [one["kind"] for one in _checked(desk)] == ["erased-and-kept"]
+    sealed = _sealed(desk)
+    desk.done("vault", "sweep", "--now", MUCH_LATER)
+    assert _checked(desk) == []
+    assert not any(one in path.read_bytes() for path in desk.folder.glob("*vault.db*") for one in sealed)
+    assert _found(desk.folder, "evidence") == []
+
+    shown = desk("customer", "show", CUSTOMER, "--fields", "name", "--by", "s", "--reason", "r")
+    assert (shown.exit_code, "erased" in shown.output) == (1, True)
+    handed = desk("customer", "access", CUSTOMER, str(archive), *who)
+    assert (handed.exit_code, archive.exists()) == (1, False)
+    refused = desk("customer", "rectify", CUSTOMER, "--values", "-", "--at", LATER, feed='{"name": "Again"}')
+    assert refused.exit_code != 0
+
+    desk.done("vault", "restore", str(backup), "--overwrite", "--now", MUCH_LATER)
+    assert _checked(desk) == []  # who was erased since is erased again
+    assert "Somebody Else" in desk.done(
+        "customer", "show", f"customer/{NEXT}", "--fields", "name", "--by", "s", "--reason", "r"
+    )
+
+    assert _asked(desk) == before
+    assert desk.json("log", "events")[: len(head)] == head
+    _exports(desk, "after")
+    for form in ("csv", "parquet", "hledger"):
+        told = [(desk.folder / f"{name}.{form}").read_bytes() for name in ("before", "after")]
+        assert told[0] == told[1]
+    assert "clean" in desk.done("log", "verify")
+    desk.done("log", "replay")
+
+
+def _checked(desk: Pulsa) -> list[dict[str, Any]]:
+    result = desk("vault", "check", "--json", "--now", MUCH_LATER)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    return [one for one in found if one["kind"] != "backup-past-its-time"]
+
+
+def _sealed(desk: Pulsa) -> list[bytes]:
+    """What the vault has of the person, as it stands in its file."""
+    import sqlite3
+
+    with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as database:
+        columns = "SELECT sealed FROM field_values WHERE customer=? UNION SELECT wrapped FROM persons WHERE customer=?"
+        found = [row[0] for row in database.execute(columns, (OWN, OWN))]
+    database.close()
+    assert len(found) > len(PERSON)
+    return found
