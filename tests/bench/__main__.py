@@ -16,6 +16,7 @@ from tests.bench import (
     proofs,
     reading,
     reconciling,
+    registering,
     starting,
     writing,
 )
@@ -86,6 +87,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "reconciling": lambda folder, quick: reconciling.reconciling(
         1 if quick else 5, 10_000 if quick else 1_000_000
+    ),
+    "registering": lambda folder, quick: registering.registering(
+        folder, 1 if quick else 3, 50 if quick else 100_000
+    ),
+    "erasing": lambda folder, quick: registering.erasing(
+        folder, 100 if quick else 1_000, 1_000 if quick else 1_000_000
     ),
     "rebuild-memory": lambda folder, quick: projecting.memory(
         folder, (100, 200) if quick else (1_000_000, 2_000_000)

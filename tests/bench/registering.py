@@ -1,0 +1,154 @@
+"""Persons: what registering costs beside the ciphertexts alone, and how long the erasure of one takes among many."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import insert
+
+from ledger.domain.calendar import SECOND
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands_of_persons import ErasePerson, RegisterCustomer
+from ledger.terms import bundled
+from ledger.vault.master_keys import new_master_key
+from ledger.vault.tables import PERSONS, VALUES, WRITINGS, engine_of
+from ledger.vault.vault import Vault, Writing
+from tests.bench.report import Figure, of_pairs
+from tests.given import ledger_on
+
+_FIELDS = ("name", "identity-number", "birth-date", "email", "address", "bank-account")
+_BATCH = 500
+_AT = 1_700_000_000 * SECOND
+_CIPHERTEXT = 60
+"""Bytes of a value with its nonce and tag."""
+_ERASED = 15
+_LETTERS = str.maketrans("0123456789", "ABCDEFGHIJ")
+"""Ids are in base 32."""
+
+
+def registering(folder: Path, runs: int, count: int) -> list[Figure]:
+    """Customers of six fields each, into vault and log, beside as many ciphertexts by plain SQL, as durable."""
+    pairs = [
+        (
+            count / _registered(folder / f"registered-{run}", count),
+            count / _inserted(folder / f"inserted-{run}.db", count),
+        )
+        for run in range(runs)
+    ]
+    what = f"registering {count:,} customers with six fields each"
+    return [of_pairs(what, "customers/s", "their ciphertexts by plain SQL", pairs, at_least="0.3")]
+
+
+def _registered(folder: Path, count: int) -> float:
+    folder.mkdir()
+    engine = engine_of(f"sqlite:///{folder / 'vault.db'}")
+    kept = Vault(engine, new_master_key(secrets.token_bytes(32), folder / "key"), secrets.token_bytes)
+    with ledger_on(folder / "log.db", bundled()) as ledger:
+        began = time.perf_counter()
+        for numbers in _in_batches(count):
+            writings = [
+                Writing(_id(n), f"r-{n}", {one: f"{one} of person {n}" for one in _FIELDS}, _AT)
+                for n in numbers
+            ]
+            written = kept.write_all(writings)
+            said: list[Command] = [
+                _register(one.customer, one.command_id, own.digest.hex())
+                for one, own in zip(writings, written, strict=True)
+            ]
+            outcomes = ledger.execute(said)
+            assert all(one.code is None for one in outcomes), outcomes[0]
+        took = time.perf_counter() - began
+    engine.dispose()
+    return took
+
+
+def _register(customer: str, command_id: str, digest: str) -> RegisterCustomer:
+    return RegisterCustomer(
+        at=_AT,
+        command_id=command_id,
+        actor="system",
+        customer=f"customer/{customer}",
+        terms="privacy-smarty",
+        fields=list(_FIELDS),
+        digest=digest,
+        source="gallery",
+    )
+
+
+def _inserted(path: Path, count: int) -> float:
+    columns = "customer TEXT, field TEXT, version INTEGER, sealed BLOB"
+    table = f"CREATE TABLE v ({columns}, PRIMARY KEY (customer, field, version))"
+    with closing(sqlite3.connect(path, isolation_level=None)) as plain:
+        plain.execute("PRAGMA synchronous=FULL")
+        plain.execute(table)
+        sealed = secrets.token_bytes(_CIPHERTEXT)
+        began = time.perf_counter()
+        for numbers in _in_batches(count):
+            plain.execute("BEGIN")
+            rows = [(_id(n), one, 1, sealed) for n in numbers for one in _FIELDS]
+            plain.executemany("INSERT INTO v VALUES (?,?,?,?)", rows)
+            plain.execute("COMMIT")
+        return time.perf_counter() - began
+
+
+def erasing(folder: Path, few: int, many: int) -> list[Figure]:
+    """One of many, beside one of few: the command decided and recorded, and the key and values destroyed."""
+    one_of_few, one_of_many = (
+        _erased(folder / name, count) for name, count in (("few", few), ("many", many))
+    )
+    what = f"erasing one of {many:,} customers, the slowest"
+    return [Figure(what, "s", one_of_many, f"one of {few:,}", one_of_few, at_least="under 1 s")]
+
+
+def _erased(folder: Path, count: int) -> float:
+    """The slowest of some; the others are put straight into the vault, whose rows alone are many."""
+    folder.mkdir()
+    engine = engine_of(f"sqlite:///{folder / 'vault.db'}")
+    kept = Vault(engine, new_master_key(secrets.token_bytes(32), folder / "key"), secrets.token_bytes)
+    with engine.begin() as vault:
+        for numbers in _in_batches(count):
+            ids = [f"F{n:020}" for n in numbers]
+            sealed = secrets.token_bytes(_CIPHERTEXT)
+            vault.execute(
+                insert(PERSONS), [{"customer": one, "master": "m", "wrapped": sealed} for one in ids]
+            )
+            written = [
+                {"customer": one, "command_id": "r", "digest": sealed, "written_at": _AT} for one in ids
+            ]
+            vault.execute(insert(WRITINGS), written)
+            values = [
+                {"customer": one, "field": name, "version": 1, "command_id": "r", "sealed": sealed}
+                for one in ids
+                for name in _FIELDS[:2]
+            ]
+            vault.execute(insert(VALUES), values)
+    took: list[float] = []
+    with ledger_on(folder / "log.db", bundled()) as ledger:
+        for n in range(_ERASED):
+            values_of = {one: f"{one} of person {n}" for one in _FIELDS}
+            digest = kept.write(_id(n), f"r-{n}", values_of, _AT).digest.hex()
+            [registered] = ledger.execute([_register(_id(n), f"r-{n}", digest)])
+            assert registered.code is None, registered
+            own = {"decided_by": "staff-1", "approved_by": "staff-2", "actor": "staff-1"}
+            command = ErasePerson(at=_AT + 1, command_id=f"e-{n}", customer=f"customer/{_id(n)}", **own)
+            began = time.perf_counter()
+            [outcome] = ledger.execute([command])
+            assert outcome.code is None, outcome
+            assert kept.erase(_id(n), _AT + 1)
+            took.append(time.perf_counter() - began)
+    engine.dispose()
+    return max(took)
+
+
+def _id(n: int) -> str:
+    return "C" + f"{n:020}".translate(_LETTERS)
+
+
+def _in_batches(count: int) -> Iterator[range]:
+    for first in range(0, count, _BATCH):
+        yield range(first, min(first + _BATCH, count))
