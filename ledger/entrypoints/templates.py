@@ -24,6 +24,7 @@ BY_NAME = {
     "bill": "6288112345678-1-B0001",
     "billing_day": "1",
     "block": "block-1",
+    "breach": "breach/b-1",
     "channel": "app",
     "content": DIGEST,
     "country": "SG",
@@ -65,6 +66,7 @@ BY_NAME = {
     "result": DIGEST,
     "reverses": "top-up-1",
     "rules": DIGEST,
+    "scope": "readings-of-staff-3",
     "sequence": "1",
     "source": "shop",
     "statement": "statement/9f86d081884c7d659a2feaa0c55ad015",
@@ -80,6 +82,7 @@ BY_NAME = {
 
 OF_ONE_COMMAND = {
     ("OpenContract", "terms"): "smartfren-elite-2023",
+    ("RecordBreach", "terms"): "privacy-smarty",
     ("RectifyCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
     ("RegisterCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
     ("RegisterCustomer", "terms"): "privacy-smarty",
