@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.history_told import HistoryTold
-from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.options import now_of, told_here
 from ledger.entrypoints.cli.output import AsJson, say, say_folded, say_json, say_outcome
 from ledger.entrypoints.cli.prose import (
     AtLeast,
@@ -24,6 +25,7 @@ from ledger.entrypoints.cli.prose import (
     say_clauses,
     say_records,
     say_rows,
+    telling,
     told_in,
 )
 from ledger.entrypoints.cli.tabulating import say_table
@@ -88,11 +90,11 @@ def enquiry(
     if closing:
         if all_:
             raise typer.BadParameter("say --closing of numbers by name, or --all")
-        return _closing(ask, then, msisdn or [])
+        return _closing(ask, then, msisdn or [], telling(opened, then))
     if all_:
-        found = Each(["all"], lambda _: ask.enquiries(**then.moment))
+        found = Each(["all"], lambda _: ask.enquiries(**then.moment), telling(opened, then))
     else:
-        found = Each(msisdn or [], lambda one: [ask.enquiry(one, **then.moment)])
+        found = Each(msisdn or [], lambda one: [ask.enquiry(one, **then.moment)], telling(opened, then))
     if not then.told(one.to_json() for one in found):
         zones: dict[str, Zone] = {}
         moments: dict[str, None] = {}
@@ -105,9 +107,9 @@ def enquiry(
     return found.code
 
 
-def _closing(ask: Questions, then: Then, numbers: list[str]) -> int:
+def _closing(ask: Questions, then: Then, numbers: list[str], told: Callable[[str], str]) -> int:
     """What each contract would leave open if its customer left, part by part."""
-    found = Each(numbers, lambda one: [ask.closing(one, **then.moment)])
+    found = Each(numbers, lambda one: [ask.closing(one, **then.moment)], told)
     if not then.told(one.to_json() for one in found):
         for one in found:
             parts = [(name.replace("_", " "), getattr(one, name)) for name in _PARTS_OF_CLOSING]
@@ -130,7 +132,7 @@ def outcome(
     if as_json:
         say_json(found.to_json())
     else:
-        say_outcome(_as_outcome(found))
+        say_outcome(_as_outcome(found), told=partial(told_here, opened))
     return shell.DONE
 
 
@@ -178,7 +180,7 @@ def history(opened: Opened, then: Then, msisdn: Number, refused: Refused = False
 def balance(opened: Opened, then: Then, ledger_account: LedgerAccounts) -> int:
     """The balance of ledger accounts, a line for each unit."""
     ask = asked(opened, then)
-    found = Each(ledger_account, lambda name: ask.balance(name, **then.moment))
+    found = Each(ledger_account, lambda name: ask.balance(name, **then.moment), telling(opened, then))
     if not then.told(one.to_json() for one in found):
         moments: dict[str, None] = {}
         for one in found:

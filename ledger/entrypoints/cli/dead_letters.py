@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.local_times import Utc, cell_of, told_at
+from ledger.entrypoints.cli.options import now_of, told_here
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json, say_outcome
+from ledger.entrypoints.cli.prose import zone_at_hand
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.figures import rupiah
 
@@ -44,7 +47,7 @@ _TOLD = ("transfer", "from_account", "to_msisdn", "amount", "sent_at", "command"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def dead_list(opened: Opened, as_json: AsJson = False) -> int:
+def dead_list(opened: Opened, utc: Utc = False, as_json: AsJson = False) -> int:
     """What could not be carried out, why, and what it was answered since it was sent again."""
     from ledger.domain.calendar import format_instant
     from ledger.entrypoints.dead import dead  # Kafka's libraries are slow to import
@@ -54,24 +57,27 @@ def dead_list(opened: Opened, as_json: AsJson = False) -> int:
         for one in found:
             say_json({**one.to_json(), "at": format_instant(one.at)})
         return shell.DONE
+    where = zone_at_hand(opened, utc=utc)
     rows = [
         [
             one.position,
             "" if one.command is None else one.command.name,
             _plain("" if one.command is None else one.command.command_id),
             _shortened(_plain(one.reason)),
-            format_instant(one.at),
+            cell_of(one.at, where),
             one.answer or "not yet",
         ]
         for one in found
     ]
-    say_table("", ["position", "command", "command_id", "reason", "since", "answered"], rows)
+    say_table(
+        "", ["position", "command", "command_id", "reason", f"since ({where.local(0):%Z})", "answered"], rows
+    )
     waiting = sum(one.answer is None for one in found)
     say(f"{counted(len(found), 'command')}, {waiting} not answered since")
     return shell.DONE
 
 
-def dead_show(opened: Opened, position: Position, as_json: AsJson = False) -> int:
+def dead_show(opened: Opened, position: Position, utc: Utc = False, as_json: AsJson = False) -> int:
     """All that one of them says, and the whole reason."""
     from ledger.domain.calendar import format_instant
     from ledger.entrypoints.dead import at_position  # Kafka's libraries are slow to import
@@ -82,6 +88,7 @@ def dead_show(opened: Opened, position: Position, as_json: AsJson = False) -> in
         say_json(record)
         return shell.DONE
     content = record.pop("content")
+    record["at"] = told_at(one.at, zone_at_hand(opened, utc=utc))
     for name, value in [*record.items(), *content.items()]:
         say(f"{name}: {_plain('' if value is None else str(value))}")
     return shell.DONE
@@ -116,7 +123,7 @@ def dead_resend(
             if as_json:
                 say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
             else:
-                say_outcome(outcome)
+                say_outcome(outcome, told=partial(told_here, opened))
             if outcome.status == UNKNOWN:
                 code = shell.FAILED
             elif outcome.code is not None:

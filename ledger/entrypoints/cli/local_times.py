@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
 
 
+_INSTANTS = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z\b")
 _WHOLE_DAY = len("2024-10-10")
 
 
@@ -27,6 +29,18 @@ def told_at(instant: int, where: Zone) -> str:
         return f"{day.isoformat()} 24:00 {local:%Z}"
     fraction = instant % SECOND
     return f"{local:%Y-%m-%d %H:%M:%S}{f'.{fraction:06}' if fraction else ''} {local:%Z}"
+
+
+def told_within(text: str, where: Zone) -> str:
+    """A text in which instants stand as programs have them, with these told in a zone instead."""
+    from ledger.domain.calendar import parse_instant
+
+    return _INSTANTS.sub(lambda found: told_at(parse_instant(found[0]), where), text)
+
+
+def has_an_instant(text: str) -> bool:
+    """Whether an instant stands in a text as programs have it."""
+    return _INSTANTS.search(text) is not None
 
 
 def cell_of(instant: int, where: Zone) -> str:

@@ -8,15 +8,18 @@ import inspect
 import textwrap
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ledger.errors import SettingsInvalid
+from ledger.entrypoints.cli.local_times import has_an_instant, told_within
+from ledger.errors import LedgerError, SettingsInvalid
 
 if TYPE_CHECKING:
+    from ledger.domain.calendar import Zone
     from ledger.entrypoints.forms import CommandReader
-    from ledger.wiring.composition import Taker
+    from ledger.wiring.composition import Opened, Taker
     from ledger.wiring.settings import Settings
 
 _PANEL = "Settings"
@@ -117,7 +120,14 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
         if "read" in own:
             return command(lambda: configuration.read(options), **given)
         with composition.opened(configuration.read(options)) as opened:
-            return command(opened if "opened" in own else opened.settings, **given)
+            try:
+                return command(opened if "opened" in own else opened.settings, **given)
+            except Exception as error:
+                if not _is_told(error):
+                    raise
+                zone = _zone_of(given)
+                error.args = tuple(told_here(opened, str(said), zone) for said in error.args)
+                raise
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [
@@ -126,6 +136,32 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
         *_parameters(hidden=not takes_options),
     ]
     return cast("Callable[..., int | None]", signed(run, parameters))
+
+
+def _is_told(error: Exception) -> bool:
+    """Whether it is the ledger's own, whose text is told to people."""
+    from ledger.domain.refusals import Refusal
+
+    return isinstance(error, LedgerError | Refusal)
+
+
+def _zone_of(given: Mapping[str, Any]) -> Zone | None:
+    """The zone that was asked for."""
+    from ledger.domain.calendar import zone
+
+    return zone("UTC") if given.get("utc") else given.get("zone")
+
+
+def told_here(opened: Opened, text: str, where: Zone | None = None) -> str:
+    """A text for people: instants in it are told in a zone, that of the log's terms where none is named.
+
+    On Kafka, and where the log cannot say, they stay as they are: UTC.
+    """
+    if not has_an_instant(text) or (where is None and opened.settings.kafka is not None):
+        return text
+    with suppress(LedgerError):
+        where = where or opened.questions(lambda: now_of(opened.settings)).told_in()
+    return text if where is None else told_within(text, where)
 
 
 def before_verb(ctx: typer.Context) -> dict[str, str | None]:

@@ -196,11 +196,13 @@ def _plural(what: str) -> str:
     return f"{what[:-1]}ves" if what.endswith("f") else f"{what}s"
 
 
-def say_outcome(outcome: Outcome, happened: Sequence[Event] = ()) -> None:
-    """Prints an outcome for a person, with what its events moved where they are at hand."""
+def say_outcome(
+    outcome: Outcome, happened: Sequence[Event] = (), told: Callable[[str], str] = lambda text: text
+) -> None:
+    """Prints an outcome for a person, with what its events moved where they are at hand; `told` tells its message."""
     say_folded(f"{outcome.status}: command {outcome.command_id}, position {outcome.position}")
     if outcome.code is not None:
-        say_folded(f"{outcome.code}: {outcome.message}", "  ")
+        say_folded(f"{outcome.code}: {told(outcome.message or '')}", "  ")
     for event, own in zip_longest(outcome.events, happened):
         moved = "" if own is None else moved_in_words(own)
         name = event.type.rpartition(".")[2]

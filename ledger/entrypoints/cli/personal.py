@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -11,8 +12,10 @@ from uuid import uuid4
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import DryRun, now_of
+from ledger.entrypoints.cli.local_times import Utc, told_at
+from ledger.entrypoints.cli.options import DryRun, now_of, told_here
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
+from ledger.entrypoints.cli.prose import zone_at_hand
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -133,18 +136,19 @@ def show(
     return shell.DONE
 
 
-def readings(opened: Opened, customer: Customer, as_json: AsJson = False) -> int:
+def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson = False) -> int:
     """Who has read of a person, newest first."""
     from ledger.domain.calendar import format_instant
     from ledger.wiring.persons import own_id, vault
 
     with vault(opened.settings) as kept:
         found = kept.readings(own_id(customer))
+    where = zone_at_hand(opened, utc=utc)
     for one in found:
         if as_json:
             say_json({**one._asdict(), "at": format_instant(one.at)})
         else:
-            say(f"{format_instant(one.at)} {one.reader}: {', '.join(one.fields)} ({one.reason})")
+            say(f"{told_at(one.at, where)} {one.reader}: {', '.join(one.fields)} ({one.reason})")
     if not found and not as_json:
         say(f"{customer}: nobody has read")
     return shell.DONE
@@ -186,7 +190,7 @@ def _write(
     if as_json:
         say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
     else:
-        say_outcome(outcome, own)
+        say_outcome(outcome, own, partial(told_here, opened))
         if dry_run:
             say(NOTHING_IS_WRITTEN)
     if outcome.status == UNKNOWN:

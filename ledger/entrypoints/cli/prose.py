@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, get_type_hints
 
 import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, instant, told_at, when
-from ledger.entrypoints.cli.options import now_of, parameters_of, signed, with_settings
+from ledger.entrypoints.cli.options import now_of, parameters_of, signed, told_here, with_settings
 from ledger.entrypoints.cli.output import (
     AsCsv,
     AsJson,
@@ -218,6 +219,23 @@ def zone_of_log(opened: Opened) -> Zone:
     return opened.questions(lambda: now_of(opened.settings)).told_in()
 
 
+def telling(opened: Opened, then: Then) -> Callable[[str], str]:
+    """What tells the instants in a text as a question asks for them."""
+    from ledger.domain.calendar import zone
+
+    return functools.partial(told_here, opened, where=zone("UTC") if then.utc else then.zone)
+
+
+def zone_at_hand(opened: Opened, *, utc: bool) -> Zone:
+    """The same where the log is a file that can be read; UTC where it is asked for, or else."""
+    from ledger.domain.calendar import zone
+
+    if not utc and opened.settings.kafka is None:
+        with suppress(LedgerError):
+            return zone_of_log(opened)
+    return zone("UTC")
+
+
 def _made_anew(error: LedgerError) -> None:
     shell.failed(error.code, f"{error} (they lie beside the log, and are made anew)", shell.DONE)
 
@@ -309,9 +327,15 @@ def say_clauses(settings: Settings, clauses: Iterable[str | None]) -> None:
 
 
 class Each(Generic[_A]):
-    """The answers for each subject. One that fails does not keep the others back; `code` is the exit code then."""
+    """The answers for each subject. One that fails does not keep the others back; `code` is the exit code then.
 
-    def __init__(self, subjects: Iterable[str], ask: Callable[[str], Iterable[_A]]) -> None:
+    What it fails for is `told` to people.
+    """
+
+    def __init__(
+        self, subjects: Iterable[str], ask: Callable[[str], Iterable[_A]], told: Callable[[str], str]
+    ) -> None:
+        self._told = told
         self.code = shell.DONE
         self._subjects = subjects
         self._ask = ask
@@ -321,4 +345,4 @@ class Each(Generic[_A]):
             try:
                 yield from self._ask(subject)
             except QueryRefused as error:
-                self.code = shell.failed(error.code, str(error), shell.FAILED)
+                self.code = shell.failed(error.code, self._told(str(error)), shell.FAILED)

@@ -13,7 +13,7 @@ import typer
 from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
-from ledger.entrypoints.cli.options import DryRun, now_of, wall_clock
+from ledger.entrypoints.cli.options import DryRun, now_of, told_here, wall_clock
 from ledger.entrypoints.cli.output import (
     NOTHING_IS_WRITTEN,
     AsCsv,
@@ -129,7 +129,7 @@ def receive(
                     say_json(said)
                 else:
                     what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
-                    why = "" if outcome.message is None else f": {outcome.message}"
+                    why = "" if outcome.message is None else f": {told_here(log, outcome.message)}"
                     say_folded(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
     if dry_run and not as_json:
         say(NOTHING_IS_WRITTEN)
@@ -211,7 +211,8 @@ def reconcile_(
     if not (as_json or as_csv):
         with shell.telling_what_is_recorded():
             for what, outcome in done:
-                say(f"{what}: {outcome.status}{'' if outcome.message is None else f': {outcome.message}'}")
+                why = "" if outcome.message is None else f": {told_here(opened, outcome.message)}"
+                say(f"{what}: {outcome.status}{why}")
             if dry_run:
                 say(NOTHING_IS_WRITTEN)
     return shell.REFUSED if any(outcome.code for _, outcome in done) else shell.DONE

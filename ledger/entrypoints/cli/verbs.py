@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import DryRun, reader_for, signed, with_settings
+from ledger.entrypoints.cli.options import DryRun, reader_for, signed, told_here, with_settings
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
 from ledger.entrypoints.command_fields import Field, fields_of, may_lack
 
@@ -66,13 +67,14 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
             if value is not None:
                 given[field] = str(value).lower() if isinstance(value, bool) else value
         from ledger.application.outcomes import UNKNOWN
+        from ledger.wiring.composition import opened
 
         outcome, events = _execute(settings, given, dry_run=dry_run)
-        with shell.telling_what_is_recorded():
+        with shell.telling_what_is_recorded(), opened(settings) as log:
             if as_json:
                 say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
             else:
-                say_outcome(outcome, events)
+                say_outcome(outcome, events, partial(told_here, log))
                 if dry_run:
                     say(NOTHING_IS_WRITTEN)
         if outcome.status == UNKNOWN:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import told_at, when
+from ledger.entrypoints.cli.local_times import told_at, told_within, when
 from ledger.entrypoints.cli.output import folded, in_words, say
 from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
 from ledger.figures import grouped, of_unit, rupiah, signed
@@ -113,7 +113,7 @@ def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
     elif change.recorded_at != change.effective_at:
         yield f"{_INDENT}known since {told_at(change.recorded_at, where)}"
     for one in change.refused:
-        said = one.message or one.code
+        said = told_within(one.message or one.code or "", where)
         yield from folded(
             f"refused before it, {told_at(one.at, where)}: {one.command} {one.command_id}: {said}", _INDENT
         )

@@ -1,0 +1,138 @@
+"""Whatever people are told, they are told in their own time: no prose says an instant as programs have it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ledger.entrypoints.cli.branches import paths
+from tests.entrypoints.pulsa import NUMBER, START, Pulsa
+
+AFTER = "2024-01-20T12:00:00+07:00"
+_AS_PROGRAMS_HAVE_IT = re.compile(r"\dZ\b|\bUTC\b|\+00:00")
+QUESTIONS = [
+    ("enquiry", NUMBER),
+    ("why", NUMBER),
+    ("balance", "operator/breakage"),
+    ("number", "show", NUMBER),
+    ("number", "history", NUMBER, "--refused"),
+    ("number", "timeline", NUMBER),
+    ("usage", "show", NUMBER),
+    ("bill", "list", NUMBER),
+    ("payment", "list", NUMBER),
+    ("deposit", "list"),
+    ("contract", "list"),
+    ("customer", "list"),
+    ("dispute", "list"),
+    ("statement", "list"),
+    ("report", "trial-balance"),
+    ("report", "trial-balance", "--by-day"),
+    ("report", "movements", f"{NUMBER}#1/credit"),
+    ("report", "states"),
+    ("report", "blocks"),
+    ("report", "upcoming"),
+    ("report", "in-transit"),
+    ("report", "receivables"),
+    ("log", "events"),
+    ("log", "journal"),
+    ("log", "outcome", NUMBER, "late"),
+    ("log", "verify"),
+    ("dead-letters", "list"),
+    ("status",),
+]
+REFUSED_OR_WRONG = [
+    ("credit", "top-up", NUMBER, "--credit", "1000", "--price", "1000", "--channel", "app", "--now", AFTER),
+    (
+        *(
+            "credit",
+            "adjust",
+            NUMBER,
+            "--amount",
+            "-1",
+            "--reason",
+            "x",
+            "--approved-by",
+            "b",
+            "--actor",
+            "a",
+        ),
+        *("--effective-at", "2023-01-01T00:00:00+07:00", "--now", AFTER),
+    ),
+    ("enquiry", NUMBER, "--as-of", "2020-01-01"),
+    ("enquiry", NUMBER, "--known-at", "2023-01-01"),
+    ("balance", "operator/breakage", "--known-at", "2099-01-01"),
+    ("report", "states", "--known-at", "2023-01-01"),
+    ("report", "trial-balance", "--as-of", "2020-01-01"),
+]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Pulsa:
+    pulsa = Pulsa(tmp_path_factory.mktemp("lived"))
+    pulsa.active()
+    early = ("--amount", "-1", "--reason", "x", "--approved-by", "b", "--actor", "a")
+    pulsa(
+        "credit",
+        "adjust",
+        NUMBER,
+        *early,
+        "--command-id",
+        "late",
+        "--effective-at",
+        "2023-01-01T00:00:00+07:00",
+        "--now",
+        START,
+    )
+    pulsa.done(
+        "number",
+        "block",
+        NUMBER,
+        "--block",
+        "b",
+        "--scope",
+        "all",
+        "--ground",
+        "lost-or-stolen",
+        "--now",
+        START,
+    )
+    pulsa.done("number", "advance", NUMBER, "--now", AFTER)
+    return pulsa
+
+
+@pytest.mark.parametrize("asked", QUESTIONS, ids=" ".join)
+def test_answers_are_told_in_local_time(lived: Pulsa, asked: tuple[str, ...]) -> None:
+    result = lived(*asked, "--now", AFTER)
+    assert result.exit_code == 0, result.output
+    assert not _AS_PROGRAMS_HAVE_IT.findall(result.output), result.output
+
+
+@pytest.mark.parametrize("asked", REFUSED_OR_WRONG, ids=" ".join)
+def test_what_is_refused_or_cannot_be_answered_is_told_in_local_time(
+    lived: Pulsa, asked: tuple[str, ...]
+) -> None:
+    now = () if "--now" in asked else ("--now", AFTER)
+    result = lived(*asked, "--dry-run", *now) if asked[0] == "credit" else lived(*asked, *now)
+    assert result.exit_code in {1, 2}, result.output
+    assert not _AS_PROGRAMS_HAVE_IT.findall(result.output), result.output
+
+
+def test_every_question_with_times_is_among_them() -> None:
+    lists = {
+        path
+        for path, _ in paths()
+        if path.partition(" ")[2] in {"list", "show"} or path.startswith("report ")
+    }
+    needing = {
+        "bill show",
+        "contract show",
+        "dispute show",
+        "statement show",
+        "customer show",
+        "dead-letters show",
+    }
+    told = {" ".join(asked[: 1 if asked[0] in {"enquiry", "why"} else 2]) for asked in QUESTIONS}
+    assert lists - needing - told <= {"terms list", "terms show", "customer disclosures"}, (
+        lists - needing - told
+    )
