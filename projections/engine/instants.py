@@ -30,7 +30,7 @@ class Asked(NamedTuple):
         """`as_of` and `known_at` in microseconds; `own` tells the terms' zone. Raises KnownBeyondNow, SeveralZones."""
         as_of, known_at = (self._instant(when, now, own) for when in (self.as_of, self.known_at))
         if known_at > now:
-            raise KnownBeyondNow(f"it is {format_instant(now)}")
+            raise KnownBeyondNow(f"what will be known later cannot be asked: it is {format_instant(now)}")
         return as_of, known_at
 
     def _instant(self, when: When, now: int, own: Callable[[], Zone]) -> int:

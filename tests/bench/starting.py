@@ -26,10 +26,16 @@ _QUESTIONS = {
     "`pulsa log events -n 1`": (("log", "events", "-n", "1"), 400),
     "`pulsa balance` of an operator's account": (("balance", "operator/breakage"), 500),
     "`pulsa number timeline`": (("number", "timeline", LAPSING), 500),
+    "`pulsa number show`": (("number", "show", LAPSING), 500),
+    "`pulsa number history`": (("number", "history", LAPSING), 500),
+    "`pulsa usage show` of a number": (("usage", "show", LAPSING), 500),
+    "`pulsa bill list` of a number": (("bill", "list", LAPSING), 500),
+    "`pulsa payment list` of a number": (("payment", "list", LAPSING), 500),
+    "`pulsa report movements` of a number's account": (("report", "movements", f"{LAPSING}#1/credit"), 500),
     "`pulsa report states`, projections there": (("report", "states"), 800),
     "`pulsa report trial-balance`, projections there": (("report", "trial-balance"), 800),
 }
-"""What is asked, and in how many milliseconds it should be answered. The first four are asked of the log itself."""
+"""What is asked, and in how many milliseconds it should be answered. Those of projections find them up to date."""
 _AT_ONCE = 200
 """Milliseconds that help and completion may take."""
 _TAKEN = (0, 1)

@@ -118,6 +118,19 @@ def test_what_is_refused_or_cannot_be_answered_is_told_in_local_time(
     assert not _AS_PROGRAMS_HAVE_IT.findall(result.output), result.output
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "20", "80"])
+def test_a_terminal_may_be_of_any_width(lived: Pulsa, columns: str) -> None:
+    for asked in (("report", "states"), ("enquiry", NUMBER), ("number", "history", NUMBER)):
+        assert "2024-01-20" in lived.done(*asked, "--now", AFTER, COLUMNS=columns)
+
+
+def test_what_lies_between_two_days_that_are_not_in_order_is_not_asked(lived: Pulsa) -> None:
+    turned = ("--from", "2024-01-02", "--to", "2023-01-01")
+    for asked in (("data", "export", "csv", "--out", str(lived.folder / "x.csv")), ("log", "journal")):
+        assert lived.complaint(*asked, *turned).endswith("--from lies after --to")
+    assert not (lived.folder / "x.csv").exists()
+
+
 def test_every_question_with_times_is_among_them() -> None:
     lists = {
         path

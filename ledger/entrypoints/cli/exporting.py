@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import InZone, when
+from ledger.entrypoints.cli.local_times import InZone, must_be_in_order, when
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import counted, say
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, ledger_account_of
@@ -123,6 +123,7 @@ def export(
         raise typer.BadParameter(f"{format_!r} is not one of {', '.join(_FORMATS)}")
     if format_ == "parquet" and out is None:
         raise typer.BadParameter("parquet needs --out FILE")
+    must_be_in_order(since, until)
     for target in [] if out is None else [out, _control_of(out)]:
         must_be_another("--out", target, settings)
         if target.is_file() and not overwrite:

@@ -9,7 +9,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.exporting import SampleSize, Seed, Since, Until
-from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of
+from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, must_be_in_order
 from ledger.entrypoints.cli.logs import Last
 from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_folded, width_of_prose
 from ledger.entrypoints.cli.prose import Then, asked, subject_named, told_in
@@ -75,6 +75,7 @@ def journal(
     for name in command or ():
         if name not in COMMANDS:
             raise typer.BadParameter(f"--command: no command is named {name!r}")
+    must_be_in_order(since, until)
     then = Then(zone=zone, utc=utc, as_json=as_json, as_csv=as_csv)
     ask = asked(opened, then)
     wanted = WantedDecisions(account, command or (), code or (), refused, since, until, sample, seed)

@@ -71,11 +71,22 @@ def when(text: str) -> int | date:
     from ledger.domain.calendar import parse_day
 
     if len(text) != _WHOLE_DAY:
-        return instant(text)
+        try:
+            return instant(text)
+        except typer.BadParameter as error:
+            raise typer.BadParameter(f"{error}; nor is it a day such as 2024-10-10") from None
     try:
         return parse_day(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day such as 2024-10-10") from None
+
+
+def must_be_in_order(since: int | date | None, until: int | date | None) -> None:
+    """Raises a usage error where one of two instants, or days, comes before the other that it should follow."""
+    if since is None or until is None or isinstance(since, int) != isinstance(until, int):
+        return
+    if since > until:  # type: ignore[operator]
+        raise typer.BadParameter("--from lies after --to")
 
 
 def _zone(text: str) -> Zone:

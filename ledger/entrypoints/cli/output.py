@@ -30,6 +30,8 @@ _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _UNFOLDED = 1000
 """Columns of what no terminal shows: nothing is folded to fit, unless COLUMNS says how wide it is."""
 _KEPT = "\N{NO-BREAK SPACE}"
+_NARROWEST = 20
+"""Columns that there are at least, whatever a terminal says of itself."""
 _AT_A_GLANCE = 100
 """Columns of prose that are read at a glance, however wide the terminal is."""
 
@@ -135,7 +137,7 @@ def wrapped(text: str, width: int, first: str, then: str) -> list[str]:
     """A text in lines of so many columns, broken between words but not within an amount; each begins as stated."""
     lines = textwrap.wrap(
         re.sub(r"Rp (?=\d)", f"Rp{_KEPT}", text),
-        width,
+        max(width, _NARROWEST),
         initial_indent=first,
         subsequent_indent=then,
         break_long_words=False,
@@ -166,6 +168,7 @@ def console(*, stderr: bool = False) -> Console:
     out = Plain(stderr=stderr, markup=False, highlight=False)
     if not (out.is_terminal or os.environ.get("COLUMNS", "").isdecimal()):
         out.width = _UNFOLDED
+    out.width = max(out.width, _NARROWEST)
     return out
 
 
