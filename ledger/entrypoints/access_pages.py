@@ -80,7 +80,7 @@ def archive(found: Gathered) -> bytes:
     files = {"index.html": index_html(found).encode(), "person.json": _json(_person(found))}
     files |= {"events.json": _json(found.events), "readings.json": _json(found.readings)}
     for n, held in enumerate(found.accounts, 1):
-        files[f"accounts/{n}-{held.account.replace('#', '-')}.json"] = _json(_account(held))
+        files[f"accounts/{n}.json"] = _json(_account(held))
     for bill in found.bills:
         files[f"bills/{bill.bill}.json"] = _json(bill.content)
         if bill.page is not None:
