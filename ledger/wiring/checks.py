@@ -102,12 +102,13 @@ def _registry(settings: Settings, _now: Now) -> str:
 
 
 def _projections(settings: Settings, _now: Now) -> str:
-    from projections.engine.database import Database, FileDamaged, url_of
+    from projections.engine.database import Database
+    from projections.engine.database_transactions import FileDamaged
     from projections.engine.generations import must_be_whole
     from projections.registry import PROJECTIONS
 
-    url = settings.database or url_of(settings.database_file)
-    with closing(Database(url)) as database:
+    where = settings.database or settings.database_file
+    with closing(Database(where)) as database:
         if not database.is_prepared():
             if settings.database is None:
                 return "none yet; the first question makes them beside the log"
@@ -115,7 +116,7 @@ def _projections(settings: Settings, _now: Now) -> str:
         database.must_know_positions()
         with database.reading() as connection:
             if database.is_sqlite:
-                (said,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
+                said = connection.run("PRAGMA quick_check(1)").scalar()
                 if said != "ok":
                     raise FileDamaged(f"{database.name}: {said}")
             must_be_whole(connection, PROJECTIONS)

@@ -12,7 +12,7 @@ from ledger.vault.backed_up import last_backup_at
 from ledger.wiring import composition
 from ledger.wiring.metrics_of_persons import Watched
 from ledger.wiring.settings import Settings
-from projections.engine.database import Database, url_of
+from projections.engine.database import Database
 from projections.engine.instants import Asked
 from projections.engine.kept_up import together
 from projections.engine.lag import Status, status
@@ -52,7 +52,7 @@ def readers(settings: Settings) -> Iterator[Sequence[FileReader]]:
 @contextmanager
 def database(settings: Settings) -> Iterator[Database]:
     """The projections' database. Raises SettingsInvalid."""
-    with closing(Database(settings.database or url_of(settings.database_file))) as opened:
+    with closing(Database(settings.database or settings.database_file)) as opened:
         yield opened
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from projections.engine.prepared import translated
+from projections.engine.database_transactions import Transaction
+from projections.engine.sql_tables import Table
 
 if TYPE_CHECKING:
     import psycopg
+
+    from projections.engine.postgres_server import PostgresTransaction
 
 Row = tuple[Any, ...]
 
@@ -42,24 +42,24 @@ class Changes:
     """What is to be written in one transaction."""
 
     def __init__(self) -> None:
-        self._new: dict[sa.Table, list[Row]] = {}
-        self._merged: dict[sa.Table, dict[Row, Row]] = {}
+        self._new: dict[Table, list[Row]] = {}
+        self._merged: dict[Table, dict[Row, Row]] = {}
 
-    def rows(self, table: sa.Table) -> list[Row]:
+    def rows(self, table: Table) -> list[Row]:
         """The rows that a table gains; append to it."""
         rows = self._new.get(table)
         if rows is None:
             rows = self._new[table] = []
         return rows
 
-    def cells(self, table: sa.Table) -> dict[Row, Row]:
+    def cells(self, table: Table) -> dict[Row, Row]:
         """The rows by key that are merged into a table; whoever puts one in merges it with what is there."""
         cells = self._merged.get(table)
         if cells is None:
             cells = self._merged[table] = {}
         return cells
 
-    def write(self, connection: Connection) -> None:
+    def write(self, connection: Transaction) -> None:
         """Writes everything."""
         for table, rows in self._new.items():
             write(connection, table, rows)
@@ -67,52 +67,50 @@ class Changes:
             write(connection, table, [key + values for key, values in cells.items()])
 
 
-def write(connection: Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+def write(connection: Transaction, table: Table, rows: Sequence[Row]) -> None:
     """Writes rows with all the columns of a table, in their order."""
     if not rows:
         return
-    dialect = connection.dialect.name
+    dialect = connection.dialect
     if dialect == "postgresql":
         _copy(connection, table, rows)
         return
     places = ",".join("?" * len(table.columns))
     statement = f"INSERT INTO {table.name} VALUES ({places}){on_conflict(table, dialect)}"  # noqa: S608
-    connection.exec_driver_sql(statement, list(rows))
+    connection.run_each(statement, rows)
 
 
-def _copy(connection: Connection, table: sa.Table, rows: Collection[Row]) -> None:
+def _copy(connection: Transaction, table: Table, rows: Collection[Row]) -> None:
     with copying(connection, table) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 @contextmanager
-def copying(connection: Connection, table: sa.Table, form: str = "text") -> Iterator[psycopg.Copy]:
+def copying(connection: Transaction, table: Table, form: str = "text") -> Iterator[psycopg.Copy]:
     """PostgreSQL's COPY, the fastest way in; where rows are merged, by way of a temporary table."""
     merged = on_conflict(table, "postgresql")
     target = f"new_{table.name}" if merged else table.name
     if merged:
         like = f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} (LIKE {table.name}) ON COMMIT DELETE ROWS"
-        connection.exec_driver_sql(like)
-    driver: Any = connection.connection.driver_connection
-    text = f"COPY {target} FROM STDIN (FORMAT {form})"
-    with translated(connection, text), driver.cursor() as cursor, cursor.copy(text) as copy:
+        connection.run(like)
+    with cast("PostgresTransaction", connection).copying(f"COPY {target} FROM STDIN (FORMAT {form})") as copy:
         yield copy
     if merged:
-        keys = ",".join(table.primary_key.columns.keys())
-        connection.exec_driver_sql(
+        keys = ",".join(table.key)
+        connection.run(
             f"INSERT INTO {table.name} SELECT * FROM {target} ORDER BY {keys}{merged}"  # noqa: S608 - our own names
         )
-        connection.exec_driver_sql(f"TRUNCATE {target}")
+        connection.run(f"TRUNCATE {target}")
 
 
 @cache
-def on_conflict(table: sa.Table, dialect: str) -> str:
+def on_conflict(table: Table, dialect: str) -> str:
     """What an INSERT ends with, where rows are merged with those that are there."""
     merges: dict[str, str] | None = table.info.get("merge")
     if merges is None:
         return ""
-    keys = ",".join(table.primary_key.columns.keys())
+    keys = ",".join(table.key)
     changed = ",".join(
         f"{column}=" + _MERGES[dialect][how].format(t=table.name, c=column) for column, how in merges.items()
     )

@@ -15,20 +15,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlalchemy as sa
 from pyarrow import csv
-from sqlalchemy.engine import Connection
 
 from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 from projections.engine import changes
 from projections.engine.changes import Changes, copying, on_conflict
+from projections.engine.database_transactions import Transaction
 from projections.engine.local_days import day_numbers
-from projections.engine.prepared import run
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.reader import Bulk, Columns, Placed
 from projections.engine.runner import publish
+from projections.engine.sql_tables import Table
 
 _AT_ONCE = 500
 """Rows of one statement: SQLite takes them in twice as fast as one by one."""
@@ -41,7 +40,7 @@ _MOST_PLACES = 2**62
 _T = TypeVar("_T")
 
 
-Write = Callable[[Connection], object]
+Write = Callable[[Transaction], object]
 """Writes rows that are as the database wants them."""
 
 
@@ -98,7 +97,7 @@ def _folded(
 
 
 def take_in(
-    connection: Connection,
+    connection: Transaction,
     projections: Sequence[Projection],
     partition: int,
     chunk: FoldedChunk,
@@ -221,9 +220,9 @@ def _places(rows: pa.Table, names: Sequence[str]) -> Any:  # noqa: ANN401 - an A
     return key
 
 
-def packed(rows: pa.Table, table: sa.Table, numbers: Sequence[str]) -> pa.Table:
+def packed(rows: pa.Table, table: Table, numbers: Sequence[str]) -> pa.Table:
     """One row for each key of a table, and in its last column those numbers of its rows; there are some."""
-    keys = table.primary_key.columns.keys()
+    keys = table.key
     rows = _in_order(rows)
     places = _places(rows, keys)
     order = pc.sort_indices(places)  # which leaves equal ones as they are
@@ -247,9 +246,9 @@ def _in_order(rows: pa.Table) -> pa.Table:
     return rows.take(pc.sort_indices(ordinals))
 
 
-def merged(rows: pa.Table, table: sa.Table) -> pa.Table:
+def merged(rows: pa.Table, table: Table) -> pa.Table:
     """One row for each key of a table whose other columns are added up, or hold the largest."""
-    keys = table.primary_key.columns.keys()
+    keys = table.key
     merges: dict[str, str] = table.info["merge"]
     plain = pa.table({name: _numbers(rows.column(name)) for name in (*keys, *merges)})
     how = {"add": "sum", "max": "max"}
@@ -275,7 +274,7 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def writes(dialect: str, table: sa.Table, rows: pa.Table) -> Iterator[Write]:
+def writes(dialect: str, table: Table, rows: pa.Table) -> Iterator[Write]:
     """What writes rows with all the columns of a table, in any order."""
     rows = rows.select(table.columns.keys())
     if dialect == "postgresql":
@@ -302,12 +301,16 @@ def _spelled(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - an Arrow column
     return column
 
 
-def _copy(connection: Connection, table: sa.Table, text: pa.Buffer) -> None:
+def _copy(connection: Transaction, table: Table, text: pa.Buffer) -> None:
     with copying(connection, table, "csv") as copy:
         copy.write(memoryview(text))
 
 
-def _insert(table: sa.Table, columns: list[list[Any]]) -> Write:
+def _carried_out(connection: Transaction, *, text: str, parameters: list[Any]) -> None:
+    connection.run(text, parameters)
+
+
+def _insert(table: Table, columns: list[list[Any]]) -> Write:
     """Takes in as many rows as one statement does.
 
     What is the same in all of them is bound once: binding takes longer than all the rest.
@@ -318,11 +321,11 @@ def _insert(table: sa.Table, columns: list[list[Any]]) -> Write:
     for index, column in enumerate(varying):
         values[index :: len(varying)] = column
     constant = [column[0] for column, once in zip(columns, same, strict=True) if once]
-    return partial(run, text=_statement(table, same), parameters=constant + values)
+    return partial(_carried_out, text=_statement(table, same), parameters=constant + values)
 
 
 @lru_cache(64)
-def _statement(table: sa.Table, same: tuple[bool, ...]) -> str:
+def _statement(table: Table, same: tuple[bool, ...]) -> str:
     """Takes rows in, given what is the same in all of them, and then the rest row by row."""
     constant, given = count(1), count(1 + sum(same))
     numbers = [next(constant) if once else None for once in same]

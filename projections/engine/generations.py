@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.errors import DatabaseDamaged, DatabaseFormatUnknown
-from projections.engine.database import GENERATIONS, POSITIONS, inserting
+from projections.engine.database import GENERATIONS, POSITIONS
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import Projection
+from projections.engine.sql import select
+from projections.engine.sql_expressions import and_
+from projections.engine.sql_tables import delete, insert, update
 
 FIRST = 1
 """The generation that a runner begins with, and a rebuild never makes."""
@@ -29,40 +30,38 @@ class ProjectionPosition(NamedTuple):
     ordinal: int
 
 
-def live(connection: Connection, kind: type[Projection]) -> Projection:
+def live(connection: Transaction, kind: type[Projection]) -> Projection:
     """The live generation of a projection, which is its first where there is none yet.
 
     Raises DatabaseFormatUnknown where its tables are those of another release, DatabaseDamaged where one is gone.
     """
     found = connection.execute(
-        sa.select(GENERATIONS.c.generation, GENERATIONS.c.version).where(
-            GENERATIONS.c.projection == kind.name
-        )
+        select(GENERATIONS.c.generation, GENERATIONS.c.version).where(GENERATIONS.c.projection == kind.name)
     ).first()
     if found is None:
         drop_tables(connection, kind, FIRST)  # whoever made them has not come to its end
         positions = POSITIONS.c
         connection.execute(
-            sa.delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
+            delete(POSITIONS).where(positions.projection == kind.name, positions.generation == FIRST)
         )
         row = {"projection": kind.name, "generation": FIRST, "version": kind.version}
-        connection.execute(sa.insert(GENERATIONS).values(row))
+        connection.execute(insert(GENERATIONS).values(**row))
         return kind(FIRST)
     return _made(connection, kind, Live(*found))
 
 
-def must_be_whole(connection: Connection, kinds: Mapping[str, type[Projection]]) -> None:
+def must_be_whole(connection: Transaction, kinds: Mapping[str, type[Projection]]) -> None:
     """Raises DatabaseFormatUnknown or DatabaseDamaged where what is live of projections cannot be read as it should."""
     for name, found in live_kinds(connection).items():
         if name in kinds:
             _made(connection, kinds[name], found)
 
 
-def _made(connection: Connection, kind: type[Projection], found: Live) -> Projection:
+def _made(connection: Transaction, kind: type[Projection], found: Live) -> Projection:
     must_be_of_this_release(kind, found.version)
     made = kind(found.generation)
     # Made again they would be empty, and what they stand for would be taken for nothing.
-    for table in made.metadata.tables.keys() - set(sa.inspect(connection).get_table_names()):
+    for table in made.metadata.tables.keys() - set(connection.table_names()):
         raise DatabaseDamaged(
             f"the table {table} is gone: `pulsa projections rebuild {kind.name}` makes it anew"
         )
@@ -85,27 +84,27 @@ class Live(NamedTuple):
     version: int
 
 
-def live_kinds(connection: Connection) -> dict[str, Live]:
+def live_kinds(connection: Transaction) -> dict[str, Live]:
     """What is live of each projection that was begun."""
-    return {row[0]: Live(*row[1:]) for row in connection.execute(sa.select(GENERATIONS))}
+    return {row[0]: Live(*row[1:]) for row in connection.execute(select(*GENERATIONS.c))}
 
 
-def generations(connection: Connection) -> dict[str, int]:
+def generations(connection: Transaction) -> dict[str, int]:
     """The live generation of each projection that has one."""
     return {name: found.generation for name, found in live_kinds(connection).items()}
 
 
-def drop_tables(connection: Connection, kind: type[Projection], generation: int) -> None:
+def drop_tables(connection: Transaction, kind: type[Projection], generation: int) -> None:
     """Drops the tables of a generation, those of earlier releases too; whatever else there is stays."""
     own = {*kind(generation).metadata.tables, *(f"{kind.name}_{name}_{generation}" for name in kind.former)}
-    for table in own.intersection(sa.inspect(connection).get_table_names()):
-        connection.exec_driver_sql(f"DROP TABLE {table}")
+    for table in own.intersection(connection.table_names()):
+        connection.run(f"DROP TABLE {table}")
 
 
-def begin(connection: Connection, projection: Projection, partition: int, ordinal: int = 0) -> None:
+def begin(connection: Transaction, projection: Projection, partition: int, ordinal: int = 0) -> None:
     """Sets a generation's first position in a partition, unless it has one."""
     connection.execute(
-        inserting(connection, POSITIONS)
+        insert(POSITIONS)
         .values(
             projection=projection.name,
             generation=projection.generation,
@@ -116,11 +115,11 @@ def begin(connection: Connection, projection: Projection, partition: int, ordina
     )
 
 
-def move(connection: Connection, projection: Projection, partition: int, before: int, after: int) -> None:
+def move(connection: Transaction, projection: Projection, partition: int, before: int, after: int) -> None:
     """Moves a position on from where it was. Raises Overtaken where it is no longer there."""
     columns = POSITIONS.c
     moved = connection.execute(
-        sa.update(POSITIONS)
+        update(POSITIONS)
         .where(
             columns.projection == projection.name,
             columns.generation == projection.generation,
@@ -138,13 +137,15 @@ def in_turn(made: Iterable[Projection]) -> list[Projection]:
     return sorted(made, key=lambda projection: projection.name)
 
 
-def positions_by_partition(connection: Connection) -> dict[int, list[ProjectionPosition]]:
+def positions_by_partition(connection: Transaction) -> dict[int, list[ProjectionPosition]]:
     """Where the live generations stand, by partition."""
     columns, live = POSITIONS.c, GENERATIONS.c
     found = connection.execute(
-        sa.select(*(columns[name] for name in ProjectionPosition._fields)).join(
-            GENERATIONS,
-            sa.and_(live.projection == columns.projection, live.generation == columns.generation),
+        select(*(columns[name] for name in ProjectionPosition._fields)).select_from(
+            POSITIONS.join(
+                GENERATIONS,
+                and_(live.projection == columns.projection, live.generation == columns.generation),
+            )
         )
     )
     found_in: dict[int, list[ProjectionPosition]] = {}

@@ -29,7 +29,8 @@ from ledger.errors import (
     SchemaUnknown,
     SettingsInvalid,
 )
-from projections.engine.database import Database, FileDamaged, url_of
+from projections.engine.database import Database
+from projections.engine.database_transactions import FileDamaged
 from projections.engine.generations import live_kinds, must_be_of_this_release, positions_by_partition
 from projections.engine.log_identity import mark_seal, must_be_of, must_be_sealed_alike
 from projections.engine.meanwhile import Meanwhile
@@ -174,7 +175,7 @@ class KeptByQuestions:
                 file = Path(self._open.enter_context(TemporaryDirectory(prefix="pulsa-")), file.name)
             else:
                 self._open.enter_context(together(file))
-            database = Database(url_of(file))
+            database = Database(file)
             self._open.callback(database.close)
             self._runner = Runner(database, self._readers, self._projections)
         return self._runner

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from ledger.domain.calendar import SECOND, format_instant
 from projections.engine.database import GENERATIONS, Database
 from projections.engine.generations import ProjectionPosition, positions_by_partition
 from projections.engine.partition_facts import PartitionFacts
 from projections.engine.reader import LogReader, LogSnapshot
+from projections.engine.sql import select
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def status(database: Database, readers: Sequence[LogReader]) -> Status:
     if database.is_prepared():
         with database.reading() as connection:
             positions = positions_by_partition(connection)
-            live = {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+            live = {row[0]: row[1] for row in connection.execute(select(*GENERATIONS.c))}
             if PartitionFacts.name in live:
                 unknown = PartitionFacts(live[PartitionFacts.name]).unknown_types(connection)
     parts, lags = [], []

@@ -8,72 +8,74 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.errors import LogMismatch
-from projections.engine.database import LOGS, Database, inserting
+from projections.engine.database import LOGS, Database
+from projections.engine.database_transactions import Transaction
 from projections.engine.reader import Bulk, BulkReader, BulkSnapshot, Seal
+from projections.engine.sql import select
+from projections.engine.sql_expressions import BigInteger, Column, Integer, LargeBinary
+from projections.engine.sql_tables import MetaData, Table, insert
 
 
-def mark(connection: Connection, partition: int, ordinal: int, digest: bytes | None) -> None:
+def mark(connection: Transaction, partition: int, ordinal: int, digest: bytes | None) -> None:
     """Notes the last event that was taken in of a partition; it never goes back."""
     noted = {"ordinal": ordinal, "digest": digest}
     connection.execute(
-        inserting(connection, LOGS)
+        insert(LOGS)
         .values(partition=partition, **noted)
         .on_conflict_do_update(index_elements=["partition"], set_=noted, where=LOGS.c.ordinal <= ordinal)
     )
 
 
-def must_be_of(connection: Connection, reader: BulkReader, log: BulkSnapshot) -> None:
+def must_be_of(connection: Transaction, reader: BulkReader, log: BulkSnapshot) -> None:
     """Raises LogMismatch where what was taken in of a partition was not taken from this log."""
     noted = connection.execute(
-        sa.select(LOGS.c.ordinal, LOGS.c.digest).where(LOGS.c.partition == log.partition)
+        select(LOGS.c.ordinal, LOGS.c.digest).where(LOGS.c.partition == log.partition)
     ).first()
     if noted is None:
         return
-    if noted.ordinal > log.head:  # others may have gone on since it was opened
+    noted_ordinal, noted_digest = noted
+    if noted_ordinal > log.head:  # others may have gone on since it was opened
         with reader.snapshot() as later:
-            found = digest_of(later, noted.ordinal)
+            found = digest_of(later, noted_ordinal)
     else:
-        found = digest_of(log, noted.ordinal)
-    if found != noted.digest:
+        found = digest_of(log, noted_ordinal)
+    if found != noted_digest:
         what = "is another" if found is not None else "is not there"
         raise LogMismatch(
-            f"the event at {log.partition}:{noted.ordinal} that the projections have taken in {what} in this log:"
+            f"the event at {log.partition}:{noted_ordinal} that the projections have taken in {what} in this log:"
             " it was restored, or is not theirs; `pulsa projections rebuild`, without names, makes all of them anew"
         )
 
 
-SEALS = sa.Table(
+SEALS = Table(
     "projection_seals",
-    sa.MetaData(),
-    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("seal", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    MetaData(),
+    Column("partition", Integer, primary_key=True),
+    Column("seal", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
 )
 """A seal of each partition whose events were all taken in: of files beside a log alone, which alone need it."""
 
 
-def mark_seal(connection: Connection, partition: int, seal: Seal) -> None:
+def mark_seal(connection: Transaction, partition: int, seal: Seal) -> None:
     """Notes a seal of a partition, all of which was taken in; it never goes back."""
-    SEALS.create(connection, checkfirst=True)
+    SEALS.create(connection)
     noted = {"seal": seal[0], "digest": seal[1]}
     connection.execute(
-        inserting(connection, SEALS)
+        insert(SEALS)
         .values(partition=partition, **noted)
         .on_conflict_do_update(index_elements=["partition"], set_=noted, where=SEALS.c.seal <= seal[0])
     )
 
 
-def must_be_sealed_alike(connection: Connection, reader: BulkReader, log: BulkSnapshot) -> None:
+def must_be_sealed_alike(connection: Transaction, reader: BulkReader, log: BulkSnapshot) -> None:
     """Raises LogMismatch where the log has not the seal that was noted of it."""
     last = log.seal()
-    if last is None or not sa.inspect(connection).has_table(SEALS.name):
+    if last is None or SEALS.name not in connection.table_names():
         return
     found = connection.execute(
-        sa.select(SEALS.c.seal, SEALS.c.digest).where(SEALS.c.partition == log.partition)
+        select(SEALS.c.seal, SEALS.c.digest).where(SEALS.c.partition == log.partition)
     ).first()
     if found is None:
         return
@@ -101,7 +103,7 @@ def must_match(database: Database, readers: Sequence[BulkReader]) -> None:
     if not database.is_prepared():
         return
     with database.reading() as connection:
-        if sa.inspect(connection).has_table(LOGS.name):
+        if LOGS.name in connection.table_names():
             for reader in readers:
                 with reader.snapshot() as log:
                     must_be_of(connection, reader, log)

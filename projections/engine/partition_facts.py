@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import DAY
 from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.prepared import Prepared
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
+from projections.engine.sql import select, union_all
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer, func
+from projections.engine.sql_tables import Table
 
 
 class PartitionFact(NamedTuple):
@@ -40,63 +40,63 @@ class PartitionFacts(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        number, text, instant = sa.Integer, TEXT, sa.BigInteger
-        self.created = sa.Table(
+        number, text, instant = Integer, TEXT, BigInteger
+        self.created = Table(
             f"facts_created_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("ordinal", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
-            sa.Column("clock", text, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("ordinal", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            Column("clock", text, nullable=False),
         )
-        self.closed = sa.Table(
+        self.closed = Table(
             f"facts_closed_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("ordinal", instant, primary_key=True, autoincrement=False),
-            sa.Column("through", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("through", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
         )
-        self.terms = sa.Table(
+        self.terms = Table(
             f"facts_terms_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("terms", text, primary_key=True),
-            sa.Column("ordinal", instant, nullable=False),
-            sa.Column("digest", text, nullable=False),
-            sa.Column("content", text, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("terms", text, primary_key=True),
+            Column("ordinal", instant, nullable=False),
+            Column("digest", text, nullable=False),
+            Column("content", text, nullable=False),
         )
-        self.types = sa.Table(
+        self.types = Table(
             f"facts_types_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("type", text, primary_key=True),
-            sa.Column("events", instant, nullable=False),
-            sa.Column("last", instant, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("type", text, primary_key=True),
+            Column("events", instant, nullable=False),
+            Column("last", instant, nullable=False),
             info={"merge": {"events": "add", "last": "max"}},
         )
-        self.recorded = sa.Table(
+        self.recorded = Table(
             f"facts_recorded_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("recorded_at", instant, primary_key=True, autoincrement=False),
-            sa.Column("last", instant, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("recorded_at", instant, primary_key=True),
+            Column("last", instant, nullable=False),
             info={"merge": {"last": "max"}},
             sqlite_with_rowid=False,
         )
-        self.days = sa.Table(
+        self.days = Table(
             f"facts_days_{generation}",
             self.metadata,
-            sa.Column("partition", number, primary_key=True, autoincrement=False),
-            sa.Column("recorded_day", number, primary_key=True, autoincrement=False),
-            sa.Column("last", instant, nullable=False),
+            Column("partition", number, primary_key=True),
+            Column("recorded_day", number, primary_key=True),
+            Column("last", instant, nullable=False),
             info={"merge": {"last": "max"}},
         )
 
         created, closed = self.created.c, self.closed.c
-        through = sa.select(closed.through).where(closed.partition == created.partition)
+        through = select(closed.through).where(closed.partition == created.partition)
         last = through.order_by(closed.ordinal.desc()).limit(1).scalar_subquery()
-        self._partitions = Prepared(sa.select(created.partition, created.recorded_at, created.clock, last))
+        self._partitions = Prepared(select(created.partition, created.recorded_at, created.clock, last))
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in every event's instant and type."""
@@ -143,37 +143,37 @@ class PartitionFacts(Projection):
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    def partitions(self, connection: Connection) -> dict[int, PartitionFact]:
+    def partitions(self, connection: Transaction) -> dict[int, PartitionFact]:
         """What is so of each partition that has begun."""
         return {row[0]: PartitionFact(*row) for row in self._partitions(connection)}
 
-    def recorded_by(self, connection: Connection, known_at: int) -> dict[int, int]:
+    def recorded_by(self, connection: Transaction, known_at: int) -> dict[int, int]:
         """For each partition the ordinal of the last event recorded at or before an instant, where there is one."""
         days, recorded = self.days.c, self.recorded.c
         day = known_at // DAY
-        parts = sa.union_all(
-            sa.select(days.partition, days.last).where(days.recorded_day < day),
-            sa.select(recorded.partition, recorded.last).where(
+        parts = union_all(
+            select(days.partition, days.last).where(days.recorded_day < day),
+            select(recorded.partition, recorded.last).where(
                 recorded.recorded_at >= day * DAY, recorded.recorded_at <= known_at
             ),
         ).subquery()
         found = connection.execute(
-            sa.select(parts.c.partition, sa.func.max(parts.c.last)).group_by(parts.c.partition)
+            select(parts.c.partition, func.max(parts.c.last)).group_by(parts.c.partition)
         )
         return {row[0]: row[1] for row in found}
 
-    def publish(self, connection: Connection, book: TermsBook) -> None:
+    def publish(self, connection: Transaction, book: TermsBook) -> None:
         """Puts the terms that the log has published into a book, where it does not have them yet."""
         columns = self.terms.c
-        found = connection.execute(sa.select(columns.terms, columns.digest).distinct())
+        found = connection.execute(select(columns.terms, columns.digest).distinct())
         new = [name for name, digest in found if not book.has_published(name, digest)]
         if new:
-            wanted = sa.select(columns.terms, columns.content, columns.digest).where(columns.terms.in_(new))
+            wanted = select(columns.terms, columns.content, columns.digest).where(columns.terms.in_(new))
             for row in connection.execute(wanted.order_by(columns.partition)):
                 book.publish(Document(*row))
 
-    def unknown_types(self, connection: Connection) -> dict[str, int]:
+    def unknown_types(self, connection: Transaction) -> dict[str, int]:
         """How many events there are of each type that this release does not know."""
         types = self.types.c
-        found = connection.execute(sa.select(types.type, sa.func.sum(types.events)).group_by(types.type))
+        found = connection.execute(select(types.type, func.sum(types.events)).group_by(types.type))
         return {name: int(count) for name, count in found if name not in EVENT_TYPES}

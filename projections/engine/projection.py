@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.events import Event
 from ledger.domain.kinds import is_of_line, subject_of
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
+from projections.engine.database_transactions import Transaction
 from projections.engine.reader import Columns, Placed
+from projections.engine.sql_tables import MetaData, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import
@@ -23,11 +22,11 @@ class FoldBatch(NamedTuple):
 
     partition: int
     events: Sequence[Placed]
-    connection: Connection
+    connection: Transaction
     book: TermsBook
 
 
-Rows = tuple[sa.Table, "pa.Table"]
+Rows = tuple[Table, "pa.Table"]
 """A table, and rows of it as Arrow columns."""
 
 
@@ -43,7 +42,7 @@ class Projection:
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
-        self.metadata = sa.MetaData()
+        self.metadata = MetaData()
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Turns events into rows. It never fails for an event of a known type."""

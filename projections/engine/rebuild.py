@@ -10,14 +10,12 @@ from collections.abc import Collection, Generator, Sequence
 from contextlib import closing, suppress
 from typing import ClassVar, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import DatabaseUnreachable, QueryRefused
 from ledger.progress import Progress
 from projections.engine.changes import Changes
 from projections.engine.database import GENERATIONS, LOGS, POSITIONS, Database
+from projections.engine.database_transactions import Transaction
 from projections.engine.generations import (
     FIRST,
     begin,
@@ -30,6 +28,9 @@ from projections.engine.log_identity import digest_of, mark, must_be_of
 from projections.engine.projection import FoldBatch, Projection, Registry
 from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
 from projections.engine.runner import batches, publish
+from projections.engine.sql import except_, select
+from projections.engine.sql_expressions import Expression, and_, func
+from projections.engine.sql_tables import delete, insert, update
 
 BATCH = 65_536
 """Events that are folded at once."""
@@ -107,7 +108,7 @@ class Rebuild:
                     _put_live(connection, made)
                 _forget(connection, old)  # so that no runner goes on with them
                 if self._anew:
-                    connection.execute(sa.delete(LOGS))
+                    connection.execute(delete(LOGS))
                 for partition, ordinal, digest in reached:
                     mark(connection, partition, ordinal, digest)
             self._drop(old)
@@ -216,7 +217,7 @@ class Rebuild:
         from projections.engine import columnar  # slow to import
 
         ordinals = columnar.OrdinalRange(start, end, self._size)
-        dialect = self._database.engine.dialect.name
+        dialect = self._database.backend.dialect
         with closing(columnar.chunks(log, self._made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
@@ -224,21 +225,21 @@ class Rebuild:
                     columnar.take_in(connection, self._made, log.partition, chunk, self._book)
                 yield chunk.last
 
-    def _fold(self, connection: Connection, partition: int, events: Sequence[Recorded]) -> None:
+    def _fold(self, connection: Transaction, partition: int, events: Sequence[Recorded]) -> None:
         publish(events, self._book)
         changes = Changes()
         for made in self._made:
             made.fold(FoldBatch(partition, events, connection, self._book), changes)
         changes.write(connection)
 
-    def _follow(self, connection: Connection) -> list[tuple[int, int, bytes]]:
+    def _follow(self, connection: Transaction) -> list[tuple[int, int, bytes]]:
         """Takes in what the live generations have taken in meanwhile, and keeps them from going on.
 
         Returns (partition, ordinal, digest) of the last events taken in.
         """
         if not self._database.is_sqlite:
             columns = POSITIONS.c  # in the order that runners move them in
-            connection.execute(sa.select(POSITIONS).order_by(columns.projection).with_for_update())
+            connection.execute(select(*POSITIONS.c).order_by(columns.projection).with_for_update())
         reached = _reached(connection, self._made)
         live = _positions(connection)
         last = []
@@ -252,7 +253,7 @@ class Rebuild:
                     self._fold(connection, log.partition, events)
                     for made in self._made:
                         connection.execute(
-                            sa.update(POSITIONS)
+                            update(POSITIONS)
                             .where(_own(made), POSITIONS.c.partition == log.partition)
                             .values(ordinal=events[-1].ordinal)
                         )
@@ -271,46 +272,46 @@ class Rebuild:
                 drop_tables(connection, type(made), made.generation)
 
 
-def _forget(connection: Connection, old: Sequence[Projection]) -> None:
+def _forget(connection: Transaction, old: Sequence[Projection]) -> None:
     for made in old:
-        connection.execute(sa.delete(POSITIONS).where(_own(made)))
+        connection.execute(delete(POSITIONS).where(_own(made)))
 
 
 def _through(events: Sequence[Recorded], end: int) -> list[Recorded]:
     return [found for found in events if found.ordinal <= end]
 
 
-def _positions(connection: Connection) -> dict[int, int]:
+def _positions(connection: Transaction) -> dict[int, int]:
     """The position of the live generations by partition."""
     found = positions_by_partition(connection)
     return {partition: max(one.ordinal for one in several) for partition, several in found.items()}
 
 
-def _own(made: Projection) -> sa.ColumnElement[bool]:
+def _own(made: Projection) -> Expression:
     columns = POSITIONS.c
-    return sa.and_(columns.projection == made.name, columns.generation == made.generation)
+    return and_(columns.projection == made.name, columns.generation == made.generation)
 
 
-def _reached(connection: Connection, made: Sequence[Projection]) -> dict[int, int]:
-    found = sa.select(POSITIONS.c.partition, POSITIONS.c.ordinal).where(_own(made[0]))
+def _reached(connection: Transaction, made: Sequence[Projection]) -> dict[int, int]:
+    found = select(POSITIONS.c.partition, POSITIONS.c.ordinal).where(_own(made[0]))
     return {row[0]: row[1] for row in connection.execute(found)}
 
 
-def _put_live(connection: Connection, made: Projection) -> None:
+def _put_live(connection: Transaction, made: Projection) -> None:
     row = {"generation": made.generation, "version": made.version}
     which = GENERATIONS.c.projection == made.name
-    if connection.execute(sa.update(GENERATIONS).where(which).values(row)).rowcount == 0:
-        connection.execute(sa.insert(GENERATIONS).values(projection=made.name, **row))
+    if connection.execute(update(GENERATIONS).where(which).values(**row)).rowcount == 0:
+        connection.execute(insert(GENERATIONS).values(projection=made.name, **row))
 
 
-def _compared(connection: Connection, live: Projection, made: Projection) -> list[Checked]:
+def _compared(connection: Transaction, live: Projection, made: Projection) -> list[Checked]:
     found = []
     for old, new in zip(live.metadata.sorted_tables, made.metadata.sorted_tables, strict=True):
-        one, other = (sa.select(*table.columns) for table in (old, new))
-        rows = connection.execute(sa.select(sa.func.count()).select_from(old)).scalar_one()
+        one, other = (select(*table.columns) for table in (old, new))
+        rows = connection.execute(select(func.count()).select_from(old)).scalar()
         differing = []
         for left, right in ((one, other), (other, one)):
-            rest = sa.except_(left, right).subquery()
-            differing.append(connection.execute(sa.select(sa.func.count()).select_from(rest)).scalar_one())
+            rest = except_(left, right).subquery()
+            differing.append(connection.execute(select(func.count()).select_from(rest)).scalar())
         found.append(Checked(old.name.rpartition("_")[0], rows, *differing))
     return found

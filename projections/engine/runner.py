@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from sqlalchemy.engine import Connection
-
 from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from ledger.progress import Progress
 from projections.engine.changes import Changes
 from projections.engine.database import Database
+from projections.engine.database_transactions import Transaction
 from projections.engine.generations import (
     Overtaken,
     begin,
@@ -127,7 +126,7 @@ class Runner:
 
         made, partition = self._projections, log.partition
         ordinals = columnar.OrdinalRange(start + 1, log.head, self._chunk)
-        dialect = self.database.engine.dialect.name
+        dialect = self.database.backend.dialect
         with closing(columnar.chunks(log, made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
@@ -188,7 +187,7 @@ class Runner:
                     raise Overtaken
                 begin(connection, projection, partition)
 
-    def _recall(self, connection: Connection) -> None:
+    def _recall(self, connection: Transaction) -> None:
         """Reads what others may have taken in: the terms now, everything else when it is needed."""
         for projection in self._projections:
             projection.forget()

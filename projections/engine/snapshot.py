@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from typing import NamedTuple, Protocol, TypeVar
 
 from ledger.domain.calendar import Zone, format_instant
 from ledger.domain.events import Event
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Moment, position
 from projections.engine.database import GENERATIONS, POSITIONS
+from projections.engine.database_transactions import Transaction
 from projections.engine.generations import must_be_of_this_release
 from projections.engine.instants import Asked, own_zone
 from projections.engine.partition_facts import PartitionFact, PartitionFacts
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Projection, Registry
+from projections.engine.sql import Select, select
+from projections.engine.sql_expressions import and_
 from projections.engine.unanswered import BeforeTheLog, ProjectionBehind, UnknownThen, unknown
 
 _P = TypeVar("_P", bound=Projection)
 
 
-def _positions() -> sa.Select[Any]:
+def _positions() -> Select:
     p, g = POSITIONS.c, GENERATIONS.c
-    both = sa.and_(g.projection == p.projection, g.generation == p.generation)
+    both = and_(g.projection == p.projection, g.generation == p.generation)
     columns = (g.projection, g.generation, g.version, p.partition, p.ordinal)
-    return sa.select(*columns).join_from(GENERATIONS, POSITIONS, both, isouter=True)
+    return select(*columns).select_from(GENERATIONS.outerjoin(POSITIONS, both))
 
 
 _POSITIONS = Prepared(_positions())
@@ -83,7 +83,7 @@ class Snapshot:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Transaction,
         tables: Tables,
         asked: Asked,
         present: Present,

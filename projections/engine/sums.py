@@ -18,14 +18,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import DAY
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Rows
+from projections.engine.sql import Select, select, union_all
+from projections.engine.sql_expressions import (
+    TEXT,
+    BigInteger,
+    Column,
+    Expression,
+    Integer,
+    LargeBinary,
+    Parameter,
+    and_,
+    bindparam,
+    func,
+)
+from projections.engine.sql_tables import MetaData, PrimaryKeyConstraint, Table
 
 LARGE = 10**8
 """Amounts below it (a million rupiah) have nothing in the column of the large ones, which then costs nothing."""
@@ -45,7 +56,7 @@ class BitemporalSums:
 
     def __init__(  # noqa: PLR0913 - the parts of two tables
         self,
-        metadata: sa.MetaData,
+        metadata: MetaData,
         name: str,
         generation: int,
         *,
@@ -59,29 +70,26 @@ class BitemporalSums:
         self._columns = (*counts, *(column for name in amounts for column in _columns_of(name)))
         self._packed = ("ordinal", "effective_at", "recorded_at", *self.values, *numbers)
         self._entry = Struct(f"<{len(self._packed)}q")
-        self.segments = sa.Table(
+        self.segments = Table(
             f"{name}_segments_{generation}",
             metadata,
-            sa.Column("recorded_day", sa.Integer),
-            *(sa.Column(key, TEXT) for key in keys),
-            sa.Column("partition", sa.Integer),
-            sa.Column("block", sa.BigInteger),
-            sa.Column("entries", sa.LargeBinary, nullable=False),
-            sa.PrimaryKeyConstraint("recorded_day", *keys, "partition", "block"),
+            Column("recorded_day", Integer),
+            *(Column(key, TEXT) for key in keys),
+            Column("partition", Integer),
+            Column("block", BigInteger),
+            Column("entries", LargeBinary, nullable=False),
+            PrimaryKeyConstraint("recorded_day", *keys, "partition", "block"),
             sqlite_with_rowid=False,
             info={"merge": {"entries": "append"}},
         )
-        self.days = sa.Table(
+        self.days = Table(
             f"{name}_days_{generation}",
             metadata,
-            *(sa.Column(key, TEXT) for key in keys),
-            *(
-                sa.Column(column, sa.Integer)
-                for column in (*numbers, "effective_day", "recorded_day", "partition")
-            ),
-            *(sa.Column(column, sa.BigInteger, nullable=False) for column in self._columns),
-            sa.Column("last", sa.BigInteger, nullable=False),
-            sa.PrimaryKeyConstraint(*keys, *numbers, "effective_day", "recorded_day", "partition"),
+            *(Column(key, TEXT) for key in keys),
+            *(Column(column, Integer) for column in (*numbers, "effective_day", "recorded_day", "partition")),
+            *(Column(column, BigInteger, nullable=False) for column in self._columns),
+            Column("last", BigInteger, nullable=False),
+            PrimaryKeyConstraint(*keys, *numbers, "effective_day", "recorded_day", "partition"),
             sqlite_with_rowid=False,
             info={"merge": {**dict.fromkeys(self._columns, "add"), "last": "max"}},
         )
@@ -155,7 +163,7 @@ class BitemporalSums:
 
     def at(
         self,
-        connection: Connection,
+        connection: Transaction,
         as_of: int,
         known_at: int,
         *,
@@ -187,17 +195,15 @@ class BitemporalSums:
                 sums[one] = self._summed(sums.get(one), some)
         return [(*key, *summed) for key, summed in sums.items() if summed]
 
-    def whole_days(
-        self, connection: Connection, *conditions: sa.ColumnElement[bool]
-    ) -> Iterator[tuple[Any, ...]]:
+    def whole_days(self, connection: Transaction, *conditions: Expression) -> Iterator[tuple[Any, ...]]:
         """Sums of whole days, by conditions on `self.days`: (key…, number…, value…)."""
         days, width = self.days.c, len(self.keys) + len(self.numbers)
         names = (*self.keys, *self.numbers, *self._columns)
-        for row in connection.execute(sa.select(*[days[name] for name in names]).where(*conditions)):
+        for row in connection.execute(select(*[days[name] for name in names]).where(*conditions)):
             yield (*row[:width], *self._joined(row[width:]))
 
     def single(
-        self, connection: Connection, segments: sa.Select[Any], as_of: int, known_at: int
+        self, connection: Transaction, segments: Select, as_of: int, known_at: int
     ) -> Iterator[tuple[Any, ...]]:
         """Of chosen segments (`self.segments`' own columns) those of the two days: (key…, value…, number…)."""
         for row in connection.execute(segments):
@@ -237,25 +243,25 @@ class BitemporalSums:
     def _parts(self, by: tuple[str, ...], only: tuple[tuple[str, bool], ...]) -> tuple[Prepared, Prepared]:
         """The sums of whole days, and the segments that the rest is in."""
         days, segments = self.days.c, self.segments.c
-        t_day, k_day = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t_day", "k_day"))
+        t_day, k_day = (bindparam(name) for name in ("t_day", "k_day"))
         groups = [days[name] for name in by]
-        sums = [sa.func.sum(days[name]) for name in self._columns]
+        sums = [func.sum(days[name]) for name in self._columns]
         whole = (
-            sa.select(*groups, *sums, sa.func.max(days.last))
+            select(*groups, *sums, func.max(days.last))
             .where(days.effective_day < t_day, days.recorded_day < k_day, *_only(days, only))
             .group_by(*groups)
         )
-        of_day = sa.select(*segments).where(segments.recorded_day == k_day, *_only(segments, only))
+        of_day = select(*segments).where(segments.recorded_day == k_day, *_only(segments, only))
         names = (*self.keys, "recorded_day", "partition")
         late = (
-            sa.select(*(days[name] for name in names))
+            select(*(days[name] for name in names))
             .distinct()  # sums are kept apart by numbers, too
             .where(days.effective_day == t_day, days.recorded_day < k_day, *_only(days, only))
             .subquery()
         )
         joined = [late.c[name] == segments[name] for name in names]
-        earlier = sa.select(*segments).select_from(late.join(self.segments, sa.and_(*joined)))
-        return Prepared(whole), Prepared(sa.union_all(of_day, earlier))
+        earlier = select(*segments).select_from(late.join(self.segments, and_(*joined)))
+        return Prepared(whole), Prepared(union_all(of_day, earlier))
 
 
 def _apart(
@@ -288,10 +294,10 @@ def _split(amount: int) -> tuple[int, int]:
     return large, amount - large * LARGE
 
 
-def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401 - of a table
-    conditions: list[sa.ColumnElement[bool]] = []
+def _only(columns: Any, only: tuple[tuple[str, bool], ...]) -> list[Expression]:  # noqa: ANN401 - of a table
+    conditions: list[Expression] = []
     for name, several in only:
-        value: sa.BindParameter[Any] = sa.bindparam(name, expanding=several)
+        value: Parameter = bindparam(name, expanding=several)
         if name.endswith("_from"):
             conditions.append(columns[name.removesuffix("_from")] >= value)
         elif name.endswith("_before"):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import Instant
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.terms import AccountTerms
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Boolean, Column, Integer
+from projections.engine.sql_tables import Table
 
 
 class BlockOnGround(NamedTuple):
@@ -42,25 +42,25 @@ class Blocks(Projection):
         super().__init__(generation)
         self.placed = self._table(
             "set",
-            sa.Column("scope", TEXT, nullable=False),
-            sa.Column("ground", TEXT, nullable=False),
-            sa.Column("reference", TEXT),
-            sa.Column("ordered", sa.Boolean, nullable=False),
-            sa.Column("terms", TEXT),
-            sa.Column("clause", TEXT),
+            Column("scope", TEXT, nullable=False),
+            Column("ground", TEXT, nullable=False),
+            Column("reference", TEXT),
+            Column("ordered", Boolean, nullable=False),
+            Column("terms", TEXT),
+            Column("clause", TEXT),
         )
         self.lifted = self._table("lifted")
 
-    def _table(self, name: str, *columns: sa.Column[object]) -> sa.Table:
-        return sa.Table(
+    def _table(self, name: str, *columns: Column) -> Table:
+        return Table(
             f"blocks_{name}_{self.generation}",
             self.metadata,
-            sa.Column("account", TEXT, primary_key=True),
-            sa.Column("block", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", sa.BigInteger, nullable=False),
-            sa.Column("effective_at", sa.BigInteger, nullable=False),
-            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            Column("account", TEXT, primary_key=True),
+            Column("block", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", BigInteger, nullable=False),
+            Column("effective_at", BigInteger, nullable=False),
+            Column("recorded_at", BigInteger, nullable=False),
             *columns,
             sqlite_with_rowid=False,
         )
@@ -83,12 +83,12 @@ class Blocks(Projection):
             changes.rows(self.placed).append(row + own)
 
     def standing(
-        self, connection: Connection, as_of: int, known_at: int, *, ground: str | None = None
+        self, connection: Transaction, as_of: int, known_at: int, *, ground: str | None = None
     ) -> list[BlockOnGround]:
         """The blocks that stood, by ground and account; where it is named, only those on one ground."""
         placed, lifted = self.placed.c, self.lifted.c
         gone = (
-            sa.select(lifted.block)
+            select(lifted.block)
             .where(
                 lifted.account == placed.account,
                 lifted.block == placed.block,
@@ -102,7 +102,7 @@ class Blocks(Projection):
             for name in BlockOnGround._fields
         ]
         found = (
-            sa.select(*columns)
+            select(*columns)
             .where(placed.effective_at <= as_of, placed.recorded_at <= known_at, ~gone)
             .order_by(placed.ground, placed.account, placed.ordinal)
         )

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypedDict
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from ledger.domain.calendar import DAY, Day, Instant
 from ledger.domain.events import Event
@@ -29,9 +27,12 @@ from ledger.domain.line.dispute_events import (
 from ledger.domain.money import Sen
 from projections.engine.answers import Answer, Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Boolean, Column, Integer
+from projections.engine.sql_tables import Index, Table
 from projections.engine.unanswered import UnknownThen
 from projections.line.asked_number import asked_number
 
@@ -158,24 +159,24 @@ class Disputes(Projection):
         super().__init__(generation)
         texts = ("what", "about", "refers_to", "unit", "reason", "done_by", "approved_by", "assignee")
         amounts = ("stated", "system", "amount", "line", "due_on")
-        self.steps = sa.Table(
+        self.steps = Table(
             f"disputes_steps_{generation}",
             self.metadata,
-            sa.Column("account", TEXT, primary_key=True),
-            sa.Column("dispute", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", sa.BigInteger, primary_key=True),
-            sa.Column("version", sa.BigInteger, nullable=False),
-            sa.Column("recorded_at", sa.BigInteger, nullable=False),
-            *(sa.Column(name, TEXT) for name in texts),
-            *(sa.Column(name, sa.BigInteger) for name in amounts),
-            sa.Column("statement", TEXT),
-            sa.Column("clause", TEXT),
-            sa.Column("digest", TEXT),
-            sa.Column("remedied", sa.Boolean),
+            Column("account", TEXT, primary_key=True),
+            Column("dispute", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", BigInteger, primary_key=True),
+            Column("version", BigInteger, nullable=False),
+            Column("recorded_at", BigInteger, nullable=False),
+            *(Column(name, TEXT) for name in texts),
+            *(Column(name, BigInteger) for name in amounts),
+            Column("statement", TEXT),
+            Column("clause", TEXT),
+            Column("digest", TEXT),
+            Column("remedied", Boolean),
+            Index(f"disputes_by_id_{generation}", "dispute"),
             sqlite_with_rowid=False,
         )
-        sa.Index(f"disputes_by_id_{generation}", self.steps.c.dispute)
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in each step."""
@@ -186,14 +187,14 @@ class Disputes(Projection):
                 changes.rows(self.steps).append((*key, event.version, event.recorded_at, *_told(event)))
 
     def known(
-        self, connection: Connection, as_of: int, *, account: str | None = None, dispute: str | None = None
+        self, connection: Transaction, as_of: int, *, account: str | None = None, dispute: str | None = None
     ) -> list[Any]:
         """The steps of disputes that were taken by an instant, dispute by dispute, in their order.
 
         A decision is so from when it is recorded, so that both instants of a question mean the same.
         """
         steps = self.steps.c
-        found = sa.select(self.steps).where(steps.recorded_at <= as_of)
+        found = select(*self.steps.c).where(steps.recorded_at <= as_of)
         if account is not None and is_account(account):
             found = found.where(steps.account == account)
         elif account is not None:
@@ -201,7 +202,8 @@ class Disputes(Projection):
             found = found.where(steps.account >= first, steps.account < end)
         if dispute is not None:
             found = found.where(steps.dispute == dispute)
-        return list(connection.execute(found.order_by(steps.account, steps.dispute, steps.ordinal)))
+        rows = connection.execute(found.order_by(steps.account, steps.dispute, steps.ordinal))
+        return [SimpleNamespace(**dict(zip(self.steps.c.keys(), row, strict=True))) for row in rows]
 
 
 def _told(event: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any of them

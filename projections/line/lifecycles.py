@@ -7,19 +7,27 @@ for any moment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from typing import NamedTuple
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import EVENT_TYPES, streams_of
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.prepared import Prepared
 from projections.engine.projection import FoldBatch, Projection, number_of
+from projections.engine.sql import select
+from projections.engine.sql_expressions import (
+    TEXT,
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    Parameter,
+    bindparam,
+)
+from projections.engine.sql_tables import Index, Table
 from projections.engine.sums import BitemporalSums
 from projections.line.folded_numbers import TIMELESS, Tracked, body_of, event_of
 
@@ -53,43 +61,43 @@ class Lifecycles(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        number, text, instant = sa.Integer, TEXT, sa.BigInteger
-        self.events = sa.Table(
+        number, text, instant = Integer, TEXT, BigInteger
+        self.events = Table(
             f"lifecycles_events_{generation}",
             self.metadata,
-            sa.Column("msisdn", text, primary_key=True),
-            sa.Column("partition", number, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
-            sa.Column("type", text, nullable=False),
-            sa.Column("body", sa.LargeBinary, nullable=False),
+            Column("msisdn", text, primary_key=True),
+            Column("partition", number, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            Column("type", text, nullable=False),
+            Column("body", LargeBinary, nullable=False),
             sqlite_with_rowid=False,
         )
-        self.states = sa.Table(
+        self.states = Table(
             f"lifecycles_states_{generation}",
             self.metadata,
-            sa.Column("subject", text, primary_key=True),
-            sa.Column("partition", number, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("state", text, nullable=False),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
-            sa.Column("cause", text, nullable=False),
-            sa.Column("clause", text),
-            sa.Column("terms", text),
-            sa.Column("terms_digest", text),
+            Column("subject", text, primary_key=True),
+            Column("partition", number, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("state", text, nullable=False),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            Column("cause", text, nullable=False),
+            Column("clause", text),
+            Column("terms", text),
+            Column("terms_digest", text),
             sqlite_with_rowid=False,
         )
-        self.dues = sa.Table(
+        self.dues = Table(
             f"lifecycles_dues_{generation}",
             self.metadata,
-            sa.Column("msisdn", text, primary_key=True),
-            sa.Column("partition", number, primary_key=True),
-            sa.Column("since", instant, primary_key=True),
-            sa.Column("until", instant, nullable=False),
-            sa.Column("due_at", instant, nullable=False),
-            sa.Index(f"lifecycles_dues_{generation}_until", "until", "due_at"),
+            Column("msisdn", text, primary_key=True),
+            Column("partition", number, primary_key=True),
+            Column("since", instant, primary_key=True),
+            Column("until", instant, nullable=False),
+            Column("due_at", instant, nullable=False),
+            Index(f"lifecycles_dues_{generation}_until", "until", "due_at"),
             info={"merge": {"until": "put", "due_at": "put"}},
         )
         self.counts = BitemporalSums(
@@ -101,28 +109,28 @@ class Lifecycles(Projection):
     def _prepare(self) -> None:
         """Statements that are made once, for they are asked most."""
         events, states, dues = self.events.c, self.states.c, self.dues.c
-        t, k = (sa.bindparam(name, type_=sa.BigInteger) for name in ("t", "k"))
-        number = sa.bindparam("number", type_=TEXT)
-        several: sa.BindParameter[Any] = sa.bindparam("numbers", expanding=True)
+        t, k = (bindparam(name) for name in ("t", "k"))
+        number = bindparam("number")
+        several: Parameter = bindparam("numbers", expanding=True)
         self._events = Prepared(
-            sa.select(events.msisdn, events.partition, events.ordinal, events.type, events.body)
+            select(events.msisdn, events.partition, events.ordinal, events.type, events.body)
             .where(events.msisdn.in_(several), events.effective_at <= t, events.recorded_at <= k)
             .order_by(events.msisdn, events.ordinal)
         )
         self._last = Prepared(
-            sa.select(events.partition, events.ordinal)
+            select(events.partition, events.ordinal)
             .where(events.msisdn == number, events.effective_at <= t, events.recorded_at <= k)
             .order_by(events.partition.desc(), events.ordinal.desc())
             .limit(1)
         )
         self._accounts = Prepared(
-            sa.select(states.subject)
+            select(states.subject)
             .distinct()
-            .where(states.subject >= sa.bindparam("low"), states.subject < sa.bindparam("high"))
+            .where(states.subject >= bindparam("low"), states.subject < bindparam("high"))
             .where(states.effective_at <= t, states.recorded_at <= k)
         )
         self._due = Prepared(
-            sa.select(dues.due_at)
+            select(dues.due_at)
             .where(dues.msisdn == number, dues.until > k, dues.since <= k, dues.due_at <= t)
             .limit(1)
         )
@@ -200,7 +208,7 @@ class Lifecycles(Projection):
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def events_of(
-        self, connection: Connection, numbers: Sequence[str], as_of: int = NEVER, known_at: int = NEVER
+        self, connection: Transaction, numbers: Sequence[str], as_of: int = NEVER, known_at: int = NEVER
     ) -> Iterator[tuple[str, int, int, Event]]:
         """The events of numbers that their states follow from, each with number, partition and ordinal, in order."""
         found = self._events(connection, numbers=list(numbers), t=as_of, k=known_at)
@@ -208,63 +216,58 @@ class Lifecycles(Projection):
             yield msisdn, partition, ordinal, event_of(topic, body)
 
     def last_of(
-        self, connection: Connection, msisdn: str, as_of: int, known_at: int
+        self, connection: Transaction, msisdn: str, as_of: int, known_at: int
     ) -> tuple[int, int] | None:
         """The partition of a number, and the ordinal of the last of its events that were known; None without one."""
         rows = self._last(connection, number=msisdn, t=as_of, k=known_at)
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def numbers(self, connection: Connection, after: str, limit: int) -> list[str]:
+    def numbers(self, connection: Transaction, after: str, limit: int) -> list[str]:
         """Numbers that have events, ascending."""
         events = self.events.c
         found = (
-            sa.select(events.msisdn)
-            .where(events.msisdn > after)
-            .group_by(events.msisdn)
-            .order_by(events.msisdn)
+            select(events.msisdn).where(events.msisdn > after).group_by(events.msisdn).order_by(events.msisdn)
         )
         return list(connection.execute(found.limit(limit)).scalars())
 
-    def due(self, connection: Connection, as_of: int, known_at: int) -> list[str]:
+    def due(self, connection: Transaction, as_of: int, known_at: int) -> list[str]:
         """Numbers for which something falls due by `as_of` that was not recorded at `known_at`.
 
         Whatever was recorded of a number after `as_of` had it advanced past `as_of` first: so no more needs to be
         looked at than when it fell due next, as known then.
         """
         dues = self.dues.c
-        found = sa.select(dues.msisdn).where(
-            dues.until > known_at, dues.since <= known_at, dues.due_at <= as_of
-        )
+        found = select(dues.msisdn).where(dues.until > known_at, dues.since <= known_at, dues.due_at <= as_of)
         return sorted(connection.execute(found).scalars())
 
-    def coming(self, connection: Connection, as_of: int, known_at: int, until: int) -> list[str]:
+    def coming(self, connection: Transaction, as_of: int, known_at: int, until: int) -> list[str]:
         """Numbers that, as known at `known_at`, fall due by `until`; some of them already by `as_of`."""
         dues, known = self.dues.c, min(as_of, known_at)
-        found = sa.select(dues.msisdn).where(dues.until > known, dues.since <= known, dues.due_at <= until)
+        found = select(dues.msisdn).where(dues.until > known, dues.since <= known, dues.due_at <= until)
         return sorted(connection.execute(found).scalars())
 
-    def is_due(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> bool:
+    def is_due(self, connection: Transaction, msisdn: str, as_of: int, known_at: int) -> bool:
         """Whether something falls due for that number."""
         return bool(self._due(connection, number=msisdn, t=as_of, k=known_at))
 
-    def accounts_of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[str]:
+    def accounts_of(self, connection: Transaction, msisdn: str, as_of: int, known_at: int) -> list[str]:
         """The accounts of a number that had begun, generation by generation."""
         low, high = streams_of(msisdn)
         values = {"low": low, "high": high, "t": as_of, "k": known_at}
         found = (row[0] for row in self._accounts(connection, **values))
         return sorted(found, key=lambda account: (len(account), account))
 
-    def states_of(self, connection: Connection, subject: str, as_of: int, known_at: int) -> list[StateSpan]:
+    def states_of(self, connection: Transaction, subject: str, as_of: int, known_at: int) -> list[StateSpan]:
         """The states that an account (or a number) had entered, in order."""
         states = self.states.c
         found = (
-            sa.select(*(states[name] for name in StateSpan._fields))
+            select(*(states[name] for name in StateSpan._fields))
             .where(states.subject == subject, states.effective_at <= as_of, states.recorded_at <= known_at)
             .order_by(states.ordinal)
         )
         return [StateSpan(*row) for row in connection.execute(found)]
 
-    def counted(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+    def counted(self, connection: Transaction, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """How many accounts and numbers are in each state, by (`accounts` or `numbers`, state)."""
         rows = self.counts.at(connection, as_of, known_at, by=("kind", "state"))
         return {(kind, state): int(count) for kind, state, count, _ in rows if count}

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import Instant
 from ledger.domain.events import Event
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
@@ -15,9 +12,12 @@ from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.prepaid.events import NumberReclaimed, StarterPackIssued
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer
+from projections.engine.sql_tables import Table
 from projections.line.asked_number import AskedNumber, accounts
 
 
@@ -70,19 +70,19 @@ class Numbers(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant = sa.BigInteger
-        self.states = sa.Table(
+        instant = BigInteger
+        self.states = Table(
             f"numbers_states_{generation}",
             self.metadata,
-            sa.Column("msisdn", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("generation", sa.Integer, nullable=False),
-            sa.Column("state", TEXT, nullable=False),
-            sa.Column("holder", TEXT),
-            sa.Column("available_at", instant),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
+            Column("msisdn", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("generation", Integer, nullable=False),
+            Column("state", TEXT, nullable=False),
+            Column("holder", TEXT),
+            Column("available_at", instant),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
             sqlite_with_rowid=False,
         )
 
@@ -96,11 +96,11 @@ class Numbers(Projection):
             row = (entered.msisdn, batch.partition, found.ordinal, *entered[1:])
             changes.rows(self.states).append((*row, event.effective_at, event.recorded_at))
 
-    def of(self, connection: Connection, msisdn: str, as_of: int, known_at: int) -> list[NumberState]:
+    def of(self, connection: Transaction, msisdn: str, as_of: int, known_at: int) -> list[NumberState]:
         """The states that a number had entered, in order; its generations are theirs."""
         states = self.states.c
         found = (
-            sa.select(*(states[name] for name in NumberState._fields))
+            select(*(states[name] for name in NumberState._fields))
             .where(states.msisdn == msisdn, states.effective_at <= as_of, states.recorded_at <= known_at)
             .order_by(states.ordinal)
         )

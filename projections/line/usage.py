@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import day_of_number
 from ledger.domain.line.events import UsageRecorded, UsageRefused
 from ledger.domain.money import Sen
@@ -15,6 +13,7 @@ from ledger.domain.prepaid.events import UsageDebited
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
+from projections.engine.database_transactions import Transaction
 from projections.engine.local_days import zone_of
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
@@ -118,7 +117,7 @@ class Usage(Projection):
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def of_each(
-        self, connection: Connection, accounts: list[str], as_of: int, known_at: int
+        self, connection: Transaction, accounts: list[str], as_of: int, known_at: int
     ) -> dict[tuple[str, str], Used]:
         """Use by (account, service)."""
         asked: dict[str, Any] = {"by": ("account", "service"), "account": accounts}
@@ -131,7 +130,7 @@ class Usage(Projection):
             found[account, service] = Used(granted, charged, max(last, refused.last if refused else last))
         return found
 
-    def by_day(self, connection: Connection, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
+    def by_day(self, connection: Transaction, account: str, as_of: int, known_at: int) -> list[DayOfUse]:
         """An account's use by service and local day."""
         asked: dict[str, Any] = {"by": ("service", "day"), "account": account}
         sums = {

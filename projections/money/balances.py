@@ -8,9 +8,6 @@ from heapq import merge
 from itertools import chain, groupby
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import DAY, Instant, Zone
 from ledger.domain.events import Event
 from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE, is_operators, suspense_in
@@ -18,10 +15,13 @@ from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed, Moment
 from projections.engine.changes import Changes
+from projections.engine.database_transactions import Transaction
 from projections.engine.local_days import zone_of
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import Expression, and_, or_
 from projections.engine.sums import BitemporalSums
 from projections.money.ledger_accounts import (
     CUSTOMERS,
@@ -97,20 +97,20 @@ class Balances(Projection):
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def of(
-        self, connection: Connection, account: str, as_of: int, known_at: int
+        self, connection: Transaction, account: str, as_of: int, known_at: int
     ) -> dict[str, tuple[int, int]]:
         """The sum in sen by unit of one ledger account, with the ordinal of the last event that it rests on."""
         rows = self.sums.at(connection, as_of, known_at, by=("unit",), account=account)
         return {unit: (amount, last) for unit, amount, last in rows}
 
     def of_each(
-        self, connection: Connection, accounts: list[str], as_of: int, known_at: int
+        self, connection: Transaction, accounts: list[str], as_of: int, known_at: int
     ) -> dict[str, tuple[int, int]]:
         """The same by account, for accounts that hold one unit."""
         rows = self.sums.at(connection, as_of, known_at, by=("account",), account=accounts)
         return {account: (amount, last) for account, amount, last in rows}
 
-    def everything(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+    def everything(self, connection: Transaction, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """Every ledger account's sum by (account, unit)."""
         found: dict[tuple[str, str], int] = {}
         for low, high in (OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE):
@@ -120,16 +120,16 @@ class Balances(Projection):
             found.update({(account, unit): amount for account, unit, amount, _ in rows})
         return found
 
-    def summed(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
+    def summed(self, connection: Transaction, as_of: int, known_at: int) -> dict[tuple[str, str], int]:
         """The operator's accounts one by one, the customers' summed, by (account, unit)."""
         return self._summed(connection, as_of, known_at, ("account", "unit"))
 
-    def by_day(self, connection: Connection, as_of: int, known_at: int) -> dict[tuple[str, str, int], int]:
+    def by_day(self, connection: Transaction, as_of: int, known_at: int) -> dict[tuple[str, str, int], int]:
         """The same by (account, unit, local day)."""
         return self._summed(connection, as_of, known_at, ("account", "unit", "day"))
 
     def _summed(
-        self, connection: Connection, as_of: int, known_at: int, by: tuple[str, ...]
+        self, connection: Transaction, as_of: int, known_at: int, by: tuple[str, ...]
     ) -> dict[tuple[Any, ...], int]:
         only = {"account_from": OF_OPERATOR[0], "account_before": OF_OPERATOR[1]}
         rows = self.sums.at(connection, as_of, known_at, by=by, **only)
@@ -148,38 +148,37 @@ class Balances(Projection):
         return sums
 
     def _single(
-        self, connection: Connection, as_of: int, known_at: int
+        self, connection: Transaction, as_of: int, known_at: int
     ) -> Iterator[tuple[str, str, int, int]]:
         """Customers' entries that the sums of whole days leave: (what it is summed as, unit, local day, sen).
 
         All that is summed is in a customers' sum: so these say on which days to look.
         """
         days, segments = self.sums.days.c, self.sums.segments.c
-        late = sa.select(days.recorded_day).where(
+        late = select(days.recorded_day).where(
             *_customers_sums(days), days.effective_day == as_of // DAY, days.recorded_day < known_at // DAY
         )
-        found = sa.select(*segments).where(
-            sa.or_(
+        found = select(*segments).where(
+            or_(
                 segments.account < OF_CUSTOMERS[1],
-                sa.and_(segments.account >= OF_SUSPENSE[0], segments.account < OF_SUSPENSE[1]),
+                and_(segments.account >= OF_SUSPENSE[0], segments.account < OF_SUSPENSE[1]),
             ),
-            sa.or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
+            or_(segments.recorded_day == known_at // DAY, segments.recorded_day.in_(late)),
         )
         for account, unit, amount, day in self.sums.single(connection, found, as_of, known_at):
             yield class_of(account), unit, day, amount
 
     def by_day_of(
-        self, connection: Connection, as_of: int, known_at: int, zone: Zone
+        self, connection: Transaction, as_of: int, known_at: int, zone: Zone
     ) -> dict[tuple[str, str, int], int]:
         """The same by the days of one zone, whatever terms say: from every single entry."""
         sums: dict[tuple[str, str, int], int] = {}
         segments = self.sums.segments.c
         day_number = zone.day_number
-        found = sa.select(segments.account, segments.unit, segments.entries).where(
+        found = select(segments.account, segments.unit, segments.entries).where(
             segments.recorded_day <= known_at // DAY
         )
-        found = found.execution_options(yield_per=_AT_ONCE)
-        for account, unit, packed in connection.execute(found):
+        for account, unit, packed in connection.execute(found, at_once=_AT_ONCE):
             shown = account if is_operators(account) else class_of(account)
             for _, effective_at, recorded_at, amount, _ in self.sums.entries(packed):
                 if effective_at <= as_of and recorded_at <= known_at:
@@ -188,19 +187,19 @@ class Balances(Projection):
         return sums
 
     def movements(
-        self, connection: Connection, account: str, as_of: int, known_at: int
+        self, connection: Transaction, account: str, as_of: int, known_at: int
     ) -> Iterator[Movement]:
         """The postings of one ledger account, in the order of recording."""
         segments, days = self.sums.segments.c, self.sums.days.c
         found = (
-            sa.select(*segments)
+            select(*segments)
             .where(
                 segments.account == account,
-                segments.recorded_day.in_(sa.select(days.recorded_day).where(days.account == account)),
+                segments.recorded_day.in_(select(days.recorded_day).where(days.account == account)),
             )
             .order_by(segments.partition, segments.block)
         )
-        for _, some in groupby(connection.execute(found), lambda row: (row.partition, row.block)):
+        for _, some in groupby(connection.execute(found), lambda row: (row[3], row[4])):
             apart = [
                 [Movement(partition, entry[0], name, unit, entry[3], *entry[1:3]) for entry in entries]
                 for _, name, unit, partition, _, packed in some
@@ -211,7 +210,7 @@ class Balances(Projection):
                     yield moved
 
 
-def _customers_sums(days: Any) -> tuple[sa.ColumnElement[bool], ...]:  # noqa: ANN401 - the columns of a table
+def _customers_sums(days: Any) -> tuple[Expression, ...]:  # noqa: ANN401 - the columns of a table
     return days.account >= CUSTOMERS, days.account < "accounts0"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
 from ledger.domain.calendar import Day, Instant
 from ledger.domain.money import Sen
 from ledger.domain.statement.events import (
@@ -21,9 +19,11 @@ from ledger.domain.statement.events import (
 )
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer, func
+from projections.engine.sql_tables import Table
 
 _DECIDED = (StatementEnded, MatchAccepted, MatchUndone, ItemResolved, Reconciled, StatementSignedOff)
 OPEN, ENDED, RECONCILED, SIGNED_OFF = "open", "ended", "reconciled", "signed-off"
@@ -38,46 +38,46 @@ class Statements(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant, text = sa.BigInteger, TEXT
-        named = [sa.Column(name, text) for name in ("of", "number", "sequence")]
-        days = [sa.Column(name, sa.Integer) for name in ("since_on", "until_on")]
+        instant, text = BigInteger, TEXT
+        named = [Column(name, text) for name in ("of", "number", "sequence")]
+        days = [Column(name, Integer) for name in ("since_on", "until_on")]
         self.begun = self._table(
             "begun",
-            *(sa.Column(name, text, nullable=False) for name in ("kind", "format", "unit")),
+            *(Column(name, text, nullable=False) for name in ("kind", "format", "unit")),
             *named,
             *days,
-            *(sa.Column(name, instant) for name in ("opening", "closing")),
+            *(Column(name, instant) for name in ("opening", "closing")),
         )
         self.lines = self._table(
             "lines",
-            sa.Column("line", instant, primary_key=True),
-            *(sa.Column(name, text) for name in ("of", "reference", "kind", "group")),
-            sa.Column("amount", instant, nullable=False),
-            sa.Column("unit", text, nullable=False),
-            *(sa.Column("on", sa.Integer), sa.Column("at", instant), sa.Column("balance", instant)),
-            sa.Column("raw", text, nullable=False),
+            Column("line", instant, primary_key=True),
+            *(Column(name, text) for name in ("of", "reference", "kind", "group")),
+            Column("amount", instant, nullable=False),
+            Column("unit", text, nullable=False),
+            *(Column("on", Integer), Column("at", instant), Column("balance", instant)),
+            Column("raw", text, nullable=False),
         )
         self.findings = self._table(
             "findings",
-            sa.Column("place", sa.Integer, primary_key=True),
-            sa.Column("line", instant, nullable=False),
-            sa.Column("code", text, nullable=False),
-            *(sa.Column("expected", instant), sa.Column("found", instant)),
+            Column("place", Integer, primary_key=True),
+            Column("line", instant, nullable=False),
+            Column("code", text, nullable=False),
+            *(Column("expected", instant), Column("found", instant)),
         )
         self.decided = self._table(
             "decided",
-            sa.Column("what", text, nullable=False),
-            *(sa.Column("about", text), sa.Column("reason", text), sa.Column("open", instant)),
+            Column("what", text, nullable=False),
+            *(Column("about", text), Column("reason", text), Column("open", instant)),
         )
 
-    def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
-        return sa.Table(
+    def _table(self, name: str, *columns: Column) -> Table:
+        return Table(
             f"statements_{name}_{self.generation}",
             self.metadata,
-            sa.Column("statement", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", sa.BigInteger, primary_key=True),
-            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            Column("statement", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", BigInteger, primary_key=True),
+            Column("recorded_at", BigInteger, nullable=False),
             *columns,
             sqlite_with_rowid=False,
         )
@@ -145,25 +145,25 @@ def statements(then: Snapshot) -> Listed[StatementSummary]:
     table, connection = then.of(Statements), then.connection
     begun, lines, findings, decided = table.begun.c, table.lines.c, table.findings.c, table.decided.c
     known = then.known_at
-    of_lines = sa.select(lines.statement, sa.func.count(), sa.func.sum(lines.amount))
+    of_lines = select(lines.statement, func.count(), func.sum(lines.amount))
     sums = {
         id_: (count, int(total))
         for id_, count, total in connection.execute(
             of_lines.where(lines.recorded_at <= known).group_by(lines.statement)
         )
     }
-    of_findings = sa.select(findings.statement, sa.func.count()).where(findings.recorded_at <= known)
+    of_findings = select(findings.statement, func.count()).where(findings.recorded_at <= known)
     wrong = {row[0]: row[1] for row in connection.execute(of_findings.group_by(findings.statement))}
     happened: defaultdict[str, list[tuple[str, str | None, int | None]]] = defaultdict(list)
     columns = (decided.statement, decided.what, decided.about, decided.open)
     order = (decided.partition, decided.ordinal)
     for id_, *what in connection.execute(
-        sa.select(*columns).where(decided.recorded_at <= known).order_by(*order)
+        select(*columns).where(decided.recorded_at <= known).order_by(*order)
     ):
         happened[id_].append((what[0], what[1], what[2]))
     own = (begun.statement, begun.kind, begun.format, begun.of, begun.number, begun.sequence)
     days = (begun.since_on, begun.until_on, begun.unit, begun.recorded_at)
-    came_in = sa.select(*own, *days).where(begun.recorded_at <= known)
+    came_in = select(*own, *days).where(begun.recorded_at <= known)
     rows = []
     for row in connection.execute(came_in.order_by(begun.recorded_at, begun.partition, begun.ordinal)):
         count, total = sums.get(row[0], (0, 0))

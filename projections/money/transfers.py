@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent
 from projections.engine.answers import Answer
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer
+from projections.engine.sql_tables import Table
 
 
 class Sent(NamedTuple):
@@ -40,25 +40,25 @@ class Transfers(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        amount = sa.BigInteger
+        amount = BigInteger
         self.sent = self._table(
             "sent",
-            sa.Column("account", TEXT, nullable=False),
-            sa.Column("to_msisdn", TEXT, nullable=False),
-            sa.Column("amount", amount, nullable=False),
-            sa.Column("fee", amount, nullable=False),
+            Column("account", TEXT, nullable=False),
+            Column("to_msisdn", TEXT, nullable=False),
+            Column("amount", amount, nullable=False),
+            Column("fee", amount, nullable=False),
         )
-        self.ended = self._table("ended", sa.Column("how", TEXT, nullable=False))
+        self.ended = self._table("ended", Column("how", TEXT, nullable=False))
 
-    def _table(self, name: str, *columns: sa.Column[object]) -> sa.Table:
-        return sa.Table(
+    def _table(self, name: str, *columns: Column) -> Table:
+        return Table(
             f"transfers_{name}_{self.generation}",
             self.metadata,
-            sa.Column("transfer", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", sa.BigInteger, primary_key=True),
-            sa.Column("effective_at", sa.BigInteger, nullable=False),
-            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            Column("transfer", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", BigInteger, primary_key=True),
+            Column("effective_at", BigInteger, nullable=False),
+            Column("recorded_at", BigInteger, nullable=False),
             *columns,
             sqlite_with_rowid=False,
         )
@@ -78,11 +78,11 @@ class Transfers(Projection):
             key = (event.transfer, batch.partition, found.ordinal)
             rows.append((*key, event.effective_at, event.recorded_at, *own))
 
-    def under_way(self, connection: Connection, as_of: int, known_at: int) -> list[Sent]:
+    def under_way(self, connection: Transaction, as_of: int, known_at: int) -> list[Sent]:
         """What was sent and had neither arrived nor come back, longest first."""
         sent, ended = self.sent.c, self.ended.c
         over = (
-            sa.select(ended.transfer)
+            select(ended.transfer)
             .where(
                 ended.transfer == sent.transfer,
                 ended.effective_at <= as_of,
@@ -91,7 +91,7 @@ class Transfers(Projection):
             .exists()
         )
         found = (
-            sa.select(*(sent[name] for name in Sent._fields))
+            select(*(sent[name] for name in Sent._fields))
             .where(sent.effective_at <= as_of, sent.recorded_at <= known_at, ~over)
             .order_by(sent.effective_at, sent.partition, sent.ordinal)
         )

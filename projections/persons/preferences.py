@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, TypedDict
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import NEVER, Instant
 from ledger.domain.customer.allowed import OFFERS, allows
 from ledger.domain.customer.events_of_persons import (
@@ -32,7 +29,10 @@ from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.prepaid.events import Activated, NumberReclaimed
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
+from projections.engine.database_transactions import Transaction
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import Expression
 from projections.postpaid.facts import AT_ONCE, Fact, Facts, Known, Says
 
 PARTNERS, CREDIT_BUREAU = "partners", "credit-bureau"
@@ -99,17 +99,16 @@ class Preferences(Facts):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        facts = self.facts.c
-        sa.Index(f"preferences_by_place_{generation}", facts.partition, facts.ordinal)
-        sa.Index(f"preferences_by_holder_{generation}", facts.other)
+        self.facts.also_by(f"preferences_by_place_{generation}", "partition", "ordinal")
+        self.facts.also_by(f"preferences_by_holder_{generation}", "other")
 
-    def concerned(self, connection: Connection, since: Mapping[int, int]) -> set[str]:
+    def concerned(self, connection: Transaction, since: Mapping[int, int]) -> set[str]:
         """The numbers whose preferences may have changed since ordinals by partition."""
         facts = self.facts.c
         found: set[str] = set()
         customers: set[str] = set()
         for partition, ordinal in since.items():
-            fresh = sa.select(facts.account).where(facts.partition == partition, facts.ordinal > ordinal)
+            fresh = select(facts.account).where(facts.partition == partition, facts.ordinal > ordinal)
             for (account,) in connection.execute(fresh.distinct()):
                 if is_of_line(account):
                     found.add(subject_of(account))
@@ -118,12 +117,12 @@ class Preferences(Facts):
         told = sorted(customers)
         for first in range(0, len(told), AT_ONCE):
             some = told[first : first + AT_ONCE]
-            held = sa.select(facts.account).where(facts.what == _HELD, facts.other.in_(some))
+            held = select(facts.account).where(facts.what == _HELD, facts.other.in_(some))
             found.update(subject_of(account) for (account,) in connection.execute(held.distinct()))
         return found
 
     def said(
-        self, connection: Connection, after: str, through: str, seen: Sequence[sa.ColumnElement[bool]]
+        self, connection: Transaction, after: str, through: str, seen: Sequence[Expression]
     ) -> list[Known]:
         """What is said of the numbers behind one, up to another."""
         facts = self.facts.c
@@ -131,18 +130,16 @@ class Preferences(Facts):
             self._found(connection, *seen, facts.account > f"{after}$", facts.account < f"{through}$")
         )
 
-    def of_number(
-        self, connection: Connection, msisdn: str, seen: Sequence[sa.ColumnElement[bool]]
-    ) -> list[Known]:
+    def of_number(self, connection: Transaction, msisdn: str, seen: Sequence[Expression]) -> list[Known]:
         """What is said of a number and its accounts."""
         facts = self.facts.c
         return list(self._found(connection, *seen, facts.account >= msisdn, facts.account < f"{msisdn}$"))
 
-    def next(self, connection: Connection, after: str, count: int) -> str | None:
+    def next(self, connection: Transaction, after: str, count: int) -> str | None:
         """The last of so many accounts' numbers that come behind a number; None at the end."""
         facts = self.facts.c
         is_next = (facts.what == _HELD, facts.account > f"{after}$")
-        accounts = sa.select(facts.account).where(*is_next).distinct().order_by(facts.account).limit(count)
+        accounts = select(facts.account).where(*is_next).distinct().order_by(facts.account).limit(count)
         found = [account for (account,) in connection.execute(accounts)]
         return subject_of(found[-1]) if found else None
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import NEVER, Instant
 from ledger.domain.customer.allowed import PROCESSING
 from ledger.domain.customer.events_of_breaches import BreachNotified, BreachRecorded
@@ -37,9 +34,12 @@ from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer
+from projections.engine.sql_tables import Table
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 
 ACCESS, ERASURE, WITHDRAWAL, RESTRICTION = "access", "erasure", "withdrawal", "restriction"
@@ -150,18 +150,18 @@ class Privacy(Facts):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant = sa.BigInteger
-        self.disclosed = sa.Table(
+        instant = BigInteger
+        self.disclosed = Table(
             f"privacy_disclosed_{generation}",
             self.metadata,
-            sa.Column("customer", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
-            *(sa.Column(name, TEXT, nullable=False) for name in ("to", "ground", "fields", "approved_by")),
-            *(sa.Column(name, TEXT) for name in ("reference", "clause")),
-            *(sa.Column(name, TEXT, nullable=False) for name in ("actor", "command_id")),
+            Column("customer", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            *(Column(name, TEXT, nullable=False) for name in ("to", "ground", "fields", "approved_by")),
+            *(Column(name, TEXT) for name in ("reference", "clause")),
+            *(Column(name, TEXT, nullable=False) for name in ("actor", "command_id")),
             sqlite_with_rowid=False,
         )
 
@@ -178,11 +178,11 @@ class Privacy(Facts):
                 when = (event.effective_at, event.recorded_at)
                 rows.append((*place, *when, *own, event.actor, event.command_id))
 
-    def subjects(self, connection: Connection, prefix: str) -> list[str]:
+    def subjects(self, connection: Transaction, prefix: str) -> list[str]:
         """The subjects of one kind of which more was said than that they are there, in their order."""
         facts = self.facts.c
         own = (facts.account >= prefix, facts.account < f"{prefix}\U0010ffff", facts.what != _REGISTERED)
-        found = sa.select(facts.account).where(*own).distinct().order_by(facts.account)
+        found = select(facts.account).where(*own).distinct().order_by(facts.account)
         return [subject for (subject,) in connection.execute(found)]
 
 
@@ -261,7 +261,7 @@ def disclosures(then: Snapshot, customer: str | None) -> Listed[Disclosure]:
     rows = [
         Disclosure(subject.removeprefix(PREFIX), at, to, ground, fields.split(","), *rest)
         for subject, at, to, ground, fields, *rest in then.connection.execute(
-            sa.select(*columns).where(*conditions).order_by(*order)
+            select(*columns).where(*conditions).order_by(*order)
         )
     ]
     return Listed(Disclosure, rows, *moment, position)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypedDict, cast
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from typing import ClassVar, NamedTuple, TypedDict, cast
 
 from ledger.domain.calendar import SECOND, Day, Instant, day_number
 from ledger.domain.events import Event
@@ -31,9 +28,12 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Answer, Listed
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer, LargeBinary
+from projections.engine.sql_tables import Table
 from projections.engine.sums import BitemporalSums
 from projections.engine.unanswered import UnknownThen
 from projections.line.asked_number import AskedNumber, accounts
@@ -112,9 +112,9 @@ class Bills(Facts):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant = sa.BigInteger
-        self.issued = self._table("issued", sa.Column("body", sa.LargeBinary, nullable=False))
-        ends = (sa.Column(name, instant, nullable=False) for name in ("due_until", "due_on"))
+        instant = BigInteger
+        self.issued = self._table("issued", Column("body", LargeBinary, nullable=False))
+        ends = (Column(name, instant, nullable=False) for name in ("due_until", "due_on"))
         self.ends = self._table("ends", *ends)
         self.open = BitemporalSums(
             self.metadata,
@@ -127,16 +127,16 @@ class Bills(Facts):
         """Open amounts by terms and due end, as each bill was issued."""
         self._due: dict[str, tuple[str, int]] = {}
 
-    def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
-        instant = sa.BigInteger
-        return sa.Table(
+    def _table(self, name: str, *columns: Column) -> Table:
+        instant = BigInteger
+        return Table(
             f"bills_{name}_{self.generation}",
             self.metadata,
-            sa.Column("account", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
+            Column("account", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
             *columns,
             sqlite_with_rowid=False,
         )
@@ -173,11 +173,11 @@ class Bills(Facts):
                 at = (found.ordinal, event.effective_at, event.recorded_at)
                 self.open.add(changes, (terms,), batch.partition, *at, fact.amount, minute)
 
-    def _recall(self, connection: Connection, accounts: Sequence[str]) -> None:
+    def _recall(self, connection: Transaction, accounts: Sequence[str]) -> None:
         facts = self.facts.c
         for first in range(0, len(accounts), AT_ONCE):
             some = facts.account.in_(accounts[first : first + AT_ONCE])
-            found = sa.select(facts.subject, facts.terms, facts.until).where(some, facts.what == TOTAL)
+            found = select(facts.subject, facts.terms, facts.until).where(some, facts.what == TOTAL)
             for bill, terms, until in connection.execute(found):
                 self._due[bill] = (terms or "", until // MINUTE)
 
@@ -186,12 +186,12 @@ class Bills(Facts):
         self._due.clear()
 
     def issued_of(
-        self, connection: Connection, accounts: Sequence[str], as_of: int, known_at: int
+        self, connection: Transaction, accounts: Sequence[str], as_of: int, known_at: int
     ) -> Iterator[BillIssued]:
         """The bills of accounts as they were issued, in order."""
         issued = self.issued.c
         found = (
-            sa.select(issued.body)
+            select(issued.body)
             .where(issued.account.in_(accounts), issued.effective_at <= as_of, issued.recorded_at <= known_at)
             .order_by(issued.partition, issued.ordinal)
         )
@@ -199,11 +199,11 @@ class Bills(Facts):
             yield cast("BillIssued", event_of(BillIssued.TOPIC, body))
 
     def ends_of(
-        self, connection: Connection, accounts: Sequence[str], as_of: int, known_at: int
+        self, connection: Transaction, accounts: Sequence[str], as_of: int, known_at: int
     ) -> list[EndOfContract]:
         """The ends of contracts."""
         ends = self.ends.c
-        found = sa.select(ends.account, ends.effective_at, ends.due_until, ends.due_on).where(
+        found = select(ends.account, ends.effective_at, ends.due_until, ends.due_on).where(
             ends.account.in_(accounts), ends.effective_at <= as_of, ends.recorded_at <= known_at
         )
         return [EndOfContract(*row) for row in connection.execute(found)]

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypedDict
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import NEVER, Day, Instant, day_number
 from ledger.domain.kinds import subject_of
 from ledger.domain.money import Sen
@@ -20,7 +17,9 @@ from ledger.domain.postpaid.settling import next_settling
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Answer, Listed
+from projections.engine.database_transactions import Transaction
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
 from projections.line.asked_number import AskedNumber
 from projections.line.lines_as_of import LineAsOf
 from projections.line.lines_projected import lines
@@ -41,10 +40,10 @@ class Contracts(Facts):
     SAYS: ClassVar[Says] = {ContractOpened: _opened}
     one_by_one = frozenset(kind.TOPIC for kind in SAYS)
 
-    def every_account(self, connection: Connection, as_of: int, known_at: int) -> list[str]:
+    def every_account(self, connection: Transaction, as_of: int, known_at: int) -> list[str]:
         """The accounts that were opened, in their order."""
         facts = self.facts.c
-        found = sa.select(facts.account).where(*self.seen(as_of, known_at)).order_by(facts.account)
+        found = select(facts.account).where(*self.seen(as_of, known_at)).order_by(facts.account)
         return list(connection.execute(found).scalars())
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.events import Event
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column, Expression, Integer
+from projections.engine.sql_tables import Table
 
 AT_ONCE = 500
 """Accounts that one statement asks for."""
@@ -54,20 +54,20 @@ class Facts(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant = sa.BigInteger
-        self.facts = sa.Table(
+        instant = BigInteger
+        self.facts = Table(
             f"{self.name}_facts_{generation}",
             self.metadata,
-            sa.Column("account", TEXT, primary_key=True),
-            sa.Column("subject", TEXT, primary_key=True),
-            sa.Column("partition", sa.Integer, primary_key=True),
-            sa.Column("ordinal", instant, primary_key=True),
-            sa.Column("place", sa.Integer, primary_key=True),
-            sa.Column("effective_at", instant, nullable=False),
-            sa.Column("recorded_at", instant, nullable=False),
-            sa.Column("type", TEXT, nullable=False),
-            *(sa.Column("what", TEXT, nullable=False), sa.Column("amount", instant, nullable=False)),
-            *(sa.Column("until", instant), sa.Column("other", TEXT), sa.Column("terms", TEXT)),
+            Column("account", TEXT, primary_key=True),
+            Column("subject", TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("place", Integer, primary_key=True),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            Column("type", TEXT, nullable=False),
+            *(Column("what", TEXT, nullable=False), Column("amount", instant, nullable=False)),
+            *(Column("until", instant), Column("other", TEXT), Column("terms", TEXT)),
             sqlite_with_rowid=False,
         )
 
@@ -91,13 +91,13 @@ class Facts(Projection):
         says = cls.SAYS.get(type(event))
         return () if says is None else says(event, book)
 
-    def seen(self, as_of: int, known_at: int) -> tuple[sa.ColumnElement[bool], ...]:
+    def seen(self, as_of: int, known_at: int) -> tuple[Expression, ...]:
         """The conditions of what was so and known."""
         facts = self.facts.c
         return facts.effective_at <= as_of, facts.recorded_at <= known_at
 
     def of(
-        self, connection: Connection, accounts: Sequence[str] | None, as_of: int, known_at: int
+        self, connection: Transaction, accounts: Sequence[str] | None, as_of: int, known_at: int
     ) -> Iterator[Known]:
         """The facts of some accounts, or of all (None), in the order of recording within each."""
         if accounts is None:
@@ -107,11 +107,11 @@ class Facts(Projection):
             some = self.facts.c.account.in_(accounts[first : first + AT_ONCE])
             yield from self._found(connection, some, *self.seen(as_of, known_at))
 
-    def _found(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Known]:
+    def _found(self, connection: Transaction, *conditions: Expression) -> Iterator[Known]:
         facts = self.facts.c
         said = (facts[name] for name in Fact._fields)
         found = (
-            sa.select(facts.account, facts.effective_at, facts.type, *said)
+            select(facts.account, facts.effective_at, facts.type, *said)
             .where(*conditions)
             .order_by(facts.account, facts.partition, facts.ordinal, facts.place)
         )

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from ledger.domain.calendar import Instant
 from ledger.domain.kinds import OF_ACCOUNTS
 from ledger.domain.line.events import SuspenseAssigned, SuspenseReceived, SuspenseRefused, SuspenseReturned
@@ -24,7 +21,9 @@ from ledger.domain.postpaid.events_of_payments import (
 )
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed
+from projections.engine.database_transactions import Transaction
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql_expressions import and_
 from projections.line.asked_number import AskedNumber, accounts
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 
@@ -129,12 +128,12 @@ class PaymentsMade(Facts):
     one_by_one = frozenset(kind.TOPIC for kind in SAYS)
 
     def of_numbers(
-        self, connection: Connection, msisdn: str | None, as_of: int, known_at: int
+        self, connection: Transaction, msisdn: str | None, as_of: int, known_at: int
     ) -> Iterator[Known]:
         """What is said of money in suspense: of a number, or of all of them."""
         facts = self.facts.c
         about = ~facts.account.contains(OF_ACCOUNTS) if msisdn is None else facts.account == msisdn
-        yield from self._found(connection, sa.and_(about, *self.seen(as_of, known_at)))
+        yield from self._found(connection, and_(about, *self.seen(as_of, known_at)))
 
 
 # --- the question ---------------------------------------------------------------------------------------------------

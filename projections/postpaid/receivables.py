@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import subject_of
@@ -19,6 +17,8 @@ from ledger.domain.postpaid.account import PostpaidAccount
 from projections.engine.answers import Listed
 from projections.engine.local_days import zone_of
 from projections.engine.snapshot import Snapshot
+from projections.engine.sql import Select, select
+from projections.engine.sql_expressions import and_, func
 from projections.line.lines_projected import lines, lines_due
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS
@@ -140,21 +140,21 @@ def _open_in_all(then: Snapshot) -> list[Open]:
     sums = bills.open.at(then.connection, then.as_of, then.known_at, by=("terms", "due_minute"))
     open_ = [Open(minute * MINUTE, terms, amount) for terms, minute, amount, _ in sums if amount]
     facts, ends = bills.facts.c, bills.ends.c
-    amount, until, terms = sa.func.sum(facts.amount), sa.func.max(facts.until), sa.func.max(facts.terms)
+    amount, until, terms = func.sum(facts.amount), func.max(facts.until), func.max(facts.terms)
     moved = (
-        sa.select(until, ends.due_until, terms, amount)
+        select(until, ends.due_until, terms, amount)
         .select_from(bills.ends.join(bills.facts, facts.account == ends.account))
         .where(*bills.seen(then.as_of, then.known_at))
         .where(ends.effective_at <= then.as_of, ends.recorded_at <= then.known_at)
         .group_by(facts.account, facts.subject, ends.effective_at, ends.due_until)
-        .having(amount != 0, until > ends.effective_at, sa.func.min(facts.effective_at) <= ends.effective_at)
+        .having(amount != 0, until > ends.effective_at, func.min(facts.effective_at) <= ends.effective_at)
     )
     for was, now, named, open_amount in then.connection.execute(moved):
         open_ += [Open(was, named, -int(open_amount)), Open(now, named, int(open_amount))]
     return open_
 
 
-def _open(then: Snapshot, *, accounts: Sequence[str] | None = None) -> sa.Select[Any]:
+def _open(then: Snapshot, *, accounts: Sequence[str] | None = None) -> Select:
     """Open amounts by account, due end and terms: one scan, bill by bill.
 
     Of a bill's facts its total alone says due end and terms, and nothing was effective before it.
@@ -162,34 +162,30 @@ def _open(then: Snapshot, *, accounts: Sequence[str] | None = None) -> sa.Select
     bills = then.of(Bills)
     facts, ends = bills.facts.c, bills.ends.c
     which = [] if accounts is None else [facts.account.in_(accounts)]
-    amount = sa.func.sum(facts.amount)
+    amount = func.sum(facts.amount)
     each = (
-        sa.select(
+        select(
             facts.account,
             amount.label("amount"),
-            sa.func.min(facts.effective_at).label("issued_at"),
-            sa.func.max(facts.until).label("until"),
-            sa.func.max(facts.terms).label("terms"),
+            func.min(facts.effective_at).label("issued_at"),
+            func.max(facts.until).label("until"),
+            func.max(facts.terms).label("terms"),
         )
         .where(*bills.seen(then.as_of, then.known_at), *which)
         .group_by(facts.account, facts.subject)
         .having(amount != 0)
         .subquery()
     )
-    ended = sa.and_(
+    ended = and_(
         ends.account == each.c.account,
         ends.effective_at <= then.as_of,
         ends.recorded_at <= then.known_at,
         each.c.issued_at <= ends.effective_at,
         each.c.until > ends.effective_at,
     )
-    due_until = sa.func.coalesce(ends.due_until, each.c.until)
+    due_until = func.coalesce(ends.due_until, each.c.until)
     by = [each.c.account, due_until, each.c.terms]
-    return (
-        sa.select(*by, sa.func.sum(each.c.amount))
-        .select_from(each.outerjoin(bills.ends, ended))
-        .group_by(*by)
-    )
+    return select(*by, func.sum(each.c.amount)).select_from(each.outerjoin(bills.ends, ended)).group_by(*by)
 
 
 def _open_of_each(then: Snapshot, accounts: Sequence[str] | None) -> dict[str, list[Open]]:

@@ -247,7 +247,7 @@ def projecting(folder: Path, runs: int, count: int) -> list[Figure]:
 def _projected(log: KafkaSettings, url: str, admin: Database) -> float:
     name = f"run_{time.monotonic_ns()}"
     with admin.writing() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+        connection.run(f"CREATE SCHEMA {name}")
     begin = time.perf_counter()
     with (
         closing(Followed(replace(log, mirrors=log.mirrors / name), answers=False)) as mirrors,

@@ -18,9 +18,11 @@ ALWAYS = (
     "psycopg",
     "prometheus_client",
     "cryptography",
+    "sqlalchemy",
+    "asyncio",
 )
 """What no question needs: its imports take longer than its answer."""
-OF_THE_LOG = (*ALWAYS, "sqlalchemy", "rich", "asyncio")
+OF_THE_LOG = (*ALWAYS, "rich")
 """Nor one that is asked of the log."""
 QUICK = {
     OF_THE_LOG: [
@@ -34,6 +36,11 @@ QUICK = {
     ALWAYS: [
         ["balance", "operator/breakage"],
         ["number", "timeline", NUMBER],
+        ["number", "show", NUMBER],
+        ["usage", "show", NUMBER],
+        ["report", "movements", "operator/breakage"],
+        ["bill", "list", NUMBER],
+        ["payment", "list", NUMBER],
         ["report", "states"],
         ["report", "trial-balance"],
     ],

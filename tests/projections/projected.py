@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from ledger.store.reading import SqliteReader
 from projections.asking.log_itself import LogItself
 from projections.asking.questions import Questions
@@ -17,6 +15,7 @@ from projections.engine.database import GENERATIONS, Database
 from projections.engine.kept_up import KeptByQuestions, KeptByRunners
 from projections.engine.meanwhile import SILENT, Meanwhile
 from projections.engine.runner import Runner
+from projections.engine.sql import select
 from projections.registry import PROJECTIONS
 from tests.projections.oracle import Oracle
 
@@ -37,14 +36,14 @@ def database(url: str | Path) -> Iterator[Database]:
     schema = f"t{secrets.token_hex(6)}"
     admin = Database(url)
     with admin.writing() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+        connection.run(f"CREATE SCHEMA {schema}")
     opened = Database(f"{url}?options=-csearch_path%3D{schema}")
     try:
         yield opened
     finally:
         opened.close()
         with admin.writing() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+            connection.run(f"DROP SCHEMA {schema} CASCADE")
         admin.close()
 
 
@@ -90,9 +89,9 @@ def contents(opened: Database) -> dict[str, list[Any]]:
     """Every row of every live table, by the table's name without its generation."""
     found = {}
     with opened.reading() as connection:
-        live = {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+        live = {row[0]: row[1] for row in connection.execute(select(*GENERATIONS.c))}
         for name, kind in PROJECTIONS.items():
             for table in kind(live[name]).metadata.sorted_tables:
-                rows = connection.execute(sa.select(table)).all()
+                rows = connection.execute(select(*table.c)).all()
                 found[table.name.rpartition("_")[0]] = sorted(tuple(row) for row in rows)
     return found

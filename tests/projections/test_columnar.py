@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 
 from ledger.domain.calendar import DAY
@@ -24,6 +23,8 @@ from projections.engine.database import POSITIONS, Database
 from projections.engine.lag import status
 from projections.engine.rebuild import ForeignArchive, Rebuild
 from projections.engine.runner import Runner
+from projections.engine.sql import select
+from projections.engine.sql_tables import MetaData
 from projections.engine.sums import BLOCK_BITS, BitemporalSums
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
@@ -129,7 +130,7 @@ def test_partitions_are_kept_apart_each_from_its_log_or_archive(tmp_path: Path, 
     with swapped_and_live(tmp_path / "views.db", logs, tmp_path, archives=kept, size=500) as (rebuilt, live):
         assert contents(rebuilt) == contents(live)
         with rebuilt.reading() as connection:
-            assert set(connection.execute(sa.select(POSITIONS.c.partition)).scalars()) == {0, 1}
+            assert set(connection.execute(select(POSITIONS.c.partition)).scalars()) == {0, 1}
 
 
 def test_a_file_of_an_archive_is_one_too(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_days_are_those_of_instants_before_1970_too() -> None:
 
 
 def test_sums_of_days_however_far_apart_are_told_apart() -> None:
-    table = BitemporalSums(sa.MetaData(), "far", 1, keys=("account",), amounts=("amount",), numbers=("day",))
+    table = BitemporalSums(MetaData(), "far", 1, keys=("account",), amounts=("amount",), numbers=("day",))
     years = 3_600_000 * DAY
     at = [-years, -1, 0, years, -years]
     columns = {

@@ -14,6 +14,7 @@ from ledger.errors import DatabaseDamaged, DatabaseUnreachable
 from ledger.local.postgres import LocalPostgres
 from ledger.store.reading import SqliteReader
 from projections.engine.database import CONTROL, Database
+from projections.engine.postgres_server import Postgres
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.registry import PROJECTIONS
@@ -68,24 +69,29 @@ def restart_within_transactions(server: LocalPostgres, opened: Database, runner:
                 server.stop()
                 server.start()
 
-        sa.event.listen(opened.engine, "begin", begun)
-        sa.event.listen(opened.engine, "after_cursor_execute", executed)
+        sa.event.listen(engine_of(opened), "begin", begun)
+        sa.event.listen(engine_of(opened), "after_cursor_execute", executed)
         with pytest.raises(DatabaseUnreachable):
             runner.catch_up()
-        sa.event.remove(opened.engine, "begin", begun)
-        sa.event.remove(opened.engine, "after_cursor_execute", executed)
+        sa.event.remove(engine_of(opened), "begin", begun)
+        sa.event.remove(engine_of(opened), "after_cursor_execute", executed)
+
+
+def engine_of(opened: Database) -> sa.Engine:
+    """What connects to a server."""
+    assert isinstance(opened.backend, Postgres)
+    return opened.backend.engine
 
 
 def everything(opened: Database) -> None:
     with opened.writing() as connection:
-        found = sa.MetaData()
-        found.reflect(connection)
-        found.drop_all(connection)
+        for name in connection.table_names():
+            connection.run(f"DROP TABLE {name}")
 
 
 def a_table(opened: Database) -> None:
     with opened.writing() as connection:
-        connection.exec_driver_sql(f"DROP TABLE {_table()}")
+        connection.run(f"DROP TABLE {_table()}")
 
 
 def where_they_stand(opened: Database) -> None:
@@ -134,7 +140,7 @@ def test_projections_dropped_within_a_batch_are_begun_anew(
     with (
         database(postgres_url) as opened,
         database(tmp_path / "whole.db") as whole,
-        closing(Database(opened.url)) as other,
+        closing(Database(opened.where)) as other,
     ):
         runner = Runner(opened, [SqliteReader(log)], PROJECTIONS, **how)
         written: list[int] = []
@@ -144,10 +150,10 @@ def test_projections_dropped_within_a_batch_are_begun_anew(
                 written.append(0)
                 everything(other)
 
-        sa.event.listen(opened.engine, "begin", begun)
+        sa.event.listen(engine_of(opened), "begin", begun)
         with pytest.raises(DatabaseDamaged):
             runner.catch_up(lambda position, _: written.append(position))
-        sa.event.remove(opened.engine, "begin", begun)
+        sa.event.remove(engine_of(opened), "begin", begun)
         assert len(written) == 3
         runner.catch_up()
         projected(whole, log)

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, event
 
 from ledger.domain.calendar import format_instant
 from ledger.errors import LedgerError, SchemaUnknown
 from ledger.store.reading import SqliteReader
+from projections.engine import database as databases
 from projections.engine import kept_up
 from projections.engine.database import Database
 from projections.engine.meanwhile import Meanwhile
 from projections.engine.runner import Runner
+from projections.engine.sqlite_file import SqliteFile
 from projections.registry import PROJECTIONS
 from tests.projections.histories import BEGIN, a_log, commands, play
 from tests.projections.projected import NOW, asked, contents, database, folded, projected
@@ -200,15 +201,16 @@ def test_where_there_is_no_room_what_there_is_is_left_to_the_log(
 ) -> None:
     """The disk beside the log is full; elsewhere there is room for one question's."""
 
-    class Small(Database):
-        """A database that grows to so many pages beside the log."""
+    class Small(SqliteFile):
+        """A file that grows to so many pages beside the log."""
 
-        def __init__(self, url: str | URL) -> None:
-            super().__init__(url)
-            if self.url.database == f"{log}.views.db":
-                event.listen(self.engine, "connect", lambda one, _: one.execute("PRAGMA max_page_count=40"))
+        def connected(self) -> sqlite3.Connection:
+            connection = super().connected()
+            if str(self.path) == f"{log}.views.db":
+                connection.execute("PRAGMA max_page_count=40")
+            return connection
 
-    monkeypatch.setattr(kept_up, "Database", Small)
+    monkeypatch.setattr(databases, "SqliteFile", Small)
     assert answered(log) == ["database-full"]
     assert [file.name for file in log.parent.glob("*.views.db*")] == ["log.db.views.db.lock"]
 

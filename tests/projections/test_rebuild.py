@@ -7,13 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 
 from ledger.errors import DatabaseFormatUnknown
 from ledger.store.reading import SqliteReader
 from projections.engine.database import GENERATIONS, RebuildUnderWay
 from projections.engine.rebuild import Rebuild, UnknownProjection
+from projections.engine.sql import select
+from projections.engine.sql_tables import update
 from projections.money.balances import Balances
 from projections.registry import PROJECTIONS
 from tests.often import often
@@ -60,18 +61,16 @@ def test_a_cell_that_differs_is_found_and_nothing_is_replaced(tmp_path: Path) ->
     log = a_log(tmp_path / "log.db")
     with database(tmp_path / "views.db") as opened:
         projected(opened, log)
-        days = Balances(1).sums.days
+        days = Balances(1).sums.days.name
         with opened.writing() as connection:
-            some = sa.select(days.c.effective_day).limit(1).scalar_subquery()
-            connection.execute(
-                sa.update(days)
-                .where(days.c.account == "operator/usage", days.c.effective_day >= some)
-                .values(amount_rest=days.c.amount_rest + 1)
+            connection.run(
+                f"UPDATE {days} SET amount_rest=amount_rest+1 WHERE account='operator/usage'"
+                f" AND effective_day >= (SELECT effective_day FROM {days} LIMIT 1)"
             )
         found = {c.table: c for c in Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check() if not c.equal}
         assert set(found) == {"balances_days"}
         with opened.reading() as connection:
-            assert set(connection.execute(sa.select(GENERATIONS.c.generation)).scalars()) == {1}
+            assert set(connection.execute(select(GENERATIONS.c.generation)).scalars()) == {1}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -83,14 +82,14 @@ def test_tables_of_an_older_release_are_made_anew_and_leave_nothing(
         projected(opened, log)
         expected = contents(opened)
         with opened.writing() as connection:
-            connection.exec_driver_sql("ALTER TABLE balances_segments_1 RENAME TO balances_entries_1")
-            connection.execute(sa.update(GENERATIONS).values(version=0))
+            connection.run("ALTER TABLE balances_segments_1 RENAME TO balances_entries_1")
+            connection.execute(update(GENERATIONS).values(version=0))
         with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):
             Rebuild(opened, [SqliteReader(log)], PROJECTIONS).check()
         Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         assert contents(opened) == expected
         with opened.reading() as connection:
-            assert not [name for name in sa.inspect(connection).get_table_names() if name.endswith("_1")]
+            assert not [name for name in connection.table_names() if name.endswith("_1")]
 
 
 def test_tables_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
@@ -99,12 +98,12 @@ def test_tables_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
     with database(tmp_path / "views.db") as opened:
         with opened.writing() as connection:
             for name in others:
-                connection.exec_driver_sql(f"CREATE TABLE {name} (kept INTEGER)")
+                connection.run(f"CREATE TABLE {name} (kept INTEGER)")
         projected(opened, log)
         for _ in range(3):
             Rebuild(opened, [SqliteReader(log)], PROJECTIONS).swap()
         with opened.reading() as connection:
-            assert others <= set(sa.inspect(connection).get_table_names())
+            assert others <= set(connection.table_names())
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

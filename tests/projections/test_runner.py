@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -30,6 +29,9 @@ from ledger.store.reading import SqliteReader
 from projections.engine.database import GENERATIONS, POSITIONS, Database
 from projections.engine.lag import status
 from projections.engine.runner import Runner
+from projections.engine.sql import select
+from projections.engine.sql_expressions import func
+from projections.engine.sql_tables import update
 from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
@@ -52,9 +54,9 @@ def _project(url: str, log: str, how: dict[str, int]) -> None:
 def _position(opened: Database) -> int:
     """How far the projection is that is furthest behind."""
     with opened.reading() as connection:
-        if not sa.inspect(connection).has_table(POSITIONS.name):
+        if POSITIONS.name not in connection.table_names():
             return 0
-        return int(connection.execute(sa.select(sa.func.min(POSITIONS.c.ordinal))).scalar() or 0)
+        return int(connection.execute(select(func.min(POSITIONS.c.ordinal))).scalar() or 0)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_killed_at_random_moments_it_ends_as_one_that_was_not(
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(where) as opened:
-        url = opened.url.render_as_string(hide_password=False)
+        url = opened.where
         killed = 0
         for moment in sorted(chance.sample(range(EVENTS), KILLS)):
             process = FORKS.Process(target=_project, args=(url, str(long_log), how))
@@ -116,7 +118,7 @@ def test_two_runners_on_the_same_projections_do_no_harm(
 ) -> None:
     where = tmp_path / "views.db" if kind == "sqlite" else postgres_url
     with database(where) as opened:
-        url = opened.url.render_as_string(hide_password=False)
+        url = opened.where
         failed: list[BaseException] = []
 
         def run() -> None:
@@ -247,7 +249,7 @@ def test_tables_of_an_older_release_stop_it_and_every_question(tmp_path: Path) -
     with database(tmp_path / "views.db") as opened:
         ask = projected(opened, log)
         with opened.writing() as connection:
-            connection.execute(sa.update(GENERATIONS).values(version=0))
+            connection.execute(update(GENERATIONS).values(version=0))
         with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):
             projected(opened, log)
         with pytest.raises(DatabaseFormatUnknown, match="pulsa projections rebuild"):

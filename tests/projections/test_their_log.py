@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
@@ -18,6 +17,8 @@ from projections.engine.database import GENERATIONS, POSITIONS, Database
 from projections.engine.log_identity import must_match
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
+from projections.engine.sql import select
+from projections.engine.sql_tables import delete, update
 from projections.registry import PROJECTIONS
 from tests.given import ledger_on
 from tests.projections.histories import BEGIN, NUMBERS, a_log, commands, play, play_all
@@ -117,8 +118,8 @@ def test_the_positions_of_what_was_replaced_go_with_it(views: Database, log: Pat
     projected(views, log)
     Rebuild(views, [SqliteReader(log)], PROJECTIONS, ["balances"]).swap()
     with views.reading() as connection:
-        live = set(connection.execute(sa.select(GENERATIONS.c.projection, GENERATIONS.c.generation)))
-        there = set(connection.execute(sa.select(POSITIONS.c.projection, POSITIONS.c.generation)))
+        live = set(connection.execute(select(GENERATIONS.c.projection, GENERATIONS.c.generation)))
+        there = set(connection.execute(select(POSITIONS.c.projection, POSITIONS.c.generation)))
     assert there == live
 
 
@@ -130,8 +131,8 @@ def test_live_rows_at_the_very_beginning_are_compared_with_as_many(views: Databa
     with views.writing() as connection:
         for kind in PROJECTIONS.values():
             for table in kind(1).metadata.sorted_tables:
-                connection.execute(sa.delete(table))
-        connection.execute(sa.update(POSITIONS).values(ordinal=0))
+                connection.execute(delete(table))
+        connection.execute(update(POSITIONS).values(ordinal=0))
     assert all(one.equal for one in Rebuild(views, [SqliteReader(log)], PROJECTIONS).check())
 
 
@@ -159,19 +160,19 @@ def _breaks(views: Database, table: str) -> Callable[[], None]:
     with views.writing() as connection:
         if views.is_sqlite:
             fails = "BEGIN SELECT RAISE(ABORT, 'No space left on device'); END"
-            connection.exec_driver_sql(f"CREATE TRIGGER fails BEFORE INSERT ON {table} {fails}")
+            connection.run(f"CREATE TRIGGER fails BEFORE INSERT ON {table} {fails}")
         else:
             raised = "RAISE EXCEPTION USING ERRCODE='53100', MESSAGE='No space left on device'"
-            connection.exec_driver_sql(
+            connection.run(
                 f"CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {raised}; END $$"
             )
-            connection.exec_driver_sql(
+            connection.run(
                 f"CREATE TRIGGER fails BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION failing()"
             )
 
     def mend() -> None:
         with views.writing() as connection:
-            connection.exec_driver_sql("DROP TRIGGER fails" + ("" if views.is_sqlite else f" ON {table}"))
+            connection.run("DROP TRIGGER fails" + ("" if views.is_sqlite else f" ON {table}"))
 
     return mend
 
@@ -187,7 +188,7 @@ def test_an_event_that_is_missing_stops_it_there(in_bulk: int, views: Database, 
     with pytest.raises(LogDamaged, match="0:300"):
         Rebuild(views, [SqliteReader(log)], PROJECTIONS).swap()
     with views.reading() as connection:
-        assert set(connection.execute(sa.select(POSITIONS.c.ordinal)).scalars()) == {299}
+        assert set(connection.execute(select(POSITIONS.c.ordinal)).scalars()) == {299}
 
 
 # --- their log ------------------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ def test_text_is_in_the_order_of_its_characters_whatever_order_the_database_has(
         for moment in ((NEXT, NEXT), (BEGIN + 200 * DAY, BEGIN + 100 * DAY)):
             assert everything(ask, *moment) == everything(folded(log), *moment)
         with views.reading() as connection:
-            found = connection.exec_driver_sql(
+            found = connection.run(
                 "SELECT c.relname, a.attname, o.collname FROM pg_attribute a"
                 " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation o ON o.oid = a.attcollation"
                 " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0"

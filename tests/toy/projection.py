@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from projections.engine.changes import Changes
-from projections.engine.database import TEXT
+from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch, Projection
+from projections.engine.sql import select
+from projections.engine.sql_expressions import TEXT, BigInteger, Column
+from projections.engine.sql_tables import Table
 from tests.toy.events import BrokenHeardOf, PromiseBroken
 
 
@@ -19,13 +19,13 @@ class BrokenPromises(Projection):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        self.heard = sa.Table(
+        self.heard = Table(
             f"promises_heard_{generation}",
             self.metadata,
-            sa.Column("of", TEXT, primary_key=True),
-            sa.Column("by", TEXT, primary_key=True),
-            sa.Column("effective_at", sa.BigInteger, nullable=False),
-            sa.Column("recorded_at", sa.BigInteger, nullable=False),
+            Column("of", TEXT, primary_key=True),
+            Column("by", TEXT, primary_key=True),
+            Column("effective_at", BigInteger, nullable=False),
+            Column("recorded_at", BigInteger, nullable=False),
             sqlite_with_rowid=False,
         )
 
@@ -37,8 +37,8 @@ class BrokenPromises(Projection):
                 of = event.of if isinstance(event, BrokenHeardOf) else event.account
                 changes.rows(self.heard).append((of, event.account, event.effective_at, event.recorded_at))
 
-    def by_whom(self, connection: Connection, of: str, known_at: int) -> list[str]:
+    def by_whom(self, connection: Transaction, of: str, known_at: int) -> list[str]:
         """Who had heard that a promise was broken, by an instant."""
         heard = self.heard.c
-        found = sa.select(heard.by).where(heard.of == of, heard.recorded_at <= known_at).order_by(heard.by)
+        found = select(heard.by).where(heard.of == of, heard.recorded_at <= known_at).order_by(heard.by)
         return [row[0] for row in connection.execute(found)]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 import ledger.application.ledger
 from ledger.application.ledger import Ledger
@@ -30,6 +29,7 @@ from ledger.store.reading import SqliteReader
 from projections.engine.database import GENERATIONS
 from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
+from projections.engine.sql import select
 from projections.registry import PROJECTIONS
 from tests.given import NUMBER, create_log
 from tests.projections.projected import database
@@ -101,7 +101,7 @@ def test_its_projection_is_folded_and_rebuilt_with_the_others(tmp_path: Path) ->
     with database(tmp_path / "projections.db") as kept:
         Runner(kept, [SqliteReader(path)], registry, size=100).catch_up()
         with kept.reading() as connection:
-            live = {row[0]: row[1] for row in connection.execute(sa.select(GENERATIONS))}
+            live = {row[0]: row[1] for row in connection.execute(select(*GENERATIONS.c))}
             asked = BrokenPromises(live["promises"])
             assert asked.by_whom(connection, ONE, T + 99 * SECOND) == [ONE, OTHER]
             assert asked.by_whom(connection, ONE, T) == []
