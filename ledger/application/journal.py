@@ -161,8 +161,8 @@ class LedgerRecorder(Protocol):
     def answered(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Outcome]]:
         """For each (subject, command_id) decided before: its command's digest, and its outcome."""
 
-    def head_of(self, subject: str) -> SubjectHead:
-        """Where a subject stands; its chain is 32 zero bytes where it has no journal.
+    def head_of(self, subject: str) -> SubjectHead | None:
+        """Where a subject stands, its chain of 32 zero bytes where it has no journal; None where nothing was recorded.
 
         Raises LogDamaged where it has other events than were recorded of it, or another last journal entry.
         """

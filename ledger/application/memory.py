@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Repository
 
-from ledger.application.journal import LedgerRecorder, StateSnapshot
+from ledger.application.journal import NO_CHAIN, LedgerRecorder, StateSnapshot
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, kind_of
-from ledger.domain.subject import Claimed, Records, S, Subject
+from ledger.domain.subject import Claimed, NoStreams, Records, S, Subject
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 
@@ -44,6 +44,7 @@ class Subjects:
         records: Records,
     ) -> None:
         self.streams = RecordedStreams(repository, records)
+        self._nothing = NothingRecorded(records)
         self._recorder = recorder
         self._book = book
         self._claimed = claimed
@@ -85,11 +86,20 @@ class Subjects:
         kind = kind_of(id_)
         if kind is None:
             raise LookupError(f"no subject has an id like {id_!r}")
-        subject = kind.load(id_, self.streams, self._book, self._claimed)
         head = self._recorder.head_of(id_)
+        if head is None:
+            return Held(kind, kind.load(id_, self._nothing, self._book, self._claimed), NO_CHAIN)
+        subject = kind.load(id_, self.streams, self._book, self._claimed)
         if head.due_at != (None if subject.due_at == NEVER else subject.due_at):
             raise LogDamaged(f"{id_}: what falls due next is another instant than its events lead to")
         return Held(kind, subject, head.chain)
+
+
+class NothingRecorded(NoStreams):
+    """The streams of a subject that the log has nothing of: its head has said so, and they need not be looked for."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
 
 
 class RecordedStreams:

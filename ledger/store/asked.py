@@ -57,8 +57,11 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
                     found[subject, id_] = (digest, outcome)
         return found
 
-    def head_of(self, subject: str) -> SubjectHead:
-        """Where a subject stands. Raises LogDamaged where it has other events, or another last journal entry."""
+    def head_of(self, subject: str) -> SubjectHead | None:
+        """Where a subject stands; None where nothing was recorded of it.
+
+        Raises LogDamaged where it has other events, or another last journal entry.
+        """
         place = self.datastore.pool.db_name
         with self._reading() as cursor:
             return head_of(cursor, place, subject)

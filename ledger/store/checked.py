@@ -133,17 +133,21 @@ def references(cursor: SQLiteCursor, place: str, first: int, count: int) -> tupl
     return tuple([EventReference(row[3], row[1], row[2]) for row in found])
 
 
-def head_of(cursor: SQLiteCursor, place: str, subject: str) -> SubjectHead:
-    """Where a subject stands; it has as many events as were recorded of it, and its last journal entry is there."""
+def head_of(cursor: SQLiteCursor, place: str, subject: str) -> SubjectHead | None:
+    """Where a subject stands (None: nothing was recorded of it).
+
+    It has as many events as were recorded of it, and its last journal entry is there.
+    """
     cursor.execute("SELECT due_at, chain, events FROM numbers WHERE msisdn=?", (subject,))
-    due_at, chain, events = cursor.fetchone() or (None, NO_CHAIN, 0)
+    row = cursor.fetchone()
+    due_at, chain, events = row or (None, NO_CHAIN, 0)
     cursor.execute("SELECT chain FROM journal WHERE subject=? ORDER BY entry DESC LIMIT 1", (subject,))
     last = cursor.fetchone()
     if chain != (NO_CHAIN if last is None else last[0]):
         raise LogDamaged(f"{place}: the last journal entry of {subject} is not the one that it names")
     if _events_of(cursor, subject) != events:
         raise LogDamaged(f"{place}: {subject} has not the events that were recorded of it")
-    return SubjectHead(subject, due_at, chain)
+    return None if row is None else SubjectHead(subject, due_at, chain)
 
 
 def _events_of(cursor: SQLiteCursor, subject: str) -> int:
