@@ -44,6 +44,7 @@ def fraction(value: float, digits: int = 1) -> str:
 
 
 def decimal(text: str) -> str:
-    """A number that programs are told: `1.234,5` of `1234.5`."""
-    whole, _, rest = text.partition(".")
-    return f"{grouped(int(whole))},{rest}" if rest else grouped(int(whole))
+    """A number that programs are told: `1.234,5` of `1234.5`, `-0,05` of `-0.05`."""
+    whole, _, rest = text.removeprefix("-").partition(".")
+    sign = "-" if text.startswith("-") else ""
+    return f"{sign}{grouped(int(whole))},{rest}" if rest else f"{sign}{grouped(int(whole))}"

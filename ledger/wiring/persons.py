@@ -72,9 +72,9 @@ def vault_of_log(opened: Opened, *, accept_loss: bool = False, dry_run: bool = F
 
 
 @contextmanager
-def serving_vault(opened: Opened) -> Iterator[Vault]:
+def serving_vault(opened: Opened, *, dry_run: bool = False) -> Iterator[Vault]:
     """The vault, with all erasures carried out that the log tells of by now. Raises like `vault_of_log`."""
-    with vault_of_log(opened) as kept:
+    with vault_of_log(opened, dry_run=dry_run) as kept:
         carry_out_erasures(opened, kept)
         yield kept
 

@@ -45,9 +45,9 @@ def desk(tmp_path: Path) -> Pulsa:
     return pulsa
 
 
-def _access(desk: Pulsa, customer: str, name: str = "out.zip") -> dict[str, Any]:
+def _access(desk: Pulsa, customer: str, name: str = "out.zip", *more: str) -> dict[str, Any]:
     who = ("--by", "staff-9", "--reason", "asked-by-customer", "--now", NOW)
-    (said,) = desk.json("customer", "access", f"customer/{customer}", str(desk.folder / name), *who)
+    (said,) = desk.json("customer", "access", f"customer/{customer}", str(desk.folder / name), *who, *more)
     return dict(said)
 
 
@@ -111,7 +111,12 @@ def test_an_open_request_is_answered_with_the_digest_of_the_archive(desk: Pulsa)
         DAY.format(8),
     )
     desk.done("customer", "request-access", *asked)
+    tried = _access(desk, LATER, "out.zip", "--dry-run")
+    assert not (desk.folder / "out.zip").exists()
+    assert desk.json("customer", "readings", f"customer/{LATER}") == []
+    assert desk.json("log", "events", "--type", "AccessAnswered") == []
     said = _access(desk, LATER)
+    assert tried == {**said, "dry_run": True}
     digest = hashlib.sha256((desk.folder / "out.zip").read_bytes()).hexdigest()
     assert said == {"file": str(desk.folder / "out.zip"), "digest": digest, "request": "a-1"}
     (event,) = desk.json("log", "events", "--type", "AccessAnswered")

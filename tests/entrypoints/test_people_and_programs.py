@@ -8,7 +8,7 @@ import pytest
 
 from ledger.entrypoints.cli.branches import paths
 from ledger.entrypoints.cli.nouns import Verb
-from ledger.figures import fraction, grouped, of_unit, rupiah, signed
+from ledger.figures import decimal, fraction, grouped, of_unit, rupiah, signed
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa, activate, issue, top_up, use
 
 NOW = "2023-05-02T00:00:00+07:00"
@@ -137,3 +137,4 @@ def test_the_format_of_people() -> None:
     ]
     assert (signed(500), signed(-500), of_unit(500, "PULSA")) == ("+Rp 5", "-Rp 5", "Rp 5 of credit")
     assert (of_unit(500, "IDR"), grouped(170_000), fraction(1234.56)) == ("Rp 5", "170.000", "1.234,6")
+    assert [decimal(one) for one in ("-0.05", "-1234.5", "0", "1000")] == ["-0,05", "-1.234,5", "0", "1.000"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of, reader_for
-from ledger.entrypoints.cli.output import AsJson, say, say_json
+from ledger.entrypoints.cli.options import DryRun, now_of, reader_for
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json
 from ledger.entrypoints.cli.personal import By, Customer, Reason
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ Archive = Annotated[
 
 
 def access(
-    opened: Opened, customer: Customer, out: Archive, by: By, reason: Reason, as_json: AsJson = False
+    opened: Opened,
+    customer: Customer,
+    out: Archive,
+    by: By,
+    reason: Reason,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> int:
     """Put everything that is kept about a person into one archive, for that person.
 
@@ -37,6 +43,7 @@ def access(
     from ledger.entrypoints import access_pages
     from ledger.entrypoints.targets import must_be_another
     from ledger.store.backup import FileExists
+    from ledger.wiring.rehearsal import tried
 
     now = now_of(opened.settings)
     asked = opened.questions(lambda: now)
@@ -50,24 +57,32 @@ def access(
     must_be_another("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")
-    content = access_pages.archive(_gathered(opened, asked, customer, by, reason))
+    content = access_pages.archive(_gathered(opened, asked, customer, by, reason, dry_run=dry_run))
     digest = hashlib.sha256(content).hexdigest()
-    _put(out, content)
+    if not dry_run:
+        _put(out, content)
     answered = None
     if person.request is not None:
         answered = person.request.request
-        refused = _answer(opened, customer, answered, digest)
+        with tried(opened, dry_run=dry_run) as log:
+            refused = _answer(log, customer, answered, digest)
         if refused is not None:
-            out.unlink()
+            if not dry_run:
+                out.unlink()
             return shell.failed("refused", refused, shell.REFUSED)
     if as_json:
-        say_json({"file": str(out), "digest": digest, "request": answered})
+        tells = {"file": str(out), "digest": digest, "request": answered}
+        say_json({**tells, **({"dry_run": True} if dry_run else {})})
     else:
         say(f"{out}: sha256 {digest}" + ("" if answered is None else f"; request {answered} is answered"))
+        if dry_run:
+            say(NOTHING_IS_WRITTEN)
     return shell.DONE
 
 
-def _gathered(opened: Opened, asked: Questions, customer: str, by: str, reason: str) -> Gathered:
+def _gathered(
+    opened: Opened, asked: Questions, customer: str, by: str, reason: str, *, dry_run: bool
+) -> Gathered:
     from ledger.domain.calendar import format_instant
     from ledger.domain.customer.privacy_terms import PrivacyTerms
     from ledger.entrypoints import access_pages
@@ -84,7 +99,7 @@ def _gathered(opened: Opened, asked: Questions, customer: str, by: str, reason: 
     if isinstance(policy, PrivacyTerms):
         purposes = {one.name: one.purpose for one in policy.classes}
         classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
-    with serving_vault(opened) as kept:
+    with serving_vault(opened, dry_run=dry_run) as kept:
         must_have_all(opened, kept, customer)
         fields = list(kept.fields_of(own_id(customer)))
         values = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.money import format_amount
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import DryRun, now_of, told_here, wall_clock
@@ -338,6 +337,7 @@ def _say_sums(run: Run, where: Zone) -> None:
 
 def _say_towards_partners(run: Run) -> None:
     """What is to be settled with partners, each month by itself."""
+    from ledger.domain.money import format_amount
     from ledger.reconciliation.partners_records import towards_partners
 
     rows = [
