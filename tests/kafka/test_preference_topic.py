@@ -23,6 +23,7 @@ from ledger.errors import TopicMismatch, WriterFenced
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.preference_topic import PreferenceTopic
+from ledger.terms import bundled
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.persons.publishing import Publisher
@@ -71,7 +72,7 @@ class Played:
 
     def say(self, *said: tuple[type[Command], int, dict[str, Any]]) -> None:
         commands = [self._story.command(kind, BEGIN + hours * HOUR, **own) for kind, hours, own in said]
-        with writing(self._settings), connected(self._settings) as client:
+        with writing(self._settings, bundled()), connected(self._settings) as client:
             for command in commands:
                 [outcome] = client.execute([command])
                 assert outcome.code is None, outcome
