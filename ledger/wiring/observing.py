@@ -30,6 +30,11 @@ PERSONAL = frozenset(
 )
 """Fields of commands that name people or their numbers."""
 
+_WHERE_IT_FAILED = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""The lines of code that an exception came through, without what their variables held: commands, and who sent them."""
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -54,7 +59,7 @@ def log_as_json(level: str = "info") -> None:
         with_its_page,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+        processors=[*shared, _WHERE_IT_FAILED, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

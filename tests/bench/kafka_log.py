@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import signal
 import sqlite3
 import sys
@@ -39,6 +40,8 @@ from tests.processes import Forked
 from tests.servers import kafka_address, registry_address
 
 _PATIENCE = 400
+_NOT_ACCEPTED = 3
+"""The exit code of a writer that was given what it could not accept."""
 _LOOK = 0.05
 """Seconds between two looks at whether something is done."""
 SESSION_SECONDS = 10
@@ -92,7 +95,10 @@ class _Strict(Watch):
         self, partition: int, outcomes: Sequence[Outcome], dead: Sequence[Received], seconds: float
     ) -> None:
         if dead or any(outcome.status != "accepted" for outcome in outcomes):
-            raise AssertionError(outcomes)
+            refused = next((one for one in outcomes if one.status != "accepted"), dead)
+            sys.stderr.write(f"not accepted: {refused}\n")
+            sys.stderr.flush()
+            os._exit(_NOT_ACCEPTED)  # raised, it would be tried again
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -111,13 +117,19 @@ class TimedWriter(Forked):
         self.log = replace(log, mirrors=log.mirrors / name)
         self.serving: dict[int, float] = {}
         super().__init__(_write, self.log, known(log))
-        self._listening = threading.Thread(target=self._listen, daemon=True)
-        self._listening.start()
+        self._listening = [threading.Thread(target=one, daemon=True) for one in (self._listen, self._pass_on)]
+        for one in self._listening:
+            one.start()
 
     def _listen(self) -> None:
         for line in self._printed:
             partition, instant = line.split()
             self.serving[int(partition)] = float(instant)
+
+    def _pass_on(self) -> None:
+        """What it logs: a writer whose lines nobody takes waits for ever."""
+        for line in self._logged:
+            sys.stderr.write(line)
 
     def has_mirrored(self, events: int) -> bool:
         """Whether its mirror of the first partition has so many events."""
@@ -131,12 +143,16 @@ class TimedWriter(Forked):
                 return False
             return (last or 0) >= events
 
-    # What it prints is the thread's to read.
+    # What it prints and logs is the threads' to read.
 
     def end(self) -> None:
-        """Asks it to end, and returns once it has."""
+        """Asks it to end, and returns once it has. Raises ChildProcessError where it had not done what it was given."""
         self._process.terminate()
+        self._process.join()
+        code = self._process.exitcode
         self._gone()
+        if code:
+            raise ChildProcessError(f"a writer has ended with {code}")
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -145,7 +161,8 @@ class TimedWriter(Forked):
 
     def _gone(self) -> None:
         self._process.join()
-        self._listening.join()
+        for one in self._listening:
+            one.join()
         self._printed.close()
         self._logged.close()
 
@@ -200,7 +217,9 @@ def backlog(
     producer.begin_transaction()
     for command in commands:
         state = codec.command_state(command, codec.command_content(command), stated_at=True)
-        value = ids.to_wire(topic, state)
+        value = ids.to_wire(log.commands, state)  # as clients do, whichever topic they send to
+        if value is None:
+            raise LookupError(f"{command.name}: its schema is not known")
         key = command.subject.encode()
         producer.send(topic, value, key, [], partition_of(command.subject, log.partitions or 1))
     producer.flush()

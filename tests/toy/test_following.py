@@ -364,5 +364,8 @@ def test_the_log_is_parted_anew_unless_something_followed_while_it_was_closed(tm
         assert what_happened(found) == wanted
     with logs() as [(ledger, path)]:
         ledger.execute([*made, close(END)])
-        with closing(Source(path, 0)) as source, pytest.raises(CopyRefused, match="followed when the clock said close-"):
+        with (
+            closing(Source(path, 0)) as source,
+            pytest.raises(CopyRefused, match="followed when the clock said close-"),
+        ):
             repartition([source], tmp_path / "refused", 3)
