@@ -6,6 +6,7 @@ import json
 import secrets
 import ssl
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -148,6 +149,10 @@ def test_a_question_and_a_sender_register_nothing(new_log: NewLog) -> None:
             assert len(looked_up) == 2, "the client's command, before and after: a new log's need no look"
 
 
+def _knows_all(ids: SchemaIds, topic: str) -> bool:
+    return not ids.recall([(topic, "replies")])
+
+
 def test_a_registry_that_lets_nobody_see_its_subjects_is_asked_for_each(new_log: NewLog) -> None:
     settings = new_log(fresh=True)
     with faulty(settings.registry) as gateway:
@@ -155,7 +160,7 @@ def test_a_registry_that_lets_nobody_see_its_subjects_is_asked_for_each(new_log:
         for gateway.lists_subjects in (False, True, False):
             ids = SchemaIds(Registry(RegistryAccess(gateway.url)), lambda: 0.0)
             ids.register([(settings.replies, "replies")])
-            until(lambda ids=ids: not ids.recall([(settings.replies, "replies")]))
+            until(partial(_knows_all, ids, settings.replies))
             found.append(ids.marks())
     assert found[0] == found[1] == found[2]
     assert set(found[0].values()) == {schema.fingerprint for schema in every("replies")}
