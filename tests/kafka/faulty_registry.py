@@ -23,8 +23,6 @@ class FaultyRegistry:
         self.fault: int | str | None = None
         self.login: str | None = None
         """`user:password` that is asked for."""
-        self.lists_subjects = True
-        """Whether it lets anybody see what subjects it has."""
         self.asked: list[tuple[str, str]] = []
         """The method and the path of every request."""
         self.url = ""
@@ -52,8 +50,6 @@ class FaultyRegistry:
             return fault, b'{"error_code": 50001, "message": "just now I cannot"}'
         if fault in (GARBAGE, EMPTY, GATEWAY):
             return {GARBAGE: (200, b"<html>"), EMPTY: (200, b"{}"), GATEWAY: (404, b"not found")}[str(fault)]
-        if path.startswith("/subjects?") and not self.lists_subjects:
-            return 403, b'{"error_code": 40301, "message": "you may not see them"}'
         real = http.client.HTTPConnection(self._real.netloc, timeout=PATIENCE)
         try:
             real.request(method, self._real.path + path, body or None, {"Content-Type": "application/json"})

@@ -6,7 +6,6 @@ import json
 import secrets
 import ssl
 from dataclasses import replace
-from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +22,7 @@ from ledger.store.kafka.records import Outgoing, ReplyRecords
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import REMEMBERED_SECONDS, SchemaIds, schema_ids
 from ledger.store.partitioning import partition_of
-from ledger.store.schemas import RecordSchema, every, load
+from ledger.store.schemas import RecordSchema, load
 from ledger.wiring.mirrors import followed
 from ledger.wiring.on_kafka import verified
 from ledger.wiring.settings import Settings
@@ -143,27 +142,6 @@ def test_a_question_and_a_sender_register_nothing(new_log: NewLog) -> None:
             with writing(behind):
                 (outcome,) = client.execute([command(at=at(START), command_id="1", msisdn=NUMBER)])
                 assert outcome.status == "accepted"
-            looked_up = [
-                path for method, path in gateway.asked if method == "POST" and "/versions" not in path
-            ]
-            assert len(looked_up) == 2, "the client's command, before and after: a new log's need no look"
-
-
-def _knows_all(ids: SchemaIds, topic: str) -> bool:
-    return not ids.recall([(topic, "replies")])
-
-
-def test_a_registry_that_lets_nobody_see_its_subjects_is_asked_for_each(new_log: NewLog) -> None:
-    settings = new_log(fresh=True)
-    with faulty(settings.registry) as gateway:
-        found = []
-        for gateway.lists_subjects in (False, True, False):
-            ids = SchemaIds(Registry(RegistryAccess(gateway.url)), lambda: 0.0)
-            ids.register([(settings.replies, "replies")])
-            until(partial(_knows_all, ids, settings.replies))
-            found.append(ids.marks())
-    assert found[0] == found[1] == found[2]
-    assert set(found[0].values()) == {schema.fingerprint for schema in every("replies")}
 
 
 def test_what_an_earlier_release_answered_is_read(

@@ -37,10 +37,6 @@ class RegistryConflict(RegistryRefused):
     """The setting is there already."""
 
 
-class AnswerTooLong(RegistryUnreachable):
-    """An answer of more bytes than are read."""
-
-
 @dataclass(frozen=True)
 class RegistryAccess:
     """Where a registry is, and how it is asked: with a password, or a certificate of one's own (PEM files)."""
@@ -98,19 +94,6 @@ class Registry:
         found = self._call("POST", f"/subjects/{name}", {"schema": schema.text}, missing_is_none=True)
         return None if found is None else self._id(found)
 
-    def subjects(self, prefix: str) -> frozenset[str] | None:
-        """The subjects that begin so; some registries name all that they have. None where it is not to be learned.
-
-        A registry may allow nobody to see them all, or have more of them than are read.
-        """
-        try:
-            found = self._answer("GET", f"/subjects?subjectPrefix={urllib.parse.quote(prefix, safe='')}")
-        except (RegistryRefused, AnswerTooLong):
-            return None
-        if not isinstance(found, list):
-            raise RegistryUnreachable(f"{self.url}: it was asked for its subjects, and names none")
-        return frozenset(name for name in found if isinstance(name, str))
-
     def schema(self, id_: int) -> RecordSchema | None:
         """The schema of an id; None where there is none, or it is no Avro record."""
         found = self._call("GET", f"/schemas/ids/{id_}", missing_is_none=True)
@@ -148,14 +131,6 @@ class Registry:
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, missing_is_none: bool = False
     ) -> Any:  # noqa: ANN401 - any JSON object, or None
-        found = self._answer(method, path, body, missing_is_none=missing_is_none)
-        if not isinstance(found, dict) and not (missing_is_none and found is None):
-            raise RegistryUnreachable(f"{self.url}: {method} {path} was answered with no JSON object")
-        return found
-
-    def _answer(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, missing_is_none: bool = False
-    ) -> Any:  # noqa: ANN401 - any JSON, or None
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - the address was looked at
             self.url + path, data, {"Content-Type": _TYPE, "Accept": _TYPE}, method=method
@@ -164,10 +139,7 @@ class Registry:
             request.add_unredirected_header("Authorization", f"Basic {self._login}")
         try:
             with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                said = answer.read(_ANSWER_BYTES + 1)
-            if len(said) > _ANSWER_BYTES:
-                raise AnswerTooLong(f"{self.url}: {method} {path} was answered with too much")
-            return json.loads(said)
+                found = json.loads(answer.read(_ANSWER_BYTES))
         except urllib.error.HTTPError as error:
             with error:
                 said = _said(error)
@@ -176,6 +148,9 @@ class Registry:
             raise self._refusal(method, path, error.code, said) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise RegistryUnreachable(f"{self.url}: {error}") from error
+        if not isinstance(found, dict):
+            raise RegistryUnreachable(f"{self.url}: {method} {path} was answered with no JSON object")
+        return found
 
     def _refusal(
         self, method: str, path: str, status: int, said: bytes

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from os.path import commonprefix
 
 from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
@@ -58,17 +57,9 @@ class SchemaIds:
     def recall(self, topics: Iterable[tuple[str, str]]) -> list[tuple[str, RecordSchema]]:
         """Learns the ids of those schemas of (topic, kind) that writers have registered; returns the others."""
         wanted = [(topic, schema) for topic, kind in topics for schema in every(kind)]
-        topics_begin = commonprefix([topic for topic, _ in wanted])  # noqa: RUF071 - they are no paths
-        there = self._registry.subjects(topics_begin)
-
-        def look_up(one: tuple[str, RecordSchema]) -> int | None:
-            """Of a new log nothing is there: it takes one question, and not one for each schema."""
-            is_there = there is None or _subject(*one) in there
-            return self._registry.look_up(_subject(*one), one[1]) if is_there else None
-
         missing = []
         with ThreadPoolExecutor(4) as pool:
-            ids = pool.map(look_up, wanted)
+            ids = pool.map(lambda one: self._registry.look_up(_subject(*one), one[1]), wanted)
             for (topic, schema), id_ in zip(wanted, ids, strict=True):
                 if id_ is None:
                     missing.append((topic, schema))
