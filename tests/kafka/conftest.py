@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,36 +12,26 @@ import pytest
 import structlog
 
 from ledger.store.kafka.connection import KafkaSettings
-from tests.kafka.prefixes import Prefixes
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
 
 NewLog = Callable[..., KafkaSettings]
 
-_PREFIXES = Prefixes()
-
 
 @pytest.fixture
-def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> Iterator[NewLog]:  # noqa: F811
-    """Settings of a log that nobody else uses; its topics are not made yet, and a writer makes them.
+def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F811
+    """Settings of a log that nobody else uses; its topics are not made yet, and a writer makes them."""
 
-    `fresh`: nor has the registry any schema of it, as it may have of a log of the same name that was there before.
-    """
-    taken: list[str] = []
-
-    def settings(*, fresh: bool = False, **stated: Any) -> KafkaSettings:
-        if "prefix" not in stated:
-            taken.append(_PREFIXES.take(fresh=fresh))
+    def settings(**stated: Any) -> KafkaSettings:
         chosen: dict[str, Any] = {
             "mirrors": tmp_path / "mirrors",
-            "prefix": taken[-1] if taken else "",
+            "prefix": f"{secrets.token_hex(4)}.",
             "partitions": 1,
             "clock": "played",
             "create": True,
         }
         return KafkaSettings(kafka_servers.bootstrap_servers, kafka_servers.registry_url, **(chosen | stated))
 
-    yield settings
-    _PREFIXES.give_back(kafka_servers.bootstrap_servers, kafka_servers.registry_url, taken)
+    return settings
 
 
 @pytest.fixture(autouse=True)

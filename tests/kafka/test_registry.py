@@ -123,7 +123,7 @@ def test_records_of_unknown_ids_are_answered_and_the_partition_goes_on(new_log: 
 
 
 def test_a_question_and_a_sender_register_nothing(new_log: NewLog) -> None:
-    settings = new_log(fresh=True)
+    settings = new_log()
     topics.ensure(settings)
     with faulty(settings.registry) as gateway:
         behind = replace(settings, registry=gateway.url)
@@ -148,7 +148,7 @@ def test_what_an_earlier_release_answered_is_read(
     new_log: NewLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """By clients, and by writers and readers that have no mirror yet."""
-    settings = new_log(fresh=True)
+    settings = new_log()
     file = files("schemas") / "released" / "1" / "replies" / "ledger.reply.Outcome.avsc"
     earlier, asked = RecordSchema(file.read_text("utf-8")), command(command_id="1")
     access = RegistryAccess(settings.registry)

@@ -16,6 +16,8 @@ from tests.waiting import PATIENCE, until
 
 _PAUSE = 0.3
 """Seconds before an ended process is started again."""
+_FAILED = 2
+"""The exit code of a verb that could not go on."""
 STARTING = frozenset({"log-unreachable", "commit-uncertain", "registry-unreachable", "registry-mismatch"})
 """Why a process may end that has not come to serve: what it needs did not answer, or is not to be believed."""
 
@@ -91,7 +93,7 @@ class Kept:
         self.ends[code] += 1
         self._is_noted = True
         may_end = code in STARTING and not end.had_served
-        if exit_code != 2 or not (may_end or (self._was_misled and code == "registry-mismatch")):
+        if exit_code != _FAILED or not (may_end or (self._was_misled and code == "registry-mismatch")):
             self.wrong.append(end)
 
     def mislead(self, *, misled: bool) -> None:
@@ -148,6 +150,9 @@ class Kept:
             self._process.join(PATIENCE)
             code = self._process.exitcode
             assert code is not None, f"{self.name} does not end"
+            if code == _FAILED:  # it was about to end by itself, which is judged like every end
+                self._note(code)
+                return 0
             return 0 if code == -signal.SIGTERM and not self.has_served else code
 
     def start(self) -> None:
