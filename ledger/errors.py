@@ -14,6 +14,7 @@ WITH_A_PAGE = frozenset(
         "checkpoint-invalid",
         "checkpoint-mismatch",
         "clock-mismatch",
+        "ids-mismatch",
         "clock-refused",
         "commit-uncertain",
         "copy-refused",
@@ -178,6 +179,12 @@ class ClockMismatch(LedgerError):
     """The log was created with the other clock."""
 
     code = "clock-mismatch"
+
+
+class IdsMismatch(LedgerError):
+    """The log was created with the other ids: numbers, or tokens in their place."""
+
+    code = "ids-mismatch"
 
 
 class TermsInvalid(LedgerError):

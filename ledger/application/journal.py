@@ -127,6 +127,8 @@ class LedgerRecorder(Protocol):
 
     partition: int
     partitions: int
+    ids: str | None
+    """What other partitions of the log have, where this one has not begun: numbers or tokens; None: none has."""
     """How many the log has."""
     awaits_answers: bool
     """Whether outcomes are to be written even where nothing was recorded."""

@@ -19,6 +19,7 @@ from ledger.application.batch_records import BatchRecords
 from ledger.application.carrying_on import Following
 from ledger.application.carrying_out import admit, carry_out, defect
 from ledger.application.closing import advance_due, close
+from ledger.application.ids_of_log import IdsOfLog
 from ledger.application.journal import (
     NO_CHAIN,
     Apart,
@@ -64,6 +65,7 @@ class Ledger:
     `execute` alone writes.
     `terms` are the terms files known; a file that differs from what the log has published raises TermsChanged.
     `origin` is what a new log says of itself, where that is not this release; `following` carries out what follows.
+    `ids` is whether the log has `numbers` or `tokens`, where that is asked for; another one raises IdsMismatch.
     """
 
     def __init__(
@@ -72,18 +74,21 @@ class Ledger:
         factory: InfrastructureFactory[Any],
         *,
         origin: Origin | None = None,
+        ids: str | None = None,
         following: Callable[[UnitOfWork], Following] = Following,
     ) -> None:
         self.book = terms
         self._factory = factory
         try:
-            self._open(origin, following)
+            self._open(origin, ids, following)
             self._recall()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, origin: Origin | None, following: Callable[[UnitOfWork], Following]) -> None:
+    def _open(
+        self, origin: Origin | None, ids: str | None, following: Callable[[UnitOfWork], Following]
+    ) -> None:
         factory = self._factory
         mapper: Any = factory.mapper(transcoder=factory.transcoder())
         recorder: Any = factory.application_recorder()
@@ -101,7 +106,8 @@ class Ledger:
         """The partition itself, which is closed."""
         clock = self.recorder.clock_mode()
         self._stated_at: bool = clock == "played"
-        origin = origin or Origin(self.recorder.partitions, RELEASE)
+        self._ids = IdsOfLog(ids, self.recorder.ids if origin is None else origin.ids)
+        origin = origin or Origin(self.recorder.partitions, RELEASE, self._ids.to_say)
         self._work = UnitOfWork(self.recorder, self.codec, self.book, origin, clock)
         self._subjects = self._work.memory = Subjects(
             Repository(events, snapshot_store=snapshots),
@@ -123,15 +129,18 @@ class Ledger:
         self._ordinal = self.recorder.recall()
         partition = self._work.partition = cast("Partition", self._subjects.get(self.subject).subject)
         if partition.standing.version:
-            self._check_partitions()
+            self._check_created()
         elif self._ordinal:
             raise errors.LogMismatch(f"what is recorded here is not of partition {self.partition}")
+        self._ids.must_be_those_asked_for()
         self.book.recall(self.recorder.published_terms())
 
-    def _check_partitions(self) -> None:
+    def _check_created(self) -> None:
         """Raises TopicMismatch where the log has another number of partitions: subjects would fall to others."""
         here = self.recorder.partitions
         for event in self._events.get(self.subject, lte=1):
+            if isinstance(event, LogCreated):
+                self._ids.found(event.ids)
             if isinstance(event, LogCreated) and event.partitions not in (None, here):
                 message = f"partition {self.partition} is of a log of {event.partitions} partitions; here are {here}"
                 raise errors.TopicMismatch(message)
@@ -227,6 +236,7 @@ class Ledger:
         terms_id = command.terms_named
         if terms_id is not None and terms_id not in self.book:
             raise Invalid(f"terms: no terms are named {terms_id!r}")
+        self._ids.must_fit(command, key[0])
         if content is None:
             try:
                 content = self.codec.command_content(command)

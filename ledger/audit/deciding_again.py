@@ -171,5 +171,9 @@ class Rerun:
         recorder: Any = factory.application_recorder()
         recorder.set_clock_mode("live" if log.created is None else log.created.clock)
         created = log.created
-        origin = Origin(None, None) if created is None else Origin(created.partitions, created.release)
+        origin = (
+            Origin(None, None)
+            if created is None
+            else Origin(created.partitions, created.release, created.ids)
+        )
         return Ledger(self._book, factory, origin=origin, following=lambda work: FollowingAgain(work, log))

@@ -38,6 +38,10 @@ class Sources:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.codec = Codec()
         self.terms: dict[str, TermsPublished] = {}
+        ids = {source.ids for source in sources if source.events}
+        if len(ids) > 1:
+            raise CopyRefused("its partitions have different ids")
+        self.ids = ids.pop() if ids else None
         clocks = {source.clock for source in sources if source.events}
         if len(clocks) > 1:
             raise CopyRefused("its partitions have different clocks")
@@ -152,7 +156,9 @@ class NewPartition:
         """As the ledger begins: what the partition is, and the terms that a command names."""
         if self._events == 0:
             created = self._made(LogCreated, log_of(self.partition), 1, said, digest)
-            vars(created).update(clock=self._book.clock, partitions=self._partitions, release=RELEASE)
+            vars(created).update(
+                clock=self._book.clock, partitions=self._partitions, release=RELEASE, ids=self._book.ids
+            )
             self._add_event(created)
         terms_id = said.command.terms_named
         if terms_id is not None and said.code is None and terms_id not in self._published:

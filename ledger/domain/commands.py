@@ -21,6 +21,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether what it brings about is what fell due."""
     MAY_COME_TO_NOTHING: ClassVar[bool] = False
     """Whether a policy may say it and no event come of it."""
+    NUMBERS: ClassVar[tuple[str, ...]] = ()
+    """Its fields that hold a number which is not its subject."""
     name: ClassVar[str] = ""
     """Its name, such as `TopUp`."""
 

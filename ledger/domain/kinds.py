@@ -5,7 +5,7 @@ together, and `ledger/domain/__init__.py` names the packages. What is not of one
 
 A *subject* is what a command addresses. Its events lie in *streams*, each with versions of its own:
 
-    6288112345678                    a number, its own events
+    6288112345678                    a number, its own events; in a log of tokens TAB3…, which stands in its place
     6288112345678#2                  the second account of that number
     log@3, terms/<id>@3, apart@3     of the third partition: itself, terms that it uses, what could not be carried out
     <prefix>/…                       of another kind, which says its prefix
@@ -27,9 +27,9 @@ from ledger.domain.refusals import Refusal
 from ledger.domain.subject import Claimed, NoStreams, State, Streams, Subject, nothing_claimed
 from ledger.domain.terms_book import TermsBook
 
-NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
-"""A number as an id: its digits with country code."""
-ACCOUNT = re.compile(r"[1-9][0-9]{6,14}#[1-9][0-9]{0,8}", re.ASCII)
+NUMBER = re.compile(r"(?:[1-9][0-9]{6,14}|T[A-Z2-7]{20})", re.ASCII)
+"""A number as an id: its digits with country code, or a token in its place."""
+ACCOUNT = re.compile(rf"{NUMBER.pattern}#[1-9][0-9]{{0,8}}", re.ASCII)
 """A well-formed account."""
 _PART = re.compile(rf"({ACCOUNT.pattern})/([a-z]+(?:-[a-z]+)*)", re.ASCII)
 _EVENT = re.compile(rf"({ACCOUNT.pattern})/([1-9][0-9]{{0,17}})", re.ASCII)
@@ -39,7 +39,7 @@ SUBJECT_SQL = "substr(originator_id, 1, instr(originator_id || '#', '#') - 1)"
 """`subject_of` in SQLite, of the column `originator_id`."""
 TERMS = ("terms/", "terms0")
 """The ids of all terms' streams lie from the first to before the second."""
-NUMBERS = ("0", "A")
+NUMBERS = ("0", "U")
 """And those of numbers and their accounts."""
 OF_ACCOUNTS = "#"
 """What the id of an account has, and that of no number."""
@@ -84,9 +84,6 @@ def is_plain(name: str) -> bool:
     return not ("#" in name or "/" in name or "@" in name)
 
 
-# --- numbers --------------------------------------------------------------------------------------------------------
-
-
 def account_of(number: str, generation: int) -> str:
     """The id of a number's account; the first is of generation 1."""
     return f"{number}#{generation}"
@@ -99,7 +96,12 @@ def is_account(stream: str) -> bool:
 
 def is_of_line(stream: str) -> bool:
     """Whether it is a number, or an account of one."""
-    return stream[:1].isdigit()
+    return stream[:1].isdigit() or stream[:1] == "T"
+
+
+def is_token(number: str) -> bool:
+    """Whether what stands for a number is a token: a log has these in place of all its numbers, or none."""
+    return number[:1] == "T"
 
 
 def number_in(text: str) -> str | None:
@@ -120,8 +122,6 @@ def event_in(text: str) -> tuple[str, int] | None:
     return None if found is None else (found[1], int(found[2]))
 
 
-# --- ledger accounts ------------------------------------------------------------------------------------------------
-
 SUSPENSE = "suspense"
 """What holds money that no account took, for each number and reference: `suspense/6288112345678/<reference>`."""
 OF_SUSPENSE = ("suspense/", "suspense0")
@@ -129,7 +129,7 @@ OF_SUSPENSE = ("suspense/", "suspense0")
 
 OF_OPERATOR = ("operator/", "operator0")
 """The names of the operator's ledger accounts lie from the first to before the second."""
-OF_CUSTOMERS = ("0", ":")
+OF_CUSTOMERS = ("0", "U")
 """And those of customers' accounts: `6288112345678#1/credit`."""
 
 
@@ -194,8 +194,6 @@ def is_apart(stream: str) -> bool:
     """Whether it holds what could not be carried out."""
     return stream.startswith("apart@")
 
-
-# --- the registry ---------------------------------------------------------------------------------------------------
 
 T = TypeVar("T")
 
@@ -341,7 +339,9 @@ def kind_for(command: Command) -> Kind:
 
 def is_subject(id_: str) -> bool:
     """Whether a command may address it."""
-    if id_[:1].isdigit():  # as `is_of_line` and `is_plain`, in one breath: every command comes by here
+    if (
+        id_[:1].isdigit() or id_[:1] == "T"
+    ):  # as `is_of_line` and `is_plain`, in one breath: every command comes by here
         return not ("#" in id_ or "/" in id_ or "@" in id_)
     kind = kind_of(id_)
     return kind is not None and kind.subjects.fullmatch(id_) is not None

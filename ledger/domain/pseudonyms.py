@@ -2,17 +2,21 @@
 
 A number becomes another of fifteen digits, by a permutation whose rounds are HMAC-SHA256 under the key (a Feistel
 network, with cycle walking): no two become one, and nobody without the key tells which was which. Longer runs of digits
-(card ids) become runs of the same length. So whatever is written with them still joins, and is read as before.
+become runs of the same length, and a token in a number's place another token. So whatever is written with them still
+joins, and is read as before.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
+from base64 import b32encode
 from functools import lru_cache
 from hashlib import sha256
 
-_RUN = re.compile(r"[0-9]{7,}", re.ASCII)
+from ledger.domain.kinds import is_token
+
+_RUN = re.compile(r"(?<![A-Z2-7])T[A-Z2-7]{20}(?![A-Z2-7])|[0-9]{7,}", re.ASCII)
 _FIRST, _COUNT = 10**14, 9 * 10**14
 """The least of the numbers given, and how many there are."""
 _LONGEST = 15
@@ -31,10 +35,13 @@ class Pseudonyms:
         self._of_run = lru_cache(_REMEMBERED)(self._made)
 
     def of(self, text: str) -> str:
-        """A text with every run of seven digits or more under its other name."""
+        """A text with every token, and every run of seven digits or more, under its other name."""
         return _RUN.sub(lambda run: self._of_run(run[0]), text)
 
     def _made(self, digits: str) -> str:
+        if is_token(digits):
+            digest = hmac.digest(self._key, digits.encode(), sha256)
+            return "T" + b32encode(digest).decode()[: len(digits) - 1]
         number = int(digits)
         if len(digits) > _LONGEST or number >= _COUNT:
             length = max(len(digits), _LONGEST)

@@ -91,7 +91,7 @@ def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def read_msisdn(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """The digits of a number with its country code; `0881…`, `+62 881…` and hyphens are taken."""
+    """The digits of a number with its country code, or a token; `0881…`, `+62 881…` and hyphens are taken."""
     text = _string(value)
     if text.isascii() and NUMBER.fullmatch(text):
         return text
@@ -101,7 +101,7 @@ def read_msisdn(value: Any) -> str:  # noqa: ANN401 - any JSON
     elif digits.startswith("0") and not digits.startswith("00"):
         digits = _home_code() + digits[1:]
     if not NUMBER.fullmatch(digits):
-        raise ValueError("not a number of 7 to 15 digits with country code")
+        raise ValueError("not a number of 7 to 15 digits with country code, and no token")
     return digits
 
 

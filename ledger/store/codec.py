@@ -24,6 +24,7 @@ _OUTCOME = "ledger.reply.Outcome"
 
 
 _ADDED: Mapping[str, tuple[str, ...]] = {
+    "ledger.log.LogCreated": ("ids",),
     "ledger.prepaid.Blocked": ("basis",),
     "ledger.prepaid.Terminated": ("basis",),
     "ledger.prepaid.TermsMigrated": ("consents",),

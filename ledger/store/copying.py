@@ -131,14 +131,24 @@ class Source:
     @property
     def partitions(self) -> int | None:
         """How many partitions the log says that it has; None where it says nothing of it."""
+        said: int | None = self._created().get("partitions")
+        return said
+
+    @property
+    def ids(self) -> str | None:
+        """`numbers` or `tokens`; None where the log does not say it, and has numbers."""
+        said: str | None = self._created().get("ids")
+        return said
+
+    def _created(self) -> dict[str, Any]:
+        """What the first event says; nothing where there is none."""
         for (state,) in self.rows(
             "SELECT state FROM stored_events WHERE topic='ledger.log.LogCreated' ORDER BY ordinal"
         ):
             codec = Codec()
             codec.learn(self.schemas)
-            said: int | None = codec.record(state).get("partitions")
-            return said
-        return None
+            return codec.record(state)
+        return {}
 
     @property
     def schemas(self) -> list[RecordSchema]:

@@ -34,6 +34,7 @@ class Recorder(AskedRecorder):
     """Events with ordinals without gaps, each with the digest that chains it to its account's event before."""
 
     partitions = 1
+    ids: str | None = None
     awaits_answers = False
     overtaken: type[LedgerError] = WriterFenced
     """What it is where another has written to the file."""

@@ -12,7 +12,7 @@ from ledger.domain.calendar import SECOND
 from ledger.figures import grouped
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.origin import clock_of
+from ledger.store.kafka.origin import said_at_first
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access, known_ids
 from ledger.wiring.amiss import REFUSED, TOLERANCE, Amiss, must_not_be_behind
@@ -41,7 +41,8 @@ def log(settings: Settings) -> str:
     """What was recorded first can be read by the registry's schemas."""
     kafka = _log(settings)
     found = topics.ensure(kafka, create=False)
-    clock = clock_of(kafka, found, known_ids(kafka))
+    created = said_at_first(kafka, found, known_ids(kafka))
+    clock = None if created is None else created["clock"]
     began = (
         "nothing is recorded yet" if clock is None else f"created {clock}, and read by the registry's schemas"
     )

@@ -262,7 +262,7 @@ def _ledger(settings: Settings) -> Ledger:
     environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
     book = TermsBook(known_terms(settings))
     _settle_clock(settings, environment)
-    return Ledger(book, factory_of(environment))
+    return Ledger(book, factory_of(environment), ids=settings.ids_asked)
 
 
 def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:

@@ -52,6 +52,7 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         prefix=settings.kafka_prefix,
         partitions=settings.kafka_partitions,
         clock=settings.clock if settings.clock_is_stated else None,
+        ids=settings.ids_asked,
         replication=settings.kafka_replication,
         client=_client_arguments(settings),
         registry_client=_registry_arguments(settings),

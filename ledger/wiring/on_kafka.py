@@ -26,7 +26,7 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.checkpoint_topic import CheckpointTopic
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.origin import clock_of
+from ledger.store.kafka.origin import said_at_first
 from ledger.store.kafka.preference_topic import PreferenceTopic
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, UsedSchema, restore, used
@@ -61,7 +61,8 @@ def client(settings: Settings) -> Iterator[Client]:
 
 def _is_played(settings: Settings, log: KafkaSettings) -> bool:
     """Whether the log is played: as it says itself, or as is set while nothing is recorded yet."""
-    clock = clock_of(log, topics.ensure(log, create=False), known_ids(log))
+    created = said_at_first(log, topics.ensure(log, create=False), known_ids(log))
+    clock = None if created is None else created["clock"]
     if clock is not None and settings.clock_is_stated and clock != settings.clock:
         raise ClockMismatch(f"the log was created {clock}, and {settings.clock} was asked for")
     return (clock or settings.clock) == "played"
@@ -88,7 +89,7 @@ def owned(log: KafkaSettings, terms: Iterable[Terms], partition: int) -> Ledger:
 
     Raises what `ledger.store.kafka.factory.Factory.application_recorder` raises.
     """
-    return Ledger(TermsBook(terms), factory_of(log.environment(partition)))
+    return Ledger(TermsBook(terms), factory_of(log.environment(partition)), ids=log.ids)
 
 
 def create(settings: Settings) -> int:

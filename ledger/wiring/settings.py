@@ -32,6 +32,7 @@ _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 _SECRET_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 Clock = Literal["live", "played"]
+Ids = Literal["numbers", "tokens"]
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
@@ -87,6 +88,7 @@ class Settings(Section):
 
     log: _File = Path("pulsa.db")
     clock: Clock = "live"
+    ids: Ids = "numbers"
     kafka: str | None = None
     registry: str | None = None
     database: str | None = None
@@ -136,6 +138,11 @@ class Settings(Section):
     def clock_is_stated(self) -> bool:
         """Whether the clock was asked for; else a log that is there keeps its own."""
         return "clock" in self.said
+
+    @property
+    def ids_asked(self) -> str | None:
+        """What the log is to have, numbers or tokens; None where nobody said: one that is there keeps its own."""
+        return self.ids if "ids" in self.said else None
 
     @property
     def database_file(self) -> Path:

@@ -53,7 +53,7 @@ class OnKafka:
     @pytest.fixture(autouse=True)
     def closing(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         # The other partitions hold what the library's tests made up: no event of a log that says its clock.
-        monkeypatch.setattr("ledger.store.kafka.factory.clock_of", lambda *_: None)
+        monkeypatch.setattr("ledger.store.kafka.factory.said_at_first", lambda *_: None)
         self.factories = []
         yield
         for factory in self.factories:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
+from msgspec import structs
 
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.events import LogCreated
@@ -14,6 +15,7 @@ from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import (
     ClockMismatch,
+    IdsMismatch,
     LogMismatch,
     LogMissing,
     LogUnreachable,
@@ -161,10 +163,18 @@ def test_settings_that_kafka_does_not_know(new_log: NewLog) -> None:
         topics.ensure(replace(new_log(), client={"no_such_setting": 1}))
 
 
-def test_a_partition_without_events_has_the_clock_of_the_others(new_log: NewLog) -> None:
-    settings = new_log(partitions=2)
-    unstated = replace(settings, clock=None)
-    commands = [one for one in population(20, 2) if isinstance(one, IssueStarterPack)]
+def _token(number: str) -> str:
+    return "T" + number.translate(str.maketrans("0189", "ABCD")).rjust(20, "Z")
+
+
+def test_a_partition_without_events_has_the_clock_and_the_ids_of_the_others(new_log: NewLog) -> None:
+    settings = replace(new_log(partitions=2), ids="tokens")
+    unstated = replace(settings, clock=None, ids=None)
+    commands = [
+        structs.replace(one, msisdn=_token(one.msisdn))
+        for one in population(20, 2)
+        if isinstance(one, IssueStarterPack)
+    ]
     first = [one for one in commands if partition_of(one.msisdn, 2) == 0]
     assert 0 < len(first) < len(commands)
     with writing(unstated):  # nothing is recorded: that it was live then is of no account
@@ -178,7 +188,9 @@ def test_a_partition_without_events_has_the_clock_of_the_others(new_log: NewLog)
         ((_, topic, state, _),) = written[f"log@{partition}"]
         created = Codec().event(topic, state)
         assert isinstance(created, LogCreated)
-        assert created.clock == "played"
+        assert (created.clock, created.ids) == ("played", "tokens")
+    with pytest.raises(IdsMismatch), started(replace(settings, ids="numbers")) as (_, ended, _failed):
+        assert ended.acquire(timeout=PATIENCE)
     with pytest.raises(ClockMismatch), started(replace(settings, clock="live")) as (_, ended, _failed):
         assert ended.acquire(timeout=PATIENCE)
 

@@ -49,7 +49,7 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
     return Kind(
         name="line",
         prefixes=(),
-        subjects=re.compile(r"[0-9][^#/@]*"),
+        subjects=re.compile(r"[0-9T][^#/@]*"),
         commands=(
             *(
                 one

@@ -16,10 +16,11 @@ from ledger.domain.terms_book import Document, TermsBook
 
 
 class Origin(NamedTuple):
-    """What a new log says of itself: how many partitions it has, and which release made it."""
+    """What a new log says of itself: how many partitions it has, which release made it, and what numbers are there."""
 
     partitions: int | None
     release: str | None
+    ids: str | None = None
 
 
 class Standing(NamedTuple):
@@ -91,8 +92,7 @@ class Partition(Subject):
     def begin(self, cause: Cause, clock: str, origin: Origin) -> None:
         """Its first event, before anything else is recorded; where it has begun, nothing."""
         if self.standing.version == 0:
-            own = {"clock": clock, "partitions": origin.partitions, "release": origin.release}
-            self._emit(make_event(LogCreated, self.id, 1, cause, own))
+            self._emit(make_event(LogCreated, self.id, 1, cause, {"clock": clock, **origin._asdict()}))
 
     def publish(self, document: Document, cause: Cause) -> None:
         """Terms are used for the first time."""

@@ -113,6 +113,8 @@ class ReleaseReservation(LineCommand, frozen=True, kw_only=True, gc=False):
 class TransferCredit(LineCommand, frozen=True, kw_only=True, gc=False):
     """Sends credit to another number."""
 
+    NUMBERS: ClassVar[tuple[str, ...]] = ("to_msisdn",)
+
     to_msisdn: str
     amount: int
 

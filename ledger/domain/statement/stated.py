@@ -7,6 +7,7 @@ import re
 from typing import TypedDict
 
 from ledger.domain.calendar import Day, Instant
+from ledger.domain.kinds import NUMBER
 from ledger.domain.money import Sen
 
 PREFIX = "statement/"
@@ -24,7 +25,7 @@ MOST_DECIDED = 5_000
 MOST_OUTCOMES = 20
 """Outcomes that a run has sums of."""
 _ITEM = re.compile(
-    r"L(?:0|[1-9][0-9]{0,9})|E[1-9][0-9]{6,14}(?:#[1-9][0-9]{0,8})?/[1-9][0-9]{0,17}(?:\.[0-9]{1,4})?",
+    rf"L(?:0|[1-9][0-9]{{0,9}})|E{NUMBER.pattern}(?:#[1-9][0-9]{{0,8}})?/[1-9][0-9]{{0,17}}(?:\.[0-9]{{1,4}})?",
     re.ASCII,
 )
 

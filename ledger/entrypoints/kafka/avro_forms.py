@@ -92,7 +92,7 @@ def _choice(choices: list[str]) -> _Check:
 
 def _msisdn(value: str) -> None:
     if not NUMBER.fullmatch(value):
-        raise ValueError("not a number of 7 to 15 digits with country code")
+        raise ValueError("not a number of 7 to 15 digits with country code, and no token")
 
 
 def _between(low: int, high: int) -> _Check:

@@ -89,6 +89,8 @@ class KafkaSettings:
     prefix: str = ""
     partitions: int | None = None
     clock: str | None = None
+    ids: str | None = None
+    """`numbers` or `tokens`, where that is asked for."""
     create: bool = False
     """Whether a log that is not there may be made."""
     replication: int | None = None

@@ -12,7 +12,7 @@ from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from
 from ledger.store.kafka.follower import Follower
-from ledger.store.kafka.origin import clock_of
+from ledger.store.kafka.origin import said_at_first
 from ledger.store.kafka.recorder import KafkaRecorder
 from ledger.store.kafka.schema_ids import SchemaIds, schema_ids
 from ledger.store.kafka.topics import Incarnation
@@ -105,8 +105,9 @@ def _settle_clock(
 ) -> None:
     """Checks the clock of a partition; one not begun yet has the other partitions', else the one that is asked for."""
     if not recorder.select_events(log_of(recorder.partition), lte=1):
-        others = None if recorder.max_notification_id() else clock_of(settings, incarnation, ids)
-        recorder.set_clock_mode(others or settings.clock or "live")
+        others = None if recorder.max_notification_id() else said_at_first(settings, incarnation, ids)
+        recorder.set_clock_mode((others or {}).get("clock") or settings.clock or "live")
+        recorder.ids = None if others is None else others.get("ids") or "numbers"
     mode = recorder.clock_mode()
     if settings.clock is not None and mode != settings.clock:
         raise ClockMismatch(f"the log was created {mode}, and {settings.clock} was asked for")

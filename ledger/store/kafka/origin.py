@@ -45,12 +45,12 @@ def created(
     return None
 
 
-def clock_of(settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds) -> str | None:
-    """`live` or `played`, as that event says; None where nothing is recorded yet. Raises like `created`."""
+def said_at_first(settings: KafkaSettings, incarnation: Incarnation, ids: SchemaIds) -> dict[str, Any] | None:
+    """What that event says; None where nothing is recorded yet. Raises like `created`."""
     with reported(f"Kafka at {settings.bootstrap}"):
         consumer = KafkaConsumer(
             **settings.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
         )
         with closing(consumer):
             found = created(consumer, settings, incarnation, ids)
-    return None if found is None else str(found["clock"])
+    return found
