@@ -32,7 +32,7 @@ def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.count("✓") == 11
+    assert done.stdout.count("✓") == 13
     for shown in ("CreditForfeited", "SP23-20", "XP25-16", "grace", "insufficient-credit", "in all"):
         assert shown in done.stdout
     for shown in (
@@ -42,6 +42,9 @@ def test_the_demonstration_runs_end_to_end(tmp_path: Path) -> None:
         "operator/revenue/roaming",
         "rupiah add up",
         "may not be made offers",
+        "amount-differs",
+        "StatementOverridden",
+        "signed by ledger.demo",
     ):
         assert shown in done.stdout
     assert str(tmp_path / "demo.db") in done.stdout

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ledger.demo import contracts_shown
+from ledger.demo.dispute_shown import DisputedToTheEnd
 from ledger.demo.screen import ZONE, Screen, local
 from ledger.domain import money
 from ledger.domain.calendar import DAY, format_instant
@@ -99,6 +100,9 @@ class Demo:
             with_contracts = [one for one in every if isinstance(one, ContractEnquiry)]
             contracts_shown.show(self.screen, asked, with_contracts, balance)
             self._persons(asked)
+        disputed = DisputedToTheEnd(self.screen, self.settings, self._now)
+        dispute = disputed.show()
+        self._now = disputed.now
         self._verify()
         self._speed()
         self.screen.title("Go on asking")
@@ -111,6 +115,7 @@ class Demo:
             f"bill show {contracts_shown.BILL}",
             "report receivables",
             "report trial-balance",
+            *([] if dispute is None else [f"dispute show {dispute}"]),
             "--help",
         ):
             self.screen.say(f"pulsa {question}")
