@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from ledger.entrypoints.cli import app
@@ -37,6 +38,17 @@ def typed(page: str) -> Iterator[Typed]:
             continue
         for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE):
             yield Typed(command, output)
+
+
+def understood(words: Iterable[str]) -> None:
+    """Reads the words after `pulsa`, and does nothing; raises where there is no such verb, option or argument."""
+    group: Any = typer.main.get_command(app)
+    left = [*words]
+    with typer.Context(group, info_name="pulsa") as ctx:
+        command = group
+        while hasattr(command, "get_command"):
+            command = command.get_command(ctx, left.pop(0))
+        command.make_context("it", left, parent=ctx)
 
 
 class Typist:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from ledger.entrypoints.cli import app
 from ledger.entrypoints.cli.branches import paths
 from ledger.entrypoints.cli.tree import TREE
 from ledger.terms import load
-from tests.pages import ROOT, Typed, Typist, typed
+from tests.pages import ROOT, Typed, Typist, typed, understood
 
 _README = (ROOT / "README.md").read_text("utf-8")
 _PAGES = (
@@ -94,17 +91,7 @@ def test_commands_of_the_pages_are_understood(page: Path) -> None:
     for step in typed(str(page.relative_to(ROOT))):
         words = shlex.split(_plain(step.command).removesuffix("&"), comments=True)
         if words[0] == "pulsa":
-            _understood(words[1 : words.index(">") if ">" in words else None])
-
-
-def _understood(words: list[str]) -> None:
-    """Reads a command, and does nothing."""
-    group: Any = typer.main.get_command(app)
-    with typer.Context(group, info_name="pulsa") as ctx:
-        command = group
-        while hasattr(command, "get_command"):
-            command = command.get_command(ctx, words.pop(0))
-        command.make_context("it", words, parent=ctx)
+            understood(words[1 : words.index(">") if ">" in words else None])
 
 
 def test_links_lead_somewhere() -> None:

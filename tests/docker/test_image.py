@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.pages import understood
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 from tests.waiting import PATIENCE, until
 
 _ROOT = Path(__file__).resolve().parents[2]
 _IMAGE = "pulsa-ledger"
+_IS_READY = "from urllib.request import urlopen; urlopen('http://127.0.0.1:9464/readyz', timeout=4)"
 
 
 def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +39,7 @@ def image() -> str:
 
 @pytest.fixture
 def container(image: str, new_log: NewLog) -> Iterator[str]:  # noqa: F811
-    """A writer on a log of its own."""
+    """A writer on a log of its own, as the image starts one."""
     log = new_log()
     settings = {
         "PULSA_KAFKA": log.bootstrap,
@@ -47,8 +49,9 @@ def container(image: str, new_log: NewLog) -> Iterator[str]:  # noqa: F811
     }
     stated = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     fast = ("--health-interval", "1s", "--network", "host")
-    command = ("service", "write", "--metrics", "127.0.0.1:9464")
-    started = docker("run", "--detach", *fast, *stated, image, *command)
+    made = docker("run", "--rm", "--network", "host", *stated, image, "log", "create")
+    assert made.returncode == 0, made.stderr
+    started = docker("run", "--detach", *fast, *stated, image)
     assert started.returncode == 0, started.stderr
     yield started.stdout.strip()
     docker("rm", "--force", "--volumes", started.stdout.strip())
@@ -60,7 +63,7 @@ def test_the_image_runs_as_nobody_and_says_its_settings(image: str) -> None:
     assert shown["mirrors"]["value"] == "/var/lib/pulsa/mirrors"
 
 
-def test_a_writer_gets_healthy_and_ends_in_order(container: str) -> None:
+def test_a_writer_gets_healthy_and_ready_and_ends_in_order(container: str) -> None:
     told: list[str] = []
 
     def is_settled() -> bool:
@@ -69,8 +72,18 @@ def test_a_writer_gets_healthy_and_ends_in_order(container: str) -> None:
 
     until(is_settled, lambda: docker("logs", container).stderr)
     assert told[-1] == "healthy", docker("logs", container).stderr
+    until(lambda: docker("exec", container, "python3", "-c", _IS_READY).returncode == 0)
     docker("stop", "--time", "30", container)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout.strip() == "0"
+
+
+def test_what_containers_are_told_to_do_is_understood() -> None:
+    image = (_ROOT / "docker" / "Dockerfile").read_text("utf-8")
+    compose = (_ROOT / "docker" / "compose.yaml").read_text("utf-8")
+    told = re.findall(r"^(?:CMD|    command:) (\[.+\])$", image + compose, re.MULTILINE)
+    assert len(told) == 6
+    for words in told:
+        understood(json.loads(words))
 
 
 def test_liveness_is_not_judged_by_the_figures() -> None:
