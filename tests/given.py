@@ -215,7 +215,7 @@ _UNSAID: dict[type[Command], dict[str, Any]] = {
     ReleaseReservation: {"reservation": "r1"},
     Block: {"block": "b1", "scope": "all", "ground": "b"},
     Unblock: {"block": "b1"},
-    ReplaceCard: {"iccid": "8962-1", "identity_checked": True},
+    ReplaceCard: {"iccid": "ab" * 32, "identity_checked": True},
     RequestRightsTransfer: {"request": "q1", "to_customer": "customer-2"},
     DecideRightsTransfer: {"request": "q1", "decision": "approved", "decided_by": "staff-1"},
     TransferCredit: {"to_msisdn": OTHER},

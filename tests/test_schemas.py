@@ -30,6 +30,7 @@ HEADER = list(Event.FIELDS)
 INSTANTS = ("_at", "_until", "since", "through", "at")
 FORMS = {
     "id": "string",
+    "card": "string",
     "text": "string",
     "msisdn": "string",
     "choice": "string",

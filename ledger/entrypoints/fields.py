@@ -53,6 +53,17 @@ def read_any_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     raise ValueError(_NO_STRING.format(LONGEST_ID))
 
 
+def is_card(text: str) -> bool:
+    """Whether it is what a card is called in the log: a keyed hash of its ICCID, 64 hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def read_card(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """An ICCID, without what parts its digits, or the keyed hash of one."""
+    text = read_id(value)
+    return text if is_card(text) else text.translate(_NO_SEPARATORS)
+
+
 def read_any_text(value: Any) -> str:  # noqa: ANN401 - any JSON
     """A text, whatever it tells: printable, 1 to 2,000 bytes of UTF-8."""
     if type(value) is str and value.isprintable() and 0 < _size(value) <= LONGEST_TEXT:
@@ -250,6 +261,7 @@ _LINE: dict[str, Read] = {"kind": read_id, "amount": read_amount, "text": read_t
 _JSON: dict[str, Read] = {
     "msisdn": read_msisdn,
     "id": read_id,
+    "card": read_card,
     "text": read_text,
     "amount": read_amount,
     "amount-or-zero": read_amount_or_zero,

@@ -18,12 +18,13 @@ from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.command_fields import may_lack
-from ledger.entrypoints.fields import Read, reader
+from ledger.entrypoints.fields import Read, is_card, reader
 from ledger.store.schemas import load
 
 Schema = dict[str, Any]
 
 _decode = msgspec.json.Decoder().decode
+_NO_VAULT = "set PULSA_VAULT_KEY, or give 64 hexadecimal digits of HMAC-SHA256"
 _SHOWN = 60
 _MOST_UNKNOWN = 10
 """Fields that a command does not have, of which one is told."""
@@ -32,10 +33,11 @@ _MOST_UNKNOWN = 10
 class Form:
     """The form of one command: how each field is read, which must be there, which may."""
 
-    __slots__ = ("command", "optional", "required")
+    __slots__ = ("cards", "command", "optional", "required")
 
     def __init__(self, command: type[Command], fields: list[Schema], *, text: bool) -> None:
         self.command = command
+        self.cards = [field["name"] for field in fields if field.get("form") == "card"]
         readers = [(field, (field["name"], reader(field, text=text))) for field in fields]
         self.required: list[tuple[str, Read]] = [read for field, read in readers if not may_lack(field)]
         self.optional: list[tuple[str, Read]] = [read for field, read in readers if may_lack(field)]
@@ -111,11 +113,19 @@ class CommandReader:
     """Reads commands for one log.
 
     `now` is the clock that dates commands: on a live log the entry point's own, and a stated `at` is refused; on a
-    played log it stands in where none is stated (None: then one must be).
+    played log it stands in where none is stated (None: then one must be). `cards` tells what an ICCID is called in the
+    log (None: nobody knows the key, and only what cards are called is taken).
     """
 
-    def __init__(self, *, played: bool, now: Callable[[], int] | None) -> None:
+    def __init__(
+        self,
+        *,
+        played: bool,
+        now: Callable[[], int] | None,
+        cards: Callable[[str], str] | None = None,
+    ) -> None:
         self._played = played
+        self._cards = cards
         self._now = now
         self._json_forms = _forms(text=False)
         self._text_forms = _forms(text=True)
@@ -149,7 +159,19 @@ class CommandReader:
             raise Invalid(fault)
         if at is None and self._now is not None:
             values["at"] = self._now()
+        for name in form.cards:
+            values[name] = self._card(name, values[name])
         return form.command(**values)
+
+    def _card(self, name: str, given: str) -> str:
+        """What a card is called in the log. Raises Invalid where an ICCID is given, and no vault has a key for it."""
+        if is_card(given):
+            return given
+        if self._cards is None:
+            raise Invalid(
+                f"{name}: an ICCID is hashed under a key of the vault, and none is set: {_NO_VAULT}"
+            )
+        return self._cards(given)
 
     def _fault_of(self, at: object) -> Iterator[str]:
         """What keeps a time from being stated, or left out."""

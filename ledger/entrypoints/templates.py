@@ -38,7 +38,7 @@ BY_NAME = {
     "fine": "6288112345678-1-B0001/F1",
     "format": "camt.053",
     "ground": "lost-or-stolen",
-    "iccid": "8962880000000000001",
+    "iccid": DIGEST,
     "item": "5 GB, 30 days",
     "items": "L1,E6288112345678#1/7",
     "mandate": "mandate-1",

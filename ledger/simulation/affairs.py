@@ -58,7 +58,7 @@ def resells(role: Role) -> None:
     role.use(14, "11:00", direction="incoming")
     role.use(14, "12:00", "sms", 1, direction="incoming")
     role.say(15, "10:00", "Unblock", block="voice-a", actor="staff-4")
-    role.say(16, "10:00", "ReplaceCard", iccid="8962109000000000002", identity_checked=True)
+    role.say(16, "10:00", "ReplaceCard", iccid=msisdns.card(role.msisdn, 2), identity_checked=True)
 
 
 def holds_credit(role: Role) -> None:

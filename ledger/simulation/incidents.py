@@ -118,7 +118,7 @@ class Incidents:
         draws, block = self.draws, self._id("lost")
         self._send(one, at, "Block", block=block, scope="all", ground="lost-or-stolen")
         at += draws.between(2, 72) * HOUR
-        card = {"iccid": msisdns.iccid(one.msisdn, one.cards)}
+        card = {"iccid": msisdns.card(one.msisdn, one.cards)}
         one.cards += 1
         if draws.chance(15_000):
             self._send(one, at, "ReplaceCard", **card, identity_checked=False)

@@ -5,6 +5,7 @@ Days count from 1 July 2024; the terms of 2025 begin on day 184.
 
 from __future__ import annotations
 
+from ledger.simulation import msisdns
 from ledger.simulation.cast import SP23, XP25, Role
 
 
@@ -136,8 +137,8 @@ def loses_the_card(role: Role) -> None:
     role.use(20, "15:30", direction="incoming")
     role.pays(21, "10:00", "5000")
     role.top_up(21, "11:00", "10000")
-    role.say(22, "15:00", "ReplaceCard", iccid="8962099000000000001", identity_checked=False)
-    role.say(22, "15:30", "ReplaceCard", iccid="8962099000000000001", identity_checked=True)
+    role.say(22, "15:00", "ReplaceCard", iccid=msisdns.card(role.msisdn, 1), identity_checked=False)
+    role.say(22, "15:30", "ReplaceCard", iccid=msisdns.card(role.msisdn, 1), identity_checked=True)
     role.say(22, "15:40", "Unblock", block="lost-a")
     role.say(22, "15:45", "Unblock", block="lost-a")
     role.use(23, "09:00")

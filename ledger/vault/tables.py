@@ -49,6 +49,14 @@ PERSONS = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 """Each person's key, wrapped."""
+OWN_KEYS = Table(
+    "own_keys",
+    _METADATA,
+    Column("name", _ID, primary_key=True),
+    Column("master", String(64), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+"""Keys that are no person's, wrapped, by what they are for."""
 WRITINGS = Table(
     "writings",
     _METADATA,
@@ -104,7 +112,7 @@ BACKUPS = Table(
     Column("digest", LargeBinary, nullable=False),
 )
 """Which backups were made: when, under which month's key, and the digest of the file."""
-ALL = (VAULT, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, BACKUPS)
+ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, BACKUPS)
 """Every table, in the order that a backup holds them in."""
 
 

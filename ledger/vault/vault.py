@@ -13,7 +13,17 @@ from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnrea
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES, Wrapping
 from ledger.vault.sealing import Placement, digest_of, seal, unseal
-from ledger.vault.tables import CARRIED, ERASED, PERSONS, READINGS, VALUES, VAULT, WRITINGS, Transactions
+from ledger.vault.tables import (
+    CARRIED,
+    ERASED,
+    OWN_KEYS,
+    PERSONS,
+    READINGS,
+    VALUES,
+    VAULT,
+    WRITINGS,
+    Transactions,
+)
 
 FORMAT = 1
 """Of the tables."""
@@ -158,7 +168,10 @@ class Vault:
     def _keys_to_write(self, vault: Connection, customers: Sequence[str]) -> dict[str, bytes]:
         """The key of each customer, which is made where there is none. Raises VaultConflict for one who was erased."""
         asked = select(PERSONS).where(PERSONS.c.customer.in_(customers)).order_by(PERSONS.c.customer)
-        keys = {row.customer: self._unwrapped(row) for row in vault.execute(asked.with_for_update())}
+        keys = {
+            row.customer: self._unwrapped(row, row.customer.encode())
+            for row in vault.execute(asked.with_for_update())
+        }
         for row in vault.execute(select(ERASED).where(ERASED.c.customer.in_(customers))):
             raise VaultConflict(f"{row.customer}: the person was erased")
         made = {one: self._chance(KEY_BYTES) for one in customers if one not in keys}
@@ -254,6 +267,23 @@ class Vault:
                 for row in rows
             ]
 
+    def key_for(self, name: str) -> bytes:
+        """The vault's own key for something, which is made where there is none. Raises VaultKeyWrong."""
+        about = f"own/{name}".encode()
+        for _ in range(_ATTEMPTS):
+            try:
+                with self.transaction() as vault:
+                    row = vault.execute(select(OWN_KEYS).where(OWN_KEYS.c.name == name)).one_or_none()
+                    if row is not None:
+                        return self._unwrapped(row, about)
+                    key = self._chance(KEY_BYTES)
+                    wrapped = self._master.wrap(key, about, self._chance)
+                    vault.execute(insert(OWN_KEYS).values(name=name, master=self._master.id, wrapped=wrapped))
+                    return key
+            except IntegrityError:  # somebody else made it
+                continue
+        raise VaultConflict(f"{name}: others make the same key")
+
     # --- away -------------------------------------------------------------------------------------------------------
 
     def erase(self, customer: str, at: int) -> bool:
@@ -308,6 +338,11 @@ class Vault:
         done = 0
         while True:
             with self.transaction() as vault:
+                for row in vault.execute(select(OWN_KEYS).where(OWN_KEYS.c.master != master.id)).all():
+                    about = f"own/{row.name}".encode()
+                    wrapped = master.wrap(self._unwrapped(row, about), about, self._chance)
+                    own = update(OWN_KEYS).where(OWN_KEYS.c.name == row.name)
+                    vault.execute(own.values(master=master.id, wrapped=wrapped))
                 rows = vault.execute(
                     select(PERSONS)
                     .where(PERSONS.c.master != master.id)
@@ -332,12 +367,12 @@ class Vault:
 
     def _key(self, vault: Connection, customer: str) -> bytes | None:
         row = vault.execute(select(PERSONS).where(PERSONS.c.customer == customer)).one_or_none()
-        return None if row is None else self._unwrapped(row)
+        return None if row is None else self._unwrapped(row, customer.encode())
 
-    def _unwrapped(self, row: Any) -> bytes:  # noqa: ANN401 - a row of persons
+    def _unwrapped(self, row: Any, about: bytes) -> bytes:  # noqa: ANN401 - a row with a key
         if row.master != self._master.id:
             raise VaultKeyWrong(
                 f"a key of the vault is wrapped by {row.master}, and this is {self._master.id}:"
                 " a rotation was not ended"
             )
-        return self._master.unwrap(row.wrapped, str(row.customer).encode())
+        return self._master.unwrap(row.wrapped, about)

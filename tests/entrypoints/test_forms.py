@@ -27,6 +27,7 @@ AT = parse_instant(START)
 EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "msisdn": (NUMBER, NUMBER, NUMBER),
     "id": ("an-id", "an-id", "an-id"),
+    "card": ("ab" * 32, "ab" * 32, "ab" * 32),
     "text": ("Kartu perdana, 5 GB", "Kartu perdana, 5 GB", "Kartu perdana, 5 GB"),
     "amount": ("5.05", "5.05", 505),
     "amount-or-zero": ("0", "0", 0),
@@ -285,7 +286,7 @@ def test_what_is_not_to_be_chosen_is_refused(choice: object) -> None:
 
 @pytest.mark.parametrize("flag", ["true", 1, 0, None])
 def test_what_is_neither_true_nor_false_is_refused(flag: object) -> None:
-    card = {"command": "ReplaceCard", "command_id": "r", "at": START, "msisdn": NUMBER, "iccid": "8962"}
+    card = {"command": "ReplaceCard", "command_id": "r", "at": START, "msisdn": NUMBER, "iccid": "ab" * 32}
     assert refusal_of(card | {"identity_checked": flag}).startswith(
         "identity_checked: neither true nor false"
     )

@@ -125,7 +125,7 @@ def test_a_damaged_gzip_file_gives_what_came_before_the_damage(pulsa: Pulsa, dam
 
 
 def test_csv_and_json_plain_or_compressed_give_the_same_log(pulsa: Pulsa, tmp_path: Path) -> None:
-    card = {"command": "ReplaceCard", "command_id": "card", "at": LATER, "msisdn": NUMBER, "iccid": "89620"}
+    card = {"command": "ReplaceCard", "command_id": "card", "at": LATER, "msisdn": NUMBER, "iccid": "ab" * 32}
     block = {"command": "Block", "command_id": "block", "at": LATER, "msisdn": NUMBER, "block": "b"}
     records = [
         *OPENING,

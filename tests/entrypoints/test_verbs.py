@@ -36,7 +36,7 @@ def test_a_subscriber_goes_through_his_life_by_verbs(pulsa: Pulsa) -> None:
         "credit release NUMBER --reservation r2",
         "number block NUMBER --block b1 --scope outgoing --ground lost-or-stolen",
         "number unblock NUMBER --block b1",
-        "number replace-card NUMBER --iccid 8962 --identity-checked",
+        f"number replace-card NUMBER --iccid {'ab' * 32} --identity-checked",
         "number request-transfer NUMBER --request q1 --to-customer customer-2",
         "number decide-transfer NUMBER --request q1 --decision approved --decided-by staff-1",
         "credit adjust NUMBER --amount -0.5 --reason rounding --approved-by staff-2 --actor staff-1",
@@ -44,7 +44,11 @@ def test_a_subscriber_goes_through_his_life_by_verbs(pulsa: Pulsa) -> None:
         "number advance NUMBER",
     ]
     for verb in verbs:
-        (outcome,) = pulsa.json(*verb.replace("NUMBER", NUMBER).replace("NOW", LATER).split(), "--now", LATER)
+        (outcome,) = pulsa.json(
+            *verb.replace("NUMBER", NUMBER).replace("NOW", LATER).split(),
+            "--now",
+            LATER,
+        )
         assert outcome["status"] == "accepted", verb
     assert pulsa.json("log", "verify")[0]["clean"]
 

@@ -37,7 +37,7 @@ MOMENTS = ("2023-07-03T18:00:00+07:00", "2025-01-03T12:00:00+07:00", "2026-01-03
 
 def commands() -> list[Command]:
     """The commands in order; a line that `closes` an instant closes the log through it."""
-    reader = CommandReader(played=True, now=None)
+    reader = CommandReader(played=True, now=None, cards=str)
     found: list[Command] = []
     for line in (HERE / "commands.jsonl").read_bytes().splitlines():
         closes = json.loads(line).get("closes")

@@ -136,7 +136,7 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, pay
         "debit note": (IssueDebitNote, note),
         "write off": (WriteOff, {"bill": bill, "amount": rupiah(1000), "reason": "mistake", **STAFF}),
         "collect": (ChargeCollectionCost, {"amount": rupiah(5000), "reference": f"k{id_}", **STAFF}),
-        "card": (ReplaceCard, {"iccid": "8962", "identity_checked": True}),
+        "card": (ReplaceCard, {"iccid": "ab" * 32, "identity_checked": True}),
         "unsubscribe": (RequestUnsubscribe, {"channel": "gallery"}),
         "terminate": (Terminate, {"ground": "1"}),
         "advance": (AdvanceTime, {}),

@@ -188,7 +188,7 @@ def _command(id_: str, now: int, msisdn: str, what: str, one: int, two: int, rev
                 "effective_at": now - (1, DAY, 4 * DAY, 40 * DAY)[one],
             },
         ),
-        "replace card": (ReplaceCard, {"iccid": "8962", "identity_checked": True}),
+        "replace card": (ReplaceCard, {"iccid": "ab" * 32, "identity_checked": True}),
         "terminate": (Terminate, {"ground": "b"}),
         "reclaim": (
             ReclaimNumber,

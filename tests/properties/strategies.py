@@ -237,7 +237,7 @@ KINDS: dict[type[LineCommand], st.SearchStrategy[Make]] = {
         since=st.none() | _instant(st.sampled_from([0, 1, -31 * DAY])),
     ),
     Unblock: _fields(block=IDS),
-    ReplaceCard: _fields(iccid=st.just("8962"), identity_checked=st.booleans()),
+    ReplaceCard: _fields(iccid=st.just("ab" * 32), identity_checked=st.booleans()),
     RequestRightsTransfer: _fields(request=IDS, to_customer=IDS),
     DecideRightsTransfer: _fields(
         request=IDS,

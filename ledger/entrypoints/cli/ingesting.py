@@ -98,7 +98,7 @@ def ingest(
             written.flush()
             bar.show(source, tally)
 
-        reader = reader_for(ledger, settings)
+        reader = reader_for(ledger, settings, dry_run=dry_run)
         run = Ingest(
             ledger,
             reader,

@@ -73,16 +73,17 @@ def now_of(settings: Settings) -> int:
     return wall_clock() if settings.now is None else settings.now
 
 
-def reader_for(ledger: Taker, settings: Settings) -> CommandReader:
+def reader_for(ledger: Taker, settings: Settings, *, dry_run: bool = False) -> CommandReader:
     """Reads commands for a log, dated as its clock demands. Raises SettingsInvalid."""
     from ledger.entrypoints.forms import CommandReader
+    from ledger.wiring.card_names import card_names
 
-    now = settings.now
+    now, cards = settings.now, card_names(settings, dry_run=dry_run)
     if ledger.played:
-        return CommandReader(played=True, now=None if now is None else lambda: now)
+        return CommandReader(played=True, now=None if now is None else lambda: now, cards=cards)
     if now is not None:
         raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
-    return CommandReader(played=False, now=wall_clock)
+    return CommandReader(played=False, now=wall_clock, cards=cards)
 
 
 _HANDED = ("settings", "opened", "read", "options", "ctx")

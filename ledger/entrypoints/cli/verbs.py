@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _METAVARS = {
     "msisdn": "MSISDN",
     "id": "ID",
+    "card": "ICCID",
     "text": "TEXT",
     "amount": "AMOUNT",
     "amount-or-zero": "AMOUNT",
@@ -136,7 +137,7 @@ def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tup
     with rehearsed(settings) if dry_run else opened(settings) as log:
         ledger = log.taker()
         try:
-            command: Command = reader_for(ledger, settings).from_text(given)
+            command: Command = reader_for(ledger, settings, dry_run=dry_run).from_text(given)
         except Invalid as refusal:
             partition, _, head = ledger.position.partition(":")
             id_ = given["command_id"]

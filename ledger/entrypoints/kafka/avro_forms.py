@@ -19,6 +19,7 @@ from ledger.entrypoints import statement_fields
 from ledger.entrypoints.fields import (
     LARGEST_COUNT,
     MOST_LINES,
+    is_card,
     read_any_id,
     read_any_text,
     read_command_id,
@@ -108,6 +109,13 @@ def _own_id(value: str) -> None:
         raise ValueError(f"not 1 to {LONGEST_OWN_ID} bytes of printable characters")
 
 
+def _card(value: str) -> None:
+    if not is_card(value):
+        raise ValueError(
+            "not 64 hexadecimal digits: a card is named by HMAC-SHA256 of its ICCID, under a key"
+        )
+
+
 def _signed(value: int) -> None:
     if value == 0:
         raise ValueError("zero changes nothing")
@@ -143,6 +151,7 @@ _FORMS: dict[str, _Check] = {
     "msisdn": _msisdn,
     "id": read_id,
     "own-id": _own_id,
+    "card": _card,
     "text": read_text,
     "amount": _between(1, LARGEST_AMOUNT),
     "amount-or-zero": _between(0, LARGEST_AMOUNT),
