@@ -30,9 +30,11 @@ CYCLE_BILL, SUPPLEMENTARY, FINAL = "cycle", "supplementary", "final"
 """The kinds of bill."""
 COUNTING = ("usage", "roaming")
 """What counts against the minimum commitment."""
+_COMMITMENT, _FEES = f"{CYCLE}/commitment", f"{CYCLE}/fees"
 _COUNTED = tuple([f"{CYCLE}/{kind}" for kind in COUNTING])
 REVERSALS = "reversals"
 """What a reversed payment had paid back: charged again, untaxed."""
+_OF_COMMITMENT, _OF_FEES, _OF_TAX = revenue("commitment"), revenue("fees"), revenue("tax")
 _ORDER = {kind: place for place, kind in enumerate((*KINDS, REVERSALS))}
 
 
@@ -115,21 +117,28 @@ def end_of_day(terms: PostpaidTerms, at: int) -> int:
 
 def lines_of(account: PostpaidAccount, shortfall: int, paper: int) -> list[BillLine]:
     """What a bill charges, in the order of the kinds."""
-    amounts = dict(account.charges)
-    for kind, amount in (("commitment", shortfall), ("fees", paper)):
-        key = f"{CYCLE}/{kind}"
-        amounts[key] = amounts.get(key, 0) + amount
+    amounts = account.charges
+    if shortfall or paper:
+        amounts = dict(amounts)
+        for key, amount in ((_COMMITMENT, shortfall), (_FEES, paper)):
+            amounts[key] = amounts.get(key, 0) + amount
     lines: list[BillLine] = []
     for key, amount in amounts.items():
         if amount:
             source, _, kind = key.partition("/")
             lines.append({"kind": kind, "source": source, "amount": amount})
-    return sorted(lines, key=lambda line: (_ORDER[line["kind"]], line["source"]))
+    if len(lines) > 1:
+        lines.sort(key=_place)
+    return lines
+
+
+def _place(line: BillLine) -> tuple[int, str]:
+    return _ORDER[line["kind"]], line["source"]
 
 
 def tax_on(taxable: int, at: int, terms: PostpaidTerms) -> tuple[str, int]:
     """The rate at an instant, and the tax on (or in) so many sen, rounded once."""
-    found = terms.tax_rate(terms.zone.day(at))
+    found = terms.tax_rate(at)
     if found is None:
         return "0/1", 0
     return found.rate, tax_at(
@@ -155,15 +164,15 @@ def _part(rate: str, *, included: bool) -> tuple[int, int]:
 def _postings(  # noqa: PLR0913 - what a bill moves
     account: PostpaidAccount, total: int, shortfall: int, paper: int, tax: int, *, included: bool
 ) -> list[Posting]:
-    moved = {
-        account.name("billed"): total,
-        account.name("unbilled"): -account.unbilled,
-        revenue("commitment"): -shortfall,
-        revenue("fees"): -paper,
-        OUTPUT_TAX: -tax,
-        revenue("tax"): tax if included else 0,
-    }
-    return [{"account": name, "unit": IDR, "amount": amount} for name, amount in moved.items() if amount]
+    moved = (
+        (account.name("billed"), total),
+        (account.name("unbilled"), -account.unbilled),
+        (_OF_COMMITMENT, -shortfall),
+        (_OF_FEES, -paper),
+        (OUTPUT_TAX, -tax),
+        (_OF_TAX, tax if included else 0),
+    )
+    return [{"account": name, "unit": IDR, "amount": amount} for name, amount in moved if amount]
 
 
 # --- the minimum commitment -----------------------------------------------------------------------------------------

@@ -29,9 +29,11 @@ def next_fine(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     """The next due end, of any bill, at which a bill that is open gets a fine."""
     if terms.late_fine is None or not account.bills:
         return NEVER
-    due = NEVER
+    due, times = NEVER, terms.late_fine.times
     for at in account.due_ends:
-        if account.seen_until < at < due and any(_fined(account, at, terms)):
+        if account.seen_until < at < due and any(
+            _gets_one(bill, at, times) for bill in account.bills.values()
+        ):
             due = at
     return due
 
@@ -92,12 +94,19 @@ def fines_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
 
 
 def _fined(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Bill]:
-    late = [bill for bill in account.bills.values() if bill.due_until <= at]
     times = 0 if terms.late_fine is None else terms.late_fine.times
+    late = [bill for bill in account.bills.values() if bill.due_until <= at]
     for bill in in_their_order(late):
-        has_its = any(fine.at == at for fine in bill.fines)
-        if not has_its and bill.fines_counted < times and bill.open > bill.fines_left:
+        if _gets_one(bill, at, times):
             yield bill
+
+
+def _gets_one(bill: Bill, at: int, times: int) -> bool:
+    if bill.due_until > at or bill.open <= bill.fines_left:
+        return False
+    if not bill.fines:
+        return times > 0
+    return bill.fines_counted < times and all(fine.at != at for fine in bill.fines)
 
 
 # --- what it changes ------------------------------------------------------------------------------------------------

@@ -194,8 +194,19 @@ class PostpaidTerms(AccountTerms):
             at = step_of(self.zone, step.table, billing_day, boundary, due_until, step.after_days)
             yield at, number, step.action
 
-    def tax_rate(self, day: date) -> TaxRate | None:
-        """The tax rate of a local day; None: there is none."""
+    @cached_property
+    def _rates(self) -> dict[int, TaxRate | None]:
+        return {}
+
+    def tax_rate(self, at: int) -> TaxRate | None:
+        """The tax rate of an instant's local day; None: there is none."""
+        if at not in self._rates:
+            if len(self._rates) >= _REMEMBERED:
+                self._rates.clear()
+            self._rates[at] = self._rate_on(self.zone.day(at))
+        return self._rates[at]
+
+    def _rate_on(self, day: date) -> TaxRate | None:
         found = None
         for rate in self.tax.rates:
             if rate.in_force_from > day:
