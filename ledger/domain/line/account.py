@@ -191,6 +191,12 @@ class Account(msgspec.Struct):
         self.enter(state, at)
 
 
+def is_time_to_forget(remembered: Collection[object], most: int = REMEMBERED) -> bool:
+    """Whether what is too old is to be dropped from what has just grown by one: not each time, for all is looked at."""
+    size = len(remembered)
+    return size > most and size % REMEMBERED == 0
+
+
 def at_instant(line: list[tuple[int, str]], instant: int) -> str | None:
     """What held at an instant, of what holds from some instant on each; None before the first."""
     for since, value in reversed(line):
@@ -222,8 +228,9 @@ def count_charge(account: Account, event: Any, _: AccountTerms) -> None:  # noqa
     setattr(usage, event.service, getattr(usage, event.service) + event.granted)
     usage.charged += event.charge
     charged = account.charged_on
-    charged[key] = charged.get(key, 0) + event.charge
-    if len(charged) > 4 * REMEMBERED:
+    before = charged.get(key)
+    charged[key] = (before or 0) + event.charge
+    if before is None and is_time_to_forget(charged, 4 * REMEMBERED):
         account.charged_on = _charged_since(charged, account.late_from)
 
 

@@ -6,7 +6,9 @@ gathers it. Amounts are sen: what the customer owes and what is held for him are
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import msgspec
@@ -44,6 +46,8 @@ class Fine(msgspec.Struct, array_like=True):
     """The bill that carries it; None: it is not billed yet."""
     waived: bool = False
     withdrawn: bool = False
+    paid_before: dict[str, int] = {}
+    """What settlements dated before it met, by payment: one that is reversed was not paid in time."""
 
 
 class Bill(msgspec.Struct, array_like=True):
@@ -307,8 +311,7 @@ class PostpaidAccount(Account):
     def keep_advance(self, source: str, since: int, amount: int) -> None:
         """So much is held in advance, from that source."""
         if amount:
-            self.lots.append(Lot(source, since, amount))
-            self.lots.sort(key=lambda lot: lot.since)
+            insort(self.lots, Lot(source, since, amount), key=_since)
 
     # --- what may not be --------------------------------------------------------------------------------------------
 
@@ -326,6 +329,9 @@ class PostpaidAccount(Account):
         if self.pending != sum(p.amount for p in self.payments.values() if p.settled_at is None):
             yield "what is pending is not what the payments are"
         yield from _faults_of(self.bills.values())
+
+
+_since = attrgetter("since")
 
 
 def in_their_order(bills: Collection[Bill]) -> list[Bill]:

@@ -31,6 +31,8 @@ def allocated(bills: list[Bill], amount: int, since: int = NEVER) -> tuple[list[
 
 def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
     """Advance meets what is open; nothing happens where there is none of either."""
+    if not account.bills:
+        return
     open_ = {bill.id: bill.open for bill in account.open_bills()}
     uses: list[LotUse] = []
     for lot in account.lots:

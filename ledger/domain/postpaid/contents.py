@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ledger.domain.line.account import Account
 from ledger.domain.line.line import Line
 from ledger.domain.refusals import ReferenceConflict, Repeated
 
@@ -14,11 +13,11 @@ def content_of(*parts: object) -> str:
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def must_be_new(line: Line, account: Account, kind: str, id_: str, content: str) -> None:
-    """Raises Repeated where it was said before with the same content, ReferenceConflict where with another."""
-    if not line.claimed(account.id, kind, id_):
+def must_be_new(line: Line, account: str, kind: str, id_: str, content: str) -> None:
+    """Raises Repeated where it was said before of that account with the same content, else ReferenceConflict."""
+    if not line.claimed(account, kind, id_):
         return
-    if line.claimed(account.id, f"{kind}-content", content):
+    if line.claimed(account, f"{kind}-content", content):
         raise Repeated
     raise ReferenceConflict(id_)
 

@@ -21,7 +21,7 @@ def receive_deposit(line: Line, account: PostpaidAccount, command: ReceiveDeposi
     """A deposit whose money is good; it is never reversed."""
     terms = line.book.of(PostpaidTerms, account.terms)
     content = content_of(command.deposit, command.amount, command.purpose, command.payer)
-    must_be_new(line, account, "deposit", command.deposit, content)
+    must_be_new(line, account.id, "deposit", command.deposit, content)
     must_stay_countable(account, command.amount)
     line.emit(
         DepositReceived,

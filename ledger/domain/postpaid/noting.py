@@ -34,7 +34,7 @@ def issue_credit_note(line: Line, account: PostpaidAccount, command: IssueCredit
 def credit_note(line: Line, account: PostpaidAccount, command: IssueCreditNote) -> CreditNote:
     """The note, where it may be issued. Raises Repeated, ReferenceConflict, UnknownBill and AboveMaximum."""
     content = content_of_note(command.note, command.bill, command.lines, command.reason)
-    must_be_new(line, account, "note", command.note, content)
+    must_be_new(line, account.id, "note", command.note, content)
     bill = _bill(account, command.bill)
     terms = line.book.of(PostpaidTerms, bill.terms)
     asked: dict[str, int] = {}
@@ -68,7 +68,7 @@ def issue_debit_note(line: Line, account: PostpaidAccount, command: IssueDebitNo
 def must_debit(line: Line, account: PostpaidAccount, command: IssueDebitNote) -> None:
     """Whether it may be issued. Raises Repeated, ReferenceConflict, UnknownBill, NotEligible and AboveMaximum."""
     content = content_of_note(command.note, command.bill, command.lines, command.reason)
-    must_be_new(line, account, "note", command.note, content)
+    must_be_new(line, account.id, "note", command.note, content)
     _bill(account, command.bill)
     if unknown := sorted({one["kind"] for one in command.lines} - set(KINDS)):
         raise NotEligible(f"bills have no lines of {', '.join(unknown)}")

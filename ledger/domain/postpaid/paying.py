@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Draft
-from ledger.domain.line.account import REMEMBERED, Changes
+from ledger.domain.line.account import Changes, is_time_to_forget
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
 from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_stay_countable, of_payment
@@ -54,7 +54,7 @@ def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePaymen
     """Takes note of a payment; cash is settled in the same breath."""
     terms = line.book.of(PostpaidTerms, account.terms)
     content = content_of(command.reference, command.amount, command.method, command.payer)
-    must_be_new(line, account, "payment", command.reference, content)
+    must_be_new(line, account.id, "payment", command.reference, content)
     must_be_new_on_number(line, command.reference, content)
     at = line.cause.at
     received_at = at if command.received_at is None else command.received_at
@@ -265,16 +265,23 @@ def _minus(name: str, amount: int) -> list[Posting]:
 
 
 def _payment_received(account: PostpaidAccount, event: PaymentReceived, _: PostpaidTerms) -> None:
-    account.payments[event.reference] = Payment(
-        event.reference, event.amount, event.method, event.effective_at
-    )
+    _remember(account, Payment(event.reference, event.amount, event.method, event.effective_at))
 
 
 def _suspense_taken(account: PostpaidAccount, event: SuspenseTaken, terms: PostpaidTerms) -> None:
-    account.payments[event.reference] = Payment(
-        event.reference, event.amount, event.method, event.received_at
-    )
+    _remember(account, Payment(event.reference, event.amount, event.method, event.received_at))
     _payment_settled(account, event, terms)
+
+
+def _remember(account: PostpaidAccount, payment: Payment) -> None:
+    account.payments[payment.reference] = payment
+    if is_time_to_forget(account.payments):
+        since = account.reversible_from
+        account.payments = {
+            name: one
+            for name, one in account.payments.items()
+            if one.settled_at is None or one.settled_at >= since
+        }
 
 
 def _payment_settled(
@@ -294,17 +301,11 @@ def _payment_settled(
         for fine in bill.fines:
             if fine.at > at:
                 fine.base_left -= part["amount"]
+                fine.paid_before[event.reference] = part["amount"]
                 if fine.base_left <= 0 and not (fine.waived or fine.withdrawn):
                     account.withdrawable.append(fine.id)
     account.keep_advance(of_payment(event.reference), at, event.advance)
     account.last_settled_at = max(account.last_settled_at, at)
-    if len(account.payments) > REMEMBERED:
-        since = account.reversible_from
-        account.payments = {
-            name: one
-            for name, one in account.payments.items()
-            if one.settled_at is None or one.settled_at >= since
-        }
 
 
 def _payment_failed(account: PostpaidAccount, event: PaymentFailed, _: PostpaidTerms) -> None:
@@ -320,6 +321,8 @@ def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, terms: P
         if bill is not None:
             bill.allocated -= part["amount"]
             account.reopen(bill, part["amount"])
+            for fine in bill.fines:
+                fine.base_left += fine.paid_before.pop(event.reference, 0)
             since = event.recorded_at - terms.good_funds_window
             recent = [one for one in bill.reopened if one[0] >= since]
             bill.reopened = [*recent, (event.effective_at, part["amount"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ledger.domain.calendar import DAY
 from ledger.domain.line.commands import AdvanceTime, RecordUsage
 from ledger.domain.line.events import Blocked, SuspenseReceived, Unblocked
+from ledger.domain.postpaid.account import Lot
 from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
 from ledger.domain.postpaid.events_of_bills import (
     AdvanceApplied,
@@ -47,6 +49,14 @@ def billed(story: Story) -> Story:
 
 def received(story: Story, when: int = PAID, amount: int = TOTAL, **fields: object) -> Story:
     return story.given(ReceivePayment, when, **{"reference": "p1", "amount": amount, **fields})
+
+
+def _noting(names: list[str]) -> Callable[[object, str], Any]:
+    def read(self: object, name: str) -> Any:
+        names.append(name)
+        return object.__getattribute__(self, name)
+
+    return read
 
 
 @pytest.mark.clause("SE23-09", "SE23-13", "XE25-04")
@@ -271,6 +281,22 @@ class TestDatedBack:
         assert (account.unbilled, account.billed) == (0, 0)
         assert account.closed_bills[BILL].fines_counted == 0
 
+    def test_what_was_reversed_since_was_not_paid_in_time(self, billed: Story) -> None:
+        part = rupiah(60_000)
+        received(billed, amount=part)
+        received(billed, amount=TOTAL - part, reference="p2")
+        billed.given(AdvanceTime, DUE)
+        billed.given(SettlePayment, DUE + 1, reference="p1", settled_at=DUE - MICROSECOND)
+        billed.given(ReversePayment, DUE + 2, reference="p1")
+        billed.when(SettlePayment, DUE + 3, reference="p2", settled_at=DUE - MICROSECOND).then(
+            event(PaymentSettled, allocations=[{"bill": BILL, "amount": TOTAL - part}])
+        )
+        assert billed.contract().unbilled == rupiah(5550)
+        received(billed, DUE + 4, amount=part, reference="p3", received_at=PAID)
+        billed.when(SettlePayment, DUE + 5, reference="p3", settled_at=DUE - MICROSECOND)
+        assert LateFineWithdrawn not in {type(one) for one in billed.new}
+        assert billed.contract().billed == 0
+
     def test_dated_at_the_due_end_it_stands(self, billed: Story) -> None:
         received(billed)
         billed.given(AdvanceTime, DUE)
@@ -334,6 +360,33 @@ class TestDatedBack:
         billed.when(SettlePayment, PAID + 2 * DAY, reference="p2", settled_at=PAID + DAY).then(
             event(PaymentSettled, allocations=[{"bill": BILL, "amount": TOTAL}], advance=0)
         )
+
+
+class TestManyOfThem:
+    def test_what_is_looked_at_does_not_grow_with_how_many_are_kept(
+        self, billed: Story, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked_at: list[str] = []
+        monkeypatch.setattr(Lot, "__getattribute__", _noting(looked_at))
+        counts = []
+        for n in range(200):
+            looked_at.clear()
+            received(billed, PAID + n, TOTAL if not n else 1, reference=f"p{n}", method="cash")
+            counts.append(len(looked_at))
+        assert billed.contract().advance == 199
+        assert len(billed.contract().payments) == 200
+        assert max(counts) < 50, counts[::20]
+
+    @pytest.mark.parametrize("pending", [0, 1])
+    def test_what_can_be_reversed_no_more_is_forgotten(self, billed: Story, pending: int) -> None:
+        for n in range(pending):
+            received(billed, PAID, 1, reference=f"never-{n}")
+        for n in range(100):
+            received(billed, PAID + n * 3 * DAY, 1, reference=f"p{n}", method="cash")
+        assert 40 < len(billed.contract().payments) <= 64 + pending
+        billed.when(ReversePayment, PAID + 297 * DAY, reference="p58").refused("too-late")
+        billed.when(ReversePayment, PAID + 297 * DAY, reference="p59")
+        assert billed.outcome.code is None
 
 
 class TestReversing:

@@ -112,6 +112,19 @@ class TestReceiving:
         story.when(ReceivePayment, gone, reference="p1", amount=TOTAL, method="cash")
         assert (story.outcome.status, story.new) == ("repeated", [])
 
+    def test_nor_is_what_a_former_account_had_taken(self, story: Story) -> None:
+        story.given(OpenContract, OPENED, terms=HALO, plan="halo")
+        story.given(ReceivePayment, OPENED, reference="p1", amount=TOTAL, method="cash")
+        story.given(ReversePayment, OPENED + 1, reference="p1")
+        story.given(Terminate, OPENED + DAY, ground="c")
+        gone = OPENED + 500 * DAY
+        story.given(OpenContract, gone)
+        story.when(ReceivePayment, gone + 1, reference="p1", amount=TOTAL, method="cash", account=ACCOUNT)
+        assert (story.outcome.status, story.new) == ("repeated", [])
+        story.when(ReceivePayment, gone + 1, reference="p1", amount=1, account=ACCOUNT)
+        story.refused("reference-conflict")
+        story.when(ReceivePayment, gone + 2, reference="p1", amount=1).then(event(PaymentReceived))
+
     def test_the_up_front_payment_is_not_what_lies_in_suspense(self, story: Story) -> None:
         suspended(story)
         story.when(OpenContract, PAID, upfront_payment=TOTAL, reference="p1").refused("reference-conflict")
