@@ -53,8 +53,7 @@ def advance_due(
     """Advances subjects, what follows coming right after each; those it had to load are not kept in memory."""
     if command.through > work.closed_through:
         here = [id_ for id_ in command.subjects if is_keyed(id_) and work.recorder.is_here(id_)]
-        for id_ in here:
-            work.pass_by(id_)
+        work.pass_by(here)
         cause = Cause(max(command.at, command.through), command.command_id, digest, command.actor)
         _advance(work, following, command.through, cause, here)
     return work.outcome(command, command.at, None, ()), 0

@@ -6,7 +6,7 @@ events. The other rows can be made again from events and journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -51,6 +51,13 @@ class SubjectHead(NamedTuple):
     subject: str
     due_at: int | None
     chain: bytes
+
+
+class History(NamedTuple):
+    """All that was recorded of a subject: where it stands, and its events by stream; none of a stream without any."""
+
+    head: SubjectHead
+    streams: Mapping[str, Sequence[StoredEvent]]
 
 
 class PartitionStanding(NamedTuple):
@@ -168,6 +175,9 @@ class LedgerRecorder(Protocol):
 
         Raises LogDamaged where it has other events than were recorded of it, or another last journal entry.
         """
+
+    def histories(self, subjects: Sequence[str]) -> list[History]:
+        """Of those subjects that can be read at once all that was recorded; the others are to be read alone."""
 
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Repository
 
-from ledger.application.journal import NO_CHAIN, LedgerRecorder, StateSnapshot
+from ledger.application.journal import NO_CHAIN, History, LedgerRecorder, StateSnapshot, SubjectHead
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, kind_of
-from ledger.domain.subject import Claimed, NoStreams, Records, S, Subject
+from ledger.domain.subject import Claimed, NoStreams, Records, S, Streams, Subject
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import StoredEvent  # slow to import
 
 CACHED_SUBJECTS = 100_000
 """Subjects kept in memory."""
@@ -50,6 +53,15 @@ class Subjects:
         self._claimed = claimed
         self._own = own
         self._held: OrderedDict[str, Held] = OrderedDict()
+        self._gathered: dict[str, History] = {}
+
+    def gather(self, ids: Sequence[str]) -> None:
+        """Reads at once what of these subjects is not in memory, for they are about to be asked for.
+
+        One that it cannot read so is read when it is asked for. What others record makes none of it old: nobody does.
+        """
+        missing = [id_ for id_ in ids if id_ not in self._held]
+        self._gathered = {one.head.subject: one for one in self._recorder.histories(missing)}
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._held
@@ -86,10 +98,16 @@ class Subjects:
         kind = kind_of(id_)
         if kind is None:
             raise LookupError(f"no subject has an id like {id_!r}")
-        head = self._recorder.head_of(id_)
+        gathered = self._gathered.pop(id_, None)
+        head: SubjectHead | None
+        streams: Streams = self.streams
+        if gathered is None:
+            head = self._recorder.head_of(id_)
+        else:
+            head, streams = gathered.head, GatheredStreams(self.streams, gathered)
         if head is None:
             return Held(kind, kind.load(id_, self._nothing, self._book, self._claimed), NO_CHAIN)
-        subject = kind.load(id_, self.streams, self._book, self._claimed)
+        subject = kind.load(id_, streams, self._book, self._claimed)
         if head.due_at != (None if subject.due_at == NEVER else subject.due_at):
             raise LogDamaged(f"{id_}: what falls due next is another instant than its events lead to")
         return Held(kind, subject, head.chain)
@@ -113,21 +131,18 @@ class RecordedStreams:
         """The state from its latest snapshot and the events since; None where there are none."""
 
         def project(_: Any, events: Iterable[Any]) -> S | None:  # noqa: ANN401
-            state: Any = None
-            for event in events:
-                if isinstance(event, StateSnapshot):
-                    state = event.state
-                    continue
-                if state is None:
-                    state = begin(event)
-                apply(state, event)
-            return cast("S | None", state)
+            return _folded(events, begin, apply)
 
         try:
             found: Any = self._repository.get(stream, projector_func=project)
         except AggregateNotFoundError:
             return None
         return cast("S", found)
+
+    def of(self, stored: Iterable[StoredEvent]) -> Iterator[Event]:
+        """The events in those rows."""
+        decoded = self._repository.event_store.mapper.to_domain_event
+        return (cast("Event", decoded(one)) for one in stored)
 
     def last(self, stream: str) -> Event | None:
         """The last event; None where there is none."""
@@ -137,3 +152,39 @@ class RecordedStreams:
     def events(self, stream: str, first: int = 1, last: int | None = None) -> Iterable[Event]:
         """All events, in order, or those from a version to another, both included."""
         return cast("Iterable[Event]", self._repository.event_store.get(stream, gt=first - 1, lte=last))
+
+
+class GatheredStreams:
+    """The streams of one subject that were read with those of others; what was not is asked for."""
+
+    def __init__(self, recorded: RecordedStreams, gathered: History) -> None:
+        self.records = recorded.records
+        self._recorded = recorded
+        self._gathered = gathered.streams
+
+    def state(self, stream: str, begin: Callable[[Event], S], apply: Callable[[S, Event], None]) -> S | None:
+        """The state from all of its events; None where there are none."""
+        found = self._gathered.get(stream)
+        if found is None:
+            return self._recorded.state(stream, begin, apply)
+        return _folded(self._recorded.of(found), begin, apply)
+
+    def last(self, stream: str) -> Event | None:
+        """The last event; None where there is none."""
+        found = self._gathered.get(stream)
+        return self._recorded.last(stream) if found is None else next(self._recorded.of(found[-1:]), None)
+
+
+def _folded(
+    events: Iterable[Any], begin: Callable[[Event], S], apply: Callable[[S, Event], None]
+) -> S | None:
+    """What events add up to, from the last snapshot among them on."""
+    state: Any = None
+    for event in events:
+        if isinstance(event, StateSnapshot):
+            state = event.state
+            continue
+        if state is None:
+            state = begin(event)
+        apply(state, event)
+    return cast("S | None", state)

@@ -18,6 +18,9 @@ from ledger.domain.refusals import Refusal, Repeated
 from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 
+_AT_ONCE = 100
+"""Subjects that are read at once."""
+
 
 class UnitOfWork:
     """All that deciding reads and writes, until the batch is written."""
@@ -43,11 +46,14 @@ class UnitOfWork:
             held = batch.touched[id_] = self.memory.get(id_)
         return held
 
-    def pass_by(self, id_: str) -> None:
-        """Touches a subject that need not be kept in memory when it was not there before."""
-        if id_ not in self.memory:
-            self.batch.passed_by.append(id_)
-        self.touch(id_)
+    def pass_by(self, ids: Sequence[str]) -> None:
+        """Touches subjects that need not be kept in memory when they were not there before."""
+        for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
+            self.memory.gather(some)
+            for id_ in some:
+                if id_ not in self.memory:
+                    self.batch.passed_by.append(id_)
+                self.touch(id_)
 
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id, recorded or by now.

@@ -13,18 +13,27 @@ from uuid import UUID
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
-from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, SubjectHead, event_digest, seal_digest
+from ledger.application.journal import (
+    NO_CHAIN,
+    Claim,
+    History,
+    JournalEntry,
+    SubjectHead,
+    event_digest,
+    seal_digest,
+)
 from ledger.domain.kinds import log_of
-from ledger.errors import LedgerError, WriterFenced
+from ledger.errors import LedgerError, LogDamaged, WriterFenced
 from ledger.store.asked import AskedRecorder
 from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
 from ledger.store.connections import Datastore, is_file
+from ledger.store.gathering import histories
+from ledger.store.last_digests import LastDigests
 from ledger.store.layout import CREATE, intelligible, prepare, reported
 from ledger.store.lock import WriterLock
 from ledger.store.making import make
 from ledger.store.snapshots import Snapshots
 
-_REMEMBERED_DIGESTS = 200_000
 _KEYS_AT_ONCE = 100
 _BEFORE, _LAST = -1, 2**62
 """Versions and ordinals between which everything is."""
@@ -45,7 +54,7 @@ class Recorder(AskedRecorder):
         """Raises where the file is no longer this writer's."""
         self._end: End | None = None
         self.insert_events_statement = f"INSERT INTO {events_table_name} VALUES (?,?,?,?,?,?)"  # noqa: S608
-        self._digests: dict[str, tuple[int, bytes]] = {}
+        self._digests = LastDigests()
 
     def construct_create_table_statements(self) -> list[str]:
         """The tables of a log (`ledger/store/layout.py`)."""
@@ -95,9 +104,7 @@ class Recorder(AskedRecorder):
             self._settle(cursor)
         if self._end is not None:
             self._end = end
-        if len(self._digests) > _REMEMBERED_DIGESTS:
-            self._digests.clear()
-        self._digests.update(fresh)
+        self._digests.take(fresh)
         return list(range(first, first + len(rows)))
 
     def recall(self) -> int:
@@ -213,8 +220,16 @@ class Recorder(AskedRecorder):
                 return []
             rows = found[::-1] if desc else found
             last = in_one_chain(place, name, self._stored_digest(cursor, name, rows[0][0] - 1), rows)
-        self._digests[name] = (rows[-1][0], last)
+        self._digests.take({name: (rows[-1][0], last)})
         return [StoredEvent(originator_id, *row[:3]) for row in found]
+
+    def histories(self, subjects: Sequence[str]) -> list[History]:
+        """Of those subjects that can be read at once all that was recorded; the others are to be read alone."""
+        try:
+            with self._reading() as cursor:
+                return list(histories(cursor, self.datastore.pool.db_name, subjects, self._digests))
+        except LogDamaged:
+            return []
 
     def select_notifications(
         self,

@@ -301,7 +301,7 @@ class Mirror(Recorder):
             cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
             self._seal(cursor, [row[5] for row in arrived.rows], arrived.entries)
             self._advance(cursor, arrived.offsets)
-        self._digests.update(fresh)
+        self._digests.take(fresh)
 
     def _check(
         self, cursor: library.SQLiteCursor, rows: Sequence[EventRow], fresh: dict[str, tuple[int, bytes]]

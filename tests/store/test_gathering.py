@@ -1,0 +1,102 @@
+"""Subjects that are read at once: they are what each is when it is read alone, and what is unsound is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ledger.application.ledger import Ledger
+from ledger.domain.kinds import is_keyed
+from ledger.errors import LogDamaged
+from ledger.store import last_digests
+from ledger.store.last_digests import LastDigests
+from tests.given import NUMBER, OTHER, THIRD, ledger_on
+from tests.projections.histories import a_log, opened
+from tests.store.damaged import change, written
+
+
+def loaded(ledger: Ledger, id_: str) -> dict[str, Any]:
+    subject = ledger._subjects.fresh(id_)
+    named = [id_, *(f"{id_}#{generation}" for generation in range(1, 5))]
+    states = {name: msgspec.to_builtins(state) for name in named if (state := subject.state_of(name))}
+    return {"states": states, "due": subject.due_at, "recorded": subject.recorded_at}
+
+
+def test_they_are_what_each_is_alone(tmp_path: Path) -> None:
+    ledger = opened(a_log(tmp_path / "log.db"))
+    try:
+        with ledger.recorder.datastore.transaction(commit=False) as cursor:  # type: ignore[attr-defined]
+            cursor.execute("SELECT msisdn, events FROM numbers")
+            events = {row[0]: row[1] for row in cursor.fetchall() if is_keyed(row[0])}
+        alone = {id_: loaded(ledger, id_) for id_ in events}
+        at_once = {one.head.subject for one in ledger.recorder.histories(list(events))}
+        assert {id_ for id_, count in events.items() if count < 250} <= at_once
+        assert {id_ for id_, count in events.items() if count > 500} & at_once == set()
+        assert max(len(one["states"]) for id_, one in alone.items() if id_ in at_once) > 1
+        ledger._subjects.forget()
+        ledger._subjects.gather([*events, "6288100000099"])
+        assert {id_: loaded(ledger, id_) for id_ in events} == alone
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "of"),
+    [
+        (
+            "UPDATE stored_events SET digest=zeroblob(32) WHERE originator_id=? AND originator_version=3",
+            "account",
+        ),
+        (
+            "UPDATE stored_events SET state=zeroblob(9) WHERE originator_id=? AND originator_version=1",
+            "account",
+        ),
+        (
+            "UPDATE stored_events SET originator_version=99 WHERE originator_id=? AND originator_version=2",
+            "account",
+        ),
+        ("UPDATE numbers SET chain=zeroblob(32) WHERE msisdn=?", "number"),
+        ("UPDATE numbers SET events=events-1 WHERE msisdn=?", "number"),
+        ("DELETE FROM numbers WHERE msisdn=?", "number"),
+    ],
+)
+def test_who_is_not_what_the_digests_name_is_left_out(log: Path, statement: str, of: str) -> None:
+    change(log, statement, NUMBER if of == "number" else f"{NUMBER}#1")
+    with ledger_on(log) as ledger:
+        found = {one.head.subject for one in ledger.recorder.histories([NUMBER, OTHER, THIRD])}
+        assert found == {OTHER, THIRD}
+    with pytest.raises(LogDamaged):
+        written(log)
+
+
+def test_a_text_that_is_none_spoils_it_all_and_nobody_alone(log: Path) -> None:
+    change(
+        log,
+        f"UPDATE stored_events SET topic=CAST(x'ff' AS TEXT) WHERE originator_id='{NUMBER}#1'"
+        " AND originator_version=?",
+        2,
+    )
+    with ledger_on(log) as ledger:
+        assert ledger.recorder.histories([NUMBER, OTHER]) == []
+        ledger._subjects.gather([NUMBER, OTHER])
+        assert ledger._subjects.get(OTHER).subject.recorded_at > 0
+        with pytest.raises(LogDamaged):
+            ledger._subjects.get(NUMBER)
+
+
+def test_of_no_more_than_so_many_streams_the_last_digest_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(last_digests, "REMEMBERED", 3)
+    known = LastDigests()
+    known.take({name: (1, name.encode()) for name in "abc"})
+    known.take({"a": (2, b"a2")})
+    known.take({"d": (1, b"d")})
+    assert len(known) == 3
+    assert known.get("b") is None
+    assert known.get("a") == (2, b"a2")
+    known.clear()
+    assert known.get("a") is None
