@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, delete, exists, func, or_, select, tuple_
 
+from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.tables import ERASED, PERSONS, VALUES, WRITINGS
 from ledger.vault.vault import Vault
 
@@ -66,6 +67,13 @@ def still_kept(vault: Vault, customers: Sequence[str]) -> list[str]:
             rows = connection.execute(select(table.c.customer).where(table.c.customer.in_(customers)))
             found.update(rows.scalars())
     return sorted(found)
+
+
+def kept_of(vault: Vault, gone: FieldsGone) -> list[str]:
+    """Which of the fields that should be gone are in the vault."""
+    with vault.transaction() as connection:
+        found = connection.execute(select(VALUES.c.field).where(are_of(gone)).distinct())
+        return sorted(found.scalars())
 
 
 def writings(vault: Vault) -> Iterator[list[WritingKept]]:

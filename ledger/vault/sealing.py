@@ -17,6 +17,8 @@ from ledger.errors import VaultDamaged
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Placement(NamedTuple):
     """Where a value belongs; it opens nowhere else."""
@@ -27,13 +29,13 @@ class Placement(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """As what is encrypted is bound to it."""
-        return json.dumps([self.customer, self.field, self.version], separators=(",", ":")).encode()
+        return _encode([self.customer, self.field, self.version]).encode()
 
 
-def seal(key: bytes, place: Placement, text: str, chance: Chance) -> bytes:
-    """A value, encrypted by AES-256-GCM: nonce and ciphertext."""
+def seal(cipher: AESGCM, place: Placement, text: str, chance: Chance) -> bytes:
+    """A value, encrypted by AES-256-GCM under the person's key, which `cipher` has: nonce and ciphertext."""
     nonce = chance(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, text.encode(), place.to_bytes())
+    return nonce + cipher.encrypt(nonce, text.encode(), place.to_bytes())
 
 
 def unseal(key: bytes, place: Placement, sealed: bytes) -> str:

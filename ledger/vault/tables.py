@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    insert,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -125,6 +126,14 @@ def engine_of(url: str) -> Engine:
         engine = _connecting(url)
         _METADATA.create_all(engine)
     return engine
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows that have every column, as the driver takes them: of many rows, most of the time is saved."""
+    statement = insert(table).compile(dialect=connection.dialect)
+    names = [column.name for column in table.columns]
+    values: Any = [tuple(row[name] for name in names) for row in rows] if statement.positional else list(rows)
+    connection.exec_driver_sql(str(statement), values)
 
 
 class Transactions(Protocol):

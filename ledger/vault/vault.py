@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
+from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.master_keys import KEY_BYTES, Wrapping
 from ledger.vault.sealing import Placement, digest_of, seal, unseal
 from ledger.vault.tables import (
@@ -23,6 +25,7 @@ from ledger.vault.tables import (
     VAULT,
     WRITINGS,
     Transactions,
+    insert_many,
 )
 
 FORMAT = 1
@@ -161,8 +164,8 @@ class Vault:
             rows += self._sealed(keys[one.customer], one, versions)
             written.append(Written(versions, digest))
         if new:
-            vault.execute(insert(WRITINGS), new)
-            vault.execute(insert(VALUES), rows)
+            insert_many(vault, WRITINGS, new)
+            insert_many(vault, VALUES, rows)
         return written
 
     def _keys_to_write(self, vault: Connection, customers: Sequence[str]) -> dict[str, bytes]:
@@ -187,13 +190,14 @@ class Vault:
         return keys | made
 
     def _sealed(self, key: bytes, one: Writing, versions: Mapping[str, int]) -> list[dict[str, Any]]:
+        cipher = AESGCM(key)
         return [
             {
                 "customer": one.customer,
                 "field": field,
                 "version": versions[field],
                 "command_id": one.command_id,
-                "sealed": seal(key, Placement(one.customer, field, versions[field]), text, self._chance),
+                "sealed": seal(cipher, Placement(one.customer, field, versions[field]), text, self._chance),
             }
             for field, text in one.values.items()
         ]
@@ -294,17 +298,26 @@ class Vault:
         with self.transaction() as vault:
             return self._erase(vault, customer, at)
 
-    def carry_out(self, partition: int, through: int, erased: Sequence[tuple[str, int]]) -> int:
+    def carry_out(
+        self,
+        partition: int,
+        through: int,
+        erased: Sequence[tuple[str, int]],
+        gone: Sequence[FieldsGone] = (),
+    ) -> int:
         """Erases whom a partition of the log tells of, through an ordinal of it; of how many there was anything.
 
-        `erased` are customers, and when. In one transaction: stopped half way, it is carried out again.
+        `erased` are customers, and when; `gone` are fields of those who stay. In one transaction: stopped half way, it
+        is carried out again.
         """
         with self.transaction() as vault:
-            gone = sum(self._erase(vault, customer, at) for customer, at in erased)
+            for one in gone:
+                vault.execute(delete(VALUES).where(are_of(one)))
+            count = sum(self._erase(vault, customer, at) for customer, at in erased)
             here = CARRIED.c.partition == partition
             if vault.execute(update(CARRIED).where(here).values(ordinal=through)).rowcount == 0:
                 vault.execute(insert(CARRIED).values(partition=partition, ordinal=through))
-        return gone
+        return count
 
     def carried_out(self) -> dict[int, int]:
         """Through which ordinal of each partition erasures are carried out; empty where the vault is of no log yet."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from ledger.domain.customer.commands_of_persons import RectifyCustomer, RegisterCustomer
+from ledger.domain.customer.events_of_persons import FieldsErased
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteSnapshot
@@ -15,6 +16,7 @@ from ledger.vault.inventory import (
     Told,
     WritingKept,
     drop_keys_without_values,
+    kept_of,
     keys_without_values,
     lacking,
     still_kept,
@@ -23,7 +25,16 @@ from ledger.vault.inventory import (
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.persons import ERASED, WRITTEN, carry_out_erasures, own_id, readers_of, told_by
+from ledger.wiring.persons import (
+    ERASED,
+    FIELDS_ERASED,
+    WRITTEN,
+    carry_out_erasures,
+    fields_gone,
+    own_id,
+    readers_of,
+    told_by,
+)
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
 LogOf = Callable[[str], SqliteSnapshot | None]
@@ -58,6 +69,7 @@ def looked_through(
         log_of = _log_of(opened, logs)
         for log in logs:
             yield from _erased_and_kept(log, kept)
+            yield from _fields_erased_and_kept(log, kept)
             yield from _without_values(log, kept)
         for batch in writings(kept):
             for one in batch:
@@ -114,6 +126,13 @@ def _erased_and_kept(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]
             yield from _kept_of(kept, batch)
             batch = []
     yield from _kept_of(kept, batch)
+
+
+def _fields_erased_and_kept(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
+    for found in events_of_types(log, (FIELDS_ERASED,)):
+        if isinstance(found.event, FieldsErased):
+            for field in kept_of(kept, fields_gone(log, found.event)):
+                yield VaultFinding("erased-and-kept", f"{found.event.account}, {field}")
 
 
 def _kept_of(kept: Vault, batch: list[str]) -> Iterator[VaultFinding]:

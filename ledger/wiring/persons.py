@@ -12,11 +12,17 @@ from contextlib import contextmanager
 
 from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
-from ledger.domain.customer.events_of_persons import CustomerRectified, CustomerRegistered, PersonErased
+from ledger.domain.customer.events_of_persons import (
+    CustomerRectified,
+    CustomerRegistered,
+    FieldsErased,
+    PersonErased,
+)
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultLost
 from ledger.store.of_types import events_of_types
-from ledger.store.reading import SqliteReader
+from ledger.store.reading import SqliteReader, SqliteSnapshot
+from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.master_keys import master_key_of
 from ledger.vault.month_keys import MonthKeys
@@ -29,8 +35,8 @@ from ledger.wiring.settings import Settings
 _NO_KEY = "PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set"
 WRITTEN = (CustomerRegistered.TOPIC, CustomerRectified.TOPIC)
 """The types of events that tell of values in the vault."""
-ERASED = PersonErased.TOPIC
-"""The type of events that tell of an erasure."""
+ERASED, FIELDS_ERASED = PersonErased.TOPIC, FieldsErased.TOPIC
+"""The types of events that tell of an erasure: of the person, and of fields alone."""
 
 
 @contextmanager
@@ -89,13 +95,24 @@ def carry_out_erasures(opened: Opened, kept: Vault) -> int:
                 continue
             start = done + 1 if done < log.head else 1  # else of another log, or one that was restored
             erased: list[tuple[str, int]] = []
-            for found in events_of_types(log, (ERASED,), start):
-                erased.append((own_id(found.event.account), found.event.effective_at))
-                if len(erased) == BATCH:
-                    gone += kept.carry_out(log.partition, found.ordinal, erased)
-                    erased = []
-            gone += kept.carry_out(log.partition, log.head, erased)
+            fields: list[FieldsGone] = []
+            for found in events_of_types(log, (ERASED, FIELDS_ERASED), start):
+                if isinstance(found.event, FieldsErased):
+                    fields.append(fields_gone(log, found.event))
+                else:
+                    erased.append((own_id(found.event.account), found.event.effective_at))
+                if len(erased) + len(fields) == BATCH:
+                    gone += kept.carry_out(log.partition, found.ordinal, erased, fields)
+                    erased, fields = [], []
+            gone += kept.carry_out(log.partition, log.head, erased, fields)
     return gone
+
+
+def fields_gone(log: SqliteSnapshot, event: FieldsErased) -> FieldsGone:
+    """Which values a person's erased fields are: those that were written before, and not what came again."""
+    told = [one.event for one in log.events_of(event.account)]
+    before = [one.command_id for one in told if one.version < event.version and one.TOPIC in WRITTEN]
+    return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before)
 
 
 def must_have_all(opened: Opened, kept: Vault, customer: str) -> None:

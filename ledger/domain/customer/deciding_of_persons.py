@@ -40,7 +40,7 @@ from ledger.domain.customer.events_of_persons import (
     ProcessingRestricted,
     RestrictionLifted,
 )
-from ledger.domain.customer.forgetting import DECIDED, consider
+from ledger.domain.customer.forgetting import DECIDED, consider, erase_fields, field_kept_until
 from ledger.domain.customer.person import PROCESSING, Person
 from ledger.domain.customer.privacy_terms import DataClass, PrivacyTerms
 from ledger.domain.customer.refusals_of_persons import (
@@ -87,6 +87,9 @@ def rectify(customer: Customer, command: RectifyCustomer) -> None:
     """Fields are corrected, or come to the others."""
     person, rules = _known(customer)
     kept = _with_purpose(rules, command.fields)
+    at = customer.cause.at
+    if over := [one for one in command.fields if field_kept_until(customer.state, rules, one) <= at]:
+        raise NoPurpose(over[0])
     customer.emit(
         CustomerRectified,
         terms=person.terms,
@@ -240,6 +243,7 @@ def lift_person_hold(customer: Customer, command: LiftPersonHold) -> None:
     if command.reference not in person.holds:
         raise UnknownHold(command.reference)
     customer.emit(PersonHoldLifted, terms=person.terms, reference=command.reference)
+    erase_fields(customer)
     consider(customer)
 
 

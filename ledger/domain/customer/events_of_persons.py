@@ -35,6 +35,13 @@ class CustomerRectified(Event):
 
 
 @_customer
+class FieldsErased(Event):
+    """Fields are kept no more, the retention of their classes being over; the person's other fields are."""
+
+    fields: list[FieldKept]
+
+
+@_customer
 class ConsentGiven(Event):
     """A person agrees to a purpose: `offers`, `partners`, `credit-bureau` or `processing`."""
 

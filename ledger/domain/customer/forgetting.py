@@ -16,6 +16,8 @@ from ledger.domain.customer.events_of_persons import (
     ErasureAsked,
     ErasureBlocked,
     ErasureStarted,
+    FieldKept,
+    FieldsErased,
     LimitBreached,
     Objection,
     PersonErased,
@@ -35,16 +37,53 @@ LEGAL_HOLD = "legal-hold"
 """What stands in the way while a legal case runs."""
 
 
-def kept_until(state: CustomerState, rules: PrivacyTerms, *, by_law: bool = False) -> int:
-    """Until when a person is kept after the last account has ended, or `by_law` has to be; NEVER while one has not."""
+def _retained_since(state: CustomerState) -> int | None:
+    """Since when retention runs: the end of the last account; None while one has not ended."""
     person = state.person
     if person is None or state.lives:
+        return None
+    if state.accounts or state.former:
+        return state.last_end
+    return person.since if is_persons(state.id) else None  # else his accounts may not be known
+
+
+def kept_until(state: CustomerState, rules: PrivacyTerms, *, by_law: bool = False) -> int:
+    """Until when a person is kept after the last account has ended, or `by_law` has to be; NEVER while one has not."""
+    person, since = state.person, _retained_since(state)
+    if person is None or since is None:
         return NEVER
-    had_one = bool(state.accounts or state.former)
-    if not had_one and not is_persons(state.id):  # his accounts may not be known
-        return NEVER
-    since = state.last_end if had_one else person.since
     return rules.zone.plus_days(since, rules.kept_days(person.fields, by_law=by_law))
+
+
+def field_kept_until(state: CustomerState, rules: PrivacyTerms, field: str) -> int:
+    """Until when a field of a person is kept, by the retention of its class; NEVER while an account has not ended."""
+    since = _retained_since(state)
+    return NEVER if since is None else rules.zone.plus_days(since, rules.retention_of[field])
+
+
+def _fields_due_at(state: CustomerState, rules: PrivacyTerms) -> int:
+    """When the next fields go, before the person does; NEVER where none will, or a legal case holds them."""
+    person = state.person
+    if person is None or person.holds or (since := _retained_since(state)) is None:
+        return NEVER
+    days = {rules.retention_of[one] for one in person.fields}
+    return rules.zone.plus_days(since, min(days)) if len(days) > 1 else NEVER
+
+
+def erase_fields(customer: Customer, *, due_at: int | None = None) -> None:
+    """The fields whose retention is over go, where there are some and no legal case holds them."""
+    state = customer.state
+    person, rules = person_of(customer)
+    at = customer.cause.at if due_at is None else due_at
+    if _fields_due_at(state, rules) > at:
+        return
+    last = rules.kept_days(person.fields)
+    gone = [
+        FieldKept(field=one, of=rules.class_of[one])
+        for one in person.fields
+        if rules.retention_of[one] < last and field_kept_until(state, rules, one) <= at
+    ]
+    customer.emit(FieldsErased, due_at=due_at, terms=person.terms, fields=gone)
 
 
 def due_of_person(state: CustomerState, book: TermsBook) -> int:
@@ -55,8 +94,11 @@ def due_of_person(state: CustomerState, book: TermsBook) -> int:
     due = min(person.limit_at, NEVER if person.ends_at is None else person.ends_at)
     rules = book.of(PrivacyTerms, person.terms)
     erasure = person.erasure
+    fields = _fields_due_at(state, rules)
     if erasure is None:
-        return min(due, kept_until(state, rules) if person.ended_at is None else person.ended_at)
+        last = kept_until(state, rules) if fields == NEVER else fields  # fields go before the person does
+        return min(due, last if person.ended_at is None else person.ended_at)
+    due = min(due, fields)
     if erasure.begun_at is not None:
         return min(due, erasure.begun_at)
     if not erasure.waiting and any(one["reason"] == RETENTION for one in erasure.said or ()):
@@ -76,6 +118,8 @@ def fall_due_for_person(customer: Customer, at: int) -> None:
         live = [one for one in state.accounts if one not in state.ended]
         clause = rules.processing.clause
         customer.emit(ProcessingEnded, due_at=at, terms=person.terms, clause=clause, accounts=live)
+    elif _fields_due_at(state, rules) == at:
+        erase_fields(customer, due_at=at)
     elif person.erasure is None:
         reason = RETENTION if person.ended_at is None else CONSENT
         customer.emit(

@@ -20,6 +20,7 @@ from ledger.domain.customer.events_of_persons import (
     ErasureBlocked,
     ErasureRequested,
     ErasureStarted,
+    FieldsErased,
     LimitBreached,
     Objection,
     PersonalDataDisclosed,
@@ -142,6 +143,11 @@ def _rectified(person: Person, event: CustomerRectified) -> None:
     person.fields += [kept["field"] for kept in event.fields if kept["field"] not in person.fields]
 
 
+def _fields_erased(person: Person, event: FieldsErased) -> None:
+    gone = {kept["field"] for kept in event.fields}
+    person.fields = [one for one in person.fields if one not in gone]
+
+
 def _given(person: Person, event: ConsentGiven) -> None:
     person.consents[event.purpose] = True
     if event.purpose == PROCESSING:
@@ -224,6 +230,7 @@ def _answered(person: Person, _: AccessAnswered) -> None:
 
 _CHANGES: dict[type[Event], Callable[[Person, Any], None]] = {
     CustomerRectified: _rectified,
+    FieldsErased: _fields_erased,
     ConsentGiven: _given,
     ConsentWithdrawn: _withdrawn,
     ProcessingRestricted: _restricted,

@@ -111,11 +111,18 @@ class PrivacyTerms(Terms):
         """The limit of notices in microseconds."""
         return self.breach.hours * HOUR
 
+    @cached_property
+    def retention_of(self) -> dict[str, int]:
+        """Of each field that may be kept, the days that it is after the last account has ended."""
+        days = {one.name: one.retention_days for one in self.classes}
+        return {field: days[of] for field, of in self.class_of.items()}
+
     def kept_days(self, fields: Iterable[str], *, by_law: bool = False) -> int:
         """Days that fields are kept after the last account has ended; `by_law`: that the law asks for."""
-        classes = {self.class_of[name] for name in fields}
-        kept = (one for one in self.classes if one.name in classes and (one.asked_by_law or not by_law))
-        return max((one.retention_days for one in kept), default=0)
+        if not by_law:
+            return max((self.retention_of[name] for name in fields), default=0)
+        lawful = {one.name for one in self.classes if one.asked_by_law}
+        return max((self.retention_of[name] for name in fields if self.class_of[name] in lawful), default=0)
 
     def ground_of(self, code: str) -> DisclosureGround | None:
         """The ground of that code, if the policy has it."""

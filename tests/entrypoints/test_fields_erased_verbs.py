@@ -1,0 +1,89 @@
+"""Fields whose retention is over leave the vault, and no backup brings them back; what came again later stays."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
+
+OWN = "CAB3DE4FG5HI6JK7LM8NO"
+CUSTOMER = f"customer/{OWN}"
+FIRST, OVER, AGAIN, LATER = (
+    f"{day}T10:00:00+07:00" for day in ("2024-03-01", "2025-03-02", "2025-03-03", "2025-03-04")
+)
+PACK = ("--terms", "smartfren-prepaid-2023", "--printed-credit", "5000", "--valid-until", "2030-12-31")
+VERIFIED = ("--channel", "sms-4444", "--customer", OWN, "--registration", "verified")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Pulsa:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    pulsa = Pulsa(
+        tmp_path, PULSA_VAULT_KEY=str(keys / "vault.key"), PULSA_VAULT_BACKUP_KEYS=str(keys / "months")
+    )
+    pulsa.done("vault", "new-key", str(keys / "vault.key"))
+    return pulsa
+
+
+def says(desk: Pulsa, verb: str, values: dict[str, str], at: str, *more: str) -> None:
+    desk.done("customer", verb, CUSTOMER, "--values", "-", *more, "--at", at, feed=json.dumps(values))
+
+
+def shown(desk: Pulsa) -> dict[str, str]:
+    asked = ("--fields", "name,email", "--by", "s", "--reason", "r", "--now", LATER)
+    return dict(desk.json("customer", "show", CUSTOMER, *asked)[0])
+
+
+def checked(desk: Pulsa) -> list[tuple[str, str]]:
+    result = desk("vault", "check", "--json", "--now", LATER)
+    return [(one["kind"], one["about"]) for one in map(json.loads, result.stdout.splitlines())]
+
+
+def opened(desk: Pulsa, number: str, at: str) -> None:
+    desk.done("number", "issue", number, *PACK, "--at", at)
+    desk.done("number", "activate", number, *VERIFIED, "--at", at)
+
+
+@pytest.mark.clause("PM-06", "PS-02")
+def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pulsa) -> None:
+    says(
+        desk,
+        "register",
+        {"name": "Budi", "email": "b@example.net"},
+        FIRST,
+        "--terms",
+        "privacy-smarty",
+        "--source",
+        "w",
+    )
+    opened(desk, NUMBER, FIRST)
+    desk.done("number", "terminate", NUMBER, "--ground", "b", "--at", FIRST)
+    old = desk.folder / "old.bak"
+    desk.done("vault", "backup", str(old), "--now", FIRST)
+    desk.done("customer", "advance", "--customer", CUSTOMER, "--at", OVER)
+    assert checked(desk) == [("erased-and-kept", f"{CUSTOMER}, email"), ("backup-past-its-time", "2024-03")]
+    assert shown(desk) == {"name": "Budi"}
+    assert [kind for kind, _ in checked(desk)] == ["backup-past-its-time"]
+    with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
+        assert vault.execute("SELECT field FROM field_values").fetchall() == [("name",)]
+    vault.close()
+
+    opened(desk, OTHER, AGAIN)
+    says(desk, "rectify", {"email": "new@example.net"}, AGAIN)
+    new = desk.folder / "new.bak"
+    desk.done("vault", "backup", str(new), "--now", "2024-03-20T10:00:00+07:00")
+    for backup, expected in ((new, {"name": "Budi", "email": "new@example.net"}),):
+        desk.done("vault", "restore", str(backup), "--overwrite", "--now", LATER)
+        assert shown(desk) == expected
+    desk.done("vault", "restore", str(old), "--overwrite", "--now", LATER)
+    assert "vault-behind" in desk.complaint(
+        "customer", "show", CUSTOMER, "--fields", "email", "--by", "s", "--reason", "r", "--now", LATER
+    )
+    with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
+        assert vault.execute("SELECT field FROM field_values").fetchall() == [("name",)]
+    vault.close()
