@@ -206,7 +206,9 @@ def test_either_reasons_are_named_or_nothing_is_left(steps: list[Step]) -> None:
         assert not erasure.waiting
         assert erasure.said
         for name, objections in erasure.objections.items():
-            assert objections == (objections_of(accounts[name]) if accounts[name].holder == ID else []), name
+            there = objections_of(accounts[name]) if accounts[name].holder == ID else []
+            assert set(objections) <= set(there), name  # what time has added since, its own events tell
+            assert objections, name
         assert not any(one.erasure is not None and one.erasure.agreed for one in accounts.values())
         named = {one["of"] for one in erasure.said}
         assert named == {*erasure.objections, *([PERSON] if person.holds else [])}

@@ -50,15 +50,19 @@ def receive(event: CreditTransferSent) -> list[Command]:
     ]
 
 
-def activated(event: Activated | NumberReclaimed) -> list[Command]:
+def activated(event: Activated) -> list[Command]:
     """The number is one more of its customer's, where he is known by a contract or as a person (SE23-19, ground 11)."""
+    return _noted(event, "activated")
+
+
+def _noted(event: Activated | NumberReclaimed, why: str) -> list[Command]:
     customer = customer_named(event.customer)
     if customer is None:
         return []
     return [
         NoteAccount(
             at=event.recorded_at,
-            command_id=f"{POLICY_IDS}activated/{event.account}",
+            command_id=f"{POLICY_IDS}{why}/{event.account}",
             actor=POLICY,
             customer=customer,
             of=event.account,
@@ -69,7 +73,7 @@ def activated(event: Activated | NumberReclaimed) -> list[Command]:
 
 def reclaimed(event: NumberReclaimed) -> list[Command]:
     """The number is a person's again."""
-    return activated(event) if is_persons(event.customer) else []
+    return _noted(event, "reclaimed") if is_persons(event.customer) else []
 
 
 def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]:
