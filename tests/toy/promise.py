@@ -9,8 +9,9 @@ import msgspec
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
+from ledger.domain.one_stream import OneStream, state_in
 from ledger.domain.refusals import NotEligible, UnknownAccount
-from ledger.domain.subject import NOTHING, State, Streams, Subject, fell_due, make_event
+from ledger.domain.subject import Streams
 from tests.toy.commands import AdvancePromise, HearOf, KeepPromise, MakePromise
 from tests.toy.events import BrokenHeardOf, PromiseBroken, PromiseKept, PromiseMade
 
@@ -36,20 +37,10 @@ class PromiseState(msgspec.Struct):
             self.until = NEVER
 
 
-class Promise(Subject):
+class Promise(OneStream[PromiseState]):
     """A promise as a subject."""
 
-    __slots__ = ("_events", "_state")
-
-    def __init__(self, state: PromiseState) -> None:
-        self._state = state
-        self._events: list[Event] = []
-        self.cause = NOTHING
-        self.recorded_at = state.recorded_at
-
-    @property
-    def id(self) -> str:
-        return self._state.id
+    __slots__ = ()
 
     @property
     def due_at(self) -> int:
@@ -65,41 +56,12 @@ class Promise(Subject):
 
     def advance(self, until: int) -> None:
         while (at := self.due_at) <= until:
-            cause = fell_due(self.id, PromiseBroken, at, self.cause.at)
-            own = {"tells": self.tells}
-            self._emit(
-                make_event(PromiseBroken, self.id, self._state.version + 1, cause, own, effective_at=at)
-            )
-
-    def take(self, event: Event) -> None:
-        self._state.apply(event)
-        self.recorded_at = self._state.recorded_at
-
-    def emit(self, event_type: type[Event], **own: Any) -> None:
-        self._emit(make_event(event_type, self.id, self._state.version + 1, self.cause, own))
-
-    def _emit(self, event: Event) -> None:
-        self._events.append(event)
-        self.take(event)
-
-    def collect(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
-
-    def copy(self) -> Promise:
-        return Promise(msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=PromiseState))
-
-    def states(self) -> list[State]:
-        return [self._state]
-
-    def state_of(self, stream: str) -> State | None:
-        return self._state if stream == self.id else None
+            self.emit(PromiseBroken, due_at=at, tells=self.tells)
 
 
 def promise_in(streams: Streams, id_: str) -> Promise:
     """A promise as the log has it."""
-    state = streams.state(id_, lambda first: PromiseState(first.account), PromiseState.apply)
-    return Promise(state or PromiseState(id_))
+    return Promise(state_in(streams, id_, PromiseState))
 
 
 def admit(promise: Promise, command: Command) -> None:
@@ -119,5 +81,5 @@ def decide(promise: Promise, command: Command) -> None:
             raise NotEligible("it is kept or broken already")
         promise.emit(PromiseKept)
     elif isinstance(command, HearOf) and command.of != promise.id:
-        own = {"of": command.of, "broken_at": command.broken_at, "tells": promise.tells}
+        own: dict[str, Any] = {"of": command.of, "broken_at": command.broken_at, "tells": promise.tells}
         promise.emit(BrokenHeardOf, **own)

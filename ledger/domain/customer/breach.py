@@ -5,8 +5,6 @@ It names no person. Whose data they were the scope says: a query that gives the 
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ledger.domain.calendar import NEVER
@@ -16,8 +14,9 @@ from ledger.domain.customer.events_of_breaches import BreachNotified, BreachReco
 from ledger.domain.customer.privacy_terms import PrivacyTerms
 from ledger.domain.customer.refusals_of_persons import NoPurpose, UnknownBreach
 from ledger.domain.events import Event
+from ledger.domain.one_stream import OneStream, state_in
 from ledger.domain.refusals import InTheFuture, NotEligible, Repeated
-from ledger.domain.subject import NOTHING, Cause, State, Streams, Subject, fell_due, make_event
+from ledger.domain.subject import Streams
 from ledger.domain.terms_book import TermsBook
 
 PREFIX_OF_BREACHES = "breach/"
@@ -61,90 +60,29 @@ class BreachState(msgspec.Struct):
         return self.limit_at if self.untold and not self.overdue else NEVER
 
 
-class Breach(Subject):
-    """A breach of personal data."""
+class Breach(OneStream[BreachState]):
+    """A breach of personal data, `breach/<id>`."""
 
-    __slots__ = ("_events", "_state", "book")
+    __slots__ = ("book",)
 
     def __init__(self, state: BreachState, book: TermsBook) -> None:
-        self._state, self.book = state, book
-        self._events: list[Event] = []
-        self.cause = NOTHING
-        self.recorded_at = state.recorded_at
-
-    @property
-    def id(self) -> str:
-        """`breach/<id>`."""
-        return self._state.id
+        super().__init__(state)
+        self.book = book
 
     @property
     def due_at(self) -> int:
         """When the limit passes, where somebody was not told."""
         return self._state.due_at
 
-    @property
-    def state(self) -> BreachState:
-        """What its events add up to."""
-        return self._state
-
     def advance(self, until: int) -> None:
         """The limit may have passed."""
-        at = self.due_at
-        if at <= until:
-            cause = fell_due(self.id, NoticeOverdue, at, self.cause.at)
-            own = {"to": self._state.untold}
-            self._record(cause, NoticeOverdue, own, effective_at=at, terms=self._state.terms)
-
-    def take(self, event: Event) -> None:
-        """Applies an event that the log holds."""
-        self._state.apply(event)
-        self.recorded_at = self._state.recorded_at
-
-    def emit(
-        self,
-        event_type: type[Event],
-        *,
-        terms: str,
-        clause: str | None = None,
-        **own: Any,  # noqa: ANN401 - the type's own fields
-    ) -> None:
-        """Records an event for the command at hand."""
-        self._record(self.cause, event_type, own, terms=terms, clause=clause)
-
-    def _record(
-        self,
-        cause: Cause,
-        event_type: type[Event],
-        own: dict[str, Any],
-        **header: Any,  # noqa: ANN401 - as `make_event` takes it
-    ) -> None:
-        event = make_event(event_type, self.id, self._state.version + 1, cause, own, **header)
-        self._events.append(event)
-        self.take(event)
-
-    def collect(self) -> list[Event]:
-        """What was emitted since last asked, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def copy(self) -> Breach:
-        """The breach as it stands."""
-        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=BreachState)
-        return Breach(state, self.book)
-
-    def states(self) -> list[State]:
-        """What snapshots are kept of."""
-        return [self._state]
-
-    def state_of(self, stream: str) -> State | None:
-        """What its stream adds up to."""
-        return self._state if stream == self.id else None
+        if (at := self.due_at) <= until:
+            self.emit(NoticeOverdue, due_at=at, terms=self._state.terms, to=self._state.untold)
 
 
 def breach_in(streams: Streams, id_: str, book: TermsBook) -> Breach:
     """A breach as the log has it; it need not have been seen before."""
-    state = streams.state(id_, lambda first: BreachState(first.account), BreachState.apply)
-    return Breach(state or BreachState(id_), book)
+    return Breach(state_in(streams, id_, BreachState), book)
 
 
 def decide_of_breaches(breach: Breach, command: Command) -> None:

@@ -30,7 +30,8 @@ from ledger.domain.customer.events_of_persons import CustomerRegistered
 from ledger.domain.customer.forgetting import due_of_person, fall_due_for_person
 from ledger.domain.customer.person import Person, registered
 from ledger.domain.events import Event
-from ledger.domain.subject import NOTHING, Cause, State, Streams, Subject, fell_due, make_event
+from ledger.domain.one_stream import OneStream, state_in
+from ledger.domain.subject import Streams
 from ledger.domain.terms_book import TermsBook
 
 MOST_ACCOUNTS = 5_000
@@ -128,31 +129,19 @@ class CustomerState(msgspec.Struct):
         return len(self.ended) < len(self.accounts)
 
 
-class Customer(Subject):
-    """A customer."""
+class Customer(OneStream[CustomerState]):
+    """A customer, `customer/<id>`."""
 
-    __slots__ = ("_events", "_state", "book")
+    __slots__ = ("book",)
 
     def __init__(self, state: CustomerState, book: TermsBook) -> None:
-        self._state, self.book = state, book
-        self._events: list[Event] = []
-        self.cause = NOTHING
-        self.recorded_at = state.recorded_at
-
-    @property
-    def id(self) -> str:
-        """`customer/<id>`."""
-        return self._state.id
+        super().__init__(state)
+        self.book = book
 
     @property
     def due_at(self) -> int:
         """When the next debt blocks the other accounts, or time changes something for the person."""
         return min(self._state.debts_due_at, due_of_person(self._state, self.book))
-
-    @property
-    def state(self) -> CustomerState:
-        """What its events add up to."""
-        return self._state
 
     def advance(self, until: int) -> None:
         """Debts that have stood long enough block the others, the oldest first; then what falls due for the person."""
@@ -165,53 +154,8 @@ class Customer(Subject):
             )
             debt = self._state.debts[waiting[0]]
             others = sorted(account for account in self._state.accounts if account != debt.of)
-            own = {"bill": waiting[0], "accounts": others, **debt.block}
-            cause = fell_due(self.id, OthersBlocked, at, self.cause.at, waiting[0])
-            self._record(cause, OthersBlocked, own, effective_at=at)
-
-    def take(self, event: Event) -> None:
-        """Applies an event that the log holds."""
-        self._state.apply(event)
-        self.recorded_at = self._state.recorded_at
-
-    def emit(  # noqa: PLR0913 - the parts of an event that are not its type's own
-        self,
-        event_type: type[Event],
-        *,
-        terms: str | None = None,
-        clause: str | None = None,
-        due_at: int | None = None,
-        about: str | None = None,
-        effective_at: int | None = None,
-        **own: Any,  # noqa: ANN401 - the type's own fields
-    ) -> None:
-        """Records an event for the command at hand, or what fell due at an instant."""
-        if due_at is None:
-            self._record(self.cause, event_type, own, terms=terms, clause=clause, effective_at=effective_at)
-            return
-        cause = fell_due(self.id, event_type, due_at, self.cause.at, about)
-        self._record(cause, event_type, own, terms=terms, clause=clause, effective_at=due_at)
-
-    def _record(
-        self,
-        cause: Cause,
-        event_type: type[Event],
-        own: dict[str, Any],
-        **header: Any,  # noqa: ANN401 - as `make_event` takes it
-    ) -> None:
-        event = make_event(event_type, self.id, self._state.version + 1, cause, own, **header)
-        self._events.append(event)
-        self.take(event)
-
-    def collect(self) -> list[Event]:
-        """What was emitted since last asked, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def copy(self) -> Customer:
-        """The customer as he stands."""
-        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=CustomerState)
-        return Customer(state, self.book)
+            own: dict[str, Any] = {"bill": waiting[0], "accounts": others, **debt.block}
+            self.emit(OthersBlocked, due_at=at, due_about=waiting[0], **own)
 
     def amiss(self, command: Command) -> Iterator[str]:
         """An account that is given to somebody who is erased."""
@@ -219,16 +163,7 @@ class Customer(Subject):
         if isinstance(command, NoteAccount) and person is not None and person.erased:
             yield f"{command.of} was given to {self.id}, who is erased"
 
-    def states(self) -> list[State]:
-        """What snapshots are kept of."""
-        return [self._state]
-
-    def state_of(self, stream: str) -> State | None:
-        """What its stream adds up to."""
-        return self._state if stream == self.id else None
-
 
 def customer_in(streams: Streams, id_: str, book: TermsBook) -> Customer:
     """A customer as the log has him; he need not have been seen before."""
-    state = streams.state(id_, lambda first: CustomerState(first.account), CustomerState.apply)
-    return Customer(state or CustomerState(id_), book)
+    return Customer(state_in(streams, id_, CustomerState), book)

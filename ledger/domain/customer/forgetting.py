@@ -113,7 +113,7 @@ def fall_due_for_person(customer: Customer, at: int) -> None:
     request = person.request
     if request is not None and person.limit_at == at:
         name = request.request
-        customer.emit(LimitBreached, due_at=at, about=name, terms=person.terms, request=name)
+        customer.emit(LimitBreached, due_at=at, due_about=name, terms=person.terms, request=name)
     elif person.ends_at == at:
         live = [one for one in state.accounts if one not in state.ended]
         clause = rules.processing.clause

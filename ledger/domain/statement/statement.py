@@ -11,6 +11,7 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import ACCOUNT
 from ledger.domain.line.disputes import BALANCE
+from ledger.domain.one_stream import OneStream, state_in
 from ledger.domain.refusals import (
     AboveMaximum,
     NotEligible,
@@ -54,7 +55,7 @@ from ledger.domain.statement.stated import (
     line_of,
     statement_of,
 )
-from ledger.domain.subject import NO_RECORDS, NOTHING, Records, State, Streams, Subject, make_event
+from ledger.domain.subject import NO_RECORDS, Records, Streams
 
 
 class StatementState(msgspec.Struct):
@@ -124,56 +125,22 @@ class StatementState(msgspec.Struct):
             self.signed_off = True
 
 
-class Statement(Subject):
-    """A statement."""
+class Statement(OneStream[StatementState]):
+    """A statement, `statement/<32 hex>`."""
 
-    __slots__ = ("_events", "_records", "_state")
+    __slots__ = ("_records",)
 
     def __init__(self, state: StatementState, records: Records = NO_RECORDS) -> None:
-        self._state = state
+        super().__init__(state)
         self._records = records
-        self._events: list[Event] = []
-        self.cause = NOTHING
-        self.recorded_at = state.recorded_at
-
-    @property
-    def id(self) -> str:
-        """`statement/<32 hex>`."""
-        return self._state.id
 
     @property
     def due_at(self) -> int:
         """Time alone changes nothing of it."""
         return NEVER
 
-    @property
-    def state(self) -> StatementState:
-        """What its events add up to."""
-        return self._state
-
     def advance(self, until: int) -> None:
         """Nothing falls due."""
-
-    def take(self, event: Event) -> None:
-        """Applies an event that the log holds."""
-        self._state.apply(event)
-        self.recorded_at = self._state.recorded_at
-
-    def emit(self, event_type: type[Event], **own: Any) -> None:  # noqa: ANN401 - the type's own fields
-        """Records an event for the command at hand."""
-        event = make_event(event_type, self.id, self._state.version + 1, self.cause, own)
-        self._events.append(event)
-        self.take(event)
-
-    def collect(self) -> list[Event]:
-        """What was emitted since last asked, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def copy(self) -> Statement:
-        """The statement as it stands."""
-        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self._state), type=StatementState)
-        return Statement(state, self._records)
 
     def line(self, number: int) -> StatementLine | None:
         """A line of it by number, as its events have it; lines ascend from event to event. None: it has none such."""
@@ -190,19 +157,10 @@ class Statement(Subject):
                 return next((one for one in lines if one["line"] == number), None)
         return None
 
-    def states(self) -> list[State]:
-        """What snapshots are kept of."""
-        return [self._state]
-
-    def state_of(self, stream: str) -> State | None:
-        """What its stream adds up to."""
-        return self._state if stream == self.id else None
-
 
 def statement_in(streams: Streams, id_: str) -> Statement:
     """A statement as the log has it."""
-    state = streams.state(id_, lambda first: StatementState(first.account), StatementState.apply)
-    return Statement(state or StatementState(id_), streams.records)
+    return Statement(state_in(streams, id_, StatementState), streams.records)
 
 
 def admit(statement: Statement, command: Command) -> None:
@@ -222,14 +180,23 @@ def decide(statement: Statement, command: Command) -> None:
         _end(statement, command)
     elif isinstance(command, NoteDisputeRefused):
         if state.disputed.get(command.dispute) == "":
-            own = {"dispute": command.dispute, "of": command.account, "refusal": command.refusal}
+            own: dict[str, Any] = {
+                "dispute": command.dispute,
+                "of": command.account,
+                "refusal": command.refusal,
+            }
             statement.emit(DisputeRefused, **own)
     elif not state.ended:
         raise StatementOpen(f"{state.count} lines of it are there")
     elif isinstance(command, RecordRun):
         if command.known_at > statement.cause.at:
             raise NotFinal
-        sums = {"rules": command.rules, "result": command.result, "sums": command.sums, "open": command.open}
+        sums: dict[str, Any] = {
+            "rules": command.rules,
+            "result": command.result,
+            "sums": command.sums,
+            "open": command.open,
+        }
         reopened = state.signed_off and command.open > 0
         statement.emit(Reconciled, known_through_at=command.known_at, reopened=reopened, **sums)
     elif isinstance(command, SignOff):
@@ -256,7 +223,7 @@ def _begin(statement: Statement, command: BeginStatement) -> None:
         if state.content == command.content:
             raise Repeated
         raise StatementConflict("other content came under the same number and period")
-    own = {
+    own: dict[str, Any] = {
         name: getattr(command, name)
         for name in command.__struct_fields__
         if name not in ("at", "command_id", "actor", "statement", "account")
