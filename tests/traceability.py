@@ -123,7 +123,7 @@ class Project:
         cited = self.citations.get(clause.id, Citations())
         rules = [f"terms `{name}`: {_listed(paths)}" for name, paths in cited.terms.items()]
         if cited.code:
-            rules.append(f"code: {_listed(cited.code)}")
+            rules.append(f"code: {_listed(sorted(cited.code, key=_is_told))}")
         tests = [f"`{file}`: {_listed(names)}" for file, names in cited.tests.items()]
         return (
             f"| {clause.id} | {clause.title} | {'<br>'.join(rules)} | {'<br>'.join(tests) or 'none yet'} |\n"
@@ -189,6 +189,11 @@ def _without_letter(clause: str) -> str:
 def _once(names: list[str], name: str) -> None:
     if name not in names:
         names.append(name)
+
+
+def _is_told(module: str) -> bool:
+    """Whether it tells of the rule only, or plays it: the rules themselves come first."""
+    return not module.startswith("ledger/domain/")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The erasure of a person: begun by a decision or by time, put to every account, done once nothing stands in its way.
+"""The erasure of a person: begun by a decision or by time, put to every account, done once it may be (PM-06).
 
 The customer is asked first: a legal case, and what the law asks to be kept, are known here. Then every account that is
 or was his is asked, wherever it lies. One that objects says why, and says it again when that changes. One that does not

@@ -1,4 +1,4 @@
-"""What a command does to a line, in the order of checks that is the language's (`schemas/README.md`).
+"""What a command does to a line, in the order of checks that is the language's: `tests/domain/test_order_of_checks.py`.
 
 A decision reads the line as it stands at the command's time, and never half happens: all guards, each a refusal by
 name, come before the first event. What every product's commands do is here; the rest is its product's.

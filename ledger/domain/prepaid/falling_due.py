@@ -57,6 +57,7 @@ def falls_due(account: PrepaidAccount, at: int, terms: PrepaidTerms) -> Iterator
 
 
 def _start_waiting(account: PrepaidAccount, at: int, terms: PrepaidTerms) -> Iterator[Draft]:
+    """Waiting begins, and with it credit is lost where the terms say so (XP25-16); else a top-up loses it (SP23-20)."""
     rule = terms.forfeiture
     if rule.at == "waiting-start":
         yield from forfeited(account, "waiting-started", rule.clause)
