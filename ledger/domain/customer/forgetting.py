@@ -62,12 +62,16 @@ def field_kept_until(state: CustomerState, rules: PrivacyTerms, field: str) -> i
 
 
 def _fields_due_at(state: CustomerState, rules: PrivacyTerms) -> int:
-    """When the next fields go, before the person does; NEVER where none will, or a legal case holds them."""
-    person = state.person
-    if person is None or person.holds or (since := _retained_since(state)) is None:
+    """When the next fields go, before the person does; NEVER where none will, or a legal case holds them.
+
+    Not while accounts are asked, either: the person may be gone with their answers.
+    """
+    person, since = state.person, _retained_since(state)
+    if person is None or since is None or person.holds:
         return NEVER
+    asked = person.erasure is not None and bool(person.erasure.waiting)
     days = {rules.retention_of[one] for one in person.fields}
-    return rules.zone.plus_days(since, min(days)) if len(days) > 1 else NEVER
+    return rules.zone.plus_days(since, min(days)) if len(days) > 1 and not asked else NEVER
 
 
 def erase_fields(customer: Customer, *, due_at: int | None = None) -> None:
