@@ -21,41 +21,12 @@ from ledger.domain.customer.commands import AdvanceCustomer, CustomerCommand
 from ledger.domain.customer.commands_of_breaches import (
     AdvanceBreach,
     BreachCommand,
-    NotifyBreach,
-    RecordBreach,
-)
-from ledger.domain.customer.commands_of_persons import (
-    AnswerAccess,
-    Disclose,
-    ErasePerson,
-    GiveConsent,
-    LiftPersonHold,
-    LiftRestriction,
-    RectifyCustomer,
-    RegisterCustomer,
-    RequestAccess,
-    RequestErasure,
-    RestrictProcessing,
-    SetPersonHold,
-    WithdrawConsent,
 )
 from ledger.domain.customer.privacy_terms import PrivacyTerms
 from ledger.domain.events import Event
 from ledger.domain.line.commands import (
     AdvanceTime,
-    Block,
-    DecideRightsTransfer,
     RecordUsage,
-    ReplaceCard,
-    RequestRightsTransfer,
-    Terminate,
-    Unblock,
-)
-from ledger.domain.line.dispute_commands import (
-    AttachEvidence,
-    DecideDispute,
-    OpenDispute,
-    ReopenDispute,
 )
 from ledger.domain.line.line import Line, fold
 from ledger.domain.money import parse_amount
@@ -63,45 +34,15 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.account import PostpaidAccount, postpaid
 from ledger.domain.postpaid.commands import (
-    ApplyDeposit,
-    AssignSuspense,
-    ChangePackage,
-    ChargeCollectionCost,
-    ConfirmRefundRequirements,
-    FailPayment,
-    IssueCreditNote,
-    IssueDebitNote,
     OpenContract,
-    PayDepositRefund,
-    ReceiveDeposit,
-    ReceivePayment,
     RecordRoaming,
-    RecordVerification,
-    RefundAdvance,
-    RequestDepositRefund,
-    RequestUnsubscribe,
-    ReturnSuspense,
-    ReversePayment,
-    SetAutoDebit,
-    SetCreditLimit,
-    UpdateService,
-    WaiveFine,
-    WriteOff,
 )
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.prepaid.account import PrepaidAccount, prepaid
 from ledger.domain.prepaid.commands import (
     Activate,
-    AdjustCredit,
-    CaptureReservation,
-    ChargeCredit,
     IssueStarterPack,
-    ReclaimNumber,
-    ReleaseReservation,
-    ReserveCredit,
-    ReverseTopUp,
     TopUp,
-    TransferCredit,
 )
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.domain.subject import Cause
@@ -113,6 +54,7 @@ from ledger.store.sqlite import Factory
 from ledger.terms import bundled
 from tests.deciding import Deciding
 from tests.posting_table import check_event
+from tests.unsaid import UNSAID
 
 PERSON = "customer/CAAAAAAAAAAAAAAAAAAAA"
 NUMBER, OTHER, THIRD = "6288112345678", "6288187654321", "6288100000003"
@@ -155,113 +97,6 @@ def contract_terms(of: str, id_: str = "variant", **rules: object) -> PostpaidTe
     """Bundled terms of postpaid contracts with some of their rules replaced, under another id."""
     values = json_of(CONTRACTS[of])
     return said_by(PostpaidTerms, values | {"id": id_} | rules)
-
-
-_UNSAID: dict[type[Command], dict[str, Any]] = {
-    OpenContract: {
-        "customer": "customer-1",
-        "plan": "elite-100",
-        "terms": SE23,
-        "billing_day": 1,
-        "registration": "verified",
-    },
-    ReceivePayment: {"method": "transfer", "payer": "customer-1"},
-    FailPayment: {"reason": "no-funds"},
-    AssignSuspense: {"reference": "p1", "approved_by": "staff-2"},
-    ReturnSuspense: {"reference": "p1", "bank_cost": 0, "approved_by": "staff-2"},
-    RefundAdvance: {"bank_cost": 0, "reference": "t1"},
-    ReceiveDeposit: {"deposit": "d1", "purpose": "roaming", "payer": "customer-1"},
-    ApplyDeposit: {"decided_by": "staff-1"},
-    RequestDepositRefund: {"payee": "customer-1", "reference": "r1"},
-    ConfirmRefundRequirements: {"decided_by": "staff-1"},
-    PayDepositRefund: {"bank_cost": 0, "reference": "t1"},
-    IssueCreditNote: {"note": "n1", "reason": "mistake", "approved_by": "staff-2"},
-    IssueDebitNote: {"note": "n1", "reason": "mistake", "approved_by": "staff-2"},
-    WaiveFine: {"reason": "goodwill", "approved_by": "staff-2"},
-    ChargeCollectionCost: {"reference": "c1", "approved_by": "staff-2"},
-    WriteOff: {"reason": "bad-debt", "approved_by": "staff-2"},
-    RequestUnsubscribe: {"channel": "gallery"},
-    RecordRoaming: {
-        "partner": "SGPST",
-        "record": "x1",
-        "service": "voice",
-        "direction": "outgoing",
-        "answered": True,
-        "country": "SG",
-        "quantity": 60,
-        "partner_amount": "1.25",
-        "partner_currency": "USD",
-    },
-    RecordVerification: {"reference": "v1"},
-    ChangePackage: {"channel": "gallery"},
-    UpdateService: {"reason": "plan-withdrawn", "approved_by": "staff-2"},
-    SetCreditLimit: {"approved_by": "staff-2"},
-    SetAutoDebit: {"mandate": "m1", "initiated_by": "customer"},
-    ReversePayment: {"reason": "charged-back", "approved_by": "staff-2"},
-    IssueStarterPack: {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")},
-    Activate: {"channel": "sms-4444", "customer": "customer-1", "registration": "verified"},
-    TopUp: {"channel": "web"},
-    ReverseTopUp: {"reason": "wrong-number", "approved_by": "staff-2"},
-    ChargeCredit: {"item": "package"},
-    RecordUsage: {
-        "service": "voice",
-        "direction": "outgoing",
-        "destination": "off-net",
-        "zone": "zone1",
-        "quantity": 1,
-    },
-    ReserveCredit: {"reservation": "r1"},
-    CaptureReservation: {"reservation": "r1"},
-    ReleaseReservation: {"reservation": "r1"},
-    Block: {"block": "b1", "scope": "all", "ground": "b"},
-    Unblock: {"block": "b1"},
-    ReplaceCard: {"iccid": "ab" * 32, "identity_checked": True},
-    RequestRightsTransfer: {"request": "q1", "to_customer": "customer-2"},
-    DecideRightsTransfer: {"request": "q1", "decision": "approved", "decided_by": "staff-1"},
-    TransferCredit: {"to_msisdn": OTHER},
-    AdjustCredit: {"reason": "goodwill", "approved_by": "staff-2"},
-    ReclaimNumber: {
-        "customer": "customer-1",
-        "terms": SP23,
-        "decision": "approved",
-        "decided_by": "staff-1",
-        "fee_paid": None,
-    },
-    Terminate: {"ground": "b"},
-    OpenDispute: {
-        "dispute": "C-1",
-        "about": "top-up",
-        "claimed": 0,
-        "unit": "PULSA",
-        "reason": "amount",
-        "opened_by": "customer-1",
-        "refers_to": "top-1",
-    },
-    AttachEvidence: {
-        "dispute": "C-1",
-        "digest": "ab" * 32,
-        "media_type": "image/png",
-        "title": "receipt",
-    },
-    DecideDispute: {"dispute": "C-1", "reason": "record", "decided_by": "staff-1"},
-    ReopenDispute: {"dispute": "C-1", "reason": "receipt", "digest": "cd" * 32},
-    RegisterCustomer: {"terms": "privacy-smarty", "digest": "ab" * 32, "source": "gallery"},
-    RectifyCustomer: {"fields": ["name"], "digest": "ab" * 32},
-    GiveConsent: {"purpose": "offers", "channel": "care"},
-    WithdrawConsent: {"purpose": "offers", "channel": "care"},
-    Disclose: {"to": "agency-1", "fields": ["name"], "ground": "support", "approved_by": "staff-2"},
-    RequestAccess: {"request": "a1", "channel": "care"},
-    AnswerAccess: {"request": "a1", "digest": "cd" * 32},
-    RestrictProcessing: {"channel": "care"},
-    LiftRestriction: {"channel": "care"},
-    RequestErasure: {"request": "e1", "channel": "care"},
-    ErasePerson: {"decided_by": "staff-1", "approved_by": "staff-2"},
-    SetPersonHold: {"reference": "case-7"},
-    LiftPersonHold: {"reference": "case-7"},
-    RecordBreach: {"terms": "privacy-smarty", "scope": "readings", "fields": ["name"], "persons": 2},
-    NotifyBreach: {"to": "authority", "reference": "letter-7"},
-}
-"""What a story does not say of a command, because it does not matter to it."""
 
 
 class Expected(NamedTuple):
@@ -413,7 +248,7 @@ class Story:
             about["customer"] = PERSON
         if issubclass(command, BreachCommand):
             about["breach"] = "breach/b-1"
-        said = {"command_id": str(self._count), **about, **_UNSAID.get(command, {}), **fields}
+        said = {"command_id": str(self._count), **about, **UNSAID.get(command, {}), **fields}
         if command is TopUp:
             said.setdefault("price", said["credit"])
         if command in (RecordUsage, RecordRoaming):
