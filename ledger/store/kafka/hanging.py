@@ -8,21 +8,30 @@ writer would end it in passing, one way or the other. So it is ended as it was b
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import TransactionState
-from kafka.errors import KafkaTimeoutError, TransactionalIdNotFoundError
+from kafka.errors import (
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    NotLeaderForPartitionError,
+    TransactionalIdNotFoundError,
+)
 from kafka.structs import TopicPartition
 
 from ledger.errors import CommitUncertain
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.holders import UNANSWERED
 
+_Answer = TypeVar("_Answer")
+
 _QUESTION_MS = 10_000
 _PAUSE = 0.02
+_NOT_YET = (*UNANSWERED, LeaderNotAvailableError, NotLeaderForPartitionError)
+"""What is said while another broker is about to answer, or a topic was made a moment ago."""
 _WAS_COMMITTED = {
     TransactionState.PREPARE_COMMIT: True,
     TransactionState.COMPLETE_COMMIT: True,
@@ -45,7 +54,7 @@ def take_over(producer: KafkaProducer, settings: KafkaSettings, partition: int, 
         was_committed = _was_committed(admin, settings.transactional_id(partition), until)
         producer.init_transactions()
         manager: Any = producer._transaction_manager  # noqa: SLF001
-        open_ = _open(admin, own + forwarded)
+        open_ = _once_answered(lambda: _open(admin, own + forwarded), until)
     mine = manager.producer_id_and_epoch.producer_id
     hanging = [tp for tp in own + forwarded if mine in open_[tp]]
     strangers = [tp for tp in own if open_[tp] - {mine}]
@@ -63,17 +72,22 @@ def take_over(producer: KafkaProducer, settings: KafkaSettings, partition: int, 
 
 def _was_committed(admin: KafkaAdminClient, transactional_id: str, until: float) -> bool | None:
     """Whether the last transaction was; None where nobody knows any more, or there was none."""
+    try:
+        described = _once_answered(lambda: admin.describe_transactions([transactional_id]), until)
+    except TransactionalIdNotFoundError:
+        return None
+    return _WAS_COMMITTED.get(described[transactional_id].state)
+
+
+def _once_answered(ask: Callable[[], _Answer], until: float) -> _Answer:
+    """What is answered once a broker can: kafka-python's producer asks such again by itself, and its others do not."""
     while True:
         try:
-            described = admin.describe_transactions([transactional_id])
-        except TransactionalIdNotFoundError:
-            return None
-        except UNANSWERED:  # kafka-python's producer asks such again by itself
+            return ask()
+        except _NOT_YET:
             if time.monotonic() > until:
                 raise
             time.sleep(_PAUSE)
-        else:
-            return _WAS_COMMITTED.get(described[transactional_id].state)
 
 
 def _open(admin: KafkaAdminClient, tps: Sequence[TopicPartition]) -> dict[TopicPartition, set[int]]:
