@@ -35,7 +35,7 @@ from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from ledger.wiring import composition
 from tests.bench import population as p
-from tests.kafka.process import Known, knowing, known
+from tests.kafka.registered import Known, knowing, known
 from tests.processes import Forked
 from tests.servers import kafka_address, registry_address
 

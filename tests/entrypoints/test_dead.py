@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from kafka import KafkaProducer
 from ledger.domain.calendar import parse_instant
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer
 from ledger.store.codec import Codec
-from ledger.store.kafka.schema_ids import known_ids, schema_ids
+from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
@@ -174,9 +173,7 @@ def test_what_a_registry_that_is_down_cannot_name_is_not_called_unreadable(
 ) -> None:
     settings = new_log()
     with writing(settings), faulty(settings.registry) as gateway:
-        behind = replace(settings, registry=gateway.url)
-        asking = on_kafka(pulsa.folder, behind)
-        known_ids(behind)
+        asking = on_kafka(pulsa.folder, new_log(prefix=settings.prefix, registry=gateway.url))
         producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
         value = of_another_release(settings, "good")
         producer.send(settings.dead, value, NUMBER.encode(), [], 0)

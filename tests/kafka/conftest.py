@@ -12,24 +12,31 @@ import pytest
 import structlog
 
 from ledger.store.kafka.connection import KafkaSettings
+from tests.kafka.registered import told
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
 
 NewLog = Callable[..., KafkaSettings]
 
 
 @pytest.fixture
-def new_log(kafka_servers: KafkaServers, tmp_path: Path) -> NewLog:  # noqa: F811
-    """Settings of a log that nobody else uses; its topics are not made yet, and a writer makes them."""
+def new_log(kafka_servers: KafkaServers, run_directory: Path, tmp_path: Path) -> NewLog:  # noqa: F811
+    """Settings of a log that nobody else uses; its topics are not made yet, and a writer makes them.
 
-    def settings(**stated: Any) -> KafkaSettings:
+    `registers`: its writer has to register its schemas. Otherwise those of the run's first log stand for them here.
+    """
+
+    def settings(*, registers: bool = False, **stated: Any) -> KafkaSettings:
         chosen: dict[str, Any] = {
+            "bootstrap": kafka_servers.bootstrap_servers,
+            "registry": kafka_servers.registry_url,
             "mirrors": tmp_path / "mirrors",
             "prefix": f"{secrets.token_hex(4)}.",
             "partitions": 1,
             "clock": "played",
             "create": True,
         }
-        return KafkaSettings(kafka_servers.bootstrap_servers, kafka_servers.registry_url, **(chosen | stated))
+        log = KafkaSettings(**(chosen | stated))
+        return log if registers else told(log, run_directory)
 
     return settings
 

@@ -14,38 +14,11 @@ from kafka import KafkaProducer
 
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LedgerError
-from ledger.store.kafka import schema_ids
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.mirror import Offsets
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
-from ledger.store.schemas import every
 from tests.given import BUNDLED, CONTRACTS
-
-Known = dict[tuple[str, bytes], int]
-"""Ids of schemas, by kind and fingerprint: a registry has one for each text, whatever subjects it is under."""
-
-
-def known(settings: KafkaSettings) -> Known:
-    """The registry's ids of the log's schemas, which are registered where they were not."""
-    ids = schema_ids.schema_ids(settings)
-    return {
-        (kind, schema.fingerprint): int.from_bytes(ids._prefix[topic, schema.fingerprint][1:], "big")
-        for topic, kind in _topics(settings)
-        for schema in every(kind)
-    }
-
-
-def knowing(settings: KafkaSettings, ids: Known) -> None:
-    """They need not be asked for: of all the writers of a run, each would ask for two hundred."""
-    log = schema_ids._log(settings)
-    schema_ids._registered[log] = learned = schema_ids._ids(log)[0]
-    for topic, kind in _topics(settings):
-        for schema in every(kind):
-            learned._learn(topic, schema, ids[kind, schema.fingerprint])
-
-
-def _topics(settings: KafkaSettings) -> list[tuple[str, str]]:
-    return schema_ids._ids(schema_ids._log(settings))[1]
+from tests.kafka.registered import Known, knowing
 
 
 def write(settings: KafkaSettings, options: dict[str, Any], ids: Known) -> int:

@@ -12,7 +12,8 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
-from tests.kafka.process import known, write
+from tests.kafka.process import write
+from tests.kafka.registered import known
 from tests.processes import Forked
 from tests.waiting import PATIENCE
 

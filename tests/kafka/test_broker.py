@@ -24,6 +24,7 @@ from ledger.store.kafka import hanging, topics
 from ledger.store.kafka.connection import KafkaSettings
 from tests.given import BUNDLED
 from tests.kafka.asking import Asking
+from tests.kafka.registered import told
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, embedded, in_file, population, seen
 from tests.servers import KafkaServers
@@ -40,8 +41,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
 
 
 @pytest.fixture
-def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) -> KafkaSettings:
-    return KafkaSettings(
+def settings(
+    broker: LocalKafka, kafka_servers: KafkaServers, run_directory: Path, tmp_path: Path
+) -> KafkaSettings:
+    log = KafkaSettings(
         broker.bootstrap_servers,
         kafka_servers.registry_url,
         tmp_path / "mirrors",
@@ -50,6 +53,7 @@ def settings(broker: LocalKafka, kafka_servers: KafkaServers, tmp_path: Path) ->
         clock="played",
         create=True,
     )
+    return told(log, run_directory)
 
 
 def await_answers(settings: KafkaSettings, count: int, *, interrupted: bool = False) -> None:

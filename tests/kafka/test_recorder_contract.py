@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -25,6 +26,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.factory import Factory
 from ledger.store.kafka.recorder import KafkaRecorder
 from ledger.store.snapshots import Snapshots
+from tests.kafka.registered import told
 from tests.servers import KafkaServers
 
 PARTITIONS = 16
@@ -39,8 +41,10 @@ class OnKafka:
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
-    def a_log(cls, kafka_servers: KafkaServers, tmp_path_factory: pytest.TempPathFactory) -> None:
-        cls.log = KafkaSettings(
+    def a_log(
+        cls, kafka_servers: KafkaServers, run_directory: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        log = KafkaSettings(
             kafka_servers.bootstrap_servers,
             kafka_servers.registry_url,
             tmp_path_factory.mktemp("mirrors"),
@@ -48,6 +52,7 @@ class OnKafka:
             partitions=PARTITIONS,
             create=True,
         )
+        cls.log = told(log, run_directory)
         cls.partitions = iter(range(PARTITIONS))
 
     @pytest.fixture(autouse=True)

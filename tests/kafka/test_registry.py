@@ -64,7 +64,7 @@ def test_a_good_command_waits_until_the_registry_is_well_again(
     own = partition_of(NUMBER, 2)
     other = next(str(n) for n in range(6299_0000, 6299_0100) if partition_of(str(n), 2) != own)
     with faulty(settings.registry) as gateway:
-        behind = replace(settings, registry=gateway.url)
+        behind = new_log(prefix=settings.prefix, partitions=2, registry=gateway.url)
         with writing(behind), connected(settings) as client:
             for fault in FAULTS:
                 value = of_another_release(settings, f"good during {fault}")
@@ -114,7 +114,7 @@ def test_unknown_ids_are_asked_for_once_in_a_while(new_log: NewLog, monkeypatch:
 def test_records_of_unknown_ids_are_answered_and_the_partition_goes_on(new_log: NewLog) -> None:
     settings = new_log()
     with faulty(settings.registry) as gateway:
-        with writing(replace(settings, registry=gateway.url)):
+        with writing(new_log(prefix=settings.prefix, registry=gateway.url)):
             three = [b"\0\x7f\xff\xff" + bytes([n]) for n in (1, 2, 3)] * 200
             send(settings, *((NUMBER.encode(), value, 0) for value in three))
             barrier(settings)
@@ -148,7 +148,7 @@ def test_what_an_earlier_release_answered_is_read(
     new_log: NewLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """By clients, and by writers and readers that have no mirror yet."""
-    settings = new_log()
+    settings = new_log(registers=True)
     file = files("schemas") / "released" / "1" / "replies" / "ledger.reply.Outcome.avsc"
     earlier, asked = RecordSchema(file.read_text("utf-8")), command(command_id="1")
     access = RegistryAccess(settings.registry)

@@ -32,6 +32,7 @@ from tests.entrypoints.kafka import on_kafka
 from tests.given import NUMBER
 from tests.kafka.conftest import NewLog
 from tests.kafka.faulty_registry import GARBAGE, faulty
+from tests.kafka.registered import told
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, in_file, population, seen
 
@@ -39,31 +40,36 @@ OTHER = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": 
 
 
 @pytest.fixture(scope="module")
-def shifted() -> Iterator[str]:
+def shifted() -> Iterator[LocalRegistry]:
     """A registry that others have used before: its ids are not those of the log's registry."""
     with LocalRegistry() as registry:
         for number in range(3):
             schema = RecordSchema(json.dumps(OTHER | {"name": f"Other{number}"}))
             Registry(RegistryAccess(registry.url)).register(f"other-{number}", schema)
-        yield registry.url
+        yield registry
 
 
 @pytest.fixture(scope="module")
-def lost() -> Iterator[str]:
+def lost() -> Iterator[LocalRegistry]:
     """A registry that knows a schema of others, and fewer than `shifted`; some logs go on without it."""
     with LocalRegistry() as registry:
         Registry(RegistryAccess(registry.url)).register("other", RecordSchema(json.dumps(OTHER)))
-        yield registry.url
+        yield registry
 
 
-def told(settings: KafkaSettings, commands: Any) -> None:
+def of(registry: LocalRegistry, settings: KafkaSettings) -> KafkaSettings:
+    """The same log with that registry, where the first has its schemas registered."""
+    return told(replace(settings, registry=registry.url), registry.directory)
+
+
+def play(settings: KafkaSettings, commands: Any) -> None:
     with writing(settings), connected(settings) as client:
         client.execute(commands)
 
 
-def test_the_alert_on_a_registry_that_is_lost(lost: str, shifted: str) -> None:
+def test_the_alert_on_a_registry_that_is_lost(lost: LocalRegistry, shifted: LocalRegistry) -> None:
     """What `RegistryLost` looks at: it does not answer, or was emptied, or gives other ids."""
-    with faulty(lost) as registry:
+    with faulty(lost.url) as registry:
         ids = SchemaIds(Registry(RegistryAccess(registry.url)), time.monotonic)
         ids.register([("e", "events")])
         figures = CollectorRegistry()
@@ -82,7 +88,7 @@ def test_the_alert_on_a_registry_that_is_lost(lost: str, shifted: str) -> None:
             registry.fault = None
             metrics.look()
             assert is_up() == 1
-        registry.lead_to(shifted)
+        registry.lead_to(shifted.url)
         metrics.look()
         assert is_up() == 0
         with pytest.raises(RegistryMismatch, match="stood for"):
@@ -91,7 +97,7 @@ def test_the_alert_on_a_registry_that_is_lost(lost: str, shifted: str) -> None:
 
 def test_every_record_names_its_schema(new_log: NewLog) -> None:
     settings = new_log(partitions=2)
-    told(settings, population(20, 2))
+    play(settings, population(20, 2))
     ids = schema_ids(settings)
     for topic in (settings.events, settings.commands, settings.policies, settings.replies):
         records = list(committed(settings, topic))
@@ -101,7 +107,7 @@ def test_every_record_names_its_schema(new_log: NewLog) -> None:
 
 
 def test_a_command_has_one_subject_whatever_topic_it_travels_on(new_log: NewLog) -> None:
-    settings = new_log()
+    settings = new_log(registers=True)
     asked = [
         AdvanceTime(at=0, command_id="by-anybody", msisdn=NUMBER),
         CloseThrough(at=0, command_id="by-the-clock", msisdn="log@0", through=0),
@@ -119,11 +125,11 @@ def test_a_command_has_one_subject_whatever_topic_it_travels_on(new_log: NewLog)
         assert registry.look_up(f"{settings.policies}-{schema.name}", schema) is None
 
 
-def test_a_registry_with_other_ids(new_log: NewLog, lost: str, shifted: str) -> None:
-    settings = replace(new_log(), registry=lost)
+def test_a_registry_with_other_ids(new_log: NewLog, lost: LocalRegistry, shifted: LocalRegistry) -> None:
+    settings = of(lost, new_log())
     commands = population(20, 2)
-    told(settings, commands[:200])
-    other = replace(settings, registry=shifted)
+    play(settings, commands[:200])
+    other = of(shifted, settings)
     fresh = replace(other, mirrors=settings.mirrors / "fresh")
     for log in (other, fresh):
         with pytest.raises(RegistryMismatch):
@@ -131,26 +137,30 @@ def test_a_registry_with_other_ids(new_log: NewLog, lost: str, shifted: str) -> 
         with pytest.raises(RegistryMismatch), closing(Followed(log)) as mirrors:
             mirrors.catch_up()
     assert in_file(settings.mirror(0)) == seen(settings).accounts
-    told(settings, commands[200:])
+    play(settings, commands[200:])
 
 
-def test_records_of_former_releases_name_no_schema(new_log: NewLog, lost: str, shifted: str) -> None:
+def test_records_of_former_releases_name_no_schema(
+    new_log: NewLog, lost: LocalRegistry, shifted: LocalRegistry
+) -> None:
     """In a registry of their own: in one that others fill meanwhile, ids grow beyond those that `shifted` has."""
-    written, settings, former = (replace(new_log(), registry=lost) for _ in range(3))
+    written, settings, former = (of(lost, new_log()) for _ in range(3))
     commands = population(20, 2)
-    told(written, commands[:200])
+    play(written, commands[:200])
     as_before(written, settings)
-    told(settings, commands[200:300])
+    play(settings, commands[200:300])
     assert len(in_file(settings.mirror(0))) > len(in_file(written.mirror(0)))
     as_before(settings, former)
     with writing(former):
         pass
     forget_ids(former)
     with pytest.raises(RegistryMismatch, match="is not what its digest names"):
-        Writer(replace(former, registry=shifted), ()).run()
+        Writer(of(shifted, former), ()).run()
 
 
-def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, shifted: str) -> None:
+def test_commands_by_other_ids_are_answered_and_decide_nothing(
+    new_log: NewLog, shifted: LocalRegistry
+) -> None:
     settings = new_log()
     commands = population(20, 2)
     with ExitStack() as stack:
@@ -158,9 +168,8 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
         client = stack.enter_context(connected(settings))
         client.execute(commands[:100])
         events = seen(settings).events
-        schema_ids(replace(settings, registry=shifted))
         astray = stack.enter_context(connected(settings))
-        astray._ids = schema_ids(replace(settings, registry=shifted))
+        astray._ids = schema_ids(of(shifted, settings))
         assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}
         assert seen(settings).events == events
         assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
@@ -168,16 +177,16 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(new_log: NewLog, 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
 def test_a_registry_that_was_emptied_is_filled_from_the_log(
-    new_log: NewLog, lost: str, tmp_path: Path, named: bool
+    new_log: NewLog, lost: LocalRegistry, tmp_path: Path, named: bool
 ) -> None:
-    written = settings = replace(new_log(), registry=lost)
+    written = settings = of(lost, new_log())
     commands = population(20, 2)
-    told(settings, commands[:200])
+    play(settings, commands[:200])
     before = seen(settings)
     in_order = [schema.fingerprint for folder in FOLDERS for schema in every(folder)]
     assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
     if not named:
-        settings = replace(new_log(), registry=lost)
+        settings = of(lost, new_log())
         as_before(written, settings)
     with LocalRegistry() as empty:
         settings = replace(settings, registry=empty.url, mirrors=tmp_path / "again")
@@ -193,11 +202,13 @@ def test_a_registry_that_was_emptied_is_filled_from_the_log(
             assert after.accounts[account][: len(events)] == events
 
 
-def test_logs_that_share_a_registry_that_was_emptied(new_log: NewLog, lost: str, tmp_path: Path) -> None:
-    little, much = (replace(new_log(), registry=lost) for _ in range(2))
+def test_logs_that_share_a_registry_that_was_emptied(
+    new_log: NewLog, lost: LocalRegistry, tmp_path: Path
+) -> None:
+    little, much = (of(lost, new_log()) for _ in range(2))
     commands = population(20, 2)
-    told(little, commands[:1])
-    told(much, commands)
+    play(little, commands[:1])
+    play(much, commands)
     before = seen(much)
     with LocalRegistry() as empty:
         little, much = (

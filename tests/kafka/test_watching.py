@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.entrypoints.kafka.measuring import Measured
@@ -30,7 +28,7 @@ def test_a_partition_that_stands_still_is_seen_and_so_is_what_waits_in_it(new_lo
 
     with (
         faulty(settings.registry) as gateway,
-        writing(replace(settings, registry=gateway.url), watch=Measured(registry)),
+        writing(new_log(prefix=settings.prefix, registry=gateway.url), watch=Measured(registry)),
         connected(settings) as client,
     ):
         client.execute([command(command_id="before")])
