@@ -227,5 +227,4 @@ def _fallen_due(then: Snapshot) -> dict[str, tuple[list[Open], int]]:
 
 
 def _open_on(account: PostpaidAccount) -> list[Open]:
-    every = (*account.bills.values(), *account.closed_bills.values())
-    return [Open(bill.due_until, bill.terms, bill.open) for bill in every if bill.open]
+    return [Open(bill.due_until, bill.terms, bill.open) for bill in account.bills.values()]

@@ -40,7 +40,7 @@ class ContractsFolded:
                 "overdue": bill.open > 0 and bill.due_until <= self.as_of,
             }
             for account in self.accounts.values()
-            for bill in (*account.bills.values(), *account.closed_bills.values())
+            for bill in account.every_bill()
         }
 
     def payments(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -67,7 +67,7 @@ class ContractsFolded:
         found = {}
         for account in self.accounts.values():
             by_age = [0, 0, 0, 0, 0]
-            for bill in (*account.bills.values(), *account.closed_bills.values()):
+            for bill in account.every_bill():
                 by_age[self._age(bill.due_until)] += bill.open
             sums = (account.unbilled, account.billed, by_age[0], sum(by_age[1:]), *by_age[1:])
             if any(sums):

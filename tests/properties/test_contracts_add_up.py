@@ -155,7 +155,7 @@ def test_bills_payments_and_the_deposit_add_up_by_their_events_alone(history: Hi
     story = told(history, None)
     what_fell_due_stands_before_all_that_came_later(story)
     sums, account = Sums(story.of_number(NUMBER)), story.contract()
-    for bill in (*account.bills.values(), *account.closed_bills.values()):
+    for bill in account.every_bill():
         assert sums.open(bill.id) == bill.open
         parts = {"allocated": bill.allocated, "deposit": bill.deposited, "credited": bill.credited}
         assert {what: sums.bills[bill.id][what] for what in parts} == parts

@@ -179,7 +179,8 @@ class PostpaidAccount(Account):
     """Sen unbilled, by `<source>/<kind>`."""
     bills: dict[str, Bill] = msgspec.field(default_factory=dict)
     """Those with something open, by id."""
-    closed_bills: dict[str, Bill] = msgspec.field(default_factory=dict)
+    closed_bills: dict[str, bytes] = msgspec.field(default_factory=dict)
+    """All others, each packed: notes may be issued about them for ever, and there are ever more of them."""
     due_ends: list[int] = msgspec.field(default_factory=list)
     """The due ends, of closed bills too, that may still come: at each of them overdue bills get a fine."""
     told: dict[str, str] = msgspec.field(default_factory=dict)
@@ -245,12 +246,40 @@ class PostpaidAccount(Account):
 
     def bill(self, id_: str) -> Bill | None:
         """A bill of its own, open or not."""
-        return self.bills.get(id_) or self.closed_bills.get(id_)
+        packed = self.closed_bills.get(id_)
+        return self.bills.get(id_) if packed is None else _unpacked(packed)
+
+    def every_bill(self) -> Iterator[Bill]:
+        """Those with something open, and then the closed ones."""
+        yield from self.bills.values()
+        yield from map(_unpacked, self.closed_bills.values())
+
+    def keep(self, bill: Bill) -> None:
+        """The bill is as it is now: what changes one keeps it."""
+        if bill.open > 0:
+            self.bills[bill.id] = bill
+            self.closed_bills.pop(bill.id, None)
+        else:
+            self.bills.pop(bill.id, None)
+            self.closed_bills[bill.id] = _packed(bill)
 
     def fine(self, id_: str) -> Fine | None:
         """A late fine by its id, which names its bill."""
+        return self._with_bill(id_)[1]
+
+    def change_fine(self, id_: str, **said: Any) -> Fine | None:  # noqa: ANN401 - its fields
+        """A late fine, with something said of it from now on."""
+        bill, fine = self._with_bill(id_)
+        if bill is not None and fine is not None:
+            for name, value in said.items():
+                setattr(fine, name, value)
+            self.keep(bill)
+        return fine
+
+    def _with_bill(self, id_: str) -> tuple[Bill | None, Fine | None]:
         bill = self.bill(id_.rpartition("/")[0])
-        return None if bill is None else next((fine for fine in bill.fines if fine.id == id_), None)
+        fines = [] if bill is None else bill.fines
+        return bill, next((fine for fine in fines if fine.id == id_), None)
 
     # --- changes ----------------------------------------------------------------------------------------------------
 
@@ -292,16 +321,14 @@ class PostpaidAccount(Account):
         self.charges[key] = self.charges.get(key, 0) + amount
 
     def reduce(self, bill: Bill, amount: int) -> None:
-        """So much less of a bill is open; it is closed where nothing is."""
+        """So much less of a bill is open, after all else that happens to it; it is closed where nothing is."""
         bill.open -= amount
-        if bill.open <= 0 and self.bills.pop(bill.id, None) is not None:
-            self.closed_bills[bill.id] = bill
+        self.keep(bill)
 
     def reopen(self, bill: Bill, amount: int) -> None:
         """So much of a bill is open again."""
         bill.open += amount
-        if bill.open > 0 and self.closed_bills.pop(bill.id, None) is not None:
-            self.bills[bill.id] = bill
+        self.keep(bill)
 
     def payment_of(self, source: str) -> Payment | None:
         """The payment that advance came from; None where it came from something else, or is too long ago."""
@@ -332,6 +359,8 @@ class PostpaidAccount(Account):
 
 
 _since = attrgetter("since")
+_packed = msgspec.msgpack.Encoder().encode
+_unpacked = msgspec.msgpack.Decoder(Bill).decode
 
 
 def in_their_order(bills: Collection[Bill]) -> list[Bill]:

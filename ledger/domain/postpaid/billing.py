@@ -241,7 +241,7 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
         bill.steps = [StepToCome(*step) for step in steps]
         if terms.auto_debit.request:
             bill.debit_at = terms.zone.plus_days(event.effective_at, terms.auto_debit.after_bill_days)
-    (account.bills if bill.open else account.closed_bills)[bill.id] = bill
+    account.keep(bill)
     account.charges = {}
     account.bill_count = event.number
     account.billed_until = event.period_until
@@ -251,9 +251,7 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     if event.next_bill_at is not None:
         account.next_bill_at = event.next_bill_at
     for id_ in account.unbilled_fines:
-        fine = account.fine(id_)
-        if fine is not None:
-            fine.carried_by = bill.id
+        account.change_fine(id_, carried_by=bill.id)
     account.unbilled_fines = []
 
 

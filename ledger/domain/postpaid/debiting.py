@@ -104,6 +104,7 @@ def _asked(account: PostpaidAccount, event: AutoDebitRequested, _: PostpaidTerms
     bill = account.bill(event.bill)
     if bill is not None:
         bill.debit_at = NEVER
+        account.keep(bill)
 
 
 CHANGES: Changes = {

@@ -72,3 +72,4 @@ def dunning_blocked(account: PostpaidAccount, event: Blocked) -> None:
         bill = account.bill(id_)
         if bill is not None:
             bill.steps = [step for step in bill.steps if step.action != action]
+            account.keep(bill)

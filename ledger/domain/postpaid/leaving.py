@@ -111,9 +111,10 @@ def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerm
     at = event.effective_at
     account.close(TERMINATED, at)
     end, day = end_of_day(terms, at), day_number(terms.zone.day(at))
-    for bill in (*account.bills.values(), *account.closed_bills.values()):
+    for bill in list(account.every_bill()):
         if bill.due_until > at:
             bill.due_until, bill.due_on = end, day
+            account.keep(bill)
     account.due_ends = sorted({end if due > at else due for due in account.due_ends})
     if account.refund_until is None:
         account.refund_until = window_end(terms, at)

@@ -179,10 +179,7 @@ def _debit_note_issued(account: PostpaidAccount, event: DebitNoteIssued, _: Post
 
 
 def _fine_waived(account: PostpaidAccount, event: FineWaived, _: PostpaidTerms) -> None:
-    fine = account.fine(event.fine)
-    if fine is not None:
-        fine.waived = True
-        taken_back(account, fine)
+    taken_back(account, account.change_fine(event.fine, waived=True))
 
 
 def _collection_cost(account: PostpaidAccount, event: CollectionCostCharged, _: PostpaidTerms) -> None:

@@ -116,6 +116,7 @@ def _bill_overdue(account: PostpaidAccount, event: BillOverdue, _: PostpaidTerms
     bill = account.bill(event.bill)
     if bill is not None:
         bill.overdue = True
+        account.keep(bill)
     if event.others_blocked_at is not None:
         account.told[event.bill] = event.customer
     account.due_ends = [at for at in account.due_ends if at >= event.effective_at]
@@ -127,6 +128,7 @@ def _late_fine_charged(account: PostpaidAccount, event: LateFineCharged, _: Post
     bill = account.bill(event.bill)
     if bill is not None:
         bill.fines.append(Fine(event.fine, event.effective_at, event.amount, event.base))
+        account.keep(bill)
 
 
 def _overdue_cleared(account: PostpaidAccount, event: OverdueCleared, _: PostpaidTerms) -> None:

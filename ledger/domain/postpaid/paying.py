@@ -297,13 +297,13 @@ def _payment_settled(
         if bill is None:
             continue
         bill.allocated += part["amount"]
-        account.reduce(bill, part["amount"])
         for fine in bill.fines:
             if fine.at > at:
                 fine.base_left -= part["amount"]
                 fine.paid_before[event.reference] = part["amount"]
                 if fine.base_left <= 0 and not (fine.waived or fine.withdrawn):
                     account.withdrawable.append(fine.id)
+        account.reduce(bill, part["amount"])
     account.keep_advance(of_payment(event.reference), at, event.advance)
     account.last_settled_at = max(account.last_settled_at, at)
 

@@ -65,10 +65,7 @@ def taken_back(account: PostpaidAccount, fine: Fine | None) -> None:
 
 def _late_fine_withdrawn(account: PostpaidAccount, event: LateFineWithdrawn, _: PostpaidTerms) -> None:
     account.withdrawable = [id_ for id_ in account.withdrawable if id_ != event.fine]
-    fine = account.fine(event.fine)
-    if fine is not None:
-        fine.withdrawn = True
-        taken_back(account, fine)
+    taken_back(account, account.change_fine(event.fine, withdrawn=True))
 
 
 CHANGES: Changes = {LateFineWithdrawn: _late_fine_withdrawn}

@@ -83,7 +83,9 @@ class TestApplying:
             )
         )
         assert story.contract().deposit == HELD - TOTAL
-        assert story.contract().closed_bills[BILL].deposited == TOTAL
+        paid = story.contract().bill(BILL)
+        assert paid is not None
+        assert (paid.deposited, paid.open) == (TOTAL, 0)
 
     def test_more_than_is_owed_or_held_and_nothing_at_all_are_refused(self, story: Story) -> None:
         held(story, amount=rupiah(50_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
+from sys import getsizeof
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ledger.domain.calendar import DAY
 from ledger.domain.line.commands import AdvanceTime, RecordUsage
 from ledger.domain.line.events import Blocked, SuspenseReceived, Unblocked
-from ledger.domain.postpaid.account import Lot
+from ledger.domain.postpaid.account import Bill, Lot
 from ledger.domain.postpaid.commands import FailPayment, ReceivePayment, ReversePayment, SettlePayment
 from ledger.domain.postpaid.events_of_bills import (
     AdvanceApplied,
@@ -49,6 +50,12 @@ def billed(story: Story) -> Story:
 
 def received(story: Story, when: int = PAID, amount: int = TOTAL, **fields: object) -> Story:
     return story.given(ReceivePayment, when, **{"reference": "p1", "amount": amount, **fields})
+
+
+def bill_of(story: Story, id_: str) -> Bill:
+    bill = story.contract().bill(id_)
+    assert bill is not None
+    return bill
 
 
 def _noting(names: list[str]) -> Callable[[object, str], Any]:
@@ -93,7 +100,7 @@ class TestSettling:
         received(billed, SECOND, rupiah(250_000))
         billed.when(SettlePayment, SECOND, reference="p1")
         (settled,) = [one for one in billed.new if isinstance(one, PaymentSettled)]
-        second = billed.contract().closed_bills[SECOND_BILL].total
+        second = bill_of(billed, SECOND_BILL).total
         assert settled.allocations == [
             {"bill": BILL, "amount": TOTAL},
             {"bill": SECOND_BILL, "amount": second},
@@ -279,7 +286,7 @@ class TestDatedBack:
         )
         account = billed.contract()
         assert (account.unbilled, account.billed) == (0, 0)
-        assert account.closed_bills[BILL].fines_counted == 0
+        assert bill_of(billed, BILL).fines_counted == 0
 
     def test_what_was_reversed_since_was_not_paid_in_time(self, billed: Story) -> None:
         part = rupiah(60_000)
@@ -387,6 +394,17 @@ class TestManyOfThem:
         billed.when(ReversePayment, PAID + 297 * DAY, reference="p58").refused("too-late")
         billed.when(ReversePayment, PAID + 297 * DAY, reference="p59")
         assert billed.outcome.code is None
+
+    def test_of_years_of_closed_bills_each_is_a_few_bytes_of_the_state_and_whole(self, billed: Story) -> None:
+        received(billed, amount=100 * TOTAL, method="cash")
+        billed.given(AdvanceTime, ISSUED + 740 * DAY)
+        account = billed.contract()
+        assert (len(account.bills), len(account.closed_bills)) == (0, 25)
+        sizes = [getsizeof(one) for one in account.closed_bills.values()]
+        assert max(sizes) < 300, sizes
+        assert [(one.number, one.open, one.allocated) for one in account.every_bill()] == [
+            (number, 0, TOTAL) for number in range(1, 26)
+        ]
 
 
 class TestReversing:
