@@ -18,7 +18,7 @@ from ledger.store.layout import intelligible, principal_column
 if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
 
-_FROM = "SELECT {columns}, entry FROM journal WHERE entry>=? ORDER BY entry"
+_EVERY = "SELECT {columns}, entry FROM journal WHERE entry>0 ORDER BY entry{direction}"
 _OF_ONE = "SELECT {columns}, entry FROM journal WHERE subject=? ORDER BY entry"
 
 
@@ -58,20 +58,24 @@ class Decisions:
         found = [row for row in self._rows(subject) if row[1] == command_id]
         return self._decided(found[0]) if found else None
 
-    def every(self, start: int = 1) -> Iterator[Decided]:
-        """What was decided of all numbers from an entry on, in order, through the last that was sealed."""
+    def every(self, *, last_first: bool = False) -> Iterator[Decided]:
+        """What was decided of all numbers, in order or the last first: none is missing, the last sealed included.
+
+        Only what is taken is read.
+        """
         cursor = cast("SQLiteCursor", self._connection.cursor())
-        following = start
         with intelligible(self._place):
             columns = ENTRY_COLUMNS.replace("principal", principal_column(self._connection))
-            for row in self._connection.execute(_FROM.format(columns=columns), (start,)):
-                if row[-1] != following:
-                    break
-                must_follow(cursor, self._place, following, row[:-1])
+            (end,) = self._connection.execute("SELECT ifnull(max(entry), 0) FROM journal").fetchone()
+            entries = range(1, max(end, last_seal(cursor).entries) + 1)
+            direction = " DESC" if last_first else ""
+            rows = self._connection.execute(_EVERY.format(columns=columns, direction=direction))
+            for entry in reversed(entries) if last_first else entries:
+                row = rows.fetchone()
+                if row is None or row[-1] != entry:
+                    raise LogDamaged(f"{self._place}: the journal entry {self._partition}:{entry} is missing")
+                must_follow(cursor, self._place, entry, row[:-1])
                 yield self._decided(row)
-                following += 1
-            if following <= last_seal(cursor).entries:
-                raise LogDamaged(f"{self._place}: the journal entry {self._partition}:{following} is missing")
 
     def _rows(self, subject: str) -> Iterator[tuple[Any, ...]]:
         """The entries of a number, each after the one before; the last is the one that the number names."""

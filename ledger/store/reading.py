@@ -366,9 +366,9 @@ class SqliteSnapshot:
         """What the journal has of a number, in order."""
         return Decisions(self.connection, self.path, self.partition).of(subject)
 
-    def decisions(self, start: int = 1) -> Iterator[Decided]:
-        """What the journal has of all numbers from an entry on, in order."""
-        return Decisions(self.connection, self.path, self.partition).every(start)
+    def decisions(self, *, last_first: bool = False) -> Iterator[Decided]:
+        """What the journal has of all numbers, in order or the last first."""
+        return Decisions(self.connection, self.path, self.partition).every(last_first=last_first)
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""

@@ -141,7 +141,7 @@ class LogItself:
                     log for log in logs if log.partition == self._partition_of(subject_of(wanted.subject))
                 ]
             each = [chosen(log, wanted, since, until) for log in logs]
-            for log, decided in wanted.sampled(heapq.merge(*each, key=lambda one: one[1].at)):
+            for log, decided in wanted.drawn(heapq.merge(*each, key=lambda one: one[1].at)):
                 closed = log.closed_through
                 final = closed is not None and decided.at <= closed
                 yield JournalLine(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from ledger.domain.calendar import NEVER, Zone
@@ -24,7 +26,7 @@ class WantedDecisions(NamedTuple):
 
     `since` and `until` bound when they were taken, both included: a day from its beginning, or to its end. With `size`,
     only so many, chosen by a seed: those whose SHA-256 of `seed:partition:entry` is least, so that whoever knows the
-    seed can choose them again, in any language.
+    seed can choose them again, in any language. With `last`, the last so many of all that is said so far.
     """
 
     subject: str | None = None
@@ -35,6 +37,7 @@ class WantedDecisions(NamedTuple):
     until: When = None
     size: int | None = None
     seed: int = 1
+    last: int | None = None
 
     def bounds(self, own: Callable[[], Zone]) -> tuple[int, int]:
         """The instants that bound them; `own` tells the zone whose days are meant. It may raise SeveralZones."""
@@ -51,8 +54,12 @@ class WantedDecisions(NamedTuple):
             and not (self.refused and decided.code is None)
         )
 
-    def sampled(self, found: Iterable[tuple[_Log, Decided]]) -> Iterator[tuple[_Log, Decided]]:
-        """All of them, or the sample, in their order."""
+    def drawn(self, found: Iterable[tuple[_Log, Decided]]) -> Iterable[tuple[_Log, Decided]]:
+        """All of them, or the sample, in their order; or the last of these."""
+        sampled = self._sampled(found)
+        return sampled if self.last is None else deque(sampled, maxlen=self.last)
+
+    def _sampled(self, found: Iterable[tuple[_Log, Decided]]) -> Iterator[tuple[_Log, Decided]]:
         if self.size is None:
             yield from found
             return
@@ -69,9 +76,10 @@ class WantedDecisions(NamedTuple):
 EVERY_DECISION = WantedDecisions()
 
 
-def chosen(log: _Log, wanted: WantedDecisions, since: int, until: int) -> Iterator[tuple[_Log, Decided]]:
-    """The decisions of a partition that are wanted, in order."""
-    found = log.decisions() if wanted.subject is None else log.decided(subject_of(wanted.subject))
-    for decided in found:
-        if since <= decided.at <= until and wanted.has(decided):
-            yield log, decided
+def chosen(log: _Log, wanted: WantedDecisions, since: int, until: int) -> Iterable[tuple[_Log, Decided]]:
+    """The decisions of a partition that are wanted, in order; of the last ones, no more than these are looked for."""
+    of_one = None if wanted.subject is None else subject_of(wanted.subject)
+    backwards = wanted.last is not None and wanted.size is None and of_one is None
+    found = log.decisions(last_first=backwards) if of_one is None else log.decided(of_one)
+    those = ((log, one) for one in found if since <= one.at <= until and wanted.has(one))
+    return [*islice(those, wanted.last)][::-1] if backwards else those

@@ -139,8 +139,8 @@ class LogSnapshot(Protocol):
     def decided(self, subject: str) -> Iterator[Decided]:
         """What the journal has of a number, in order."""
 
-    def decisions(self, start: int = 1) -> Iterator[Decided]:
-        """What the journal has of all numbers from an entry on, in order."""
+    def decisions(self, *, last_first: bool = False) -> Iterator[Decided]:
+        """What the journal has of all numbers, in order or the last first."""
 
     def decision(self, subject: str, command_id: str) -> Decided | None:
         """What the journal has of one command."""

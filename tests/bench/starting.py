@@ -24,6 +24,7 @@ _QUESTIONS = {
     "`pulsa why` of a number": (("why", LAPSING), 500),
     "`pulsa balance` of a number's account": (("balance", f"{LAPSING}#1/credit"), 500),
     "`pulsa log events -n 1`": (("log", "events", "-n", "1"), 400),
+    "`pulsa log journal -n 1`": (("log", "journal", "-n", "1"), 400),
     "`pulsa balance` of an operator's account": (("balance", "operator/breakage"), 500),
     "`pulsa number timeline`": (("number", "timeline", LAPSING), 500),
     "`pulsa number show`": (("number", "show", LAPSING), 500),

@@ -32,6 +32,7 @@ QUICK = {
         ["balance", f"{NUMBER}#1/credit"],
         ["log", "outcome", NUMBER, "activate"],
         ["log", "events", "-n", "1"],
+        ["log", "journal", "-n", "1"],
     ],
     ALWAYS: [
         ["balance", "operator/breakage"],

@@ -73,6 +73,38 @@ def test_a_sample_is_drawn_again_by_whoever_knows_its_seed(log: Path) -> None:
     assert listed(log, WantedDecisions(size=10**9)) == list(every.values())
 
 
+def test_the_last_are_those_that_a_whole_listing_ends_in(log: Path) -> None:
+    code = next(line.outcome.code for line in listed(log) if line.outcome.code is not None)
+    for some in (
+        EVERY_DECISION,
+        WantedDecisions(refused=True),
+        WantedDecisions(codes=[code]),
+        WantedDecisions(subject=NUMBERS[1]),
+        WantedDecisions(size=20, seed=7),
+    ):
+        every = listed(log, some)
+        for last in (0, 1, 7, len(every), len(every) + 1):
+            assert listed(log, some._replace(last=last)) == every[len(every) - min(last, len(every)) :]
+
+
+def test_for_the_last_nothing_else_is_read(log: Path, tmp_path: Path) -> None:
+    every = listed(log)
+    damaged = damaged_by("DELETE FROM journal WHERE entry<=5", log, tmp_path)
+    assert listed(damaged, WantedDecisions(last=3)) == every[-3:]
+    with pytest.raises(LogDamaged):
+        listed(damaged, WantedDecisions(last=len(every)))
+
+
+def damaged_by(damage: str, log: Path, folder: Path) -> Path:
+    """A copy of a log that a statement was carried out on."""
+    copy = folder / "log.db"
+    copy.write_bytes(log.read_bytes())
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute(damage)
+    return copy
+
+
+@pytest.mark.parametrize("wanted", [EVERY_DECISION, WantedDecisions(last=10**6)])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -82,11 +114,8 @@ def test_a_sample_is_drawn_again_by_whoever_knows_its_seed(log: Path) -> None:
     ],
 )
 def test_what_is_missing_or_another_is_not_listed_as_if_it_were_whole(
-    log: Path, tmp_path: Path, damage: str
+    log: Path, tmp_path: Path, damage: str, wanted: WantedDecisions
 ) -> None:
-    copy = tmp_path / "log.db"
-    copy.write_bytes(log.read_bytes())
-    with closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute(damage)
+    copy = damaged_by(damage, log, tmp_path)
     with pytest.raises(LogDamaged):
-        list(log_itself([copy], lambda: NOW).journal(EVERY_DECISION, None))
+        list(log_itself([copy], lambda: NOW).journal(wanted, None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,9 +77,8 @@ def journal(
     must_be_in_order(since, until)
     then = Then(zone=zone, utc=utc, as_json=as_json, as_csv=as_csv)
     ask = asked(opened, then)
-    wanted = WantedDecisions(account, command or (), code or (), refused, since, until, sample, seed)
-    found = ask.journal(wanted)
-    shown = found if lines is None else deque(found, maxlen=lines)
+    wanted = WantedDecisions(account, command or (), code or (), refused, since, until, sample, seed, lines)
+    shown = ask.journal(wanted)
     if then.told((line.to_json() for line in shown), columns=_COLUMNS):
         return shell.DONE
     where, count = told_in(ask, then), 0
