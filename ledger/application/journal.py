@@ -66,7 +66,7 @@ class PartitionStanding(NamedTuple):
     closed_through: int
     recorded_at: int
     """When something else than a closing was recorded last."""
-    zones: tuple[Zone, ...]
+    zones: frozenset[Zone]
     """Of the terms that it has published: whose days begin when."""
     position: str
 

@@ -334,7 +334,7 @@ class Ledger:
 
     def standing(self) -> PartitionStanding:
         """Where the partition stands, for the clock."""
-        zones = tuple([self.book[terms_id].zone for terms_id in sorted(self.book.published)])
+        zones = frozenset([self.book[terms_id].zone for terms_id in self.book.published])
         return PartitionStanding(self.closed_through, self.recorder.recorded_last(), zones, self.position)
 
     # --- keeping ------------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def told(pulsa: Pulsa) -> Pulsa:
 
 
 def test_it_records_what_fell_due_and_closes_through_its_time_less_the_tolerance(told: Pulsa) -> None:
+    other = issue("6288112345670", terms="smartfren-prepaid-2025", valid_until="2030-12-31")
+    told.done("ingest", told.file("of-other-terms.jsonl", other))  # of the same zone: so it is told in that
     said = told.done("log", "advance", "--now", IN_GRACE)
     assert said == "2 numbers due, closed through 2023-08-10 06:59:55 WIB\n"
     due, closed = told.events()[-2:]

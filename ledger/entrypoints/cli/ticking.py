@@ -78,7 +78,7 @@ def _tick(settings: Settings, *, asked: bool, dry_run: bool = False) -> tuple[li
         _check_now(settings, played=ledger.played)
         ticks = tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
         zones = ledger.standing().zones
-        return ticks, zones[0] if len(zones) == 1 else zone("UTC")
+        return ticks, next(iter(zones)) if len(zones) == 1 else zone("UTC")
 
 
 def _check_now(settings: Settings, *, played: bool) -> None:

@@ -40,7 +40,7 @@ class ClockedPartition:
             return PartitionStanding(
                 -NEVER if closed is None else closed,
                 log.recorded_last,
-                tuple([terms.zone for terms in log.book]),
+                frozenset([terms.zone for terms in log.book]),
                 f"{self._partition}:{log.head}",
             )
 
