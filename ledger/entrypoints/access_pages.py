@@ -13,7 +13,7 @@ from html import escape
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from ledger.domain.calendar import Zone, format_instant
+from ledger.domain.calendar import Zone, format_instant, parse_instant
 from ledger.entrypoints.cli.output import in_words
 from ledger.figures import rupiah
 from ledger.wiring.accounts_held import AccountHeld, Held
@@ -44,7 +44,7 @@ table { border-collapse: collapse; width: 100% } th { text-align: left; color: #
 td, th { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; padding-right: 0 }
 footer { margin-top: 1.5rem; font-size: .85em; color: #666; overflow-wrap: anywhere }
-@media (max-width: 36rem) { .wide { display: none } dl { grid-template-columns: 1fr; gap: 0 } dd { margin: 0 0 .4rem } }
+@media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin: 0 0 .4rem } }
 """
 
 
@@ -167,16 +167,16 @@ def _fields(found: Gathered) -> str:
 
 def _events(found: Gathered) -> str:
     rows = [
-        (escape(_local(one["effective_at"])), escape(in_words(one["type"])), escape(_said(one["data"])))
+        (escape(_told(one["effective_at"], found.zone)), escape(in_words(one["type"])), escape(_said(one["data"])))
         for one in found.events
     ]
     head = _head("Persetujuan, pengungkapan, permintaan", "Consents, disclosures, requests")
-    return head + _rows(("Kapan / When", "Apa / What", ""), rows, last="wide")
+    return head + _rows(("Kapan / When", "Apa / What", "Rincian / Details"), rows)
 
 
 def _readings(found: Gathered) -> str:
     rows = [
-        (escape(_local(one["at"])), escape(", ".join(one["fields"])), escape(one["reason"]))
+        (escape(_told(one["at"], found.zone)), escape(", ".join(one["fields"])), escape(one["reason"]))
         for one in found.readings
     ]
     head = _head("Siapa membaca data Anda", "When your data were read, and why")
@@ -233,7 +233,7 @@ def _said(data: Mapping[str, Any]) -> str:
     """An event's own fields in a line, lists by their names; digests say nothing to a person."""
     words = []
     for name, value in data.items():
-        if name == "digest" or value is None:
+        if name == "digest" or value in (None, [], ""):
             continue
         text = ", ".join(_name_of(one) for one in value) if isinstance(value, list) else str(value)
         words.append(f"{name.replace('_', ' ')}: {text}")
@@ -248,5 +248,5 @@ def _when(at: int, zone: Zone) -> str:
     return f"{zone.local(at):%Y-%m-%d %H:%M %Z}"
 
 
-def _local(text: str) -> str:
-    return text.replace("T", " ").replace("Z", " UTC")
+def _told(instant: str, zone: Zone) -> str:
+    return _when(parse_instant(instant), zone)

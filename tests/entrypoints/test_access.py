@@ -138,6 +138,9 @@ def test_a_file_that_is_there_is_not_written_over_and_nobody_is_nobody(desk: Pul
 def test_the_page_needs_nothing_else_and_runs_nothing_of_what_a_person_wrote(desk: Pulsa) -> None:
     _access(desk, LATER)
     page = _files(desk)["index.html"].decode()
+    assert (" UTC<" in page, " WIB<" in page) == (False, True)
+    assert "display: none" not in page  # whom data went to is told on a telephone, too
+    assert "blocks: " not in page
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
