@@ -6,6 +6,7 @@ It is looked at where text comes in, and what is refused is not said again: neit
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 IDENTITY_DIGITS = 16
 """Digits of an Indonesian identity number (NIK): region, day (of women plus 40), month and year of birth, a counter."""
@@ -15,6 +16,14 @@ _IDENTITY = re.compile(
     r"[0-9]{6}(?![0-9A-Fa-f])",
     re.ASCII,
 )
+_GROUPED = re.compile(
+    r"(?<![0-9])"
+    r"(?:[0-9]{4}([ .-])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{6}\.[0-9]{4})"
+    r"(?![0-9])",
+    re.ASCII,
+)
+"""An identity number as people part its digits."""
+_NO_DIGIT = re.compile(r"[^0-9]", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:/()\"]+@[^\s@<>,;:/()\"]+\.[^\W\d_]{2,}")
 
 
@@ -24,14 +33,20 @@ class PersonalText(ValueError):
 
 def must_tell_of_nobody(text: str) -> None:
     """Raises PersonalText where a text holds an e-mail address or an identity number; it is told, and not repeated."""
+    if not text.isascii():
+        text = normalize("NFKC", text)  # wide digits and signs are read like others
     if "@" in text and _EMAIL.search(text):
         raise PersonalText(
             "it holds an e-mail address; who a person is belongs in the vault, and never in the log"
         )
-    if len(text) >= IDENTITY_DIGITS and _IDENTITY.search(text):
+    if len(text) >= IDENTITY_DIGITS and (_IDENTITY.search(text) or _is_grouped(text)):
         raise PersonalText(
             "it holds an identity number; who a person is belongs in the vault, and never in the log"
         )
+
+
+def _is_grouped(text: str) -> bool:
+    return any(_IDENTITY.fullmatch(_NO_DIGIT.sub("", found[0])) for found in _GROUPED.finditer(text))
 
 
 def tells_of_somebody(text: str) -> bool:

@@ -167,7 +167,11 @@ def _fields(found: Gathered) -> str:
 
 def _events(found: Gathered) -> str:
     rows = [
-        (escape(_told(one["effective_at"], found.zone)), escape(in_words(one["type"])), escape(_said(one["data"])))
+        (
+            escape(_told(one["effective_at"], found.zone)),
+            escape(in_words(one["type"])),
+            escape(_said(one["data"])),
+        )
         for one in found.events
     ]
     head = _head("Persetujuan, pengungkapan, permintaan", "Consents, disclosures, requests")

@@ -74,7 +74,7 @@ def read_any_text(value: Any) -> str:  # noqa: ANN401 - any JSON
 def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     """An id or code that tells of nobody."""
     text = read_any_id(value)
-    if "@" in text or len(text) >= IDENTITY_DIGITS:
+    if "@" in text or len(text) >= IDENTITY_DIGITS or not text.isascii():
         must_tell_of_nobody(text)
     return text
 

@@ -25,7 +25,7 @@ from ledger.errors import VaultBackupUnusable, VaultConflict, VaultKeyWrong, Vau
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import NONCE_BYTES, Wrapping
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import ALL, BACKUPS, CARRIED, PERSONS, READINGS, VAULT
+from ledger.vault.tables import ALL, BACKUPS, CARRIED, OWN_KEYS, PERSONS, READINGS, VAULT
 from ledger.vault.vault import Vault
 
 _FORMAT = b"pulsa vault backup 1\n"
@@ -93,7 +93,7 @@ def restore(
                 )
             frames = _frames(file, AESGCM(keys.of(said["month"])), sha256(header).digest(), path)
             with _begun(engine) as vault:
-                persons = _replace(vault, frames, overwrite=overwrite)
+                persons = _replace(vault, frames, master.id, overwrite=overwrite)
                 vault.execute(delete(CARRIED))
     except OSError as error:
         raise VaultBackupUnusable(f"{path}: {error.strerror}") from error
@@ -190,11 +190,15 @@ def _frames(file: BinaryIO, cipher: AESGCM, about: bytes, path: Path) -> Iterato
         raise VaultBackupUnusable(f"{path}: it is cut off after frame {n}")
 
 
-def _replace(vault: Connection, frames: Iterator[tuple[str, list[Any]]], *, overwrite: bool) -> int:
+def _replace(
+    vault: Connection, frames: Iterator[tuple[str, list[Any]]], master: str, *, overwrite: bool
+) -> int:
     if not overwrite and vault.execute(select(PERSONS.c.customer).limit(1)).first() is not None:
         raise VaultConflict("persons are in the vault already; --overwrite puts the backup in their place")
     for table in ALL:
-        vault.execute(delete(table))
+        if table is not OWN_KEYS:
+            vault.execute(delete(table))
+    vault.execute(delete(OWN_KEYS).where(OWN_KEYS.c.master != master))  # which nobody here can unwrap
     persons = 0
     for name, rows in frames:
         if name == "":
@@ -204,6 +208,8 @@ def _replace(vault: Connection, frames: Iterator[tuple[str, list[Any]]], *, over
         if table in (READINGS, BACKUPS):  # numbered by the database, in their order
             for row in rows:
                 del row["n"]
+        if table is OWN_KEYS:  # one that was made since then stays: what it names is in the log
+            vault.execute(delete(table).where(table.c.name.in_([row["name"] for row in rows])))
         vault.execute(insert(table), rows)
     if vault.execute(select(VAULT)).one_or_none() is None:
         raise VaultBackupUnusable("the backup holds no vault")

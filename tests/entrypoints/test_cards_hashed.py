@@ -62,6 +62,16 @@ def test_a_card_has_one_name_whatever_way_it_comes_and_its_number_stands_nowhere
     assert found == []
 
 
+def test_a_backup_of_before_the_first_card_takes_its_name_from_none(desk: Pulsa) -> None:
+    backup = desk.folder / "vault.bak"
+    desk.done("vault", "backup", str(backup), "--now", START)
+    replaced(desk, "c-1", ICCID)
+    desk.done("vault", "restore", str(backup), "--now", START)
+    replaced(desk, "c-2", ICCID)
+    [first, second] = cards(desk)
+    assert first == second
+
+
 def test_without_a_vault_no_cards_number_is_taken(pulsa: Pulsa) -> None:
     pulsa.active()
     own = ("--iccid", ICCID, "--identity-checked", "--now", START)

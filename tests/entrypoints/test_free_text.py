@@ -16,6 +16,8 @@ from ledger.entrypoints.kafka import avro_forms
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa, activate, issue, top_up
 
 EMAIL, IDENTITY, OF_A_WOMAN = "b.quetzalcoatl@example.net", "3273010101900001", "3273017112990001"
+WIDE = {ord(one): ord(one) + 0xFEE0 for one in "0123456789@"}
+"""Digits and the sign as wide characters."""
 READER = CommandReader(played=True, now=None)
 
 
@@ -29,6 +31,11 @@ READER = CommandReader(played=True, now=None)
         f"NIK {IDENTITY}.",
         OF_A_WOMAN,
         f"NIK{IDENTITY}",
+        "3273 0101 0190 0001",
+        "32.73.01.010190.0001",
+        "NIK: 3273-0101-0190-0001",
+        IDENTITY.translate(WIDE),
+        EMAIL.translate(WIDE),
     ],
 )
 def test_what_tells_of_somebody(text: str) -> None:
@@ -49,6 +56,10 @@ def test_what_tells_of_somebody(text: str) -> None:
         "3273013201900001",
         "3273010113900001",
         f"{IDENTITY}f",
+        "3273 0101-0190 0001",
+        "1730 0000 0000 0000",
+        "6288110112345-001",
+        "6288112345678-1-B0001",
         "",
         "Kartu perdana, 5 GB",
     ],
@@ -57,7 +68,7 @@ def test_what_tells_of_nobody(text: str) -> None:
     assert not tells_of_somebody(text)
 
 
-@pytest.mark.parametrize("said", [EMAIL, IDENTITY])
+@pytest.mark.parametrize("said", [EMAIL, IDENTITY, "a@bc.de".translate(WIDE)])
 @pytest.mark.parametrize("field", ["channel", "customer", "actor", "registration", "command"])
 def test_a_field_that_tells_of_somebody_is_refused_and_not_repeated(field: str, said: str) -> None:
     for form in ("json", "text"):
