@@ -91,6 +91,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "registering": lambda folder, quick: registering.registering(
         folder, 1 if quick else 3, 50 if quick else 100_000
     ),
+    "activating": lambda folder, quick: registering.activating(
+        folder, 1 if quick else 5, 200 if quick else 20_000
+    ),
     "erasing": lambda folder, quick: registering.erasing(
         folder, 100 if quick else 1_000, 1_000 if quick else 1_000_000
     ),

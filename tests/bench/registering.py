@@ -5,21 +5,23 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
 
 from ledger.domain.calendar import SECOND
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands_of_persons import ErasePerson, RegisterCustomer
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.terms import bundled
 from ledger.vault.master_keys import new_master_key
 from ledger.vault.tables import PERSONS, VALUES, WRITINGS, engine_of
 from ledger.vault.vault import Vault, Writing
 from tests.bench.report import Figure, of_pairs
-from tests.given import ledger_on
+from tests.given import SP23, day, ledger_on
 
 _FIELDS = ("name", "identity-number", "birth-date", "email", "address", "bank-account")
 _BATCH = 500
@@ -152,3 +154,40 @@ def _id(n: int) -> str:
 def _in_batches(count: int) -> Iterator[range]:
     for first in range(0, count, _BATCH):
         yield range(first, min(first + _BATCH, count))
+
+
+def activating(folder: Path, runs: int, count: int) -> list[Figure]:
+    """Numbers activated for persons, who are told of each, beside as many for ids that no customer can have.
+
+    By the time of the processor, in turn.
+    """
+    pairs = [
+        (
+            count / _activated(folder / f"told-{run}.db", count, _id),
+            count / _activated(folder / f"untold-{run}.db", count, lambda n: f"nobody/{n}"),
+        )
+        for run in range(runs)
+    ]
+    what = "`Activate` with its policy to the customer"
+    return [of_pairs(what, "commands/s", "without", pairs, at_least="0.7")]
+
+
+def _activated(path: Path, count: int, customer: Callable[[int], str]) -> float:
+    numbers = [str(6288100000000 + n) for n in range(count)]
+    pack: dict[str, Any] = {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")}
+    verified: dict[str, Any] = {"channel": "sms-4444", "registration": "verified"}
+    issued: list[Command] = [
+        IssueStarterPack(at=_AT, command_id="i", msisdn=number, **pack) for number in numbers
+    ]
+    activated: list[Command] = [
+        Activate(at=_AT, command_id="a", msisdn=number, customer=customer(n), **verified)
+        for n, number in enumerate(numbers)
+    ]
+    with ledger_on(path, bundled()) as ledger:
+        for part in _in_batches(count):
+            ledger.execute(issued[part.start : part.stop])
+        began = time.process_time()
+        for part in _in_batches(count):
+            outcomes = ledger.execute(activated[part.start : part.stop])
+            assert all(one.code is None for one in outcomes), outcomes[0]
+        return time.process_time() - began

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,22 @@ def _found(folder: Path, *besides: str) -> list[str]:
         f"{path.relative_to(folder)}: {field}"
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(one in str(path) for one in besides)
-        for field, content in [(field, one) for field, one in spelt if one in path.read_bytes()]
+        for field, content in [(field, one) for field, one in spelt if one in _unpacked(path)]
     ]
+
+
+def _unpacked(path: Path) -> bytes:
+    """What a file holds; of an archive what its files do."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return b"\n".join(archive.read(name) for name in archive.namelist())
+
+
+def _evidence(desk: Pulsa, name: str) -> None:
+    """A bundle of the number that was the person's."""
+    then = ("--known-at", DAY.format(19), "--as-of", DAY.format(19))
+    desk.done("audit", "bundle", NUMBER, str(desk.folder / f"{name}.zip"), *then)
 
 
 @pytest.mark.clause("PS-02", "PM-06")
@@ -155,6 +170,7 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> No
     said = _planted(desk)
     before, head = _asked(desk), desk.json("log", "events")
     _exports(desk, "before")
+    _evidence(desk, "before")
     archive, backup = desk.folder / "person.zip", desk.folder / "vault.bak"
     who = ("--by", "staff-9", "--reason", "asked-by-customer", "--now", CLOSED)
     desk.done("customer", "access", CUSTOMER, str(archive), *who)
@@ -190,6 +206,9 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> No
     assert _asked(desk) == before
     assert desk.json("log", "events")[: len(head)] == head
     _exports(desk, "after")
+    _evidence(desk, "after")
+    assert _found(desk.folder, "evidence") == []
+    assert _unpacked(desk.folder / "before.zip") == _unpacked(desk.folder / "after.zip")
     for form in ("csv", "parquet", "hledger"):
         told = [(desk.folder / f"{name}.{form}").read_bytes() for name in ("before", "after")]
         assert told[0] == told[1]
