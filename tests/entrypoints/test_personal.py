@@ -73,6 +73,24 @@ def test_who_read_and_why_is_told(desk: Pulsa) -> None:
     assert (read["reader"], read["reason"], read["fields"]) == ("staff-3", "asked-by-customer", sorted(RARE))
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--by", RARE["email"]), ("--reason", f"NIK {RARE['identity-number']}"), ("--fields", ",")],
+)
+def test_what_is_kept_of_who_has_read_tells_of_nobody(desk: Pulsa, option: str, said: str) -> None:
+    _register(desk)
+    asked = {"--fields": "name", "--by": "staff-3", "--reason": "asked-by-customer"} | {option: said}
+    result = desk("customer", "show", CUSTOMER, *(word for pair in asked.items() for word in pair))
+    assert (result.exit_code, RARE["name"] in result.output) == (2, False)
+    if option != "--fields":
+        assert said not in result.output
+        del asked["--fields"]
+        out = desk.folder / "out.zip"
+        own = (str(out), *(word for pair in asked.items() for word in pair), "--now", AT)
+        assert (desk("customer", "access", CUSTOMER, *own).exit_code, out.exists()) == (2, False)
+    assert "nobody has read" in desk.done("customer", "readings", CUSTOMER)
+
+
 def test_the_same_command_again_is_the_same_and_a_refused_one_leaves_nothing(desk: Pulsa) -> None:
     assert _register(desk, "--command-id", "r-1")[0] == "0"
     assert "repeated" in _register(desk, "--command-id", "r-1")[1]

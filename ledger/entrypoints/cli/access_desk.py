@@ -13,7 +13,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, now_of, reader_for
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json
-from ledger.entrypoints.cli.personal import By, Customer, Reason
+from ledger.entrypoints.cli.personal import By, Customer, Reason, must_be_codes
 
 if TYPE_CHECKING:
     from ledger.entrypoints.access_pages import BillHeld, Gathered
@@ -45,6 +45,7 @@ def access(
     from ledger.store.backup import FileExists
     from ledger.wiring.rehearsal import tried
 
+    must_be_codes(by=by, reason=reason)
     now = now_of(opened.settings)
     asked = opened.questions(lambda: now)
     person = asked.person(customer)

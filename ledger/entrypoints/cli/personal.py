@@ -18,6 +18,8 @@ from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_j
 from ledger.entrypoints.cli.prose import zone_at_hand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledger.wiring.composition import Opened
 
 Customer = Annotated[
@@ -114,6 +116,10 @@ def show(
     """Show a person's fields. Who read them, and why, is recorded first."""
     from ledger.wiring.persons import must_have_all, own_id, serving_vault
 
+    asked = [one for one in fields.split(",") if one]
+    if not asked:
+        raise typer.BadParameter("--fields: none is named")
+    must_be_codes(by=by, reason=reason, fields=asked)
     person = opened.questions(lambda: now_of(opened.settings)).person(customer)
     if person is None:
         say(f"{customer}: nobody is registered")
@@ -124,7 +130,6 @@ def show(
     if person.restricted:
         say(f"{customer}: the person's data are restricted")
         return shell.REFUSED
-    asked = [one for one in fields.split(",") if one]
     with serving_vault(opened) as kept:
         must_have_all(opened, kept, customer)
         found = kept.show(own_id(customer), asked, at=now_of(opened.settings), reader=by, reason=reason)
@@ -134,6 +139,17 @@ def show(
         for name in asked:
             say(f"{name}: {found.get(name, '-')}")
     return shell.DONE
+
+
+def must_be_codes(*, by: str, reason: str, fields: Sequence[str] = ()) -> None:
+    """What is kept of who has read outlives the person: it is ids and codes. Raises a usage error, which tells none."""
+    from ledger.entrypoints.fields import read_id
+
+    for name, text in [("--by", by), ("--reason", reason), *(("--fields", one) for one in fields)]:
+        try:
+            read_id(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"{name}: {error}") from None
 
 
 def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson = False) -> int:
