@@ -28,7 +28,7 @@ from projections.asking.questions_of_contracts import QuestionsOfContracts
 from projections.asking.questions_of_persons import QuestionsOfPersons
 from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
-from projections.engine.answers import Listed
+from projections.engine.answers import Listed, Moment
 from projections.engine.instants import Asked, When
 from projections.engine.local_days import UTC, zone_of
 from projections.engine.unanswered import SeveralZones
@@ -199,6 +199,10 @@ class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
         from projections.money import transfers
 
         return self._answer(transfers.transit, as_of, known_at)
+
+    def moment(self, *, as_of: When = None, known_at: When = None) -> Moment:
+        """As of when, and known when, an answer is that has nothing to tell; and whether it is final."""
+        return self._answer(lambda then: then.whole()[0], as_of, known_at)
 
     def statements(self, *, as_of: When = None, known_at: When = None) -> Listed[StatementSummary]:
         """The statements of others that came in, and how far each is."""

@@ -41,6 +41,10 @@ QUESTIONS = [
     ("dead-letters", "list"),
     ("status",),
 ]
+OF_NO_MOMENT = {
+    *QUESTIONS[QUESTIONS.index(("log", "events")) :],
+}
+"""What is asked of the log itself, or of what stands beside it: as it is, and not as of a moment."""
 REFUSED_OR_WRONG = [
     ("credit", "top-up", NUMBER, "--credit", "1000", "--price", "1000", "--channel", "app", "--now", AFTER),
     (
@@ -106,6 +110,26 @@ def test_answers_are_told_in_local_time(lived: Pulsa, asked: tuple[str, ...]) ->
     result = lived(*asked, "--now", AFTER)
     assert result.exit_code == 0, result.output
     assert not _AS_PROGRAMS_HAVE_IT.findall(result.output), result.output
+    assert ("as of " in result.output) != (asked in OF_NO_MOMENT), result.output
+
+
+@pytest.mark.parametrize("asked", [("report", "blocks"), ("report", "upcoming")], ids=" ".join)
+def test_an_instant_that_stands_in_no_column_is_told_as_elsewhere(
+    lived: Pulsa, asked: tuple[str, ...]
+) -> None:
+    said = lived.done(*asked, "--now", AFTER, COLUMNS="60")
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:00:00", said), said
+    assert not re.search(r"\dT\d\d:", said), said
+
+
+def test_what_was_used_has_its_unit(pulsa: Pulsa) -> None:
+    pulsa.active()
+    for service, quantity in (("voice", "200"), ("sms", "1"), ("data", "4000")):
+        use = ("--direction", "outgoing", "--destination", "off-net", "--zone", "zone1", "--used-at", START)
+        stated = ("--service", service, "--quantity", quantity, "--now", START)
+        pulsa.done("usage", "record", NUMBER, *use, *stated)
+    said = pulsa.done("usage", "show", NUMBER, "--now", START)
+    assert re.findall(r"[0-9.]+ (?:s|SMS|bytes)(?= )", said) == ["4.000 bytes", "1 SMS", "200 s"], said
 
 
 @pytest.mark.parametrize("asked", REFUSED_OR_WRONG, ids=" ".join)

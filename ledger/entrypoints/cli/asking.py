@@ -199,10 +199,11 @@ def transit(opened: Opened, then: Then) -> int:
     found = ask.transit(**then.moment)
     if then.told((one.to_json() for one in found), columns=_TRANSIT):
         return shell.DONE
+    where = told_in(ask, then)
     if not found:
         say("nothing is in transit")
+        say_folded(final_or_not(ask.moment(**then.moment), where))
         return shell.DONE
-    where = told_in(ask, then)
     say_records("", InTransit, [{field: getattr(one, field) for field in _UNDER_WAY} for one in found], where)
     say_folded(final_or_not(found[0], where))
     return shell.DONE

@@ -88,10 +88,10 @@ def dispute_next(opened: Opened, then: Then, assignee: Assignee = None) -> int:
     """The dispute to be decided next: the one that is due first, else the oldest."""
     from projections.line.disputes_told import WantedDisputes
 
-    found = asked(opened, then).disputes(WantedDisputes(None, "open", assignee), **then.moment)
+    ask = asked(opened, then)
+    found = ask.disputes(WantedDisputes(None, "open", assignee), **then.moment)
     if not found.rows:
-        if not then.told([]):
-            say("no dispute is open")
+        say_rows(found, then, partial(told_in, ask, then), none="no dispute is open")
         return shell.DONE
     return dispute_show(opened, then, found.rows[0].dispute, found.rows[0].account)
 

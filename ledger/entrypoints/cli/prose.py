@@ -183,6 +183,8 @@ def question(verb: Callable[..., int]) -> Callable[..., int | None]:
     return with_settings(signed(run, [*own, *options]))
 
 
+_MEASURES = {"voice": "s", "sms": "SMS", "data": "bytes"}
+"""What is counted of a service."""
 _TYPES = frozenset({"event", "cause"})
 """Fields that hold a type of event."""
 _ONE_TABLE: Mapping[str, Callable[[Any], bool]] = {"": lambda _: True}
@@ -282,14 +284,20 @@ def say_records(
 
 def say_fields(kind: type, record: Mapping[str, Any], zone: Zone, without: Collection[str] = ()) -> None:
     """Says the fields of one record, one below the other."""
-    rows = [[heading(name), cell] for name, cell in cells_of(kind, record, zone, without).items() if cell]
+    cells = cells_of(kind, record, zone, without, tell=told_at)
+    rows = [[heading(name), cell] for name, cell in cells.items() if cell]
     say_table("", ["what", "is"], rows)
 
 
 def cells_of(
-    kind: type, record: Mapping[str, Any], zone: Zone, without: Collection[str] = ()
+    kind: type,
+    record: Mapping[str, Any],
+    zone: Zone,
+    without: Collection[str] = (),
+    *,
+    tell: Callable[[int, Zone], str] = cell_of,
 ) -> dict[str, str]:
-    """The fields of a record of a class as people read them."""
+    """The fields of a record of a class as people read them; `tell` tells an instant."""
     from projections.engine.answers import amounts_of, instants_of, written
 
     instants, amounts = instants_of(kind), amounts_of(kind)
@@ -299,7 +307,7 @@ def cells_of(
         if value is None:
             return ""
         if name in instants:
-            return cell_of(value, zone)
+            return tell(value, zone)
         if name in amounts:
             return rupiah(value)
         if name == "unit":
@@ -311,6 +319,8 @@ def cells_of(
             return "yes" if shown else "no"
         if isinstance(shown, list):  # names are told, and of whole records how many there are
             return grouped(len(shown)) if shown and isinstance(shown[0], dict) else ", ".join(map(str, shown))
+        if name == "granted" and record.get("service") in _MEASURES:
+            return f"{grouped(shown)} {_MEASURES[record['service']]}"
         return grouped(shown) if isinstance(shown, int) else f"{shown}"
 
     return {name: cell(name, value) for name, value in record.items() if name not in without}

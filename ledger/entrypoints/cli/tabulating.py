@@ -31,7 +31,7 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
     if title:
         out.print(shown(title))
     if always:
-        for line in packed("", [f"{heading(name)} {value}" for name, value in always], out.width):
+        for line in packed("", [f"{heading(name)} {_apart(value)}" for name, value in always], out.width):
             say(line)
     if not columns:
         return
@@ -41,12 +41,13 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
     frame, gaps = 3 * len(columns) + 1, len(columns) - 1
     if sum(least) + gaps > out.width:
         if len(rows) == 1:
-            say_table(
-                "", ["what", "is"], [[heading(name), row] for name, row in zip(columns, rows[0], strict=True)]
-            )
+            fields = zip(columns, rows[0], strict=True)
+            say_table("", ["what", "is"], [[heading(name), _apart(cell)] for name, cell in fields])
             return
         for row in rows:
-            pairs = [f"{heading(name)} {cell}" for name, cell in zip(columns, row, strict=True) if cell]
+            pairs = [
+                f"{heading(name)} {_apart(cell)}" for name, cell in zip(columns, row, strict=True) if cell
+            ]
             for line in packed("", [row[0], *pairs[1:]] if row[0] and not whole[0] else pairs, out.width):
                 say(line)
         return
@@ -72,6 +73,11 @@ def packed(begins: str, pieces: Sequence[str], width: int) -> list[str]:
             *before, line = wrapped(line, width, "", _BELOW)
             lines += before
     return [*lines, line]
+
+
+def _apart(cell: str) -> str:
+    """A cell that stands in no column: its instant may be broken, and is told as elsewhere."""
+    return re.sub(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})", r"\1 \2", cell)
 
 
 def _turned(rows: Rows, columns: Sequence[str]) -> list[tuple[str, ...]]:
