@@ -5,6 +5,7 @@ A line that is longer than the limit is named, never held.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 LONGEST_LINE = 1 << 20
 """Bytes of the longest line that is read."""
@@ -73,11 +74,18 @@ class InputFile:
             pass
 
 
+def standard_input() -> BinaryIO:
+    """The bytes that standard input has. Raises OSError where it is closed."""
+    if sys.stdin is None:  # as Python has it then
+        raise OSError(errno.EBADF, "standard input is closed", STANDARD_INPUT)
+    return sys.stdin.buffer
+
+
 @contextmanager
 def opened(name: str) -> Iterator[InputFile]:
     """The file of that name, or standard input for `-`. Raises OSError."""
     if name == STANDARD_INPUT:
-        standard = sys.stdin.buffer
+        standard = standard_input()
         if not isinstance(standard, io.BufferedReader):
             standard = io.BufferedReader(cast("io.RawIOBase", standard))
         yield InputFile(name, standard, None)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ledger.errors import LogDamaged
+from ledger.errors import LogDamaged, LogUnreadable
 from ledger.store import private
 from ledger.store.layout import prepare, reported
 
@@ -27,9 +27,12 @@ _LARGEST_PAGE = 65_536
 def must_be_whole(log: Path) -> None:
     """Raises LogDamaged where a file is there, and is shorter than its own header says, or than any header.
 
-    SQLite would take one that is empty for a new one, and miss the last page only where it looks for it. While a writer
-    is at work, the file may be behind what it says: then what is missing stands beside it.
+    Raises LogUnreadable of a folder. SQLite would take a file that is empty for a new one, and miss the last page only
+    where it looks for it. While a writer is at work, the file may be behind what it says: then what is missing stands
+    beside it.
     """
+    if log.is_dir():
+        raise LogUnreadable(f"{log}: it is a folder; a log is a file")
     if not log.is_file():
         return
     if log.stat().st_size < _HEADER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,34 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(pulsa: Pulsa) -> None:
 def test_a_line_break_in_an_argument_stays_in_one_line(pulsa: Pulsa) -> None:
     pulsa.active()
     assert pulsa.complaint("balance", "operator/\ncash").startswith("unknown-account: ")
+
+
+def test_a_folder_is_no_log_and_says_so(pulsa: Pulsa) -> None:
+    for verb in (("report", "states"), ("number", "advance", NUMBER, "--now", START)):
+        said = pulsa.complaint(*verb, PULSA_LOG=str(pulsa.folder))
+        assert said == f"log-unreadable: {pulsa.folder}: it is a folder; a log is a file"
+
+
+@pytest.mark.parametrize("verb", [("log", "journal"), ("log", "events")], ids=" ".join)
+def test_a_count_beyond_all_numbers_is_no_defect(pulsa: Pulsa, verb: tuple[str, ...]) -> None:
+    pulsa.active()
+    assert pulsa.complaint(*verb, "-n", "9" * 25).endswith(" is beyond all numbers that are taken")
+
+
+def test_standard_input_may_be_closed(pulsa: Pulsa) -> None:
+    pulsa.active()
+    person = ("customer", "rectify", "customer/CAB3DE4FG5HI6JK7LM8NO", "--values", "-")
+    for asked in (("ingest", "-"), person):
+        command = shlex.join([sys.executable, "-m", "ledger.entrypoints.cli", *asked])
+        given = {name: value for name, value in pulsa.environment.items() if value is not None}
+        given = os.environ | given | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            f"{command} <&-", shell=True, env=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == (
+            "pulsa: file-error: -: standard input is closed (docs/runbook/file-error.md)"
+        )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -6,6 +6,7 @@ most answers.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,8 @@ def _number(kind: type[int | float], least: float | None, most: float | None, st
         found = kind(stated)
     except ValueError:
         raise typer.BadParameter(f"{stated!r} is not {what}") from None
+    if kind is int and abs(found) > sys.maxsize:
+        raise typer.BadParameter(f"{stated} is beyond all numbers that are taken")
     if least is not None and not found >= least:
         raise typer.BadParameter(f"{stated} is less than {least}")
     if most is not None and not found <= most:

@@ -30,7 +30,7 @@ def doctor(read: Callable[[], Settings], as_json: AsJson = False) -> int:
             continue
         code = "" if found.code is None else f"{found.code}: "
         begins = f"{_MARKS[found.verdict]:<8} {found.check:<12} "
-        page = "" if found.page is None else f" What to do: {found.page}"
+        page = "" if found.page is None else f". What to do: {found.page}"
         for line in folded_below(begins, f"{code}{found.message}{page}"):
             say(line)
     if "wrong" in verdicts:

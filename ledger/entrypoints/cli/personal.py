@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -216,7 +215,9 @@ def _write(
 
 def _values(file: Path) -> dict[str, str]:
     """The fields and their values. Raises a usage error, which tells none of them."""
-    with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+    from ledger.entrypoints.file_lines import standard_input
+
+    with standard_input() if str(file) == "-" else file.open("rb") as stream:
         content = stream.read(_MOST_BYTES + 1)
     try:
         found: Any = json.loads(content[:_MOST_BYTES].decode())
