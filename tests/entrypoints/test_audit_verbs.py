@@ -49,6 +49,18 @@ def test_a_bundle_goes_to_an_outsider(signed: Pulsa, tmp_path: Path) -> None:
     assert "there is a file already" in signed(*made).stderr
 
 
+def test_whoever_takes_the_wrong_file_for_a_key_is_told_its_name_and_nothing_that_it_holds(
+    signed: Pulsa, tmp_path: Path
+) -> None:
+    held = (tmp_path / "signing.key").read_text().strip()
+    (tmp_path / "other").write_bytes(b"\xff\x00 a secret")
+    for given, named in (("signing.key", "signing.key"), ("other", "other"), (held, "--trust")):
+        said = signed.complaint("audit", "verify", "kept", "--trust", given)
+        assert said.startswith(f"key-unusable: {named}: it is "), said
+        assert held.rpartition("+")[2] not in said
+        assert "secret" not in said
+
+
 def test_a_log_that_was_changed_is_found_by_who_kept_a_checkpoint(signed: Pulsa, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_bytes((tmp_path / "pulsa.db.checkpoints/1/events-0/checkpoint").read_bytes())

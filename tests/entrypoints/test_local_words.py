@@ -148,6 +148,16 @@ def test_a_terminal_may_be_of_any_width(lived: Pulsa, columns: str) -> None:
         assert "2024-01-20" in lived.done(*asked, "--now", AFTER, COLUMNS=columns)
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "asked", [("enquiry", NUMBER, "--as-of"), ("log", "journal", "--from"), ("log", "journal", "--to")]
+)
+def test_a_day_beyond_all_times_is_named(lived: Pulsa, asked: tuple[str, ...], day: str) -> None:
+    assert lived.complaint(*asked, day, "--now", AFTER).endswith(
+        f"'{day}T00:00:00Z' is beyond the times that the ledger keeps"
+    )
+
+
 def test_what_lies_between_two_days_that_are_not_in_order_is_not_asked(lived: Pulsa) -> None:
     turned = ("--from", "2024-01-02", "--to", "2023-01-01")
     for asked in (("data", "export", "csv", "--out", str(lived.folder / "x.csv")), ("log", "journal")):

@@ -86,12 +86,17 @@ class Note(NamedTuple):
     signed_by: tuple[str, ...]
 
 
-def verifier_of(text: str) -> Verifier:
-    """A key that verifies, from its text. Raises KeyUnusable."""
-    name, key = _parsed(text.strip(), text.strip())
+def verifier_of(text: str, place: str = "a key") -> Verifier:
+    """A key that verifies, from its text.
+
+    Raises KeyUnusable, which names the place that it is from, and tells nothing of a text that may be another secret.
+    """
+    if text.startswith(_PRIVATE):
+        raise KeyUnusable(f"{place}: it is one that signs; who trusts it needs the public one")
+    name, key = _parsed(text.strip(), place)
     verifier = Verifier(name, key)
     if str(verifier) != text.strip():
-        raise KeyUnusable(f"{text.strip()[:100]!r} is no key: its id is not that of its name and bytes")
+        raise KeyUnusable(f"{place}: its id is not that of its name and bytes")
     return verifier
 
 
@@ -202,5 +207,5 @@ def _parsed(text: str, place: str) -> tuple[str, bytes]:
     except ValueError:
         held = b""
     if not _NAME.fullmatch(name) or len(held) != 1 + _KEY_BYTES or held[:1] != ED25519:
-        raise KeyUnusable(f"{place[:100]}: it is no Ed25519 key of a signed note")
+        raise KeyUnusable(f"{place}: it is no Ed25519 key of a signed note")
     return name, held[1:]

@@ -76,9 +76,11 @@ def when(text: str) -> int | date:
         except typer.BadParameter as error:
             raise typer.BadParameter(f"{error}; nor is it a day such as 2024-10-10") from None
     try:
-        return parse_day(text)
+        day = parse_day(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day such as 2024-10-10") from None
+    instant(f"{text}T00:00:00Z")
+    return day
 
 
 def must_be_in_order(since: int | date | None, until: int | date | None) -> None:

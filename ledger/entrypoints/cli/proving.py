@@ -253,7 +253,12 @@ def _keys(trust: list[str] | None) -> list[Verifier]:
 
     if not trust:
         raise KeyUnusable("say whose signatures are trusted: --trust KEY")
-    return [verifier_of(Path(one).read_text("ascii") if Path(one).is_file() else one) for one in trust]
+    found = []
+    for one in trust:
+        is_file = Path(one).is_file()
+        text = Path(one).read_text("ascii", errors="replace") if is_file else one
+        found.append(verifier_of(text, one if is_file else "--trust"))
+    return found
 
 
 def _content(file: Path) -> bytes:
