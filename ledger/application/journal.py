@@ -179,6 +179,9 @@ class LedgerRecorder(Protocol):
     def histories(self, subjects: Sequence[str]) -> list[History]:
         """Of those subjects that can be read at once all that was recorded; the others are to be read alone."""
 
+    def let_go(self, streams: Iterable[str]) -> None:
+        """Forgets how these streams end: they are not written to again soon."""
+
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id."""
 

@@ -355,8 +355,7 @@ class Ledger:
         )
         self._ordinal = batch.ordinal
         self._snapshot(batch)
-        for id_ in batch.passed_by:
-            self._subjects.drop(id_)
+        self._work.let_go()
         self._subjects.trim()
 
     def _snapshot(self, batch: Batch) -> None:

@@ -55,6 +55,15 @@ class UnitOfWork:
                     self.batch.passed_by.append(id_)
                 self.touch(id_)
 
+    def let_go(self) -> None:
+        """Forgets who was passed by, once all is written."""
+        passed = set(self.batch.passed_by)
+        for id_ in passed:
+            self.memory.drop(id_)
+        if passed:
+            streams = {event.account for event in self.batch.events}
+            self.recorder.let_go([stream for stream in streams if subject_of(stream) in passed])
+
     def claimed(self, account: str, kind: str, id_: str) -> bool:
         """Whether the account has used that id, recorded or by now.
 

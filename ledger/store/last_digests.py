@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 REMEMBERED = 100_000
 """Streams of which it is remembered, as many as there are subjects in memory; of others it is looked up."""
@@ -30,6 +30,11 @@ class LastDigests:
             known.move_to_end(stream)
         while len(known) > REMEMBERED:
             known.popitem(last=False)
+
+    def drop(self, streams: Iterable[str]) -> None:
+        """Forgets some streams."""
+        for stream in streams:
+            self._known.pop(stream, None)
 
     def clear(self) -> None:
         """Forgets all: what was written may not stand."""

@@ -6,7 +6,7 @@ are written in one transaction. One process writes; any number read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -230,6 +230,10 @@ class Recorder(AskedRecorder):
                 return list(histories(cursor, self.datastore.pool.db_name, subjects, self._digests))
         except LogDamaged:
             return []
+
+    def let_go(self, streams: Iterable[str]) -> None:
+        """Forgets how these streams end."""
+        self._digests.drop(streams)
 
     def select_notifications(
         self,

@@ -9,13 +9,16 @@ import msgspec
 import pytest
 
 from ledger.application.ledger import Ledger
+from ledger.audit.verification import verify
 from ledger.domain.kinds import is_keyed
+from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.partition.commands import AdvanceDue
 from ledger.errors import LogDamaged
 from ledger.store import last_digests
 from ledger.store.last_digests import LastDigests
 from tests.given import NUMBER, OTHER, THIRD, ledger_on
 from tests.projections.histories import a_log, opened
-from tests.store.damaged import change, written
+from tests.store.damaged import LOG, NOW, change, written
 
 
 def loaded(ledger: Ledger, id_: str) -> dict[str, Any]:
@@ -85,6 +88,22 @@ def test_a_text_that_is_none_spoils_it_all_and_nobody_alone(log: Path) -> None:
         assert ledger._subjects.get(OTHER).subject.recorded_at > 0
         with pytest.raises(LogDamaged):
             ledger._subjects.get(NUMBER)
+
+
+def test_who_is_passed_by_leaves_no_digest_behind(log: Path) -> None:
+    due: dict[str, Any] = {"msisdn": LOG, "through": NOW, "at": NOW, "actor": "clock"}
+    with ledger_on(log) as ledger:
+        held = ledger.recorder._digests  # type: ignore[attr-defined]
+        ledger._subjects.get(NUMBER)
+        (outcome,) = ledger.execute([AdvanceDue(command_id="due", subjects=[NUMBER, OTHER, THIRD], **due)])
+        assert outcome.code is None
+        assert held.get(f"{NUMBER}#1") is not None
+        assert (held.get(f"{OTHER}#1"), held.get(f"{THIRD}#1")) == (None, None)
+        assert OTHER not in ledger._subjects
+        ledger.execute(
+            [AdvanceTime(at=NOW, command_id=f"again-{n}", msisdn=n, actor="clock") for n in (OTHER, THIRD)]
+        )
+    assert verify(log).clean
 
 
 def test_of_no_more_than_so_many_streams_the_last_digest_is_remembered(
