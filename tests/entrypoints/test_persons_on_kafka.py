@@ -1,0 +1,277 @@
+"""Persons of a log on Kafka, over three partitions: erased while everything happens at once, and in no topic's byte.
+
+One log has all of it: the vault held against it, swept, backed up and put back.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from ledger.domain.commands import Command
+from ledger.domain.customer.commands_of_persons import ErasePerson, RegisterCustomer, SetPersonHold
+from ledger.domain.customer.customer import Customer
+from ledger.domain.events import Event
+from ledger.domain.kinds import new_subject
+from ledger.domain.line.account import Account
+from ledger.domain.line.commands import Terminate
+from ledger.domain.line.dispute_commands import OpenDispute
+from ledger.domain.line.erasing import objections_of
+from ledger.domain.line.line import Line
+from ledger.domain.postpaid.commands import OpenContract, ReceivePayment
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
+from ledger.domain.terms_book import TermsBook
+from ledger.store.codec import Codec
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.partitioning import partition_of
+from ledger.terms import bundled
+from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.pulsa import Pulsa
+from tests.given import Story, at
+from tests.kafka.asking import arrive
+from tests.kafka.conftest import NewLog, new_log, quiet  # noqa: F401
+from tests.kafka.running import connected, writing
+from tests.kafka.seen import committed, seen
+from tests.servers import kafka_servers, run_directory  # noqa: F401
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.kafka
+PARTITIONS, PERSONS = 3, 9
+FIRST, THEN, LATER = (f"2024-03-{day}T10:00:00+07:00" for day in ("01", "02", "03"))
+PLANTED = {
+    "name": "Bagaskara Quetzalcoatl",
+    "identity-number": "3273010101900001",
+    "email": "b.quetzalcoatl@example.net",
+    "address": "Jalan Xochimilco 77, Bandung",
+}
+LAW = ("--by", "staff-9", "--reason", "asked-by-customer")
+_DISPUTED = {"dispute": "C-1", "about": "balance", "unit": "PULSA", "refers_to": None}
+
+
+def _ids() -> list[str]:
+    """Persons whose ids lie in all partitions, in turn."""
+    found: list[list[str]] = [[] for _ in range(PARTITIONS)]
+    for n in count():
+        own = "C" + str(n).translate(str.maketrans("0123456789", "ABCDEFGHIJ")).rjust(20, "Z")
+        found[partition_of(f"customer/{own}", PARTITIONS)].append(own)
+        if all(len(some) >= PERSONS // PARTITIONS for some in found):
+            return [some[n] for n in range(PERSONS // PARTITIONS) for some in found]
+    raise AssertionError
+
+
+def _number(person: int, nth: int) -> str:
+    return f"62881{person:04}{nth:03}"
+
+
+class Said:
+    """Commands for the log, each in order after those before it of the same sender."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings, self._story = settings, Story(None)
+
+    def command(self, kind: type[Command], when: str, **own: Any) -> Command:
+        return self._story.command(kind, at(when), **own)
+
+    def say(self, *commands: Command) -> None:
+        with connected(self._settings) as client:
+            assert {one.code for one in client.execute(commands)} == {None}
+            arrive(client, commands[-1].at)
+
+    def at_once(self, *senders: list[Command]) -> None:
+        """From several at once; whatever each is answered."""
+        ready = threading.Barrier(len(senders))
+
+        def send(commands: list[Command]) -> None:
+            with connected(self._settings) as client:
+                ready.wait()
+                client.execute(commands)
+
+        threads = [threading.Thread(target=send, args=[one]) for one in senders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with connected(self._settings) as client:
+            arrive(client, at(LATER))
+
+
+def _before(said: Said, ids: list[str]) -> list[Command]:
+    """Each person has an account that has ended, a pack that is activated by nobody yet; some owe on a contract."""
+    commands: list[Command] = []
+    for n, own in enumerate(ids):
+        first, second, third = (_number(n, nth) for nth in range(3))
+        if n:
+            commands.append(
+                said.command(RegisterCustomer, FIRST, customer=f"customer/{own}", fields=["name"])
+            )
+        commands += [
+            said.command(IssueStarterPack, FIRST, msisdn=first),
+            said.command(Activate, FIRST, msisdn=first, customer=own),
+            said.command(Terminate, FIRST, msisdn=first),
+            said.command(IssueStarterPack, FIRST, msisdn=second),
+        ]
+        if n % 3 == 2:
+            ended = {"ground": "1", "reference": "r", "since": None}
+            commands += [
+                said.command(OpenContract, FIRST, msisdn=third, customer=own),
+                said.command(Terminate, FIRST, msisdn=third, **ended),
+            ]
+    return commands
+
+
+def _at_once(said: Said, ids: list[str]) -> list[list[Command]]:
+    """In one second: all are to be erased, and accounts are opened, disputed, paid, persons held."""
+    erased = [said.command(ErasePerson, THEN, customer=f"customer/{own}") for own in ids]
+    opened, disputed, others = [], [], []
+    for n, own in enumerate(ids[1:], 1):
+        if n % 3 == 0:
+            opened.append(said.command(Activate, THEN, msisdn=_number(n, 1), customer=own))
+        elif n % 3 == 1:
+            disputed.append(said.command(OpenDispute, THEN, msisdn=_number(n, 0), **_DISPUTED))
+        else:
+            paid = {"reference": f"p{n}", "amount": 1_000_000, "method": "cash"}
+            others.append(said.command(ReceivePayment, THEN, msisdn=_number(n, 2), **paid))
+        if n % 4 == 0:
+            others.append(said.command(SetPersonHold, THEN, customer=f"customer/{own}"))
+    return [erased, opened, disputed, others]
+
+
+def _events(settings: KafkaSettings) -> dict[str, list[Event]]:
+    codec = Codec()
+    return {
+        name: [codec.event(topic, state) for _, topic, state, _ in events]
+        for name, events in seen(settings).accounts.items()
+    }
+
+
+def _must_be_blocked_or_done(settings: KafkaSettings, ids: list[str]) -> dict[str, bool]:
+    """Of each person, whether it is erased: then nothing is left to object; else what is named is so."""
+    events, book = _events(settings), TermsBook(bundled())
+    accounts: dict[str, Account] = {}
+    for number in {name.partition("#")[0] for name in events if name[:5] == "62881"}:
+        line = Line(number, book)
+        for stream in sorted(name for name in events if name.partition("#")[0] == number):
+            for one in events[stream]:
+                line.take(one)
+        accounts |= {account.id: account for account in line.accounts()}
+    done: dict[str, bool] = {}
+    for own in ids:
+        found = new_subject(f"customer/{own}", book)
+        assert isinstance(found, Customer)
+        for one in events[found.id]:
+            found.take(one)
+        person = found.state.person
+        assert person is not None
+        known = [*found.state.accounts, *found.state.former]
+        done[own] = person.erased
+        if person.erased:
+            assert all(accounts[name].holder != own or objections_of(accounts[name]) == [] for name in known)
+            continue
+        erasure = person.erasure
+        assert erasure is not None
+        assert (erasure.waiting, bool(erasure.said)) == ([], True)
+        for name, objections in erasure.objections.items():
+            assert objections == objections_of(accounts[name]), name
+        named = {one["of"] for one in erasure.said or ()}
+        assert named == {*erasure.objections, *([found.id] if person.holds else [])}
+    return done
+
+
+def _checked(desk: Pulsa) -> list[tuple[str, str]]:
+    result = desk("vault", "check", "--json", "--now", LATER)
+    return [(one["kind"], one["about"]) for one in map(json.loads, result.stdout.splitlines())]
+
+
+def _in_topics(settings: KafkaSettings) -> list[str]:
+    """Which of the planted values stand in which topic, in a key, a value or a header."""
+    found = []
+    for topic in settings.topics:
+        for record in committed(settings, topic):
+            whole = b"\0".join([record.key or b"", record.value or b"", *(one for _, one in record.headers)])
+            found += [f"{topic}: {name}" for name, value in PLANTED.items() if value.encode() in whole]
+    return found
+
+
+def _sent_by_somebody_hostile(settings: KafkaSettings, said: Said) -> None:
+    """A person in what is no command, and in one whose text is free."""
+    number = _number(0, 0)
+    place = partition_of(number, PARTITIONS)
+    with closing(KafkaProducer(bootstrap_servers=settings.bootstrap)) as producer:
+        rubbish = json.dumps(PLANTED).encode()
+        producer.send(settings.commands, rubbish, number.encode(), partition=place).get(PATIENCE)
+        producer.send(settings.commands, b"\0\0\0\0\1" + rubbish, number.encode(), partition=place).get(
+            PATIENCE
+        )
+    with connected(settings) as client:
+        texts = [PLANTED["email"], PLANTED["identity-number"]]
+        tops = [
+            said.command(TopUp, LATER, msisdn=number, credit=100_000, price=1, channel=one) for one in texts
+        ]
+        assert {one.code for one in client.execute(tops)} == {"invalid"}
+
+
+@pytest.mark.clause("PS-02", "PM-06")
+def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_any_topic(
+    new_log: NewLog,  # noqa: F811
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    settings = new_log(partitions=PARTITIONS)
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    own = {"PULSA_VAULT_KEY": str(keys / "vault.key"), "PULSA_VAULT_BACKUP_KEYS": str(keys / "months")}
+    desk, said, ids = on_kafka(tmp_path, settings, **own), Said(settings), _ids()
+    planted = f"customer/{ids[0]}"
+    with writing(settings, bundled()):
+        desk.done("vault", "new-key", str(keys / "vault.key"))
+        policy = ("--terms", "privacy-smarty", "--source", "gallery", "--at", FIRST)
+        desk.done("customer", "register", planted, "--values", "-", *policy, feed=json.dumps(PLANTED))
+        line = {"command": "RectifyCustomer", "command_id": "again", "at": FIRST, "customer": planted}
+        feed = desk.file("in.jsonl", line | {"values": {"address": PLANTED["address"]}})
+        desk.done("ingest", feed, "--outcomes", str(tmp_path / "outcomes.jsonl"))
+        refused = desk(
+            "customer", "hold", "--customer", planted, "--reference", PLANTED["email"], "--at", FIRST
+        )
+        assert refused.exit_code == 1
+        said.say(*_before(said, ids))
+        assert _in_topics(settings) == []
+        backup = tmp_path / "vault.bak"
+        desk.done("vault", "backup", str(backup), "--now", FIRST)
+        shown = ("customer", "show", planted, "--fields", "name", *LAW, "--now", THEN)
+        assert PLANTED["name"] in desk.done(*shown)
+
+        said.at_once(*_at_once(said, ids))
+        done = _must_be_blocked_or_done(settings, ids)
+        assert done[ids[0]]  # who had one account that has ended, and whom nobody else spoke of
+        assert not all(done[own] for own in ids[2::3])  # what is owed is settled later
+
+        assert ("erased-and-kept", planted) in _checked(desk)
+        desk.done("vault", "sweep", "--now", LATER)
+        lacking = {f"customer/{own}" for own in ids[1:]}
+        others = _checked(desk)
+        assert all(kind == "event-without-values" for kind, _ in others), others
+        assert {about.partition(",")[0] for _, about in others} <= lacking
+        desk.done("vault", "restore", str(backup), "--overwrite", "--now", LATER)
+        assert not [one for one in _checked(desk) if planted in one[1]]
+        hidden = desk(*shown)
+        assert (hidden.exit_code, PLANTED["name"] in hidden.output) == (1, False)
+        assert _in_topics(settings) == []
+        _sent_by_somebody_hostile(settings, said)
+        where = {found.removeprefix(settings.prefix).partition(":")[0] for found in _in_topics(settings)}
+        assert where == {
+            "ledger.commands",
+            "ledger.commands.dead",
+        }  # as it was sent, and set apart; said nowhere
+    printed = capfd.readouterr()
+    assert not [name for name, value in PLANTED.items() if value in printed.out + printed.err]
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and str(path) != feed:
+            content = path.read_bytes()
+            assert not [name for name, value in PLANTED.items() if value.encode() in content], path
