@@ -59,8 +59,8 @@ def consumed(settings: KafkaSettings) -> dict[str, str]:
 
 def dies_before_it_commits(settings: KafkaSettings) -> None:
     with closing(PreferenceTopic(settings)) as topic:
-        topic._producer.begin_transaction()
-        topic._producer.send(settings.preferences, b"half done", NUMBER.encode()).get(PATIENCE)
+        topic._topic._producer.begin_transaction()
+        topic._topic._producer.send(settings.preferences, b"half done", NUMBER.encode()).get(PATIENCE)
         os.kill(os.getpid(), signal.SIGKILL)
 
 

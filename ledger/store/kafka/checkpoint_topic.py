@@ -5,19 +5,11 @@ A newer process fences the older. Keys are origins, values the signed notes; not
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from typing import Any
-
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaTimeoutError
-from kafka.structs import TopicPartition
+from collections.abc import Mapping
 
 from ledger.store.kafka import topics
-from ledger.store.kafka.connection import KafkaSettings, let_go, reported
-
-_WHAT = "the topic of checkpoints"
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.one_writers_topic import OneWritersTopic, Put
 
 
 class CheckpointTopic:
@@ -25,25 +17,22 @@ class CheckpointTopic:
 
     def __init__(self, settings: KafkaSettings) -> None:
         topics.ensure_checkpoints(settings)
-        self._settings = settings
-        with reported(_WHAT):
-            self._producer = KafkaProducer(
-                **settings.arguments(),
-                transactional_id=settings.checkpointer,
-                transaction_timeout_ms=int(settings.transaction_timeout * 1000),
-                acks="all",
-                max_block_ms=int(settings.commit_timeout * 1000),
-            )
-            try:
-                self._producer.init_transactions()  # whoever was it before can put up nothing from here on
-                self._newest = self._read()
-            except BaseException:
-                self.close()
-                raise
+        self._topic = OneWritersTopic(
+            settings, settings.checkpoints, settings.checkpointer, "the topic of checkpoints"
+        )
+        try:
+            self._newest = {
+                record.key.decode("utf-8", "replace"): record.value
+                for records in self._topic.read(1)
+                for record in records
+            }
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Leaves the broker."""
-        let_go(self._producer, 1)
+        self._topic.close()
 
     def newest(self) -> Mapping[str, bytes]:
         """The last note of each origin."""
@@ -52,45 +41,6 @@ class CheckpointTopic:
     def put_up(self, notes: Mapping[str, bytes]) -> None:
         """Puts up notes by their origins, all or none. Raises WriterFenced where another process has begun since."""
         fresh = {origin: note for origin, note in notes.items() if self._newest.get(origin) != note}
-        if not fresh:
-            return
-        producer, manager = self._producer, self._manager
-        deadline = time.monotonic() + self._settings.commit_timeout
-        with reported(_WHAT):
-            producer.begin_transaction()
-            sent = [
-                producer.send(self._settings.checkpoints, note, origin.encode(), partition=0)
-                for origin, note in fresh.items()
-            ]
-            producer.flush(self._settings.commit_timeout)
-            for future in sent:
-                future.get(self._settings.commit_timeout)
-            result = manager.begin_commit()
-            sender: Any = producer._sender  # noqa: SLF001
-            sender.wakeup()
-            if not result.wait(timeout_ms=max(deadline - time.monotonic(), 0) * 1000):
-                raise KafkaTimeoutError("the transaction's end was not confirmed in time")
-        self._newest |= fresh
-
-    @property
-    def _manager(self) -> Any:  # noqa: ANN401 - kafka-python's
-        return self._producer._transaction_manager  # noqa: SLF001
-
-    def _read(self) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        tp = TopicPartition(self._settings.checkpoints, 0)
-        consumer = KafkaConsumer(
-            **self._settings.arguments(),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            group_id=None,
-        )
-        with closing(consumer):
-            consumer.assign([tp])
-            end = consumer.end_offsets([tp])[tp]
-            consumer.seek(tp, 0)
-            while consumer.position(tp) < end:
-                records: Sequence[Any] = consumer.poll(timeout_ms=200).get(tp, ())
-                for record in records:
-                    found[record.key.decode("utf-8", "replace")] = record.value
-        return found
+        if fresh:
+            self._topic.put_up([Put(origin.encode(), note, 0) for origin, note in fresh.items()])
+            self._newest |= fresh

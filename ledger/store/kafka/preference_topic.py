@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 from fastavro import schemaless_reader
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaTimeoutError
-from kafka.structs import TopicPartition
 
 from ledger.store.kafka import topics
-from ledger.store.kafka.connection import KafkaSettings, let_go, reported
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.one_writers_topic import OneWritersTopic, Put
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access
 from ledger.store.schemas import load
 
-_WHAT = "the topic of preferences"
 _SCHEMA = "ledger.preferences.Preference"
 _PREFIX_BYTES = 5
 _POSITION = "ledger_position"
@@ -49,28 +44,21 @@ class PreferenceTopic:
         id_ = Registry(access(settings)).register(f"{settings.preferences}-{schema.name}", schema)
         self._schema = schema
         self._prefix = b"\0" + id_.to_bytes(4, "big")
-        self._settings = settings
         self._told_at: dict[int, int] = {}
         self._known = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._known.execute("CREATE TABLE known (number TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-        with reported(_WHAT):
-            self._producer = KafkaProducer(
-                **settings.arguments(),
-                transactional_id=settings.teller_of_preferences,
-                transaction_timeout_ms=int(settings.transaction_timeout * 1000),
-                acks="all",
-                max_block_ms=int(settings.commit_timeout * 1000),
-            )
-            try:
-                self._producer.init_transactions()  # whoever was it before can put up nothing from here on
-                self._read(partitions)
-            except BaseException:
-                self.close()
-                raise
+        self._topic = OneWritersTopic(
+            settings, settings.preferences, settings.teller_of_preferences, "the topic of preferences"
+        )
+        try:
+            self._read(partitions)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Leaves the broker, and forgets what is there."""
-        let_go(self._producer, 1)
+        self._topic.close()
         self._known.close()
 
     @property
@@ -99,7 +87,9 @@ class PreferenceTopic:
                 fresh.append((number, None))
             fresh.append((number, value))
         if fresh:
-            self._commit(fresh, ",".join(f"{one}:{ordinal}" for one, ordinal in sorted(position.items())))
+            place = ",".join(f"{one}:{ordinal}" for one, ordinal in sorted(position.items()))
+            headers = [(_POSITION, place.encode())]
+            self._topic.put_up([Put(number.encode(), value, headers=headers) for number, value in fresh])
             for number, value in fresh:
                 self._remember(number, value)
         return len({number for number, _ in fresh})
@@ -126,45 +116,10 @@ class PreferenceTopic:
         record: Any = schemaless_reader(BytesIO(value[_PREFIX_BYTES:]), self._schema.parsed, None)
         return int(record["held_since"])
 
-    def _commit(self, fresh: Sequence[tuple[str, bytes | None]], position: str) -> None:
-        producer, manager = self._producer, self._manager
-        headers = [(_POSITION, position.encode())]
-        deadline = time.monotonic() + self._settings.commit_timeout
-        with reported(_WHAT):
-            producer.begin_transaction()
-            sent = [
-                producer.send(self._settings.preferences, value, number.encode(), headers=headers)
-                for number, value in fresh
-            ]
-            producer.flush(self._settings.commit_timeout)
-            for future in sent:
-                future.get(self._settings.commit_timeout)
-            result = manager.begin_commit()
-            sender: Any = producer._sender  # noqa: SLF001
-            sender.wakeup()
-            if not result.wait(timeout_ms=max(deadline - time.monotonic(), 0) * 1000):
-                raise KafkaTimeoutError("the transaction's end was not confirmed in time")
-
-    @property
-    def _manager(self) -> Any:  # noqa: ANN401 - kafka-python's
-        return self._producer._transaction_manager  # noqa: SLF001
-
     def _read(self, partitions: int) -> None:
-        consumer = KafkaConsumer(
-            **self._settings.arguments(),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            group_id=None,
-        )
-        with closing(consumer):
-            for tp in [TopicPartition(self._settings.preferences, one) for one in range(partitions)]:
-                consumer.assign([tp])
-                end = consumer.end_offsets([tp])[tp]
-                consumer.seek(tp, 0)
-                while consumer.position(tp) < end:
-                    records: Sequence[Any] = consumer.poll(timeout_ms=200).get(tp, ())
-                    self._known.execute("BEGIN")
-                    for record in records:
-                        self._remember((record.key or b"").decode("utf-8", "replace"), record.value)
-                        self._note(dict(record.headers).get(_POSITION, b""))
-                    self._known.execute("COMMIT")
+        for records in self._topic.read(partitions):
+            self._known.execute("BEGIN")
+            for record in records:
+                self._remember((record.key or b"").decode("utf-8", "replace"), record.value)
+                self._note(dict(record.headers).get(_POSITION, b""))
+            self._known.execute("COMMIT")
