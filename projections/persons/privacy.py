@@ -38,8 +38,7 @@ from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
 from projections.engine.sql import select
-from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer
-from projections.engine.sql_tables import Table
+from projections.engine.sql_expressions import TEXT, Column
 from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 
 ACCESS, ERASURE, WITHDRAWAL, RESTRICTION = "access", "erasure", "withdrawal", "restriction"
@@ -150,19 +149,12 @@ class Privacy(Facts):
 
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
-        instant = BigInteger
-        self.disclosed = Table(
-            f"privacy_disclosed_{generation}",
-            self.metadata,
-            Column("customer", TEXT, primary_key=True),
-            Column("partition", Integer, primary_key=True),
-            Column("ordinal", instant, primary_key=True),
-            Column("effective_at", instant, nullable=False),
-            Column("recorded_at", instant, nullable=False),
+        self.disclosed = self._table(
+            "disclosed",
             *(Column(name, TEXT, nullable=False) for name in ("to", "ground", "fields", "approved_by")),
             *(Column(name, TEXT) for name in ("reference", "clause")),
             *(Column(name, TEXT, nullable=False) for name in ("actor", "command_id")),
-            sqlite_with_rowid=False,
+            of="customer",
         )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:

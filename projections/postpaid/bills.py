@@ -32,8 +32,7 @@ from projections.engine.database_transactions import Transaction
 from projections.engine.projection import FoldBatch
 from projections.engine.snapshot import Snapshot
 from projections.engine.sql import select
-from projections.engine.sql_expressions import TEXT, BigInteger, Column, Integer, LargeBinary
-from projections.engine.sql_tables import Table
+from projections.engine.sql_expressions import BigInteger, Column, LargeBinary
 from projections.engine.sums import BitemporalSums
 from projections.engine.unanswered import UnknownThen
 from projections.line.asked_number import AskedNumber, accounts
@@ -126,20 +125,6 @@ class Bills(Facts):
         )
         """Open amounts by terms and due end, as each bill was issued."""
         self._due: dict[str, tuple[str, int]] = {}
-
-    def _table(self, name: str, *columns: Column) -> Table:
-        instant = BigInteger
-        return Table(
-            f"bills_{name}_{self.generation}",
-            self.metadata,
-            Column("account", TEXT, primary_key=True),
-            Column("partition", Integer, primary_key=True),
-            Column("ordinal", instant, primary_key=True),
-            Column("effective_at", instant, nullable=False),
-            Column("recorded_at", instant, nullable=False),
-            *columns,
-            sqlite_with_rowid=False,
-        )
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in bills, what meets them, and ends."""

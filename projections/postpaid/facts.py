@@ -71,6 +71,21 @@ class Facts(Projection):
             sqlite_with_rowid=False,
         )
 
+    def _table(self, name: str, *columns: Column, of: str = "account") -> Table:
+        """A table beside it that has a row for some events: whose it is (`of`), which event, and when, come first."""
+        instant = BigInteger
+        return Table(
+            f"{self.name}_{name}_{self.generation}",
+            self.metadata,
+            Column(of, TEXT, primary_key=True),
+            Column("partition", Integer, primary_key=True),
+            Column("ordinal", instant, primary_key=True),
+            Column("effective_at", instant, nullable=False),
+            Column("recorded_at", instant, nullable=False),
+            *columns,
+            sqlite_with_rowid=False,
+        )
+
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in what events say."""
         rows = changes.rows(self.facts)
