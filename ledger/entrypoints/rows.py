@@ -98,11 +98,20 @@ def _csv_row(
         return BadLine(number, _told(given.get("command_id")), refusal)
 
 
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
+"""What programs part cells by where a comma stands in numbers."""
+
+
 def _header(line: bytes, command: str | None) -> list[str]:
     names = _cells(line)
+    parted = next((name for mark, name in _OTHER_MARKS.items() if len(names) == 1 and mark in names[0]), None)
+    if parted is not None:
+        raise Invalid(
+            f"the header's columns are parted by {parted}, not by commas; nothing of the file was read"
+        )
     faults = [f"has the column `{name}` twice" for name, count in Counter(names).items() if count > 1]
     if command is None and "command" not in names:
-        faults.append("has no column `command`")
+        faults.append("has no column `command`, and --command names none")
     if command is not None:
         faults += header_faults(command, registrations.columns_without_values(command, names))
     if faults:

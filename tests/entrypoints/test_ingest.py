@@ -200,8 +200,9 @@ def test_a_bad_row_is_refused_with_its_number_and_the_rest_goes_through(
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (b"command_id,at,msisdn", "the header has no column `command`"),
-        (b"command;command_id;at;msisdn", "the header has no column `command`"),
+        (b"command_id,at,msisdn", "the header has no column `command`, and --command names none"),
+        (b"command;command_id;at;msisdn", "the header's columns are parted by semicolons, not by commas"),
+        (b"command\tcommand_id\tat\tmsisdn", "the header's columns are parted by tabs, not by commas"),
         (b"command,command_id,at,at,msisdn", "the header has the column `at` twice"),
         (b'command,"command_id', "not CSV"),
         (b"command,\xfc", "not UTF-8"),
