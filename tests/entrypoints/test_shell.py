@@ -97,6 +97,12 @@ def test_a_count_beyond_all_numbers_is_no_defect(pulsa: Pulsa, verb: tuple[str, 
     assert pulsa.complaint(*verb, "-n", "9" * 25).endswith(" is beyond all numbers that are taken")
 
 
+@pytest.mark.parametrize("asked", [("--command", "Give"), ("--code", "below-minimun")], ids=" ".join)
+def test_what_no_decision_can_have_is_not_looked_for(pulsa: Pulsa, asked: tuple[str, str]) -> None:
+    pulsa.active()
+    assert pulsa.complaint("log", "journal", *asked).endswith(f" {asked[1]!r}")
+
+
 def test_standard_input_may_be_closed(pulsa: Pulsa) -> None:
     pulsa.active()
     person = ("customer", "rectify", "customer/CAB3DE4FG5HI6JK7LM8NO", "--values", "-")

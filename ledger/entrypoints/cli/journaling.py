@@ -69,11 +69,15 @@ def journal(
 ) -> int:
     """The decided commands of all numbers, in order, and what became of each: accepted, or why it was refused."""
     from ledger.domain.kinds import COMMANDS
+    from ledger.domain.refusals import REFUSALS
     from projections.asking.wanted_decisions import WantedDecisions
 
     for name in command or ():
         if name not in COMMANDS:
             raise typer.BadParameter(f"--command: no command is named {name!r}")
+    for name in code or ():
+        if name not in REFUSALS:
+            raise typer.BadParameter(f"--code: no refusal has the code {name!r}")
     must_be_in_order(since, until)
     then = Then(zone=zone, utc=utc, as_json=as_json, as_csv=as_csv)
     ask = asked(opened, then)
