@@ -390,3 +390,17 @@ def test_a_bit_changed_anywhere_in_the_log_is_found(
             return
     with pytest.raises(LogDamaged), reading(log) as found:
         must_be_chained(found)
+
+
+@often(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_bit_changed_anywhere_in_a_checkpoint_is_found(
+    original: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    folder = tmp_path / "checkpoints"
+    if not folder.exists():
+        a_round(original, folder)
+    content = bytearray(note(folder, data.draw(st.sampled_from(["events-0", "decisions-0", "top"]))))
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(CheckpointInvalid):
+        held(original, bytes(content))
