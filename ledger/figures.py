@@ -29,8 +29,10 @@ def signed(sen: int) -> str:
 
 
 def of_unit(sen: int, unit: str) -> str:
-    """An amount with what it is of, where that is not rupiah: `Rp 10.000 of credit`."""
-    return rupiah(sen) if unit == "IDR" else f"{rupiah(sen)} of {UNITS.get(unit, unit)}"
+    """An amount with what it is of, where that is not rupiah: `Rp 10.000 of credit`, `1,26 USD`, `61 QUANTITY`."""
+    if unit not in UNITS:
+        return f"{rupiah(sen).replace('Rp ', '')} {unit}"
+    return rupiah(sen) if unit == "IDR" else f"{rupiah(sen)} of {UNITS[unit]}"
 
 
 def grouped(count: int) -> str:

@@ -61,6 +61,17 @@ Sen = Annotated[int, format_amount]
 """The type of a field that holds an amount; it says how that is written."""
 
 
+_DECIMAL = re.compile(r"([0-9]{1,40})(?:\.([0-9]{1,6}))?", re.ASCII)
+
+
+def hundredths(text: str) -> int:
+    """An amount of any currency, to six places, in hundredths; half of one counts as one. Raises ValueError."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None:
+        raise ValueError(f"no amount: {text!r}")
+    return (int(found[1]) * 10**6 + int((found[2] or "").ljust(6, "0")) + 5_000) // 10_000
+
+
 def transfer(unit: Unit, source: str, target: str, amount: int) -> list[Posting]:
     """The two postings that move `amount` sen from one ledger account to another; none for zero."""
     if amount == 0:

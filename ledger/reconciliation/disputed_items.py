@@ -1,7 +1,8 @@
 """Which differences become disputes, and what each of these says: about what, of which account, by which record.
 
-A dispute is about one record. Of a bill its total is disputed, and its parts with it; what a partner states is settled
-with the partner, and disputed by nobody; one without a known account stays an item of the statement.
+A dispute is about one record. Of a bill its total is disputed, and its parts with it; of what a partner states, use
+that the system has recorded itself: all else is settled with the partner. One without a known account stays an item of
+the statement.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import NamedTuple
 
 from ledger.domain.events import Event
 from ledger.domain.kinds import PartitionOf, event_in, is_account, number_in, subject_of
-from ledger.domain.line.product import PRODUCTS
+from ledger.domain.line.disputed_records import ROAMING
+from ledger.domain.line.product import PRODUCTS, QUANTITY
+from ledger.domain.money import SEN
+from ledger.domain.postpaid.events import RoamingMatched
 from ledger.domain.postpaid.events_of_bills import BillIssued
 from ledger.domain.postpaid.events_of_payments import PaymentReceived, PaymentReversed, PaymentSettled
 from ledger.reconciliation.matchables import BALANCE_DIFFERS, DISPUTABLE, UNITS, Item
@@ -42,11 +46,10 @@ def disputed_items(
     run: Run, logs: Mapping[int, SqliteSnapshot], partition_of: PartitionOf
 ) -> Iterator[Disputed]:
     """The open differences of a run that become disputes, in their order."""
-    if run.statement.begun.kind == "partner":
-        return
     totals = {line["line"] for line in run.statement.lines if line["kind"] == "total"}
     for item in run.items:
-        if not item.is_open or item.outcome not in DISPUTABLE or item.unit not in UNITS:
+        known = item.unit in UNITS or item.abroad is not None
+        if not item.is_open or item.outcome not in DISPUTABLE or not known:
             continue
         number = number_in(item.account or "")
         if number is None:
@@ -72,6 +75,8 @@ def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> Disp
     event = next((one for one in own if one.account == stream and one.version == version), None)
     if event is None:
         return None
+    if item.abroad is not None:
+        return _abroad(item, event)
     if isinstance(event, BillIssued):
         is_total = item.lines[0] in totals if item.lines else int(part or 0) == len(event.lines) + 2
         return Disputed(item.id, "bill", claimed, *said, stream, event.bill) if is_total else None
@@ -84,6 +89,18 @@ def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> Disp
     if known is None:
         return None
     return Disputed(item.id, known, claimed, *said, stream, f"{event.account}/{event.version}")
+
+
+def _abroad(item: Item, event: Event) -> Disputed | None:
+    """Of use that the system has recorded itself: the amount as he states it, or how much was used."""
+    if not isinstance(event, RoamingMatched) or not item.lines or item.abroad is None:
+        return None
+    own = (item.outcome, event.account, f"{event.account}/{event.version}")
+    if item.stated != item.system:
+        return Disputed(item.id, ROAMING, abs(item.stated or 0), item.unit, *own)
+    if item.abroad.stated is None:
+        return None
+    return Disputed(item.id, ROAMING, item.abroad.stated * SEN, QUANTITY, *own)
 
 
 def _about(event: Event, unit: str) -> str | None:

@@ -8,12 +8,11 @@ list of movements of everything that moved an account's credit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from ledger.domain.events import Event
 from ledger.domain.kinds import part_of, subject_of
-from ledger.domain.money import CASH, IDR, PULSA, SEN
+from ledger.domain.money import CASH, IDR, PULSA, hundredths
 from ledger.domain.postpaid.events import RoamingCharged, RoamingMatched
 from ledger.domain.postpaid.events_of_bills import BillIssued
 from ledger.domain.postpaid.events_of_payments import (
@@ -79,8 +78,8 @@ def _refunded(event: DepositRefunded | AdvanceRefunded) -> Iterator[Statable]:
 
 
 def _roamed(event: RoamingCharged | RoamingMatched) -> Iterator[Statable]:
-    stated = int((Decimal(event.partner_amount) * SEN).to_integral_value(ROUND_HALF_UP))
     reference = of_partner(event.partner, event.record)
+    stated = hundredths(event.partner_amount)
     yield Statable(0, reference, event.name, stated, event.partner_currency, event.quantity)
 
 

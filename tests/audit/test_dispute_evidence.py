@@ -286,6 +286,7 @@ def test_the_page_shows_both_sides_and_what_became_of_it(disputed: Disputed) -> 
     assert "differs by Rp 20.000 of credit" in page
     assert "Overridden: the system record prevails" in page
     assert "event 3, Credit topped up; event 9, System corrected" in page
+    assert "The terms of this account have no clause on disputes" in page, "those of credit"
     assert "http" not in page, "it needs nothing from elsewhere"
     assert "The dispute" not in parts_of(disputed.plain)["index.html"].decode()
 

@@ -184,7 +184,10 @@ def test_a_record_that_an_earlier_statement_used_is_out_and_later_knowledge_chan
 
 @pytest.mark.clause("SE23-03")
 def test_what_a_partner_states_is_held_against_his_records_by_amount_and_quantity(pulsa: Pulsa) -> None:
-    """Differences are settled with him, summed by month; what we charge is not asked, and nobody's bill is disputed."""
+    """Differences are settled with him, summed by month; what we charge is not asked, and nobody's bill is disputed.
+
+    Of use that the system has recorded itself, its record prevails.
+    """
     pulsa.done("contract", "open", NUMBER, *OPENING, "--registration", "verified", "--now", OPENED)
     own = ("--service", "voice", "--direction", "outgoing", "--used-at", "2023-07-04T10:00:00+07:00")
     use = ("--destination", "off-net", "--zone", "zone1", "--quantity", "60", "--command-id", "use-1")
@@ -235,7 +238,17 @@ def test_what_a_partner_states_is_held_against_his_records_by_amount_and_quantit
     ]
     assert {one["partner"] for one in found} == {"SGPST"}
     opened = pulsa.done("reconcile", received["statement"], "--open", "--now", LATER)
-    assert "D-" not in opened
+    dispute = f"D-{received['statement'].removeprefix('statement/')}-2"
+    assert f"{dispute} on {NUMBER}#1: accepted" in opened
+    assert opened.count("D-") == 1, "of all else the partner's record is the only one"
+    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3", "--now", LATER)
+    pulsa.done("dispute", "decide", NUMBER, "--dispute", dispute, *how)
+    (shown,) = pulsa.json("dispute", "show", dispute, "--now", LATER)
+    sides = [shown[name] for name in ("about", "state", "claimed", "system", "unit")]
+    assert sides == ["roaming", "overridden", "61", "60", "QUANTITY"]
+    words = " ".join(pulsa.done("dispute", "show", dispute, "--now", LATER).split())
+    assert "61 QUANTITY" in words
+    assert "SE23-02: The system record prevails over a billing statement" in words
     told = [line.replace("│", " ").split() for line in opened.splitlines()]
     assert ["SGPST", "2023-07", "4", "8,76", "7,26", "USD", "98", "180"] in told
     pulsa.done("reconcile", received["statement"], "--record", "--now", LATER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -16,13 +18,14 @@ from ledger.store.partitioning import partition_of
 from tests.audit.test_evidence import parts_of
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
-from tests.entrypoints.test_statement_verbs import CLOSED, LATER
+from tests.entrypoints.test_statement_verbs import CLOSED, LATER, OPENING
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import WriterProcess
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 pytestmark = pytest.mark.kafka
 NOBODY = "6288199999999"
+ABROAD = "6288111122222"
 SOLD = "2023-07-30"
 END = "2023-08-08T00:00:00+07:00"
 
@@ -35,6 +38,38 @@ def elsewhere(partitions: int) -> str:
         if partitions == 1 or place != partition_of(NUMBER, partitions):
             return number
     raise AssertionError
+
+
+def _abroad(told: Callable[..., list[dict[str, Any]]], *logs: Pulsa) -> None:
+    """A partner states more of a use than the system has recorded of it itself, and does not prevail."""
+    for each in logs:
+        _disputed_abroad(each)
+    (shown,) = told("dispute", "show", "C-9", "--now", END)
+    sides = [shown[name] for name in ("about", "state", "claimed", "system", "unit")]
+    assert sides == ["roaming", "overridden", "61", "60", "QUANTITY"]
+
+
+def _disputed_abroad(pulsa: Pulsa) -> None:
+    at = ("--now", END)
+    use = ("--service", "voice", "--direction", "outgoing", "--used-at", END)
+    pulsa.done("contract", "open", ABROAD, *OPENING, "--registration", "verified", *at)
+    own = ("--destination", "off-net", "--zone", "zone1", "--quantity", "60", "--command-id", "use-1")
+    pulsa.done("usage", "record", ABROAD, *use, *own, *at)
+    stated = ("--answered", "--country", "SG", "--partner", "SGPST", "--record", "r-1", "--command-id", "r-1")
+    amount = ("--partner-amount", "1.25", "--partner-currency", "USD", "--quantity", "61")
+    pulsa.done("usage", "roam", ABROAD, *use, *stated, *amount, "--matches", "use-1", *at)
+    claimed = ("--about", "roaming", "--refers-to", "r-1", "--claimed", "61", "--unit", "QUANTITY")
+    by = ("--reason", "tap", "--opened-by", "staff-2")
+    pulsa.done("dispute", "open", ABROAD, "--dispute", "C-9", *claimed, *by, *at)
+    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3")
+    pulsa.done("dispute", "decide", ABROAD, "--dispute", "C-9", *how, *at)
+
+
+def _bundled(over: Pulsa, dispute: str) -> None:
+    target = over.folder / "evidence.zip"
+    over.done("dispute", "bundle", dispute, str(target))
+    assert "statement.jsonl" in parts_of(target.read_bytes())
+    assert "ok" not in over.done("audit", "verify-bundle", str(target))
 
 
 class Served:
@@ -117,22 +152,17 @@ def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
             assert each.json("dispute", "show", dispute, "--now", END)[0]["state"] == "open"
             each.done("dispute", "decide", NUMBER, "--dispute", dispute, *how, "--now", END)
         served.dies()
-        twice = over(
+        again = over(
             "dispute", "decide", NUMBER, "--dispute", dispute, *how[:-1], "again", "--json", "--now", END
-        )
-        assert '"code":"already-decided"' in twice.stdout.replace(" ", "")
+        ).stdout
+        assert '"code":"already-decided"' in again.replace(" ", "")
         (shown,) = told("dispute", "show", dispute, "--now", END)
         assert (shown["state"], shown["claimed"], shown["system"]) == ("overridden", "12000", "11000")
-        (listed,) = told("statement", "list", "--now", END)
-        assert listed["state"] == "reconciled"
+        _abroad(told, over, pulsa)
+        assert [one["state"] for one in told("statement", "list", "--now", END)] == ["reconciled"]
         over.json("log", "advance", "--now", "2023-08-10T00:00:00+07:00")
-        target = tmp_path / "evidence.zip"
-        over.done("dispute", "bundle", dispute, str(target))
-        assert "statement.jsonl" in parts_of(target.read_bytes())
-        assert "ok" not in over.done("audit", "verify-bundle", str(target))
+        _bundled(over, dispute)
         assert over.json("log", "verify")[0]["clean"]
-        types = [one["type"] for one in over.json("log", "events")]
-        assert [
-            types.count(f"ledger.{one}") for one in ("statement.DisputeRaised", "dispute.DisputeOpened")
-        ] == [1, 1]
+        types = Counter(one["type"] for one in over.json("log", "events"))
+        assert (types["ledger.statement.DisputeRaised"], types["ledger.dispute.DisputeOpened"]) == (1, 2)
         served.stops()

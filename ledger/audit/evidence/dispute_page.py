@@ -24,6 +24,9 @@ Records = Sequence[Mapping[str, Any]]
 """Events as `events.jsonl` has them."""
 
 _TYPES = "ledger.dispute."
+WITHOUT_CLAUSE = (
+    "The terms of this account have no clause on disputes: its record prevails as that of a contract does."
+)
 _IN_WORDS = {
     "DisputeOpened": "Opened",
     "EvidenceAttached": "Evidence was attached",
@@ -55,7 +58,9 @@ def dispute_told(
     yield f"<h2>The dispute {escape(asked['dispute'])} about a {escape(opened['about'])}</h2>"
     yield from _sides(opened, [step for step in steps if "system" in step[1]][-1], rows, when)
     clause = next((event["clause"] for _, event in reversed(steps) if event["clause"]), None)
-    if clause is not None:
+    if clause is None:
+        yield f"<p>{WITHOUT_CLAUSE}</p>"
+    else:
         says = words_of(clause)
         yield f"<p>Clause <b>{escape(clause)}</b>{'' if says is None else ': ' + escape(says)}.</p>"
     yield "<ol class=steps>"

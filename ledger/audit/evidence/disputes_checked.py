@@ -5,12 +5,12 @@ The amounts, the events that are cited, and the difference are reckoned again; `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ledger.domain.line.disputes import BALANCE
-from ledger.domain.line.product import PRODUCTS
-from ledger.domain.money import format_amount
+from ledger.domain.line.product import PRODUCTS, QUANTITY
+from ledger.domain.money import SEN, format_amount, hundredths
 from ledger.errors import EvidenceWrong
 
 _TYPES = "ledger.dispute."
@@ -21,6 +21,16 @@ _FIELDS = {
     for event_type, fields in by_type.items()
 }
 _PARTS = {unit: parts for product in PRODUCTS.values() for unit, parts in product.balance_parts.items()}
+
+
+def _amount_said(fields: Mapping[str, str], event: Any, unit: str) -> int:  # noqa: ANN401 - a record
+    for named, field in fields.items():
+        if (event[named] if named.islower() else named) == unit:
+            said = event[field]
+            if isinstance(said, str):
+                return hundredths(said)
+            return int(said) * (SEN if named == QUANTITY else 1)
+    raise EvidenceWrong("a record says nothing in the unit of the dispute")
 
 
 class RecordedEvent(NamedTuple):
@@ -110,7 +120,7 @@ class DisputesOfStream:
             if version not in self._recorded:
                 raise EvidenceWrong("a record is not in the bundle")
             record = self._recorded[version]
-            total += record.event[_FIELDS[about, record.type][unit]]
+            total += _amount_said(_FIELDS.get((about, record.type), {}), record.event, unit)
         return total
 
     def _balance(self, version: int, at: int, unit: str, until: int) -> int:

@@ -444,6 +444,8 @@ def proof_of(content: bytes) -> tuple[int, list[bytes], bytes]:
 
 DISPUTES = "ledger.dispute."
 BALANCE = "balance"
+QUANTITY = "QUANTITY"
+"""What use abroad is disputed in, where not in money: seconds, messages or bytes."""
 BILL = "pulsa-bill"
 """The format of statements that hold nothing but what may be told: their lines stand in a bundle as they stood."""
 FIELDS = {
@@ -462,10 +464,34 @@ FIELDS = {
     ("transfer", "ledger.prepaid.CreditTransferSent"): {"PULSA": "amount"},
     ("transfer", "ledger.prepaid.CreditTransferReceived"): {"PULSA": "amount"},
     ("transfer", "ledger.prepaid.CreditTransferReturned"): {"PULSA": "amount"},
+    ("roaming", "ledger.postpaid.RoamingMatched"): {"partner_currency": "partner_amount"},
+    ("roaming", "ledger.postpaid.RoamingCharged"): {
+        "partner_currency": "partner_amount",
+        QUANTITY: "quantity",
+    },
+    ("roaming", "ledger.postpaid.UsageCharged"): {QUANTITY: "granted"},
+    ("roaming", "ledger.prepaid.UsageRecorded"): {QUANTITY: "granted"},
 }
-"""How much a record says: what a dispute is about, and the type of event; then by unit, the event's field."""
+"""How much a record says: what a dispute is about, and the type of event; then by unit, the event's field.
+
+A unit in small letters is the field that names it.
+"""
 PARTS = {"PULSA": ("credit", "reserved"), "IDR": ("unbilled", "billed", "advance")}
 """The ledger accounts whose sum a balance is."""
+
+
+def amount_said(fields: dict[str, str], event: Any, unit: str) -> int:
+    """How much an event says in a unit, in hundredths of it."""
+    for named, field in fields.items():
+        if (event[named] if named.islower() else named) == unit:
+            said = event[field]
+            if isinstance(said, str):
+                found = re.fullmatch(r"([0-9]{1,40})(?:\.([0-9]{1,6}))?", said, re.ASCII)
+                need(found is not None, "a partner's amount is none")
+                whole, rest = (found[1], found[2] or "") if found is not None else ("", "")
+                return (int(whole) * 10**6 + int(rest.ljust(6, "0")) + 5_000) // 10_000
+            return int(said) * (100 if named == QUANTITY else 1)
+    raise Wrong("a record says nothing in the unit of the dispute")
 
 
 class Stream:
@@ -533,7 +559,7 @@ class Stream:
         for version in records:
             need(0 < version < event["version"], "a record comes later than what is said of it")
             need(version in self.events, "a record is not in the bundle")
-            total += self.events[version][FIELDS[about, self.types[version]][unit]]
+            total += amount_said(FIELDS.get((about, self.types[version]), {}), self.events[version], unit)
         return total
 
     def balance(self, version: int, at: int, unit: str, until: int) -> int:

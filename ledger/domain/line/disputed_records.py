@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.domain.events import Event
@@ -11,12 +11,15 @@ from ledger.domain.line.account import Account
 from ledger.domain.line.dispute_events import CitedEvent
 from ledger.domain.line.disputes import BALANCE, Dispute, corrections_of
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import PRODUCTS
+from ledger.domain.line.product import PRODUCTS, QUANTITY
+from ledger.domain.money import SEN, hundredths
 from ledger.domain.refusals import AboveMaximum
 from ledger.domain.refusals_of_disputes import UnknownRecord, WrongUnit
 
 BILL = "bill"
 """What is disputed by its own id, which its event holds under this name."""
+ROAMING = "roaming"
+"""What is disputed by a partner's record (SE23-03)."""
 MOST_CITED = 500
 """Events that one decision cites: they are part of one event."""
 MOST_LOOKED_AT = 10_000
@@ -36,6 +39,8 @@ def record_of(line: Line, account: Account, about: str, refers_to: str | None, u
     product = PRODUCTS[account.PRODUCT]
     by_type = product.disputable[about]
     if refers_to is None:
+        if about == ROAMING:
+            raise UnknownRecord("use abroad is disputed by its record")
         known = [*product.balance_parts] if about == BALANCE else [*product.disputed_units]
         if unit not in known:
             raise WrongUnit(f"it is kept in {', '.join(known)}")
@@ -48,13 +53,40 @@ def record_of(line: Line, account: Account, about: str, refers_to: str | None, u
             raise WrongUnit(f"a balance is kept in {', '.join(product.balance_parts)}")
         return DisputedRecord(found[-1:], found[-1].effective_at)
     events = [event for event in found if type(event) in by_type]
+    if about == ROAMING:
+        events = [one for event in events for one in _abroad(line, account, event, unit)]
     if not events:
         raise UnknownRecord(refers_to)
-    if any(unit not in by_type[type(event)] for event in events):
-        raise WrongUnit(f"it is kept in {', '.join(by_type[type(events[0])])}")
+    if any(amount_said(by_type[type(event)], event, unit) is None for event in events):
+        raise WrongUnit(f"it is kept in {', '.join(_units(by_type[type(events[0])], events[0]))}")
     if len(events) > MOST_CITED:
         raise AboveMaximum(f"it is {len(events)} events; {MOST_CITED} can be cited")
     return DisputedRecord(events, events[0].effective_at)
+
+
+def _abroad(line: Line, account: Account, event: Event, unit: str) -> Sequence[Event]:
+    """The record of a use abroad: the partner's, or the use that the system has recorded itself, where that tells."""
+    product = PRODUCTS[account.PRODUCT]
+    own = product.matched_use(event, unit)
+    if own is None:
+        return [event]
+    by_type = product.disputable[ROAMING]
+    return [one for one in line.records.of_command(account.id, own) if type(one) in by_type]
+
+
+def amount_said(fields: Mapping[str, str], event: Event, unit: str) -> int | None:
+    """How much an event says in a unit, in hundredths of it (sen); None where it says nothing in that."""
+    for named, field in fields.items():
+        if (getattr(event, named) if named.islower() else named) == unit:
+            said = getattr(event, field)
+            if isinstance(said, str):
+                return hundredths(said)
+            return int(said) * (SEN if named == QUANTITY else 1)
+    return None
+
+
+def _units(fields: Mapping[str, str], event: Event) -> list[str]:
+    return [getattr(event, named) if named.islower() else named for named in fields]
 
 
 def _referred_to(line: Line, account: Account, refers_to: str) -> Sequence[Event]:
@@ -86,7 +118,7 @@ def said(line: Line, account: Account, dispute: Dispute) -> int:
         return _balance(line, account, version, dispute.stood_at, dispute.unit) + corrected
     by_type = product.disputable[dispute.about]
     events = (one for version in dispute.records for one in events_between(line, account, version, version))
-    total: int = sum(getattr(event, by_type[type(event)][dispute.unit]) for event in events)
+    total = sum(amount_said(by_type[type(event)], event, dispute.unit) or 0 for event in events)
     return total + corrected
 
 

@@ -27,7 +27,7 @@ from ledger.domain.line.dispute_events import (
     StatementOverridden,
     SystemCorrected,
 )
-from ledger.domain.line.disputed_records import MOST_CITED, cited, record_of, said
+from ledger.domain.line.disputed_records import MOST_CITED, cited, events_between, record_of, said
 from ledger.domain.line.disputes import Dispute, corrections_of, remembered
 from ledger.domain.line.line import Line
 from ledger.domain.line.product import PRODUCTS
@@ -153,7 +153,9 @@ def decide_dispute(line: Line, account: Account, command: DecideDispute) -> None
 def _override(line: Line, account: Account, dispute: Dispute, command: DecideDispute) -> None:
     """The system record prevails: what it says is computed, and cited with the digests that prove it."""
     product = PRODUCTS[account.PRODUCT]
-    product.must_override(account, dispute)
+    product.must_override(
+        dispute, [event for v in dispute.records for event in events_between(line, account, v, v)]
+    )
     system = said(line, account, dispute)
     if system == dispute.claimed:
         raise NotEligible("nothing differs")

@@ -34,7 +34,12 @@ OfNumbers = Mapping[type[Command], Callable[[Any, Any], None]]
 
 
 Disputable = Mapping[str, Mapping[type[Event], Mapping[str, str]]]
-"""What a dispute can be about: of which events the record is, and their field that says how much, by unit."""
+"""What a dispute can be about: of which events the record is, and their field that says how much, by unit.
+
+A unit in small letters is the field that names it.
+"""
+QUANTITY = "QUANTITY"
+"""What use abroad is disputed in, where not in money: seconds, messages or bytes."""
 
 
 CONSENT_WITHDRAWN = "consent-withdrawn"
@@ -163,8 +168,12 @@ class Product(ABC, Generic[A]):
         """The clause by which the system record prevails."""
         return terms.clauses.disputes
 
-    def must_override(self, account: A, dispute: Dispute) -> None:
+    def must_override(self, dispute: Dispute, records: Sequence[Event]) -> None:
         """Raises NotEligible where the system's record is not one that could prevail."""
+
+    def matched_use(self, event: Event, unit: str) -> str | None:
+        """The command that recorded what a partner's record tells of, where a dispute in that unit is about that."""
+        return None
 
     def remedy(self, line: Any, account: A, dispute: Dispute, command: DecideDispute, amount: int) -> Remedy:  # noqa: ANN401
         """How it is made good that a dispute's record says `amount` sen more. Raises the refusal of that."""

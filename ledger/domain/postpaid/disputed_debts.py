@@ -5,15 +5,18 @@ A bill is corrected by a note, which on a settled account is refundable advance;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ledger.domain.events import Event
 from ledger.domain.line.account import Changes
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.dispute_events import SystemCorrected
-from ledger.domain.line.disputed_records import events_between
+from ledger.domain.line.disputed_records import ROAMING, events_between
 from ledger.domain.line.disputes import DISPUTE_CHANGES, Dispute
+from ledger.domain.line.events import UsageRecorded
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import Disputable, Remedy
+from ledger.domain.line.product import QUANTITY, Disputable, Remedy
 from ledger.domain.money import IDR, format_amount, revenue, transfer
 from ledger.domain.postpaid.account import CYCLE, PostpaidAccount
 from ledger.domain.postpaid.commands import IssueCreditNote, IssueDebitNote
@@ -22,6 +25,7 @@ from ledger.domain.postpaid.events import (
     CollectionCostCharged,
     PenaltyCharged,
     RoamingCharged,
+    RoamingMatched,
     UsageCharged,
 )
 from ledger.domain.postpaid.events_of_bills import BillIssued, DebitNoteIssued, LateFineCharged
@@ -29,6 +33,7 @@ from ledger.domain.postpaid.events_of_payments import PaymentReceived
 from ledger.domain.postpaid.noting import credit, credit_note, debit, must_debit
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.refusals import AboveMaximum, NotEligible
+from ledger.domain.refusals_of_disputes import UnknownRecord
 
 DISPUTABLE: Disputable = {
     "bill": {BillIssued: {IDR: "total"}},
@@ -42,6 +47,12 @@ DISPUTABLE: Disputable = {
     },
     "payment": {PaymentReceived: {IDR: "amount"}},
     "balance": {},
+    ROAMING: {
+        RoamingMatched: {"partner_currency": "partner_amount"},
+        RoamingCharged: {"partner_currency": "partner_amount", QUANTITY: "quantity"},
+        UsageCharged: {QUANTITY: "granted"},
+        UsageRecorded: {QUANTITY: "granted"},
+    },
 }
 _KINDS: dict[type[Any], str] = {
     UsageCharged: "usage",
@@ -50,6 +61,22 @@ _KINDS: dict[type[Any], str] = {
     CollectionCostCharged: "collection",
 }
 """The kinds of charges that are charged back; a fine is waived, a note has a note against it."""
+
+
+def matched_use(event: Event, unit: str) -> str | None:
+    """How much was used the system says itself, where it has recorded the use that a partner tells of.
+
+    Raises UnknownRecord of a use that no partner told of: it is disputed as a charge.
+    """
+    if isinstance(event, UsageCharged | UsageRecorded):
+        raise UnknownRecord("use abroad is disputed by the partner's record")
+    return event.matches if isinstance(event, RoamingMatched) and unit == QUANTITY else None
+
+
+def must_override(dispute: Dispute, records: Sequence[Event]) -> None:
+    """Raises NotEligible where the only record came from the partner himself: it cannot prevail over him (SE23-03)."""
+    if dispute.about == ROAMING and any(isinstance(event, RoamingCharged) for event in records):
+        raise NotEligible("the record is the partner's own: what differs is settled with the partner")
 
 
 def remedy_of_debt(

@@ -228,6 +228,14 @@ class Postpaid(Product[PostpaidAccount]):
         own = terms.clauses.disputes
         return terms.clauses.notes if own is None and isinstance(terms, PostpaidTerms) else own
 
+    def must_override(self, dispute: Dispute, records: Sequence[Event]) -> None:
+        """Of use abroad only what the system has recorded itself prevails."""
+        disputed_debts.must_override(dispute, records)
+
+    def matched_use(self, event: Event, unit: str) -> str | None:
+        """The use that a partner's record was matched with."""
+        return disputed_debts.matched_use(event, unit)
+
     def remedy(
         self, line: Line, account: PostpaidAccount, dispute: Dispute, command: DecideDispute, amount: int
     ) -> Remedy:

@@ -11,6 +11,8 @@ from ledger.domain.commands import Command
 from ledger.domain.events import Event
 from ledger.domain.kinds import ACCOUNT
 from ledger.domain.line.disputes import BALANCE
+from ledger.domain.line.product import QUANTITY
+from ledger.domain.money import SEN
 from ledger.domain.one_stream import OneStream, state_in
 from ledger.domain.refusals import (
     AboveMaximum,
@@ -319,9 +321,12 @@ def _must_be_stated(command: DisputeItem, line: StatementLine | None) -> None:
     """What is claimed is what the line says: its amount, or the balance after it."""
     if line is None:
         raise UnknownRecord(command.item)
-    if line["unit"] != command.unit:
+    if command.unit == QUANTITY:
+        said = None if line["quantity"] is None else line["quantity"] * SEN
+    elif line["unit"] != command.unit:
         raise WrongUnit(f"it is stated in {line['unit']}")
-    said = line["balance"] if command.about == BALANCE else line["amount"]
+    else:
+        said = line["balance"] if command.about == BALANCE else line["amount"]
     if said is None or abs(said) != command.claimed:
         raise NotEligible(f"{command.item} does not say so")
 

@@ -16,6 +16,7 @@ from ledger.entrypoints.cli.prose import (
     Then,
     asked,
     final_or_not,
+    say_clauses,
     say_fields,
     say_records,
     say_rows,
@@ -24,7 +25,7 @@ from ledger.entrypoints.cli.prose import (
 from ledger.entrypoints.cli.proving import JAKARTA, Out, Trust, Zone, put_file, signed_where_there_is
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import EvidenceRefused
-from ledger.figures import rupiah
+from ledger.figures import UNITS, of_unit, rupiah
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -102,19 +103,31 @@ def dispute_show(opened: Opened, then: Then, dispute: Dispute, account: OfAccoun
     found = ask.dispute(dispute, account, **then.moment)
     if then.told([found.to_json()]):
         return shell.DONE
+    from ledger.audit.evidence.dispute_page import WITHOUT_CLAUSE
     from projections.line.disputes_told import DisputeShown, DisputeStep
 
     stated = "the statement" if found.statement else "the claim"
     differs = "" if found.difference == 0 else "← differs"
     sides = ["about", stated, "the record", "difference", "so"]
-    row = [found.about, *map(rupiah, (found.claimed, found.system, found.difference)), differs]
+    amounts = (told_amount(sen, found.unit) for sen in (found.claimed, found.system, found.difference))
+    row = [found.about, *amounts, differs]
     say_table(f"{found.dispute} of {found.account}, {found.state}", sides, [row], right=frozenset(sides[1:4]))
     where = told_in(ask, then)
     shown = {name: getattr(found, name) for name in _FIELDS}
     say_fields(DisputeShown, shown, where)
     say_records("what happened", DisputeStep, found.steps, where, without=("version", "clause"))
+    clauses = {step["clause"] for step in found.steps} - {None}
+    if clauses:
+        say_clauses(opened.settings, clauses)
+    else:
+        say_folded(WITHOUT_CLAUSE)
     say_folded(final_or_not(found, where))
     return shell.DONE
+
+
+def told_amount(sen: int, unit: str) -> str:
+    """As people read it: rupiah and credit alike, else with what it is of."""
+    return rupiah(sen) if unit in UNITS else of_unit(sen, unit)
 
 
 def corrected_statement(
@@ -149,7 +162,8 @@ def corrected_statement(
     content = json.dumps(corrected, indent=2, ensure_ascii=False).encode() + b"\n"
     put_file(file, content)
     say(
-        f"{file}: {rupiah(found.system)} instead of {rupiah(found.claimed)}; sha256 {sha256(content).hexdigest()}"
+        f"{file}: {told_amount(found.system, found.unit)} instead of {told_amount(found.claimed, found.unit)};"
+        f" sha256 {sha256(content).hexdigest()}"
     )
     return shell.DONE
 

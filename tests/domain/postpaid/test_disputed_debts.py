@@ -7,8 +7,13 @@ import pytest
 from ledger.domain.calendar import DAY
 from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
-from ledger.domain.line.dispute_events import DisputeOpened, StatementOverridden, SystemCorrected
-from ledger.domain.postpaid.commands import ReceivePayment, RefundAdvance, SettlePayment
+from ledger.domain.line.dispute_events import (
+    DisputeOpened,
+    DisputeRejected,
+    StatementOverridden,
+    SystemCorrected,
+)
+from ledger.domain.postpaid.commands import ReceivePayment, RecordRoaming, RefundAdvance, SettlePayment
 from ledger.domain.postpaid.events_of_bills import CreditNoteIssued, DebitNoteIssued
 from ledger.domain.postpaid.events_of_payments import AdvanceRefunded
 from tests.given import NUMBER, Story, at, event, rupiah
@@ -143,3 +148,62 @@ def test_an_account_is_not_settled_while_one_is_open_and_what_comes_of_it_is_pai
     assert story.contract().advance == rupiah(11_100)
     story.when(RefundAdvance, long_after + 2 * DAY).then(event(AdvanceRefunded, amount=rupiah(11_100)))
     story.when(RefundAdvance, long_after + 3 * DAY).refused("settled")
+
+
+@pytest.fixture
+def abroad(story: Story) -> Story:
+    """Use abroad: once by the partner's record alone, once of use that the system has recorded itself."""
+    used_at = BILLED + DAY
+    story.given(RecordUsage, BILLED + 2 * DAY, command_id="use-2", quantity=60, used_at=used_at)
+    alone = {"partner": "SGPST", "used_at": used_at, "partner_currency": "USD", "partner_amount": "1.255"}
+    story.given(RecordRoaming, BILLED + 2 * DAY, command_id="r-1", record="r-1", quantity=90, **alone)
+    own = {**alone, "matches": "use-2", "record": "r-2"}
+    return story.given(RecordRoaming, BILLED + 2 * DAY, command_id="r-2", quantity=61, **own)
+
+
+@pytest.mark.clause("SE23-03")
+@pytest.mark.parametrize(
+    ("refers_to", "unit", "system"),
+    [("r-1", "USD", 126), ("r-1", "QUANTITY", 9_000), ("r-2", "USD", 126), ("r-2", "QUANTITY", 6_000)],
+)
+def test_use_abroad_is_disputed_by_what_the_partner_stated_and_by_how_much_was_used(
+    abroad: Story, refers_to: str, unit: str, system: int
+) -> None:
+    """Of use that the system has recorded itself, how much is its own; what we charge is not asked."""
+    said = {"about": "roaming", "refers_to": refers_to, "unit": unit}
+    abroad.when(OpenDispute, BILLED + 3 * DAY, claimed=7, **said).then(event(DisputeOpened, system=system))
+
+
+@pytest.mark.clause("SE23-03")
+def test_only_where_the_system_has_a_record_of_its_own_it_prevails_over_the_partners(abroad: Story) -> None:
+    said = {"about": "roaming", "unit": "QUANTITY", "claimed": 6_100}
+    abroad.given(OpenDispute, BILLED + 3 * DAY, refers_to="r-2", **said)
+    abroad.when(DecideDispute, BILLED + 3 * DAY, decision="overridden").then(
+        event(StatementOverridden, stated=6_100, system=6_000, difference=100, unit="QUANTITY")
+    )
+    abroad.given(OpenDispute, BILLED + 3 * DAY, dispute="C-2", refers_to="r-1", **said)
+    by_two = {"dispute": "C-2", "approved_by": "staff-2"}
+    abroad.when(DecideDispute, BILLED + 3 * DAY, dispute="C-2", decision="overridden").refused("not-eligible")
+    abroad.when(DecideDispute, BILLED + 3 * DAY, decision="corrected", **by_two).refused("not-eligible")
+    abroad.when(DecideDispute, BILLED + 3 * DAY, dispute="C-2", decision="rejected").then(
+        event(DisputeRejected)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"refers_to": None}, "unknown-record"),
+        ({"refers_to": "use-2"}, "unknown-record"),
+        ({"refers_to": FIRST}, "unknown-record"),
+        ({"unit": "EUR"}, "wrong-unit"),
+        ({"unit": "IDR"}, "wrong-unit"),
+        ({"unit": "partner_currency"}, "wrong-unit"),
+        ({"about": "charge", "unit": "USD"}, "wrong-unit"),
+    ],
+)
+def test_what_is_no_use_abroad_or_of_another_unit_is_refused(
+    abroad: Story, fields: dict[str, object], code: str
+) -> None:
+    said = {"about": "roaming", "refers_to": "r-1", "unit": "USD", "claimed": 0, **fields}
+    abroad.when(OpenDispute, BILLED + 3 * DAY, **said).refused(code)
