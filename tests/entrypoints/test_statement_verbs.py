@@ -95,6 +95,13 @@ def test_what_differs_is_named_and_nothing_else(pulsa: Pulsa, bill: dict[str, An
     pulsa.done("log", "advance", "--now", "2023-08-07T00:00:00+07:00")
     known = {one["item"]: one["resolved"] for one in pulsa.json("reconcile", statement)}
     assert known == {"L1": None, "L2": "paper-typo", charged: None}
+    between = ("statement", "compare", statement, "--before", CLOSED)
+    (changed,) = pulsa.json(*between)
+    sides = [changed[name] for name in ("item", "outcome", "resolved_before", "resolved", "final")]
+    assert sides == ["L2", "amount-differs", None, "paper-typo", True]
+    assert "amount-differs, paper-typo" in pulsa.done(*between)
+    assert pulsa.json(*between, "--known-at", CLOSED) == []
+    assert "nothing changed" in pulsa.done(*between, "--known-at", CLOSED)
 
 
 def test_a_run_is_recorded_of_what_is_final_only(pulsa: Pulsa, bill: dict[str, Any]) -> None:

@@ -10,7 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.statement.stated import statement_of
 from ledger.errors import QueryRefused
+from ledger.reconciliation.matchables import Rules
+from ledger.reconciliation.reconciling import reconcile
+from ledger.reconciliation.runs_compared import compared
+from ledger.store.reading import SqliteReader
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.questions import Questions
@@ -46,6 +51,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         found["disputes"] = ask.disputes().to_rows()
         found["sums-of-disputes"] = ask.sums_of_disputes().to_rows()
         found["dispute"] = [ask.dispute("C-1").to_json()]
+    found["items-compared"] = items_compared(of_contracts)
     (folder / "persons").mkdir()
     with opened(Settings(log=persons_history.log_of_persons(folder / "persons"))) as held:
         ask = held.questions(lambda: NOW)
@@ -63,6 +69,16 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             for name, answer in asked(held.questions(lambda: NOW), numbers):
                 found[name].append(answer)
     return found
+
+
+def items_compared(log: Path) -> list[Any]:
+    """What changed of a statement since before a person decided about it."""
+    statement = statement_of("bank", None, "2", None, 19_000, 19_030)
+    with SqliteReader(log).snapshot() as found:
+        before, after = (
+            reconcile([found], lambda _: 0, statement, Rules(), known_at) for known_at in (NOW - DAY, NOW)
+        )
+    return [one.to_json() for one in compared(before, after)]
 
 
 def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -197,7 +197,7 @@ def reconcile_(
     """Hold a statement against the record, line by line. Nothing is written unless it is asked for."""
     from ledger.wiring.rehearsal import tried
 
-    run = _run(opened, statement, known_at, rules)
+    run = run_of(opened, statement, known_at, rules)
     items = [item for item in run.items if item.is_open or not differences]
     if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         _say_items(items)
@@ -226,7 +226,7 @@ def show(
     as_csv: AsCsv = False,
 ) -> int:
     """A statement and the record side by side: the rule that matched each line, or why none did."""
-    run = _run(opened, statement, known_at, rules)
+    run = run_of(opened, statement, known_at, rules)
     if not told(map(_said, run.items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         begun = run.statement.begun
         say(f"{run.statement.id}: {begun.kind} {begun.number or ''} of {begun.of or 'several accounts'}")
@@ -235,7 +235,8 @@ def show(
     return shell.DONE
 
 
-def _run(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> Run:  # noqa: ANN401 - instant or day
+def run_of(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> Run:  # noqa: ANN401 - instant or day
+    """What a statement comes to, as known at an instant or by the end of a day."""
     from ledger.reconciliation.matchables import Rules, rules_of
     from ledger.reconciliation.reconciling import reconcile
 

@@ -9,6 +9,10 @@ OF_STATEMENTS = {
     "receive": ("statement_desk:receive", "bill.json"),
     "list": ("statement_desk:listed", "--json"),
     "show": ("statement_desk:show", "statement/9f86d081884c7d659a2feaa0c55ad015"),
+    "compare": (
+        "runs_desk:compare",
+        "statement/9f86d081884c7d659a2feaa0c55ad015 --before 2023-08-01",
+    ),
     "begin": (
         "BeginStatement",
         f"{_ONE} --kind bill --format f --reader r --reader-version 1 {_FILE}",
