@@ -6,7 +6,7 @@ import sqlite3
 from functools import partial
 from typing import Any
 
-from ledger.application.journal import NO_CHAIN, journal_digest
+from ledger.application.journal import NO_CHAIN, journal_digest, journal_digests
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS
 from ledger.errors import LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
@@ -37,10 +37,44 @@ def _events(connection: sqlite3.Connection, start: int) -> list[EventRow]:
 
 
 def _journal_chained(log: SqliteSnapshot) -> None:
+    """The entries some thousand at once; one by one where something is wrong, to name it."""
     columns = ENTRY_COLUMNS.replace("principal", principal_column(log.connection))
     known: dict[str, bytes] = {}
     statement = f"SELECT entry, {columns} FROM journal ORDER BY entry"  # noqa: S608 - columns of ours
-    for index, (entry, *row) in enumerate(log.connection.execute(statement)):
+    rows = log.connection.execute(statement)
+    start = 0
+    while some := rows.fetchmany(_AT_ONCE):
+        before = dict(known)
+        try:
+            sound = _all_sound(log.connection, some, start, known)
+        except (TypeError, ValueError, AttributeError):  # a value of another kind
+            sound = False
+        if not sound:
+            _one_by_one(log, some, start, before)
+        start += len(some)
+
+
+def _all_sound(
+    connection: sqlite3.Connection, rows: list[tuple[Any, ...]], start: int, known: dict[str, bytes]
+) -> bool:
+    befores: list[bytes] = []
+    last_of, append = known.get, befores.append
+    for row in rows:
+        subject = row[1]
+        before = last_of(subject)
+        append(_before(connection, subject, row[0]) if before is None else before)
+        if before is None and len(known) >= _REMEMBERED:
+            known.clear()
+        known[subject] = row[_CHAIN + 1]
+    made = journal_digests(befores, rows)
+    whole = [row[0] for row in rows] == [*range(start + 1, start + 1 + len(rows))]
+    return whole and made == [row[_CHAIN + 1] for row in rows]
+
+
+def _one_by_one(
+    log: SqliteSnapshot, rows: list[tuple[Any, ...]], start: int, known: dict[str, bytes]
+) -> None:
+    for index, (entry, *row) in enumerate(rows, start):
         subject = row[0]
         try:
             before = known.get(subject)

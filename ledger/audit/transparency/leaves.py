@@ -7,9 +7,9 @@ decision's leaf is its journal entry's digest, so that a refusal can be proved t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from ledger.audit.transparency.merkle import HASH_BYTES, leaf_hash
+from ledger.audit.transparency.merkle import HASH_BYTES, leaf_hashes
 from ledger.errors import LogDamaged
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
@@ -46,15 +46,25 @@ class Leaves(NamedTuple):
             upto = min(start + _AT_ONCE, end)
             with intelligible(log.path):
                 rows = log.connection.execute(statement, (start, upto)).fetchall()
-            for expected, (number, digest) in enumerate(rows, start + 1):
-                if number != expected:
-                    raise LogDamaged(f"{self.place(log, expected - 1)} is missing")
-                if type(digest) is not bytes or len(digest) != HASH_BYTES:
-                    raise LogDamaged(f"{self.place(log, expected - 1)} has no digest")
-            if len(rows) != upto - start:
-                raise LogDamaged(f"{self.place(log, start + len(rows))} is missing")
-            yield [leaf_hash(digest) for _, digest in rows]
+            digests = [digest for _, digest in rows]
+            numbers = [number for number, _ in rows]
+            if (
+                numbers != [*range(start + 1, upto + 1)]
+                or {*map(type, digests)} != {bytes}
+                or {*map(len, digests)} != {HASH_BYTES}
+            ):
+                self._name_the_first(log, rows, start)
+            yield leaf_hashes(digests)
             start = upto
+
+    def _name_the_first(self, log: SqliteSnapshot, rows: list[tuple[int, bytes]], start: int) -> NoReturn:
+        """Raises LogDamaged at the first leaf that is not there."""
+        for expected, (number, digest) in enumerate(rows, start + 1):
+            if number != expected:
+                raise LogDamaged(f"{self.place(log, expected - 1)} is missing")
+            if type(digest) is not bytes or len(digest) != HASH_BYTES:
+                raise LogDamaged(f"{self.place(log, expected - 1)} has no digest")
+        raise LogDamaged(f"{self.place(log, start + len(rows))} is missing")
 
     def place(self, log: SqliteSnapshot, index: int) -> str:
         """What a leaf is of, and where."""
