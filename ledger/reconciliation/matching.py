@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ from ledger.reconciliation.matchables import (
     in_order,
 )
 from ledger.reconciliation.nearest import NearestMisses
+from ledger.reconciliation.plain_matches import plain_matches
 
 _MOST_IN_WINDOW = 400
 """Records, or lines, among which runs and pairs are looked for."""
@@ -67,13 +69,18 @@ class _Matching:
     def __init__(self, asked: ToMatch) -> None:
         self.asked = asked
         self.rules = asked.rules
-        self.all_lines = sorted(asked.lines, key=attrgetter("day", "amount", "line"))
-        self.lines = {one.line: one for one in self.all_lines}
-        self.records = {one.id: one for one in asked.records}
         self.ordered: Sequence[SystemRecord] | None = None
         """The records in their order: put in it once those are out of the running that a reference names."""
-        self.items: list[Item] = []
-        self.pairs: list[tuple[Stated, SystemRecord]] = []
+        plain = plain_matches(() if asked.accepted else asked.lines, asked.records)
+        self.items = plain.items
+        self.pairs = plain.with_balance
+        self.lines = {one.line: one for one in asked.lines if one.line not in plain.lines}
+        self.records = {one.id: one for one in asked.records if one.id not in plain.records}
+
+    @cached_property
+    def all_lines(self) -> list[Stated]:
+        """The lines in the order that they are matched in: needed only where not every one is matched plainly."""
+        return sorted(self.asked.lines, key=attrgetter("day", "amount", "line"))
 
     def run(self) -> list[Item]:
         """Pass by pass."""
@@ -324,6 +331,8 @@ class _Matching:
                 self._take(DUPLICATE, "duplicate", [line], [], nearest=((first[0].id, "the same"),))
 
     def _left_over(self) -> None:
+        if not self.lines and not self.records:
+            return
         still_open = frozenset(self.lines), frozenset(self.records)
         misses = NearestMisses(self.all_lines, self.asked.records, *still_open, self.rules)
         for line in self._open_lines():
