@@ -61,15 +61,16 @@ Sen = Annotated[int, format_amount]
 """The type of a field that holds an amount; it says how that is written."""
 
 
-_DECIMAL = re.compile(r"([0-9]{1,40})(?:\.([0-9]{1,6}))?", re.ASCII)
+_DECIMAL = re.compile(r"(-?)([0-9]{1,40})(?:\.([0-9]{1,6}))?", re.ASCII)
 
 
 def hundredths(text: str) -> int:
-    """An amount of any currency, to six places, in hundredths; half of one counts as one. Raises ValueError."""
+    """An amount of any currency, to six places, in hundredths, halves away from zero. Raises ValueError."""
     found = _DECIMAL.fullmatch(text)
     if found is None:
         raise ValueError(f"no amount: {text!r}")
-    return (int(found[1]) * 10**6 + int((found[2] or "").ljust(6, "0")) + 5_000) // 10_000
+    whole = (int(found[2]) * 10**6 + int((found[3] or "").ljust(6, "0")) + 5_000) // 10_000
+    return -whole if found[1] else whole
 
 
 def transfer(unit: Unit, source: str, target: str, amount: int) -> list[Posting]:

@@ -96,8 +96,10 @@ def _abroad(item: Item, event: Event) -> Disputed | None:
     if not isinstance(event, RoamingMatched) or not item.lines or item.abroad is None:
         return None
     own = (item.outcome, event.account, f"{event.account}/{event.version}")
+    if (item.stated or 0) < 0:
+        return None  # what he gives back is settled with him
     if item.stated != item.system:
-        return Disputed(item.id, ROAMING, abs(item.stated or 0), item.unit, *own)
+        return Disputed(item.id, ROAMING, item.stated or 0, item.unit, *own)
     if item.abroad.stated is None:
         return None
     return Disputed(item.id, ROAMING, item.abroad.stated * SEN, QUANTITY, *own)

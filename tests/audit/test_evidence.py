@@ -270,6 +270,7 @@ def test_a_record_that_was_changed_is_found_though_the_manifest_agrees(
     ("name", "value"),
     [
         ("balances", []),
+        ("balances", "each twice"),
         ("as_of", 0),
         ("known_at", 2**62),
         ("msisdn", "6288100000002"),
@@ -284,12 +285,23 @@ def test_a_manifest_that_says_something_else_is_found(
     parts = parts_of(made.content)
     manifest = json.loads(parts["manifest.json"])
     assert manifest[name] != value
+    value = manifest[name] * 2 if value == "each twice" else value
     parts["manifest.json"] = json.dumps(manifest | {name: value}).encode()
     ours, theirs = both(zipped(parts), tmp_path / "bundle.zip")
     assert ours == theirs
     assert (
         ours is None or name == "known_at"
     )  # what was known later is what was known then, where nothing came
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "events.jsonl", "decisions.jsonl", "heads.jsonl"])
+def test_a_name_that_stands_twice_is_found(made: Made, tmp_path: Path, name: str) -> None:
+    """Of two values of one name some programs take the first, others the last."""
+    parts = parts_of(made.content)
+    first = next(iter(json.loads(parts[name].splitlines()[0])))
+    parts[name] = parts[name].replace(b"{", b'{"%s":0,' % first.encode(), 1)
+    both_of = both(zipped(parts, manifest=name != "manifest.json"), tmp_path / "bundle.zip")
+    assert both_of == (None, None)
 
 
 def test_a_schema_of_the_same_fingerprint_is_found(made: Made, tmp_path: Path) -> None:

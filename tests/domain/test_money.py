@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,11 +18,13 @@ from ledger.domain.money import (
     PULSA,
     Posting,
     format_amount,
+    hundredths,
     imbalance,
     parse_amount,
     transfer,
 )
 
+DECIMALS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?\Z", alphabet=st.characters(codec="ascii"))
 AMOUNTS = st.integers(-LARGEST_AMOUNT, LARGEST_AMOUNT)
 
 
@@ -164,3 +168,14 @@ def test_an_imbalance_names_its_unit_only() -> None:
     short: list[Posting] = [{"account": "a", "unit": PULSA, "amount": 1}]
     assert imbalance([*short, *transfer(IDR, "a", "b", 7)]) == {PULSA: 1}
     assert imbalance([]) == {}
+
+
+@given(DECIMALS)
+def test_an_amount_of_any_currency_comes_to_hundredths_as_decimals_do(text: str) -> None:
+    assert hundredths(text) == int((Decimal(text) * 100).to_integral_value(ROUND_HALF_UP))
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "1e9", "1.0000001", " 1", "1,5", "+1", "9" * 41])
+def test_what_is_no_amount_has_no_hundredths(text: str) -> None:
+    with pytest.raises(ValueError, match="no amount"):
+        hundredths(text)

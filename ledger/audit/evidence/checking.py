@@ -62,6 +62,17 @@ def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) 
         raise EvidenceWrong("the bundle is not made as a bundle is") from error
 
 
+def _json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """The JSON of a part, in which no name stands twice: of two some programs take the first, others the last."""
+    return json.loads(content.decode(), object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    _need(len(found) == len(pairs), "a name stands twice in an object")
+    return found
+
+
 def _need(holds: object, what: str) -> None:
     """Raises EvidenceWrong unless it holds."""
     if not holds:
@@ -93,7 +104,7 @@ class _Bundle:
     def __init__(self, parts: dict[str, bytes], key: Verifier | None, line: bytes | None) -> None:
         self._parts, self._key, self._line = parts, key, line
         self._elsewhere: dict[tuple[int, int], bytes] = {}
-        self._manifest: Any = json.loads(parts.get("manifest.json", b"").decode())
+        self._manifest: Any = _json(parts.get("manifest.json", b""))
         self._told: list[str] = []
         self._heads: dict[str, bytes] = {}
         self._events: dict[int, tuple[bytes, Any]] = {}
@@ -125,7 +136,7 @@ class _Bundle:
         return self._told
 
     def _lines(self, name: str) -> list[Any]:
-        return [json.loads(line.decode()) for line in self._parts.get(name, b"").split(b"\n") if line]
+        return [_json(line) for line in self._parts.get(name, b"").split(b"\n") if line]
 
     def _read_schemas(self) -> None:
         self._schemas: dict[bytes, RecordSchema] = {}
@@ -196,7 +207,7 @@ class _Bundle:
 
     def _read_statement(self, disputes: DisputesOfStream, dispute: str) -> None:
         statement = StatementInBundle(self._lines("statement.jsonl"), self._event)
-        said = json.loads(self._parts["line.json"].decode()) if "line.json" in self._parts else None
+        said = _json(self._parts["line.json"]) if "line.json" in self._parts else None
         told = statement.told(said, disputes.opened(dispute), disputes.system[dispute], self._line)
         self._told += told
         self._elsewhere = statement.elsewhere
@@ -244,6 +255,7 @@ class _Bundle:
                     if posting["account"].startswith(own) and not posting["account"].endswith(OTHERS_TOO):
                         sums[posting["account"], posting["unit"]] += posting["amount"]
         said = {(row["account"], row["unit"]): row["amount"] for row in manifest["balances"]}
+        _need(len(said) == len(manifest["balances"]), "a balance is told twice")
         _need(sums == said, "the balances are not the sums of the postings")
         for (account, unit), amount in sorted(sums.items()):
             self._told.append(f"{account} {unit} {format_amount(amount)}")

@@ -97,10 +97,18 @@ def parts_of(path: str) -> dict[str, bytes]:
     return found
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON whose names are each there once: of two some programs take the first, others the last."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
 def parsed(content: bytes, name: str) -> Any:
     """The JSON of a part."""
     try:
-        return json.loads(content.decode("utf-8"))
+        return json.loads(content.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise Wrong(f"{name} is no JSON") from None
 
@@ -486,10 +494,11 @@ def amount_said(fields: dict[str, str], event: Any, unit: str) -> int:
         if (event[named] if named.islower() else named) == unit:
             said = event[field]
             if isinstance(said, str):
-                found = re.fullmatch(r"([0-9]{1,40})(?:\.([0-9]{1,6}))?", said, re.ASCII)
-                need(found is not None, "a partner's amount is none")
-                whole, rest = (found[1], found[2] or "") if found is not None else ("", "")
-                return (int(whole) * 10**6 + int(rest.ljust(6, "0")) + 5_000) // 10_000
+                found = re.fullmatch(r"(-?)([0-9]{1,40})(?:\.([0-9]{1,6}))?", said, re.ASCII)
+                if found is None:
+                    raise Wrong("a partner's amount is none")
+                whole = (int(found[2]) * 10**6 + int((found[3] or "").ljust(6, "0")) + 5_000) // 10_000
+                return -whole if found[1] else whole
             return int(said) * (100 if named == QUANTITY else 1)
     raise Wrong("a record says nothing in the unit of the dispute")
 
@@ -824,6 +833,7 @@ class Bundle:
                         key = posting["account"], posting["unit"]
                         sums[key] = sums.get(key, 0) + posting["amount"]
         said = {(row["account"], row["unit"]): row["amount"] for row in self.manifest["balances"]}
+        need(len(said) == len(self.manifest["balances"]), "a balance is told twice")
         need(sums == said, "the balances are not the sums of the postings")
         for (account, unit), amount in sorted(sums.items()):
             self.told.append(f"{account} {unit} {rupiah(amount)}")
