@@ -13,9 +13,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from ledger.errors import ArchiveRefused
+from ledger.errors import ArchiveRefused, StatementUnreadable
 
 LARGEST = 1 << 30
 """Bytes that a file may unpack to."""
@@ -55,9 +56,14 @@ class _Bounded(io.RawIOBase):
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BinaryIO]:
-    """What a file holds, to be read once from its beginning. Raises ArchiveRefused, now or while it is read."""
-    size = path.stat().st_size
-    most = min(LARGEST, max(_LEAST, LARGEST_RATIO * size))
+    """What a file holds, to be read once from its beginning. Raises ArchiveRefused, now or while it is read.
+
+    Raises StatementUnreadable of a pipe or a device, which may have no end, and cannot be kept.
+    """
+    found = path.stat()
+    if not (S_ISREG(found.st_mode) or S_ISDIR(found.st_mode)):
+        raise StatementUnreadable("it is a pipe or a device, and no file")
+    most = min(LARGEST, max(_LEAST, LARGEST_RATIO * found.st_size))
     with path.open("rb") as file:
         begins = file.read(len(_ZIP))
         file.seek(0)
@@ -69,7 +75,7 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
         elif begins == _ZIP:
             with _zipped(file) as source:
                 yield _checked(source, most)
-        elif size > LARGEST:
+        elif found.st_size > LARGEST:
             raise ArchiveRefused(f"it is larger than {LARGEST} bytes")
         else:
             yield file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import subprocess
 import sys
@@ -242,6 +243,19 @@ if = [{ field = "type", pattern = "^fee", kind = "fee" }, { field = "type", patt
         assert finding.code == ("too-many-fields" if len(row) < 1000 else "too-long")
         with pytest.raises(StatementUnreadable, match="not one line"):
             read_statements(put(tmp_path, b"head\n" + row), mapping=CSV)
+
+    def test_a_file_of_no_record_is_no_statement(self, tmp_path: Path) -> None:
+        file = tmp_path / "empty.csv"
+        for content in (b"", b"\n\n"):
+            file.write_bytes(content)
+            with pytest.raises(StatementUnreadable, match="not one line is a record"):
+                read_statements(file, mapping=CSV)
+
+    def test_a_device_or_a_pipe_has_no_end_and_is_no_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+            with pytest.raises(StatementUnreadable, match="a pipe or a device"):
+                read_statements(path, mapping=CSV)
 
     def test_what_begins_like_nothing_known_needs_a_mapping(self, tmp_path: Path) -> None:
         with pytest.raises(StatementUnreadable, match="--mapping"):

@@ -121,9 +121,10 @@ def statement(file: BinaryIO, mapping: CsvMapping) -> StatementRead:
     for number, line in numbered_lines(file):
         if number > mapping.skip:
             reading.take(number, line)
-    if made.findings and not made.lines:
-        first = made.findings[0]
-        raise StatementUnreadable(f"not one line is a record; line {first.line} is not for: {first.code}")
+    if not made.lines:
+        first = made.findings[0] if made.findings else None
+        why = "there is none" if first is None else f"line {first.line} is not for: {first.code}"
+        raise StatementUnreadable(f"not one line is a record; {why}")
     if mapping.newest_first:
         last = max((line.line for line in made.lines), default=0) + 1
         # Numbers ascend in the order of time; the file's own is what they add up to `last` with.
