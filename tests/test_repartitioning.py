@@ -17,16 +17,22 @@ from ledger.audit.replaying import replay
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
+from ledger.domain.customer.events import AccountEnded, DebtCleared, OthersBlocked
+from ledger.domain.customer.events_of_persons import PersonErased, ProcessingEnded
+from ledger.domain.line.events import Unblocked
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.postpaid.commands import OpenContract
 from ledger.domain.prepaid.commands import TransferCredit
 from ledger.entrypoints.clock import tick
 from ledger.errors import LogDamaged, TopicMismatch
+from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
-from tests.given import BUNDLED, CONTRACTS, SE23, at, ledger_on
+from tests.given import BUNDLED, CONTRACTS, POLICIES, SE23, at, ledger_on
 from tests.kafka.seen import embedded, in_chunks, in_file, of_accounts, population, table
+
+TERMS = [*BUNDLED.values(), *CONTRACTS.values(), *POLICIES.values()]
 
 
 def closed_now_and_then(commands: list[Command]) -> list[Command]:
@@ -90,14 +96,8 @@ def test_one_partition_becomes_three_and_three_become_two(tmp_path: Path) -> Non
     assert any(isinstance(command, TransferCredit) for command in commands)
     outcomes = embedded(one, commands)
     before = of_accounts(in_file(one))
-    three = played([one], tmp_path / "three", 3)
+    three, two, again = taken_apart(one, tmp_path)
     assert len([file for file in three if len(in_file(file)) > 1]) == 3
-    two = played(three, tmp_path / "two", 2)
-    again = played(two, tmp_path / "one-again", 1)
-    for files in (three, two, again):
-        assert accounts(files) == before
-        assert balances(files) == balances([one])
-        assert verified(files).findings == []
     answered = {
         (subject, command_id): (code, message, count)
         for subject, command_id, code, message, count in _answers([one])
@@ -106,11 +106,6 @@ def test_one_partition_becomes_three_and_three_become_two(tmp_path: Path) -> Non
     for files in (three, two, again):
         kept = {row[:2]: row[2:] for row in _answers(files)}
         assert kept.items() >= answered.items()
-    for files in (three, two, again):
-        readers = [SqliteReader(path, number) for number, path in enumerate(files)]
-        place = partial(partition_of, partitions=len(files))
-        compared = replay(readers, list(BUNDLED.values()), partition_of=place)
-        assert (compared.first, compared.answered) == ([], {})
     with ledger_on(again[0]) as ledger:
         said = [outcome for chunk in in_chunks(commands, 500) for outcome in ledger.execute(chunk)]
     for command, outcome, then in zip(commands, said, outcomes, strict=True):
@@ -119,6 +114,23 @@ def test_one_partition_becomes_three_and_three_become_two(tmp_path: Path) -> Non
         if command.subject.isdigit():
             assert (outcome.status, outcome.code, outcome.events) == ("repeated", then.code, then.events)
     assert accounts(again) == before
+
+
+def taken_apart(one: Path, folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """A log in three partitions, these in two, and these in one: whatever there is of anybody is what it was."""
+    three = played([one], folder / "three", 3)
+    two = played(three, folder / "two", 2)
+    again = played(two, folder / "one-again", 1)
+    before = of_accounts(in_file(one))
+    for files in (three, two, again):
+        assert accounts(files) == before
+        assert balances(files) == balances([one])
+        assert verified(files).findings == []
+        readers = [SqliteReader(path, number) for number, path in enumerate(files)]
+        place = partial(partition_of, partitions=len(files))
+        compared = replay(readers, TERMS, partition_of=place)
+        assert (compared.first, compared.answered) == ([], {})
+    return three, two, again
 
 
 def _answers(files: list[Path]) -> list[tuple[str, str, str | None, str | None, int]]:
@@ -153,16 +165,28 @@ def test_a_billing_run_is_taken_apart(tmp_path: Path) -> None:
         OpenContract(at=opened, command_id="open", msisdn=number, customer=f"c-{n // 3}", **contract)
         for n, number in enumerate(numbers)
     ]
-    terms = [*BUNDLED.values(), *CONTRACTS.values()]
-    with ledger_on(one, terms) as ledger:
+    with ledger_on(one, TERMS) as ledger:
         ledger.execute(commands)
         tick([ledger], at("2023-04-02T12:00:00+07:00"), asked=True)
     before = of_accounts(in_file(one))
     kinds = Counter(topic for events in before.values() for _, topic, _, _ in events)
     assert kinds["ledger.postpaid.BillIssued"] == len(numbers)
     assert [row[3] for row in table(one, "journal", "entry")][-2:] == ["AdvanceDue", "CloseThrough"]
-    three = played([one], tmp_path / "three", 3)
-    again = played(three, tmp_path / "one-again", 1)
-    for files in ([one], three, again):
-        assert accounts(files) == before
-        assert verified(files).findings == []
+    taken_apart(one, tmp_path)
+
+
+def test_what_passes_between_persons_and_their_numbers_is_taken_apart(tmp_path: Path) -> None:
+    """Debts block the others and are cleared, accounts end, persons are erased: noticed by the clock, or in passing."""
+    one = tmp_path / "one.db"
+    commands = population(0, 8, contracts=CONTRACTS_CAST, registered=PERSONS_CAST)
+    with ledger_on(one, TERMS) as ledger:
+        for number, chunk in enumerate(in_chunks(commands, 100)):
+            ledger.execute(chunk)
+            if number % 2:
+                tick([ledger], max(command.at for command in chunk), asked=True)
+    happened = {topic for events in in_file(one).values() for _, topic, _, _ in events}
+    assert happened >= {
+        event.TOPIC
+        for event in (OthersBlocked, DebtCleared, Unblocked, AccountEnded, ProcessingEnded, PersonErased)
+    }
+    taken_apart(one, tmp_path)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from eventsourcing.persistence import StoredEvent
 
 from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, SubjectHead, journal_digest
-from ledger.audit.entries_split import AT_ONCE, Said, number_of
+from ledger.audit.entries_split import AT_ONCE, Said, subject_in
 from ledger.domain.events import Event, make
 from ledger.domain.kinds import EVENT_TYPES, log_of, terms_of
 from ledger.domain.partition.commands import CloseThrough
@@ -127,7 +127,7 @@ class NewPartition:
         self._chains[said.subject] = chain
         self._journal.append(whole._replace(chain=chain))
         self._entries += 1
-        self._touched |= {said.subject, *(number_of(row) for row in said.rows)}
+        self._touched |= {said.subject, *(subject_in(row) for row in said.rows)}
         if len(self._journal) >= AT_ONCE:
             self._write()
 

@@ -111,9 +111,7 @@ def cannot_be_erased_for_a_debt(role: PersonRole) -> None:
     role.say(40, "10:00", "Terminate", ground="1", actor=STAFF)
     role.is_erased(41)
     role.pays_in(90, "cash-1", "900000", "cash")
-    role.say(
-        92, "10:00", "RefundAdvance", payee=role.customer, reference="back-1", account=f"{role.msisdn}#1"
-    )
+    role.say(92, "10:00", "RefundAdvance", bank_cost="0", reference="back-1", account=f"{role.msisdn}#1")
 
 
 def cannot_be_erased_for_a_deposit(role: PersonRole) -> None:

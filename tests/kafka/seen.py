@@ -27,12 +27,15 @@ Accounts = dict[str, list[tuple[int, str, bytes, bytes]]]
 """Each account's events: version, type, `fingerprint ‖ body`, digest."""
 
 
-def population(subscribers: int, months: int, seed: int = 1) -> list[Command]:
+def population(
+    subscribers: int, months: int, seed: int = 1, *, contracts: int = 0, registered: int = 0
+) -> list[Command]:
     """The commands of a simulated population, in order."""
     import msgspec
 
     reader = CommandReader(played=True, now=None)
-    return [reader.from_json(msgspec.json.encode(record)) for record in commands(subscribers, months, seed)]
+    said = commands(subscribers, months, seed, contracts=contracts, registered=registered)
+    return [reader.from_json(msgspec.json.encode(record)) for record in said]
 
 
 def committed(settings: KafkaSettings, topic: str) -> Iterator[Any]:
