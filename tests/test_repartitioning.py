@@ -16,22 +16,40 @@ from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.audit.verification import verify
+from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.customer.events import AccountEnded, DebtCleared, OthersBlocked
 from ledger.domain.customer.events_of_persons import PersonErased, ProcessingEnded
+from ledger.domain.kinds import is_keyed
 from ledger.domain.line.events import Unblocked
 from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.commands import OpenContract
-from ledger.domain.prepaid.commands import TransferCredit
+from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
 from ledger.entrypoints.clock import tick
 from ledger.errors import LogDamaged, TopicMismatch
 from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST
+from ledger.store.codec import Codec
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
-from tests.given import BUNDLED, CONTRACTS, POLICIES, SE23, at, ledger_on
-from tests.kafka.seen import embedded, in_chunks, in_file, of_accounts, population, table
+from tests.failing import failing
+from tests.given import (
+    BUNDLED,
+    CONTRACTS,
+    NUMBER,
+    OTHER,
+    POLICIES,
+    SE23,
+    Story,
+    at,
+    ledger_on,
+    rupiah,
+)
+from tests.kafka.seen import embedded, in_chunks, in_file, population, table
 
+BEGIN = at("2023-07-03T10:00:00+07:00")
+NOW = BEGIN + 31 * DAY
 TERMS = [*BUNDLED.values(), *CONTRACTS.values(), *POLICIES.values()]
 
 
@@ -49,8 +67,6 @@ def closed_now_and_then(commands: list[Command]) -> list[Command]:
 
 
 def balances(files: list[Path]) -> dict[tuple[str, str], int]:
-    from ledger.store.codec import Codec
-
     codec, sums = Codec(), dict[tuple[str, str], int]()
     for file in files:
         for events in in_file(file).values():
@@ -84,9 +100,10 @@ def verified(files: list[Path]) -> Report:
 def accounts(files: list[Path]) -> dict[str, list[tuple[int, str, bytes, bytes]]]:
     found: dict[str, list[tuple[int, str, bytes, bytes]]] = {}
     for file in files:
-        for name, events in of_accounts(in_file(file)).items():
-            assert name not in found
-            found[name] = events
+        for name, events in in_file(file).items():
+            assert name not in found or not is_keyed(name)
+            if is_keyed(name):
+                found[name] = events
     return found
 
 
@@ -95,7 +112,7 @@ def test_one_partition_becomes_three_and_three_become_two(tmp_path: Path) -> Non
     commands = closed_now_and_then(population(40, 3))
     assert any(isinstance(command, TransferCredit) for command in commands)
     outcomes = embedded(one, commands)
-    before = of_accounts(in_file(one))
+    before = accounts([one])
     three, two, again = taken_apart(one, tmp_path)
     assert len([file for file in three if len(in_file(file)) > 1]) == 3
     answered = {
@@ -121,7 +138,7 @@ def taken_apart(one: Path, folder: Path) -> tuple[list[Path], list[Path], list[P
     three = played([one], folder / "three", 3)
     two = played(three, folder / "two", 2)
     again = played(two, folder / "one-again", 1)
-    before = of_accounts(in_file(one))
+    before = accounts([one])
     for files in (three, two, again):
         assert accounts(files) == before
         assert balances(files) == balances([one])
@@ -168,7 +185,7 @@ def test_a_billing_run_is_taken_apart(tmp_path: Path) -> None:
     with ledger_on(one, TERMS) as ledger:
         ledger.execute(commands)
         tick([ledger], at("2023-04-02T12:00:00+07:00"), asked=True)
-    before = of_accounts(in_file(one))
+    before = accounts([one])
     kinds = Counter(topic for events in before.values() for _, topic, _, _ in events)
     assert kinds["ledger.postpaid.BillIssued"] == len(numbers)
     assert [row[3] for row in table(one, "journal", "entry")][-2:] == ["AdvanceDue", "CloseThrough"]
@@ -190,3 +207,24 @@ def test_what_passes_between_persons_and_their_numbers_is_taken_apart(tmp_path: 
         for event in (OthersBlocked, DebtCleared, Unblocked, AccountEnded, ProcessingEnded, PersonErased)
     }
     taken_apart(one, tmp_path)
+
+
+@pytest.mark.parametrize("fails", [ReceiveCreditTransfer, ReturnCreditTransfer])
+def test_what_was_set_apart_is_taken_apart_once_it_was_sent_again(
+    tmp_path: Path, fails: type[Command]
+) -> None:
+    with closing(Story(tmp_path)) as story:
+        story.given_active(since=BEGIN).given_active(since=BEGIN, number=OTHER)
+        story.given(TopUp, BEGIN, credit=rupiah(100_000))
+        story.given(TopUp, NOW - DAY, msisdn=OTHER, credit=rupiah(10_000))
+        nobody = "6281999999999"
+        with failing(lambda asked: isinstance(asked, fails)):
+            for number, name in ((OTHER, "gift"), (nobody, "lost")):
+                story.when(TransferCredit, NOW, to_msisdn=number, amount=rupiah(20_000), command_id=name)
+        (set_apart,) = [one for one in story.events() if isinstance(one, CommandSetApart)]
+        with pytest.raises(CopyRefused, match="something is set apart"):
+            played([story.path], tmp_path / "refused", 3)
+        story.say(Codec().command(set_apart.command, set_apart.content, 0))
+        assert story.outcome.status == "accepted"
+    assert len({partition_of(number, 3) for number in (NUMBER, OTHER, nobody)}) > 1
+    taken_apart(story.path, tmp_path)
