@@ -322,9 +322,11 @@ class Ledger:
     def _taken_at(self, command: Command, subject: Subject) -> int:
         """The instant at which a command is taken: its own, or lifted within the clock tolerance."""
         at, recorded, closed = command.at, subject.recorded_at, self._work.partition.standing.closed_through
+        if at > closed and at >= recorded:
+            return at
         if recorded - at > CLOCK_TOLERANCE or closed - at > CLOCK_TOLERANCE:
             raise ClockBehind
-        return max(at, recorded, closed + 1)
+        return max(recorded, closed + 1)
 
     # --- for the clock ------------------------------------------------------------------------------------------------
 

@@ -149,7 +149,9 @@ class UnitOfWork:
         own: Sequence[Event],
     ) -> Outcome:
         """The answer to a command that is done."""
-        events = tuple([EventReference(event.TOPIC, event.account, event.version) for event in own])
+        events: tuple[EventReference, ...] = ()
+        for event in own:
+            events += (EventReference(event.TOPIC, event.account, event.version),)
         partition, ordinal = self.recorder.partition, self.batch.ordinal
         if refusal is None or isinstance(refusal, Repeated):
             status = ACCEPTED if refusal is None else REPEATED

@@ -23,8 +23,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a policy may say it and no event come of it."""
     NUMBERS: ClassVar[tuple[str, ...]] = ()
     """Its fields that hold a number which is not its subject."""
+    OF_ACCOUNT: ClassVar[bool] = False
+    """Whether its field `account` says which account of its subject it is about."""
     name: ClassVar[str] = ""
     """Its name, such as `TopUp`."""
+    terms_named: ClassVar[str | None] = None
+    """The terms that it names, in its field `terms`; None: none."""
+    stream: ClassVar[str | None] = None
+    """The stream of its subject that it names, in its field `account`; None: the present one."""
 
     at: int
     command_id: str
@@ -33,18 +39,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - msgspec's
         super().__init_subclass__(**options)
         cls.name = cls.__name__
-
-    @property
-    def terms_named(self) -> str | None:
-        """The terms that the command names, if it names any."""
-        return None
+        fields = vars(cls)
+        cls.terms_named = fields.get("terms", cls.terms_named)
+        if cls.OF_ACCOUNT:
+            cls.stream = fields.get("account", cls.stream)
 
     @property
     def subject(self) -> str:
         """What the command addresses, and within which its id is unique."""
         raise NotImplementedError(self.name)
-
-    @property
-    def stream(self) -> str | None:
-        """The stream of its subject that the command names; None: the present one."""
-        return None

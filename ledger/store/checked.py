@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.application.journal import (
@@ -25,6 +27,8 @@ from ledger.store.chains import EVENT_COLUMNS, follows
 if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
 
+_REFUSAL_AND_PRINCIPAL = itemgetter(6, 7, 12)
+_ALL_BUT_REFUSAL_AND_PRINCIPAL = itemgetter(0, 1, 2, 3, 4, 5, 8, 9, 10, 11)
 ENTRY_COLUMNS = (
     "subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event, event_count,"
     " chain, principal"
@@ -185,6 +189,18 @@ def published(cursor: SQLiteCursor, place: str) -> list[bytes]:
 def events_by_subject(rows: Iterable[tuple[Any, ...]]) -> Counter[str]:
     """How many of some events' rows each subject has, those of its accounts included."""
     return Counter([subject_of(row[1]) for row in rows])
+
+
+def add_entries(cursor: SQLiteCursor, journal: Iterable[JournalEntry]) -> None:
+    """Writes entries in their order."""
+    for said, entries in groupby(journal, _REFUSAL_AND_PRINCIPAL):
+        if said == (None, None, None):  # as a rule; sqlite3 takes long to hand over what is None
+            cursor.executemany(
+                "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,NULL,NULL,?,?,?,?,NULL)",
+                list(map(_ALL_BUT_REFUSAL_AND_PRINCIPAL, entries)),
+            )
+        else:
+            cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", list(entries))
 
 
 def add_events(cursor: SQLiteCursor, counts: Counter[str]) -> None:

@@ -25,7 +25,16 @@ from ledger.application.journal import (
 from ledger.domain.kinds import log_of
 from ledger.errors import LedgerError, LogDamaged, WriterFenced
 from ledger.store.asked import AskedRecorder
-from ledger.store.checked import End, add_events, end_of, events_by_subject, head_of, in_one_chain, last_seal
+from ledger.store.checked import (
+    End,
+    add_entries,
+    add_events,
+    end_of,
+    events_by_subject,
+    head_of,
+    in_one_chain,
+    last_seal,
+)
 from ledger.store.connections import Datastore, is_file
 from ledger.store.gathering import histories
 from ledger.store.last_digests import LastDigests
@@ -88,8 +97,7 @@ class Recorder(AskedRecorder):
             self._send(rows, journal, heads, **others)
             if rows:
                 cursor.executemany(self.insert_events_statement, rows)
-            if journal:
-                cursor.executemany("INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", journal)
+            add_entries(cursor, journal)
             counts = events_by_subject(rows)
             if heads:
                 cursor.executemany(

@@ -33,11 +33,6 @@ class RecordBreach(BreachCommand, frozen=True, kw_only=True, gc=False):
     fields: list[str]
     persons: int
 
-    @property
-    def terms_named(self) -> str:
-        """The privacy policy."""
-        return self.terms
-
 
 class NotifyBreach(BreachCommand, frozen=True, kw_only=True, gc=False):
     """The authority, or the persons, were told of it."""

@@ -16,11 +16,6 @@ class RegisterCustomer(CustomerCommand, frozen=True, kw_only=True, gc=False):
     digest: str
     source: str
 
-    @property
-    def terms_named(self) -> str:
-        """The policy."""
-        return self.terms
-
 
 class RectifyCustomer(CustomerCommand, frozen=True, kw_only=True, gc=False):
     """Corrects or adds fields (PM-03)."""

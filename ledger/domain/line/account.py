@@ -105,11 +105,13 @@ class Account(msgspec.Struct):
 
     def state_at(self, instant: int) -> str | None:
         """The state at an instant that is still remembered; None before the account began."""
-        return at_instant(self.states, instant)
+        since, state = self.states[-1]
+        return state if since <= instant else at_instant(self.states, instant)
 
     def terms_at(self, instant: int) -> str:
         """The terms in force at an instant that is still remembered."""
-        return at_instant(self.terms_since, instant) or self.terms_since[0][1]
+        since, terms = self.terms_since[-1]
+        return terms if since <= instant else at_instant(self.terms_since, instant) or self.terms_since[0][1]
 
     def blocks_at(self, instant: int) -> list[StandingBlock]:
         """The blocks that stood at an instant that is still remembered."""
@@ -152,7 +154,8 @@ class Account(msgspec.Struct):
         """Takes an event into the state; `terms` are those that the event names."""
         self.version = event.version
         recorded = event.recorded_at
-        self.recorded_at = max(self.recorded_at, recorded)
+        if recorded > self.recorded_at:  # noqa: PLR1730 - a call of `max` at each event costs more
+            self.recorded_at = recorded
         if event.postings:
             self.move(event.postings)
         change = self.CHANGES.get(type(event))

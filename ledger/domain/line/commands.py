@@ -66,14 +66,10 @@ class _OfDebt(LineCommand, frozen=True, kw_only=True, gc=False):
 
     INTERNAL: ClassVar[bool] = True
     MAY_COME_TO_NOTHING: ClassVar[bool] = True
+    OF_ACCOUNT: ClassVar[bool] = True
 
     account: str
     block: str
-
-    @property
-    def stream(self) -> str:
-        """The account."""
-        return self.account
 
 
 class BlockForDebt(_OfDebt, frozen=True, kw_only=True, gc=False):
@@ -116,11 +112,6 @@ class MigrateTerms(LineCommand, frozen=True, kw_only=True, gc=False):
 
     terms: str
     consents: list[str] | None = None
-
-    @property
-    def terms_named(self) -> str:
-        """The terms that hold from now on."""
-        return self.terms
 
 
 class Terminate(LineCommand, frozen=True, kw_only=True, gc=False):

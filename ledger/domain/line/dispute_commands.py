@@ -25,11 +25,7 @@ class RemedyLine(TypedDict):
 class DisputeCommand(LineCommand, frozen=True, kw_only=True, gc=False):
     """What is asked of any account of the number; `account` names it, where it is a former one."""
 
-    @property
-    def stream(self) -> str | None:
-        """The account that it names."""
-        named: str | None = getattr(self, "account", None)
-        return named
+    OF_ACCOUNT: ClassVar[bool] = True
 
 
 class OpenDispute(DisputeCommand, frozen=True, kw_only=True, gc=False):

@@ -12,14 +12,10 @@ class OfHolder(LineCommand, frozen=True, kw_only=True, gc=False):
 
     INTERNAL: ClassVar[bool] = True
     MAY_COME_TO_NOTHING: ClassVar[bool] = True
+    OF_ACCOUNT: ClassVar[bool] = True
 
     account: str
     customer: str
-
-    @property
-    def stream(self) -> str:
-        """The account."""
-        return self.account
 
 
 class AskForErasure(OfHolder, frozen=True, kw_only=True, gc=False):

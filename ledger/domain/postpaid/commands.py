@@ -11,11 +11,7 @@ from ledger.domain.postpaid.events_of_bills import NoteLine
 class AccountCommand(LineCommand, frozen=True, kw_only=True, gc=False):
     """What is asked of an account also after its end: `account` names it, where it is a former one of the number."""
 
-    @property
-    def stream(self) -> str | None:
-        """The account that it names."""
-        named: str | None = getattr(self, "account", None)
-        return named
+    OF_ACCOUNT: ClassVar[bool] = True
 
 
 # --- the contract -------------------------------------------------------------------------------------------
@@ -34,11 +30,6 @@ class OpenContract(LineCommand, frozen=True, kw_only=True, gc=False):
     upfront_payment: int = 0
     reference: str | None = None
     consents: list[str] | None = None
-
-    @property
-    def terms_named(self) -> str:
-        """The terms that hold from now on."""
-        return self.terms
 
 
 class RecordVerification(LineCommand, frozen=True, kw_only=True, gc=False):

@@ -146,12 +146,12 @@ class PrepaidAccount(Account):
 
     def move(self, postings: list[Posting]) -> None:
         """Takes the credit of an event into what is available and what is reserved."""
-        credit, reserved = self.id + "/credit", self.id + "/reserved"
+        credit = self.id + "/credit"
         for posting in postings:
             name = posting["account"]
             if name == credit:
                 self.available += posting["amount"]
-            elif name == reserved:
+            elif name == self.id + "/reserved":
                 self.reserved += posting["amount"]
 
     def forget(self, now: int, terms: PrepaidTerms) -> None:

@@ -17,11 +17,6 @@ class IssueStarterPack(LineCommand, frozen=True, kw_only=True, gc=False):
     printed_credit: int
     valid_until: int
 
-    @property
-    def terms_named(self) -> str:
-        """The terms that hold from now on."""
-        return self.terms
-
 
 class ReclaimNumber(LineCommand, frozen=True, kw_only=True, gc=False):
     """Gives a free number back to its last holder; `fee_paid` is what was paid, in sen (None: the terms' fee)."""
@@ -32,11 +27,6 @@ class ReclaimNumber(LineCommand, frozen=True, kw_only=True, gc=False):
     decision: str
     decided_by: str
     fee_paid: int | None
-
-    @property
-    def terms_named(self) -> str:
-        """The terms that hold from now on."""
-        return self.terms
 
 
 # --- activation and credit ----------------------------------------------------------------------------------------
@@ -134,14 +124,10 @@ class ReturnCreditTransfer(LineCommand, frozen=True, kw_only=True, gc=False):
     """Credit that could not be received goes back to the account that sent it; said by policy only."""
 
     INTERNAL: ClassVar[bool] = True
+    OF_ACCOUNT: ClassVar[bool] = True
     transfer: str
     account: str
     to_msisdn: str
     amount: int
     fee: int
     refusal: str
-
-    @property
-    def stream(self) -> str:
-        """The account that sent it."""
-        return self.account

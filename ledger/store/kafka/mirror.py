@@ -29,7 +29,7 @@ from ledger.errors import (
 )
 from ledger.store import private
 from ledger.store.chains import EventRow
-from ledger.store.checked import add_events, events_by_subject
+from ledger.store.checked import add_entries, add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
@@ -281,9 +281,7 @@ class Mirror(Recorder):
             cursor.executemany(self.insert_events_statement, arrived.rows)
             add_events(cursor, events_by_subject(arrived.rows))
             if arrived.entries:
-                cursor.executemany(
-                    "INSERT INTO journal VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)", arrived.entries
-                )
+                add_entries(cursor, arrived.entries)
                 cursor.executemany(
                     "INSERT INTO numbers VALUES (?,NULL,?,0) ON CONFLICT (msisdn) DO UPDATE SET chain=excluded.chain",
                     [(entry.subject, entry.chain) for entry in arrived.entries],
