@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from ledger.application import carrying_on
 from ledger.domain.calendar import DAY, HOUR
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
@@ -20,6 +23,7 @@ from ledger.domain.customer.commands_of_persons import (
     SetPersonHold,
     WithdrawConsent,
 )
+from ledger.domain.customer.customer import MOST_ACCOUNTS
 from ledger.domain.customer.events import AccountEnded
 from ledger.domain.customer.events_of_persons import (
     ConsentGiven,
@@ -37,6 +41,7 @@ from ledger.domain.events import Event
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
 from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
+from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.commands import ReceivePayment
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReclaimNumber
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, at, event, rupiah
@@ -385,3 +390,27 @@ def test_in_one_instant_either_something_stands_in_the_way_or_all_is_done(regist
     assert is_erased(registered)
     answered = [one for one in registered.events() if isinstance(one, ErasureAnswered)]
     assert getattr(answered[-1], "objections", None) == []
+
+
+# --- of many accounts -------------------------------------------------------------------------------------------------
+
+
+def test_what_follows_for_the_largest_customer_is_not_taken_for_endless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each account is brought to its end and tells of it, is asked, answers, and is called off.
+
+    There are as many former ones at most, which are asked, answer and are called off.
+    """
+    each, of_former = 5, 3
+    assert (each + of_former) * MOST_ACCOUNTS <= carrying_on.MOST_FOLLOWING
+    numbers = (NUMBER, OTHER, THIRD)
+    monkeypatch.setattr(carrying_on, "MOST_FOLLOWING", of_former * len(numbers))
+    with closing(Story(tmp_path)) as story:
+        story.given(RegisterCustomer, NOW, fields=["name"])
+        ended(story, *numbers[1:]).given_active(since=NOW, customer=ID)
+        story.given(ErasePerson, NOW)
+        assert reasons(story) == [(FIRST, "live-account")]
+        called_off = [one.account for one in story.events() if isinstance(one, ErasureCalledOff)]
+        assert sorted(called_off) == sorted(f"{number}#1" for number in numbers[1:])
+        assert not any(isinstance(one, CommandSetApart) for one in story.events())
