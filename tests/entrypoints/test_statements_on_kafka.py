@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,16 +14,19 @@ from typing import Any
 
 import pytest
 
+from ledger.audit.transparency.checkpoint import verified
+from ledger.audit.transparency.note import verifier_of
 from ledger.domain.calendar import day_number, parse_day
 from ledger.domain.statement.stated import statement_of
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.partitioning import partition_of
 from tests.audit.test_evidence import parts_of
 from tests.entrypoints.kafka import on_kafka
-from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
+from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa, Running
 from tests.entrypoints.test_statement_verbs import CLOSED, LATER, OPENING
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import WriterProcess
+from tests.kafka.seen import committed
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 pytestmark = pytest.mark.kafka
@@ -65,11 +71,51 @@ def _disputed_abroad(pulsa: Pulsa) -> None:
     pulsa.done("dispute", "decide", ABROAD, "--dispute", "C-9", *how, *at)
 
 
-def _bundled(over: Pulsa, dispute: str) -> None:
+def _signed_whoever_dies(over: Pulsa, settings: KafkaSettings, chance: random.Random) -> str:
+    """Checkpoints go on after any end of who makes them, and once mirrors were made again; returns the key.
+
+    No tree is ever signed twice at one size.
+    """
+    file = over.folder / "signing.key"
+    key = over.done("audit", "new-key", str(file), "--name", "ledger.example").strip()
+    checkpoint = ("audit", "checkpoint", "--key", str(file))
+
+    def sell(number: int) -> None:
+        sold = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", f"k-{number}")
+        over.done("credit", "top-up", OTHER, *sold, "--now", f"2023-08-{10 + number}T00:00:00+07:00")
+
+    for number in (1, 3, 5):
+        sell(number)
+        with Running(*checkpoint, "--every", "0.1", **over.environment) as running:
+            assert "lea" in running.line(), "it has signed what came since the one before"
+            sell(number + 1)
+            threading.Event().wait(chance.uniform(0, 0.5))
+            running.kill()
+    shutil.rmtree(over.folder / "asking")
+    over.done(*checkpoint)
+    signed: dict[tuple[str, int], bytes] = {}
+    last: dict[str, int] = {}
+    for record in committed(settings, settings.checkpoints):
+        found = verified(record.value, [verifier_of(key)])
+        assert signed.setdefault((found.origin, found.size), found.root) == found.root
+        assert found.size > last.get(found.origin, 0)
+        last[found.origin] = found.size
+    heads = [one["position"].partition(":") for one in over.json("log", "events")]
+    ends = {partition: int(ordinal) for partition, _, ordinal in heads}
+    assert {f"ledger.example/events-{partition}": ordinal for partition, ordinal in ends.items()} == {
+        origin: size for origin, size in last.items() if "/events-" in origin
+    }
+    kept = sorted(map(str, over.folder.glob("*.checkpoints/1/events-*/checkpoint")))
+    assert len(kept) == settings.partitions
+    assert "as it was signed" in over.done("audit", "verify", *kept, "--trust", key)
+    return key
+
+
+def _bundled(over: Pulsa, dispute: str, key: str) -> None:
     target = over.folder / "evidence.zip"
-    over.done("dispute", "bundle", dispute, str(target))
+    over.done("dispute", "bundle", dispute, str(target), "--trust", key)
     assert "statement.jsonl" in parts_of(target.read_bytes())
-    assert "ok" not in over.done("audit", "verify-bundle", str(target))
+    assert "signed by" in over.done("audit", "verify-bundle", str(target), "--trust", key)
 
 
 class Served:
@@ -96,6 +142,7 @@ def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
     new_log: NewLog,  # noqa: F811
     pulsa: Pulsa,
     tmp_path: Path,
+    chance: random.Random,
     partitions: int,
 ) -> None:
     settings = new_log(partitions=partitions)
@@ -161,7 +208,7 @@ def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
         _abroad(told, over, pulsa)
         assert [one["state"] for one in told("statement", "list", "--now", END)] == ["reconciled"]
         over.json("log", "advance", "--now", "2023-08-10T00:00:00+07:00")
-        _bundled(over, dispute)
+        _bundled(over, dispute, _signed_whoever_dies(over, settings, chance))
         assert over.json("log", "verify")[0]["clean"]
         types = Counter(one["type"] for one in over.json("log", "events"))
         assert (types["ledger.statement.DisputeRaised"], types["ledger.dispute.DisputeOpened"]) == (1, 2)
