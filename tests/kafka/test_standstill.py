@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from kafka.structs import TopicPartition
 
+from ledger.entrypoints.kafka.membership import Membership
 from ledger.entrypoints.kafka.standby import Standby
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LogUnreachable, MirrorFull
@@ -24,7 +26,7 @@ from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import committed, in_file, population, seen
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 
 def without_heartbeats(writer: Writer) -> None:
@@ -55,6 +57,27 @@ def test_a_writer_at_a_standstill_joins_the_group_anew(
             assert {outcome.status for outcome in outcomes} <= {"accepted", "refused"}
             assert client.execute([first])[0].status == "repeated"
     seen(log)
+
+
+def test_a_join_that_is_answered_between_two_polls_is_taken_in(new_log: NewLog) -> None:
+    log = new_log()
+    topics.ensure(log)
+    member = Membership(
+        log, log.group, batch=10, session_timeout=6.0, instance=None, stopped=threading.Event()
+    )
+
+    def is_given(seconds: float) -> bool:
+        member.poll(seconds)
+        return member.assignment.is_given
+
+    try:
+        until(lambda: is_given(1.0))
+        member.assignment.is_given = False
+        # As where it had joined before it heard of any partition; it leads the group, and joins anew.
+        member.consumer._coordinator._assignment_snapshot = {}
+        until(lambda: is_given(0.001), lambda: "it takes itself for joined")
+    finally:
+        member.leave()
 
 
 def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(

@@ -95,9 +95,20 @@ class Membership:
     def poll(self, seconds: float) -> dict[TopicPartition, Sequence[Any]]:
         """What is to be decided next. Raises what the group says."""
         with reported("the consumer group"):
+            self._end_joining()
             return cast(
                 "dict[TopicPartition, Sequence[Any]]", self.consumer.poll(timeout_ms=int(seconds * 1000))
             )
+
+    def _end_joining(self) -> None:
+        """Has the consumer join once more where it takes itself for joined, and has not taken in what it was given.
+
+        That becomes of one that leads the group, and joins anew because it has heard of more partitions, where its
+        poll has given up just before the group answered: it would send no heartbeats from there on.
+        """
+        coordinator: Any = self.consumer._coordinator  # noqa: SLF001
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def go_on(self, tp: TopicPartition, offset: int) -> None:
         """Polls a paused partition of a topic again, from an offset on."""
