@@ -233,18 +233,29 @@ def _create(admin: KafkaAdminClient, settings: KafkaSettings, missing: list[str]
 
 
 def _made(admin: KafkaAdminClient, settings: KafkaSettings) -> _Cluster:
-    """The cluster once the broker that is asked knows the topics just made: another one has made them."""
+    """The cluster once the broker that is asked knows the topics that another has just made, and all are led."""
     deadline = time.monotonic() + _KNOWN_WITHIN
     while True:
         found = _looked(admin, settings)
         missing = [name for name in settings.topics if name not in found.topics]
         if not missing:
+            _await_leaders(admin, found)
             return found
         if time.monotonic() > deadline:
             raise LogUnreachable(
                 f"the topic {missing[0]} was made, and after {_KNOWN_WITHIN} s a broker does not know it"
             )
         time.sleep(_AGAIN)
+
+
+def _await_leaders(admin: KafkaAdminClient, found: _Cluster) -> None:
+    """Returns once brokers lead every partition: one that is to may not know it yet, and who asks it is told so."""
+    tps = [
+        TopicPartition(name, one["partition_index"])
+        for name, topic in found.topics.items()
+        for one in topic["partitions"]
+    ]
+    admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))  # it asks again by itself until then
 
 
 def _least(brokers: int) -> int:
