@@ -139,7 +139,7 @@ def test_progress_is_told_to_the_end(original: Path) -> None:
 # --- something was changed ------------------------------------------------------------------------------------------
 
 
-@often(50)
+@often(25)
 @given(data=st.data())
 def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED + DERIVED))
@@ -159,7 +159,7 @@ def test_every_changed_value_is_found(original: Path, data: st.DataObject) -> No
             assert not verify(path).clean, (table, names[column], row[column], value)
 
 
-@often(50)
+@often(25)
 @given(data=st.data())
 def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from((*CHAINED, *DERIVED[:2], "schemas")))
@@ -176,7 +176,7 @@ def test_every_deleted_row_is_found(original: Path, data: st.DataObject) -> None
         assert not verify(path).clean
 
 
-@often(40)
+@often(20)
 @given(data=st.data())
 def test_swapped_rows_are_found(original: Path, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(CHAINED))
