@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from kafka import KafkaProducer
 
 from ledger.application import carrying_out
 from ledger.domain.commands import Command
+from ledger.domain.customer.commands_of_persons import GiveConsent, RegisterCustomer, WithdrawConsent
 from ledger.domain.line.commands import AdvanceTime, LineCommand, MigrateTerms
 from ledger.domain.prepaid.commands import Activate, AdjustCredit, IssueStarterPack, TopUp
 from ledger.store.codec import Codec
@@ -16,7 +18,8 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import ReplyRecords
 from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
-from tests.given import NUMBER, OTHER, SP23, START, at, day
+from tests.entrypoints.kafka import on_kafka
+from tests.given import NUMBER, OTHER, POLICIES, SP23, START, at, day
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, seen
@@ -157,3 +160,27 @@ def test_a_command_that_makes_the_code_fail(new_log: NewLog, monkeypatch: pytest
     (dead,) = committed(settings, settings.dead)
     assert b"ZeroDivisionError" in dict(dead.headers)["ledger_reason"]
     assert f"{NUMBER}#1" in seen(settings).accounts
+
+
+def test_what_was_done_before_under_another_id_is_journaled_like_any_command(
+    new_log: NewLog, tmp_path: Path
+) -> None:
+    settings, customer = new_log(), "customer/c-1"
+    policy: dict[str, Any] = {
+        "terms": "privacy-smarty",
+        "fields": ["name"],
+        "digest": "ab" * 32,
+        "source": "gallery",
+    }
+    agreed: dict[str, Any] = {"customer": customer, "purpose": "offers", "channel": "care"}
+    said: list[Command] = [
+        RegisterCustomer(at=T, command_id="r", customer=customer, **policy),
+        *(GiveConsent(at=T, command_id=name, **agreed) for name in ("g1", "g2")),
+        WithdrawConsent(at=T, command_id="w", **agreed),
+    ]
+    with writing(settings, POLICIES.values()), connected(settings) as client:
+        outcomes = client.execute(said)
+    assert [one.status for one in outcomes] == ["accepted", "accepted", "repeated", "accepted"]
+    pulsa = on_kafka(tmp_path, settings)
+    assert pulsa.json("log", "verify")[0]["clean"]
+    assert [one["command_id"] for one in pulsa.json("log", "journal")] == ["r", "g1", "g2", "w"]
