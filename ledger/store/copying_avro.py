@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import fastavro
 
 from ledger.application.journal import JournalEntry
+from ledger.errors import LogDamaged
 from ledger.store.chains import EventRow
 from ledger.store.copying import CopyRefused, Source
 from ledger.store.copying_files import Written
@@ -48,12 +49,14 @@ class AvroContainer:
     def __init__(self, source: Source) -> None:
         self._partition = source.partition
         self._schemas = {schema.fingerprint: schema for schema in source.schemas}
+        pairs = [(schema.before, schema) for schema in self._schemas.values()]
+        self._whole = {before.fingerprint: schema for before, schema in pairs if before is not None}
 
     def events(self, path: Path, rows: Sequence[EventRow]) -> None:
         """Writes events. Raises CopyRefused where two schemas of one type are among them."""
         used: dict[str, RecordSchema] = {}
         for row in rows:
-            schema = self._schemas[row[4][:FINGERPRINT_BYTES]]
+            schema = self._in_files(row[4][:FINGERPRINT_BYTES])
             if used.setdefault(schema.name, schema) is not schema:
                 raise CopyRefused(
                     f"{schema.name} was written by two schemas: Parquet takes both, this does not"
@@ -69,19 +72,33 @@ class AvroContainer:
                     {"name": "partition", "type": "int"},
                     {"name": "ordinal", "type": "long"},
                     {"name": "digest", "type": "bytes"},
+                    {
+                        "name": "schema",
+                        "type": "bytes",
+                        "doc": "The CRC-64 of the schema it was recorded by.",
+                    },
                     {"name": "event", "type": union},
                 ],
             }
         )
         with path.open("wb") as file:
-            fastavro.writer(file, envelope, (self._event(row, used) for row in rows), codec="deflate")
+            fastavro.writer(file, envelope, map(self._event, rows), codec="deflate")
 
-    def _event(self, row: EventRow, used: dict[str, RecordSchema]) -> dict[str, Any]:
+    def _in_files(self, fingerprint: bytes) -> RecordSchema:
+        """By which schema an event stands in a file: what it says nothing of is null there."""
+        return self._whole.get(fingerprint) or self._schemas[fingerprint]
+
+    def _event(self, row: EventRow) -> dict[str, Any]:
         ordinal, _, _, topic, state, digest = row
-        body = BytesIO(state[FINGERPRINT_BYTES:])
-        record = fastavro.schemaless_reader(body, used[topic].parsed, None)
-        event = (topic, record)
-        return {"partition": self._partition, "ordinal": ordinal, "digest": digest, "event": event}
+        fingerprint, body = state[:FINGERPRINT_BYTES], BytesIO(state[FINGERPRINT_BYTES:])
+        record = fastavro.schemaless_reader(body, self._schemas[fingerprint].parsed, None)
+        return {
+            "partition": self._partition,
+            "ordinal": ordinal,
+            "digest": digest,
+            "schema": fingerprint,
+            "event": (topic, record),
+        }
 
     def journal(self, path: Path, first: int, entries: Sequence[JournalEntry]) -> None:
         """Writes entries."""
@@ -94,16 +111,26 @@ class AvroContainer:
 
     def read_events(self, path: Path) -> Iterator[Written]:
         """What was written, put into the bytes again that its digest is over."""
-        named = {schema.name: schema for schema in self._schemas.values()}
-        written = {name: fastavro.parse_schema(json.loads(schema.text)) for name, schema in named.items()}
+        written: dict[bytes, Any] = {}
         with path.open("rb") as file:
             for recorded in fastavro.reader(file, return_record_name=True):
                 found: Any = recorded
                 topic, record = found["event"]
+                schema = self._schema_of(topic, record, found.get("schema"))
+                if schema.fingerprint not in written:
+                    written[schema.fingerprint] = fastavro.parse_schema(json.loads(schema.text))
                 out = BytesIO()
-                out.write(named[topic].fingerprint)
-                fastavro.schemaless_writer(out, written[topic], record)
+                out.write(schema.fingerprint)
+                fastavro.schemaless_writer(out, written[schema.fingerprint], record)
                 yield record["account"], topic, out.getvalue(), found["digest"]
+
+    def _schema_of(self, topic: str, record: Mapping[str, Any], named: bytes | None) -> RecordSchema:
+        """What an event was recorded by; files of former releases do not name it, and have its fields alone."""
+        for fingerprint, schema in self._schemas.items():
+            fits = named is None and {field["name"] for field in schema.fields} == record.keys()
+            if schema.name == topic and (fits or fingerprint == named):
+                return schema
+        raise LogDamaged(f"an event {topic} is by no schema of the log")
 
     def read_journal(self, path: Path) -> Iterator[JournalEntry]:
         """What was written."""

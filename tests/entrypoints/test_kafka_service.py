@@ -25,9 +25,10 @@ from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, SP23, Running
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.servers import kafka_servers, run_directory  # noqa: F401
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 _TICKS = 300
+_CLOSED = "\nledger_closed_through_seconds"
 """Of a fifth of a second: a minute, of which the clock tolerance takes five seconds."""
 
 
@@ -57,6 +58,12 @@ def test_pulsa_kafka_says_where_it_is_and_ends_with_ctrl_c() -> None:
         assert servers.stop(signal.SIGINT)[0] == 0
 
 
+def figures_at(port: int) -> str:
+    """What `/metrics` says by now."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read().decode())
+
+
 def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
     log = new_log(partitions=2, clock="live")
     pulsa = on_kafka(tmp_path, log)
@@ -77,8 +84,8 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
         while (projected := pulsa(*ask, **database)).exit_code:
             assert "projection-behind" in projected.output
         assert "5000" in projected.stdout
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            figures = answer.read().decode()
+        until(lambda: _CLOSED in figures_at(port))
+        figures = figures_at(port)
         positions = [json.loads(service.logged('"tick"'))["positions"] for _ in range(2)]
         while positions[-1] != positions[-2] and len(positions) < _TICKS:
             positions.append(json.loads(service.logged('"tick"'))["positions"])
@@ -97,7 +104,7 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
     assert 'ledger_transit_transfers{age="older"} 0.0' in figures
     for name in ("ledger_batch_commands_count", "ledger_transaction_seconds_count", "ledger_commands_waiting",
                  "ledger_take_over_seconds_count", "ledger_dead_commands_total", "ledger_writer_fenced_total",
-                 "ledger_mirror_position", "ledger_closed_through_seconds"):  # fmt: skip
+                 "ledger_mirror_position"):  # fmt: skip
         assert f"\n{name}" in figures, name
     everything = "".join(logged) + rest
     assert NUMBER not in everything

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastavro import reader
 
 from ledger.audit.verification import verify
+from ledger.domain.line.commands import Block
+from ledger.domain.prepaid.commands import Activate
 from ledger.errors import LogDamaged
 from ledger.store.copying import CopyRefused, Extent, FileTarget, Source, Target, copy
 from ledger.store.copying_avro import AvroContainer
@@ -28,9 +31,19 @@ CLERK = "os:clerk(1000)@desk"
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log with a population in it."""
+    """A log with a population in it, and with events of one type that do and do not say what came later."""
     path = tmp_path_factory.mktemp("log") / "log.db"
     commands = population(30, 2)
+    number = next(one.subject for one in commands if isinstance(one, Activate))
+    for block, basis in (("said", "suspected"), ("unsaid", None)):
+        once: dict[str, Any] = {
+            "command_id": block,
+            "block": block,
+            "basis": basis,
+            "at": commands[-1].at,
+            "msisdn": number,
+        }
+        commands.append(Block(ground="b", scope="all", actor="care", **once))
     embedded(path, commands[:500])
     embedded(path, commands[500:], principal=CLERK)
     return path
@@ -40,6 +53,13 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(path: Path) -> Iterator[Source]:
     with closing(Source(path)) as opened:
         yield opened
+
+
+def test_there_are_events_of_one_type_with_what_came_later_and_without(source: Source) -> None:
+    (kinds,) = source.rows(
+        "SELECT count(DISTINCT substr(state, 1, 8)) FROM stored_events WHERE topic='ledger.prepaid.Blocked'"
+    )
+    assert kinds == (2,)
 
 
 def stopped_halfway(source: Source, target: Target, size: int = 300) -> Extent:

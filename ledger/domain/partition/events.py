@@ -12,8 +12,7 @@ _log = named("ledger.log")
 class LogCreated(Event):
     """The first event of a partition: `clock` is `live` or `played`, and stays so, as the number of partitions does.
 
-    Logs of former releases say neither that nor by which release they were made. `ids` is `tokens` where
-    the log has these in place of numbers; a log has one or the other, and numbers where it does not say.
+    Logs of former releases say neither that nor by which release they were made.
     """
 
     clock: str
