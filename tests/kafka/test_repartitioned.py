@@ -5,22 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.application.outcomes import NOT_JOURNALED
+from ledger.domain.customer.events import DebtCleared, OthersBlocked
+from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.prepaid.commands import TransferCredit
+from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST
 from tests.entrypoints.kafka import on_kafka
+from tests.given import BUNDLED, CONTRACTS, POLICIES
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import all_answered, of_accounts, population, seen, up_to_transfers
 from tests.waiting import until
 
+TERMS = [*BUNDLED.values(), *CONTRACTS.values(), *POLICIES.values()]
+
 
 def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=2)
-    commands = population(30, 3)
+    commands = population(20, 3, contracts=CONTRACTS_CAST, registered=PERSONS_CAST)
     assert any(isinstance(command, TransferCredit) for command in commands)
-    with writing(settings), connected(settings) as client:
+    with writing(settings, TERMS), connected(settings) as client:
         outcomes = [outcome for piece in up_to_transfers(commands) for outcome in client.execute(piece)]
         until(lambda: all_answered(settings))
     before = seen(settings)
+    happened = {topic for events in before.accounts.values() for _, topic, _, _ in events}
+    assert happened >= {event.TOPIC for event in (OthersBlocked, DebtCleared, PersonErased)}
     pulsa = on_kafka(tmp_path, settings)
     made = pulsa.json(
         "log", "repartition", "--from", "kafka", "--to", str(tmp_path / "three"), "--partitions", "3"
@@ -34,7 +42,7 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     assert of_accounts(after.accounts) == of_accounts(before.accounts)
     assert after.balances == before.balances
     assert seen(settings) == before
-    with writing(target), connected(target) as client:
+    with writing(target, TERMS), connected(target) as client:
         again = client.execute(commands)
     for outcome, then in zip(again, outcomes, strict=True):
         if then.code not in NOT_JOURNALED and then.status != "repeated":
