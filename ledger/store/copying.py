@@ -36,6 +36,7 @@ _JOURNAL = (
     "SELECT subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
     " event_count, chain, {principal} FROM journal"
 )
+_OF_NUMBERS = "SELECT count(*) FROM (SELECT 1 FROM stored_events WHERE originator_id < ':' LIMIT 1)"
 
 
 class CopyRefused(LedgerError):
@@ -159,6 +160,11 @@ class Source:
         """What the file answers."""
         with intelligible(str(self.path)):
             yield from self._connection.execute(statement, tuple(parameters))
+
+    @property
+    def lacks_answers(self) -> bool:
+        """Whether there are events of numbers, and no entry of the journal: so are mirrors that projections read."""
+        return not self.entries and bool(self._count(_OF_NUMBERS))
 
     def chunks(self, after: Extent, size: int = AT_ONCE) -> Iterator[Chunk]:
         """Everything behind an extent, in the order of writing."""

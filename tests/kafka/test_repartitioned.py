@@ -64,5 +64,10 @@ def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_pat
     target = new_log(partitions=2)
     there = on_kafka(tmp_path, target, PULSA_MIRRORS=str(tmp_path / "there"))
     assert there.complaint("log", "copy", "--from", str(mirrors), "--to", "kafka").startswith("log-missing: ")
+    pulsa.json("status")
+    alone = tmp_path / "asking" / "projector-0" / f"{settings.prefix}mirror"
+    refused = there.complaint("log", "copy", "--from", str(alone), "--to", "kafka")
+    assert refused.startswith("copy-refused: ")
+    assert "no answer at all" in refused
     there.json("log", "copy", "--from", str(mirrors / f"{settings.prefix}mirror"), "--to", "kafka")
     assert seen(target).accounts == before.accounts

@@ -128,7 +128,7 @@ def log_repartition(
 
 @contextmanager
 def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterator[list[Source]]:
-    from ledger.store.copying import Source
+    from ledger.store.copying import CopyRefused, Source
 
     with ExitStack() as stack:
         if place == "kafka":
@@ -148,6 +148,8 @@ def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterat
             if len(sources) > 1 and source.partitions not in (None, len(sources)):
                 message = f"{place}: a log of {source.partitions} partitions; here are {len(sources)}"
                 raise TopicMismatch(message)
+            if Path(place).name.endswith("mirror") and source.lacks_answers:
+                raise CopyRefused(f"{source.path}: {counted(source.events, 'event')}, and no answer at all")
         yield sources
 
 
