@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from ledger.audit.transparency.chained import must_be_chained
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.audit.transparency.copied_trees import copied, gone_on
@@ -360,47 +359,3 @@ def test_a_copy_of_what_was_signed_only_grows(log: Path, tmp_path: Path) -> None
     with pytest.raises(CheckpointMismatch, match="does not begin with"):
         copied(other, elsewhere, TRUSTED)
     assert note(elsewhere) == kept
-
-
-COLUMNS = (
-    ("stored_events", "ordinal", ("originator_id", "topic", "state", "digest")),
-    ("journal", "entry", ("subject", "command_id", "name", "command_digest", "command", "code", "chain")),
-)
-
-
-@often(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_a_bit_changed_anywhere_in_the_log_is_found(
-    original: Path, tmp_path: Path, data: st.DataObject
-) -> None:
-    log = Path(shutil.copy(original, tmp_path / "bits.db"))
-    table, number, columns = data.draw(st.sampled_from(COLUMNS))
-    column = data.draw(st.sampled_from(columns))
-    with closing(sqlite3.connect(log)) as connection:
-        held_in = f"length(CAST({column} AS BLOB))>0"
-        rows = connection.execute(f"SELECT {number}, {column} FROM {table} WHERE {held_in}").fetchall()
-        place, value = data.draw(st.sampled_from(rows))
-        content = bytearray(value.encode() if isinstance(value, str) else value)
-        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 6))
-        changed_to = content.decode("utf-8", "replace") if isinstance(value, str) else bytes(content)
-        with suppress(sqlite3.IntegrityError):
-            connection.execute(f"UPDATE {table} SET {column}=? WHERE {number}=?", (changed_to, place))
-        connection.commit()
-        if connection.total_changes == 0:
-            return
-    with pytest.raises(LogDamaged), reading(log) as found:
-        must_be_chained(found)
-
-
-@often(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_a_bit_changed_anywhere_in_a_checkpoint_is_found(
-    original: Path, tmp_path: Path, data: st.DataObject
-) -> None:
-    folder = tmp_path / "checkpoints"
-    if not folder.exists():
-        a_round(original, folder)
-    content = bytearray(note(folder, data.draw(st.sampled_from(["events-0", "decisions-0", "top"]))))
-    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    with pytest.raises(CheckpointInvalid):
-        held(original, bytes(content))

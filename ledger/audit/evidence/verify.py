@@ -372,7 +372,7 @@ def checkpoint_of(note: bytes, key: Optional[Key]) -> Checkpoint:
             held = base64.b64decode(found[2], validate=True)
         except ValueError:
             raise Wrong("a signature is none") from None
-        need(len(held) > 4, "a signature is none")
+        need(len(held) > 4 and base64.b64encode(held).decode() == found[2], "a signature is none")
         if key and (found[1], held[:4]) == key[:2]:
             need(signed_by(key[2], text.encode(), held[4:]), f"{found[1]} did not sign this")
             trusted = True

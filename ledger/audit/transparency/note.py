@@ -193,7 +193,7 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
         held = b64decode(found["signature"], validate=True) if found else b""
     except ValueError:
         held = b""
-    if found is None or len(held) <= _ID_BYTES:
+    if found is None or len(held) <= _ID_BYTES or b64encode(held).decode() != found["signature"]:
         raise CheckpointInvalid("a line below a note's text is no signature")
     return found["name"], held[:_ID_BYTES], held[_ID_BYTES:]
 
