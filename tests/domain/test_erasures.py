@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.application import carrying_on
-from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.calendar import DAY
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
     Disclose,
@@ -26,8 +26,6 @@ from ledger.domain.customer.commands_of_persons import (
 from ledger.domain.customer.customer import MOST_ACCOUNTS
 from ledger.domain.customer.events import AccountEnded
 from ledger.domain.customer.events_of_persons import (
-    ConsentGiven,
-    ConsentWithdrawn,
     ErasureAsked,
     ErasureBlocked,
     ErasureRequested,
@@ -35,7 +33,6 @@ from ledger.domain.customer.events_of_persons import (
     PersonErased,
     PersonHoldLifted,
     PersonHoldSet,
-    ProcessingEnded,
 )
 from ledger.domain.events import Event
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
@@ -322,61 +319,6 @@ def test_retention_runs_from_the_end_of_the_last_account(registered: Story) -> N
     registered.given(AdvanceCustomer, zone.plus_days(closed, 1825))
     [started] = of_person(registered, ErasureStarted)
     assert started.effective_at == zone.plus_days(closed, 1825)
-    assert is_erased(registered)
-
-
-LIMIT = NOW + 72 * HOUR
-
-
-@pytest.mark.clause("PM-05")
-@pytest.mark.parametrize("late", [-MICROSECOND, 0, MICROSECOND])
-def test_consent_to_processing_may_be_given_again_until_its_limit(registered: Story, late: int) -> None:
-    registered.when(WithdrawConsent, NOW, purpose="processing").then(
-        event(ConsentWithdrawn, purpose="processing", limit_at=LIMIT, clause="PM-05")
-    )
-    registered.when(GiveConsent, LIMIT + late, purpose="processing")
-    if late < 0:
-        registered.then(event(ConsentGiven))
-        registered.when(AdvanceCustomer, LIMIT + DAY).then()
-        return
-    registered.refused(
-        "erased",
-        event(ProcessingEnded, effective_at=LIMIT),
-        event(ErasureStarted, reason="consent", effective_at=LIMIT),
-        event(PersonErased, effective_at=LIMIT),
-    )
-
-
-@pytest.mark.clause("PM-05")
-def test_then_accounts_end_as_by_the_customer_and_what_is_owed_delays_the_erasure_only(
-    registered: Story,
-) -> None:
-    registered.given_active(since=NOW, credit=rupiah(5000), customer=ID)
-    registered.given_contract(NOW, msisdn=OTHER, customer=ID)
-    registered.given(WithdrawConsent, NOW, purpose="processing")
-    registered.given(AdvanceCustomer, LIMIT)
-    assert (registered.state(), registered.credit()) == ("terminated", 0)
-    contract = registered.contract(number=OTHER)
-    assert contract.state == "terminated"
-    assert contract.owed > 0
-    told = names(registered.of_number(OTHER))
-    assert "UnsubscribeRequested" in told
-    assert told.index("PenaltyCharged") < told.index("BillIssued") < told.index("Terminated")
-    assert {of for of, _ in reasons(registered)} == {SECOND}
-    registered.given(
-        ReceivePayment, LIMIT + 1, msisdn=OTHER, reference="p1", amount=contract.owed, method="cash"
-    )
-    registered.given(AdvanceTime, LIMIT + 300 * DAY, msisdn=OTHER)
-    assert is_erased(registered)
-
-
-def test_a_hold_delays_the_erasure_and_not_the_end(registered: Story) -> None:
-    registered.given_active(since=NOW, customer=ID)
-    registered.given(SetPersonHold, NOW).given(WithdrawConsent, NOW, purpose="processing")
-    registered.given(AdvanceCustomer, LIMIT)
-    assert registered.state() == "terminated"
-    assert reasons(registered) == [(PERSON, "legal-hold")]
-    registered.given(LiftPersonHold, LIMIT + DAY)
     assert is_erased(registered)
 
 
