@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.commands import Command
@@ -263,6 +264,11 @@ class TestForm:
             schema = json.loads(TEXTS[name])
             assert schema["doc"], name
             assert [field["name"] for field in schema["fields"] if not field.get("doc")] == [], name
+
+    def test_fingerprints_are_what_others_reckon(self) -> None:
+        for name, text in TEXTS.items():
+            theirs = fingerprint(to_parsing_canonical_form(json.loads(text)), "CRC-64-AVRO")
+            assert fingerprint_of(json.loads(text)).hex() == theirs, name
 
     def test_fingerprints_are_all_different(self) -> None:
         marks = [fingerprint_of(json.loads(text)) for text in TEXTS.values()]

@@ -31,10 +31,10 @@ from ledger.domain.subject import DUE, Subject
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
-from ledger.store.kept_schemas import is_as_kept
+from ledger.store.kept_schemas import as_kept
 from ledger.store.layout import check_format, foreign, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
-from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
+from ledger.store.schemas import FINGERPRINT_BYTES
 
 _STEP = 1000
 _UNEXPLAINED = ("no command of the journal explains it",)
@@ -201,11 +201,12 @@ class _Verification:
         """Each schema is the one that was put into the file; and from here on, what they wrote can be read."""
         digests = dict(self._rows("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'"))
         for mark, name, text in self._rows("SELECT fingerprint, name, schema FROM schemas"):
-            if not is_as_kept(mark, name, text, digests):
+            schema = as_kept(mark, name, text, digests)
+            if schema is None:
                 what = "it is not the schema that was put into the log"
                 self.report.add(Finding(what, "schemas", account=name))
             else:
-                self.codec.learn([RecordSchema(text)])
+                self.codec.learn([schema])
                 self.marks.add(mark)
         held = {f"schema/{mark}" for (mark,) in self._rows("SELECT lower(hex(fingerprint)) FROM schemas")}
         for named in digests.keys() - held:

@@ -39,7 +39,7 @@ def must_be_as_kept(cursor: SQLiteCursor) -> None:
     cursor.execute("SELECT fingerprint, name, schema FROM schemas")
     rows = [tuple(row) for row in cursor.fetchall()]
     for mark, name, text in rows:
-        if not is_as_kept(mark, name, text, digests):
+        if as_kept(mark, name, text, digests) is None:
             raise LogDamaged(f"the schema {name} is not the one that was put into the log")
         if _NAMED + mark.hex() not in digests:
             cursor.execute("INSERT INTO meta VALUES (?,?)", (_NAMED + mark.hex(), _digest(text)))
@@ -47,27 +47,28 @@ def must_be_as_kept(cursor: SQLiteCursor) -> None:
         raise LogDamaged(f"the schema {named.removeprefix(_NAMED)} is missing in the log")
 
 
-def is_as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> bool:  # noqa: ANN401 - whatever a damaged file holds
-    """Whether a row is as it was put into the file; `digests` are what the table `meta` says of schemas."""
+def as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> RecordSchema | None:  # noqa: ANN401 - whatever a damaged file holds
+    """The schema of a row that is as it was put into the file; `digests` are what the table `meta` says of schemas."""
     if not isinstance(mark, bytes) or not isinstance(text, str):
-        return False
+        return None
     kept = digests.get(_NAMED + mark.hex())
     if kept is not None:
         if kept != _digest(text):
-            return False
+            return None
     elif digests or (mark in _known() and text not in _known()[mark]):  # each was kept with its own
-        return False
-    if _own().get(mark) == (name, text):
-        return True
+        return None
+    own = _own().get(mark)
+    if own is not None and (own.name, own.text) == (name, text):
+        return own
     try:
         schema = RecordSchema(text)
     except Exception:  # noqa: BLE001 - whatever a damaged text does
-        return False
-    return (schema.fingerprint, schema.name) == (mark, name)
+        return None
+    return schema if (schema.fingerprint, schema.name) == (mark, name) else None
 
 
 def foreign(marks: Iterable[Any], digests: Mapping[str, str]) -> list[Any]:
-    """Those of a file's fingerprints that are of no schema of this release; `digests` as for `is_as_kept`.
+    """Those of a file's fingerprints that are of no schema of this release; `digests` as for `as_kept`.
 
     A text that is this release's has its fingerprint, which takes longer to reckon than to compare a digest of it.
     """
@@ -89,9 +90,9 @@ def _digest(text: str) -> str:
 
 
 @cache
-def _own() -> dict[bytes, tuple[str, str]]:
-    """The name and the text of every schema of this release, by fingerprint: these need not be read again."""
-    return {schema.fingerprint: (schema.name, schema.text) for schema in _of_this_release()}
+def _own() -> dict[bytes, RecordSchema]:
+    """Every schema of this release, by fingerprint: these need not be read again."""
+    return {schema.fingerprint: schema for schema in _of_this_release()}
 
 
 @cache

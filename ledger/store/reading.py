@@ -22,11 +22,10 @@ from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
-from ledger.store.kept_schemas import foreign, is_as_kept
+from ledger.store.kept_schemas import as_kept, foreign
 from ledger.store.layout import check_format, intelligible
 from ledger.store.making import is_ahead, must_be_whole
 from ledger.store.recent import recorded_last
-from ledger.store.schemas import RecordSchema
 
 if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
@@ -146,9 +145,10 @@ class SqliteReader:
             name, text = connection.execute(
                 "SELECT name, schema FROM schemas WHERE fingerprint=?", (mark,)
             ).fetchone()
-            if not is_as_kept(mark, name, text, digests):
+            schema = as_kept(mark, name, text, digests)
+            if schema is None:
                 raise LogDamaged(f"{self.path}: the schema {name} is not the one that was put into the log")
-            self.codec.learn([RecordSchema(text)])
+            self.codec.learn([schema])
         self._looked_at.update(new)
 
 

@@ -51,6 +51,16 @@ LONGS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 63, 64, -64, 
 INTS = st.integers(-(2**31), 2**31 - 1)
 
 
+SIMPLE: dict[str, st.SearchStrategy[Any]] = {
+    "null": st.none(),
+    "string": st.text(max_size=20),
+    "bytes": st.binary(max_size=40),
+    "boolean": st.booleans(),
+    "long": LONGS,
+    "int": INTS,
+}
+
+
 def values(avro_type: Any) -> st.SearchStrategy[Any]:
     """Any value of an Avro type."""
     if isinstance(avro_type, list):
@@ -63,35 +73,39 @@ def values(avro_type: Any) -> st.SearchStrategy[Any]:
                 return st.fixed_dictionaries({f["name"]: values(f["type"]) for f in avro_type["fields"]})
             case plain:
                 return values(plain)
-    simple: dict[str, st.SearchStrategy[Any]] = {
-        "null": st.none(),
-        "string": st.text(max_size=20),
-        "bytes": st.binary(max_size=40),
-        "boolean": st.booleans(),
-        "long": LONGS,
-        "int": INTS,
-    }
-    return simple[avro_type]
+    return SIMPLE[avro_type]
 
 
+@cache  # a strategy that is made once is looked into once
 def record_of(schema: RecordSchema) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in schema.fields})
+
+
+@cache
+def read_by_fastavro(schema: RecordSchema) -> Any:
+    return fastavro.parse_schema(json.loads(schema.text))
 
 
 def by_fastavro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
     """The body as fastavro writes it by the schema's own text."""
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(schema.text)), record)
+    fastavro.schemaless_writer(out, read_by_fastavro(schema), record)
     return out.getvalue()
 
 
-def by_avro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
-    """The body as Apache's own library writes it; to it instants and days are the numbers they are."""
+@cache
+def read_by_avro(schema: RecordSchema) -> Any:
+    """To Apache's own library instants and days are the numbers they are."""
     text = schema.text.replace('"logicalType":"timestamp-micros"', '"x":1').replace(
         '"logicalType":"date"', '"x":1'
     )
+    return avro.schema.parse(text)
+
+
+def by_avro(schema: RecordSchema, record: dict[str, Any]) -> bytes:
+    """The body as Apache's own library writes it."""
     out = io.BytesIO()
-    writer: Any = avro.io.DatumWriter(avro.schema.parse(text))
+    writer: Any = avro.io.DatumWriter(read_by_avro(schema))
     encoder: Any = avro.io.BinaryEncoder
     writer.write(record, encoder(out))
     return out.getvalue()
