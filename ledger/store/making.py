@@ -27,13 +27,14 @@ _LARGEST_PAGE = 65_536
 def must_be_whole(log: Path) -> None:
     """Raises LogDamaged where a file is there, and is shorter than its own header says, or than any header.
 
-    Raises LogUnreadable of a folder. SQLite would take a file that is empty for a new one, and miss the last page only
-    where it looks for it. While a writer is at work, the file may be behind what it says: then what is missing stands
-    beside it.
+    Raises LogUnreadable of a folder, a device or a pipe, which is not opened. SQLite would take a file that is empty
+    for a new one, and miss the last page only where it looks for it. While a writer is at work, the file may be behind
+    what it says: then what is missing stands beside it.
     """
-    if log.is_dir():
-        raise LogUnreadable(f"{log}: it is a folder; a log is a file")
     if not log.is_file():
+        if log.exists():
+            what = "a folder" if log.is_dir() else "a device or a pipe"
+            raise LogUnreadable(f"{log}: it is {what}; a log is a file")
         return
     if log.stat().st_size < _HEADER:
         raise LogDamaged(f"{log}: the file is empty, or was cut off: no log is so short")

@@ -6,6 +6,7 @@ Each process has mirrors of its own, in the first folder that no other process i
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,12 @@ from ledger.store.kafka.connection import TOKEN_FILE, KafkaSettings, TokenFile
 from ledger.store.lock import WriterLock
 from ledger.wiring.settings import Settings
 
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,200}", re.ASCII)
+"""A topic's name has 249 characters at most, and mirrors are named so, too."""
+_BROKER = re.compile(
+    r"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@\[\]]+)(?::(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+)
+_PORTS = range(1, 65_536)
 _FILES = (
     "kafka_ca",
     "kafka_certificate",
@@ -39,8 +46,14 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         raise SettingsInvalid("PULSA_KAFKA: is not set; it names the brokers of a log on Kafka")
     if settings.registry is None:
         raise SettingsInvalid("PULSA_REGISTRY: is not set; a log on Kafka needs its schema registry")
-    if urlsplit(settings.registry).scheme not in ("http", "https"):
+    if not _is_web_address(settings.registry):
         raise SettingsInvalid("PULSA_REGISTRY: not an address that begins with http:// or https://")
+    if not all(map(_is_broker, settings.kafka.split(","))):
+        raise SettingsInvalid("PULSA_KAFKA: not brokers, such as one.example:9092,two.example:9092")
+    if not _PREFIX.fullmatch(settings.kafka_prefix):
+        raise SettingsInvalid(
+            "PULSA_KAFKA_PREFIX: not at most 200 of the letters, digits, dots, _ and - of topics"
+        )
     for name in _FILES:
         path = getattr(settings, name)
         if path is not None and not path.is_file():
@@ -57,6 +70,19 @@ def kafka_settings(settings: Settings, mirrors: Path) -> KafkaSettings:
         client=_client_arguments(settings),
         registry_client=_registry_arguments(settings),
     )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        return urlsplit(text).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+def _is_broker(text: str) -> bool:
+    """Whether it is a host's name or address, of version 6 in brackets or by itself, with a port or without one."""
+    named = _BROKER.fullmatch(text.strip())
+    return named is not None and int(named["port"] or 1) in _PORTS
 
 
 def _client_arguments(settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,10 @@ import pytest
 
 from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.kinds import COMMANDS
+from ledger.domain.line.dispute_commands import AttachEvidence
+from ledger.domain.refusals import Invalid
 from ledger.entrypoints.forms import CommandReader, command_schemas
+from ledger.entrypoints.kafka import avro_forms
 from tests.entrypoints.pulsa import NUMBER, START
 
 PLAYED = CommandReader(played=True, now=None)
@@ -81,3 +84,13 @@ def test_every_command_is_read_alike_from_json_and_from_text(name: str) -> None:
     expected = COMMANDS[name](**held)
     assert PLAYED.from_json(json.dumps(in_json).encode()) == expected
     assert PLAYED.from_text(in_text) == expected
+    avro_forms.check(expected)
+
+
+def test_what_comes_in_avro_is_held_against_every_form() -> None:
+    said: dict[str, Any] = {"at": AT, "command_id": "c", "msisdn": NUMBER, "dispute": "d", "title": "t"}
+    for digest in ("0" * 60_000, "0F" * 32, "who@example.com"):
+        with pytest.raises(Invalid, match="digest: not a digest"):
+            avro_forms.check(AttachEvidence(**said, media_type="m", digest=digest))
+    for name in COMMANDS:
+        avro_forms._checks(name)  # raises where it has a form that nobody knows

@@ -17,10 +17,10 @@ SLOW, GARBAGE, EMPTY, GATEWAY = "slow", "garbage", "empty", "gateway"
 
 
 class FaultyRegistry:
-    """`fault`: a status, SLOW (no answer while it lasts), GARBAGE, EMPTY (`{}`), GATEWAY (a 404 of its own)."""
+    """`fault`: a status, what is said instead (bytes), SLOW (no answer while it lasts), GARBAGE, EMPTY, GATEWAY."""
 
     def __init__(self, registry: str) -> None:
-        self.fault: int | str | None = None
+        self.fault: int | str | bytes | None = None
         self.login: str | None = None
         """`user:password` that is asked for."""
         self.asked: list[tuple[str, str]] = []
@@ -48,6 +48,8 @@ class FaultyRegistry:
             continue
         if isinstance(fault, int):
             return fault, b'{"error_code": 50001, "message": "just now I cannot"}'
+        if isinstance(fault, bytes):
+            return 200, fault
         if fault in (GARBAGE, EMPTY, GATEWAY):
             return {GARBAGE: (200, b"<html>"), EMPTY: (200, b"{}"), GATEWAY: (404, b"not found")}[str(fault)]
         real = http.client.HTTPConnection(self._real.netloc, timeout=PATIENCE)

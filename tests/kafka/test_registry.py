@@ -54,7 +54,7 @@ def of_another_release(settings: KafkaSettings, command_id: str) -> bytes:
 
 def await_question(gateway: FaultyRegistry, before: int) -> None:
     """Returns once it was asked for more ids than before."""
-    until(lambda: gateway.asked_for_ids() > before, lambda: f"nobody asked while it said {gateway.fault}")
+    until(lambda: gateway.asked_for_ids() > before, lambda: f"nobody asked while it said {gateway.fault!r}")
 
 
 def test_a_good_command_waits_until_the_registry_is_well_again(
@@ -183,6 +183,16 @@ def test_a_registry_that_cannot_answer_is_not_one_that_refuses(new_log: NewLog, 
         behind = replace(settings, registry=gateway.url)
         with pytest.raises(RegistryUnreachable), started(behind) as (_, ended, _failed):
             assert ended.acquire(timeout=PATIENCE)
+
+
+def test_an_answer_that_can_be_none_of_a_registrys_is_passing() -> None:
+    schema = load("commands")["ledger.command.TopUp"]
+    with faulty("http://127.0.0.1:1") as gateway:
+        registry = Registry(RegistryAccess(gateway.url))
+        for said in (b"[" * 100_000, b'{"id": -1}', b'{"id": true}', b'{"id": 2147483648}', b"[]", b"\xff"):
+            gateway.fault = said
+            with pytest.raises(RegistryUnreachable):
+                registry.look_up("subject", schema)
 
 
 def test_a_registry_that_asks_who_it_is(new_log: NewLog, tmp_path: Path) -> None:

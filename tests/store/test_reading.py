@@ -259,6 +259,9 @@ def test_each_way_in_which_a_log_cannot_be_read_has_its_error(log: Path, tmp_pat
     (tmp_path / "folder").mkdir()
     with pytest.raises(LogUnreadable):
         every_question(tmp_path / "folder")
+    os.mkfifo(tmp_path / "pipe.db")  # whoever opened it would wait for ever
+    with pytest.raises(LogUnreadable, match="a log is a file"):
+        every_question(tmp_path / "pipe.db")
     (tmp_path / "text.db").write_text("not a log" * 1000)
     with pytest.raises(LogDamaged):
         every_question(tmp_path / "text.db")

@@ -24,6 +24,7 @@ from ledger.entrypoints.fields import (
     read_any_text,
     read_command_id,
     read_decimal,
+    read_digest,
     read_id,
     read_ids,
     read_text,
@@ -70,17 +71,23 @@ def _checks(command: str) -> list[tuple[str, bool, _Check]]:
     for field in json.loads(load("commands")[f"ledger.command.{command}"].text)["fields"]:
         name = field["name"]
         form = field.get("form")
-        test = _FORMS.get(form or "")
         if COMMANDS[command].INTERNAL:
             form = "own-id" if name == "command_id" else own.get(name, form)
-            test = _OF_OWN.get(form or "", _FORMS.get(form or ""))
+            test = _OF_OWN.get(form or "") or _test(form, field)
         elif name == "command_id":
             test = read_command_id
-        elif field.get("form") == "choice":
-            test = _choice(field["choices"])
+        else:
+            test = _test(form, field)
         if test is not None and name != "at":
             checks.append((name, isinstance(field["type"], list), test))
     return checks
+
+
+def _test(form: str | None, field: dict[str, Any]) -> _Check | None:
+    """What holds a field against its form; None where its type alone does. Raises KeyError: nobody knows the form."""
+    if form is None or form in _TYPED:
+        return None
+    return _choice(field["choices"]) if form == "choice" else _FORMS[form]
 
 
 def _choice(choices: list[str]) -> _Check:
@@ -162,10 +169,13 @@ _FORMS: dict[str, _Check] = {
     "fee": _between(0, LARGEST_AMOUNT),
     "count-or-zero": _between(0, LARGEST_COUNT),
     "decimal": read_decimal,
+    "digest": read_digest,
     "ids": read_ids,
     "lines": _lines,
     "balance": _between(-LARGEST_BALANCE, LARGEST_BALANCE),
     **{form: statement_fields.fits(form) for form in statement_fields.LISTS},
 }
+_TYPED = frozenset({"flag"})
+"""Forms that a value of the field's type has."""
 _OF_OWN: dict[str, _Check] = {"id": read_any_id, "text": read_any_text}
 """What the ledger itself tells of: what an event of before holds it says again, whatever that is."""

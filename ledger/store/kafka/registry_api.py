@@ -23,6 +23,8 @@ from ledger.store.schemas import RecordSchema
 
 _TIMEOUT = 8.0
 """Seconds that an answer may take."""
+LARGEST_ID = 2**31 - 1
+"""Ids are Java's ints: a registry that is asked for a larger one answers anything."""
 _ANSWER_BYTES = 4 << 20
 """An answer's length at most."""
 _TYPE = "application/vnd.schemaregistry.v1+json"
@@ -124,7 +126,7 @@ class Registry:
 
     def _id(self, found: dict[str, Any]) -> int:
         id_ = found.get("id")
-        if not isinstance(id_, int):
+        if type(id_) is not int or not 0 < id_ <= LARGEST_ID:
             raise RegistryUnreachable(f"{self.url}: its answer holds no id")
         return id_
 
@@ -139,7 +141,7 @@ class Registry:
             request.add_unredirected_header("Authorization", f"Basic {self._login}")
         try:
             with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                found = json.loads(answer.read(_ANSWER_BYTES))
+                found = _json(answer.read(_ANSWER_BYTES))
         except urllib.error.HTTPError as error:
             with error:
                 said = _said(error)
@@ -165,6 +167,14 @@ class Registry:
         return RegistryRefused(text)
 
 
+def _json(said: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """What an answer says. Raises ValueError."""
+    try:
+        return json.loads(said)
+    except RecursionError:
+        raise ValueError("its answer is nested too deeply") from None
+
+
 def _said(error: urllib.error.HTTPError) -> bytes:
     try:
         return error.read(_ANSWER_BYTES)
@@ -177,7 +187,7 @@ def _is_missing(status: int, said: bytes) -> bool:
     if status != _NOT_FOUND:
         return False
     try:
-        code = json.loads(said)["error_code"]
+        code = _json(said)["error_code"]
     except (ValueError, TypeError, LookupError):
         return False
     return isinstance(code, int) and str(code).startswith(str(_NOT_FOUND))

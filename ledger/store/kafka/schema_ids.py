@@ -10,13 +10,11 @@ from functools import cache
 
 from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.registry_api import Registry, RegistryAccess
+from ledger.store.kafka.registry_api import LARGEST_ID, Registry, RegistryAccess
 from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every
 
 _MAGIC = b"\0"
 _PREFIX_BYTES = 5
-_LARGEST_ID = 2**31 - 1
-"""Ids are Java's ints: a registry that is asked for a larger one answers anything."""
 _NAMESPACE = "ledger."
 REMEMBERED_SECONDS = 10.0
 """How long an id that the registry does not know is not asked for again: a newer release may register it any time."""
@@ -118,7 +116,7 @@ class SchemaIds:
         if len(prefix) < _PREFIX_BYTES or not prefix.startswith(_MAGIC):
             raise SchemaUnknown("the record does not begin with 0x00 and a schema id")
         id_ = int.from_bytes(prefix[1:], "big")
-        if id_ > _LARGEST_ID:
+        if id_ > LARGEST_ID:
             raise SchemaUnknown(f"{id_} is no schema id")
         until, said = self._unknown.get(prefix, (0.0, ""))
         if self._monotonic() < until:
