@@ -58,6 +58,28 @@ def backup(
     return copy
 
 
+def copy_for_trial(log: str | Path, target: str | Path) -> None:
+    """Copies a log as it stands now into a file that commands are tried on, and that nobody keeps.
+
+    It is not read again to be checked: whoever tries reads of it what he would read of the log, and checks that.
+    Raises LogMissing, LogDamaged, LogFormatUnknown, LogFull or LogUnreadable.
+    """
+    log, target = Path(log), Path(target)
+    connection, _ = connect(log)
+    try:
+        with intelligible(str(log)):
+            check_format(cast("SQLiteCursor", connection.cursor()))
+        with reported(str(target)):
+            private.make_file(target)
+            into = _unhurried(target)
+            try:
+                connection.backup(into)
+            finally:
+                into.close()
+    finally:
+        connection.close()
+
+
 def restore(
     source: str | Path,
     log: str | Path,
@@ -106,9 +128,8 @@ def _copied(source: Path, target: Path, progress: Progress | None) -> tuple[Path
             expected = _extent(connection)
         with reported(str(part)):
             private.make_file(part)
-            into = sqlite3.connect(part, isolation_level=None)
+            into = _unhurried(part)
             try:
-                into.execute("PRAGMA synchronous=OFF")
                 connection.backup(into, pages=_PAGES, progress=_told(progress))
                 into.execute(
                     "PRAGMA journal_mode=DELETE"
@@ -127,6 +148,13 @@ def _copied(source: Path, target: Path, progress: Progress | None) -> tuple[Path
         raise
     finally:
         connection.close()
+
+
+def _unhurried(target: Path) -> sqlite3.Connection:
+    """A connection to a file that is durable only once it is whole."""
+    into = sqlite3.connect(target, isolation_level=None)
+    into.execute("PRAGMA synchronous=OFF")
+    return into
 
 
 def _must_be_sound(source: Path, faults: list[str], same: bool) -> None:  # noqa: FBT001 - the only one

@@ -32,7 +32,7 @@ def rehearsed(settings: Settings) -> Iterator[Opened]:
     with TemporaryDirectory(prefix="pulsa-dry-run-") as folder:
         copy = Path(folder) / settings.log.name
         if settings.log.exists():
-            backup.backup(settings.log, copy)
+            backup.copy_for_trial(settings.log, copy)
         own: dict[str, Any] = {"log": copy, "evidence": Path(folder) / "evidence", "vault": None}
         if settings.evidence_key is None and settings.evidence_key_file.exists():
             own["evidence_key"] = settings.evidence_key_file

@@ -39,9 +39,7 @@ def advance_(
     if every is None:
         ticks, where = _tick(settings, asked=True, dry_run=dry_run)
         with shell.telling_what_is_recorded():
-            _say(ticks, where, as_json=as_json)
-            if dry_run and not as_json:
-                say(NOTHING_IS_WRITTEN)
+            _say(ticks, where, as_json=as_json, dry_run=dry_run)
         return shell.DONE
     if dry_run:
         raise typer.BadParameter("--dry-run: is said of one time, not of --every")
@@ -88,10 +86,12 @@ def _check_now(settings: Settings, *, played: bool) -> None:
         raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
 
 
-def _say(ticks: list[Tick], where: Zone, *, as_json: bool) -> None:
+def _say(ticks: list[Tick], where: Zone, *, as_json: bool, dry_run: bool = False) -> None:
     for one in ticks:
         if as_json:
-            say_json(one.to_json())
+            say_json(one.to_json() | ({"dry_run": True} if dry_run else {}))
             continue
         place = f"partition {one.position.partition(':')[0]}: " if len(ticks) > 1 else ""
         say(f"{place}{counted(one.due, 'number')} due, closed through {told_at(one.closed_through, where)}")
+    if dry_run and not as_json:
+        say(NOTHING_IS_WRITTEN)
