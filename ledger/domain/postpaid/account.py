@@ -145,6 +145,8 @@ class PostpaidAccount(Account):
     """When the contract period that runs, or ran last, began."""
     contract_months: int = 0
     probation_until: int | None = None
+    probation_ends_in: str = ""
+    """What probation ends in, by the terms that it began under."""
     probation_over: bool = False
     """Whether probation ended with a block: then no Minkom runs."""
     limit: int = 0

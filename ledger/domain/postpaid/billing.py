@@ -58,7 +58,7 @@ def bill_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator
 def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: str, commitment: int) -> Draft:
     """A bill of that kind, under a minimum commitment in sen."""
     shortfall = max(0, commitment - counted(account)) if commitment else 0
-    paper = account.hard_copy_fee or 0
+    paper = 0 if bill_kind == SUPPLEMENTARY else account.hard_copy_fee or 0
     lines = lines_of(account, shortfall, paper)
     total = taxable = 0
     for line in lines:
@@ -253,6 +253,18 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     for id_ in account.unbilled_fines:
         account.change_fine(id_, carried_by=bill.id)
     account.unbilled_fines = []
+    if event.bill_kind == FINAL:
+        _all_due(account, event)
+
+
+def _all_due(account: PostpaidAccount, final: BillIssued) -> None:
+    """Bills that are not yet due are due with the final one, so that money meets the oldest first (SE23-24)."""
+    at, end = final.effective_at, final.due_until
+    for bill in list(account.every_bill()):
+        if bill.due_until > at:
+            bill.due_until, bill.due_on = end, final.due_on
+            account.keep(bill)
+    account.due_ends = sorted({end if due > at else due for due in account.due_ends})
 
 
 CHANGES: Changes = {BillIssued: bill_issued}

@@ -43,7 +43,7 @@ def change_package(line: Line, account: PostpaidAccount, command: ChangePackage)
         channel=command.channel,
         reason=None,
         approved_by=None,
-        takes_effect_at=account.next_bill_at,
+        takes_effect_at=_takes_effect(line, account, plan),
     )
 
 
@@ -64,7 +64,7 @@ def update_service(line: Line, account: PostpaidAccount, command: UpdateService)
         channel=None,
         reason=command.reason,
         approved_by=command.approved_by,
-        takes_effect_at=account.next_bill_at,
+        takes_effect_at=_takes_effect(line, account, plan),
     )
 
 
@@ -75,6 +75,11 @@ def _plan(account: PostpaidAccount, terms: PostpaidTerms, id_: str) -> Plan:
     if id_ == account.plan and account.asked_plan is None:
         raise NotEligible("it is the plan already")
     return plan
+
+
+def _takes_effect(line: Line, account: PostpaidAccount, plan: Plan) -> int:
+    """From the next boundary on; the plan that holds is asked for to take back what was asked before: at once."""
+    return line.cause.at if plan.id == account.plan else account.next_bill_at
 
 
 def set_credit_limit(line: Line, account: PostpaidAccount, command: SetCreditLimit) -> None:
@@ -124,6 +129,9 @@ def plan_changes_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> 
 
 
 def _requested(account: PostpaidAccount, event: PackageChangeRequested, _: PostpaidTerms) -> None:
+    if event.takes_effect_at <= event.effective_at:
+        account.asked_plan, account.asked_from = None, NEVER
+        return
     account.asked_plan, account.asked_by = event.plan, event.by
     account.asked_from = event.takes_effect_at
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from ledger.domain.kinds import account_of
 from ledger.domain.line.line import Line
 from ledger.domain.refusals import ReferenceConflict, Repeated
 
@@ -23,7 +24,14 @@ def must_be_new(line: Line, account: str, kind: str, id_: str, content: str) -> 
 
 
 def must_be_new_on_number(line: Line, reference: str, content: str) -> None:
-    """The same of money that lay in suspense on the number, whatever became of it."""
+    """The same of money that lay in suspense on the number, whatever became of it.
+
+    What another account of the number has taken is known too: told of twice, it is no money of who has it next.
+    """
+    current = 0 if line.account is None else line.account.generation
+    for generation in range(max(line.number.generation, current), 0, -1):
+        if line.claimed(account_of(line.msisdn, generation), "payment-content", content):
+            raise Repeated
     if not line.claimed(line.msisdn, "suspense", reference):
         return
     if line.claimed(line.msisdn, "suspense-content", content):

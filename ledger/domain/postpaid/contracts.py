@@ -85,7 +85,7 @@ def _contract_opened(account: PostpaidAccount, event: ContractOpened, terms: Pos
     account.contract_until = event.contract_until
     account.contract_ran_from = terms.zone.midnight(terms.zone.day(event.effective_at))
     account.contract_months = event.contract_months
-    account.probation_until = event.probation_until
+    account.probation_until, account.probation_ends_in = event.probation_until, terms.probation.end
     account.plan_limit = event.credit_limit
     account.limit = 0 if in_probation else event.credit_limit
     account.consents = list(event.consents)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from ledger.domain.calendar import day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import TERMINATED, Changes
 from ledger.domain.line.commands import ESTABLISHED
@@ -18,7 +17,6 @@ from ledger.domain.postpaid.billing import (
     FINAL,
     commitment_at_end,
     counted,
-    end_of_day,
     issued,
     tax_on,
 )
@@ -108,16 +106,9 @@ def _penalty_charged(account: PostpaidAccount, event: PenaltyCharged, _: Postpai
 
 
 def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerms) -> None:
-    at = event.effective_at
-    account.close(TERMINATED, at)
-    end, day = end_of_day(terms, at), day_number(terms.zone.day(at))
-    for bill in list(account.every_bill()):
-        if bill.due_until > at:
-            bill.due_until, bill.due_on = end, day
-            account.keep(bill)
-    account.due_ends = sorted({end if due > at else due for due in account.due_ends})
+    account.close(TERMINATED, event.effective_at)
     if account.refund_until is None:
-        account.refund_until = window_end(terms, at)
+        account.refund_until = window_end(terms, event.effective_at)
     account.asked_plan = account.coming_mandate = account.contract_until = account.probation_until = None
 
 

@@ -214,8 +214,8 @@ def reverse_payment(line: Line, account: PostpaidAccount, command: ReversePaymen
         advance=advance,
         charged=payment.amount - paid - advance,
     )
+    line.emit_each(after_money(account, at, terms), of=account)
     line.emit_each(_overdue_again(account, at, terms), of=account)
-    line.emit_each(after_money(account, line.cause.at, terms), of=account)
 
 
 def _overdue_again(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:

@@ -53,11 +53,11 @@ def next_probation_end(account: PostpaidAccount) -> int:
 
 
 def probation_end_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
-    """Who is not verified by then is out, or blocked, as the terms say (XE25-07)."""
+    """Who is not verified by then is out, or blocked, as the terms said when probation began (XE25-07)."""
     if next_probation_end(account) != at:
         return
     rule = terms.probation
-    if rule.end == "terminate":
+    if account.probation_ends_in == "terminate":
         yield from ended(account, at, terms, rule.clause, ground=rule.ground)
         return
     own = {
@@ -81,10 +81,10 @@ def _passed(account: PostpaidAccount, event: VerificationPassed, _: PostpaidTerm
     account.probation_over = False
 
 
-def _failed(account: PostpaidAccount, event: VerificationFailed, _: PostpaidTerms) -> None:
+def _failed(account: PostpaidAccount, event: VerificationFailed, terms: PostpaidTerms) -> None:
     if account.state == ACTIVE:
         account.enter(PROBATION, event.effective_at)
-        account.limit = 0
+        account.limit, account.probation_ends_in = 0, terms.probation.end
     account.probation_until = event.probation_until
 
 

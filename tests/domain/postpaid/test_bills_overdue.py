@@ -9,6 +9,7 @@ from ledger.domain.line.commands import AdvanceTime, RecordUsage
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
 from ledger.domain.postpaid.events_of_bills import (
+    AdvanceApplied,
     BillOverdue,
     DunningStepTaken,
     LateFineCharged,
@@ -16,6 +17,7 @@ from ledger.domain.postpaid.events_of_bills import (
 )
 from ledger.domain.postpaid.events_of_payments import (
     PaymentReceived,
+    PaymentReversed,
     PaymentSettled,
 )
 from tests.domain.postpaid.test_payments_settled import (
@@ -143,3 +145,15 @@ class TestDunning:
     def test_a_step_is_skipped_where_the_bill_is_closed(self, billed: Story) -> None:
         received(billed, DUE + DAY - MICROSECOND, method="cash")
         billed.when(AdvanceTime, DUE + DAY).then()
+
+
+@pytest.mark.clause("SE23-13", "SE23-19")
+def test_what_a_reversal_opens_and_advance_pays_in_the_same_breath_is_not_overdue(billed: Story) -> None:
+    """Else the customer would hear of a debt, and the other accounts be blocked, though all is paid."""
+    received(billed, ISSUED, amount=TOTAL, method="cash")
+    received(billed, ISSUED, reference="p2", amount=TOTAL, method="cash")
+    billed.given(AdvanceTime, DUE)
+    billed.when(ReversePayment, DUE + DAY, reference="p1").then(
+        event(PaymentReversed, reopened=[{"bill": BILL, "amount": TOTAL}]),
+        event(AdvanceApplied, amount=TOTAL),
+    )

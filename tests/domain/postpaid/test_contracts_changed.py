@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.calendar import DAY
+from ledger.domain.events import Event
 from ledger.domain.line.commands import (
     AdvanceTime,
     Block,
@@ -108,6 +109,18 @@ class TestProbation:
         story.when(AdvanceTime, OVER)
         assert story.contract().state == "active"
 
+    @pytest.mark.parametrize(("terms", "to", "ends_in"), [(SE23, XE25, Terminated), (XE25, SE23, Blocked)])
+    @pytest.mark.parametrize("failed_at", [None, OPENED + DAY])
+    def test_it_ends_as_the_terms_said_when_it_began(
+        self, story: Story, terms: str, to: str, ends_in: type[Event], failed_at: int | None
+    ) -> None:
+        story.given_contract(OPENED, terms=terms, registration="verified" if failed_at else "pending")
+        if failed_at:
+            story.given(RecordVerification, failed_at, result="failed")
+        story.given(MigrateTerms, OPENED + 2 * DAY, terms=to)
+        story.given(AdvanceTime, OVER)
+        assert {type(one) for one in story.new} & {Terminated, Blocked} == {ends_in}
+
     @pytest.mark.parametrize(
         ("failed_at", "ends"), [(OPENED + DAY, OVER), (OVER, OVER), (OVER + DAY, OVER + DAY)]
     )
@@ -154,6 +167,16 @@ class TestPlans:
             at("2025-04-01T00:00:00+07:00"),
         )
         assert lasting.contract().limit == rupiah(600_000)
+
+    def test_asked_for_again_the_plan_that_holds_takes_the_change_back(self, lasting: Story) -> None:
+        lasting.given(ChangePackage, self.AFTER, plan="elite-200")
+        lasting.when(ChangePackage, self.AFTER, plan="elite-100").then(
+            event(PackageChangeRequested, plan="elite-100", takes_effect_at=self.AFTER)
+        )
+        lasting.when(ChangePackage, self.AFTER, plan="elite-100").refused("not-eligible")
+        lasting.given(AdvanceTime, self.NEXT)
+        assert PackageChanged not in {type(one) for one in lasting.events()}
+        assert lasting.contract().contract_until is None, "nor does a contract period begin anew"
 
     @pytest.mark.parametrize(
         ("said", "code"),

@@ -5,18 +5,26 @@ from __future__ import annotations
 import pytest
 
 from ledger.domain.calendar import DAY
-from ledger.domain.line.commands import AdvanceTime, RecordUsage
+from ledger.domain.line.commands import AdvanceTime, RecordUsage, Terminate
 from ledger.domain.line.events import NumberQuarantined, SuspenseReceived, Terminated
-from ledger.domain.postpaid.commands import ReceivePayment, RequestUnsubscribe, SettlePayment
+from ledger.domain.postpaid.commands import (
+    ReceiveDeposit,
+    ReceivePayment,
+    RequestHardCopy,
+    RequestUnsubscribe,
+    SettlePayment,
+)
 from ledger.domain.postpaid.events import AccountSettled, PenaltyCharged, UnsubscribeRequested
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied, BillIssued
+from ledger.domain.postpaid.events_of_payments import DepositApplied
 from ledger.domain.postpaid.leaving import closing_amount
 from ledger.domain.postpaid.terms import PostpaidTerms
 from tests.conftest import Tell
-from tests.given import MICROSECOND, SE23, Story, at, contract_terms, event, rupiah
+from tests.given import MICROSECOND, NUMBER, SE23, Story, at, contract_terms, event, rupiah
 
 OPENED = at("2023-03-01T10:00:00+07:00")
 LEFT = at("2023-03-20T12:00:00+07:00")
+ISSUED = at("2023-04-01T00:00:00+07:00")
 
 
 def paid(story: Story, amount: int, when: int = LEFT, reference: str = "p1") -> Story:
@@ -88,6 +96,34 @@ class TestUnsubscribing:
         story = tell(contract_terms(SE23, unsubscribe=rule)).given_contract(OPENED, terms="variant")
         story.given(AdvanceTime, at("2023-07-30T00:00:00+07:00"))
         assert PenaltyCharged in {type(one) for one in story.events()}
+
+
+@pytest.mark.clause("SE23-23", "SE23-24", "SE23-25")
+class TestTerminated:
+    ENDS = at("2023-04-10T12:00:00+07:00")
+
+    def test_all_bills_being_due_at_once_money_meets_the_oldest_first(self, story: Story) -> None:
+        story.given_contract(OPENED)
+        story.given(ReceiveDeposit, OPENED, amount=rupiah(150_000))
+        story.given(AdvanceTime, ISSUED)
+        story.given(Terminate, self.ENDS, ground="1")
+        (applied,) = [one for one in story.new if isinstance(one, DepositApplied)]
+        assert applied.allocations == [
+            {"bill": f"{NUMBER}-1-B0001", "amount": rupiah(111_000)},
+            {"bill": f"{NUMBER}-1-B0002", "amount": rupiah(39_000)},
+        ]
+
+    @pytest.mark.clause("SE23-08")
+    def test_paper_costs_on_each_bill_until_the_end_and_none_after_it(self, story: Story) -> None:
+        story.given_contract(OPENED)
+        story.given(RequestHardCopy, OPENED)
+        story.given(Terminate, self.ENDS, ground="1")
+        story.given(AdvanceTime, self.ENDS + 400 * DAY)
+        bills = [one for one in story.events() if isinstance(one, BillIssued)]
+        told = [(bill.bill_kind, "fees" in {line["kind"] for line in bill.lines}) for bill in bills]
+        assert told[:2] == [("cycle", True), ("final", True)]
+        assert set(told[2:]) == {("supplementary", False)}, "of fines, which are bounded"
+        assert len(bills) < 6
 
 
 @pytest.mark.clause("SE23-25")

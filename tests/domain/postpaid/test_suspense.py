@@ -123,6 +123,8 @@ class TestReceiving:
         assert (story.outcome.status, story.new) == ("repeated", [])
         story.when(ReceivePayment, gone + 1, reference="p1", amount=1, account=ACCOUNT)
         story.refused("reference-conflict")
+        story.when(ReceivePayment, gone + 2, reference="p1", amount=TOTAL, method="cash")
+        assert (story.outcome.status, story.new) == ("repeated", []), "nor money of who has the number now"
         story.when(ReceivePayment, gone + 2, reference="p1", amount=1).then(event(PaymentReceived))
 
     def test_the_up_front_payment_is_not_what_lies_in_suspense(self, story: Story) -> None:
