@@ -54,9 +54,13 @@ class SubjectHead(NamedTuple):
 
 
 class History(NamedTuple):
-    """All that was recorded of a subject: where it stands, and its events by stream; none of a stream without any."""
+    """All that was recorded of a subject: where it stands, and its events by stream; none of a stream without any.
 
-    head: SubjectHead
+    Where nothing was recorded of it, `head` is None.
+    """
+
+    subject: str
+    head: SubjectHead | None
     streams: Mapping[str, Sequence[StoredEvent]]
 
 

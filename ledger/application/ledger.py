@@ -32,7 +32,7 @@ from ledger.application.journal import (
 )
 from ledger.application.memory import Subjects
 from ledger.application.outcomes import SET_APART, EventReference, Outcome
-from ledger.application.unit_of_work import UnitOfWork
+from ledger.application.unit_of_work import AT_ONCE, UnitOfWork
 from ledger.domain.bounds import LONGEST_ID, LONGEST_OWN_ID
 from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import Command
@@ -197,12 +197,11 @@ class Ledger:
         work = self._work
         batch = work.batch = Batch(self.recorder.answered(known), self._ordinal, principal)
         try:
-            outcomes = [
-                self._answer(command, content, key)
-                for command, content, key in zip(
-                    commands, contents or [None] * len(commands), keys, strict=True
-                )
-            ]
+            outcomes: list[Outcome] = []
+            asked = list(zip(commands, contents or [None] * len(commands), keys, strict=True))
+            for some in (asked[first : first + AT_ONCE] for first in range(0, len(asked), AT_ONCE)):
+                work.read_ahead([command for command, _, key in some if key is not None])
+                outcomes += [self._answer(*one) for one in some]
             self._write(batch, outcomes)
         except BaseException:
             self._recall()

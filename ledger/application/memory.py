@@ -58,10 +58,11 @@ class Subjects:
     def gather(self, ids: Sequence[str]) -> None:
         """Reads at once what of these subjects is not in memory, for they are about to be asked for.
 
-        One that it cannot read so is read when it is asked for. What others record makes none of it old: nobody does.
+        That nothing of one is recorded is read so, too. One that it cannot read so is read when it is asked for. What
+        others record makes none of it old: nobody does.
         """
-        missing = [id_ for id_ in ids if id_ not in self._held]
-        self._gathered = {one.head.subject: one for one in self._recorder.histories(missing)}
+        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._held]
+        self._gathered = {one.subject: one for one in self._recorder.histories(missing)} if missing else {}
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._held
@@ -86,6 +87,7 @@ class Subjects:
     def forget(self) -> None:
         """Drops everything: what was applied was not recorded."""
         self._held.clear()
+        self._gathered = {}
 
     def trim(self) -> None:
         """Drops the subjects not used for longest, beyond `CACHED_SUBJECTS`; the partition stays."""

@@ -18,7 +18,7 @@ from ledger.domain.refusals import Refusal, Repeated
 from ledger.domain.subject import Cause
 from ledger.domain.terms_book import TermsBook
 
-_AT_ONCE = 100
+AT_ONCE = 100
 """Subjects that are read at once."""
 
 
@@ -46,9 +46,16 @@ class UnitOfWork:
             held = batch.touched[id_] = self.memory.get(id_)
         return held
 
+    def read_ahead(self, commands: Sequence[Command]) -> None:
+        """Reads at once whom commands are about to be decided for, and whom what follows may concern (`AT_ONCE`)."""
+        if len(commands) > 1:
+            here = self.recorder.is_here
+            others = [other for command in commands for other in command.others if here(other)]
+            self.memory.gather([command.subject for command in commands] + others)
+
     def pass_by(self, ids: Sequence[str]) -> None:
         """Touches subjects that need not be kept in memory when they were not there before."""
-        for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
+        for some in (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE)):
             self.memory.gather(some)
             for id_ in some:
                 if id_ not in self.memory:

@@ -7,6 +7,7 @@ Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -48,3 +49,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def subject(self) -> str:
         """What the command addresses, and within which its id is unique."""
         raise NotImplementedError(self.name)
+
+    @property
+    def others(self) -> Iterable[str]:
+        """Other subjects that what follows from it may concern, which are read along with its own; need not be all."""
+        return ()

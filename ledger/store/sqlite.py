@@ -174,7 +174,7 @@ class Recorder(AskedRecorder):
         known = fresh.get(name) or self._digests.get(name)
         if known is not None and known[0] == version - 1:
             return known[1]
-        return self._stored_digest(cursor, name, version - 1)
+        return NO_CHAIN if version == 1 else self._stored_digest(cursor, name, version - 1)
 
     def _stored_digest(self, cursor: library.SQLiteCursor, name: str, version: int) -> bytes:
         cursor.execute(

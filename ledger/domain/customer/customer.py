@@ -109,6 +109,8 @@ class CustomerState(msgspec.Struct):
     @property
     def debts_due_at(self) -> int:
         """When the next debt blocks the other accounts."""
+        if not self.debts:
+            return NEVER
         return min((debt.blocks_at for debt in self.debts.values() if not debt.stands), default=NEVER)
 
     def _noted(self, account: str) -> None:
@@ -132,16 +134,21 @@ class CustomerState(msgspec.Struct):
 class Customer(OneStream[CustomerState]):
     """A customer, `customer/<id>`."""
 
-    __slots__ = ("book",)
+    __slots__ = ("_due_at", "_due_of", "book")
 
     def __init__(self, state: CustomerState, book: TermsBook) -> None:
         super().__init__(state)
         self.book = book
+        self._due_at, self._due_of = NEVER, -1
 
     @property
     def due_at(self) -> int:
         """When the next debt blocks the other accounts, or time changes something for the person."""
-        return min(self._state.debts_due_at, due_of_person(self._state, self.book))
+        state = self._state
+        if self._due_of != state.version:  # asked three times for each command
+            self._due_at = min(state.debts_due_at, due_of_person(state, self.book))
+            self._due_of = state.version
+        return self._due_at
 
     def advance(self, until: int) -> None:
         """Debts that have stood long enough block the others, the oldest first; then what falls due for the person."""

@@ -16,6 +16,12 @@ def customer_named(customer: str) -> str | None:
     return f"{PREFIX}{customer}" if customer and is_plain(customer) else None
 
 
+def told_of(customer: object) -> tuple[str, ...]:
+    """The subject of a customer's id in a command that is not known to be sound; nothing where that is no such id."""
+    named = customer_named(customer) if isinstance(customer, str) and customer.isascii() else None
+    return () if named is None else (named,)
+
+
 def is_persons(subject: str) -> bool:
     """Whether a customer's id is one that persons are given: such a customer is told of everything from the first on.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ledger.domain.customer.ids_of_customers import told_of
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.postpaid.events_of_bills import NoteLine
 
@@ -30,6 +31,11 @@ class OpenContract(LineCommand, frozen=True, kw_only=True, gc=False):
     upfront_payment: int = 0
     reference: str | None = None
     consents: list[str] | None = None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The customer."""
+        return told_of(self.customer)
 
 
 class RecordVerification(LineCommand, frozen=True, kw_only=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ledger.domain.customer.ids_of_customers import told_of
 from ledger.domain.line.commands import LineCommand
 
 # --- the number ---------------------------------------------------------------------------------------------------
@@ -38,6 +39,11 @@ class Activate(LineCommand, frozen=True, kw_only=True, gc=False):
     channel: str
     customer: str
     registration: str
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The customer."""
+        return told_of(self.customer)
 
 
 class TopUp(LineCommand, frozen=True, kw_only=True, gc=False):
