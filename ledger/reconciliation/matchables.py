@@ -96,10 +96,6 @@ class StatedDays(NamedTuple):
     until: int | None
     closes: bool = True
 
-    def holds(self, day: int) -> bool:
-        """Whether a day is in it."""
-        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
-
 
 class Abroad(NamedTuple):
     """What a partner's statement says of use abroad: whose, and how much was used by it and by the system."""

@@ -28,6 +28,7 @@ from ledger.reconciliation.matchables import (
     StatedDays,
     SystemRecord,
     in_order,
+    near,
 )
 from ledger.reconciliation.nearest import NearestMisses
 from ledger.reconciliation.plain_matches import plain_matches
@@ -72,10 +73,11 @@ class _Matching:
         self.ordered: Sequence[SystemRecord] | None = None
         """The records in their order: put in it once those are out of the running that a reference names."""
         plain = plain_matches(() if asked.accepted else asked.lines, asked.records)
-        self.items = plain.items
+        self.plain = plain.items
+        self.items: list[Item] = []
         self.pairs = plain.with_balance
-        self.lines = {one.line: one for one in asked.lines if one.line not in plain.lines}
-        self.records = {one.id: one for one in asked.records if one.id not in plain.records}
+        self.lines = {one.line: one for one in asked.lines if one.reference not in plain.references}
+        self.records = {one.id: one for one in asked.records if one.reference not in plain.references}
 
     @cached_property
     def all_lines(self) -> list[Stated]:
@@ -104,8 +106,8 @@ class _Matching:
                 one_pass()
         self._left_over()
         self._balances()
-        items = map(self._with_resolution, self.items) if self.asked.resolved else self.items
-        return sorted(items, key=_place)
+        items = sorted([*self.plain, *self.items], key=_place) if self.items else self.plain
+        return list(map(self._with_resolution, items)) if self.asked.resolved else items
 
     # --- what a match is --------------------------------------------------------------------------------------------
 
@@ -331,15 +333,15 @@ class _Matching:
                 self._take(DUPLICATE, "duplicate", [line], [], nearest=((first[0].id, "the same"),))
 
     def _left_over(self) -> None:
-        if not self.lines and not self.records:
+        missing = near(self.records.values(), self.asked.period, Rules(days=0))
+        if not self.lines and not missing:
             return
         still_open = frozenset(self.lines), frozenset(self.records)
         misses = NearestMisses(self.all_lines, self.asked.records, *still_open, self.rules)
         for line in self._open_lines():
             outcome = TIMING if self._is_near_the_end(line.day) else MISSING_IN_SYSTEM
             self._take(outcome, "none", [line], [], nearest=misses.of_line(line))
-        holds = self.asked.period.holds
-        for record in in_order([one for one in self.records.values() if holds(one.day)]):
+        for record in in_order(missing):
             outcome = TIMING if self._is_near_the_end(record.day) else MISSING_ON_STATEMENT
             self._take(outcome, "none", [], [record], nearest=misses.of_record(record))
 

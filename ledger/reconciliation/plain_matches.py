@@ -1,49 +1,99 @@
 """The first pass for what there is most of: one line and one record of a reference that no other line or record has.
 
-Which of them comes first changes nothing, so they need no order: all are found at once.
+Which of them comes first changes nothing, so they need no order: all are joined at once, and compared by columns.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_not, sub
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.reconciliation.matchables import EQUAL, Item, Stated, SystemRecord
 
+_AT_ONCE = 2_048
+"""Pairs whose columns are held at a time: so many stay near the processor."""
+
+_T = TypeVar("_T", Stated, SystemRecord)
+_REFERENCE = attrgetter("reference")
+
 
 class PlainMatches(NamedTuple):
-    """Items, the lines and records that they took, and the pairs whose running balances are still to be compared."""
+    """Items in the order of their lines, the references that they took, and pairs whose balances are to be compared."""
 
     items: list[Item]
-    lines: set[int]
-    records: set[str]
+    references: set[str]
     with_balance: list[tuple[Stated, SystemRecord]]
 
 
 def plain_matches(lines: Sequence[Stated], records: Sequence[SystemRecord]) -> PlainMatches:
     """Lines that agree in reference, account, amount and quantity with the only record of that reference."""
-    matches = PlainMatches([], set(), set(), [])
-    times = Counter([line.reference for line in lines])
-    found: dict[str | None, SystemRecord | None] = {}
-    for one in records:
-        reference = one.reference
-        if times.get(reference) == 1 and reference is not None:
-            found[reference] = None if reference in found else one
-    make, add = Item._make, matches.items.append
-    for line in lines:
-        record = found.get(line.reference)
-        if record is None:
-            continue
-        number, account, _, _, _, amount, unit, day, balance, quantity = line
-        id_, own, its_number, _, _, _, its_amount, its_unit, its_day, _, _, its_quantity = record
-        same = amount == its_amount and unit == its_unit and quantity in (None, its_quantity)
-        if not same or not (account is None or account in (own, its_number)):
-            continue
-        matches.lines.add(number)
-        matches.records.add(id_)
-        if balance is not None:
-            matches.with_balance.append((line, record))
-        both = (EQUAL, "reference", (number,), (id_,), own, amount, its_amount, unit, day)
-        add(make((*both, abs(day - its_day), False, (), None, None)))
+    numbers = [one.line for one in lines]
+    if numbers != sorted(numbers):
+        lines = sorted(lines, key=attrgetter("line"))
+    alone, its_own = _alone(lines), _alone(records)
+    found = list(map(its_own.get, alone))
+    stated = list(compress(alone.values(), map(is_not, found, repeat(None))))
+    recorded = [one for one in found if one is not None]
+    matches = PlainMatches([], set(), [])
+    for first in range(0, len(stated), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        _compared(stated[some], recorded[some], matches)
     return matches
+
+
+def _compared(lines: list[Stated], records: list[SystemRecord], matches: PlainMatches) -> None:
+    """Takes those pairs of a line and a record that agree into the matches."""
+    line, record = _columns(Stated, lines), _columns(SystemRecord, records)
+    apart = set(_differing(line, record))
+    same = [place not in apart for place in range(len(lines))]
+    days = map(abs, map(sub, line.day, record.day))
+    both = (line.amount, record.amount, line.unit, line.day, days)
+    said, none = (repeat(EQUAL), repeat("reference")), repeat(None)
+    interchangeable = repeat(object=False)
+    last = (interchangeable, repeat(()), none, none)
+    rows = zip(*said, zip(line.line), zip(record.id), record.account, *both, *last, strict=False)
+    matches.items.extend(map(tuple.__new__, repeat(Item), compress(rows, same)))
+    matches.references.update(compress(line.reference, same))
+    if line.balance.count(None) < len(lines):
+        pairs = compress(zip(lines, records, strict=True), same)
+        matches.with_balance.extend(pair for pair in pairs if pair[0].balance is not None)
+
+
+def _alone(rows: Sequence[_T]) -> dict[str | None, _T]:
+    """Those by reference that have one which no other has."""
+    alone = dict(zip(map(_REFERENCE, rows), rows, strict=True))
+    if len(alone) < len(rows):
+        for reference, times in Counter(map(_REFERENCE, rows)).items():
+            if times > 1:
+                del alone[reference]
+    alone.pop(None, None)
+    return alone
+
+
+def _columns(type_: Any, rows: Iterable[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a column each, in place of fields
+    """Rows of a type turned into it with a list in place of each field."""
+    flat = list(chain.from_iterable(rows))
+    width = len(type_._fields)
+    return type_._make(flat[place::width] for place in range(width))
+
+
+def _differing(line: Any, record: Any) -> Iterator[int]:  # noqa: ANN401 - columns
+    """The places at which a line does not speak of its record, or says another amount than it does."""
+    yield from _apart(line.amount, record.amount)
+    yield from _apart(line.unit, record.unit)
+    for place in _apart(line.quantity, record.quantity):
+        if line.quantity[place] is not None:
+            yield place
+    for place in _apart(line.account, record.number):
+        if line.account[place] not in (None, record.account[place]):
+            yield place
+
+
+def _apart(mine: list[Any], its: list[Any]) -> Iterable[int]:
+    """The places at which two columns differ."""
+    if mine == its:
+        return ()
+    return [place for place, (one, other) in enumerate(zip(mine, its, strict=True)) if one != other]

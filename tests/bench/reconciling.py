@@ -14,8 +14,9 @@ from ledger.reconciliation.matching import ToMatch, matched
 from tests.bench.report import Figure, paired
 
 _DAYS = 100
-_PERIOD = StatedDays(40, 49)
+_STATED = range(40, 50)
 """A tenth of the days that there are records of."""
+_PERIOD = StatedDays(_STATED[0], _STATED[-1])
 _JOIN = """SELECT l.line, r.id FROM lines l
     JOIN records r ON l.reference = r.reference AND l.number = r.number AND l.amount = r.amount"""
 
@@ -31,7 +32,7 @@ def tables(records: int) -> tuple[list[Stated], list[SystemRecord]]:
         day = count * _DAYS // records
         own = (f"{number}#1", number, count, f"t-{count}", "CreditToppedUp", amount, "IDR", day)
         known.append(SystemRecord(f"E{number}#1/{count}", *own))
-        if _PERIOD.holds(day):
+        if day in _STATED:
             lines.append(Stated(len(lines) + 1, number, number, f"t-{count}", None, amount, "IDR", day))
     return lines, known
 

@@ -231,3 +231,51 @@ def test_the_order_that_anything_comes_in_changes_nothing_and_nothing_is_used_tw
     assert len(used) == len(set(used))
     assert set(used) == {one.id for one in records}, "so has every record of these days"
     assert all(one.stated == one.system for one in items if one.outcome == "equal")
+
+
+def _mostly_plain(chance: random.Random) -> ToMatch:
+    """References that few others have, most of them of a line and a record that agree; in any order."""
+    pick = chance.choice
+    many = chance.randrange(13)
+    lines, records = [], []
+    for n in range(1, many + 1):
+        reference = pick([f"r{n}", f"r{n}", f"p{chance.randrange(many)}", None])
+        amount, used = pick([100, 200, 300, 500, -100]), pick([None, 7, 8])
+        own = {"reference": reference, "balance": pick([None, 100, 300])}
+        recorded = record(n, amount, chance.randrange(1, 13), generation=pick([1, 2]), **own)
+        account = pick([None, ONE, ONE, OTHER, f"{ONE}#1", f"{ONE}#2"])
+        unit = pick(["IDR", "IDR", "IDR", "PULSA"])
+        stated = line(
+            n, pick([amount, amount, 300]), chance.randrange(1, 13), account=account, unit=unit, **own
+        )
+        lines += pick([[stated._replace(quantity=pick([None, used, 8]))]] * 4 + [[]])
+        records += pick([[recorded._replace(quantity=used)]] * 4 + [[]])
+    chance.shuffle(lines)
+    chance.shuffle(records)
+    return ToMatch(lines, records, Rules(days=2), StatedDays(1, 12))
+
+
+@given(st.integers(0, 2**32))
+@often(150)
+def test_what_is_joined_at_once_is_what_goes_line_by_line(seed: int) -> None:
+    asked = _mostly_plain(random.Random(seed))
+    assert matched(asked) == matched(asked._replace(accepted={"of nothing that is there": ["E-0"]}))
+
+
+def test_many_lines_joined_at_once_are_what_go_line_by_line() -> None:
+    """More than are compared at a time, a few of them apart."""
+    chance = random.Random(3)
+    records = [record(n, 100 * chance.randrange(1, 90), n // 500, reference=f"r{n}") for n in range(1, 5_001)]
+    lines = [
+        line(
+            n,
+            one.amount + (n % 701 == 0),
+            one.day,
+            reference=one.reference,
+            balance=n if n % 97 == 0 else None,
+        )
+        for n, one in enumerate(records, 1)
+        if n % 997
+    ]
+    asked = ToMatch(lines, records)
+    assert matched(asked) == matched(asked._replace(accepted={"of nothing that is there": ["E-0"]}))
