@@ -143,8 +143,8 @@ class RecordedStreams:
 
     def of(self, stored: Iterable[StoredEvent]) -> Iterator[Event]:
         """The events in those rows."""
-        decoded = self._repository.event_store.mapper.to_domain_event
-        return (cast("Event", decoded(one)) for one in stored)
+        decoded: Any = self._repository.event_store.mapper.to_domain_event
+        return map(decoded, stored)
 
     def last(self, stream: str) -> Event | None:
         """The last event; None where there is none."""

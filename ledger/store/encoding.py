@@ -17,7 +17,11 @@ Encode = Callable[[Mapping[str, Any]], bytes]
 _REMEMBERED = 8_192
 """Few enough for a processor to have them at hand: what comes once drives the rest out sooner than it costs."""
 _PAIRS = [bytes((pair & 0x7F | 0x80, pair >> 7 | 0x80)) for pair in range(1 << 14)]
-"""Fourteen bits as the two bytes that they are where more follow."""
+"""Fourteen bits as the two bytes that they are where more follow, and"""
+_LAST = [
+    bytes((last,)) if last < 1 << 7 else bytes((last & 0x7F | 0x80, last >> 7)) for last in range(1 << 14)
+]
+"""the bytes that they are where none do."""
 
 
 class _Numbers(dict[int, bytes]):
@@ -31,17 +35,18 @@ class _Numbers(dict[int, bytes]):
         if number.bit_length() >= self._bits and number != -1 << (self._bits - 1):
             raise OverflowError(f"{number} is no number of {self._bits} bits")
         left = number << 1 if number >= 0 else ~(number << 1)
-        out = b""
-        while left >> 14:
-            out += _PAIRS[left & 0x3FFF]
-            left >>= 14
-        if left >> 7:
-            out += bytes((left & 0x7F | 0x80,))
-            left >>= 7
+        if left >> 28:
+            out = b""
+            while left >> 14:
+                out += _PAIRS[left & 0x3FFF]
+                left >>= 14
+            out += _LAST[left]
+        else:  # as amounts are
+            out = _PAIRS[left & 0x3FFF] + _LAST[left >> 14] if left >> 14 else _LAST[left]
         if len(self) >= _REMEMBERED:
             self.clear()
-        written = self[number] = out + bytes((left,))
-        return written
+        self[number] = out
+        return out
 
 
 class _Texts(dict[str, bytes]):

@@ -17,6 +17,7 @@ from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.account import Account, at_instant
 from ledger.domain.money import LARGEST_BALANCE, Posting
+from ledger.domain.postpaid.billing_cycle import StepToCome
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.refusals import AboveMaximum
 
@@ -25,14 +26,6 @@ PROBATION, ACTIVE, SETTLED = "probation", "active", "settled"
 
 CYCLE, NOTE = "cycle", "debit-note"
 """What a charge comes from: only what comes of the cycle itself counts against the minimum commitment."""
-
-
-class StepToCome(msgspec.Struct, array_like=True):
-    """A step of dunning that is still to come."""
-
-    at: int
-    number: int
-    action: str
 
 
 class Fine(msgspec.Struct, array_like=True):
@@ -291,7 +284,8 @@ class PostpaidAccount(Account):
         # What time brings about may be noticed at any time: only the instant at which it was due counts.
         by_time = event.command_digest is None
         at = event.effective_at if by_time else event.recorded_at
-        self.seen_until = max(self.seen_until, at)
+        if at > self.seen_until:  # noqa: PLR1730 - a call of `max` at each event costs more
+            self.seen_until = at
         self.under_way = at if by_time else None
 
     def move(self, postings: list[Posting]) -> None:
@@ -314,8 +308,11 @@ class PostpaidAccount(Account):
 
     def forget(self, now: int, terms: PostpaidTerms) -> None:
         """Uses may come no later than this, and payments be reversed."""
-        self.late_from = max(self.late_from, now - terms.late_window)
-        self.reversible_from = max(self.reversible_from, now - terms.reversal_window)
+        late, reversible = now - terms.late_window, now - terms.reversal_window
+        if late > self.late_from:  # noqa: PLR1730 - as above
+            self.late_from = late
+        if reversible > self.reversible_from:  # noqa: PLR1730
+            self.reversible_from = reversible
 
     def charge(self, kind: str, amount: int, source: str = CYCLE) -> None:
         """The next bill carries so much more of a kind."""

@@ -14,7 +14,7 @@ from ledger.domain.calendar import NEVER, day_number
 from ledger.domain.events import Draft
 from ledger.domain.line.account import Changes
 from ledger.domain.money import IDR, OUTPUT_TAX, Posting, revenue
-from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount, StepToCome
+from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount
 from ledger.domain.postpaid.billing_cycle import (
     boundary_before,
     days_between,
@@ -59,12 +59,13 @@ def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: s
     """A bill of that kind, under a minimum commitment in sen."""
     shortfall = max(0, commitment - counted(account)) if commitment else 0
     paper = 0 if bill_kind == SUPPLEMENTARY else account.hard_copy_fee or 0
-    lines = lines_of(account, shortfall, paper)
+    lines, taxed = lines_of(account, shortfall, paper), terms.tax.taxable
     total = taxable = 0
     for line in lines:
-        total += line["amount"]
-        if line["kind"] in terms.tax.taxable:
-            taxable += line["amount"]
+        amount = line["amount"]
+        total += amount
+        if line["kind"] in taxed:
+            taxable += amount
     rate, tax = tax_on(taxable, at, terms)
     included = terms.tax.prices == "include"
     if not included:
@@ -106,8 +107,10 @@ def issued(account: PostpaidAccount, at: int, terms: PostpaidTerms, bill_kind: s
 
 def counted(account: PostpaidAccount) -> int:
     """Sen of the cycle that count against the minimum commitment."""
-    charges = account.charges
-    return sum([charges.get(key, 0) for key in _COUNTED])
+    found, charges = 0, account.charges
+    for key in _COUNTED:
+        found += charges.get(key, 0)
+    return found
 
 
 def end_of_day(terms: PostpaidTerms, at: int) -> int:
@@ -122,18 +125,16 @@ def lines_of(account: PostpaidAccount, shortfall: int, paper: int) -> list[BillL
         amounts = dict(amounts)
         for key, amount in ((_COMMITMENT, shortfall), (_FEES, paper)):
             amounts[key] = amounts.get(key, 0) + amount
-    lines: list[BillLine] = []
-    for key, amount in amounts.items():
-        if amount:
-            source, _, kind = key.partition("/")
-            lines.append({"kind": kind, "source": source, "amount": amount})
-    if len(lines) > 1:
-        lines.sort(key=_place)
-    return lines
+    found = [(*_place(key), amount) for key, amount in amounts.items() if amount]
+    found.sort()  # no two of one kind and source
+    return [{"kind": kind, "source": source, "amount": amount} for _, source, kind, amount in found]
 
 
-def _place(line: BillLine) -> tuple[int, str]:
-    return _ORDER[line["kind"]], line["source"]
+@lru_cache(maxsize=64)
+def _place(key: str) -> tuple[int, str, str]:
+    """Where a charge's line stands, its source and its kind."""
+    source, _, kind = key.partition("/")
+    return _ORDER[kind], source, kind
 
 
 def tax_on(taxable: int, at: int, terms: PostpaidTerms) -> tuple[str, int]:
@@ -181,13 +182,12 @@ def _postings(  # noqa: PLR0913 - what a bill moves
 def commitment_of_cycle(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> int:
     """Minkom of the cycle that ends at a boundary, or of the part since the opening (SE23-06, SE23-22)."""
     amount = minkom(account, terms)
-    if not amount:
-        return 0
-    cycle = terms.boundary(account.billing_day, at)
-    whole = terms.billing.first_cycle == "full" or account.opened_at <= cycle.since
-    if whole or account.state == PROBATION:
+    if not amount or terms.billing.first_cycle == "full" or account.state == PROBATION:
         return amount
-    first = days_between(terms.zone, cycle.since, account.opened_at)
+    cycle = terms.boundary(account.billing_day, at)
+    if account.opened_at <= cycle.since:
+        return amount
+    first = day_number(terms.zone.day(account.opened_at)) - cycle.since_on
     return share(amount, (first, cycle.days), cycle.days, terms.unit)
 
 
@@ -237,8 +237,7 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
         due_on=event.due_on,
     )
     if event.bill_kind != FINAL:
-        steps = terms.steps(account.billing_day, event.effective_at, event.due_until)
-        bill.steps = [StepToCome(*step) for step in steps]
+        bill.steps = list(terms.steps(account.billing_day, event.effective_at, event.due_until))
         if terms.auto_debit.request:
             bill.debit_at = terms.zone.plus_days(event.effective_at, terms.auto_debit.after_bill_days)
     account.keep(bill)
@@ -250,9 +249,10 @@ def bill_issued(account: PostpaidAccount, event: BillIssued, terms: PostpaidTerm
     account.due_ends = [*ends, event.due_until]
     if event.next_bill_at is not None:
         account.next_bill_at = event.next_bill_at
-    for id_ in account.unbilled_fines:
-        account.change_fine(id_, carried_by=bill.id)
-    account.unbilled_fines = []
+    if account.unbilled_fines:
+        for id_ in account.unbilled_fines:
+            account.change_fine(id_, carried_by=bill.id)
+        account.unbilled_fines = []
     if event.bill_kind == FINAL:
         _all_due(account, event)
 

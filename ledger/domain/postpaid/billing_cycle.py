@@ -9,8 +9,18 @@ from calendar import monthrange
 from datetime import date, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from ledger.domain.calendar import Zone, day_number
 from ledger.domain.postpaid.rules_of_contracts import DayByCycle, DueRule
+
+
+class StepToCome(msgspec.Struct, array_like=True, frozen=True):
+    """A step of dunning that is still to come; all bills of a boundary have the same."""
+
+    at: int
+    number: int
+    action: str
 
 
 class Boundary(NamedTuple):
@@ -18,10 +28,12 @@ class Boundary(NamedTuple):
 
     since: int
     """The boundary before it."""
+    since_on: int
+    """Its day, counted since 1970-01-01; so are the others."""
     days: int
     """Local days from there."""
     issued_on: int
-    """Its day, counted since 1970-01-01; so is the due day."""
+    """The day of the bills, and of their due end."""
     due_on: int
     due_until: int
     next_at: int
@@ -34,6 +46,7 @@ def boundary_of(zone: Zone, due: DueRule, billing_day: int, at: int) -> Boundary
     due_on, due_until = due_of(zone, due, billing_day, at)
     return Boundary(
         since,
+        day_number(zone.day(since)),
         days_between(zone, since, at),
         day_number(zone.day(at)),
         day_number(due_on),

@@ -23,8 +23,9 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     """The next instant at which time alone changes the account; NEVER where nothing will."""
     if account.state == SETTLED:
         return NEVER
-    due = next_bill(account, terms)
-    if account.runs:
+    runs = account.runs
+    due = account.next_bill_at if runs else next_bill(account, terms)
+    if runs:
         if account.contract_until is not None or account.asked_plan is not None:
             due = min(due, next_change(account))
         if account.probation_until is not None:
@@ -32,8 +33,9 @@ def next_instant(account: PostpaidAccount, terms: PostpaidTerms) -> int:
     if account.coming_mandate is not None or account.mandate is not None:
         due = min(due, next_debit(account))
     if account.bills:
-        due = min(due, next_overdue(account), next_step(account), next_fine(account, terms))
-    if not account.runs:
+        due = min(due, next_overdue(account), next_step(account))
+        due = next_fine(account, terms, due)
+    if not runs:
         due = min(due, next_settling(account, terms), next_forfeiture(account))
     under_way = account.under_way
     if under_way is not None and under_way < due and not _is_over(account, under_way):
@@ -56,6 +58,17 @@ def _is_over(account: PostpaidAccount, under_way: int) -> bool:
     )
 
 
+def _is_due(account: PostpaidAccount, at: int) -> bool:
+    """Whether anything of a bill may happen: it is debited, falls due, is due already, or has a step."""
+    has_mandate = account.mandate is not None
+    for bill in account.bills.values():
+        if bill.due_until <= at or (bill.steps and bill.steps[0].at <= at):
+            return True
+        if has_mandate and bill.debit_at == at:
+            return True
+    return False
+
+
 def in_order(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterator[Draft]:
     """What happens at an instant, each applied before the next is asked for.
 
@@ -70,7 +83,7 @@ def in_order(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Iterato
         yield from after_money(account, at, terms)
     if account.contract_until == at or account.asked_plan is not None:
         yield from plan_changes_at(account, at, terms)
-    if account.bills:
+    if _is_due(account, at):
         yield from debits_at(account, at, terms)
         yield from overdue_at(account, at, terms)
         yield from fines_at(account, at, terms)

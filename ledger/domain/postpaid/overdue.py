@@ -25,11 +25,11 @@ def next_overdue(account: PostpaidAccount) -> int:
     return due
 
 
-def next_fine(account: PostpaidAccount, terms: PostpaidTerms) -> int:
-    """The next due end, of any bill, at which a bill that is open gets a fine."""
+def next_fine(account: PostpaidAccount, terms: PostpaidTerms, before: int = NEVER) -> int:
+    """The next due end, of any bill, at which a bill that is open gets a fine; `before` where none is before it."""
     if terms.late_fine is None or not account.bills:
-        return NEVER
-    due, times = NEVER, terms.late_fine.times
+        return before
+    due, times = before, terms.late_fine.times
     for at in account.due_ends:
         if account.seen_until < at < due and any(
             _gets_one(bill, at, times) for bill in account.bills.values()

@@ -10,9 +10,8 @@ from typing import Literal
 
 from ledger.domain.calendar import DAY
 from ledger.domain.money import SEN
-from ledger.domain.postpaid.billing_cycle import Boundary, boundary_of, step_of
+from ledger.domain.postpaid.billing_cycle import Boundary, StepToCome, boundary_of, step_of
 from ledger.domain.postpaid.rules_of_contracts import (
-    Action,
     AutoDebit,
     Billing,
     BlockOtherNumbers,
@@ -176,23 +175,25 @@ class PostpaidTerms(AccountTerms):
         return found
 
     @cached_property
-    def _steps(self) -> dict[tuple[int, int, int], tuple[tuple[int, int, Action], ...]]:
+    def _steps(self) -> dict[tuple[int, int, int], tuple[StepToCome, ...]]:
         return {}
 
-    def steps(self, billing_day: int, boundary: int, due_until: int) -> tuple[tuple[int, int, Action], ...]:
-        """The steps of dunning of such a bill: instant, number and action, in their order."""
+    def steps(self, billing_day: int, boundary: int, due_until: int) -> tuple[StepToCome, ...]:
+        """The steps of dunning of such a bill, in their order."""
         key = (billing_day, boundary, due_until)
         found = self._steps.get(key)
         if found is None:
             if len(self._steps) >= _REMEMBERED:
                 self._steps.clear()
-            found = self._steps[key] = tuple(sorted(self._dunned(*key), key=lambda step: step[:2]))
+            found = self._steps[key] = tuple(
+                sorted(self._dunned(*key), key=lambda step: (step.at, step.number))
+            )
         return found
 
-    def _dunned(self, billing_day: int, boundary: int, due_until: int) -> Iterator[tuple[int, int, Action]]:
+    def _dunned(self, billing_day: int, boundary: int, due_until: int) -> Iterator[StepToCome]:
         for number, step in enumerate(self.dunning.steps, 1):
             at = step_of(self.zone, step.table, billing_day, boundary, due_until, step.after_days)
-            yield at, number, step.action
+            yield StepToCome(at, number, step.action)
 
     @cached_property
     def _rates(self) -> dict[int, TaxRate | None]:
