@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from ledger.local.java import KEYTOOL, LEARNING, jars, java, learned
+from ledger.local.java import KEYTOOL, LEARNING, installed, jars, java, learned
 from ledger.local.process import LocalServer, ServerFailed, free_port, listens
 
 VERSION = "4.3.0"
@@ -62,6 +63,9 @@ _SETTINGS = SINGLE_BROKER_SETTINGS | {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
+
+_FEATURES = "bootstrap.checkpoint"
+"""The file of a new data directory that says which of Kafka's features the cluster begins with."""
 
 _KEYSTORE, _CERTIFICATE = "broker.p12", "broker.pem"
 
@@ -152,12 +156,22 @@ class LocalKafka(LocalServer):
             properties.writelines(f"{name}={value}\n" for name, value in self._server_settings().items())
         meta = self.directory / "data" / "meta.properties"
         if not meta.exists():
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            form = ("format", "--ignore-formatted", f"--cluster-id={cluster_id}", "--config", file.name)
-            self._run(*self._java(*_QUICKLY, "kafka.tools.StorageTool", *form))
+            self._format(meta)
         (self._cluster_id,) = re.findall(r"^cluster\.id=(.+)$", meta.read_text(), re.MULTILINE)
         learning = self.learning or learned(_PROGRAM, _learn)
         return self._java(learning, *self._compiles, "-Xmx768m", "kafka.Kafka", file.name)
+
+    def _format(self, meta: Path) -> None:
+        """Make a data directory with nothing in it: as Kafka's own tool made the first one, with other ids."""
+        meta.parent.mkdir(exist_ok=True)
+        shutil.copy(installed(f"{_PROGRAM}-formatted", self._formatted) / _FEATURES, meta.parent)
+        meta.write_text(f"version=1\nnode.id=1\ncluster.id={_new_id()}\ndirectory.id={_new_id()}\n")
+
+    def _formatted(self, _: object, folder: Path) -> None:
+        """Have Kafka's tool, a Java program that takes a second, say which features a new cluster has."""
+        form = ("format", f"--cluster-id={_new_id()}", "--config", "server.properties")
+        self._run(*self._java(*_QUICKLY, "kafka.tools.StorageTool", *form))
+        shutil.copy(self.directory / "data" / _FEATURES, folder)
 
     def _java(self, *program: str) -> list[str]:
         log = "-Dorg.slf4j.simpleLogger"
@@ -196,7 +210,17 @@ class LocalKafka(LocalServer):
         """Make the broker's key, and the certificate by which clients know it."""
         for file in (_KEYSTORE, _CERTIFICATE):
             (self.directory / file).unlink(missing_ok=True)
-        keytool = (str(KEYTOOL), "-keystore", _KEYSTORE, "-storepass:env", "PASSWORD", "-alias", "broker")
+        quickly = [f"-J{option}" for option in _QUICKLY]
+        keytool = (
+            str(KEYTOOL),
+            *quickly,
+            "-keystore",
+            _KEYSTORE,
+            "-storepass:env",
+            "PASSWORD",
+            "-alias",
+            "broker",
+        )
         key = ("-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-validity", "36500")
         self._run(*keytool, *key, "-dname", "CN=localhost", "-ext", "san=ip:127.0.0.1,dns:localhost")
         self._run(*keytool, "-exportcert", "-rfc", "-file", _CERTIFICATE)
@@ -223,6 +247,10 @@ class LocalKafka(LocalServer):
             return False
         is_ours = cluster["cluster_id"] == self._cluster_id
         return is_ours and any(not broker["is_fenced"] for broker in cluster["brokers"])
+
+
+def _new_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _learn(option: str) -> None:
