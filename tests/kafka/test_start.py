@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
+from kafka.structs import TopicPartition
 from msgspec import structs
 
 from ledger.domain.line.commands import AdvanceTime
@@ -31,10 +33,11 @@ from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.partitioning import partition_of
+from ledger.wiring.mirrors import Followed
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
-from tests.kafka.seen import in_chunks, population, seen
+from tests.kafka.seen import in_chunks, in_file, population, seen
 from tests.waiting import PATIENCE, until
 
 
@@ -116,6 +119,23 @@ def test_a_topic_of_a_log_that_is_gone_and_one_that_was_made_again(
     create(settings, 1, GOOD, getattr(settings, lost))
     with pytest.raises(LogMismatch, match=said):
         Writer(others, ()).run()
+
+
+def test_a_topic_whose_records_were_deleted_costs_no_mirror(new_log: NewLog, tmp_path: Path) -> None:
+    settings = new_log()
+    with writing(settings), connected(settings) as client:
+        client.execute(population(1, 1))
+    before = in_file(settings.mirror(0))
+    behind = Followed(replace(settings, mirrors=tmp_path / "behind"))
+    with closing(behind), closing(KafkaAdminClient(bootstrap_servers=settings.bootstrap)) as admin:
+        for topic, said in ((settings.replies, "replies"), (settings.events, "events")):
+            admin.delete_records({TopicPartition(topic, 0): -1})
+            for use in (lambda: Writer(settings, ()).run(), lambda: Followed(settings), behind.catch_up):
+                with pytest.raises(
+                    LogMismatch, match=f"{said}: the records of partition 0 before .* deleted"
+                ):
+                    use()
+    assert in_file(settings.mirror(0)) == before
 
 
 def test_what_holds_nothing_of_a_log_is_made_again(new_log: NewLog) -> None:

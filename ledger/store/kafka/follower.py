@@ -17,6 +17,7 @@ from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, re
 from ledger.store.kafka.mirror import Arrived, Mirror, Offsets
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
 from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.store.kafka.topics import must_begin_at_zero
 
 _WAIT_MS = 20
 """How long the broker holds a question back while there is nothing new: others wait behind it."""
@@ -85,7 +86,8 @@ class Follower:
     def advance(self, seconds: float) -> int:
         """Reads what there is, for that long at most; returns how many records that were.
 
-        Raises LogDamaged where a mirror is unlike its topic, CommitUncertain where the broker does not answer.
+        Raises LogDamaged where a mirror is unlike its topic, LogMismatch where a broker has deleted what is to be read
+        (the mirror may be all that has it), CommitUncertain where the broker does not answer.
         """
         deadline = time.monotonic() + seconds
         total = 0
@@ -96,6 +98,7 @@ class Follower:
                     wait = min(int(left * 1000), _WAIT_MS)
                     polled = self._consumer.poll(timeout_ms=wait, max_records=_AT_ONCE)
                 except OffsetOutOfRangeError as error:
+                    must_begin_at_zero(self._consumer.beginning_offsets(self._consumer.assignment()))
                     raise LogDamaged(f"a mirror is ahead of its topic: {error}") from error
             found: dict[int, dict[str, list[Any]]] = {}
             for tp, records in polled.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -64,9 +65,9 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
     """The log's topics, checked. `create` says that a writer asks, which makes what holds nothing that cannot be lost.
 
     The log itself is made only where `settings.create` asks for it and nothing was ever written.
-    Raises LogUnreachable, LogMissing where topics are not there, LogMismatch where there was a log, or TopicMismatch
-    where one has another retention, kind of timestamp, number of partitions or of copies, or where fewer brokers are
-    alive than copies are asked for.
+    Raises LogUnreachable, LogMissing where topics are not there, LogMismatch where there was a log or records of it
+    were deleted, or TopicMismatch where one has another retention, kind of timestamp, number of partitions or of
+    copies, or where fewer brokers are alive than copies are asked for.
     """
     what = f"Kafka at {settings.bootstrap}"
     with reported(what):
@@ -85,6 +86,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
                 _create(admin, settings, missing, found)
                 found = _made(admin, settings)
             _check(admin, settings, found)
+            _must_be_whole(admin, settings, found)
         finally:
             admin.close()
     events, replies = found.topics[settings.events], found.topics[settings.replies]
@@ -210,6 +212,27 @@ def _is_written(admin: KafkaAdminClient, topic: dict[str, Any]) -> bool:
     tps = [TopicPartition(topic["name"], one["partition_index"]) for one in topic["partitions"]]
     ends = admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))
     return any(end.offset > 0 for end in ends.values())
+
+
+def _must_be_whole(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster) -> None:
+    """Raises LogMismatch where a broker has deleted records of the log."""
+    tps = [
+        TopicPartition(name, one["partition_index"])
+        for name in (settings.events, settings.replies)
+        for one in found.topics[name]["partitions"]
+    ]
+    begins = admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.EARLIEST))
+    must_begin_at_zero({tp: begin.offset for tp, begin in begins.items()})
+
+
+def must_begin_at_zero(begins: Mapping[TopicPartition, int]) -> None:
+    """Raises LogMismatch where the first record that there is of a partition is not the first that was written."""
+    for tp, begin in sorted(begins.items()):
+        if begin > 0:
+            raise LogMismatch(
+                f"{tp.topic}: the records of partition {tp.partition} before offset {begin} were deleted;"
+                " mirrors may have them, so keep these"
+            )
 
 
 def _wanted(copies: int) -> dict[str, str]:
