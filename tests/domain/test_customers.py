@@ -14,7 +14,7 @@ from ledger.domain.customer.events import AccountLeft, AccountNoted, DebtCleared
 from ledger.domain.events import Event
 from ledger.domain.kinds import new_subject
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
-from ledger.domain.line.events import Blocked, Unblocked
+from ledger.domain.line.events import Blocked, RightsTransferred, Unblocked
 from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
 from tests.conftest import Tell
 from tests.given import MICROSECOND, NUMBER, OTHER, THIRD, Story, at, rupiah
@@ -159,6 +159,19 @@ def test_a_number_that_went_to_another_person_is_not_blocked_for_the_former_one(
     overdue(two)
     assert on_other(two) == []
     assert of_customer(two, "customer/customer-9") == []  # he has no contract: nobody knows him
+
+
+@pytest.mark.clause("SE23-01", "XE25-11")
+def test_whoever_takes_a_number_over_is_not_blocked_for_what_the_former_holder_owes(two: Story) -> None:
+    overdue(two)
+    two.given_active(since=BLOCKS, number=THIRD)
+    for number in (OTHER, THIRD):
+        two.given(RequestRightsTransfer, BLOCKS + DAY, msisdn=number, to_customer="customer-9")
+        two.given(DecideRightsTransfer, BLOCKS + DAY, msisdn=number)
+        assert [type(one) for one in two.new] == [RightsTransferred, Unblocked]
+        assert [type(one) for one in on_other(two, number)] == [Blocked, Unblocked]
+    pay(two, BLOCKS + 2 * DAY)
+    assert len(on_other(two)) == len(on_other(two, THIRD)) == 2
 
 
 def test_a_customer_whose_id_cannot_be_a_subjects_is_told_nothing(story: Story) -> None:

@@ -16,9 +16,7 @@ from ledger.domain.customer.customer import MOST_ACCOUNTS, Customer, CustomerSta
 from ledger.domain.customer.events import AccountEnded, AccountLeft, AccountNoted, DebtCleared, DebtNoted
 from ledger.domain.customer.events_of_persons import ErasureAnswerNoted
 from ledger.domain.customer.forgetting import consider
-
-_OF_DEBTS = "ground-11/"
-"""How the ids of blocks for debts on other accounts begin."""
+from ledger.domain.line.blocking import OF_DEBTS
 
 
 def decide_what_is_told(customer: Customer, command: Command) -> None:
@@ -38,7 +36,7 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
     elif isinstance(command, NoteDebt):
         if command.bill not in state.debts:
             nth = state.times.get(command.bill, 0) + 1
-            block = f"{_OF_DEBTS}{command.bill}" if nth == 1 else f"{_OF_DEBTS}{command.bill}/{nth}"
+            block = f"{OF_DEBTS}{command.bill}" if nth == 1 else f"{OF_DEBTS}{command.bill}/{nth}"
             customer.emit(
                 DebtNoted,
                 bill=command.bill,

@@ -17,6 +17,9 @@ from ledger.domain.refusals import (
 )
 from ledger.domain.terms import Ground
 
+OF_DEBTS = "ground-11/"
+"""How the ids of blocks begin that follow from a bill of another number of the holder."""
+
 
 def block(line: Line, account: Account, command: Block) -> None:
     """Sets a block, whose id was never used before."""
@@ -69,6 +72,12 @@ def lift_debt_block(line: Line, account: Account, command: LiftDebtBlock) -> Non
     """Lifts such a block, where it still stands."""
     if account.closed_at is None and command.block in account.blocks:
         line.emit(Unblocked, of=account, block=command.block)
+
+
+def lift_debts_of_former_holder(line: Line, account: Account) -> None:
+    """Whoever holds the number from now on answers for no debt of whoever held it before."""
+    for name in [one for one in account.blocks if one.startswith(OF_DEBTS)]:
+        line.emit(Unblocked, of=account, block=name)
 
 
 def unblock(line: Line, account: Account, command: Unblock) -> None:

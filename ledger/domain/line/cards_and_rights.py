@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.domain.line.account import Account, must_leave_room
+from ledger.domain.line.blocking import lift_debts_of_former_holder
 from ledger.domain.line.commands import DecideRightsTransfer, ReplaceCard, RequestRightsTransfer
 from ledger.domain.line.events import (
     CardReplaced,
@@ -60,5 +61,6 @@ def decide_rights_transfer(line: Line, account: Account, command: DecideRightsTr
             to_customer=to_customer,
             **own,
         )
+        lift_debts_of_former_holder(line, account)
     else:
         line.emit(RightsTransferRefused, clause=clause, **own)

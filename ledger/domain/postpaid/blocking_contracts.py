@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.blocking import block
+from ledger.domain.line.blocking import OF_DEBTS, block
 from ledger.domain.line.commands import Block
 from ledger.domain.line.line import Line
 from ledger.domain.postpaid.account import PostpaidAccount
@@ -10,12 +10,9 @@ from ledger.domain.postpaid.dunning import OF_DUNNING
 from ledger.domain.postpaid.probation import OF_PROBATION
 from ledger.domain.refusals import NotEligible
 
-OF_OTHER_NUMBERS = "ground-11/"
-"""How the ids of blocks begin that follow from a bill of another number of the customer."""
-
 
 def block_contract(line: Line, account: PostpaidAccount, command: Block) -> None:
     """As any block."""
-    if command.block.startswith((OF_DUNNING, OF_PROBATION, OF_OTHER_NUMBERS)):
+    if command.block.startswith((OF_DUNNING, OF_PROBATION, OF_DEBTS)):
         raise NotEligible("only the ledger itself gives ids like that")
     block(line, account, command)
