@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.application.ledger import CLOCK_TOLERANCE, Ledger
+from ledger.domain.bounds import MOST_OPEN
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import log_of
@@ -44,6 +45,8 @@ from tests.bench.writing import ledger_usage
 TERMS = "smartfren-elite-2023"
 BOUNDARY = parse_instant("2023-08-01T00:00:00+07:00")
 UNIT = "events/s of processor"
+_FEW = 800
+"""Payments of one account that are well within what it keeps."""
 USES = 20
 """Uses of each contract before the boundary."""
 
@@ -304,8 +307,7 @@ def _timed(ask: Callable[[], Any]) -> tuple[float, Any]:
 
 def payments(folder: Path, runs: int, bills: int) -> list[Figure]:
     """A payment on an account that has had many bills, against one on an account that has had one."""
-    count = p.SUBSCRIBERS
-    taken: list[tuple[float, float]] = []
+    count = _FEW // (runs + 1)
     with p.new_ledger(folder, f"paid-{time.monotonic_ns()}") as ledger:
         last = BOUNDARY + (bills - 1) * 31 * DAY
         fresh = last - 20 * DAY
@@ -313,26 +315,49 @@ def payments(folder: Path, runs: int, bills: int) -> list[Figure]:
         _in_batches(ledger, [AdvanceTime(at=last, command_id="old", msisdn=p.number(0), actor=CLOCK)])
         _in_batches(ledger, [*opening([1], fresh), _pay(fresh, 1, "all", 10**11)])
         at = last + DAY
-        for run in range(runs):
-            seconds = []
-            for index in (0, 1):
-                some = [_pay(at, index, f"{run}-{n}", 100) for n in range(count)]
-                begin = time.perf_counter()
-                p.execute(ledger, some)
-                seconds.append((time.perf_counter() - begin) / count * 1e6)
-            taken.append((seconds[0], seconds[1]))
+        taken = [
+            (_paying(ledger, at, 0, f"{run}", count), _paying(ledger, at, 1, f"{run}", count))
+            for run in range(runs)
+        ]
     what = f"a payment on an account that has had {bills} bills"
+    return [_against(what, "on one that has had one or two", taken, "at most 1.1")]
+
+
+def many_payments(folder: Path, runs: int) -> list[Figure]:
+    """A payment on an account that has nearly as many pending, and in advance, as it may; and one that it may not."""
+    count = (MOST_OPEN - _FEW) // (runs + 1)
+    with p.new_ledger(folder, f"crowded-{time.monotonic_ns()}") as ledger:
+        _in_batches(ledger, opening(range(1 + runs)))
+        at = p.BEGIN + DAY
+        _in_batches(ledger, [_pay(at, 0, f"before-{n}", 100) for n in range(_FEW)])
+        taken = [
+            (_paying(ledger, at, 0, f"{run}", count), _paying(ledger, at, 1 + run, "few", count))
+            for run in range(runs)
+        ]
+        _paying(ledger, at, 0, "full", MOST_OPEN - _FEW - count * runs)
+        beyond = [
+            (_paying(ledger, at, 0, f"beyond-{run}", count), other) for run, (_, other) in enumerate(taken)
+        ]
+    what, baseline = f"a payment on an account that has {_FEW} others, all in advance", "on one that has few"
     return [
-        Figure(
-            what,
-            "µs",
-            statistics.median(one for one, _ in taken),
-            "on one that has had one or two",
-            statistics.median(other for _, other in taken),
-            statistics.median(one / other for one, other in taken),
-            "at most 1.1",
-        )
+        _against(what, baseline, taken, "report"),
+        _against(f"one more than {MOST_OPEN:,}, which lies in suspense", baseline, beyond, "report"),
     ]
+
+
+def _paying(ledger: Ledger, at: int, index: int, names: str, count: int) -> float:
+    """Microseconds of a payment, of so many."""
+    some = [_pay(at, index, f"{names}-{n}", 100) for n in range(count)]
+    begin = time.perf_counter()
+    p.execute(ledger, some)
+    return (time.perf_counter() - begin) / count * 1e6
+
+
+def _against(what: str, baseline: str, taken: list[tuple[float, float]], at_least: str) -> Figure:
+    ours = statistics.median(one for one, _ in taken)
+    theirs = statistics.median(other for _, other in taken)
+    ratio = statistics.median(one / other for one, other in taken)
+    return Figure(what, "µs", ours, baseline, theirs, ratio, at_least)
 
 
 def _run(log: Path) -> None:

@@ -49,11 +49,16 @@ class StandingBlock(msgspec.Struct):
     until: int = NEVER
 
 
-def must_leave_room(opened: Collection[object], *, lately: Collection[object] = (), so: str = "are") -> None:
-    """Raises TooManyOpen where no other may be opened, beside those that are and those that were `lately`."""
-    if len(opened) >= MOST_OPEN:
+def must_leave_room(
+    opened: Collection[object], *, lately: Collection[object] = (), so: str = "are", times: int = 1
+) -> None:
+    """Raises TooManyOpen where no other may be opened, beside those that are and those that were `lately`.
+
+    `times` the bound may be open of what only the operator's own people open.
+    """
+    if len(opened) >= times * MOST_OPEN:
         raise TooManyOpen(f"{len(opened)} are")
-    if len(opened) + len(lately) >= MOST_OPEN:
+    if len(opened) + len(lately) >= times * MOST_OPEN:
         raise TooManyOpen(f"{len(opened) + len(lately)} {so}")
 
 

@@ -334,6 +334,10 @@ class PostpaidAccount(Account):
         kind, _, reference = source.partition("/")
         return self.payments.get(reference) if kind == "payment" else None
 
+    def remembered_payments(self, since: int) -> list[Payment]:
+        """The payments that are pending, or were settled since an instant and so may be reversed."""
+        return [one for one in self.payments.values() if one.settled_at is None or one.settled_at >= since]
+
     def keep_advance(self, source: str, since: int, amount: int) -> None:
         """So much is held in advance, from that source."""
         if amount:

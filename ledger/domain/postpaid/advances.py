@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import Changes, must_leave_room
 from ledger.domain.money import IDR, transfer
 from ledger.domain.postpaid.account import Bill, PostpaidAccount
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied, LotUse
@@ -29,6 +29,14 @@ def allocated(bills: list[Bill], amount: int, since: int = NEVER) -> tuple[list[
     return allocations, amount
 
 
+def must_keep_advance(account: PostpaidAccount, times: int = 2) -> None:
+    """Raises TooManyOpen where advance lies in as many lots as it may: all are in memory, and used one by one.
+
+    What the operator's people bring about (notes, deposits, money assigned) may be as much again as what others do.
+    """
+    must_leave_room((), lately=account.lots, so="parts of advance are kept", times=times)
+
+
 def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
     """Advance meets what is open; nothing happens where there is none of either."""
     if not account.bills:
@@ -37,12 +45,17 @@ def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
     uses: list[LotUse] = []
     for lot in account.lots:
         left = lot.left
-        for bill, left_open in list(open_.items()):
+        while left and open_:
+            bill, left_open = next(iter(open_.items()))
             part = min(left, left_open)
-            if part:
-                uses.append({"source": lot.source, "bill": bill, "amount": part})
+            uses.append({"source": lot.source, "bill": bill, "amount": part})
+            left -= part
+            if part < left_open:
                 open_[bill] -= part
-                left -= part
+            else:
+                del open_[bill]
+        if not open_:
+            break
     amount = sum(use["amount"] for use in uses)
     if amount:
         postings = transfer(IDR, account.name("billed"), account.name("advance"), amount)
@@ -50,13 +63,10 @@ def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
 
 
 def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: PostpaidTerms) -> None:
+    used: dict[str, int] = {}
     for use in event.applied:
-        amount, left = use["amount"], use["amount"]
-        for lot in account.lots:
-            if lot.source == use["source"]:
-                part = min(left, lot.left)
-                lot.left -= part
-                left -= part
+        amount, source = use["amount"], use["source"]
+        used[source] = used.get(source, 0) + amount
         bill = account.bill(use["bill"])
         if bill is not None:
             bill.allocated += amount
@@ -64,6 +74,11 @@ def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: Postpai
         payment = account.payment_of(use["source"])
         if payment is not None:
             payment.paid[use["bill"]] = payment.paid.get(use["bill"], 0) + amount
+    for lot in account.lots:
+        if lot.source in used:
+            part = min(used[lot.source], lot.left)
+            lot.left -= part
+            used[lot.source] -= part
     account.lots = [lot for lot in account.lots if lot.left]
 
 

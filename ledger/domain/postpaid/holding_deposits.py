@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, IDR, format_amount, transfer
 from ledger.domain.postpaid.account import PostpaidAccount, must_stay_countable
+from ledger.domain.postpaid.advances import must_keep_advance
 from ledger.domain.postpaid.breath import after_money
 from ledger.domain.postpaid.commands import ApplyDeposit, ReceiveDeposit
 from ledger.domain.postpaid.contents import content_of, must_be_new
@@ -48,5 +49,7 @@ def apply_deposit(line: Line, account: PostpaidAccount, command: ApplyDeposit) -
     amount = most if command.amount is None else command.amount
     if amount > most:
         raise AboveMaximum(f"at most {format_amount(most)}")
+    if amount > account.billed:
+        must_keep_advance(account)
     line.emit_each([set_against(account, amount, ASKED, command.decided_by, terms)], of=account)
     line.emit_each(after_money(account, line.cause.at, terms), of=account)

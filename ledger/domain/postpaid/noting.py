@@ -7,6 +7,7 @@ from ledger.domain.line.account import Changes
 from ledger.domain.line.line import Line
 from ledger.domain.money import IDR, WRITE_OFFS, Posting, format_amount, revenue, transfer
 from ledger.domain.postpaid.account import NOTE, Bill, PostpaidAccount, must_stay_countable
+from ledger.domain.postpaid.advances import must_keep_advance
 from ledger.domain.postpaid.breath import after_money
 from ledger.domain.postpaid.commands import (
     ChargeCollectionCost,
@@ -32,7 +33,7 @@ def issue_credit_note(line: Line, account: PostpaidAccount, command: IssueCredit
 
 
 def credit_note(line: Line, account: PostpaidAccount, command: IssueCreditNote) -> CreditNote:
-    """The note, where it may be issued. Raises Repeated, ReferenceConflict, UnknownBill and AboveMaximum."""
+    """The note, where it may be issued. Raises Repeated, ReferenceConflict, UnknownBill, AboveMaximum, TooManyOpen."""
     content = content_of_note(command.note, command.bill, command.lines, command.reason)
     must_be_new(line, account.id, "note", command.note, content)
     bill = _bill(account, command.bill)
@@ -46,8 +47,11 @@ def credit_note(line: Line, account: PostpaidAccount, command: IssueCreditNote) 
             raise AboveMaximum(f"{kind}: at most {format_amount(most)}")
     note = CreditNote(command.note, bill, command.lines, command.reason, command.approved_by)
     most = bill.total - bill.noted_total - bill.written_off
-    if total_of(note, terms) > most:
+    total = total_of(note, terms)
+    if total > most:
         raise AboveMaximum(f"at most {format_amount(most)}, tax included")
+    if total > bill.open:
+        must_keep_advance(account)
     return note
 
 

@@ -6,15 +6,16 @@ Only settlement reduces what is owed. It meets the bills issued by then, the old
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes, is_time_to_forget
+from ledger.domain.line.account import Changes, is_time_to_forget, must_leave_room
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
 from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_stay_countable, of_payment
-from ledger.domain.postpaid.advances import allocated
+from ledger.domain.postpaid.advances import allocated, must_keep_advance
 from ledger.domain.postpaid.billing import REVERSALS
 from ledger.domain.postpaid.breath import after_money
 from ledger.domain.postpaid.commands import (
@@ -42,6 +43,7 @@ from ledger.domain.refusals import (
     InTheFuture,
     NotEligible,
     TooLate,
+    TooManyOpen,
     TooSoon,
     UnknownPayment,
 )
@@ -62,11 +64,25 @@ def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePaymen
     if received_at < account.opened_at:
         raise TooLate(f"the account began at {format_instant(account.opened_at)}")
     must_stay_countable(account, command.amount)
+    must_take_another(account, at, terms)
     receive(
         line, account, terms, received_at, command.reference, command.amount, command.method, command.payer
     )
     if command.method == IN_CASH:
         settle(line, account, account.payments[command.reference], received_at)
+
+
+def must_take_another(account: PostpaidAccount, at: int, terms: PostpaidTerms, times: int = 1) -> None:
+    """Raises TooManyOpen where the account remembers as many payments, or keeps advance in as many lots, as it may.
+
+    Anybody may pay for anybody, so there is a bound; `times` that for payments which the operator assigns.
+    """
+    must_keep_advance(account, times)
+    with suppress(TooManyOpen):  # as a rule there are few, and which of them are too old need not be asked
+        must_leave_room(account.payments, times=times)
+        return
+    remembered = account.remembered_payments(max(account.reversible_from, at - terms.reversal_window))
+    must_leave_room((), lately=remembered, so="payments are pending, or may still be reversed", times=times)
 
 
 def receive(  # noqa: PLR0913 - what a payment is
@@ -276,12 +292,8 @@ def _suspense_taken(account: PostpaidAccount, event: SuspenseTaken, terms: Postp
 def _remember(account: PostpaidAccount, payment: Payment) -> None:
     account.payments[payment.reference] = payment
     if is_time_to_forget(account.payments):
-        since = account.reversible_from
-        account.payments = {
-            name: one
-            for name, one in account.payments.items()
-            if one.settled_at is None or one.settled_at >= since
-        }
+        kept = account.remembered_payments(account.reversible_from)
+        account.payments = {one.reference: one for one in kept}
 
 
 def _payment_settled(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import SHARED_CHANGES, Changes
+from ledger.domain.line.account import SHARED_CHANGES, Changes, must_leave_room
 from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
@@ -37,6 +37,8 @@ def record_verification(line: Line, account: PostpaidAccount, command: RecordVer
         return
     until = account.probation_until
     if account.state == ACTIVE:
+        changes = [since for since, _ in account.states[1:] if since > account.use_from(at, terms)]
+        must_leave_room((), lately=changes, so="changes of state, within the time that use may still come of")
         until = max(terms.zone.end_of_days(account.opened_at, terms.probation.days), at)
     line.emit(
         VerificationFailed,

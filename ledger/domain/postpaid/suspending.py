@@ -24,13 +24,20 @@ from ledger.domain.postpaid.commands import (
     TakeSuspense,
 )
 from ledger.domain.postpaid.contents import content_of, must_be_new, must_be_new_on_number
-from ledger.domain.postpaid.paying import must_not_be_in_the_future, receive_payment, take_assigned
+from ledger.domain.postpaid.paying import (
+    must_not_be_in_the_future,
+    must_take_another,
+    receive_payment,
+    take_assigned,
+)
+from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.refusals import (
     AboveMaximum,
     AccountSettledAlready,
     NotEligible,
     ReferenceConflict,
     Refusal,
+    TooManyOpen,
     UnknownAccount,
     UnknownSuspense,
 )
@@ -42,8 +49,11 @@ def receive_or_suspend(line: Line, command: ReceivePayment) -> None:
         account = _taker(line, command)
     except Refusal as refused:
         _suspend(line, command, refused.code)
-    else:
+        return
+    try:
         receive_payment(line, account, command)
+    except TooManyOpen as full:
+        _suspend(line, command, full.code)
 
 
 def _taker(line: Line, command: AccountCommand) -> PostpaidAccount:
@@ -133,6 +143,8 @@ def take_suspense(line: Line, command: TakeSuspense) -> None:
     if line.claimed(account.id, "payment", command.reference):
         raise ReferenceConflict(command.reference)
     must_stay_countable(account, command.amount)
+    rules = line.book.of(PostpaidTerms, account.terms)
+    must_take_another(account, line.cause.at, rules, times=2)
     take_assigned(line, account, command)
 
 
