@@ -25,10 +25,10 @@ _MILLISECOND = 1000
 
 
 def broker(settings: Settings) -> str:
-    """The brokers answer, and the topics are as the log needs them."""
+    """The brokers answer, and the topics are set up for a log; whether they are those of this one is asked of it."""
     with hinting(settings):
         found = topics.ensure(_log(settings), create=False)
-    return f"{settings.kafka} answers; topics of {found.partitions} partitions, as the log needs them"
+    return f"{settings.kafka} answers; the topics are set up for a log, of {found.partitions} partitions"
 
 
 def registry(settings: Settings) -> str:

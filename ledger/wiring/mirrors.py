@@ -16,6 +16,7 @@ from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.origin import as_made
 from ledger.store.kafka.schema_ids import known_ids
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader, SqliteSnapshot
@@ -30,13 +31,16 @@ _UNDER_WAY = 15.0
 
 
 class Followed:
-    """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only."""
+    """Mirrors of every partition, which read on whenever they are asked; without `answers` they have events only.
 
-    def __init__(self, log: KafkaSettings, *, answers: bool = True) -> None:
+    `grown`: topics may have been given more partitions since the log was made, which hold nothing of it.
+    """
+
+    def __init__(self, log: KafkaSettings, *, answers: bool = True, grown: bool = False) -> None:
         self.settings = log
         self._answers = answers
-        self._incarnation = topics.ensure(log, create=False)
         self._ids = known_ids(log)
+        self._incarnation = as_made(log, self._ids) if grown else topics.ensure(log, create=False)
         self._lock = threading.RLock()
         self._follower: Follower | None = None
         self.mirrors: dict[int, Mirror] = {}
@@ -142,12 +146,21 @@ def followed(settings: Settings) -> Iterator[Followed]:
 
 
 @contextmanager
+def followed_as_made(settings: Settings) -> Iterator[Followed]:
+    """The same of a log whose topics may have been given more partitions. Raises like `followed`."""
+    with own_mirrors(settings, "reader") as log, closing(Followed(log, grown=True)) as mirrors:
+        yield mirrors
+
+
+@contextmanager
 def at_rest(settings: Settings) -> Iterator[Followed]:
     """Mirrors of a log whose writers are fenced, and which has answered all that was asked of it.
 
+    Topics may have been given more partitions.
+
     Raises CopyRefused where commands wait, and at the end where something was written meanwhile.
     """
-    with own_mirrors(settings, "reader") as log, closing(Followed(log)) as mirrors:
+    with own_mirrors(settings, "reader") as log, closing(Followed(log, grown=True)) as mirrors:
         for partition in range(mirrors.partitions):
             fence(log, partition, mirrors.partitions)
         mirrors.catch_up()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+
+from kafka import KafkaProducer
 
 from ledger.application.outcomes import NOT_JOURNALED
 from ledger.domain.customer.events import DebtCleared, OthersBlocked
@@ -13,8 +16,9 @@ from tests.entrypoints.kafka import on_kafka
 from tests.given import BUNDLED, CONTRACTS, POLICIES
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
-from tests.kafka.seen import all_answered, of_accounts, population, seen, up_to_transfers
-from tests.waiting import until
+from tests.kafka.seen import all_answered, in_file, of_accounts, population, seen, up_to_transfers
+from tests.kafka.test_more_partitions import grow
+from tests.waiting import PATIENCE, until
 
 TERMS = [*BUNDLED.values(), *CONTRACTS.values(), *POLICIES.values()]
 
@@ -71,3 +75,19 @@ def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_pat
     assert "no answer at all" in refused
     there.json("log", "copy", "--from", str(mirrors / f"{settings.prefix}mirror"), "--to", "kafka")
     assert seen(target).accounts == before.accounts
+    grow(settings, 4)  # and without mirrors and copies, of topics that were given more partitions
+    bare = on_kafka(tmp_path, settings, PULSA_MIRRORS=str(tmp_path / "none"), PULSA_KAFKA_PARTITIONS=None)
+    until(lambda: "made with 2 partitions" in bare.complaint("log", "verify"))
+    looked = bare("doctor").output
+    assert "topic-mismatch: the log was made with 2 partitions" in " ".join(looked.split())
+    assert "as the log needs" not in " ".join(looked.split())
+    copied = bare.json("log", "copy", "--from", "kafka", "--to", str(tmp_path / "two"))
+    assert [(one["partition"], one["events"] > 0) for one in copied] == [(0, True), (1, True)]
+    files = [in_file(tmp_path / "two" / f"partition-{partition}.db") for partition in range(2)]
+    assert files[0] | files[1] == before.accounts
+    with closing(KafkaProducer(bootstrap_servers=settings.bootstrap)) as producer:
+        producer.send(settings.events, b"x", b"x", [], 3).get(PATIENCE)
+    play = ("log", "repartition", "--from", "kafka", "--to", str(tmp_path / "three"), "--partitions", "3")
+    refused = bare.complaint(*play)
+    assert refused.startswith("topic-mismatch: ")
+    assert "partition 3 was added" in refused

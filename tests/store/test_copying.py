@@ -20,6 +20,8 @@ from ledger.store.copying_avro import AvroContainer
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.copying_kafka import KafkaTarget
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.making import make
+from tests.entrypoints.pulsa import Pulsa
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population, seen, table
@@ -170,6 +172,14 @@ def test_commands_that_wait_are_not_passed_over(source: Source, new_log: NewLog,
     send(log, (asked.subject.encode(), wire(log, asked), 0))
     with pytest.raises(CopyRefused, match="await an answer"):
         kafka_target(log, source, tmp_path / "m")
+
+
+def test_what_holds_nothing_is_no_log_to_copy(tmp_path: Path) -> None:
+    for partition in range(2):
+        make(str(tmp_path / f"mirror-{partition}.db"))
+    asked = ("log", "copy", "--from", str(tmp_path / "mirror"), "--to", str(tmp_path / "copies"))
+    assert Pulsa(tmp_path).complaint(*asked) == f"copy-refused: {tmp_path / 'mirror'}: there is nothing in it"
+    assert not (tmp_path / "copies").exists()
 
 
 def test_another_log_is_never_gone_on_with(source: Source, tmp_path: Path) -> None:

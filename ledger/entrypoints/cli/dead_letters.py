@@ -42,7 +42,12 @@ OlderThan = Annotated[
         show_default=False,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be sent, and send nothing; on Kafka with --in-transit only."
+    ),
+]
 _TOLD = ("transfer", "from_account", "to_msisdn", "amount", "sent_at", "command")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

@@ -105,6 +105,11 @@ def _say(copied: Copied, *, as_json: bool) -> None:
         )
         return
     there = f" ({counted(before.events, 'event')} of them were there)" if before.events else ""
+    if not extent.events:
+        say(
+            f"partition {copied.partition}: nothing, which is right only where nothing was ever recorded in it"
+        )
+        return
     read = f"{counted(extent.events, 'event')}, {counted(extent.entries, 'journal entry')}"
     say(f"partition {copied.partition}: {read}{there}, verified: {extent.event_digest.hex()[:12]}")
 
@@ -133,9 +138,9 @@ def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterat
     with ExitStack() as stack:
         if place == "kafka":
             from ledger.wiring.mirrors import at_rest as resting
-            from ledger.wiring.mirrors import followed
+            from ledger.wiring.mirrors import followed_as_made
 
-            follow = resting if at_rest else followed
+            follow = resting if at_rest else followed_as_made
             mirrors = stack.enter_context(follow(settings))
             mirrors.catch_up()
             files = {reader.partition: reader.path for reader in mirrors.readers()}
@@ -144,6 +149,8 @@ def _sources(settings: Settings, place: str, *, at_rest: bool = False) -> Iterat
         sources = [
             stack.enter_context(closing(Source(path, number))) for number, path in sorted(files.items())
         ]
+        if not any(source.events for source in sources):
+            raise CopyRefused(f"{place}: there is nothing in it")
         for source in sources:
             if len(sources) > 1 and source.partitions not in (None, len(sources)):
                 message = f"{place}: a log of {source.partitions} partitions; here are {len(sources)}"

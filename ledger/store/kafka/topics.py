@@ -61,9 +61,10 @@ class _Cluster(NamedTuple):
     topics: dict[str, dict[str, Any]]
 
 
-def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
+def ensure(settings: KafkaSettings, *, create: bool = True, grown: bool = False) -> Incarnation:
     """The log's topics, checked. `create` says that a writer asks, which makes what holds nothing that cannot be lost.
 
+    `grown` says that topics may have been given more partitions since: as many as all have are told.
     The log itself is made only where `settings.create` asks for it and nothing was ever written.
     Raises LogUnreachable, LogMissing where topics are not there, LogMismatch where there was a log or records of it
     were deleted, or TopicMismatch where one has another retention, kind of timestamp, number of partitions or of
@@ -85,7 +86,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
                     raise LogMissing(f"{what}: there is no topic {missing[0]}; a writer makes it")
                 _create(admin, settings, missing, found)
                 found = _made(admin, settings)
-            _check(admin, settings, found)
+            _check(admin, settings, found, grown=grown)
             _must_be_whole(admin, settings, found)
         finally:
             admin.close()
@@ -95,7 +96,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True) -> Incarnation:
         found.id,
         str(events["topic_id"]),
         str(replies["topic_id"]),
-        len(events["partitions"]),
+        min(len(topic["partitions"]) for topic in found.topics.values()),
         "" if policies is None else str(policies["topic_id"]),
     )
 
@@ -290,12 +291,12 @@ def _copies(found: _Cluster) -> int:
     return max(len(one["replica_nodes"]) for topic in found.topics.values() for one in topic["partitions"])
 
 
-def _check(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster) -> None:
+def _check(admin: KafkaAdminClient, settings: KafkaSettings, found: _Cluster, *, grown: bool) -> None:
     counts = {name: len(topic["partitions"]) for name, topic in found.topics.items()}
     expected = settings.partitions or counts[settings.events]
     by = "PULSA_KAFKA_PARTITIONS says" if settings.partitions else f"{settings.events} has"
     for name, count in counts.items():
-        if count != expected:
+        if count != expected and not grown:
             raise TopicMismatch(f"topic {name} has {count} partitions; {by} {expected}")
     _check_copies(settings, found)
     copies = _copies(found)
