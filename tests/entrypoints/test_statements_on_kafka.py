@@ -27,6 +27,7 @@ from tests.entrypoints.test_statement_verbs import CLOSED, LATER, OPENING
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
 from tests.kafka.running import WriterProcess
 from tests.kafka.seen import committed
+from tests.often import TIMES
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 
 pytestmark = pytest.mark.kafka
@@ -137,7 +138,7 @@ class Served:
         assert self._process.stop()[0] == 0
 
 
-@pytest.mark.parametrize("partitions", [3])
+@pytest.mark.parametrize("partitions", [3, 1] if TIMES > 1 else [3])
 def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
     new_log: NewLog,  # noqa: F811
     pulsa: Pulsa,

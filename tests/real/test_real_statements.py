@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,27 @@ from typing import Any
 import pytest
 
 from ledger.application.outcomes import ACCEPTED
+from ledger.audit.evidence.bundle import Signed, bundle
+from ledger.audit.evidence.collected import AskedDispute, Question
+from ledger.audit.transparency.checkpointing import Checkpointer
+from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.domain.kinds import log_of
+from ledger.domain.kinds import log_of, subject_of
+from ledger.domain.line.dispute_commands import DecideDispute
+from ledger.domain.line.dispute_events import StatementOverridden
 from ledger.domain.money import format_amount, parse_amount
 from ledger.domain.partition.commands import CloseThrough
+from ledger.domain.statement.commands import DisputeItem
+from ledger.domain.statement.stated import dispute_of
 from ledger.entrypoints.forms import CommandReader
+from ledger.reconciliation.disputed_items import disputed_items
 from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
-from ledger.reconciliation.matchables import EQUAL, Item, Rules
+from ledger.reconciliation.matchables import EQUAL, Rules
 from ledger.reconciliation.receiving import Sender, commands_of
-from ledger.reconciliation.reconciling import reconcile
+from ledger.reconciliation.reconciling import Run, reconcile
 from ledger.reconciliation.statement_files import read_statements
 from ledger.store.reading import SqliteReader
+from tests.audit.test_evidence import JAKARTA, KEY, SIGNER, both, reading
 from tests.given import at, ledger_on
 from tests.often import TIMES
 from tests.real import berka, paysim
@@ -59,7 +70,7 @@ _BATCH = 1_000
 
 def reconciled(
     commands: Sequence[Command], terms: Sequence[str], file: Path, mapping: bytes, rules: Rules = _RULES
-) -> list[Item]:
+) -> Run:
     """What comes of a file that is taken in by the ledger that commands have made, closed once all were decided."""
     folder = file.parent
     with ledger_on(folder / "log.db", terms_of(*terms)) as ledger:
@@ -78,7 +89,40 @@ def reconciled(
         again = reconcile([log], lambda _: 0, sent[0].subject, rules, NOW)
     assert run.final
     assert run.result == again.result
-    return run.items
+    return run
+
+
+def prevailing(run: Run, folder: Path, terms: Sequence[str]) -> list[StatementOverridden]:
+    """The decisions of the disputes about all that differs, of which the first is proved to whoever has the key."""
+    path = folder / "log.db"
+    with reading(path) as log:
+        disputed = list(disputed_items(run, {0: log}, lambda _: 0))
+    (statement, then), end = (run.statement.id, NOW + 2), NOW + DAY
+    said: list[Command] = []
+    for one in disputed:
+        opened = one._asdict() | {"statement": statement, "actor": "desk"}
+        said.append(DisputeItem(at=then, command_id=f"open/{one.item}", **opened))
+        how: dict[str, Any] = {
+            "decision": "overridden",
+            "reason": "record",
+            "decided_by": "staff-3",
+            "actor": "staff-3",
+        }
+        of: dict[str, Any] = {"msisdn": subject_of(one.account), "dispute": dispute_of(statement, one.item)}
+        said.append(DecideDispute(at=then, command_id=f"decide/{one.item}", **of, **how))
+    with ledger_on(path, terms_of(*terms)) as ledger:
+        assert {outcome.code for some in batched(said) for outcome in ledger.execute(some)} == {None}
+        ledger.execute([CloseThrough(at=end, command_id="e", actor="clock", msisdn=log_of(0), through=end)])
+    signed = Signed(folder / "checkpoints", SIGNER.name, (KEY,))
+    with reading(path) as log, closing(Checkpointer(signed.folder, [SIGNER], [log], zone=JAKARTA)) as signing:
+        signing.round([log])
+        asked = AskedDispute(disputed[0].account, dispute_of(statement, disputed[0].item))
+        content = bundle(log, Question(subject_of(asked.account), end, end, asked), JAKARTA, signed)
+        events = [found.event for found in log.events(types=["ledger.dispute.StatementOverridden"])]
+    ours, theirs = both(content, folder / "bundle.zip")
+    assert ours == theirs
+    assert any(f"{asked.dispute}: StatementOverridden" in one for one in ours or ())
+    return [event for event in events if isinstance(event, StatementOverridden)]
 
 
 def batched(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:
@@ -90,7 +134,9 @@ def read_all(stated: Iterator[dict[str, Any]]) -> list[Command]:
     return [reader.from_json(json.dumps(one).encode()) for one in stated]
 
 
-def test_exactly_the_rows_whose_recorded_balance_disagrees_become_differences(tmp_path: Path) -> None:
+def test_exactly_the_rows_whose_recorded_balance_disagrees_become_disputes_and_the_record_prevails(
+    tmp_path: Path,
+) -> None:
     """Each commit those accounts and a fortieth of the others; `make soak` looks at all of them."""
     rows = list(berka.rows(shared_file("data/berka/trans.asc.gz")))
     left_out = berka.overdrawn(rows)
@@ -121,11 +167,13 @@ def test_exactly_the_rows_whose_recorded_balance_disagrees_become_differences(tm
                 amounts = (format_amount(abs(row.amount)), format_amount(row.balance))
                 kind = "PRIJEM" if row.amount > 0 else "VYDAJ"
                 writer.writerow([row.transaction, row.account, row.day, kind, row.operation, *amounts])
-    items = reconciled(read_all(stated), [berka.TERMS], file, BERKA, Rules(sen=berka.ROUNDING))
-    differ = [one for one in items if one.outcome != EQUAL and one.rule != "chain"]
+    run = reconciled(read_all(stated), [berka.TERMS], file, BERKA, Rules(sen=berka.ROUNDING))
+    differ = [one for one in run.items if one.outcome != EQUAL and one.rule != "chain"]
     transactions = [row.transaction for own in chosen.values() for row, _ in own]
     assert {one.outcome for one in differ} == {"balance-differs"}
     assert sorted(transactions[one.lines[0] - 1] for one in differ) == sorted(disagree)
+    ended = prevailing(run, tmp_path, [berka.TERMS])
+    assert Counter((one.stated, one.system) for one in ended) == Counter((i.stated, i.system) for i in differ)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +205,7 @@ def test_a_channels_file_agrees_with_the_ledger_played_from_it(
 ) -> None:
     lines = channel(played)
     file = written(lines, tmp_path / "paysim.csv")
-    items = reconciled(read_all(iter(played)), PAYSIMS, file, PAYSIM)
+    items = reconciled(read_all(iter(played)), PAYSIMS, file, PAYSIM).items
     assert {(one.outcome, one.rule) for one in items} == {(EQUAL, "reference")}
     assert len(items) == len(lines) > 200
 
@@ -179,10 +227,9 @@ def test_faults_in_it_are_found_each_by_its_name(
     faulty[mistyped][1] = "6289999999999"
     faulty.append(list(faulty[doubled]))
     del faulty[dropped]
-    items = reconciled(
-        read_all(iter(played)), PAYSIMS, written(faulty, tmp_path / "p.csv"), PAYSIM, Rules(days=0)
-    )
-    differ = [one for one in items if one.outcome != EQUAL]
+    file = written(faulty, tmp_path / "p.csv")
+    run = reconciled(read_all(iter(played)), PAYSIMS, file, PAYSIM, Rules(days=0))
+    differ = [one for one in run.items if one.outcome != EQUAL]
     amounts = {(one.outcome, one.system if one.system is not None else one.stated) for one in differ}
     assert len(differ) == len(expected) == 5
     assert amounts == {(outcome, parse_amount(amount)) for outcome, amount in expected}

@@ -153,14 +153,6 @@ def test_every_fault_is_found_and_named_and_nothing_else_is(capsys: pytest.Captu
     assert min(kinds.values()) >= len(SEEDS)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_what_is_matched_at_once_is_what_is_matched_pass_by_pass(seed: int) -> None:
-    """Where a person has accepted something every line goes through the passes: here, of nothing that is there."""
-    lines, records, _ = _injected(seed)
-    asked = ToMatch(lines, records, _RULES, StatedDays(1, _DAYS))
-    assert matched(asked) == matched(asked._replace(accepted={"m": ["L0"]}))
-
-
 def test_without_faults_nothing_is_flagged() -> None:
     lines, records = _population(random.Random(1))
     items = matched(ToMatch(lines, records, _RULES, StatedDays(1, _DAYS)))
