@@ -59,6 +59,17 @@ def test_a_bit_changed_anywhere_in_the_log_is_found(
         must_be_chained(found)
 
 
+def test_the_journal_of_a_large_log_is_looked_at_by_a_process_of_its_own(
+    original: Path, tmp_path: Path
+) -> None:
+    log = Path(shutil.copy(original, tmp_path / "large.db"))
+    with closing(sqlite3.connect(log)) as connection:
+        connection.execute("UPDATE journal SET message='otherwise' WHERE entry=300")
+        connection.commit()
+    with pytest.raises(LogDamaged, match="the journal entry at 0:300 is not"), reading(log) as found:
+        must_be_chained(found, alone_up_to=0)
+
+
 @pytest.mark.parametrize("tree", ["events-0", "decisions-0", "top"])
 def test_every_bit_of_a_checkpoint_is_looked_at(original: Path, tmp_path: Path, tree: str) -> None:
     """Those that pad base64 too (RFC 4648, 3.5); there by the outsider's program as well, which is slow."""

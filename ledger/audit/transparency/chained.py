@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 from ledger.application.journal import NO_CHAIN, journal_digest, journal_digests
@@ -12,7 +15,7 @@ from ledger.errors import LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, Chains, EventRow
 from ledger.store.checked import ENTRY_COLUMNS
 from ledger.store.layout import intelligible, principal_column
-from ledger.store.reading import SqliteSnapshot
+from ledger.store.reading import SqliteReader, SqliteSnapshot
 
 _AT_ONCE = 20_000
 _REMEMBERED = 200_000
@@ -21,14 +24,36 @@ _CHAIN = 11
 """Where the digest stands among an entry's columns."""
 
 
-def must_be_chained(log: SqliteSnapshot) -> None:
-    """Raises LogDamaged at the first event or journal entry that is not what its digest names."""
+def must_be_chained(log: SqliteSnapshot, *, alone_up_to: int = 200_000) -> None:
+    """Raises LogDamaged at the first event or journal entry that is not what its digest names.
+
+    The journal of a log of more events than `alone_up_to` is read meanwhile by a process of its own.
+    """
+    journal = (log.path, log.partition, DECISIONS.count(log))
+    if EVENTS.count(log) <= alone_up_to:
+        _events_chained(log)
+        _journal_chained(log, journal[-1])
+        return
+    # It is not this process that whoever waits interrupts: it ends with the one that began it.
+    ignoring = (signal.SIGINT, signal.SIG_IGN)
+    own = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=own, initializer=signal.signal, initargs=ignoring) as another:
+        beside = another.submit(_journal_of, *journal)
+        _events_chained(log)
+        beside.result()
+
+
+def _events_chained(log: SqliteSnapshot) -> None:
     chains, known = Chains(log.connection, log.path, log.partition), dict[str, bytes]()
-    count = EVENTS.count(log)
     with intelligible(log.path):
-        for start in range(1, count + 1, _AT_ONCE):
+        for start in range(1, EVENTS.count(log) + 1, _AT_ONCE):
             chains.by_type(partial(_events, log.connection, start), start, known)
-        _journal_chained(log)
+
+
+def _journal_of(path: str, partition: int, count: int) -> None:
+    """The same by another process, of what the log had when it was asked: entries are never changed."""
+    with SqliteReader(path, partition, mirrored=True).snapshot() as log:
+        _journal_chained(log, count)
 
 
 def _events(connection: sqlite3.Connection, start: int) -> list[EventRow]:
@@ -36,12 +61,16 @@ def _events(connection: sqlite3.Connection, start: int) -> list[EventRow]:
     return connection.execute(statement, (start, start + _AT_ONCE)).fetchall()
 
 
-def _journal_chained(log: SqliteSnapshot) -> None:
-    """The entries some thousand at once; one by one where something is wrong, to name it."""
+def _journal_chained(log: SqliteSnapshot, count: int) -> None:
+    """So many entries, some thousand at once; one by one where something is wrong, to name it."""
     columns = ENTRY_COLUMNS.replace("principal", principal_column(log.connection))
+    statement = f"SELECT entry, {columns} FROM journal WHERE entry<=? ORDER BY entry"  # noqa: S608 - columns of ours
+    with intelligible(log.path):
+        _all_chained(log, log.connection.execute(statement, (count,)))
+
+
+def _all_chained(log: SqliteSnapshot, rows: sqlite3.Cursor) -> None:
     known: dict[str, bytes] = {}
-    statement = f"SELECT entry, {columns} FROM journal ORDER BY entry"  # noqa: S608 - columns of ours
-    rows = log.connection.execute(statement)
     start = 0
     while some := rows.fetchmany(_AT_ONCE):
         before = dict(known)
