@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 import threading
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from ledger.store import private
 
 _KEPT_OPEN = 64
 """Files that were locked once and are kept open: see `_give_back`."""
+
+_HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Whatever a link leads to is not taken for the lock; nor does a pipe keep anybody waiting."""
 
 _kept: dict[tuple[int, int], int] = {}
 _keeping = threading.Lock()
@@ -40,9 +44,13 @@ class WriterLock:
     def acquire(self) -> None:
         """Takes the lock at once. Raises LogLocked with the process that holds it, LogLinked or LogUnreadable."""
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
+            handle = os.open(self.path, _HOW, private.FILE)
         except OSError as error:
             raise LogUnreadable(f"{self._named}.lock: {error.strerror}") from error
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            os.close(handle)  # it would be emptied, whatever it is
+            raise LogUnreadable(f"{self._named}.lock: it is another file, too, or none")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

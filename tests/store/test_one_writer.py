@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ledger.application.library import factory_of
 from ledger.audit.verification import verify
 from ledger.domain.prepaid.commands import AdjustCredit, ChargeCredit, IssueStarterPack
 from ledger.domain.terms_book import TermsBook
-from ledger.errors import LogLinked, LogLocked, WriterFenced
+from ledger.errors import LogLinked, LogLocked, LogUnreadable, WriterFenced
 from ledger.store.backup import backup, restore
 from ledger.store.lock import WriterLock
 from tests.given import BUNDLED, NUMBER, Story, at, open_log, rupiah
@@ -34,6 +34,17 @@ def unlocked(path: Path) -> Ledger:
 
 
 class TestTheLock:
+    @pytest.mark.parametrize("link", [os.symlink, os.link])
+    def test_a_lock_that_leads_elsewhere_empties_nothing(
+        self, tmp_path: Path, link: Callable[[Path, Path], None]
+    ) -> None:
+        for kept, log in (("pulsa.db", "pulsa.db"), ("notes", "other.db")):
+            (tmp_path / kept).write_text("what is kept")
+            link(tmp_path / kept, tmp_path / f"{log}.lock")
+            with pytest.raises(LogUnreadable, match=r"\.lock: "):
+                WriterLock(str(tmp_path / log)).acquire()
+            assert (tmp_path / kept).read_text() == "what is kept"
+
     def test_a_symbolic_link_leads_to_the_same_lock(self, story: Story, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").mkdir()
         link = tmp_path / "elsewhere" / "link.db"
