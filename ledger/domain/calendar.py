@@ -10,7 +10,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECOND = 1_000_000
 """Microseconds in a second."""
@@ -107,13 +107,19 @@ _REMEMBERED_DAYS = 4096
 """Days of UTC of which a zone has at hand which local days they are of."""
 
 
+_OF_A_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
+"""What is found like a zone, and is no zone of IANA's."""
+
+
 class Zone:
     """Local days and clock times of one IANA time zone."""
 
     __slots__ = ("_days", "_info", "_midnight", "_today", "name")
 
     def __init__(self, name: str) -> None:
-        """Raises ZoneInfoNotFoundError (a KeyError) for a name that is no zone."""
+        """Raises ZoneInfoNotFoundError (a KeyError) for a name that is no zone, or another one on each machine."""
+        if name in _OF_A_MACHINE or name.startswith(("posix/", "right/")):
+            raise ZoneInfoNotFoundError(name)
         self._info = ZoneInfo(name)
         self.name = name
         self._midnight = lru_cache(maxsize=4096)(self._find_midnight)

@@ -99,6 +99,13 @@ def command_names() -> list[str]:
     return list(_forms(text=True))
 
 
+def named_like(name: str) -> str:
+    """What a command is called that a word spells otherwise, in words; else where all of them are listed."""
+    spelt = {one.casefold(): one for one in command_names()}
+    found = spelt.get(name[:_SHOWN].casefold().replace("_", "").replace("-", ""))
+    return "; schemas/commands lists all" if found is None else f", but {found}"
+
+
 def header_faults(command: str, columns: Sequence[str]) -> Iterator[str]:
     """What is wrong with the columns of a file that holds nothing but one command."""
     form = _forms(text=True)[command]
@@ -236,8 +243,8 @@ def _not_json(line: bytes, error: Exception) -> str:
 def _unknown_command(given: Mapping[str, Any]) -> str:
     if "command" not in given:
         return "command: is missing"
-    known = ", ".join(_forms(text=False))
-    return f"command: no command is named so, but {known}; given: {_shown(given['command'])}"
+    name = given["command"]
+    return f"command: no command is named so{named_like(str(name))}; given: {_shown(name)}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -291,4 +291,6 @@ def positions_of(text: str) -> Iterator[tuple[int, int]]:
     """The (partition, ordinal) pairs of a position such as `0:120` or `0:120,1:98`. Raises ValueError."""
     for part in text.split(","):
         partition, _, ordinal = part.partition(":")
+        if not (part.isascii() and partition.isdecimal() and ordinal.isdecimal()):
+            raise ValueError(f"{part!r} is no position such as 0:120")
         yield int(partition), int(ordinal)

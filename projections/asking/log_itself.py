@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ledger.domain.calendar import Zone
 from ledger.domain.customer.customer import CustomerState
 from ledger.domain.customer.person import Person
-from ledger.domain.kinds import PartitionOf, number_in, subject_of
+from ledger.domain.kinds import PartitionOf, is_keyed, is_own, number_in, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
 from projections.asking.holding import HeldByAccount, held_after
@@ -274,8 +274,10 @@ def _events(
     reader: BulkReader, start: int, subject: str | None, topics: Collection[str] | None
 ) -> Iterator[LogLine]:
     with reader.snapshot() as log:
-        if subject is not None and number_in(subject) is not None:
+        if subject is not None and is_keyed(subject):
             events = log.events_of(subject_of(subject))
+        elif subject is not None and not is_own(subject):
+            return  # nothing is called so
         else:
             events = log.events(start, types=topics)
         for ordinal, digest, event in ((r.ordinal, r.digest, r.event) for r in events):

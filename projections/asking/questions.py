@@ -31,7 +31,7 @@ from projections.asking.why import NEWEST, WantedChanges, Why
 from projections.engine.answers import Listed, Moment
 from projections.engine.instants import Asked, When
 from projections.engine.local_days import UTC, zone_of
-from projections.engine.unanswered import SeveralZones
+from projections.engine.unanswered import SeveralZones, UnknownThen
 from projections.line.asked_number import asked_number
 from projections.money.ledger_accounts import AT_HAND, Balance, ledger_account
 from projections.prepaid.enquiry import balance_of
@@ -240,6 +240,11 @@ class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
         A type may be named in full, or without its namespace.
         """
         return self._of_log.events(start, subject=subject, types=types)
+
+    def must_know(self, subject: str) -> None:
+        """Raises UnknownThen where the log has no event of a number, account or other subject."""
+        if next(self.log(subject=subject), None) is None:
+            raise UnknownThen(f"{subject}: nothing is recorded of it")
 
     def journal(self, wanted: WantedDecisions = EVERY_DECISION) -> Iterator[JournalLine]:
         """The decided commands of all numbers, and what became of each, in the order in which they were taken."""

@@ -18,6 +18,7 @@ from ledger.domain.events import Event
 from ledger.domain.line.line import Line
 from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
+from ledger.errors import QueryRefused
 from projections.asking import MOST_CHANGES
 from projections.engine.answers import Answer, Moment, written
 from projections.engine.instants import When
@@ -275,10 +276,10 @@ class _Told:
         return at is None or change.effective_at <= at
 
     def all(self, name: str) -> list[BalanceChange]:
-        """The largest or newest first. Raises UnknownThen where one was looked for, and there is none."""
+        """The largest or newest first. Raises QueryRefused where one was looked for, and there is none."""
         looked_for = self._wanted.amount is not None or self._wanted.at is not None
         if looked_for and not self._kept:
-            raise UnknownThen(f"{name}: no such change among {self._count}")
+            raise QueryRefused(f"{name}: no such change among {self._count}")
         return [change for *_, change in sorted(self._kept, key=lambda one: one[:2], reverse=True)]
 
 

@@ -98,6 +98,8 @@ class Postgres:
             self.engine: Engine = sa.create_engine(
                 self.url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS}
             )
+        except ValueError:
+            raise SettingsInvalid("PULSA_DATABASE, --database: its port is no number") from None
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise SettingsInvalid(f"PULSA_DATABASE, --database: {error}") from error
 

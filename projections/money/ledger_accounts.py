@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import Instant
-from ledger.domain.kinds import part_in, part_of, subject_of, suspense_in
+from ledger.domain.kinds import account_of, is_account, number_in, part_in, part_of, subject_of, suspense_in
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.rules_of_contracts import KINDS
 from projections.engine.answers import Answer
@@ -98,8 +98,16 @@ def ledger_account(name: str) -> LedgerAccount:
         account, part = found
         return LedgerAccount(name, CustomersPart(account, subject_of(account), part))
     if name not in OPERATOR_UNITS and suspense_in(name) is None:
-        raise UnknownThen(f"{name}: no such ledger account")
+        raise UnknownThen(f"{name}: no such ledger account{_perhaps(name)}")
     return LedgerAccount(name, None)
+
+
+def _perhaps(name: str) -> str:
+    """Which ledger accounts there are of a number, or an account, that was named in the place of one."""
+    if number_in(name) is None:
+        return ""
+    account = name if is_account(name) else account_of(name, 1)
+    return f"; of it there are {', '.join(f'{account}/{part}' for part in MAIN_PARTS.values())} and others"
 
 
 def class_of(account: str) -> str:

@@ -105,7 +105,7 @@ def contract(then: Snapshot, asked: AskedNumber) -> ContractShown:
         account = line.current if asked.account is None else line.accounts.get(asked.account)
         if isinstance(account, PostpaidAccount):
             return _shown(line, account)
-    raise then.unknown(asked.named)
+    raise then.unknown(f"a contract of {asked.named}")
 
 
 def contracts(then: Snapshot, state: str | None = None) -> Listed[ContractSummary]:

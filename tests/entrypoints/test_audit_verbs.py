@@ -83,7 +83,7 @@ def test_an_event_is_proved_and_one_that_is_not_there_is_not(signed: Pulsa, tmp_
 
 
 def test_what_was_recorded_since_is_signed_by_who_goes_on(signed: Pulsa, tmp_path: Path) -> None:
-    assert signed.done(*SIGN) == ""
+    assert signed.done(*SIGN) == "nothing came since the last checkpoint\n"
     top_up = ("--credit", "10000", "--price", "11000", "--channel", "app", "--command-id", "t-1")
     signed.done("credit", "top-up", NUMBER, *top_up, "--now", "2023-07-11T09:00:00+07:00")
     assert "ledger.example/events-0: " in signed.done(*SIGN)

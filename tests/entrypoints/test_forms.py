@@ -16,7 +16,7 @@ from ledger.domain.line.commands import Block, RecordUsage
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.commands import TopUp
 from ledger.domain.refusals import Invalid
-from ledger.entrypoints.forms import CommandReader, command_schemas
+from ledger.entrypoints.forms import CommandReader
 from tests.entrypoints.pulsa import NUMBER, START, activate, issue, top_up, use
 
 UNDATED = "at: is missing, and this log is played: state it, or say what is now with --now or PULSA_NOW"
@@ -241,7 +241,7 @@ def test_a_field_too_many_and_one_too_few_are_named() -> None:
     assert refusal_of(without) == "price: is missing"
     assert refusal_of({}) == "command: is missing"
     assert refusal_of({"command": ["TopUp"]}) == (
-        f'command: no command is named so, but {", ".join(command_schemas())}; given: ["TopUp"]'
+        'command: no command is named so; schemas/commands lists all; given: ["TopUp"]'
     )
 
 

@@ -130,7 +130,7 @@ def test_what_is_no_statement_is_refused_with_nothing_written(pulsa: Pulsa, bill
     assert pulsa.complaint("statement", "receive", file).startswith("statement-unreadable: line 1")
     assert pulsa.events() == before
     unknown = pulsa("reconcile", "0" * 32)
-    assert (unknown.exit_code, "unknown-statement" in unknown.stderr) == (1, True)
+    assert (unknown.exit_code, "unknown-statement" in unknown.stderr) == (2, True)
 
 
 def test_differences_become_disputes_of_the_account_once_each(pulsa: Pulsa, bill: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ledger.entrypoints.cli.prose import (
     Then,
     asked,
     final_or_not,
+    ledger_account_of,
     say_clauses,
     say_rows,
     told_in,
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 LedgerAccount = Annotated[
     str,
-    typer.Argument(metavar="LEDGER-ACCOUNT", help="Such as 6288112345678#1/credit or operator/breakage."),
+    typer.Argument(
+        metavar="LEDGER-ACCOUNT",
+        parser=ledger_account_of,
+        help="Such as 6288112345678#1/credit or operator/breakage.",
+    ),
 ]
 Ground = Annotated[
     str | None, typer.Option("--ground", metavar="GROUND", help="Only on this ground.", show_default=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
-from ledger.entrypoints.cli.prose import Since
+from ledger.entrypoints.cli.prose import Since, any_subject_named
 from ledger.figures import of_unit
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is
 Account = Annotated[
     str | None,
     typer.Option(
-        "--account", metavar="ID", help="Only of this number, account or other subject.", show_default=False
+        "--account",
+        metavar="ID",
+        parser=any_subject_named,
+        help="Only of this number, account or other subject.",
+        show_default=False,
     ),
 ]
 Types = Annotated[
@@ -68,6 +72,12 @@ Prefixes = Annotated[
 ]
 
 
+_WINDOW = 2048
+"""Events that the last ones are looked for among at first, where only some are wanted."""
+_FARTHER = 8
+"""So many times as many are looked through where these are too few."""
+
+
 class _Wanted(NamedTuple):
     """Which events are asked for."""
 
@@ -75,11 +85,20 @@ class _Wanted(NamedTuple):
     types: list[str] | None
     since: int | None
 
-    def first_of(self, count: int | None, heads: dict[int, int]) -> int:
-        """An ordinal from which on the last so many lie; that of the first event, where only some are wanted."""
-        if count is None or self != _EVERY or not heads:
-            return 1
-        return max(min(heads.values()) - count + 1, 1)
+    def last(self, asked: Questions, count: int, heads: dict[int, int]) -> Iterable[LogLine]:
+        """The last so many; the log is read backwards as far as they lie."""
+        window = count if self == _EVERY else max(count, _WINDOW)
+        while count and heads:
+            start = max(min(heads.values()) - window + 1, 1) if self.subject is None else 1
+            found: deque[LogLine] = deque(maxlen=count)
+            seen: Counter[int] = Counter()
+            for line in self.lines(asked, start):
+                found.append(line)
+                seen[_place(line.position or "0:0")[0]] += 1
+            if start == 1 or all(seen[partition] >= count for partition in heads):
+                return found
+            window *= _FARTHER
+        return ()
 
     def lines(self, asked: Questions, start: int) -> Iterator[LogLine]:
         """Those from an ordinal on."""
@@ -104,17 +123,18 @@ def events(
     asked = opened.questions(lambda: now_of(opened.settings))
     wanted = _Wanted(account, type_ or None, since)
     heads = _heads(asked)
+    if account is not None and not follow:
+        asked.must_know(account)
     where = None if as_json else asked.told_in()
-    for line in _last(wanted.lines(asked, wanted.first_of(lines, heads)), lines):
+    line = None
+    for line in wanted.lines(asked, 1) if lines is None else wanted.last(asked, lines, heads):
         _say(line, where)
+    if line is None and not (as_json or follow):
+        say("no event")
     if follow:
         with shell.until_stopped() as stopped:
             _follow(asked, wanted, heads, stopped, where)
     return shell.DONE
-
-
-def _last(lines: Iterator[LogLine], count: int | None) -> Iterable[LogLine]:
-    return lines if count is None else deque(lines, maxlen=count)
 
 
 def _follow(

@@ -76,11 +76,20 @@ def subject_named(text: str) -> str:
         raise typer.BadParameter(f"{text!r} is {error}") from None
 
 
+def any_subject_named(text: str) -> str:
+    """A number as it is dialled, an account of one, or whatever else the log has events of, as it is written there."""
+    with suppress(typer.BadParameter):
+        return subject_named(text)
+    return text
+
+
 def ledger_account_of(text: str) -> str:
     """A ledger account, whose number may be written as it is dialled."""
     from ledger.domain.kinds import is_account
 
     subject, slash, name = text.partition("/")
+    if not slash:
+        return any_subject_named(text)
     return f"{subject_named(subject)}{slash}{name}" if is_account(subject) else text
 
 

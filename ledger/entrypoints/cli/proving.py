@@ -97,21 +97,25 @@ def checkpoint(
     from ledger.domain.calendar import zone
 
     signer = signer_of(key)
+    folder = opened.settings.checkpoints_folder
     with _logs(opened) as logs:
-        checkpointer = Checkpointer(
-            opened.settings.checkpoints_folder,
-            [signer],
-            logs,
-            zone=zone(zone_),
-            restart=restart,
-            board=opened.board(),
-        )
+        try:
+            checkpointer = Checkpointer(
+                folder, [signer], logs, zone=zone(zone_), restart=restart, board=opened.board()
+            )
+        except CheckpointInvalid as error:
+            raise CheckpointInvalid(f"{folder}, held against {key}: {error}") from None
     with closing(checkpointer), shell.until_stopped() as stopped:
         while True:
+            signed = None
             with _logs(opened) as logs:
                 for signed in checkpointer.round(logs):
                     say(f"{signed.origin}: {counted(signed.size, 'leaf')}, {signed.root.hex()}")
-            if every is None or stopped.wait(every):
+            if every is None:
+                if signed is None:
+                    say("nothing came since the last checkpoint")
+                return shell.DONE
+            if stopped.wait(every):
                 return shell.DONE
 
 

@@ -25,13 +25,14 @@ from ledger.entrypoints.cli.output import (
 )
 from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in, zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
-from ledger.errors import SettingsInvalid
+from ledger.errors import QueryRefused, SettingsInvalid
 from ledger.figures import decimal, grouped, rupiah
 
 if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
     from ledger.domain.calendar import Zone
     from ledger.domain.commands import Command
+    from ledger.domain.refusals import Refusal
     from ledger.reconciliation.reconciling import Run
     from ledger.store.reading import SqliteSnapshot
     from ledger.wiring.composition import Opened, Taker
@@ -61,6 +62,14 @@ def _named(text: str) -> str:
     from ledger.domain.statement.stated import PREFIX
 
     return text if text.startswith(PREFIX) else PREFIX + text
+
+
+class NoRun(QueryRefused):
+    """There is nothing to hold against the record: a question fails with the code of what keeps it back."""
+
+    def __init__(self, refused: Refusal) -> None:
+        super().__init__(refused.message)
+        self.code = refused.code  # type: ignore[misc]
 
 
 StatementId = Annotated[
@@ -236,7 +245,8 @@ def show(
 
 
 def run_of(opened: Opened, statement: str, known_at: Any, rules: Path | None) -> Run:  # noqa: ANN401 - instant or day
-    """What a statement comes to, as known at an instant or by the end of a day."""
+    """What a statement comes to, as known at an instant or by the end of a day. Raises QueryRefused."""
+    from ledger.domain.refusals import Refusal
     from ledger.reconciliation.matchables import Rules, rules_of
     from ledger.reconciliation.reconciling import reconcile
 
@@ -246,7 +256,10 @@ def run_of(opened: Opened, statement: str, known_at: Any, rules: Path | None) ->
     if then is not None and then > now_of(opened.settings):
         raise typer.BadParameter("--known-at lies in the future")
     with _logs(opened) as (logs, partition_of):
-        return reconcile(logs, partition_of, statement, own, then)
+        try:
+            return reconcile(logs, partition_of, statement, own, then)
+        except Refusal as refused:
+            raise NoRun(refused) from None
 
 
 def _open_disputes(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,8 +42,10 @@ def _is_played(opened: Opened) -> bool:
 
 def must_be_a_command(name: str) -> None:
     """Raises a usage error where files may hold no command of that name."""
-    from ledger.entrypoints.forms import command_names
+    from ledger.entrypoints.forms import command_names, named_like
 
-    known = command_names()
-    if name not in known:
-        raise typer.BadParameter(f"no command is named {name!r}, but {', '.join(known)}")
+    if name in command_names():
+        return
+    like = get_close_matches(name.casefold(), names := {one.casefold(): one for one in command_names()})
+    said = f", but {', '.join(names[one] for one in like)}" if like else named_like(name)
+    raise typer.BadParameter(f"no command is named {name!r}{said}")

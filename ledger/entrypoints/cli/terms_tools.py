@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_folded, say_json
-from ledger.errors import TermsMissing
+from ledger.errors import TermsInvalid, TermsMissing
 
 if TYPE_CHECKING:
     from ledger.domain.terms import Terms
@@ -38,7 +39,7 @@ KeyAsked = Annotated[
 
 def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None) -> int:
     """Write a new terms file: every key with what it does and takes, and a tariff as an example."""
-    from ledger.domain.terms_models import MODELS, UNSAID
+    from ledger.domain.terms_models import MODELS, UNSAID, resolved
     from ledger.store.backup import FileExists
     from ledger.terms.drafting import draft  # slow to import
 
@@ -46,6 +47,10 @@ def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None)
     if product not in MODELS:
         raise typer.BadParameter(f"--product: {product!r} is not one of {', '.join(sorted(MODELS))}")
     text = draft(MODELS[product], terms_id)
+    try:
+        resolved(tomllib.loads(text))
+    except TermsInvalid as error:
+        raise typer.BadParameter(str(error)) from None
     if out is None:
         say(text.removesuffix("\n"))
         return shell.DONE
