@@ -41,7 +41,11 @@ def parse_instant(text: str) -> int:
     if not _INSTANT.fullmatch(text):
         msg = "not an RFC 3339 instant with an offset, to the microsecond at most"
         raise ValueError(msg)
-    instant = (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
+    try:
+        instant = (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
+    except ValueError:
+        msg = "an instant that no calendar has"
+        raise ValueError(msg) from None
     if not _EARLIEST <= instant <= _LATEST:
         msg = "beyond the times that the ledger keeps"
         raise ValueError(msg)

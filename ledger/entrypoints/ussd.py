@@ -25,7 +25,7 @@ def enquiry_text(answer: AnyEnquiry, zone: Zone) -> str:
 
 def _owed(answer: ContractEnquiry) -> str:
     """What is owed, billed or not, what is paid in advance, and what is left of the limit (SE23-27)."""
-    owed = f"Billed {rupiah(answer.billed)}, not billed yet {rupiah(answer.unbilled)}"
+    owed = f"Owed on bills {rupiah(answer.billed)}, not billed yet {rupiah(answer.unbilled)}"
     if answer.advance:
         owed += f", paid in advance {rupiah(answer.advance)}"
     return f"{owed}. Left of the limit: {rupiah(answer.headroom)}."

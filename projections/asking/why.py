@@ -95,6 +95,8 @@ class BalanceChange(NamedTuple):
     cause: ChangeCause
     refused: tuple[RefusedBefore, ...]
     digest: str | None
+    counterparty: str | None
+    """The account that credit came from, or the number that it was sent to; None of all other changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ def _change(  # noqa: PLR0913 - an event, and what it did
         ChangeCause(kind, id_, None, actor, None),
         refused,
         None if found is None else found.digest.hex(),
+        getattr(event, "from_account", getattr(event, "to_msisdn", None)),
     )
 
 

@@ -224,7 +224,7 @@ def _customers_class(account: str) -> str | None:
 class Moved(NamedTuple):
     """Money into a ledger account (negative: out of it), and what the account `held` after it, both in sen.
 
-    `place` is the event's position; None, like `recorded_at`, for what fell due unrecorded.
+    `event_position` is the event's; None, like `recorded_at`, for what fell due unrecorded.
     """
 
     account: str
@@ -233,7 +233,7 @@ class Moved(NamedTuple):
     held: Sen
     effective_at: Instant
     recorded_at: Instant | None
-    place: str | None
+    event_position: str | None
 
 
 def balance(then: Snapshot, asked: LedgerAccount) -> list[Balance]:
@@ -257,9 +257,9 @@ def movements(then: Snapshot, asked: LedgerAccount) -> Listed[Moved]:
     rows: list[Moved] = []
     held: Counter[str] = Counter()
 
-    def add(unit: str, amount: int, effective_at: int, recorded_at: int | None, place: str | None) -> None:
+    def add(unit: str, amount: int, effective_at: int, recorded_at: int | None, at: str | None) -> None:
         held[unit] += amount
-        rows.append(Moved(asked.name, unit, amount, held[unit], effective_at, recorded_at, place))
+        rows.append(Moved(asked.name, unit, amount, held[unit], effective_at, recorded_at, at))
 
     for m in then.of(Balances).movements(then.connection, asked.name, then.as_of, then.known_at):
         add(m.unit, m.amount, m.effective_at, m.recorded_at, f"{m.partition}:{m.ordinal}")

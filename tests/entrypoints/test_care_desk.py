@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pytest
 
 from ledger.domain.kinds import COMMANDS
 from ledger.entrypoints.cli.branches import paths
-from tests.entrypoints.pulsa import Pulsa, top_up
+from tests.entrypoints.pulsa import OTHER, Pulsa, top_up
 
 NUMBER = "6288112345678"
 THEN = ("--now", "2024-01-21T00:00:00+07:00")
@@ -47,7 +48,42 @@ def test_why_tells_the_change_the_clause_the_cause_and_the_refusal(waiting: Puls
     assert (found["amount"], found["position"]) == (balance["amount"], balance["position"])
     assert [change["amount"] for change in found["told"]] == ["-15000"]
     assert found["told"][0]["effective_at"] == "2024-01-20T05:00:00Z"
-    assert waiting.complaint("why", NUMBER, "--amount", "1", *THEN).startswith("unknown-account: ")
+    assert waiting.complaint("why", NUMBER, "--amount", "1", *THEN).startswith("query-refused: ")
+
+
+def test_who_sent_credit_and_to_whom_is_told_on_both_sides(waiting: Pulsa) -> None:
+    waiting.active(OTHER)
+    sent = ("--to-msisdn", OTHER, "--amount", "5000", "--command-id", "gift")
+    top_ups = (top_up(f"more-{number}", number, at="2023-08-01T10:00:00+07:00") for number in (NUMBER, OTHER))
+    waiting.done("ingest", waiting.file("more.jsonl", *top_ups))
+    waiting.done("credit", "transfer", NUMBER, *sent, "--now", "2023-08-04T10:00:00+07:00")
+    then = ("--now", "2023-08-05T00:00:00+07:00")
+    assert f"    to {OTHER}\n" in waiting.done("why", NUMBER, *then)
+    received = waiting.done("why", OTHER, *then)
+    assert f"    from {NUMBER}#1\n    it followed from {NUMBER}#1/gift (0:" in received
+    assert waiting.json("why", OTHER, *then)[0]["told"][0]["counterparty"] == f"{NUMBER}#1"
+    assert re.search(
+        rf"Credit transfer sent .*\n +to {OTHER}\n", waiting.done("number", "history", NUMBER, *then)
+    )
+    assert f" from {NUMBER}#1\n" in waiting.done("number", "history", OTHER, *then)
+
+
+def test_what_was_refused_is_told_in_words_where_it_stands(waiting: Pulsa) -> None:
+    assert waiting(*SMALL).exit_code == 1
+    said = waiting.done("number", "history", NUMBER, "--refused", *THEN)
+    refused = said[said.index("TopUp refused: below-minimum") :].split()
+    assert " ".join(refused[3:]).startswith("0:7 The amount is below the least that the terms allow.") or (
+        "The amount is below the least that the terms allow." in " ".join(refused)
+    )
+
+
+def test_a_change_that_came_to_be_known_late_had_nothing_refused_before_it_happened(waiting: Pulsa) -> None:
+    assert waiting(*SMALL).exit_code == 1
+    used = ("--service", "voice", "--direction", "outgoing", "--destination", "off-net", "--zone", "zone1")
+    day = "2024-01-18"
+    late = ("--used-at", "2023-12-30T10:00:00+07:00", "--quantity", "20", "--now", f"{day}T13:00:00+07:00")
+    waiting("usage", "record", NUMBER, *used, *late)
+    assert f"refused before it, {day}" not in waiting.done("why", NUMBER, *THEN)
 
 
 def test_a_day_is_asked_for_where_the_account_is(waiting: Pulsa) -> None:
@@ -79,6 +115,7 @@ def test_what_fell_due_is_tried_and_nothing_is_written(waiting: Pulsa) -> None:
     said = waiting.done("log", "advance", "--dry-run", *THEN)
     assert said.endswith("\ndry run: nothing is written\n")
     assert waiting.log.read_bytes() == log
+    assert dry.pop("dry_run") is True
     assert waiting.json("log", "advance", *THEN) == [dry]
     assert waiting.complaint("log", "advance", "--dry-run", "--every", "1").startswith("usage: ")
 

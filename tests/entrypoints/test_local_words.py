@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from ledger.domain.calendar import zone
 from ledger.entrypoints.cli.branches import paths
+from ledger.entrypoints.cli.local_times import instant, told_at
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa
+from tests.often import often
 
 AFTER = "2024-01-20T12:00:00+07:00"
 _AS_PROGRAMS_HAVE_IT = re.compile(r"\dZ\b|\bUTC\b|\+00:00")
@@ -146,6 +151,39 @@ def test_what_is_refused_or_cannot_be_answered_is_told_in_local_time(
 def test_a_terminal_may_be_of_any_width(lived: Pulsa, columns: str) -> None:
     for asked in (("report", "states"), ("enquiry", NUMBER), ("number", "history", NUMBER)):
         assert "2024-01-20" in lived.done(*asked, "--now", AFTER, COLUMNS=columns)
+
+
+@pytest.mark.parametrize("name", ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "UTC"])
+@given(at=st.integers(0, 4_000_000_000_000_000), whole=st.booleans())
+@example(at=1_728_579_599_999_999, whole=False)
+@example(at=1_728_579_600_000_000, whole=False)
+@often(30)
+def test_an_instant_is_taken_as_it_is_told(name: str, at: int, whole: bool) -> None:
+    at -= at % 1_000_000 if whole else 0
+    assert instant(told_at(at, zone(name))) == at
+
+
+@pytest.mark.parametrize("odd", ["2024-10-10 08:00:00 EDT", "2024-10-10 08:00:00", "x"])
+def test_an_instant_of_no_place_is_told_what_one_is_like(lived: Pulsa, odd: str) -> None:
+    said = lived.complaint("enquiry", NUMBER, "--as-of", odd, "--now", AFTER)
+    assert "such as 2024-10-10T08:00:00+07:00 or 2024-10-10 08:00:00 WIB" in said
+    for none in ("2024-02-30 08:00:00 WIB", "0000-01-01T00:00:00Z", "2024-13-01T00:00:00Z"):
+        said = lived.complaint("enquiry", NUMBER, "--as-of", none, "--now", AFTER)
+        assert f"'{none}' is an instant that no calendar has" in said
+
+
+def test_a_day_is_taken_wherever_an_instant_is(lived: Pulsa) -> None:
+    every, begun = ("log", "events"), "2023-07-03T00:00:00+07:00"
+    for day, at in (("2023-07-03", begun), ("2024-01-20", "2024-01-20T00:00:00+07:00")):
+        assert lived.json(*every, "--since", day) == lived.json(*every, "--since", at)
+    assert lived.json(*every, "--since", "2024-01-21") == []
+    upcoming = ("report", "upcoming", "--as-of", "2023-07-04", "--now", AFTER, "--until")
+    assert len(lived.json(*upcoming, "2023-08-02")) < len(lived.json(*upcoming, "2023-08-03")) == 1
+    replayed = [
+        lived.json("log", "replay", "--to", day)[0]["commands"] for day in ("2023-07-03", "2024-01-20")
+    ]
+    assert replayed[0] < replayed[1]
+    assert lived.complaint("log", "replay", "--to", "2023-07-02").startswith("before-the-log: ")
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])

@@ -142,11 +142,12 @@ def test_amounts_and_instants_are_never_broken(told: Pulsa, columns: int) -> Non
                 assert local(record["effective_at"]) in re.sub(r"(?<=[0-9])T(?=[0-9])", " ", said)
 
 
-def test_a_table_that_fits_has_a_frame_and_folds_only_between_words(told: Pulsa) -> None:
-    wide, narrow = (seen(told, "terms", "list", columns=columns) for columns in (120, 80))
-    assert {len(line) for line in narrow} == {80}
-    assert narrow[0].startswith("┏")
-    assert any(line.startswith(f"│ {SP23} │") for line in narrow)
+def test_a_table_has_a_rule_below_its_header_and_folds_only_between_words(told: Pulsa) -> None:
+    wide, narrow = (seen(told, "terms", "list", columns=columns) for columns in (120, 60))
+    assert max(map(len, narrow)) <= 60
+    assert set(next(line for line in narrow if "─" in line)) == {"─"}
+    assert not {*"".join(wide)} & {*"┃│┏└"}
+    assert any(line.startswith(f"{SP23} ") for line in narrow)
     whole = {word for line in wide for word in line.split()}
     assert {word for line in narrow for word in line.split() if word[0].isalnum()} <= whole
 

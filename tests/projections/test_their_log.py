@@ -297,7 +297,7 @@ def test_movements_are_in_the_order_of_recording_also_where_days_go_back(
         for several in (adjusted(first, BEGIN + 9 * DAY, 20), adjusted(other, BEGIN + 5 * DAY, 3)):
             assert not [outcome.code for outcome in ledger.execute(several) if outcome.code]
     ask = projected(views, log)
-    places = [row.place for row in ask.movements("operator/adjustments").rows if row.place]
+    places = [row.event_position for row in ask.movements("operator/adjustments").rows if row.event_position]
     ordinals = [int(place.partition(":")[2]) for place in places]
     assert len(ordinals) == 23
     assert ordinals == sorted(ordinals)

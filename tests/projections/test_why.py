@@ -148,7 +148,7 @@ def test_why_history_balance_movements_and_export_tell_the_same_figures(
                 assert (found.position, found.final) == (balance.position, balance.final)
                 by_event: dict[tuple[str | None, int], int] = {}
                 for row in moved:  # an event may move it twice
-                    key = (row.place, row.effective_at)
+                    key = (row.event_position, row.effective_at)
                     by_event[key] = by_event.get(key, 0) + row.amount
                 assert {(c.position, c.effective_at): c.amount for c in changes} == {
                     key: amount for key, amount in by_event.items() if amount

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import instant, told_at
+from ledger.entrypoints.cli.local_times import begin_of, told_at, when
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, told
 from ledger.entrypoints.cli.prose import zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
@@ -47,16 +48,22 @@ InsteadOf = Annotated[
     ),
 ]
 From = Annotated[
-    int | None,
+    Any,
     typer.Option(
         "--from",
-        metavar="INSTANT",
-        parser=instant,
+        metavar="INSTANT|DAY",
+        parser=when,
         help="The terms of --terms hold from then on; every command is decided again all the same.",
     ),
 ]
 To = Annotated[
-    int | None, typer.Option("--to", metavar="INSTANT", parser=instant, help="Only commands before then.")
+    Any,
+    typer.Option(
+        "--to",
+        metavar="INSTANT|DAY",
+        parser=when,
+        help="Only commands before then, or through the end of that day.",
+    ),
 ]
 AccountsAsCsv = Annotated[
     bool,
@@ -92,6 +99,10 @@ def replay(
                 "--instead-of says in whose place other terms stand; it needs one --terms FILE"
             )
         others = [under(instead_of, others[0])]
+    where = zone_of_log(opened) if isinstance(since, date) or isinstance(until, date) else None
+    if where is not None:
+        since = begin_of(since, where)
+        until = until if not isinstance(until, date) else where.last_instant(until) + 1
     readers, partition_of = opened.journaled()
     with counting("replaying") as progress:
         found = run(

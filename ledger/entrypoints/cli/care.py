@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.drawing import NARROWEST, PLAIN_SHADES, SHADES, drawn
-from ledger.entrypoints.cli.local_times import instant, told_at
+from ledger.entrypoints.cli.local_times import end_of, told_at, when
 from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import printable, say, say_folded
 from ledger.entrypoints.cli.prose import (
@@ -40,12 +40,12 @@ Ground = Annotated[
     str | None, typer.Option("--ground", metavar="GROUND", help="Only on this ground.", show_default=False)
 ]
 Until = Annotated[
-    int | None,
+    Any,
     typer.Option(
         "--until",
-        metavar="INSTANT",
-        parser=instant,
-        help="What is due by then (default: within a day).",
+        metavar="INSTANT|DAY",
+        parser=when,
+        help="What is due by then, or by the end of that day (default: within a day).",
         show_default=False,
     ),
 ]
@@ -107,7 +107,7 @@ def blocks(opened: Opened, then: Then, ground: Ground = None) -> int:
 
 
 def due(opened: Opened, then: Then, until: Until = None) -> int:
-    """Whom time alone will change next, when and to what; soonest first."""
+    """Upcoming changes by time alone, the soonest first: whose account, when, and to what."""
     from ledger.domain.calendar import DAY
 
     ask = asked(opened, then)
@@ -115,7 +115,7 @@ def due(opened: Opened, then: Then, until: Until = None) -> int:
     begin = now_of(opened.settings) if then.as_of is None else then.as_of
     if isinstance(begin, date):
         begin = ask.told_in().last_instant(begin)
-    last = begin + DAY if until is None else until
+    last = begin + DAY if until is None else end_of(until, where())
     found = ask.due(last, **then.moment)
     none = f"nobody is due to change by {told_at(last, where())}" if not then.for_programs else ""
     say_rows(found, then, where, none=none)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ledger.entrypoints.cli.local_times import cell_of
-from ledger.entrypoints.cli.output import in_words, moved_in_words, width_of_prose
+from ledger.entrypoints.cli.local_times import cell_of, told_within
+from ledger.entrypoints.cli.output import in_words, moved_in_words, width_of_prose, wrapped
 from ledger.figures import rupiah
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ _HELD = len("Rp 13.727,40") + 1
 _CLAUSE = len("SP23-20")
 _BELOW = " " * (_WHEN + 1)
 _PREPAID = "ledger.prepaid."
+_OTHERS = {"from_account": "from", "to_msisdn": "to"}
+"""Fields of events that name another customer's account or number, in words."""
 
 
 class HistoryTold:
@@ -62,12 +64,17 @@ class HistoryTold:
         if isinstance(line, HistoryEvent) and prepaid and line.reserved:
             yield f"{_BELOW}of it {rupiah(line.reserved)} reserved"
         if not prepaid and (moved := moved_in_words(event)):
-            yield f"{_BELOW}{moved}"
+            yield from wrapped(moved, width_of_prose(), _BELOW, _BELOW)
+        for name, word in _OTHERS.items():
+            if (other := getattr(event, name, None)) is not None:
+                yield f"{_BELOW}{word} {other}"
         if event.SAYS_REFUSAL and (refusal := getattr(event, "refusal", None)):
             yield f"{_BELOW}refused: {refusal}"
 
     def _refused(self, was: OutcomeAnswer) -> Iterator[str]:
         yield from _fitted(f"{self._at(was.at)} {was.command} refused: {was.code}", was.position)
+        if was.message:
+            yield from wrapped(told_within(was.message, self._where), width_of_prose(), _BELOW, _BELOW)
 
     def _at(self, instant: int) -> str:
         return f"{cell_of(instant, self._where).replace('T', ' '):<{_WHEN}}"

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 _INSTANTS = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z\b")
 _WHOLE_DAY = len("2024-10-10")
+_TOLD = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?) ([A-Z]{3,4})"
+)
+"""An instant as people are told it."""
+_OFFSETS = {"WIB": "+07:00", "WITA": "+08:00", "WIT": "+09:00", "UTC": "Z"}
+"""Names of zones that mean one thing everywhere, with their offsets."""
+_SUCH_AS = "2024-10-10T08:00:00+07:00 or 2024-10-10 08:00:00 WIB"
 
 
 def told_at(instant: int, where: Zone) -> str:
@@ -57,13 +64,33 @@ def told_day(instant: int, where: Zone) -> str:
 
 
 def instant(text: str) -> int:
-    """An instant as it is stated on the command line."""
+    """An instant as it is stated on the command line: by RFC 3339, or as `told_at` tells it in Indonesia and UTC."""
     from ledger.domain.calendar import parse_instant
 
     try:
-        return parse_instant(text)
+        return parse_instant(_as_programs_have_it(text))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is {error}") from None
+        like = f", such as {_SUCH_AS}" if str(error).startswith("not an") else ""
+        raise typer.BadParameter(f"{text!r} is {error}{like}") from None
+
+
+def _as_programs_have_it(text: str) -> str:
+    told = _TOLD.fullmatch(text)
+    if told is None or told[3] not in _OFFSETS:
+        return text
+    day, time, name = told.groups()
+    seconds = {"24:00": "23:59:59.999999"}.get(time, time if time.count(":") > 1 else f"{time}:00")
+    return f"{day}T{seconds}{_OFFSETS[name]}"
+
+
+def begin_of(stated: int | date | None, where: Zone) -> int | None:
+    """The instant that is stated, or at which the local day begins."""
+    return where.midnight(stated) if isinstance(stated, date) else stated
+
+
+def end_of(stated: int | date | None, where: Zone) -> int | None:
+    """The instant that is stated, or the last one of the local day."""
+    return where.last_instant(stated) if isinstance(stated, date) else stated
 
 
 def when(text: str) -> int | date:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import told_at
+from ledger.entrypoints.cli.local_times import begin_of, told_at
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_json, width_of_prose
 from ledger.entrypoints.cli.prose import Since, any_subject_named
 from ledger.figures import of_unit
 
@@ -121,7 +121,7 @@ def events(
 ) -> int:
     """The events, in the order of the log."""
     asked = opened.questions(lambda: now_of(opened.settings))
-    wanted = _Wanted(account, type_ or None, since)
+    wanted = _Wanted(account, type_ or None, begin_of(since, asked.told_in()) if since else None)
     heads = _heads(asked)
     if account is not None and not follow:
         asked.must_know(account)
@@ -179,7 +179,12 @@ def _say(line: LogLine, where: Zone | None) -> None:
     event = line.event
     name = event.TOPIC.rpartition(".")[2]
     when = told_at(event.effective_at, where)
-    say(f"{line.position:<10} {when:<27} {event.account:<18} {name}")
+    begins = f"{line.position:<10} {when:<27} {event.account:<18}"
+    if len(begins) + 1 + len(name) <= width_of_prose():
+        say(f"{begins} {name}")
+    else:
+        say(begins.rstrip())
+        say(f"    {name}")
     for posting in event.postings:
         say(f"    {posting['account']:<44} {of_unit(posting['amount'], posting['unit']):>30}")
 

@@ -128,6 +128,11 @@ def folded(text: str, indent: str = "") -> list[str]:
     return wrapped(text, width_of_prose(), indent, indent + "  " * bool(indent))
 
 
+def folded_on(text: str) -> list[str]:
+    """A heading in lines that fit, broken between words; those after the first stand further in."""
+    return wrapped(text, width_of_prose(), "", "    ")
+
+
 def folded_below(begins: str, text: str) -> list[str]:
     """A text in lines that fit, folded between words; those after the first stand below where the text begins."""
     return wrapped(text, width_of_prose(), begins, " " * len(begins)) or [begins.rstrip()]

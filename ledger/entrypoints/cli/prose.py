@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol,
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, instant, told_at, when
+from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, told_at, when
 from ledger.entrypoints.cli.options import now_of, parameters_of, signed, told_here, with_settings
 from ledger.entrypoints.cli.output import (
     AsCsv,
@@ -124,11 +124,11 @@ AtLeast = Annotated[
     ),
 ]
 Since = Annotated[
-    int | None,
+    Any,
     typer.Option(
         "--since",
-        metavar="INSTANT",
-        parser=instant,
+        metavar="INSTANT|DAY",
+        parser=when,
         help="Only what was recorded from then on.",
         show_default=False,
     ),

@@ -23,8 +23,8 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
     """Prints a table; the columns in `right` are set flush right and stay whole.
 
     A column that is empty is left out, and one that says the same on every row, or zero, is said once above the table.
-    What does not fit is folded between words; where that is not enough the table has no frame, and where that is too
-    wide each row is told in words, `name value; name value`, and a row that is the only one as a list.
+    What does not fit is folded between words; where that is not enough each row is told in words, `name value; name
+    value`, and a row that is the only one as a list.
     """
     columns, rows, always = _without_repeats(columns, [[shown(cell) for cell in row] for row in rows], right)
     out = console()
@@ -38,8 +38,7 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
     by_column = [[heading(name), *cells] for name, cells in zip(columns, _turned(rows, columns), strict=True)]
     whole = [name in right for name in columns]
     least = [_least(cells, stays=stays) for cells, stays in zip(by_column, whole, strict=True)]
-    frame, gaps = 3 * len(columns) + 1, len(columns) - 1
-    if sum(least) + gaps > out.width:
+    if sum(least) + len(columns) - 1 > out.width:
         if len(rows) == 1:
             fields = zip(columns, rows[0], strict=True)
             say_table("", ["what", "is"], [[heading(name), _apart(cell)] for name, cell in fields])
@@ -51,7 +50,7 @@ def say_table(title: str, columns: Sequence[str], rows: Rows, *, right: Collecti
             for line in packed("", [row[0], *pairs[1:]] if row[0] and not whole[0] else pairs, out.width):
                 say(line)
         return
-    _framed(out, by_column, rows, whole, least, frame=sum(least) + frame <= out.width)
+    _print(out, by_column, rows, whole, least)
 
 
 def heading(name: str) -> str:
@@ -111,15 +110,14 @@ def _least(cells: Sequence[str], *, stays: bool) -> int:
     return min(max(cell_len(word) for cell in cells for word in cell.split()), _WHOLE)
 
 
-def _framed(
-    out: Console, by_column: list[list[str]], rows: Rows, whole: list[bool], least: list[int], *, frame: bool
-) -> None:
+def _print(out: Console, by_column: list[list[str]], rows: Rows, whole: list[bool], least: list[int]) -> None:
     from rich.box import SIMPLE_HEAD  # slow to import
     from rich.cells import cell_len
     from rich.table import Table
 
-    table = Table() if frame else Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    room = out.width - sum(least) - (3 * len(least) + 1 if frame else len(least) - 1)
+    gap = 2 if sum(least) + 2 * (len(least) - 1) <= out.width else 1
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
+    room = out.width - sum(least) - gap * (len(least) - 1)
     for cells, stays, width in zip(by_column, whole, least, strict=True):
         more = min(max(map(cell_len, cells)) - width, room)
         room -= more

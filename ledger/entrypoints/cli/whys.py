@@ -9,7 +9,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at, told_within, when
-from ledger.entrypoints.cli.output import folded, in_words, say
+from ledger.entrypoints.cli.output import folded, folded_on, in_words, say
 from ledger.entrypoints.cli.prose import Then, asked, final_or_not, ledger_account_of, subject_named, told_in
 from ledger.figures import grouped, of_unit, rupiah, signed
 from projections.asking import MOST_CHANGES
@@ -64,7 +64,9 @@ At = Annotated[
     ),
 ]
 Largest = Annotated[bool, typer.Option("--largest", help="The largest changes first, not the newest.")]
-Most = Annotated[int, typer.Option("-n", min=1, max=MOST_CHANGES, help="So many changes at most.")]
+Most = Annotated[
+    int, typer.Option("-n", metavar="COUNT", min=1, max=MOST_CHANGES, help="So many changes at most.")
+]
 
 
 def why(
@@ -90,7 +92,7 @@ def why(
 
 def _told(found: Why, where: Zone) -> Iterator[str]:
     state = "" if found.state is None else f", {found.state}"
-    yield f"{found.account} holds {of_unit(found.amount, found.unit)}{state}"
+    yield from folded_on(f"{found.account} holds {of_unit(found.amount, found.unit)}{state}")
     for change in found.told:
         yield ""
         yield from _change(change, where)
@@ -104,7 +106,9 @@ def _told(found: Why, where: Zone) -> Iterator[str]:
 
 def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
     what = f"{told_at(change.effective_at, where)}  {in_words(change.type)}"
-    yield from folded(f"{what}  {signed(change.amount)}, after it {rupiah(change.after)}")
+    yield from folded_on(f"{what}  {signed(change.amount)}, after it {rupiah(change.after)}")
+    if change.counterparty is not None:
+        yield f"{_INDENT}{'from' if change.amount > 0 else 'to'} {change.counterparty}"
     if change.clause is not None:
         yield from folded(f"{change.clause}: {change.words or 'in the terms'}", _INDENT)
     yield from folded(_cause(change), _INDENT)
@@ -114,16 +118,21 @@ def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
         yield f"{_INDENT}known since {told_at(change.recorded_at, where)}"
     for one in change.refused:
         said = told_within(one.message or one.code or "", where)
+        late = one.at > change.effective_at
+        before = f"refused before it {'was known' if late else ''}".rstrip()
         yield from folded(
-            f"refused before it, {told_at(one.at, where)}: {one.command} {one.command_id}: {said}", _INDENT
+            f"{before}, {told_at(one.at, where)}: {one.command} {one.command_id}: {said}", _INDENT
         )
 
 
 def _cause(change: BalanceChange) -> str:
-    from projections.asking.why import TIME
+    from ledger.domain.kinds import POLICY_IDS
+    from projections.asking.why import POLICY, TIME
 
     cause = change.cause
     if cause.kind == TIME:
         return f"by time alone, under {change.terms}"
+    if cause.kind == POLICY:
+        return f"it followed from {(cause.command_id or '').removeprefix(POLICY_IDS)} ({change.position})"
     named = f"{cause.command} {cause.command_id}" if cause.command else f"{cause.command_id}"
     return f"by {named} of {cause.actor} ({change.position})"
