@@ -23,7 +23,6 @@ _PAGES = (
 )
 """Pages whose commands are done one after the other, in one folder."""
 _ENDED = {
-    "pulsa audit checkpoint --key signing.key --every 1": "pulsa audit checkpoint --key signing.key",
     "pulsa projections run": "pulsa projections run --once",
 }
 """What goes on until it is stopped, and how it is done once."""

@@ -21,6 +21,7 @@ from projections.engine.event_types import event_topic
 from projections.engine.instants import Asked, When, own_zone, zones_of
 from projections.engine.local_days import UTC, zone_of
 from projections.engine.reader import LogSnapshot, Recorded
+from projections.engine.unanswered import UnknownThen
 from projections.money.ledger_accounts import ledger_account
 
 MOST_SAMPLED = 100_000
@@ -116,7 +117,7 @@ def selection(logs: Sequence[LogSnapshot], wanted: WantedMovements, now: int) ->
         known_at,
         bound(wanted.since, end=False, none=-NEVER),
         bound(wanted.until, end=True, none=NEVER),
-        tuple(_account(name) for name in wanted.accounts),
+        tuple(_account(name, logs) for name in wanted.accounts),
         frozenset(event_topic(name) for name in wanted.types) if wanted.types else None,
         wanted.zone,
         tuple(zone.name for zone in zones),
@@ -124,10 +125,13 @@ def selection(logs: Sequence[LogSnapshot], wanted: WantedMovements, now: int) ->
     )
 
 
-def _account(name: str) -> str:
-    """A number, an account or a ledger account, as it is named. Raises UnknownThen."""
-    if number_in(name) is None and (part_in(name) is None or number_in(subject_of(name)) is None):
+def _account(name: str, logs: Sequence[LogSnapshot]) -> str:
+    """A number, an account or a ledger account, as it is named. Raises UnknownThen, also of what has no event."""
+    number = number_in(subject_of(name))
+    if number is None or (number_in(name) is None and part_in(name) is None):
         return ledger_account(name).name
+    if all(next(log.events_of(number), None) is None for log in logs):
+        raise UnknownThen(f"{name}: nothing is recorded of it")
     return name
 
 

@@ -21,7 +21,7 @@ def test_a_contract_is_opened_used_billed_paid_and_asked_for(pulsa: Pulsa) -> No
     assert "PaymentSettled" in said
     (answer,) = pulsa.json("enquiry", NUMBER, "--now", "2023-04-25T00:00:00+07:00")
     assert (answer["product"], answer["billed"], answer["overdue"]) == ("postpaid", "61000", "61000")
-    told = pulsa.done("enquiry", NUMBER, "--now", "2023-04-25T00:00:00+07:00")
+    told = " ".join(pulsa.done("enquiry", NUMBER, "--now", "2023-04-25T00:00:00+07:00").split())
     assert "Owed on bills Rp 61.000, not billed yet Rp 5.000. Left of the limit: Rp 234.000." in told
     assert f"{NUMBER}-1-B0001: Rp 61.000 was due on 21 April 2023." in told
 

@@ -27,6 +27,18 @@ def test_events_of_whatever_is_unknown_are_not_answered_by_silence(desk: Pulsa) 
     assert desk.json("log", "events", "--type", "CreditForfeited") == []
 
 
+def test_an_export_of_whatever_is_unknown_is_no_empty_file(desk: Pulsa, tmp_path: Path) -> None:
+    out = tmp_path / "own.csv"
+    for unknown in (STRANGER, f"{STRANGER}#1", f"{STRANGER}#1/credit"):
+        said = desk.complaint("data", "export", "csv", "--out", str(out), "--account", unknown)
+        assert said == f"unknown-account: {unknown}: nothing is recorded of it"
+    assert not out.exists()
+    desk.done("data", "export", "csv", "--out", str(out), "--account", "0881-1234-5678")
+    assert f"{NUMBER}#1/credit" in out.read_text()
+    for asked in (("data", "export", "csv"), ("log", "journal")):
+        assert "needs --sample" in desk.complaint(*asked, "--seed", "7")
+
+
 def test_events_are_found_however_a_number_is_dialled(desk: Pulsa) -> None:
     found = desk.json("log", "events", "--account", NUMBER)
     assert len(found) == 2

@@ -101,7 +101,7 @@ def replay(
         others = [under(instead_of, others[0])]
     where = zone_of_log(opened) if isinstance(since, date) or isinstance(until, date) else None
     if where is not None:
-        since = begin_of(since, where)
+        since = since if since is None else begin_of(since, where)
         until = until if not isinstance(until, date) else where.last_instant(until) + 1
     readers, partition_of = opened.journaled()
     with counting("replaying") as progress:

@@ -78,7 +78,12 @@ SampleSize = Annotated[
         show_default=False,
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="What a sample is chosen by.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="NUMBER", help="What a sample is chosen by (default: 1).", show_default=False
+    ),
+]
 Pseudonymise = Annotated[
     Path | None,
     typer.Option(
@@ -104,7 +109,7 @@ def export(
     known_at: KnownAt = None,
     zone: InZone = None,
     sample: SampleSize = None,
-    seed: Seed = 1,
+    seed: Seed = None,
     pseudonymise: Pseudonymise = None,
 ) -> int:
     """Write movements for another program: an hledger journal, Parquet (amounts in sen), or CSV (in units).
@@ -124,12 +129,13 @@ def export(
     if format_ == "parquet" and out is None:
         raise typer.BadParameter("parquet needs --out FILE")
     must_be_in_order(since, until)
+    seed_of(sample, seed)
     for target in [] if out is None else [out, _control_of(out)]:
         must_be_another("--out", target, settings)
         if target.is_file() and not overwrite:
             raise FileExists(f"{target}: there is a file of that name already; --overwrite replaces it")
     wanted = WantedMovements(as_of, known_at, since, until, account or (), type_ or (), zone)
-    chosen = None if sample is None else Sample(sample, seed)
+    chosen = None if sample is None else Sample(sample, seed_of(sample, seed))
     alias = str if pseudonymise is None else pseudonyms_of(pseudonymise).of
     with ExitStack() as stack:
         readers = stack.enter_context(read_side.readers(settings))
@@ -145,6 +151,13 @@ def export(
                 path.write_text(json.dumps({"file": out.name, **sheet.to_json()}, indent=2) + "\n", "utf-8")
             _say(out, sheet)
     return shell.DONE
+
+
+def seed_of(sample: int | None, seed: int | None) -> int:
+    """What a sample is chosen by. Raises a usage error where a seed is stated of none."""
+    if sample is None and seed is not None:
+        raise typer.BadParameter("--seed says what a sample is chosen by; it needs --sample COUNT")
+    return 1 if seed is None else seed
 
 
 def _control_of(out: Path) -> Path:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _FAULTS_SHOWN = 10
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_WAITED = 1
+"""Seconds from which on whoever waited is told how fast it went."""
 _UNKNOWN = "{} not answered in time; ingest the same files again, and their answers come back"
 
 Files = Annotated[
@@ -278,7 +280,8 @@ def _summarize(tally: Tally, seconds: float, *, as_json: bool) -> None:
             }
         )
         return
-    say(f"{counted(tally.total, 'command')} in {fraction(seconds)} s: {grouped(rate)} commands/s")
+    pace = f" in {fraction(seconds)} s: {grouped(rate)} commands/s" if seconds >= _WAITED else ""
+    say(f"{counted(tally.total, 'command')}{pace}")
     say(f"  accepted  {grouped(tally.accepted):>12}")
     say(f"  repeated  {grouped(tally.repeated):>12}")
     say(f"  refused   {grouped(tally.refused.total()):>12}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.exporting import SampleSize, Seed, Since, Until
+from ledger.entrypoints.cli.exporting import SampleSize, Seed, Since, Until, seed_of
 from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, must_be_in_order
 from ledger.entrypoints.cli.logs import Last
 from ledger.entrypoints.cli.output import AsCsv, AsJson, counted, say, say_folded, width_of_prose
@@ -62,7 +62,7 @@ def journal(
     zone: InZone = None,
     utc: Utc = False,
     sample: SampleSize = None,
-    seed: Seed = 1,
+    seed: Seed = None,
     lines: Last = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -81,7 +81,8 @@ def journal(
     must_be_in_order(since, until)
     then = Then(zone=zone, utc=utc, as_json=as_json, as_csv=as_csv)
     ask = asked(opened, then)
-    wanted = WantedDecisions(account, command or (), code or (), refused, since, until, sample, seed, lines)
+    drawn = (sample, seed_of(sample, seed))
+    wanted = WantedDecisions(account, command or (), code or (), refused, since, until, *drawn, lines)
     shown = ask.journal(wanted)
     if then.told((line.to_json() for line in shown), columns=_COLUMNS):
         return shell.DONE

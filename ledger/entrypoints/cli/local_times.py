@@ -83,12 +83,12 @@ def _as_programs_have_it(text: str) -> str:
     return f"{day}T{seconds}{_OFFSETS[name]}"
 
 
-def begin_of(stated: int | date | None, where: Zone) -> int | None:
+def begin_of(stated: int | date, where: Zone) -> int:
     """The instant that is stated, or at which the local day begins."""
     return where.midnight(stated) if isinstance(stated, date) else stated
 
 
-def end_of(stated: int | date | None, where: Zone) -> int | None:
+def end_of(stated: int | date, where: Zone) -> int:
     """The instant that is stated, or the last one of the local day."""
     return where.last_instant(stated) if isinstance(stated, date) else stated
 
