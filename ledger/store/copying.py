@@ -21,7 +21,7 @@ from ledger.errors import LedgerError, LogDamaged
 from ledger.progress import Progress
 from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
-from ledger.store.kept_schemas import keep
+from ledger.store.kept_schemas import keep, read
 from ledger.store.layout import check_format, intelligible, principal_column
 from ledger.store.reading import connect
 from ledger.store.schemas import RecordSchema
@@ -154,7 +154,7 @@ class Source:
     @property
     def schemas(self) -> list[RecordSchema]:
         """Every schema that the log holds."""
-        return [RecordSchema(text) for (text,) in self.rows("SELECT schema FROM schemas ORDER BY name")]
+        return [read(text) for (text,) in self.rows("SELECT schema FROM schemas ORDER BY name")]
 
     def rows(self, statement: str, parameters: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """What the file answers."""

@@ -32,6 +32,12 @@ def keep(cursor: SQLiteCursor, schemas: Iterable[RecordSchema]) -> None:
         cursor.execute("INSERT OR IGNORE INTO meta VALUES (?,?)", named)
 
 
+def read(text: str) -> RecordSchema:
+    """The schema of a text that a log holds; one of this release is there already. Raises what a damaged text does."""
+    own = _own_by_text().get(text)
+    return RecordSchema(text) if own is None else own
+
+
 def must_be_as_kept(cursor: SQLiteCursor) -> None:
     """Raises LogDamaged where a schema is not as it was put into the file; from here on its digest is there."""
     cursor.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
@@ -57,11 +63,8 @@ def as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> Reco
             return None
     elif digests or (mark in _known() and text not in _known()[mark]):  # each was kept with its own
         return None
-    own = _own().get(mark)
-    if own is not None and (own.name, own.text) == (name, text):
-        return own
     try:
-        schema = RecordSchema(text)
+        schema = read(text)
     except Exception:  # noqa: BLE001 - whatever a damaged text does
         return None
     return schema if (schema.fingerprint, schema.name) == (mark, name) else None
@@ -73,7 +76,8 @@ def foreign(marks: Iterable[Any], digests: Mapping[str, str]) -> list[Any]:
     A text that is this release's has its fingerprint, which takes longer to reckon than to compare a digest of it.
     """
     if not digests:
-        return [mark for mark in marks if mark not in _own()]
+        own_marks = {schema.fingerprint for schema in _own_by_text().values()}
+        return [mark for mark in marks if mark not in own_marks]
     own = _own_digests()
     return [
         mark for mark in marks if not isinstance(mark, bytes) or digests.get(_NAMED + mark.hex()) not in own
@@ -90,9 +94,9 @@ def _digest(text: str) -> str:
 
 
 @cache
-def _own() -> dict[bytes, RecordSchema]:
-    """Every schema of this release, by fingerprint: these need not be read again."""
-    return {schema.fingerprint: schema for schema in _of_this_release()}
+def _own_by_text() -> dict[str, RecordSchema]:
+    """Every schema of this release."""
+    return {schema.text: schema for schema in _of_this_release()}
 
 
 @cache

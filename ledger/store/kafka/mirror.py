@@ -34,7 +34,7 @@ from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.topics import Incarnation
-from ledger.store.kept_schemas import keep
+from ledger.store.kept_schemas import keep, read
 from ledger.store.layout import is_full, reported
 from ledger.store.schemas import FOLDERS, RecordSchema, every
 from ledger.store.sqlite import Recorder
@@ -355,7 +355,7 @@ _OFFSETS = ("next_event", "next_reply", "next_command", "last_event", "next_poli
 
 def _is_schema(mark: bytes, name: str, text: str) -> bool:
     try:
-        schema = RecordSchema(text)
+        schema = read(text)
     except Exception:  # noqa: BLE001 - whatever a damaged text does
         return False
     return (schema.fingerprint, schema.name) == (mark, name)
