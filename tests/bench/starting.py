@@ -92,8 +92,9 @@ def _process(
     *,
     most: int | None = None,
 ) -> Figure:
-    for warming in (command, _PASS):
-        _milliseconds(warming, environment)
+    if runs > 1:
+        for warming in (command, _PASS):
+            _milliseconds(warming, environment)
     pairs = [(_milliseconds(command, environment), _milliseconds(_PASS)) for _ in range(runs)]
     at_least = "report" if most is None else f"< {most}"
     return of_pairs(what, "ms of processor", "`python -c pass`", pairs, at_least=at_least, inverse=True)

@@ -1,14 +1,15 @@
 """The oracle: every question answered by folding all events from the first one on, filtered anew for each moment.
 
-It shares neither tables nor sums with the projections, whose answers are held against it.
+It shares neither tables nor sums with the projections, whose answers are held against it. What it has folded for a
+moment it keeps until the log goes on.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
@@ -28,6 +29,9 @@ from projections.money.ledger_accounts import ALWAYS_TOLD, Balance, class_of, le
 from projections.money.transfers import InTransit
 from projections.money.trial_balance import TrialBalance
 
+Sums = Counter[tuple[str, str]]
+"""What postings add up to, by ledger account and unit; sen."""
+
 
 class Placed(NamedTuple):
     """An event, and where it lies."""
@@ -46,7 +50,7 @@ class Oracle:
         self._readers = [SqliteReader(file, partition) for partition, file in enumerate(files)]
         self._now = now
         self._partition_of = partition_of
-        self._heads: list[int] = []
+        self._stood: list[Any] = []
 
     # --- one number ---------------------------------------------------------------------------------------------------
 
@@ -148,18 +152,21 @@ class Oracle:
         self._events = sorted(
             (one for some in found for one in some), key=lambda one: (one.event.recorded_at, one.partition)
         )
-        self._numbers = sorted(
-            {subject_of(one.event.account) for one in self._events if is_of_line(one.event.account)}
-        )
+        self._of_number: dict[str, list[Placed]] = defaultdict(list)
+        for partition, some in enumerate(found):
+            for one in some:
+                msisdn = subject_of(one.event.account)
+                if is_of_line(one.event.account) and self._partition_of(msisdn) == partition:
+                    self._of_number[msisdn].append(one)
+        self._numbers = sorted(self._of_number)
+        self._lines: dict[tuple[str, Moment], tuple[LineAsOf, list[Event]]] = {}
+        self._sums_then: dict[Moment, tuple[Sums, Counter[str]]] = {}
 
     def _moment(self, as_of: int | None, known_at: int | None, partition: int | None = None) -> Moment:
-        heads = []
-        for reader in self._readers:
-            with reader.snapshot() as log:
-                heads.append(log.head)
-        if heads != self._heads:
+        stands = [_stands(reader.path) for reader in self._readers]
+        if stands != self._stood:
             self._read()
-            self._heads = heads
+            self._stood = stands
         now = self._now()
         known_at = now if known_at is None else known_at
         if known_at > now:
@@ -187,20 +194,31 @@ class Oracle:
 
     def _line(self, msisdn: str, moment: Moment) -> tuple[LineAsOf, list[Event]]:
         """A number then, and all its events, those that fell due included."""
+        found = self._lines.get((msisdn, moment))
+        if found is None:
+            found = self._lines[msisdn, moment] = self._folded(msisdn, moment)
+        return found
+
+    def _folded(self, msisdn: str, moment: Moment) -> tuple[LineAsOf, list[Event]]:
         line, last, seen = Line(msisdn, self._book), 0, []
-        partition = self._partition_of(msisdn)
-        for one in self._partitions[partition]:
-            if subject_of(one.event.account) == msisdn and _sees(moment, one.event):
+        for one in self._of_number.get(msisdn, ()):
+            if _sees(moment, one.event):
                 line.take(one.event)
                 last = one.ordinal
                 seen.append(one.event)
         recorded = states_of(line)
         due = advanced(line, moment.as_of)
-        return LineAsOf(line, due, recorded, moment, f"{partition}:{last}"), seen + due
+        return LineAsOf(line, due, recorded, moment, f"{self._partition_of(msisdn)}:{last}"), seen + due
 
-    def _sums(self, moment: Moment) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+    def _sums(self, moment: Moment) -> tuple[Sums, Counter[str]]:
         """All postings of all numbers, by (ledger account, unit); and the last ordinal of each ledger account's."""
-        sums: Counter[tuple[str, str]] = Counter()
+        found = self._sums_then.get(moment)
+        if found is None:
+            found = self._sums_then[moment] = self._summed_up(moment)
+        return found
+
+    def _summed_up(self, moment: Moment) -> tuple[Sums, Counter[str]]:
+        sums: Sums = Counter()
         for msisdn in self._numbers:
             sums.update(_summed(self._line(msisdn, moment)[1]))
         last: Counter[str] = Counter()
@@ -211,12 +229,19 @@ class Oracle:
         return sums, last
 
 
+def _stands(log: Path) -> list[Any]:
+    """What is another once anything was written to a log, or to what is written ahead of it."""
+    files = (log, log.with_name(f"{log.name}-wal"))
+    found = [file.stat() for file in files if file.exists()]
+    return [(one.st_ino, one.st_mtime_ns, one.st_size) for one in found]
+
+
 def _sees(moment: Moment, event: Event) -> bool:
     return event.effective_at <= moment.as_of and event.recorded_at <= moment.known_at
 
 
-def _summed(events: Sequence[Event]) -> Counter[tuple[str, str]]:
-    sums: Counter[tuple[str, str]] = Counter()
+def _summed(events: Sequence[Event]) -> Sums:
+    sums: Sums = Counter()
     for event in events:
         for posting in event.postings:
             sums[posting["account"], posting["unit"]] += posting["amount"]
