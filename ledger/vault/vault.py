@@ -224,10 +224,11 @@ class Vault:
     # --- out --------------------------------------------------------------------------------------------------------
 
     def show(
-        self, customer: str, fields: Collection[str], *, at: int, reader: str, reason: str
+        self, customer: str, fields: Mapping[str, str | None], *, at: int, reader: str, reason: str
     ) -> dict[str, str]:
-        """The last version of the fields asked for that there are; that it was read is recorded first.
+        """The fields asked for that there are; that they were read is recorded first.
 
+        Each as it was written for a command, or (None) as it was written last.
         Raises VaultDamaged where a value was changed or is another's.
         """
         with self.transaction() as vault:
@@ -245,7 +246,7 @@ class Vault:
                 .where(VALUES.c.customer == customer, VALUES.c.field.in_(sorted(fields)))
                 .order_by(VALUES.c.version)
             )
-            last = {row.field: row for row in rows}
+            last = {row.field: row for row in rows if fields[row.field] in (None, row.command_id)}
         return {
             field: unseal(key, Placement(customer, field, row.version), row.sealed)
             for field, row in sorted(last.items())

@@ -16,6 +16,7 @@ from ledger.domain.customer.events_of_persons import (
     CustomerRectified,
     CustomerRegistered,
     FieldsErased,
+    PersonalDataDisclosed,
     PersonErased,
 )
 from ledger.domain.customer.ids_of_customers import PREFIX
@@ -113,6 +114,23 @@ def fields_gone(log: SqliteSnapshot, event: FieldsErased) -> FieldsGone:
     told = [one.event for one in log.events_of(event.account)]
     before = [one.command_id for one in told if one.version < event.version and one.TOPIC in WRITTEN]
     return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before)
+
+
+def released(opened: Opened, customer: str, command_id: str) -> dict[str, str | None] | None:
+    """The fields that a disclosure of a customer has released, and for which command each was written last by then.
+
+    None where nothing was disclosed under that id.
+    """
+    readers, partition_of = opened.journaled()
+    written: dict[str, str | None] = {}
+    with readers[partition_of(customer)].snapshot() as log:
+        for found in log.events_of(customer):
+            event = found.event
+            if isinstance(event, CustomerRegistered | CustomerRectified):
+                written |= dict.fromkeys([one["field"] for one in event.fields], event.command_id)
+            elif isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
+                return {one["field"]: written[one["field"]] for one in event.fields}
+    return None
 
 
 def must_have_all(opened: Opened, kept: Vault, customer: str) -> None:

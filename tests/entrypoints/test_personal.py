@@ -113,6 +113,27 @@ def test_who_is_restricted_or_nobody_is_not_shown(desk: Pulsa) -> None:
     assert RARE["name"] in desk.done(*asked)
 
 
+@pytest.mark.clause("PS-03", "PM-02")
+def test_what_was_released_is_handed_out_as_it_was_then_and_again_the_same(desk: Pulsa) -> None:
+    _register(desk)
+    order = ("--to", "police-jkt", "--ground", "law", "--fields", "email,name", "--reference", "order-7")
+    by = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", AT, "--command-id", "d-1")
+    handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "staff-1", "--reason", "order-7")
+    assert (desk(*handed).exit_code, desk.json("customer", "readings", CUSTOMER)) == (1, [])
+    desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
+    for _ in range(2):
+        desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
+        assert desk.json(*handed) == [{name: RARE[name] for name in ("email", "name")}]
+        _register(desk, values={"email": "another@example.net"}, to="rectify")
+    assert _show(desk)["email"] == "another@example.net"
+    read = [one["reader"] for one in desk.json("customer", "readings", CUSTOMER)]
+    assert read == ["staff-3", "staff-1", "staff-1"]
+    desk.done("customer", "restrict", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    result = desk(*handed)
+    assert (result.exit_code, RARE["name"] in result.output) == (1, False)
+    assert _everywhere(desk.folder) == []
+
+
 def test_a_key_is_changed_for_another(desk: Pulsa) -> None:
     _register(desk)
     new = desk.folder / "keys" / "new.key"

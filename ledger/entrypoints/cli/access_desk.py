@@ -102,7 +102,7 @@ def _gathered(
         classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
     with serving_vault(opened, dry_run=dry_run) as kept:
         must_have_all(opened, kept, customer)
-        fields = list(kept.fields_of(own_id(customer)))
+        fields = dict.fromkeys(kept.fields_of(own_id(customer)))
         values = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason)
         readings = [
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}

@@ -17,7 +17,7 @@ from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_j
 from ledger.entrypoints.cli.prose import zone_at_hand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ledger.wiring.composition import Opened
 
@@ -55,6 +55,10 @@ Policy = Annotated[
 Source = Annotated[
     str,
     typer.Option("--source", metavar="CODE", help="Where the data came from, as a code.", show_default=False),
+]
+Disclosed = Annotated[
+    str,
+    typer.Argument(metavar="COMMAND_ID", help="The id under which it was disclosed.", show_default=False),
 ]
 CommandId = Annotated[
     str | None,
@@ -113,22 +117,53 @@ def show(
     opened: Opened, customer: Customer, fields: Fields, by: By, reason: Reason, as_json: AsJson = False
 ) -> int:
     """Show a person's fields. Who read them, and why, is recorded first."""
-    from ledger.wiring.persons import must_have_all, own_id, serving_vault
-
     asked = [one for one in fields.split(",") if one]
     if not asked:
         raise typer.BadParameter("--fields: none is named")
     must_be_codes(by=by, reason=reason, fields=asked)
+    if _may_be_shown(opened, customer):
+        return _show(opened, customer, dict.fromkeys(asked), by, reason, as_json=as_json)
+    return shell.REFUSED
+
+
+def hand_out(
+    opened: Opened, customer: Customer, disclosure: Disclosed, by: By, reason: Reason, as_json: AsJson = False
+) -> int:
+    """Hand out what a disclosure has released: its fields as they were kept then, and again the same.
+
+    Who read them, and why, is recorded first. A field that is kept no more is not handed out.
+    """
+    from ledger.wiring.persons import released
+
+    must_be_codes(by=by, reason=reason)
+    if not _may_be_shown(opened, customer):
+        return shell.REFUSED
+    written_for = released(opened, customer, disclosure)
+    if written_for is None:
+        say(f"{customer}: {disclosure} has released nothing")
+        return shell.REFUSED
+    return _show(opened, customer, written_for, by, reason, as_json=as_json)
+
+
+def _may_be_shown(opened: Opened, customer: str) -> bool:
+    """Whether a person's fields may be read; else says why not."""
     person = opened.questions(lambda: now_of(opened.settings)).person(customer)
     if person is None:
         say(f"{customer}: nobody is registered")
-        return shell.REFUSED
-    if person.erased:
+    elif person.erased:
         say(f"{customer}: the person is erased")
-        return shell.REFUSED
-    if person.restricted:
+    elif person.restricted:
         say(f"{customer}: the person's data are restricted")
-        return shell.REFUSED
+    else:
+        return True
+    return False
+
+
+def _show(
+    opened: Opened, customer: str, asked: Mapping[str, str | None], by: str, reason: str, *, as_json: bool
+) -> int:
+    from ledger.wiring.persons import must_have_all, own_id, serving_vault
+
     with serving_vault(opened) as kept:
         must_have_all(opened, kept, customer)
         found = kept.show(own_id(customer), asked, at=now_of(opened.settings), reader=by, reason=reason)

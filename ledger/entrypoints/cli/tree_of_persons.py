@@ -31,6 +31,10 @@ CUSTOMER = {
         " --reference order-7 --approved-by staff-2 --actor staff-1",
         "Release fields to somebody, on a ground of the policy.",
     ),
+    "hand-out": Verb(
+        "personal:hand_out",
+        "customer/CAB3DE4FG5HI6JK7LM8NO order-7 --by staff-1 --reason police-jkt",
+    ),
     "access": Verb(
         "access_desk:access",
         "customer/CAB3DE4FG5HI6JK7LM8NO person.zip --by staff-3 --reason asked-by-customer",
