@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +104,62 @@ def test_a_backup_needs_its_month_and_says_what_it_destroys(desk: Pulsa) -> None
     (done,) = desk.json("vault", "restore", str(new), "--overwrite", "--now", over)
     assert (done["persons"], done["erased"]) == (1, 0)
     assert desk.complaint("vault", "backup", str(new), "--now", over).startswith("file-error: ")
+
+
+def test_a_vault_under_another_master_key_shows_nobody_takes_nobody_and_changes_nothing(desk: Pulsa) -> None:
+    _register(desk)
+    desk.done("vault", "backup", str(desk.folder / "v.bak"), "--now", AT)
+    other = desk.folder / "keys" / "other.key"
+    desk.done("vault", "new-key", str(other))
+    before = [_vault(desk).read_bytes(), desk.events()]
+    desk.environment["PULSA_VAULT_KEY"] = str(other)
+    assert desk.complaint(*_shown()).startswith("vault-key-wrong: ")
+    assert "vault-key-wrong" in _register(desk, TWO)
+    assert "vault-key-wrong" in _rectify(desk, email="b@example.net")
+    for verb in (["check"], ["sweep"], ["backup", "x.bak"], ["restore", "v.bak", "--overwrite"]):
+        files = [str(desk.folder / one) if one.endswith(".bak") else one for one in verb]
+        assert desk.complaint("vault", *files, "--now", AT).startswith("vault-key-wrong: "), verb
+    assert [_vault(desk).read_bytes(), desk.events()] == before
+
+
+def test_a_key_without_values_is_found_and_swept(desk: Pulsa) -> None:
+    _register(desk, ONE, "--command-id", "r-1")
+    _register(desk, TWO)
+    with sqlite3.connect(_vault(desk)) as database:
+        for table in ("field_values", "writings"):
+            database.execute(f"DELETE FROM {table} WHERE customer=?", (ONE.partition("/")[2],))
+    database.close()
+    assert {kind for kind, _ in _kinds(desk)} == {"key-without-values", "event-without-values"}
+    (done,) = desk.json("vault", "sweep", "--now", MUCH_LATER)
+    assert done["keys"] == 1
+    assert _kinds(desk) == [("event-without-values", f"{ONE}, r-1")]
+    assert NAME["name"] in desk.done(*_shown(TWO))
+
+
+def test_killed_while_an_erasure_is_carried_out_it_is_carried_out_again(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for customer in (ONE, TWO):
+        _register(desk, customer)
+        own = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
+        desk.done("customer", "erase", "--customer", customer, *own)
+    erased = [("erased-and-kept", ONE), ("erased-and-kept", TWO)]
+    erase = Vault._erase
+    done: list[bool] = []
+
+    def killed(*of: Any) -> bool:
+        if done:
+            raise _Killed
+        done.append(erase(*of))
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "_erase", staticmethod(killed))
+        with pytest.raises(_Killed):
+            desk("vault", "sweep", "--now", AT)
+    assert _kinds(desk) == erased  # all or nothing
+    desk.done("vault", "sweep", "--now", AT)
+    assert _kinds(desk) == []
 
 
 class _Killed(BaseException):
