@@ -60,9 +60,19 @@ class Process:
         return self.ended()
 
     def ended(self) -> tuple[int, str]:
-        """Its exit code and what it still logged, once it has ended."""
-        _, logged = self._process.communicate(timeout=PATIENCE)
-        return self._process.returncode, logged
+        """Its exit code and what it still logged, once it has ended; also what `line` has read ahead."""
+        streams = [one for one in (self._process.stdout, self._process.stderr) if one is not None]
+        with ThreadPoolExecutor(2) as reading:
+            rest = {one: reading.submit(one.read) for one in streams}
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                raise
+        for one in streams:
+            one.close()
+        logged = self._process.stderr
+        return self._process.returncode, "" if logged is None else rest[logged].result()
 
     def kill(self) -> None:
         """Ends it at once, as a crash of the machine would."""

@@ -84,12 +84,16 @@ class Running(Process):
         stated = {name: value for name, value in environment.items() if value is not None}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PULSA_")}
         super().__init__("ledger.entrypoints.cli", *arguments, env=inherited | stated, stderr=stderr)
+        self.lines: list[str] = []
+        """What of its log was read."""
 
     def logged(self, wanted: str) -> str:
         """Its next line in the log that has a word in it."""
-        while wanted not in (line := self.line(of_log=True)):
-            assert line, f"it ended before it said {wanted}"
-        return line
+        while True:
+            self.lines.append(self.line(of_log=True))
+            assert self.lines[-1], f"it ended before it said {wanted}"
+            if wanted in self.lines[-1]:
+                return self.lines[-1]
 
 
 def in_a_process(

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import threading
+import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from prometheus_client import CollectorRegistry
 
+from ledger.domain.prepaid.commands import TopUp
 from ledger.entrypoints.cli import serving
 from ledger.entrypoints.cli.service import Service
 from ledger.entrypoints.clock import ClockRefused
 from ledger.entrypoints.supervising import Supervisor
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.partitioning import partition_of
 from ledger.wiring.composition import create
 from ledger.wiring.settings import Settings
 from tests.entrypoints.kafka import on_kafka
-from tests.entrypoints.pulsa import NUMBER, SP23, Running
+from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa, Running
+from tests.given import PERSON, Story
 from tests.kafka.conftest import NewLog, new_log  # noqa: F401
+from tests.kafka.running import connected
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 from tests.waiting import PATIENCE, until
 
+PLANTED = {
+    "name": "Bagaskara Quetzalcoatl",
+    "identity-number": "3273010101900001",
+    "email": "b.quetzalcoatl@example.net",
+    "bank-account": "9988776655443322",
+}
 _TICKS = 300
 _CLOSED = "\nledger_closed_through_seconds"
 """Of a fifth of a second: a minute, of which the clock tolerance takes five seconds."""
@@ -64,27 +76,44 @@ def figures_at(port: int) -> str:
         return str(answer.read().decode())
 
 
+def _planted(pulsa: Pulsa, log: KafkaSettings) -> None:
+    """A person at the doors of a service: registered; in a text that is free; and in what is no command."""
+    policy = ("--terms", "privacy-smarty", "--source", "gallery")
+    pulsa.done("customer", "register", PERSON, "--values", "-", *policy, feed=json.dumps(PLANTED))
+    top_up = Story(None).command(TopUp, time.time_ns() // 1000, credit=100_000, channel=PLANTED["email"])
+    with connected(log) as client:
+        assert client.execute([top_up])[0].code == "invalid"
+    place = partition_of(NUMBER, 2)
+    with closing(KafkaProducer(bootstrap_servers=log.bootstrap)) as producer:
+        producer.send(log.commands, json.dumps(PLANTED).encode(), NUMBER.encode(), partition=place)
+
+
 def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tmp_path: Path) -> None:  # noqa: F811
     log = new_log(partitions=2, clock="live")
-    pulsa = on_kafka(tmp_path, log)
+    pulsa = on_kafka(tmp_path, log, PULSA_VAULT_KEY=str(tmp_path / "vault.key"))
+    pulsa.done("vault", "new-key", str(tmp_path / "vault.key"))
     port = free_port()
     database = {"PULSA_DATABASE": f"sqlite:///{tmp_path}/views.db"}
     environment = pulsa.environment | database | {"PULSA_MIRRORS": str(tmp_path / "serving")}
     options = ("--every", "0.2", "--metrics", f"127.0.0.1:{port}", "--log-level", "debug")
     with Running("service", "run", "--create", *options, **environment) as service:
-        logged = [service.logged('"serving"') for _ in range(2)]
+        for _ in range(2):
+            service.logged('"serving"')
         issue = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2060-12-31")
         pulsa.done("number", "issue", NUMBER, "--command-id", "pack-1", *issue)
         person = ("--channel", "sms-4444", "--customer", "customer-17", "--registration", "verified")
         (done,) = pulsa.json("number", "activate", NUMBER, "--command-id", "act-1", *person)
-        logged.append(service.logged('"act-1"'))
-        logged.append(service.logged('"tick"'))
+        service.logged('"act-1"')
+        _planted(pulsa, log)
+        service.logged('"dead command"')
+        service.logged('"tick"')
         assert pulsa.json("enquiry", NUMBER)[0]["credit"] == "5000"
         ask = ("balance", f"{NUMBER}#1/credit", "--at-least", done["position"], "--csv")
         while (projected := pulsa(*ask, **database)).exit_code:
             assert "projection-behind" in projected.output
         assert "5000" in projected.stdout
         until(lambda: _CLOSED in figures_at(port))
+        until(lambda: "ledger_limits_breached" in figures_at(port))
         figures = figures_at(port)
         positions = [json.loads(service.logged('"tick"'))["positions"] for _ in range(2)]
         while positions[-1] != positions[-2] and len(positions) < _TICKS:
@@ -106,9 +135,11 @@ def test_serve_decides_ticks_counts_and_logs_without_persons(new_log: NewLog, tm
                  "ledger_take_over_seconds_count", "ledger_dead_commands_total", "ledger_writer_fenced_total",
                  "ledger_mirror_position"):  # fmt: skip
         assert f"\n{name}" in figures, name
-    everything = "".join(logged) + rest
-    assert NUMBER not in everything
-    assert "customer-17" not in everything
+    assert re.search(r"\nledger_dead_commands_total\{[^}]*\} 1\.0", figures)
+    assert re.search(r'\nledger_commands_total\{code="invalid"[^}]*\} 1\.0', figures)
+    everything = "".join(service.lines) + rest
+    named = [NUMBER, "customer-17", PERSON, *PLANTED.values()]
+    assert not [one for one in named if one in everything or one in figures]
     for line in everything.splitlines():
         assert {"event", "level", "timestamp"} <= json.loads(line).keys()
 

@@ -34,6 +34,7 @@ from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import Pulsa
+from tests.failing import failing
 from tests.given import Story, at
 from tests.kafka.asking import arrive
 from tests.kafka.conftest import NewLog, new_log, quiet  # noqa: F401
@@ -232,7 +233,13 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
     with writing(settings, bundled()):
         desk.done("vault", "new-key", str(keys / "vault.key"))
         policy = ("--terms", "privacy-smarty", "--source", "gallery", "--at", FIRST)
-        desk.done("customer", "register", planted, "--values", "-", *policy, feed=json.dumps(PLANTED))
+        register = ("customer", "register", planted, "--values", "-", "--command-id", "first", *policy)
+        with failing(lambda asked: asked.command_id == "first"):
+            raised = desk(*register, feed=json.dumps(PLANTED))
+        assert (raised.exit_code, "defect" in raised.output) == (1, True)
+        assert len(list(committed(settings, settings.dead))) == 1
+        assert _checked(desk) == []  # nothing was kept for it
+        desk.done(*register, feed=json.dumps(PLANTED))
         line = {"command": "RectifyCustomer", "command_id": "again", "at": FIRST, "customer": planted}
         feed = desk.file("in.jsonl", line | {"values": {"address": PLANTED["address"]}})
         desk.done("ingest", feed, "--outcomes", str(tmp_path / "outcomes.jsonl"))

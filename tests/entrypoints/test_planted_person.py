@@ -6,15 +6,19 @@ the ledger's to erase; everything else that lies about is searched, byte by byte
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
+from tests.failing import failing
 from tests.reconciliation.camt_files import camt, entry
 
 OWN, NEXT = "CAB3DE4FG5HI6JK7LM2NO", "CZZ3DE4FG5HI6JK7LM2NO"
@@ -37,9 +41,11 @@ MT940 = (
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Pulsa:
-    keys = tmp_path / "keys"
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulsa:
+    keys, passing = tmp_path / "keys", tmp_path / "passing"
     keys.mkdir()
+    passing.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(passing))
     key = keys / "vault.key"
     pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=str(keys / "months"))
     pulsa.done("vault", "new-key", str(key))
@@ -49,7 +55,13 @@ def desk(tmp_path: Path) -> Pulsa:
 def _planted(desk: Pulsa) -> list[str]:
     """Puts the person in at every door; what was said of it."""
     own = ("--terms", "privacy-smarty", "--source", "gallery", "--at", DAY.format(1))
-    said = [desk.done("customer", "register", CUSTOMER, "--values", "-", *own, feed=json.dumps(PERSON))]
+    register = ("customer", "register", CUSTOMER, "--values", "-", "--command-id", "r-1", *own)
+    said = [desk.done(*register, "--dry-run", feed=json.dumps(PERSON))]
+    with failing(lambda asked: asked.command_id == "r-1"):
+        raised = desk(*register, feed=json.dumps(PERSON))
+    assert (raised.exit_code, "defect" in raised.output) == (1, True)
+    assert _checked(desk) == []  # what was written for it is taken back
+    said += [raised.output, desk.done(*register, feed=json.dumps(PERSON))]
     other: dict[str, Any] = {
         "command": "RegisterCustomer",
         "command_id": "r-2",
@@ -152,7 +164,11 @@ def _found(folder: Path, *besides: str) -> list[str]:
 
 
 def _unpacked(path: Path) -> bytes:
-    """What a file holds; of an archive what its files do."""
+    """What a file holds; of an archive what its files do, of columns their values, of what is compressed the whole."""
+    if path.suffix == ".parquet":
+        return repr(pyarrow.parquet.read_table(path).to_pydict()).encode()
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
@@ -162,14 +178,21 @@ def _unpacked(path: Path) -> bytes:
 def _evidence(desk: Pulsa, name: str) -> None:
     """A bundle of the number that was the person's."""
     then = ("--known-at", DAY.format(19), "--as-of", DAY.format(19))
-    desk.done("audit", "bundle", NUMBER, str(desk.folder / f"{name}.zip"), *then)
+    trusted = ("--trust", str(desk.folder / "public.key"))
+    desk.done("audit", "bundle", NUMBER, str(desk.folder / f"{name}.zip"), *then, *trusted)
 
 
 @pytest.mark.clause("PS-02", "PM-06")
-def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> None:
+def test_a_planted_person_is_nowhere_and_nothing_else_changes(
+    desk: Pulsa, capfd: pytest.CaptureFixture[str]
+) -> None:
     said = _planted(desk)
     before, head = _asked(desk), desk.json("log", "events")
     _exports(desk, "before")
+    signed = ("audit", "checkpoint", "--key", str(desk.folder / "signing.key"))
+    public = desk.done("audit", "new-key", str(desk.folder / "signing.key"), "--name", "ledger.example")
+    (desk.folder / "public.key").write_text(public)
+    desk.done(*signed)
     _evidence(desk, "before")
     archive, backup = desk.folder / "person.zip", desk.folder / "vault.bak"
     who = ("--by", "staff-9", "--reason", "asked-by-customer", "--now", CLOSED)
@@ -177,8 +200,11 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> No
     archive.unlink()  # it was handed over
     desk.done("vault", "backup", str(backup), "--now", CLOSED)
     desk.done("log", "backup", str(desk.folder / "log.bak"))
+    desk.done("log", "copy", "--from", str(desk.log), "--to", f"parquet:{desk.folder / 'copy'}")
     assert _found(desk.folder, "evidence") == []
+    said += capfd.readouterr()
     assert not any(value in text for text in said for value in PERSON.values())
+    assert list((desk.folder / "passing").iterdir()) == []
 
     erase = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", LATER)
     desk.done("customer", "erase", "--customer", CUSTOMER, *erase)
@@ -212,6 +238,7 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(desk: Pulsa) -> No
     for form in ("csv", "parquet", "hledger"):
         told = [(desk.folder / f"{name}.{form}").read_bytes() for name in ("before", "after")]
         assert told[0] == told[1]
+    desk.done(*signed)  # what was signed before it is what there is now
     assert "clean" in desk.done("log", "verify")
     desk.done("log", "replay")
 

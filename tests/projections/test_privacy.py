@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,13 @@ from ledger.domain.customer.commands_of_persons import (
     RegisterCustomer,
     RequestAccess,
 )
+from ledger.domain.customer.events_of_persons import FieldsErased
+from ledger.domain.line.commands import Terminate
+from projections.asking.questions import Questions
 from projections.engine.unanswered import UnknownThen
 from projections.persons.privacy import PersonalRequest, WantedRequests
-from tests.given import MICROSECOND, PERSON, Story, at
+from tests.given import MICROSECOND, NUMBER, PERSON, Story, at
+from tests.projections.projected import NOW as LATEST
 from tests.projections.projected import asked, contents, database, projected
 
 BEGIN = at("2024-03-01T10:00:00+07:00")
@@ -89,3 +94,54 @@ def test_the_size_of_batches_changes_no_row(lived: Story, tmp_path: Path) -> Non
         tables = [name for name in contents(first) if name.startswith("privacy_")]
         assert len(tables) == 2
         assert all(contents(first)[name] == contents(second)[name] != [] for name in tables)
+
+
+@pytest.mark.clause("PM-06", "PS-02")
+def test_a_class_that_goes_takes_nothing_away_of_what_was_asked_disclosed_and_agreed(
+    story: Story, tmp_path: Path
+) -> None:
+    story.given(RegisterCustomer, BEGIN, fields=["name", "email", "address", "tax-number"])
+    story.given_active(since=BEGIN, customer=PERSON.partition("/")[2])
+    story.given(GiveConsent, BEGIN, purpose="partners")
+    story.given(Disclose, BEGIN, ground="partner", fields=["email"])
+    story.given(RequestAccess, BEGIN).given(AnswerAccess, BEGIN + HOUR)
+    zone = story.book["privacy-smarty"].zone
+    ended = BEGIN + HOUR
+    classes, person = zone.plus_days(ended, 365), zone.plus_days(ended, 3650)
+    with database(tmp_path / "live.db") as live, database(tmp_path / "fresh.db") as fresh:
+        ask = projected(live, story.reopen().path, size=1)
+        before = _told(ask, ended)
+        assert [len(rows) for rows in before] == [1, 1, 0, 1]
+        story.given(Terminate, ended)
+        for recorded in (False, True):
+            if recorded:
+                story.given(AdvanceCustomer, classes)
+            ask = projected(live, story.reopen().path, size=1)
+            after = _told(ask, classes)
+            assert after[:3] == before[:3]
+            assert after[3] == []  # nobody holds the number any more
+            assert [one.fields for one in after[1]] == [["email"]]
+            assert _told(ask, ended - MICROSECOND)[3] == before[3]
+        assert next(one for one in story.events() if isinstance(one, FieldsErased)).effective_at == classes
+        story.given(AdvanceCustomer, person)
+        ask, again = projected(live, story.reopen().path, size=1), projected(fresh, story.path)
+        assert _told(ask, person) == _told(again, person)
+        assert _told(ask, person - MICROSECOND)[2] == []
+        assert [(one.reason, one.state, one.started_at) for one in _told(ask, person)[2]] == [
+            ("retention", "erased", person)
+        ]
+        tables = [name for name in contents(live) if name.startswith(("privacy_", "preferences_"))]
+        assert len(tables) == 3
+        assert all(contents(live)[name] == contents(fresh)[name] for name in tables)
+
+
+def _told(ask: Questions, as_of: int) -> list[list[Any]]:
+    """What was asked, disclosed, is to be erased, and is agreed to by number."""
+    then: dict[str, Any] = {"as_of": as_of, "known_at": LATEST}
+    requests = ask.requests(WantedRequests(PERSON), **then).rows
+    return [
+        [*requests],
+        [*ask.disclosures(PERSON, **then).rows],
+        [*ask.erasures(PERSON, **then).rows],
+        [*ask.preferences(NUMBER, **then).rows],
+    ]
