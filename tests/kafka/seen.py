@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +59,16 @@ def committed(settings: KafkaSettings, topic: str) -> Iterator[Any]:
                         yield record
     finally:
         consumer.close()
+
+
+def end_of(settings: KafkaSettings, topic: str) -> int:
+    """How much has been committed to a topic by now: its records, and the ends of transactions."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=settings.bootstrap, isolation_level="read_committed", enable_auto_commit=False
+    )
+    with closing(consumer):
+        tps = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
+        return sum(consumer.end_offsets(tps).values())
 
 
 def all_answered(settings: KafkaSettings) -> bool:

@@ -26,7 +26,7 @@ from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.registered import told
 from tests.kafka.running import connected, writing
-from tests.kafka.seen import committed, embedded, in_file, population, seen
+from tests.kafka.seen import committed, embedded, end_of, in_file, population, seen
 from tests.servers import KafkaServers
 from tests.waiting import PATIENCE, until
 
@@ -57,12 +57,15 @@ def settings(
 
 
 def await_answers(settings: KafkaSettings, count: int, *, interrupted: bool = False) -> None:
-    """Returns once that many commands have been answered; only an interrupted broker may fail to say so at once."""
+    """Returns once about that many commands have been answered: ends of transactions are counted, too.
+
+    Only an interrupted broker may fail to say so at once.
+    """
     excused = (KafkaError,) if interrupted else ()
 
     def answered() -> bool:
         with suppress(*excused):
-            return sum(1 for _ in committed(settings, settings.replies)) >= count
+            return end_of(settings, settings.replies) >= count
         return False
 
     until(answered, lambda: f"no {count} answers")

@@ -25,7 +25,7 @@ from tests.given import BUNDLED
 from tests.kafka.asking import Asking
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, started, writing
-from tests.kafka.seen import committed, in_file, population, seen
+from tests.kafka.seen import end_of, in_file, population, seen
 from tests.waiting import PATIENCE, until
 
 
@@ -80,6 +80,38 @@ def test_a_join_that_is_answered_between_two_polls_is_taken_in(new_log: NewLog) 
         member.leave()
 
 
+def test_a_member_whose_heartbeat_is_overdue_does_not_turn_without_a_pause(
+    new_log: NewLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for as long as its broker does not answer."""
+    log = new_log()
+    topics.ensure(log)
+    member = Membership(
+        log, log.group, batch=10, session_timeout=6.0, instance=None, stopped=threading.Event()
+    )
+    coordinator, fetcher = member.consumer._coordinator, member.consumer._fetcher
+    turns: list[int] = []
+    fetch = fetcher.fetch_records
+
+    def counted(*what: Any, **how: Any) -> Any:
+        turns.append(1)
+        return fetch(*what, **how)
+
+    def is_given() -> bool:
+        member.poll(1.0)
+        return member.assignment.is_given
+
+    try:
+        until(is_given)
+        coordinator._disable_heartbeat()
+        until(coordinator.heartbeat.should_heartbeat)
+        monkeypatch.setattr(fetcher, "fetch_records", counted)
+        member.poll(0.5)
+        assert 0 < len(turns) < 100
+    finally:
+        member.leave()
+
+
 def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
     new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,8 +124,8 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
         client.execute(commands[:half])
     waiting = [command for command in commands[half:] if partition_of(command.subject, 2) == 1]
     asking = Asking(log, waiting, tmp_path)
-    while sum(1 for _ in committed(log, log.commands)) < half + len(waiting):
-        assert not asking.is_answered
+    until(lambda: end_of(log, log.commands) >= half + len(waiting))
+    assert not asking.is_answered
     is_caught_up = Standby.is_caught_up
     kept: list[bool] = []
 

@@ -27,6 +27,8 @@ IDLE = 0.25
 """Seconds that a poll waits for commands. They end it at once: so often turns a writer that has nothing to do."""
 _SESSIONS = 2
 """Session time-outs without a heartbeat after which the group has surely given a member up."""
+_TURN = 0.01
+"""Seconds that a poll waits at least between two looks."""
 _METADATA_AGE_MS = 3000
 """A member that joins before it has heard of a new topic is given nothing until it looks again."""
 
@@ -83,6 +85,7 @@ class Membership:
             while not consumer.partitions_for_topic(topic) and not stopped.is_set():
                 stopped.wait(IDLE)
         consumer.subscribe(list(settings.sources.values()), listener=self.assignment)
+        _keep_from_spinning(consumer)
         return consumer
 
     def leave(self, timeout_ms: int | None = None) -> None:
@@ -172,3 +175,13 @@ class Membership:
         ends = self.ends(tps)
         places = {tp: (self.consumer.position(tp), ends[tp]) for tp in tps}
         return {tp: at for tp, (at, end) in places.items() if at < end}
+
+
+def _keep_from_spinning(consumer: Any) -> None:  # noqa: ANN401 - kafka-python's
+    """Has its polls wait a little where a heartbeat is overdue, which they would turn without a pause to send.
+
+    That is for as long as no broker answers: it took a core.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001
+    asked = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(asked(), _TURN)
