@@ -76,8 +76,8 @@ def test_a_commit_that_times_out(settings: KafkaSettings, broker: LocalKafka, tm
     process = broker._process
     assert process is not None
     with writing(settings, batch=20) as writer:
-        asking = Asking(settings, population(60, 3), tmp_path)
-        for answers in (100, 1000, 2000):
+        asking = Asking(settings, population(40, 2), tmp_path)
+        for answers in (100, 500, 900):
             await_answers(settings, answers, interrupted=answers > 100)
             process.send_signal(signal.SIGSTOP)
             until(lambda: not writer.serving, lambda: "the writer goes on as if nothing had happened")
@@ -89,11 +89,11 @@ def test_a_broker_stopped_and_started_under_load(
     settings: KafkaSettings, broker: LocalKafka, tmp_path: Path
 ) -> None:
     with writing(settings, batch=20):
-        asking = Asking(settings, population(60, 3), tmp_path)
-        await_answers(settings, 300)
+        asking = Asking(settings, population(40, 2), tmp_path)
+        await_answers(settings, 200)
         broker.stop()
         broker.start()
-        await_answers(settings, 1500, interrupted=True)
+        await_answers(settings, 700, interrupted=True)
         broker.kill()
         broker.start()
         asking.check()

@@ -20,7 +20,7 @@ def test_a_writer_killed_at_random_moments(new_log: NewLog, tmp_path: Path, chan
     settings = new_log()
     with WriterProcess(settings, instance="one", batch=20) as first:
         first.await_serving().kill()
-    asking = Asking(settings, population(60, 3), tmp_path)
+    asking = Asking(settings, population(60, 2), tmp_path)
     for _ in range(KILLS):
         with WriterProcess(settings, instance="one", batch=20) as writer:
             writer.await_serving()

@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaProducer
 from prometheus_client import CollectorRegistry
 
+from ledger.domain.commands import Command
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import CloseThrough
 from ledger.entrypoints.kafka.writer import Writer
@@ -34,7 +35,7 @@ from tests.kafka.conftest import NewLog
 from tests.kafka.faulty_registry import GARBAGE, faulty
 from tests.kafka.registered import told
 from tests.kafka.running import connected, writing
-from tests.kafka.seen import committed, in_file, population, seen
+from tests.kafka.seen import Seen, committed, in_file, population, seen
 
 OTHER = {"type": "record", "name": "Other", "namespace": "elsewhere", "fields": []}
 
@@ -175,48 +176,52 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(
         assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
 
 
-@pytest.mark.parametrize("named", [True, False], ids=["named", "of-before"])
-def test_a_registry_that_was_emptied_is_filled_from_the_log(
-    new_log: NewLog, lost: LocalRegistry, tmp_path: Path, named: bool
+def test_a_registry_that_was_emptied_is_filled_from_a_log_that_names_no_schemas(
+    new_log: NewLog, lost: LocalRegistry, tmp_path: Path
 ) -> None:
-    written = settings = of(lost, new_log())
+    written, settings = (of(lost, new_log()) for _ in range(2))
     commands = population(20, 2)
-    play(settings, commands[:200])
+    play(written, commands[:200])
+    as_before(written, settings)
     before = seen(settings)
-    in_order = [schema.fingerprint for folder in FOLDERS for schema in every(folder)]
-    assert [mark for _, mark in sorted(schema_ids(settings).marks().items())] == in_order
-    if not named:
-        settings = of(lost, new_log())
-        as_before(written, settings)
     with LocalRegistry() as empty:
         settings = replace(settings, registry=empty.url, mirrors=tmp_path / "again")
         pulsa = on_kafka(tmp_path, settings)
         (restored,) = pulsa.json("log", "restore-registry")
         assert restored["schemas"] > 3
         assert pulsa.json("log", "restore-registry") == [{"schemas": 0}]
-        with writing(settings), connected(settings) as client:
-            assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
-        after = seen(settings)
-        assert after.events > before.events
-        for account, events in before.accounts.items():
-            assert after.accounts[account][: len(events)] == events
+        check_goes_on(settings, commands, before)
 
 
-def test_logs_that_share_a_registry_that_was_emptied(
+def test_a_registry_that_was_emptied_is_filled_from_all_logs_that_share_it(
     new_log: NewLog, lost: LocalRegistry, tmp_path: Path
 ) -> None:
     little, much = (of(lost, new_log()) for _ in range(2))
     commands = population(20, 2)
     play(little, commands[:1])
-    play(much, commands)
+    play(much, commands[:200])
     before = seen(much)
+    in_order = [schema.fingerprint for folder in FOLDERS for schema in every(folder)]
+    assert [mark for _, mark in sorted(schema_ids(much).marks().items())] == in_order
     with LocalRegistry() as empty:
         little, much = (
             replace(log, registry=empty.url, mirrors=tmp_path / log.prefix) for log in (little, much)
         )
-        on_kafka(tmp_path, little).json("log", "restore-registry", "--prefix", much.prefix)
+        (restored,) = on_kafka(tmp_path, little).json("log", "restore-registry", "--prefix", much.prefix)
+        assert restored["schemas"] > 3
         assert on_kafka(tmp_path, much).json("log", "restore-registry") == [{"schemas": 0}]
         assert seen(much) == before
+        check_goes_on(much, commands, before)
+
+
+def check_goes_on(settings: KafkaSettings, commands: list[Command], before: Seen) -> None:
+    """A writer answers everything, and what was there is there as it was."""
+    with writing(settings), connected(settings) as client:
+        assert "unknown" not in {outcome.status for outcome in client.execute(commands)}
+    after = seen(settings)
+    assert after.events > before.events
+    for account, events in before.accounts.items():
+        assert after.accounts[account][: len(events)] == events
 
 
 def as_before(written: KafkaSettings, target: KafkaSettings) -> None:

@@ -38,7 +38,7 @@ def derived(path: Path) -> list[list[tuple[Any, ...]]]:
 
 def test_several_partitions_with_a_barrier_after_transfers(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=3)
-    commands = population(60, 3)
+    commands = population(40, 2)
     file = tmp_path / "log.db"
     embedded(file, commands)
     with writing(settings), connected(settings) as client:

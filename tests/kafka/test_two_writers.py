@@ -133,7 +133,7 @@ def test_the_older_of_two_writers_ends_and_says_why(new_log: NewLog, tmp_path: P
 
 def test_writers_come_and_go_under_load(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log(partitions=4)
-    commands = population(60, 3)
+    commands = population(40, 2)
     with writing(settings), connected(settings) as client:
         for index, chunk in enumerate(in_chunks(commands, len(commands) // 5)):
             other = replace(settings, mirrors=tmp_path / f"mirrors-{index}")

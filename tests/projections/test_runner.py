@@ -35,15 +35,15 @@ from projections.engine.sql_tables import update
 from projections.registry import PROJECTIONS
 from tests.bench import population as p
 from tests.given import ledger_on
-from tests.often import KILLS, often
+from tests.often import KILLS, TIMES, often
 from tests.processes import FORKS
 from tests.projections.histories import Step, a_log, commands, play, steps
 from tests.projections.projected import contents, database, of_database, projected
 from tests.rechained import rechain
 
-EVENTS = 4_000
+EVENTS = 2_000 if TIMES == 1 else 4_000
 BATCHES = {"size": 60, "in_bulk": 10**9}
-CHUNKS = {"chunk": 300, "in_bulk": 1}
+CHUNKS = {"chunk": 150, "in_bulk": 1}
 
 
 def _project(url: str, log: str, how: dict[str, int]) -> None:

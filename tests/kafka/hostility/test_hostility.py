@@ -50,6 +50,8 @@ from tests.servers import KafkaServers
 from tests.waiting import until
 
 PARTITIONS = 3
+MONTHS = 2 if TIMES == 1 else 3 * TIMES
+"""How long the good sender's population is about: so long that every fault comes while it asks."""
 LEFT_OUT = frozenset(filter(None, os.environ.get("PULSA_TEST_WITHOUT", "").split(",")))
 """Kinds of records and faults (by their names) that are to be left out."""
 FORGETFUL = {
@@ -108,7 +110,7 @@ def asked(chance: random.Random, folder: Path) -> tuple[list[Command], list[Outc
     Chance tries again until credit goes to other partitions, and arrives there, and comes back from there.
     """
     for turn in range(100):
-        commands, file = workload(chance, 40, 3 * TIMES), folder / f"uninterrupted-{turn}.db"
+        commands, file = workload(chance, 40, MONTHS), folder / f"uninterrupted-{turn}.db"
         expected = embedded(file, commands)
         to_nobody = {
             one.to_msisdn == NOBODY
