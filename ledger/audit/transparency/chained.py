@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from typing import Any
@@ -24,23 +26,33 @@ _CHAIN = 11
 """Where the digest stands among an entry's columns."""
 
 
-def must_be_chained(log: SqliteSnapshot, *, alone_up_to: int = 200_000) -> None:
-    """Raises LogDamaged at the first event or journal entry that is not what its digest names.
+@contextmanager
+def chained(logs: Sequence[SqliteSnapshot], *, alone_up_to: int = 200_000) -> Iterator[None]:
+    """Raises LogDamaged at the first event or journal entry that is not what its digest names, in the end at latest.
 
-    The journal of a log of more events than `alone_up_to` is read meanwhile by a process of its own.
+    Journals of more entries than `alone_up_to` are read by a process of its own, also while the block goes on.
     """
-    journal = (log.path, log.partition, DECISIONS.count(log))
-    if EVENTS.count(log) <= alone_up_to:
-        _events_chained(log)
-        _journal_chained(log, journal[-1])
-        return
-    # It is not this process that whoever waits interrupts: it ends with the one that began it.
-    ignoring = (signal.SIGINT, signal.SIG_IGN)
+    journals = [(log.path, log.partition, DECISIONS.count(log)) for log in logs]
+    with ExitStack() as stack:
+        beside: list[Future[None]] = []
+        if sum(count for _, _, count in journals) > alone_up_to:
+            another = stack.enter_context(_another())
+            beside = [another.submit(_journal_of, *one) for one in journals]
+        for log, (_, _, count) in zip(logs, journals, strict=True):
+            _events_chained(log)
+            if not beside:
+                _journal_chained(log, count)
+        yield
+        for one in beside:
+            one.result()
+
+
+def _another() -> ProcessPoolExecutor:
+    """Another process, which ends with this one, and is not what whoever waits interrupts."""
     own = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=own, initializer=signal.signal, initargs=ignoring) as another:
-        beside = another.submit(_journal_of, *journal)
-        _events_chained(log)
-        beside.result()
+    return ProcessPoolExecutor(
+        1, mp_context=own, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
 
 
 def _events_chained(log: SqliteSnapshot) -> None:

@@ -122,17 +122,15 @@ def checkpoint(
 def verify(opened: Opened, checkpoints: Files, trust: Trust = None, as_json: AsJson = False) -> int:
     """Hold the log against checkpoints that were kept: whether it is the one that was signed, or where it is not.
 
-    First every row is held against its digest, for what was signed are digests.
+    Every row is held against its digest, too, for what was signed are digests.
     """
-    from ledger.audit.transparency.chained import must_be_chained
+    from ledger.audit.transparency.chained import chained
     from ledger.audit.transparency.kept_checkpoints import checked
 
     keys = _keys(trust)
     folder = opened.settings.checkpoints_folder
     notes = [_content(file) for file in checkpoints]
-    with _logs(opened) as logs:
-        for log in logs:
-            must_be_chained(log)
+    with _logs(opened) as logs, chained(logs):
         found = checked(logs, notes, keys, folder=folder if folder.is_dir() else None)
     for one in found:
         if as_json:
