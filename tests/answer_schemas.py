@@ -14,6 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from ledger.domain.calendar import format_day, format_instant
 from ledger.domain.money import format_amount
+from ledger.reconciliation.items_told import ItemTold
 from ledger.reconciliation.runs_compared import ItemCompared
 from projections.asking.log_answers import (
     Head,
@@ -72,6 +73,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "in-transit": (InTransit,),
     "states": (StateCounts,),
     "statements": (StatementSummary,),
+    "items": (ItemTold,),
     "items-compared": (ItemCompared,),
     "blocks": (BlockOnGround,),
     "upcoming": (Change,),

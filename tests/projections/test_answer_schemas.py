@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from ledger.domain.calendar import DAY, HOUR
 from ledger.domain.statement.stated import statement_of
 from ledger.errors import QueryRefused
+from ledger.reconciliation.items_told import item_told
 from ledger.reconciliation.matchables import Rules
 from ledger.reconciliation.reconciling import reconcile
 from ledger.reconciliation.runs_compared import compared
@@ -51,7 +52,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         found["disputes"] = ask.disputes().to_rows()
         found["sums-of-disputes"] = ask.sums_of_disputes().to_rows()
         found["dispute"] = [ask.dispute("C-1").to_json()]
-    found["items-compared"] = items_compared(of_contracts)
+    found["items"], found["items-compared"] = items_of_statements(of_contracts)
     (folder / "persons").mkdir()
     with opened(Settings(log=persons_history.log_of_persons(folder / "persons"))) as held:
         ask = held.questions(lambda: NOW)
@@ -71,14 +72,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     return found
 
 
-def items_compared(log: Path) -> list[Any]:
-    """What changed of a statement since before a person decided about it."""
+def items_of_statements(log: Path) -> tuple[list[Any], list[Any]]:
+    """What became of a statement, and what changed of it since before a person decided about it."""
     statement = statement_of("bank", None, "2", None, 19_000, 19_030)
     with SqliteReader(log).snapshot() as found:
         before, after = (
             reconcile([found], lambda _: 0, statement, Rules(), known_at) for known_at in (NOW - DAY, NOW)
         )
-    return [one.to_json() for one in compared(before, after)]
+    told = [item_told(item).to_json() for run in (before, after) for item in run.items]
+    return told, [one.to_json() for one in compared(before, after)]
 
 
 def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
     from ledger.domain.commands import Command
     from ledger.domain.refusals import Refusal
+    from ledger.reconciliation.matchables import Item
     from ledger.reconciliation.reconciling import Run
     from ledger.store.reading import SqliteSnapshot
     from ledger.wiring.composition import Opened, Taker
@@ -287,33 +288,10 @@ def _open_disputes(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, 
         yield f"{dispute_of(statement, one.item)} on {one.account}", outcome
 
 
-def _said(item: Any) -> dict[str, Any]:  # noqa: ANN401 - an item
-    from ledger.domain.calendar import format_day
-    from ledger.domain.money import format_amount
+def _said(item: Item) -> dict[str, Any]:
+    from ledger.reconciliation.items_told import item_told
 
-    def amount(sen: int | None) -> str | None:
-        return None if sen is None else format_amount(sen)
-
-    return {
-        "item": item.id,
-        "outcome": item.outcome,
-        "rule": item.rule,
-        "lines": list(item.lines),
-        "records": list(item.records),
-        "account": item.account,
-        "stated": amount(item.stated),
-        "system": amount(item.system),
-        "difference": amount(item.difference),
-        "unit": item.unit,
-        "day": None if item.day is None else format_day(item.day),
-        "days": item.days,
-        "interchangeable": item.interchangeable,
-        "nearest": [{"item": name, "why": why} for name, why in item.nearest],
-        "resolved": item.resolved,
-        "partner": None if item.abroad is None else item.abroad.partner,
-        "stated_quantity": None if item.abroad is None else item.abroad.stated,
-        "system_quantity": None if item.abroad is None else item.abroad.system,
-    }
+    return item_told(item).to_json()
 
 
 def _say_items(items: Sequence[Any]) -> None:
