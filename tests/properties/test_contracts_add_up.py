@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from calendar import monthrange
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,13 @@ from hypothesis import strategies as st
 from ledger.domain.calendar import DAY
 from ledger.domain.events import Event
 from ledger.domain.kinds import new_subject
-from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Unblock
-from ledger.domain.line.events import Blocked, Unblocked
-from ledger.domain.postpaid.billing_cycle import rounded, share
+from ledger.domain.line.commands import AdvanceTime, Block, RecordUsage, Terminate, Unblock
+from ledger.domain.line.events import Blocked, Terminated, Unblocked
 from ledger.domain.postpaid.commands import (
     ConfirmRefundRequirements,
     DeactivateRoaming,
     FailPayment,
+    OpenContract,
     PayDepositRefund,
     ReceivePayment,
     RecordRoaming,
@@ -50,7 +51,7 @@ from ledger.domain.postpaid.leaving import closing_amount
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.subject import DUE
 from projections.postpaid.working_days import working_days
-from tests.given import NUMBER, Story
+from tests.given import NUMBER, OTHER, SE23, Story, at, contract_terms
 from tests.often import often
 from tests.properties.test_contracts_at_any_rhythm import HISTORIES, RHYTHMS, Said, adds_up, seen, told
 
@@ -248,26 +249,25 @@ def test_the_finest_ticker_and_one_that_ticks_once_a_year_change_nothing(history
 
 
 @contextmanager
-def machine_in(zone: str) -> Iterator[None]:
-    """The machine's own clock shows the time of a zone."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = zone
+def machine_in(zone: str, language: str) -> Iterator[None]:
+    """The machine's own clock shows the time of a zone, and it speaks a language."""
+    before = dict(os.environ)
+    os.environ |= {"TZ": zone, "LANGUAGE": language, "LANG": language, "LC_ALL": language}
     time.tzset()
     try:
         yield
     finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
+        os.environ.clear()
+        os.environ |= before
         time.tzset()
 
 
 @often(3)
 @given(HISTORIES, RHYTHMS)
-def test_the_zone_of_the_machine_changes_nothing(history: History, rhythm: int) -> None:
+def test_the_zone_and_the_language_of_the_machine_change_nothing(history: History, rhythm: int) -> None:
     found = []
-    for zone in ("UTC", "Asia/Jakarta", "America/Juneau"):
-        with machine_in(zone):
+    for zone, language in (("UTC", "C"), ("Asia/Jakarta", "id_ID.UTF-8"), ("America/Juneau", "de_DE.UTF-8")):
+        with machine_in(zone, language):
             found.append(seen(told(history, rhythm).events()))
     assert found[0] == found[1] == found[2]
 
@@ -281,14 +281,52 @@ def test_the_language_of_the_machine_changes_no_working_day(monkeypatch: pytest.
     assert found == [found[0]] * 4
 
 
-@often(100)
-@given(st.integers(0, 10**9), st.lists(st.integers(1, 31), min_size=1, max_size=6), st.sampled_from([1, 100]))
-def test_the_parts_of_a_cycle_make_the_whole_wherever_it_is_cut(
-    amount: int, parts: list[int], rounding: int
-) -> None:
-    of, first, whole = sum(parts), 0, 0
-    for part in parts:
-        whole += share(amount, (first, first + part), of, rounding)
-        first += part
-    assert whole == rounded(amount, 1, rounding)
-    assert isinstance(whole, int)
+@often(10)
+@given(HISTORIES)
+def test_every_boundary_of_a_contract_has_one_bill_and_no_other_instant_has(history: History) -> None:
+    """The days are counted by the calendar alone, with nothing of the rules.
+
+    At the instant of a boundary probation ends before its bill, and dunning or a command ends a contract after it.
+    """
+    story = told(history, None)
+    account, until = story.contract(), story.line().recorded_at
+    for end in [one for one in story.of_number(NUMBER) if isinstance(one, Terminated)]:
+        by_probation = end.command_id.startswith(DUE) and end.ground != "3"
+        until = end.effective_at - by_probation
+    issued = [
+        one.effective_at
+        for one in story.of_number(NUMBER)
+        if isinstance(one, BillIssued) and one.bill_kind == "cycle"
+    ]
+    assert issued == list(_midnights(account.billing_day, account.opened_at, until))
+
+
+def _midnights(billing_day: int, after: int, until: int) -> Iterator[int]:
+    """In Jakarta, on the billing day of each month or its last."""
+    for month in range(2023 * 12, 2040 * 12):
+        year, number = month // 12, month % 12 + 1
+        day = min(billing_day, monthrange(year, number)[1])
+        instant = at(f"{year}-{number:02}-{day:02}T00:00:00+07:00")
+        if instant > until:
+            return
+        if instant > after:
+            yield instant
+
+
+@pytest.mark.clause("SE23-06")
+@pytest.mark.parametrize("cut", [1, 2, 15, 29, 30])
+def test_the_commitment_of_who_leaves_and_of_who_comes_the_day_after_make_that_of_the_cycle(cut: int) -> None:
+    billing = {"source": "test", "first_cycle": "prorated", "final_cycle": "prorated"}
+    story = Story(None, contract_terms(SE23, billing=billing))
+    began, boundary = at("2023-04-01T00:00:00+07:00"), at("2023-05-01T00:00:00+07:00")
+    story.given(OpenContract, began - DAY, terms="variant", plan="elite-200")
+    story.given(Terminate, began + cut * DAY - 1, ground="1")
+    left = [one.commitment for one in story.new if isinstance(one, BillIssued)][-1]
+    came = 0
+    if cut < 30:
+        story.given(OpenContract, began + cut * DAY, msisdn=OTHER, terms="variant", plan="elite-200")
+        story.given(AdvanceTime, boundary, msisdn=OTHER)
+        came = next(one.commitment for one in story.new if isinstance(one, BillIssued))
+    whole = story.book.of(PostpaidTerms, "variant").plan("elite-200")
+    assert whole is not None
+    assert (left + came, left > 0) == (whole.commitment, True)

@@ -23,10 +23,12 @@ from ledger.domain.line.commands import (
 from ledger.domain.money import imbalance
 from ledger.domain.postpaid.account import PostpaidAccount, postpaid
 from ledger.domain.postpaid.commands import (
+    ActivateRoaming,
     ApplyDeposit,
     ChangePackage,
     ChargeCollectionCost,
     ConfirmRefundRequirements,
+    DeactivateRoaming,
     FailPayment,
     IssueCreditNote,
     IssueDebitNote,
@@ -37,6 +39,7 @@ from ledger.domain.postpaid.commands import (
     RecordRoaming,
     RecordVerification,
     RefundAdvance,
+    RemoveAutoDebit,
     RequestDepositRefund,
     RequestHardCopy,
     RequestUnsubscribe,
@@ -44,6 +47,8 @@ from ledger.domain.postpaid.commands import (
     SetAutoDebit,
     SetCreditLimit,
     SettlePayment,
+    StopHardCopy,
+    UpdateService,
     WaiveFine,
     WriteOff,
 )
@@ -118,6 +123,11 @@ WHAT: dict[type[Command], st.SearchStrategy[dict[str, Any]]] = {
             "back": st.sampled_from([0, 20 * DAY, 80 * DAY, 120 * DAY]),
         }
     ),
+    ActivateRoaming: st.just({}),
+    DeactivateRoaming: st.just({}),
+    StopHardCopy: st.just({}),
+    RemoveAutoDebit: st.just({}),
+    UpdateService: st.fixed_dictionaries({"plan": st.sampled_from(["elite-100", "elite-free"])}),
     RequestUnsubscribe: st.just({}),
     Terminate: st.just({"ground": "1"}),
 }
@@ -225,9 +235,16 @@ def test_a_ticker_at_any_rhythm_gives_the_same_events(
 @often(15)
 @given(HISTORIES)
 def test_who_pays_what_the_closing_amount_says_can_leave(history: tuple[dict[str, Any], list[Said]]) -> None:
+    """Once roaming has been off for its days, where it was on."""
     story = told(history, None, until=0)
-    line_ = story.line()
-    account, now = postpaid(line_.current), line_.recorded_at
+    now = story.line().recorded_at
+    if story.contract().roaming and story.contract().runs:
+        story.when(RequestUnsubscribe, now).refused("roaming-active")
+        story.given(DeactivateRoaming, now)
+    if now < story.contract().leave_at:
+        now = story.contract().leave_at
+        story.given(AdvanceTime, now)
+    account = story.contract()
     if not account.runs:
         return
     closing = closing_amount(account, now, story.book.of(PostpaidTerms, account.terms))

@@ -149,6 +149,8 @@ class TestSettling:
 
     def test_good_funds_are_dated_back_so_many_days_and_no_more(self, billed: Story) -> None:
         received(billed)
+        received(billed, PAID + 14 * DAY, reference="p2", received_at=PAID)
+        billed.given(SettlePayment, PAID + 14 * DAY, reference="p2", settled_at=PAID)
         late = PAID + 14 * DAY + MICROSECOND
         billed.when(SettlePayment, late, reference="p1", settled_at=PAID)
         assert billed.outcome.code == "too-late"
@@ -325,7 +327,9 @@ class TestReversing:
         assert billed.contract().advance == 0
 
     def test_only_within_so_many_days_of_settlement(self, billed: Story) -> None:
-        received(billed, amount=rupiah(5_000_000), method="cash")
+        received(billed, amount=rupiah(2_500_000), method="cash")
+        received(billed, amount=rupiah(2_500_000), method="cash", reference="p2")
+        billed.given(ReversePayment, PAID + 120 * DAY, reference="p2")
         billed.when(ReversePayment, PAID + 120 * DAY + MICROSECOND, reference="p1")
         assert billed.outcome.code == "too-late"
 
