@@ -16,6 +16,7 @@ from ledger.domain.calendar import format_day, format_instant
 from ledger.domain.money import format_amount
 from ledger.reconciliation.items_told import ItemTold
 from ledger.reconciliation.runs_compared import ItemCompared
+from projections.asking.bill_items import BillItem
 from projections.asking.log_answers import (
     Head,
     HistoryEvent,
@@ -81,6 +82,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "sums-of-disputes": (DisputeSums,),
     "dispute": (DisputeShown,),
     "bill": (BillShown,),
+    "bill-items": (BillItem,),
     "bills": (BillSummary,),
     "payments": (PaymentSummary,),
     "suspense": (SuspenseSummary,),

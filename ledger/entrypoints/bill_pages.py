@@ -13,7 +13,8 @@ from typing import NamedTuple
 from ledger.domain.calendar import Zone, day_of_number
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.errors import SettingsInvalid
-from ledger.figures import rupiah
+from ledger.figures import grouped, rupiah
+from projections.asking.bill_items import BillItem
 from projections.postpaid.bills import BillShown
 
 _KINDS = {
@@ -32,6 +33,9 @@ _MET = {
     "credited": ("Nota kredit", "Credit notes"),
     "written_off": ("Dihapusbukukan", "Written off"),
 }
+_SERVICES = {"voice": ("Panggilan", "Calls"), "sms": ("SMS", "Messages"), "data": ("Data", "Data")}
+_INCOMING = ("masuk", "incoming")
+_DETAILS = "Rincian pemakaian / Use in detail"
 _MONTHS = [
     "Januari",
     "Februari",
@@ -71,6 +75,7 @@ class Page(NamedTuple):
     title: tuple[str, str]
     facts: tuple[tuple[str, str], ...]
     lines: tuple[Row, ...]
+    items: tuple[Row, ...]
     met: tuple[Row, ...]
     words: tuple[tuple[str, str], ...]
     """The clauses that it cites, in words."""
@@ -78,7 +83,12 @@ class Page(NamedTuple):
 
 
 def page(
-    bill: BillShown, terms: PostpaidTerms, seller: Seller, words: Mapping[str, str], digest: str
+    bill: BillShown,
+    items: Iterable[BillItem],
+    terms: PostpaidTerms,
+    seller: Seller,
+    words: Mapping[str, str],
+    digest: str,
 ) -> Page:
     """What a bill's page says; `words` are clauses in words, `digest` is that of the event that issued it."""
     zone, clauses = terms.zone, _clauses(terms)
@@ -111,9 +121,25 @@ def page(
         " differ, the record prevails / catatan sistem yang berlaku."
     )
     title = (f"Tagihan {bill.bill}", f"Bill {bill.bill}")
-    return Page(
-        title, facts, tuple(lines), tuple(met), tuple((one, words.get(one, "")) for one in cited), foot
-    )
+    said = tuple((one, words.get(one, "")) for one in cited)
+    return Page(title, facts, tuple(lines), tuple(map(_item, items)), tuple(met), said, foot)
+
+
+def _item(item: BillItem) -> Row:
+    """A row of the details: what was used, where, how much of it, and when where that matters."""
+    indonesian, english = _SERVICES[item.service]
+    way = "" if item.direction == "outgoing" else f" ({_INCOMING[0]} / {_INCOMING[1]})"
+    where = ", ".join(filter(None, (item.country, item.destination, item.zone, item.record)))
+    when = "" if item.used_on is None else f", {_day(item.used_on)}"
+    return Row(f"{indonesian}{way}: {where}{when}", f"{english}, {_quantity(item)}", None, item.amount)
+
+
+def _quantity(item: BillItem) -> str:
+    if item.service == "voice":
+        return f"{grouped(item.quantity)} s"
+    if item.service == "sms":
+        return f"{grouped(item.quantity)} SMS"
+    return f"{grouped(item.quantity)} B"
 
 
 def _clauses(terms: PostpaidTerms) -> dict[str, str | None]:
@@ -148,6 +174,7 @@ table { border-collapse: collapse; width: 100% }
 td { padding: .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
 td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 .strong td { font-weight: 600; border-bottom: 2px solid #1b1b1b } .en, .clause { color: #666; font-size: .88em }
+h2 { font-size: 1rem; margin: 1.2rem 0 .3rem } .items { font-size: .85em }
 footer { margin-top: 1.2rem; font-size: .8em; color: #666; overflow-wrap: anywhere }
 """
 
@@ -162,6 +189,7 @@ def as_html(found: Page) -> str:
         f"<style>{_STYLE}</style>"
         f"<h1>{escape(found.title[0])}<small>{escape(found.title[1])}</small></h1><dl>{facts}</dl>"
         f"<table>{_rows(found.lines)}</table><h2></h2><table>{_rows(found.met)}</table>{words}"
+        f"{f'<h2>{_DETAILS}</h2><table class=items>{_rows(found.items)}</table>' if found.items else ''}"
         f"<footer>{escape(found.foot)}</footer></html>\n"
     )
 
@@ -193,6 +221,7 @@ def _typst(found: Page) -> str:
     words = "".join(
         f"#text(8pt, fill: luma(40%), {_s(f'{clause}: {said}')}) \\\n" for clause, said in found.words
     )
+    details = f"#v(4mm)\n#strong({_s(_DETAILS)})\n#text(8pt)[{_table(found.items)}]" if found.items else ""
     return f"""#set document(title: {_s(found.title[0])}, date: none)
 #set page(paper: "a4", margin: 18mm)
 #set text(10pt, lang: "id")
@@ -206,6 +235,7 @@ def _typst(found: Page) -> str:
 {_table(found.met)}
 #v(3mm)
 {words}
+{details}
 #v(4mm)
 #text(7pt, fill: luma(40%), {_s(found.foot)})
 """

@@ -18,6 +18,7 @@ from ledger.domain.customer.person import Person
 from ledger.domain.kinds import PartitionOf, is_keyed, is_own, number_in, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
+from projections.asking.bill_items import BillItem, bill_items
 from projections.asking.holding import HeldByAccount, held_after
 from projections.asking.log_answers import (
     Head,
@@ -29,7 +30,7 @@ from projections.asking.log_answers import (
 )
 from projections.asking.wanted_decisions import WantedDecisions, chosen
 from projections.asking.why import WantedChanges, Why, why
-from projections.engine.answers import Moment, position
+from projections.engine.answers import Listed, Moment, position
 from projections.engine.event_types import event_topic
 from projections.engine.instants import Asked, own_zone
 from projections.engine.local_days import zone_of
@@ -38,6 +39,7 @@ from projections.engine.unanswered import (
     BeforeTheLog,
     ProjectionBehind,
     UnknownCommand,
+    UnknownThen,
     unknown,
 )
 from projections.line.asked_number import AskedNumber, asked_number
@@ -114,6 +116,14 @@ class LogItself:
             if named is None:
                 named = _main_account(log, asked_number(about), moment)
             return why(log, moment, named, wanted, asked.zone, words)
+
+    def bill_items(self, number: str, asked: Asked) -> Listed[BillItem]:
+        """The use that a bill carries. Raises UnknownThen."""
+        msisdn = number_in(number.partition("-")[0])
+        if msisdn is None:
+            raise UnknownThen(f"{number}: no number of a bill")
+        with self._of(msisdn) as log:
+            return bill_items(log, self._moment(log, asked, msisdn), msisdn, number)
 
     def person(self, customer: str) -> Person | None:
         """What a customer's events add up to of the person; None where nobody is registered."""

@@ -20,6 +20,7 @@ from ledger.domain.customer.person import Person
 from ledger.domain.kinds import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
+from projections.asking.bill_items import BillItem
 from projections.asking.dispute_questions import DisputeQuestions
 from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
@@ -132,6 +133,10 @@ class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
         A number, or an account of one, means what people mean by it: the credit of a prepaid one.
         """
         return self._of_log.why(about, self._asked(as_of, known_at), wanted, self._words)
+
+    def bill_items(self, number: str, *, as_of: When = None, known_at: When = None) -> Listed[BillItem]:
+        """The use that a bill carries: by service, destination and zone; abroad, record by record."""
+        return self._of_log.bill_items(number, self._asked(as_of, known_at))
 
     def person(self, customer: str) -> Person | None:
         """What is known of a customer as a person, which is not who it is; None where nobody is registered."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.entrypoints.pulsa import Pulsa
 from tests.given import NUMBER
@@ -65,3 +69,47 @@ def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
     pdf = (tmp_path / "bill.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert re.findall(rb"/Count \d+", pdf) == [b"/Count 1"]
+
+
+@pytest.mark.clause("SE23-05")
+def test_what_a_bills_use_is_made_of_is_told_and_stands_on_its_page(pulsa: Pulsa, tmp_path: Path) -> None:
+    """Use by service, destination and zone, late use with its date, use abroad record by record."""
+    call = {"service": "voice", "direction": "outgoing"}
+    home = {"command": "RecordUsage", **call, "destination": "off-net", "zone": "zone1"}
+    abroad = {"command": "RecordRoaming", **call, "partner": "P<1>", "answered": True, "country": "SG"}
+    stated = {"partner_amount": "1", "partner_currency": "USD", "quantity": 60}
+    opened = {"customer": "c-17", "plan": "elite-100", "terms": "smartfren-elite-2023", "billing_day": 1}
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("03-01T10", {"command": "OpenContract", **opened, "registration": "verified"}),
+        ("03-31T23", {**home, "used_at": "2023-03-31T23:00:00+07:00", "quantity": 100}),
+        ("04-02T10", {**home, "used_at": "2023-03-31T22:00:00+07:00", "quantity": 200}),
+        ("04-03T10", {**home, "used_at": "2023-04-02T10:00:00+07:00", "quantity": 60}),
+        ("04-03T11", {**home, "used_at": "2023-04-03T10:00:00+07:00", "quantity": 40}),
+        ("04-04T10", {**abroad, "record": "r-1", "used_at": "2023-03-20T10:00:00+07:00", **stated}),
+    ]
+    own = [
+        {"command_id": str(n), "msisdn": NUMBER, "actor": "desk", "at": f"2023-{at}:00:00+07:00", **one}
+        for n, (at, one) in enumerate(said)
+    ]
+    pulsa.done("ingest", pulsa.file("said.jsonl", *own))
+    now = ("--now", "2023-05-02T00:00:00+07:00")  # by then both bills are due, and neither is recorded
+
+    def items(bill: str) -> list[tuple[Any, ...]]:
+        rows = pulsa.json("bill", "items", f"{NUMBER}-1-{bill}", *now)
+        return [(row["record"], row["used_on"], row["quantity"], row["amount"]) for row in rows]
+
+    assert items("B0001") == [(None, None, 100, "909")]
+    second = [
+        (None, None, 100, "1818"),
+        (None, "2023-03-31", 200, "1272.60"),
+        ("r-1", "2023-03-20", 60, "15000"),
+    ]
+    assert items("B0002") == second
+    (shown,) = pulsa.json("bill", "show", f"{NUMBER}-1-B0002", *now)
+    of_use = [Decimal(line["amount"]) for line in shown["lines"] if line["kind"] in {"usage", "roaming"}]
+    assert sum(of_use) == sum(Decimal(amount) for *_, amount in second)
+    pulsa.done("bill", "show", f"{NUMBER}-1-B0002", "--html", str(tmp_path / "bill.html"), *now)
+    page = (tmp_path / "bill.html").read_text("utf-8")
+    for one in ("Panggilan: off-net, zone1", "SG, asia, r-1, 20 Maret 2023", "Calls, 200 s", "Rp 15.000"):
+        assert one in page, one
+    assert "is not known" in pulsa.complaint("bill", "items", f"{NUMBER}-1-B0009", *now)

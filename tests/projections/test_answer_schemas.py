@@ -28,7 +28,7 @@ from tests.projections.dispute_history import log_of_disputes
 NOW = histories.BEGIN + 4000 * DAY
 _CONTRACTS: list[contracts.Step] = [
     *((0, n, "open", n, 1) for n in range(2)),
-    (1, 0, "use", 1, 0),
+    (1, 0, "use", 0, 0),
     *((1, 0, what, 1, 0) for what in ("deposit", "receive", "receive")),
     (20 * DAY, 0, "settle", 0, 0),
     (20 * DAY, 0, "cash", 2, 0),
@@ -128,6 +128,8 @@ def asked(ask: Questions, numbers: tuple[str, ...]) -> Iterator[tuple[str, Any]]
                 yield "closing", ask.closing(number, as_of=contracts.BEGIN + DAY).to_json()
                 yield "contract", ask.contract(number).to_json()
                 yield from (("bill", ask.bill(row["bill"]).to_json()) for row in rows)
+                for row in rows:
+                    yield from (("bill-items", item) for item in ask.bill_items(row["bill"]).to_rows())
         yield "why", ask.why(number).to_json()
         yield from (("history", line.to_json()) for line in ask.history(number, refused=True))
         yield "outcome", ask.outcome(number, command_of(lines, number)).to_json()

@@ -136,7 +136,10 @@ def _bills(opened: Opened, asked: Questions, accounts: list[AccountHeld]) -> Ite
             page = None
             if isinstance(under, PostpaidTerms):
                 digest = "" if line.line.digest is None else line.line.digest.hex()
-                page = bill_pages.as_html(bill_pages.page(found, under, seller, clause_titles(), digest))
+                made = bill_pages.page(
+                    found, (), under, seller, clause_titles(), digest
+                )  # use is told beside
+                page = bill_pages.as_html(made)
             yield BillHeld(found.bill, held.account, found.total, found.open, found.to_json(), page)
 
 

@@ -30,6 +30,7 @@ from ledger.figures import rupiah
 if TYPE_CHECKING:
     from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
+    from projections.asking.bill_items import BillItem
     from projections.postpaid.bills import BillShown
     from projections.postpaid.contracts_told import ContractShown
 
@@ -77,7 +78,7 @@ def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf =
     ask = asked(opened, then)
     found = ask.bill(number, **then.moment)
     if html is not None or pdf is not None:
-        _put_page(opened, found, html, pdf)
+        _put_page(opened, found, ask.bill_items(number, **then.moment).rows, html, pdf)
     elif not then.told([found.to_json()]):
         from ledger.domain.postpaid.events_of_bills import BillLine
         from projections.postpaid.bills import BillMovement
@@ -88,7 +89,17 @@ def bill(opened: Opened, then: Then, number: Bill, html: Html = None, pdf: Pdf =
     return shell.DONE
 
 
-def _put_page(opened: Opened, found: BillShown, html: Path | None, pdf: Path | None) -> None:
+def bill_items(opened: Opened, then: Then, number: Bill) -> int:
+    """The use that a bill carries: by service and zone; abroad, record by record."""
+    ask = asked(opened, then)
+    where = partial(told_in, ask, then)
+    say_rows(ask.bill_items(number, **then.moment), then, where, none=f"{number}: no use that cost anything")
+    return shell.DONE
+
+
+def _put_page(
+    opened: Opened, found: BillShown, items: list[BillItem], html: Path | None, pdf: Path | None
+) -> None:
     """Writes a bill's page, by the terms that it was issued under."""
     from ledger.domain.postpaid.terms import PostpaidTerms
     from ledger.entrypoints import bill_pages  # slow to import
@@ -100,7 +111,8 @@ def _put_page(opened: Opened, found: BillShown, html: Path | None, pdf: Path | N
     if not isinstance(terms, PostpaidTerms):
         raise TermsMissing(f"{found.terms}: the page is made by the terms that the bill was issued under")
     seller = bill_pages.Seller(opened.settings.seller, opened.settings.seller_tax_number)
-    page = bill_pages.page(found, terms, seller, clause_titles(), _digest_at(opened, found.position))
+    digest = _digest_at(opened, found.position)
+    page = bill_pages.page(found, items, terms, seller, clause_titles(), digest)
     for option, file in (("--html", html), ("--pdf", pdf)):
         if file is not None:
             must_be_another(option, file, opened.settings)

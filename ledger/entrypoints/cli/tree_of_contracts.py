@@ -82,6 +82,7 @@ BILL = {
         "Ask for bills on paper no more.",
     ),
     "show": Verb("contract_desk:bill", "6288112345678-1-B0001"),
+    "items": Verb("contract_desk:bill_items", "6288112345678-1-B0001"),
     "list": Verb("contract_desk:bills", "6288112345678"),
 }
 PAYMENT = {
