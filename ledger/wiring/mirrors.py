@@ -39,8 +39,10 @@ class Followed:
     def __init__(self, log: KafkaSettings, *, answers: bool = True, grown: bool = False) -> None:
         self.settings = log
         self._answers = answers
+        self._incarnation = topics.ensure(log, create=False, grown=grown)
         self._ids = known_ids(log)
-        self._incarnation = as_made(log, self._ids) if grown else topics.ensure(log, create=False)
+        if grown:
+            self._incarnation = as_made(log, self._incarnation, self._ids)
         self._lock = threading.RLock()
         self._follower: Follower | None = None
         self.mirrors: dict[int, Mirror] = {}

@@ -10,7 +10,6 @@ from kafka.structs import TopicPartition
 
 from ledger.errors import TopicMismatch
 from ledger.store.codec import Codec
-from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.schema_ids import SchemaIds
@@ -52,13 +51,12 @@ def _first(
     return None
 
 
-def as_made(settings: KafkaSettings, ids: SchemaIds) -> Incarnation:
-    """The log's topics with as many partitions as it was made with, whatever was added to them since.
+def as_made(settings: KafkaSettings, place: Incarnation, ids: SchemaIds) -> Incarnation:
+    """The log's topics as found, with as many partitions as it was made with, whatever was added to them since.
 
-    A log that does not say how many that were has as many as are asked for, or as there are. Raises what `ensure`
-    raises, and TopicMismatch where there are fewer, or something was written to a partition that was added.
+    A log that does not say how many that were has as many as are asked for, or as there are. Raises TopicMismatch where
+    there are fewer, or something was written to a partition that was added.
     """
-    place = topics.ensure(settings, create=False, grown=True)
     with reported(f"Kafka at {settings.bootstrap}"), closing(_reading(settings)) as consumer:
         said = (_first(consumer, settings, place, ids) or {}).get("partitions")
         made = said or settings.partitions or place.partitions
