@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
+import time
 from dataclasses import replace
 from importlib.resources import files
 from io import BytesIO
@@ -21,6 +22,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.records import Outgoing, ReplyRecords
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import REMEMBERED_SECONDS, SchemaIds, schema_ids
+from ledger.store.kafka.schema_ids import access as access_of
 from ledger.store.partitioning import partition_of
 from ledger.store.schemas import RecordSchema, load
 from ledger.wiring.mirrors import followed
@@ -223,6 +225,6 @@ def test_a_registry_that_asks_who_it_is(new_log: NewLog, tmp_path: Path) -> None
             Registry(RegistryAccess(gateway.url, "me", "s3cret:with%colon", str(server[0]))).schema(1)
         behind = replace(settings, registry=gateway.url, registry_client=known)
         assert "s3cret" not in repr(behind) + repr(RegistryAccess(gateway.url, **known))
-        with writing(behind), connected(behind) as sender:
-            (outcome,) = sender.execute([command(at=at(START), command_id="1", msisdn=NUMBER)])
-        assert outcome.status == "accepted"
+        ids = SchemaIds(Registry(access_of(behind)), time.monotonic)
+        ids.register([(behind.replies, "replies")])
+        ids.must_be_known()

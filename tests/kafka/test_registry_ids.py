@@ -68,11 +68,12 @@ def play(settings: KafkaSettings, commands: Any) -> None:
         client.execute(commands)
 
 
-def test_the_alert_on_a_registry_that_is_lost(lost: LocalRegistry, shifted: LocalRegistry) -> None:
+def test_the_alert_on_a_registry_that_is_lost(new_log: NewLog, shifted: LocalRegistry) -> None:
     """What `RegistryLost` looks at: it does not answer, or was emptied, or gives other ids."""
-    with faulty(lost.url) as registry:
+    log = new_log()
+    with faulty(log.registry) as registry:
         ids = SchemaIds(Registry(RegistryAccess(registry.url)), time.monotonic)
-        ids.register([("e", "events")])
+        ids.register([(log.replies, "replies")])
         figures = CollectorRegistry()
         metrics = RegistryMetrics(figures, ids.must_be_known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,16 +26,18 @@ from ledger.errors import (
     TopicMismatch,
 )
 from ledger.local.process import free_port
-from ledger.local.schema_registry import LocalRegistry
 from ledger.store.backup import FileExists
 from ledger.store.codec import Codec
 from ledger.store.kafka import topics
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.registry_api import Registry
+from ledger.store.kafka.schema_ids import access
 from ledger.store.partitioning import partition_of
 from ledger.wiring.mirrors import Followed
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
+from tests.kafka.faulty_registry import faulty
 from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import in_chunks, in_file, population, seen
 from tests.waiting import PATIENCE, until
@@ -159,12 +161,16 @@ def test_no_registry(new_log: NewLog) -> None:
 
 
 def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> None:
-    with LocalRegistry(tmp_path / "registry") as registry:
-        settings = replace(new_log(partitions=2), registry=registry.url)
+    with ExitStack() as until_it_goes:
+        gateway = until_it_goes.enter_context(faulty(new_log().registry))
+        settings = new_log(partitions=2, registry=gateway.url)
         commands = population(20, 2)
         with writing(settings), connected(settings) as client:
             client.execute(commands[:100])
-            registry.kill()
+            assert Registry(access(settings)).clock() is not None
+            until_it_goes.close()
+            with pytest.raises(RegistryUnreachable):
+                Registry(access(settings)).clock()
             client.execute(commands[100:])
             with started(replace(settings, mirrors=tmp_path / "others")) as (_, serving, _failed):
                 assert serving.acquire(timeout=PATIENCE)
