@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.audit.evidence.bundle import Signed, accounts_of, bundle
 from ledger.audit.evidence.collected import AskedDispute, Question
+from ledger.audit.evidence.dispute_page import dispute_told
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.domain.calendar import DAY, SECOND
 from ledger.domain.line.dispute_commands import AttachEvidence, DecideDispute, OpenDispute, ReopenDispute
@@ -289,6 +290,24 @@ def test_the_page_shows_both_sides_and_what_became_of_it(disputed: Disputed) -> 
     assert "The terms of this account have no clause on disputes" in page, "those of credit"
     assert "http" not in page, "it needs nothing from elsewhere"
     assert "The dispute" not in parts_of(disputed.plain)["index.html"].decode()
+
+
+def test_the_page_says_use_abroad_in_words() -> None:
+    event = {"account": ACCOUNT, "dispute": "C-9", "about": "roaming", "clause": "SE23-03", "version": 1}
+    event |= {
+        "claimed": 6100,
+        "system": 6000,
+        "unit": "QUANTITY",
+        "line": None,
+        "statement": None,
+        "records": [],
+    }
+    row = {"type": "ledger.dispute.DisputeOpened", "event": event | {"stood_at": T, "recorded_at": T}}
+    asked = {"account": ACCOUNT, "dispute": "C-9"}
+    page = "".join(dispute_told(asked, [row], {"SE23-03": "The record prevails"}.get, str))
+    assert "The dispute C-9 about use abroad" in page
+    assert "<div class=sum>61 QUANTITY</div><div class=mark>differs by 1 QUANTITY</div>" in page
+    assert "Clause <b>SE23-03</b>: The record prevails." in page
 
 
 class TestVeryManyEvents:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ledger.domain.line.disputed_records import ROAMING
 from ledger.figures import of_unit
 
 STYLE_OF_DISPUTE = """
@@ -55,7 +56,8 @@ def dispute_told(
     if asked is None or not steps:
         return
     opened = steps[0][1]
-    yield f"<h2>The dispute {escape(asked['dispute'])} about a {escape(opened['about'])}</h2>"
+    about = "use abroad" if opened["about"] == ROAMING else f"a {opened['about']}"
+    yield f"<h2>The dispute {escape(asked['dispute'])} about {escape(about)}</h2>"
     yield from _sides(opened, [step for step in steps if "system" in step[1]][-1], rows, when)
     clause = next((event["clause"] for _, event in reversed(steps) if event["clause"]), None)
     if clause is None:
