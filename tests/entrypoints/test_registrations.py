@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.application.ledger import Ledger
+from ledger.vault.vault import Vault
 from tests.entrypoints.pulsa import Pulsa
 
 ONE, TWO = "customer/CAB3DE4FG5HI6JK7LM8NO", "customer/CZZ3DE4FG5HI6JK7LM8NO"
@@ -44,8 +47,10 @@ def _ingested(
     out = desk.folder / "out.jsonl"
     file = desk.file(name, *lines)
     options = [word for option, text in more.items() for word in (f"--{option}", text) if word]
-    desk("ingest", file, "--outcomes", str(out), *options)
-    Path(file).unlink()
+    try:
+        desk("ingest", file, "--outcomes", str(out), *options)
+    finally:
+        Path(file).unlink()
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 
@@ -113,6 +118,46 @@ def test_a_bad_line_leaves_nothing_and_spoils_nothing(desk: Pulsa) -> None:
     assert _shown(desk) == RARE
     assert _everywhere(desk) == []
     assert "clean" in desk.done("vault", "check", "--now", AT, "--grace-hours", "0")
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "after"),
+    [
+        (Vault, "write_all", False),
+        (Vault, "write_all", True),
+        (Ledger, "execute", True),
+        (Vault, "withdraw", False),
+    ],
+)
+def test_a_file_that_is_killed_between_vault_and_log_is_taken_whole_when_it_is_sent_again(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, after: bool
+) -> None:
+    lines = [_registration(), _registration(TWO, "r-2", values=RARE | {"religion": "x"})]
+    there = getattr(owner, name)
+
+    def killed(*arguments: Any, **named: Any) -> None:
+        if after:
+            there(*arguments, **named)
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, killed)
+        with pytest.raises(_Killed):
+            _ingested(desk, *lines)
+    recorded = name in ("execute", "withdraw")
+    assert _codes(_ingested(desk, *lines)) == ["repeated" if recorded else "accepted", "no-purpose"]
+    assert _shown(desk) == RARE
+    assert _everywhere(desk) == []
+    assert "clean" in desk.done("vault", "check", "--now", AT, "--grace-hours", "0")
+    with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
+        assert vault.execute("SELECT DISTINCT customer, version FROM field_values").fetchall() == [
+            (ONE.partition("/")[2], 1)
+        ]
+    vault.close()
 
 
 def test_a_dry_run_keeps_nothing_and_without_a_vault_nothing_is_taken(desk: Pulsa) -> None:
