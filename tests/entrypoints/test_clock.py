@@ -124,7 +124,7 @@ class TestAnIdleLog:
         assert [story.ledger.closed_through for story in two] == [MORNING + MINUTE - 3 * SECOND] * 2
         a_day = ticks(two, MORNING + 12 * HOUR, MORNING + 36 * HOUR)
         assert a_day == [(_MIDNIGHT_TICK, 2)]
-        assert ticks(two, MORNING + 36 * HOUR, MORNING + 60 * HOUR) == [(_MIDNIGHT_TICK, 2)]
+        assert ticks(two, MORNING + 36 * HOUR, MORNING + 42 * HOUR) == [(_MIDNIGHT_TICK, 2)]
 
     def test_is_closed_whole_once_anything_is_recorded_in_one_of_its_partitions(
         self, two: tuple[Story, Story]
