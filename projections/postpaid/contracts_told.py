@@ -13,6 +13,7 @@ from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.billing import next_bill
 from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.postpaid.overdue import next_fine
+from ledger.domain.postpaid.refunding import next_forfeiture
 from ledger.domain.postpaid.settling import next_settling
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms_book import TermsBook
@@ -186,9 +187,13 @@ _Coming = tuple[int | None, str, str | None]
 
 
 def _of_contract(account: PostpaidAccount, terms: PostpaidTerms) -> Iterable[_Coming]:
+    if account.is_settled:
+        return
     yield next_bill(account, terms), "bill", None
-    yield (next_settling(account, terms) if not account.runs else None), "settled", None
-    if account.runs:
+    if not account.runs:
+        yield next_forfeiture(account), "deposit-forfeited", None
+        yield next_settling(account, terms), "settled", None
+    else:
         yield account.probation_until, "probation-ends", None
         yield account.contract_until, "contract-ends", account.plan
         yield (None if account.asked_plan is None else account.asked_from), "plan", account.asked_plan

@@ -111,6 +111,16 @@ def test_the_end_makes_what_is_not_due_due_at_the_end_of_its_day(story: Story) -
         assert owed(ask, end).keys() == {"unbilled", "billed", "overdue", "overdue_1_30"}  # a late fine
 
 
+@pytest.mark.clause("SE23-17")
+def test_what_comes_to_a_contract_after_its_end_is_that_the_deposit_is_forfeited(story: Story) -> None:
+    story.given_contract(OPENED, plan="elite-free")
+    story.given(ReceiveDeposit, OPENED, amount=rupiah(5))
+    story.given(Terminate, ISSUED - DAY, ground="1")
+    with asked(story.path, now=NOW) as ask:
+        coming = [(one["at"], one["what"]) for one in ask.contract(NUMBER).due]
+        assert coming == [(at("2025-03-01T00:00:00+07:00"), "deposit-forfeited")]
+
+
 def test_an_account_that_was_had_before_is_settled_though_the_number_has_another(story: Story) -> None:
     story.given_contract(OPENED)
     story.given(Terminate, OPENED + DAY, ground="1")
@@ -127,6 +137,7 @@ def test_an_account_that_was_had_before_is_settled_though_the_number_has_another
             states = {row.account: row.state for row in ask.contracts().rows}
             assert states == {ACCOUNT: "settled", f"{NUMBER}#2": "active"}
             assert ask.states().accounts == {"settled": 1, "active": 1}
+            assert ask.contract(ACCOUNT).due == [], "nothing comes to a settled one any more"
             assert [row.state for row in ask.timeline(ACCOUNT).rows] == ["active", "terminated", "settled"]
             held = [(row.generation, row.state) for row in ask.number(NUMBER).rows]
             assert (held[0], held[-1]) == ((1, "assigned"), (2, "assigned"))
