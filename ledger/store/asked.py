@@ -95,8 +95,12 @@ class AskedRecorder(library.SQLiteApplicationRecorder):
         """The schemas that the file holds from other releases."""
         own = {schema.fingerprint for folder in FOLDERS for schema in every(folder)}
         with self._reading() as cursor:
-            cursor.execute("SELECT fingerprint, schema FROM schemas")
-            return [RecordSchema(text) for mark, text in cursor.fetchall() if mark not in own]
+            cursor.execute("SELECT fingerprint FROM schemas")
+            texts = []
+            for mark in [row[0] for row in cursor.fetchall() if row[0] not in own]:
+                cursor.execute("SELECT schema FROM schemas WHERE fingerprint=?", (mark,))
+                texts.append(cursor.fetchone()[0])
+        return [RecordSchema(text) for text in texts]
 
     def published_terms(self) -> list[Document]:
         """The terms that the log has published, word for word."""

@@ -25,11 +25,13 @@ _NAMED = "schema/"
 
 def keep(cursor: SQLiteCursor, schemas: Iterable[RecordSchema]) -> None:
     """Puts schemas into the file that it does not hold yet."""
-    for schema in schemas:
-        row = (schema.fingerprint, schema.name, schema.text)
-        cursor.execute("INSERT OR IGNORE INTO schemas VALUES (?,?,?)", row)
-        named = (_NAMED + schema.fingerprint.hex(), _digest(schema.text))
-        cursor.execute("INSERT OR IGNORE INTO meta VALUES (?,?)", named)
+    cursor.execute("SELECT fingerprint FROM schemas")
+    held = {row[0] for row in cursor.fetchall()}
+    new = {schema.fingerprint: schema for schema in schemas if schema.fingerprint not in held}
+    rows = [(mark, schema.name, schema.text) for mark, schema in new.items()]
+    cursor.executemany("INSERT INTO schemas VALUES (?,?,?)", rows)
+    named = [(_NAMED + mark.hex(), _digest(text)) for mark, _, text in rows]
+    cursor.executemany("INSERT OR IGNORE INTO meta VALUES (?,?)", named)
 
 
 def read(text: str) -> RecordSchema:
