@@ -95,7 +95,7 @@ def test_every_event_there_is_is_rebuilt_from_the_archive_and_the_rest_of_the_lo
         assert contents(rebuilt) == contents(live)
 
 
-@often(8)
+@often(5, soaked=120)
 @given(steps())
 def test_an_archive_gives_the_same_rows_whatever_happened(history: list[Step]) -> None:
     with TemporaryDirectory() as name:

@@ -138,7 +138,7 @@ def _due(stored: Questions, reference: Oracle, then: Moment) -> None:
             assert [one.state for one in life[-2:]] == [change.before, change.after]
 
 
-@often(15)
+@often(10, soaked=225)
 @given(steps(), pairs)
 def test_answers_agree_with_the_log(history: list[Step], moments: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder:

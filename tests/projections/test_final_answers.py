@@ -60,7 +60,7 @@ def told(question: Any, *about: Any, **then: Any) -> Any:
     return [one.to_json() for one in answer] if isinstance(answer, list) else answer.to_json()
 
 
-@often(15)
+@often(10, soaked=225)
 @given(steps(), st.integers(1, 25), instants)
 def test_a_forecast_is_what_the_ledger_records_when_the_time_has_come(
     history: list[Step], cut: int, as_of: int
@@ -86,7 +86,7 @@ def _timeless(answer: Any) -> Any:
     return {name: value for name, value in answer.items() if name not in {"known_at", "position", "final"}}
 
 
-@often(15)
+@often(10, soaked=225)
 @given(
     steps(),
     st.lists(st.integers(0, 9), min_size=40, max_size=40),
@@ -121,7 +121,7 @@ def test_no_answer_depends_on_who_looked_when(
                 assert _timeless(answers[0]) == _timeless(answers[1])
 
 
-@often(8)
+@often(5, soaked=120)
 @given(steps(), steps(20), st.integers(1, 100 * DAY), st.data())
 def test_a_final_answer_never_changes_whatever_is_recorded_afterwards(
     history: list[Step], more: list[Step], after: int, data: st.DataObject
