@@ -32,11 +32,14 @@ class Address(NamedTuple):
     key: Path | None = None
 
 
+_LAST_PORT = 65_535
+
+
 def address(stated: str, certificate: Path | None = None, key: Path | None = None) -> Address:
     """The address that `host:port` names. Raises SettingsInvalid."""
     host, _, port = stated.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal():
+    if not host or not (port.isascii() and port.isdecimal() and int(port) <= _LAST_PORT):
         raise SettingsInvalid(f"--metrics, PULSA_METRICS: not HOST:PORT (it is {stated!r})")
     if key is not None and certificate is None:
         raise SettingsInvalid("PULSA_METRICS_KEY: is of no use without PULSA_METRICS_CERTIFICATE")

@@ -98,8 +98,9 @@ def test_it_answers_by_tls_only_where_it_has_a_certificate(certificate: tuple[Pa
 
 
 def test_wrong_settings_are_said(tmp_path: Path) -> None:
-    with pytest.raises(SettingsInvalid, match="HOST:PORT"):
-        address("9464")
+    for wrong in ("9464", "127.0.0.1:65536", "127.0.0.1:\u0669", "127.0.0.1:-1", ":1"):
+        with pytest.raises(SettingsInvalid, match="HOST:PORT"):
+            address(wrong)
     with pytest.raises(SettingsInvalid, match="PULSA_METRICS_CERTIFICATE"):
         address("127.0.0.1:9464", None, tmp_path / "key.pem")
     (tmp_path / "no.pem").write_text("nothing")
