@@ -62,12 +62,17 @@ def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pu
         "w",
     )
     opened(desk, NUMBER, FIRST)
+    order = ("--to", "police", "--ground", "law", "--fields", "name,email", "--reference", "o-7")
+    by = ("--approved-by", "staff-2", "--actor", "staff-1", "--command-id", "d-1", "--at", FIRST)
+    desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
     desk.done("number", "terminate", NUMBER, "--ground", "b", "--at", FIRST)
     old = desk.folder / "old.bak"
     desk.done("vault", "backup", str(old), "--now", FIRST)
     desk.done("customer", "advance", "--customer", CUSTOMER, "--at", OVER)
     assert checked(desk) == [("erased-and-kept", f"{CUSTOMER}, email"), ("backup-past-its-time", "2024-03")]
     assert shown(desk) == {"name": "Budi"}
+    handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "s", "--reason", "r", "--now", LATER)
+    assert desk.json(*handed) == [{"name": "Budi"}]  # what is kept no more is not handed out, either
     assert [kind for kind, _ in checked(desk)] == ["backup-past-its-time"]
     with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
         assert vault.execute("SELECT field FROM field_values").fetchall() == [("name",)]
