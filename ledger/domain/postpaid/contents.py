@@ -23,14 +23,16 @@ def must_be_new(line: Line, account: str, kind: str, id_: str, content: str) -> 
     raise ReferenceConflict(id_)
 
 
-def must_be_new_on_number(line: Line, reference: str, content: str) -> None:
+def must_be_new_on_number(line: Line, account: str | None, reference: str, content: str) -> None:
     """The same of money that lay in suspense on the number, whatever became of it.
 
     What another account of the number has taken is known too: told of twice, it is no money of who has it next.
+    `account` is the one that is asked for itself.
     """
     current = 0 if line.account is None else line.account.generation
     for generation in range(max(line.number.generation, current), 0, -1):
-        if line.claimed(account_of(line.msisdn, generation), "payment-content", content):
+        other = account_of(line.msisdn, generation)
+        if other != account and line.claimed(other, "payment-content", content):
             raise Repeated
     if not line.claimed(line.msisdn, "suspense", reference):
         return

@@ -57,7 +57,7 @@ def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePaymen
     terms = line.book.of(PostpaidTerms, account.terms)
     content = content_of(command.reference, command.amount, command.method, command.payer)
     must_be_new(line, account.id, "payment", command.reference, content)
-    must_be_new_on_number(line, command.reference, content)
+    must_be_new_on_number(line, account.id, command.reference, content)
     at = line.cause.at
     received_at = at if command.received_at is None else command.received_at
     _must_be_recent(line, terms, "received_at", received_at)

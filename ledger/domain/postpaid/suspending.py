@@ -71,8 +71,8 @@ def _taker(line: Line, command: AccountCommand) -> PostpaidAccount:
 def _suspend(line: Line, command: ReceivePayment, reason: str) -> None:
     """It is cash, and effective when it is recorded: no terms say how far it may be dated back."""
     content = content_of(command.reference, command.amount, command.method, command.payer)
-    must_be_new_on_number(line, command.reference, content)
     account = command.stream or (None if line.account is None else line.account.id)
+    must_be_new_on_number(line, account, command.reference, content)
     if account is not None:  # which may have taken it before it was settled
         must_be_new(line, account, "payment", command.reference, content)
     received_at = line.cause.at if command.received_at is None else command.received_at
