@@ -63,7 +63,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "contracts-payments": lambda folder, quick: contracts.payments(
         folder, 1 if quick else 9, 12 if quick else 120
     ),
-    "contracts-many-payments": lambda folder, quick: contracts.many_payments(folder, 1 if quick else 5),
+    "contracts-many-payments": lambda folder, quick: (
+        contracts.many_payments(folder, 1, 20) if quick else contracts.many_payments(folder, 5)
+    ),
     "kafka-billing": lambda folder, quick: contracts.two_writers(
         folder, 1 if quick else 3, 200 if quick else 20_000
     ),
