@@ -79,6 +79,15 @@ def test_a_change_that_is_not_there_is_no_unknown_account(desk: Pulsa) -> None:
     assert desk.complaint("why", NUMBER, "--amount", "1").startswith("query-refused: ")
 
 
+@pytest.mark.parametrize("odd", ["9999-12-31T23:59:59Z", "2024-02-30T10:00:00Z", "0000-00-00T00:00:00Z"])
+def test_what_looks_like_an_instant_and_is_none_is_told_as_it_was_said(desk: Pulsa, odd: str) -> None:
+    top_up = ("--credit", odd, "--price", "1", "--channel", "app")
+    result = desk("credit", "top-up", NUMBER, *top_up, "--dry-run")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert odd in result.stdout
+    assert odd in desk.complaint("terms", "diff", odd, "none")
+
+
 @pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "right/Asia/Jakarta", "posix/UTC"])
 def test_no_zone_is_another_on_each_machine(desk: Pulsa, zone: str) -> None:
     assert f"no time zone is named '{zone}'" in desk.complaint("enquiry", NUMBER, "--zone", zone)

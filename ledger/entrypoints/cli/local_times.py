@@ -39,10 +39,19 @@ def told_at(instant: int, where: Zone) -> str:
 
 
 def told_within(text: str, where: Zone) -> str:
-    """A text in which instants stand as programs have them, with these told in a zone instead."""
+    """A text in which instants stand as programs have them, with these told in a zone instead.
+
+    What looks like one and is none (somebody typed it) stays as it is.
+    """
     from ledger.domain.calendar import parse_instant
 
-    return _INSTANTS.sub(lambda found: told_at(parse_instant(found[0]), where), text)
+    def told(found: re.Match[str]) -> str:
+        try:
+            return told_at(parse_instant(found[0]), where)
+        except ValueError:
+            return found[0]
+
+    return _INSTANTS.sub(told, text)
 
 
 def has_an_instant(text: str) -> bool:
