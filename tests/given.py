@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from ledger.application.ledger import Ledger
@@ -50,6 +52,7 @@ from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.domain.terms_keys import json_of
 from ledger.domain.terms_models import said_by
+from ledger.store.schemas import FOLDERS, load
 from ledger.store.sqlite import Factory
 from ledger.terms import bundled
 from tests.deciding import Deciding
@@ -330,7 +333,22 @@ class Story:
 
 
 def create_log(path: Path, clock: str = "played") -> None:
-    """Makes an empty log in a file."""
+    """Puts an empty log into a file that is not there yet: its bytes are always the same, and are made once."""
+    path.touch(0o600, exist_ok=False)
+    path.write_bytes(_empty(clock, sum(len(load(folder)) for folder in FOLDERS)))
+
+
+@cache
+def _empty(clock: str, _schemas: int) -> bytes:
+    """An empty log, with so many schemas."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "log.db"
+        make_log(path, clock)
+        return path.read_bytes()
+
+
+def make_log(path: Path, clock: str = "played") -> None:
+    """Makes an empty log, as the ledger does; of one that is there it settles the clock."""
     factory = Factory({"SQLITE_DBNAME": str(path), "ORIGINATOR_ID_TYPE": "text"})
     recorder: Any = factory.application_recorder()
     recorder.set_clock_mode(clock)

@@ -18,7 +18,7 @@ from ledger.audit.verification import verify
 from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.errors import LogDamaged, LogMissing
 from ledger.store.reading import SqliteReader
-from tests.given import SP23, create_log, day, ledger_on, open_log
+from tests.given import SP23, day, ledger_on, make_log, open_log
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
@@ -68,7 +68,7 @@ def test_a_writer_killed_while_it_makes_a_log_leaves_none_or_a_whole_one(tmp_pat
 
 
 def must_be_written_to(log: Path) -> None:
-    create_log(log)  # which settles its clock, where that was not done yet
+    make_log(log)  # which settles its clock, where that was not done yet
     with ledger_on(log) as ledger:
         assert [outcome.code for outcome in ledger.execute([_WRITTEN])] == [None]
     assert verify(log).clean
