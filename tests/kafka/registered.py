@@ -8,6 +8,7 @@ from pathlib import Path
 from ledger.local.process import file_lock
 from ledger.store.kafka import schema_ids
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.registry_api import Registry
 from ledger.store.schemas import every
 
 Known = dict[tuple[str, bytes], int]
@@ -24,6 +25,16 @@ def known(settings: KafkaSettings) -> Known:
     }
 
 
+def added(settings: KafkaSettings) -> Known:
+    """The same of a log that is new: they are added in a writer's order, by a third of its requests."""
+    registry = Registry(schema_ids.access(settings))
+    return {
+        (kind, schema.fingerprint): registry.add(f"{topic}-{schema.name}", schema)
+        for topic, kind in _topics(settings)
+        for schema in every(kind)
+    }
+
+
 def knowing(settings: KafkaSettings, ids: Known) -> None:
     """What this process does with the log from here on asks the registry for nothing of this release."""
     log = schema_ids._log(settings)
@@ -34,11 +45,11 @@ def knowing(settings: KafkaSettings, ids: Known) -> None:
 
 
 def told(settings: KafkaSettings, folder: Path) -> KafkaSettings:
-    """The same log, whose ids this process knows. The first log registers its schemas; the folder is the registry's."""
+    """The same log, whose ids this process knows. The first log adds its schemas; the folder is the registry's."""
     file = folder / "schema-ids"
     with file_lock(file.with_suffix(".lock")):
         if not file.exists():
-            file.write_bytes(pickle.dumps(known(settings)))
+            file.write_bytes(pickle.dumps(added(settings)))
     knowing(settings, pickle.loads(file.read_bytes()))
     return settings
 
