@@ -19,7 +19,8 @@ from ledger.store.copying import Chunk, CopyRefused, Extent, Source
 from ledger.store.kafka import arriving, hanging, mirror, topics
 from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let_go, reported
 from ledger.store.kafka.follower import Follower
-from ledger.store.kafka.mirror import Mirror, Offsets
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.offsets import Offsets
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
 from ledger.store.kafka.schema_ids import schema_ids
 

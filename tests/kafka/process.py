@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import LedgerError
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.mirror import Offsets
+from ledger.store.kafka.offsets import Offsets
 from ledger.store.kafka.recorder import Delivery, KafkaRecorder
 from tests.given import BUNDLED, CONTRACTS
 from tests.kafka.registered import Known, knowing

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.structs import TopicPartition
 from msgspec import structs
 
@@ -103,7 +103,7 @@ def test_more_copies_than_brokers(new_log: NewLog) -> None:
     ("lost", "said"),
     [
         ("events", "answers tell of .* events, there are 0"),
-        ("commands", "commands were answered, and .* has 0"),
+        ("commands", "commands were answered of another topic of the name"),
         ("replies", "events, and no answer at all"),
     ],
 )
@@ -119,6 +119,10 @@ def test_a_topic_of_a_log_that_is_gone_and_one_that_was_made_again(
     with pytest.raises(LogMissing, match=r"is gone, and .* is not empty"):
         Writer(others, ()).run()
     create(settings, 1, GOOD, getattr(settings, lost))
+    if lost == "commands":  # senders who do not know fill it: it reaches further than what was answered
+        with closing(KafkaProducer(bootstrap_servers=settings.bootstrap)) as producer:
+            for sent in [producer.send(settings.commands, b"x", b"x", [], 0) for _ in range(40)]:
+                sent.get(PATIENCE)
     with pytest.raises(LogMismatch, match=said):
         Writer(others, ()).run()
 

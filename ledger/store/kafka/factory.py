@@ -70,7 +70,7 @@ def taken_over(
     try:
         recorder.take_over(settings, ids, incarnation.partitions)
         _catch_up(recorder, settings, ids)
-        recorder.take_up(incarnation.policies)
+        recorder.take_up(incarnation)
     except mirror.UNUSABLE:
         recorder.close()
         mirror.remove(settings.mirror(partition))
@@ -78,7 +78,7 @@ def taken_over(
         try:
             recorder.take_over(settings, ids, incarnation.partitions)
             _catch_up(recorder, settings, ids)
-            recorder.take_up(incarnation.policies)
+            recorder.take_up(incarnation)
         except BaseException:
             recorder.close()
             raise

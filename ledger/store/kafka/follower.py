@@ -14,7 +14,8 @@ from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
-from ledger.store.kafka.mirror import Arrived, Mirror, Offsets
+from ledger.store.kafka.mirror import Arrived, Mirror
+from ledger.store.kafka.offsets import Offsets
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
 from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.kafka.topics import must_begin_at_zero

@@ -33,6 +33,7 @@ from ledger.store.checked import add_entries, add_events, events_by_subject
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.offsets import Offsets
 from ledger.store.kafka.topics import Incarnation
 from ledger.store.kept_schemas import keep, read
 from ledger.store.layout import is_full, reported
@@ -42,32 +43,6 @@ from ledger.store.sqlite import Recorder
 UNUSABLE = (LogDamaged, LogUnreadable, LogFormatUnknown)
 """What is wrong with a mirror that is to be made again."""
 _CREATED = "ledger.log.LogCreated"
-
-
-class Offsets(NamedTuple):
-    """The next offset to read of each topic, and the offset of the last event mirrored (-1: none yet).
-
-    `policies_topic` is the id of the topic of which `policies` is an offset; empty where no answer has said so.
-    """
-
-    events: int = 0
-    replies: int = 0
-    commands: int = 0
-    last_event: int = -1
-    policies: int = 0
-    policies_topic: str = ""
-
-    def beyond(self, source: str, offset: int, topic: str = "") -> Offsets:
-        """The same once a command of a topic (`commands`, `policies`) was answered; `topic` is its id, if known."""
-        if topic and topic != self.policies_topic:
-            return self._replace(policies=offset + 1, policies_topic=topic)
-        return self._replace(**{source: max(getattr(self, source), offset + 1)})
-
-    def on(self, topic: str) -> Offsets:
-        """The same where the topic of policies has this id: one that was made anew is read from its beginning."""
-        if self.policies_topic in ("", topic):
-            return self._replace(policies_topic=topic)
-        return self._replace(policies=0, policies_topic=topic)
 
 
 class MirrorPool(Pool):
@@ -216,19 +191,28 @@ class Mirror(Recorder):
         """How far the mirror goes, as a transaction sees it."""
         cursor.execute(
             "SELECT name, value FROM meta WHERE name IN"
-            " ('next_event','next_reply','next_command','last_event','next_policy','policies_topic')"
+            " ('next_event','next_reply','next_command','last_event','next_policy','policies_topic','commands_topic')"
         )
         found: dict[str, str] = dict(cursor.fetchall())
         none = zip(_OFFSETS, _NOTHING, strict=False)
         events, replies, commands, last, policies = (int(found.get(name, default)) for name, default in none)
-        return Offsets(events, replies, commands, last, policies, found.get("policies_topic", ""))
+        topics = (found.get(name, "") for name in ("policies_topic", "commands_topic"))
+        return Offsets(events, replies, commands, last, policies, *topics)
 
-    def go_on_in(self, policies_topic: str) -> bool:
-        """Goes on in the topic of policies that is there; returns whether it was made anew since its last answer."""
+    def go_on_in(self, policies_topic: str, commands_topic: str) -> bool:
+        """Goes on in the topic of policies that is there; returns whether it was made anew since its last answer.
+
+        Raises LogMismatch where that of commands was: what lies at its beginning would be taken for answered.
+        """
         file = self.datastore.pool.db_name
         with reported(file), self.datastore.transaction(commit=True) as cursor:
             was = self.offsets_in(cursor)
-            self._advance(cursor, was.on(policies_topic))
+            if was.commands_topic not in ("", commands_topic):
+                raise LogMismatch(
+                    f"partition {self.partition}: {was.commands} commands were answered of another topic of the name:"
+                    f" {was.commands_topic}; what is there is {commands_topic}"
+                )
+            self._advance(cursor, was.on(policies_topic)._replace(commands_topic=commands_topic))
         return was.policies_topic not in ("", policies_topic)
 
     @staticmethod
@@ -350,7 +334,15 @@ _EMPTY_SEALS = (
 )
 _NOTHING = (0, 0, 0, -1, 0)
 """The offsets of a mirror that nothing was read into yet."""
-_OFFSETS = ("next_event", "next_reply", "next_command", "last_event", "next_policy", "policies_topic")
+_OFFSETS = (
+    "next_event",
+    "next_reply",
+    "next_command",
+    "last_event",
+    "next_policy",
+    "policies_topic",
+    "commands_topic",
+)
 
 
 def _is_schema(mark: bytes, name: str, text: str) -> bool:

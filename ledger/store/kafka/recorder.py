@@ -21,9 +21,10 @@ from ledger.errors import TopicMismatch, WriterFenced
 from ledger.store.chains import EventRow
 from ledger.store.kafka import hanging
 from ledger.store.kafka.bulk import Appended, append
-from ledger.store.kafka.connection import KafkaSettings, let_go, reported
+from ledger.store.kafka.connection import COMMANDS, KafkaSettings, let_go, reported
 from ledger.store.kafka.holders import Hold
-from ledger.store.kafka.mirror import Mirror, Offsets
+from ledger.store.kafka.mirror import Mirror
+from ledger.store.kafka.offsets import Offsets
 from ledger.store.kafka.records import (
     EventRecords,
     Header,
@@ -34,6 +35,7 @@ from ledger.store.kafka.records import (
     schema_header,
 )
 from ledger.store.kafka.schema_ids import SchemaIds
+from ledger.store.kafka.topics import Incarnation
 from ledger.store.partitioning import partition_of
 
 _LOOKED_AT = 200
@@ -102,10 +104,10 @@ class KafkaRecorder(Mirror):
         manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
         return Hold(manager.producer_id_and_epoch.producer_id, manager.producer_id_and_epoch.epoch)
 
-    def take_up(self, policies_topic: str) -> None:
-        """Goes on in the topic of policies, once all answers are read."""
-        self.policies_replaced = self.go_on_in(policies_topic)
-        self._replies.policies = policies_topic
+    def take_up(self, place: Incarnation) -> None:
+        """Goes on in the topics of what is asked, once all answers are read. Raises LogMismatch."""
+        self.policies_replaced = self.go_on_in(place.policies, place.commands)
+        self._replies.policies, self._replies.commands = place.policies, place.commands
 
     def must_hold_its_own(self) -> None:
         """Raises TopicMismatch where numbers lie here that fall to another partition: the topics were given more.
@@ -223,6 +225,7 @@ class KafkaRecorder(Mirror):
         entries, left = iter(journal), iter(outcomes)
         following = next(entries, None)
         answers = []
+        is_named = False
         for record in delivery.received:
             outcome, entry = record.outcome, None
             if outcome is None:
@@ -233,7 +236,9 @@ class KafkaRecorder(Mirror):
                     entry, following = following, next(entries, None)
                 elif outcome.status != REPEATED and outcome.code not in NOT_JOURNALED:
                     raise AssertionError(f"{outcome.command_id} of {record.subject} was not journaled")
-            answers.append(self._replies.outgoing(record, outcome, entry))
+            names_topic = not is_named or record.source != COMMANDS
+            is_named |= record.source == COMMANDS
+            answers.append(self._replies.outgoing(record, outcome, entry, names_topic=names_topic))
             if record.dead is not None:
                 self._bury(producer, record)
             elif outcome.code in SET_APART:

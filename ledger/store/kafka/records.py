@@ -69,7 +69,10 @@ MOST_NAMED = 1_000
 EVENTS = "ledger_events"
 """On an answer that names only the first of its command's events: how many there are, one behind the other."""
 TOPIC = "ledger_topic"
-"""On an answer to a record of `ledger.policies`: that topic's id; one that is made anew begins at offset 0 again."""
+"""On an answer: the id of the topic that it answers; one that is made anew begins at offset 0 again.
+
+Every answer to a record of `ledger.policies` has it, and of a transaction's to `ledger.commands` the first.
+"""
 FOLLOWS = "ledger_follows"
 """On a dead command that the ledger itself had to say, because of the command at that position."""
 CUT = "ledger_cut"
@@ -217,7 +220,8 @@ class EventRecords:
 class Reply(NamedTuple):
     """An answer: the outcome, the offset of its command, and the journal's entry where there is one.
 
-    `source` names the topic that the command came from: `commands`, or `policies`, of which `topic` is the id.
+    `source` names the topic that the command came from, `commands` or `policies`, and `topic` is its id, where it is
+    said.
     """
 
     outcome: Outcome
@@ -237,8 +241,8 @@ class ReplyRecords:
         self._codec = codec
         self.headers: list[Header] = [(SCHEMA, load("replies")["ledger.reply.Outcome"].fingerprint)]
         """Of every answer."""
-        self.policies = ""
-        """The id of the topic of policies, for whoever answers what lies there."""
+        self.policies = self.commands = ""
+        """The ids of the topics of policies and of commands, for whoever answers what lies there."""
 
     def value(self, reply: Reply) -> bytes:
         """The bytes of an answer."""
@@ -258,12 +262,15 @@ class ReplyRecords:
             raise SchemaUnknown("the schema of answers is not registered")
         return value
 
-    def outgoing(self, received: Received, outcome: Outcome, entry: JournalEntry | None) -> Outgoing:
+    def outgoing(
+        self, received: Received, outcome: Outcome, entry: JournalEntry | None, *, names_topic: bool = True
+    ) -> Outgoing:
         """The record that answers one of a topic of commands."""
         reply = Reply(outcome, received.subject, received.offset, entry, received.source)
         more = received.cuts
-        if received.source == POLICIES and self.policies:
-            more = [*more, (TOPIC, self.policies.encode())]
+        topic = self.policies if received.source == POLICIES else self.commands
+        if names_topic and topic:
+            more = [*more, (TOPIC, topic.encode())]
         return self.record(received.key or b"", reply, more)
 
     def record(self, key: bytes, reply: Reply, more: Sequence[Header] = ()) -> Outgoing:
@@ -315,9 +322,5 @@ def reply_of(record: dict[str, Any], headers: Sequence[Header]) -> Reply:
             record.get("principal"),
         )
     source = record.get("source", COMMANDS)  # answers of the first release do not say
-    topic = (
-        ""
-        if source == COMMANDS
-        else next((str(said, "ascii") for name, said in headers if name == TOPIC), "")
-    )
+    topic = next((str(said, "ascii") for name, said in headers if name == TOPIC), "")
     return Reply(outcome, record["subject"], record["command_offset"], entry, source, topic)

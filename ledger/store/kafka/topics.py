@@ -51,6 +51,7 @@ class Incarnation(NamedTuple):
     partitions: int
     policies: str = ""
     """Empty for whoever may not see it, or where a writer has still to make it."""
+    commands: str = ""
 
 
 class _Cluster(NamedTuple):
@@ -98,6 +99,7 @@ def ensure(settings: KafkaSettings, *, create: bool = True, grown: bool = False)
         str(replies["topic_id"]),
         min(len(topic["partitions"]) for topic in found.topics.values()),
         "" if policies is None else str(policies["topic_id"]),
+        str(found.topics[settings.commands]["topic_id"]),
     )
 
 
