@@ -41,7 +41,7 @@ def desk(tmp_path: Path) -> Pulsa:
     pulsa.done("number", "decide-transfer", NUMBER, *decided, "--at", DAY.format(5))
     pulsa.done("credit", "top-up", NUMBER, *paid, "--at", DAY.format(6))
     consent = ("--purpose", "offers", "--channel", "600-600", "--at", DAY.format(7))
-    pulsa.done("customer", "withdraw-consent", "--customer", f"customer/{LATER}", *consent)
+    pulsa.done("customer", "withdraw-consent", f"customer/{LATER}", *consent)
     return pulsa
 
 
@@ -100,16 +100,7 @@ def test_what_a_holder_is_told_begins_at_the_transfer_with_what_was_there_then(d
 
 
 def test_an_open_request_is_answered_with_the_digest_of_the_archive(desk: Pulsa) -> None:
-    asked = (
-        "--customer",
-        f"customer/{LATER}",
-        "--request",
-        "a-1",
-        "--channel",
-        "care",
-        "--at",
-        DAY.format(8),
-    )
+    asked = (f"customer/{LATER}", "--request", "a-1", "--channel", "care", "--at", DAY.format(8))
     desk.done("customer", "request-access", *asked)
     tried = _access(desk, LATER, "out.zip", "--dry-run")
     assert not (desk.folder / "out.zip").exists()

@@ -64,11 +64,11 @@ def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pu
     opened(desk, NUMBER, FIRST)
     order = ("--to", "police", "--ground", "law", "--fields", "name,email", "--reference", "o-7")
     by = ("--approved-by", "staff-2", "--actor", "staff-1", "--command-id", "d-1", "--at", FIRST)
-    desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
+    desk.done("customer", "disclose", CUSTOMER, *order, *by)
     desk.done("number", "terminate", NUMBER, "--ground", "b", "--at", FIRST)
     old = desk.folder / "old.bak"
     desk.done("vault", "backup", str(old), "--now", FIRST)
-    desk.done("customer", "advance", "--customer", CUSTOMER, "--at", OVER)
+    desk.done("customer", "advance", CUSTOMER, "--at", OVER)
     assert checked(desk) == [("erased-and-kept", f"{CUSTOMER}, email"), ("backup-past-its-time", "2024-03")]
     assert shown(desk) == {"name": "Budi"}
     handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "s", "--reason", "r", "--now", LATER)

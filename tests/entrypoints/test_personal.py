@@ -106,10 +106,10 @@ def test_who_is_restricted_or_nobody_is_not_shown(desk: Pulsa) -> None:
     assert desk("log", "create").exit_code == 0
     assert desk(*asked).exit_code == 1
     _register(desk)
-    desk.done("customer", "restrict", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    desk.done("customer", "restrict", CUSTOMER, "--channel", "care", "--at", AT)
     result = desk(*asked)
     assert (result.exit_code, RARE["name"] in result.output) == (1, False)
-    desk.done("customer", "lift-restriction", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    desk.done("customer", "lift-restriction", CUSTOMER, "--channel", "care", "--at", AT)
     assert RARE["name"] in desk.done(*asked)
 
 
@@ -120,15 +120,15 @@ def test_what_was_released_is_handed_out_as_it_was_then_and_again_the_same(desk:
     by = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", AT, "--command-id", "d-1")
     handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "staff-1", "--reason", "order-7")
     assert (desk(*handed).exit_code, desk.json("customer", "readings", CUSTOMER)) == (1, [])
-    desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
+    desk.done("customer", "disclose", CUSTOMER, *order, *by)
     for _ in range(2):
-        desk.done("customer", "disclose", "--customer", CUSTOMER, *order, *by)
+        desk.done("customer", "disclose", CUSTOMER, *order, *by)
         assert desk.json(*handed) == [{name: RARE[name] for name in ("email", "name")}]
         _register(desk, values={"email": "another@example.net"}, to="rectify")
     assert _show(desk)["email"] == "another@example.net"
     read = [one["reader"] for one in desk.json("customer", "readings", CUSTOMER)]
     assert read == ["staff-3", "staff-1", "staff-1"]
-    desk.done("customer", "restrict", "--customer", CUSTOMER, "--channel", "care", "--at", AT)
+    desk.done("customer", "restrict", CUSTOMER, "--channel", "care", "--at", AT)
     result = desk(*handed)
     assert (result.exit_code, RARE["name"] in result.output) == (1, False)
     assert _everywhere(desk.folder) == []

@@ -243,9 +243,7 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
         line = {"command": "RectifyCustomer", "command_id": "again", "at": FIRST, "customer": planted}
         feed = desk.file("in.jsonl", line | {"values": {"address": PLANTED["address"]}})
         desk.done("ingest", feed, "--outcomes", str(tmp_path / "outcomes.jsonl"))
-        refused = desk(
-            "customer", "hold", "--customer", planted, "--reference", PLANTED["email"], "--at", FIRST
-        )
+        refused = desk("customer", "hold", planted, "--reference", PLANTED["email"], "--at", FIRST)
         assert refused.exit_code == 1
         said.say(*_before(said, ids))
         assert _in_topics(settings) == []

@@ -105,7 +105,7 @@ def _planted(desk: Pulsa) -> list[str]:
     desk.done("number", "decide-transfer", NUMBER, *decided)
     released = ("--to", "police-jkt", "--ground", "law", "--fields", "name", "--reference", "order-7")
     approved = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", DAY.format(7))
-    desk.done("customer", "disclose", "--customer", CUSTOMER, *released, *approved)
+    desk.done("customer", "disclose", CUSTOMER, *released, *approved)
     desk.done("log", "advance", "--now", CLOSED)
     return said
 
@@ -207,7 +207,7 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
     assert list((desk.folder / "passing").iterdir()) == []
 
     erase = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", LATER)
-    desk.done("customer", "erase", "--customer", CUSTOMER, *erase)
+    desk.done("customer", "erase", CUSTOMER, *erase)
     assert desk.json("log", "events", "--type", "PersonErased")
     assert [one["kind"] for one in _checked(desk)] == ["erased-and-kept"]
     sealed = _sealed(desk)

@@ -53,7 +53,7 @@ def test_our_own_bill_agrees_and_is_signed_off(pulsa: Pulsa, bill: dict[str, Any
     assert len(pulsa.events()) == before + 1
     result = said.rpartition("result ")[2].split()[0]
     assert "0 items open" in said
-    pulsa.done("statement", "sign-off", "--statement", statement, "--result", result, "--now", LATER)
+    pulsa.done("statement", "sign-off", statement, "--result", result, "--now", LATER)
     (listed,) = pulsa.json("statement", "list")
     assert (listed["statement"], listed["state"], listed["lines"]) == (statement, "signed-off", len(items))
     assert "clean" in pulsa.done("log", "verify")
@@ -89,7 +89,7 @@ def test_what_differs_is_named_and_nothing_else(pulsa: Pulsa, bill: dict[str, An
     assert "amount-differs" in shown
     assert rupiah(parse_amount(bill["total"])) in shown
     why = ("--reason", "paper-typo", "--now", LATER)
-    pulsa.done("statement", "resolve", "--statement", statement, "--item", "L2", *why)
+    pulsa.done("statement", "resolve", statement, "--item", "L2", *why)
     known = {one["item"]: one["resolved"] for one in pulsa.json("reconcile", statement)}
     assert set(known.values()) == {None}, "nobody knew it yet when the log was closed"
     pulsa.done("log", "advance", "--now", "2023-08-07T00:00:00+07:00")

@@ -199,7 +199,7 @@ def counted(count: int, what: str) -> str:
 
 
 def _plural(what: str) -> str:
-    if what.endswith("y"):
+    if what.endswith("y") and not what.endswith(("ay", "ey", "oy", "uy")):
         return f"{what[:-1]}ies"
     return f"{what[:-1]}ves" if what.endswith("f") else f"{what}s"
 

@@ -17,17 +17,17 @@ CUSTOMER = {
     "readings": Verb("personal:readings", "customer/CAB3DE4FG5HI6JK7LM8NO"),
     "give-consent": Verb(
         "GiveConsent",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
         "Give consent to a purpose, or give it again.",
     ),
     "withdraw-consent": Verb(
         "WithdrawConsent",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
         "Withdraw it, or refuse beforehand; free of charge.",
     ),
     "disclose": Verb(
         "Disclose",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --to police-jkt --ground law --fields name"
+        "customer/CAB3DE4FG5HI6JK7LM8NO --to police-jkt --ground law --fields name"
         " --reference order-7 --approved-by staff-2 --actor staff-1",
         "Release fields to somebody, on a ground of the policy.",
     ),
@@ -41,58 +41,58 @@ CUSTOMER = {
     ),
     "request-access": Verb(
         "RequestAccess",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --channel care",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --channel care",
         "The person asks for everything that is kept.",
     ),
     "answer-access": Verb(
         "AnswerAccess",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --digest"
+        "customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --digest"
         " 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "It was handed over.",
     ),
     "restrict": Verb(
         "RestrictProcessing",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
         "Neither show nor disclose the person, nor make offers, until this is lifted.",
     ),
     "lift-restriction": Verb(
         "LiftRestriction",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
         "The reverse.",
     ),
     "request-erasure": Verb(
         "RequestErasure",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --request e-1 --channel care",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --request e-1 --channel care",
         "The person asks that what is kept be destroyed.",
     ),
     "erase": Verb(
         "ErasePerson",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --decided-by staff-1 --approved-by staff-2 --actor staff-1",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --decided-by staff-1 --approved-by staff-2 --actor staff-1",
         "Begin the erasure of a person: each account is asked first.",
     ),
     "hold": Verb(
         "SetPersonHold",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
         "Hold the person's data for a legal case.",
     ),
     "lift-hold": Verb(
         "LiftPersonHold",
-        "--customer customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
+        "customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
         "Lift that hold, and no other.",
     ),
     "record-breach": Verb(
         "RecordBreach",
-        "--breach breach/b-1 --terms privacy-smarty --discovered-at 2024-03-01T10:00:00+07:00"
+        "breach/b-1 --terms privacy-smarty --discovered-at 2024-03-01T10:00:00+07:00"
         " --scope readings-of-staff-3 --fields name,email --persons 2",
         "Record that personal data were exposed.",
     ),
     "notify-breach": Verb(
         "NotifyBreach",
-        "--breach breach/b-1 --to authority --reference letter-7",
+        "breach/b-1 --to authority --reference letter-7",
         "The authority, or the persons, were told of it.",
     ),
-    "advance-breach": Verb("AdvanceBreach", "--breach breach/b-1", "Record what fell due for the breach."),
-    "advance": Verb("AdvanceCustomer", "--customer customer/c-17", "Record what fell due for the customer."),
+    "advance-breach": Verb("AdvanceBreach", "breach/b-1", "Record what fell due for the breach."),
+    "advance": Verb("AdvanceCustomer", "customer/c-17", "Record what fell due for the customer."),
     "list": Verb("contract_desk:customers", "--in-debt"),
     "preferences": Verb("person_desk:preferences", "6288112345678"),
     "requests": Verb("person_desk:requests", "--open"),

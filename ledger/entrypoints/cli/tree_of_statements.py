@@ -1,6 +1,6 @@
 """The verbs of `pulsa statement`: what does each, an example, and words where no function's docstring says so."""
 
-_ONE = "--statement statement/9f86d081884c7d659a2feaa0c55ad015"
+_ONE = "statement/9f86d081884c7d659a2feaa0c55ad015"
 _FILE = "--unit IDR --file f-1 --size 1 --place 0 --content c-1"
 
 _ACCOUNT = "6288112345678#1 --refers-to top-1"

@@ -84,26 +84,38 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
 
     kinds = inspect.Parameter
     parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Any)]
-    parameters += [_parameter(field, of_credit=of_credit) for field in sorted(fields_of(command), key=_rank)]
+    subject = _subject_of(command)
+    parameters += [
+        _argument(field) if field["name"] == subject else _option(field, of_credit=of_credit)
+        for field in sorted(fields_of(command), key=partial(_rank, subject))
+    ]
     parameters.append(kinds("dry_run", kinds.KEYWORD_ONLY, annotation=DryRun, default=False))
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
     return with_settings(signed(run, parameters))
 
 
-def _rank(field: Field) -> tuple[bool, bool, bool]:
-    """The number first, then what must be stated."""
-    return field["name"] != "msisdn", field["name"] in _LAST, may_lack(field)
+def _subject_of(command: str) -> str:
+    """The name of the field that says what a command addresses: the first that not every command has."""
+    names: list[str] = [field["name"] for field in fields_of(command)]
+    return next(name for name in names if name not in _LAST)
 
 
-def _parameter(field: Field, *, of_credit: bool) -> inspect.Parameter:
+def _rank(subject: str, field: Field) -> tuple[bool, bool, bool]:
+    """What it addresses first, then what must be stated."""
+    return field["name"] != subject, field["name"] in _LAST, may_lack(field)
+
+
+def _argument(field: Field) -> inspect.Parameter:
+    shown = typer.Argument(help=field.get("doc"), metavar=field["name"].upper(), show_default=False)
+    return inspect.Parameter(field["name"], inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, shown])
+
+
+def _option(field: Field, *, of_credit: bool) -> inspect.Parameter:
     name = field["name"]
     amount = _AMOUNTS.get(field["form"])
     unit = "Credit" if name in _IN_CREDIT or (of_credit and name != "price") else "Rupiah"
     help_ = field.get("doc") if amount is None else amount.format(unit=unit)
     keyword = inspect.Parameter.KEYWORD_ONLY
-    if name == "msisdn":
-        argument = typer.Argument(help=help_, metavar="MSISDN", show_default=False)
-        return inspect.Parameter(name, keyword, annotation=Annotated[str, argument])
     option = f"--{name.replace('_', '-')}"
     metavar = "|".join(field["choices"]) if field["form"] == "choice" else _METAVARS.get(field["form"])
     if field["form"] == "flag":
