@@ -76,8 +76,11 @@ class _Matching:
         self.plain = plain.items
         self.items: list[Item] = []
         self.pairs = plain.with_balance
-        self.lines = {one.line: one for one in asked.lines if one.reference not in plain.references}
-        self.records = {one.id: one for one in asked.records if one.reference not in plain.references}
+        left, records = asked.lines, asked.records
+        if len(plain.items) == len(left):  # nothing but what is missing on the statement is still looked for
+            left, records = [], near(records, asked.period, Rules(days=0))
+        self.lines = {one.line: one for one in left if one.reference not in plain.references}
+        self.records = {one.id: one for one in records if one.reference not in plain.references}
 
     @cached_property
     def all_lines(self) -> list[Stated]:

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_not, sub
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ledger.reconciliation.matchables import EQUAL, Item, Stated, SystemRecord
 
 _AT_ONCE = 2_048
 """Pairs whose columns are held at a time: so many stay near the processor."""
 
-_T = TypeVar("_T", Stated, SystemRecord)
 _REFERENCE = attrgetter("reference")
 
 
@@ -33,9 +32,17 @@ def plain_matches(lines: Sequence[Stated], records: Sequence[SystemRecord]) -> P
     numbers = [one.line for one in lines]
     if numbers != sorted(numbers):
         lines = sorted(lines, key=attrgetter("line"))
-    alone, its_own = _alone(lines), _alone(records)
-    found = list(map(its_own.get, alone))
-    stated = list(compress(alone.values(), map(is_not, found, repeat(None))))
+    where = _alone(lines)
+    found: list[SystemRecord | None] = [None] * len(lines)
+    several = set()
+    for place, record in zip(map(where.get, map(_REFERENCE, records)), records, strict=True):
+        if place is not None:
+            if found[place] is not None:
+                several.add(place)
+            found[place] = record
+    for place in several:
+        found[place] = None
+    stated = list(compress(lines, map(is_not, found, repeat(None))))
     recorded = [one for one in found if one is not None]
     matches = PlainMatches([], set(), [])
     for first in range(0, len(stated), _AT_ONCE):
@@ -62,15 +69,15 @@ def _compared(lines: list[Stated], records: list[SystemRecord], matches: PlainMa
         matches.with_balance.extend(pair for pair in pairs if pair[0].balance is not None)
 
 
-def _alone(rows: Sequence[_T]) -> dict[str | None, _T]:
-    """Those by reference that have one which no other has."""
-    alone = dict(zip(map(_REFERENCE, rows), rows, strict=True))
-    if len(alone) < len(rows):
-        for reference, times in Counter(map(_REFERENCE, rows)).items():
+def _alone(lines: Sequence[Stated]) -> dict[str | None, int]:
+    """The places of lines by their reference, of those that have one which no other has."""
+    where = dict(zip(map(_REFERENCE, lines), range(len(lines)), strict=True))
+    if len(where) < len(lines):
+        for reference, times in Counter(map(_REFERENCE, lines)).items():
             if times > 1:
-                del alone[reference]
-    alone.pop(None, None)
-    return alone
+                del where[reference]
+    where.pop(None, None)
+    return where
 
 
 def _columns(type_: Any, rows: Iterable[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a column each, in place of fields
