@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,12 +22,13 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.errors import RegistryMismatch
 from ledger.local.schema_registry import LocalRegistry
-from ledger.store.kafka import topics
+from ledger.store.codec import Codec
+from ledger.store.kafka import registry_restoring, topics
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
-from ledger.store.kafka.records import SCHEMA
+from ledger.store.kafka.records import SCHEMA, schema_header
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import SchemaIds, access, schema_ids
-from ledger.store.schemas import FOLDERS, RecordSchema, every
+from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every, load
 from ledger.wiring.metrics import RegistryMetrics
 from ledger.wiring.mirrors import Followed
 from tests.entrypoints.kafka import on_kafka
@@ -175,6 +177,28 @@ def test_commands_by_other_ids_are_answered_and_decide_nothing(
         assert {outcome.status for outcome in astray.execute(commands[100:120])} == {"refused"}
         assert seen(settings).events == events
         assert "unknown" not in {outcome.status for outcome in client.execute(commands[100:])}
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+def test_a_command_is_told_by_the_schema_it_was_sent_by_and_not_by_the_one_it_is_kept_by(
+    names_it: bool,
+) -> None:
+    """One that says nothing of a field which came later is kept as before there was one, whoever sent it how."""
+    full, texts = load("commands")["ledger.command.Block"], registry_restoring.Texts()
+    assert full.before is not None
+    found, codec = registry_restoring._Found(texts), Codec()
+    for offset, basis in enumerate((None, "law")):
+        said: dict[str, Any] = {"at": None, "command_id": "b", "msisdn": NUMBER, "actor": "a", "block": "b"}
+        said |= {"scope": "all", "ground": "a", "reference": None, "since": None, "basis": basis}
+        body = full.encode(said)
+        command, content = codec.command_and_content("Block", full.fingerprint + body, 0)
+        kept = codec.command_state(command, content, stated_at=False)[:FINGERPRINT_BYTES]
+        assert (kept == full.fingerprint) == (basis is not None)
+        found._contents["commands", 0, offset] = kept
+        headers = [schema_header(full.fingerprint)] if names_it else []
+        record = SimpleNamespace(partition=0, offset=offset, value=b"\0\0\0\0\7" + body, headers=headers)
+        found.command("commands", "ledger.commands", record, 7)
+    assert found.used == {registry_restoring.UsedSchema("ledger.commands", 7, full.fingerprint)}
 
 
 def test_a_registry_that_was_emptied_is_filled_from_a_log_that_names_no_schemas(

@@ -130,8 +130,24 @@ class _Found:
                     return
 
     def command(self, source: str, topic: str, record: Any, id_: int) -> None:  # noqa: ANN401 - kafka-python's
-        """By what was journaled of it: a header may say anything, for anybody may send."""
-        self._note(topic, id_, self._contents.get((source, record.partition, record.offset)))
+        """By its header where it was journaled: then that was held against the registry; else anybody may say anything.
+
+        What was journaled is written as the ledger writes it, which need not be the schema that it was sent by.
+        """
+        kept = self._contents.get((source, record.partition, record.offset))
+        if kept is not None:
+            self._note(topic, id_, dict(record.headers).get(SCHEMA) or self._sent_by(kept, record.value))
+
+    def _sent_by(self, kept: bytes, value: bytes) -> bytes:
+        """The version by which all of a command can be read; first the one that it is kept by."""
+        known, body = self._texts.by_mark.get(kept), value[_PREFIX_BYTES:]
+        for schema in () if known is None else (known, *self._texts.named(known.name)):
+            with suppress(KeyError, EOFError, ValueError, IndexError):
+                fields = BytesIO(body)
+                schemaless_reader(fields, schema.parsed)
+                if fields.tell() == len(body):
+                    return schema.fingerprint
+        return kept
 
     def _note(self, topic: str, id_: int, mark: bytes | None) -> bool:
         known = self._known.get((topic, id_))
