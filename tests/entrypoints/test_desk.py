@@ -125,13 +125,13 @@ def test_the_movements_behind_a_balance_are_told(told: Pulsa) -> None:
         ("-1272.60", "13727.40"),
     ]
     assert (found[-1]["held"], found[-1]["position"]) == (balance["amount"], balance["position"])
-    assert found[0]["place"] == "0:4"
+    assert found[0]["event_position"] == "0:4"
     assert "Rp 13.727,40" in told.done("report", "movements", f"{NUMBER}#1/credit")
     assert told.done("report", "movements", "operator/breakage").startswith(
         "operator/breakage: nothing has moved\n"
     )
     later = told.json("report", "movements", "operator/breakage", "--as-of", "2030-01-01T00:00:00Z")
-    assert [(one["recorded_at"], one["place"]) for one in later] == [(None, None)] * len(later)
+    assert [(one["recorded_at"], one["event_position"]) for one in later] == [(None, None)] * len(later)
     assert later
 
 
