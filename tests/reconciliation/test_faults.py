@@ -90,7 +90,7 @@ def _population(chance: random.Random) -> tuple[list[Stated], list[SystemRecord]
         number = f"62881{index:08}"
         day = chance.randrange(10, 20)
         version = 0
-        while day < _DAYS - 10:
+        while day < _DAYS - 9 - _RULES.days:  # one that is shifted lies before what may be timing, too
             version += 1
             amount = chance.choice(_DENOMINATIONS) + 100 * chance.randrange(90) + index
             reference = f"t-{index}-{version}"
