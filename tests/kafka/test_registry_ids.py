@@ -25,7 +25,7 @@ from ledger.local.schema_registry import LocalRegistry
 from ledger.store.codec import Codec
 from ledger.store.kafka import registry_restoring, topics
 from ledger.store.kafka.connection import POLICIES, KafkaSettings
-from ledger.store.kafka.records import SCHEMA, schema_header
+from ledger.store.kafka.records import SCHEMA, TOPIC, schema_header
 from ledger.store.kafka.registry_api import Registry, RegistryAccess
 from ledger.store.kafka.schema_ids import SchemaIds, access, schema_ids
 from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every, load
@@ -250,12 +250,12 @@ def check_goes_on(settings: KafkaSettings, commands: list[Command], before: Seen
 
 
 def as_before(written: KafkaSettings, target: KafkaSettings) -> None:
-    """The same log as a release wrote it that did not name schemas."""
+    """The same log as a release wrote it that named no schemas, and no topics of what it answered."""
     topics.create(target)
     with closing(KafkaProducer(bootstrap_servers=written.bootstrap)) as producer:
         for name in ("commands", "events", "replies"):
             for record in committed(written, getattr(written, name)):
-                headers = [header for header in record.headers if header[0] != SCHEMA]
+                headers = [header for header in record.headers if header[0] not in (SCHEMA, TOPIC)]
                 producer.send(getattr(target, name), record.value, record.key, headers, record.partition)
         producer.flush()
 
