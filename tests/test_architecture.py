@@ -46,9 +46,29 @@ def test_every_path_on_the_page_is_there() -> None:
 
 
 def test_every_module_on_the_page_has_what_it_is_said_to_have() -> None:
-    said = re.findall(r"`([\w/]+\.py)`\s+has\s+`([\w.]+)`", PAGE)
-    assert len(said) > 8
+    said = [
+        (path, name)
+        for path, names in re.findall(r"`([\w/]+\.py)`\s+has\s+((?:`[\w.]+`(?:, )?)+)", PAGE)
+        for name in re.findall(r"`([\w.]+)`", names)
+    ]
+    assert len(said) > 30
     assert [(path, name) for path, name in said if not name_in(ROOT / path, name)] == []
+
+
+def test_every_name_on_the_page_is_one_of_the_code() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in MODULES)
+    there = set(re.findall(r"^ *(?:(?:class|(?:async )?def) )?(\w+)(?=[(:\[]| =)", code, re.MULTILINE))
+    there |= {path.stem for path in MODULES} | {"ledger", "projections", "schemas", "tests", "py"}
+    named = [span for span in spans() if re.fullmatch(r"[A-Za-z_]\w*(?:\.\w+)?", span)]
+    assert len(named) > 40
+    said = {
+        "pulsa",
+        "policy",
+        "invalid",
+        "defect",
+        "pyproject.toml",
+    }  # a program, an actor, codes of answers, a file
+    assert [span for span in named if span not in said and not set(span.split(".")) <= there] == []
 
 
 def mapped(text: str) -> dict[str, str]:

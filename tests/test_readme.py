@@ -94,8 +94,10 @@ def test_commands_of_the_pages_are_understood(page: Path) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https://)([^)#]+)\)", _README):
-        assert (ROOT / target).exists(), target
+    pages = [ROOT / "README.md", ROOT / "schemas" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?://)([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
 
 def test_the_test_command_of_ci_is_the_readmes() -> None:
