@@ -20,6 +20,7 @@ from ledger.domain.customer.events_of_persons import (
     PersonErased,
 )
 from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.domain.events import Event
 from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultLost
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteReader, SqliteSnapshot
@@ -116,31 +117,47 @@ def fields_gone(log: SqliteSnapshot, event: FieldsErased) -> FieldsGone:
     return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before)
 
 
-def released(opened: Opened, customer: str, command_id: str) -> dict[str, str | None] | None:
+def released(opened: Opened, customer: str, command_id: str) -> dict[str, str] | None:
     """The fields that a disclosure of a customer has released, and for which command each was written last by then.
 
     None where nothing was disclosed under that id.
     """
-    readers, partition_of = opened.journaled()
-    written: dict[str, str | None] = {}
-    with readers[partition_of(customer)].snapshot() as log:
-        for found in log.events_of(customer):
-            event = found.event
-            if isinstance(event, CustomerRegistered | CustomerRectified):
-                written |= dict.fromkeys([one["field"] for one in event.fields], event.command_id)
-            elif isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
-                return {one["field"]: written[one["field"]] for one in event.fields}
+    written: dict[str, str] = {}
+    for event in _events_of(opened, customer):
+        if isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
+            return {one["field"]: written[one["field"]] for one in event.fields}
+        _follow(written, event)
     return None
 
 
-def must_have_all(opened: Opened, kept: Vault, customer: str) -> None:
-    """Raises VaultBehind where the log tells of values of a customer that the vault does not have."""
-    readers, partition_of = opened.journaled()
-    with readers[partition_of(customer)].snapshot() as log:
-        told = [one for found in log.events_of(customer) for one in told_by(found.event)]
+def told_last(opened: Opened, kept: Vault, customer: str) -> dict[str, str]:
+    """The fields of a customer, and for which command each was written last that the log tells of.
+
+    What was written for others is the value of nobody: they were refused, or are not decided yet.
+    Raises VaultBehind where the log tells of values that the vault does not have.
+    """
+    events, written = _events_of(opened, customer), dict[str, str]()
+    told = [one for event in events for one in told_by(event)]
     for start in range(0, len(told), BATCH):
         for one in lacking(kept, told[start : start + BATCH]):
             raise VaultBehind(f"{customer}: what was written for {one.command_id} is not in the vault")
+    for event in events:
+        _follow(written, event)
+    return written
+
+
+def _events_of(opened: Opened, customer: str) -> list[Event]:
+    readers, partition_of = opened.journaled()
+    with readers[partition_of(customer)].snapshot() as log:
+        return [found.event for found in log.events_of(customer)]
+
+
+def _follow(written: dict[str, str], event: Event) -> None:
+    if isinstance(event, CustomerRegistered | CustomerRectified):
+        written.update(dict.fromkeys([one["field"] for one in event.fields], event.command_id))
+    elif isinstance(event, FieldsErased):
+        for one in event.fields:
+            written.pop(one["field"], None)
 
 
 def told_by(event: object) -> Iterator[Told]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,20 @@ def test_values_of_a_command_that_was_accepted_stay_whatever_is_sent_under_its_i
     assert said.exit_code == 1
     assert NAME["name"] in desk.done(*_shown())
     assert _kinds(desk) == []
+
+
+def test_what_no_event_tells_of_is_shown_to_nobody(desk: Pulsa) -> None:
+    _register(desk)
+    desk.done("customer", "restrict", ONE, "--channel", "care", "--at", AT, "--command-id", "other")
+    desk.done("customer", "lift-restriction", ONE, "--channel", "care", "--at", AT)
+    more = ("--command-id", "other")
+    assert "idempotency-conflict" in _rectify(desk, ONE, *more, name="Another", email="another@example.net")
+    assert desk.json(*_shown()) == [NAME]
+    out = desk.folder / "person.zip"
+    desk.done("customer", "access", ONE, str(out), "--by", "staff-3", "--reason", "asked", "--now", AT)
+    with zipfile.ZipFile(out) as archive:
+        assert not any(b"nother" in archive.read(name) for name in archive.namelist())
+    assert _kinds(desk) == [("values-without-event", f"{ONE}, other")]
 
 
 def test_what_was_refused_and_is_sent_again_leaves_nothing(desk: Pulsa) -> None:

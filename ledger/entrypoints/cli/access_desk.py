@@ -89,7 +89,7 @@ def _gathered(
     from ledger.entrypoints import access_pages
     from ledger.wiring.accounts_held import accounts_held, events_of_customer
     from ledger.wiring.composition import known_terms
-    from ledger.wiring.persons import must_have_all, own_id, serving_vault
+    from ledger.wiring.persons import own_id, serving_vault, told_last
     from projections.asking.log_answers import LogLine
 
     now = now_of(opened.settings)
@@ -101,8 +101,7 @@ def _gathered(
         purposes = {one.name: one.purpose for one in policy.classes}
         classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
     with serving_vault(opened, dry_run=dry_run) as kept:
-        must_have_all(opened, kept, customer)
-        fields = dict.fromkeys(kept.fields_of(own_id(customer)))
+        fields = told_last(opened, kept, customer)
         values = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason)
         readings = [
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}

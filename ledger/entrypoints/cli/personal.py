@@ -122,7 +122,7 @@ def show(
         raise typer.BadParameter("--fields: none is named")
     must_be_codes(by=by, reason=reason, fields=asked)
     if _may_be_shown(opened, customer):
-        return _show(opened, customer, dict.fromkeys(asked), by, reason, as_json=as_json)
+        return _show(opened, customer, asked, by, reason, as_json=as_json)
     return shell.REFUSED
 
 
@@ -142,7 +142,7 @@ def hand_out(
     if written_for is None:
         say(f"{customer}: {disclosure} has released nothing")
         return shell.REFUSED
-    return _show(opened, customer, written_for, by, reason, as_json=as_json)
+    return _show(opened, customer, list(written_for), by, reason, written_for, as_json=as_json)
 
 
 def _may_be_shown(opened: Opened, customer: str) -> bool:
@@ -160,18 +160,28 @@ def _may_be_shown(opened: Opened, customer: str) -> bool:
 
 
 def _show(
-    opened: Opened, customer: str, asked: Mapping[str, str | None], by: str, reason: str, *, as_json: bool
+    opened: Opened,
+    customer: str,
+    asked: Sequence[str],
+    by: str,
+    reason: str,
+    released: Mapping[str, str] | None = None,
+    *,
+    as_json: bool,
 ) -> int:
-    from ledger.wiring.persons import must_have_all, own_id, serving_vault
+    """The fields as the commands wrote them that released them; else as those did that the log tells of last."""
+    from ledger.wiring.persons import own_id, serving_vault, told_last
 
     with serving_vault(opened) as kept:
-        must_have_all(opened, kept, customer)
-        found = kept.show(own_id(customer), asked, at=now_of(opened.settings), reader=by, reason=reason)
+        last = told_last(opened, kept, customer)
+        # no command has the empty id: what was written for none is not shown
+        fields = {name: (last if released is None else released).get(name, "") for name in asked}
+        found = kept.show(own_id(customer), fields, at=now_of(opened.settings), reader=by, reason=reason)
     if as_json:
         say_json(found)
     else:
         for name in asked:
-            say(f"{name}: {found.get(name, '-')}")
+            say(f"{name}: {found.get(name, '-')}".replace("\n", "\n  "))
     return shell.DONE
 
 
@@ -256,7 +266,8 @@ def _values(file: Path) -> dict[str, str]:
         content = stream.read(_MOST_BYTES + 1)
     try:
         found: Any = json.loads(content[:_MOST_BYTES].decode())
-    except ValueError as error:
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--values: {file} holds no JSON object of texts") from error
     if not isinstance(found, dict) or not found or len(content) > _MOST_BYTES:
         raise typer.BadParameter(
