@@ -6,7 +6,7 @@ They fold in this order.
 from __future__ import annotations
 
 from projections.engine.partition_facts import PartitionFacts
-from projections.engine.projection import Registry
+from projections.engine.projection import ProjectionsByName
 from projections.engine.snapshot import Tables
 from projections.line.blocks import Blocks
 from projections.line.disputes_told import Disputes
@@ -25,7 +25,7 @@ from projections.postpaid.customers import Customers
 from projections.postpaid.deposits import Deposits
 from projections.postpaid.payments import PaymentsMade
 
-PROJECTIONS: Registry = {
+PROJECTIONS: ProjectionsByName = {
     kind.name: kind
     for kind in (
         *(PartitionFacts, Balances, Lifecycles, Usage, Numbers, Blocks, Disputes, Transfers),

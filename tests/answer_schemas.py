@@ -38,7 +38,7 @@ from projections.money.balances import Moved
 from projections.money.ledger_accounts import Balance
 from projections.money.statements_told import StatementSummary
 from projections.money.transfers import InTransit
-from projections.money.trial_balance import Day, TrialBalance
+from projections.money.trial_balance import DayOfTrial, TrialBalance
 from projections.persons.breaches_told import BreachTold
 from projections.persons.erasures_told import ErasureTold, HoldTold
 from projections.persons.preferences import Preference
@@ -70,7 +70,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "balance": (Balance,),
     "movements": (Moved,),
     "trial-balance": (TrialBalance,),
-    "trial-balance-by-day": (Day,),
+    "trial-balance-by-day": (DayOfTrial,),
     "in-transit": (InTransit,),
     "states": (StateCounts,),
     "statements": (StatementSummary,),

@@ -26,7 +26,7 @@ from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.simulation import CAST, CONTRACTS_CAST, PERSONS_CAST, commands, end_of, simulate
 from ledger.simulation.faults import FAULTS, lines
-from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, OF_PERSONS, Record
+from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, OF_PERSONS, CommandRow
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
 from ledger.simulation.registered_persons import id_of
 from ledger.store.reading import SqliteReader
@@ -153,7 +153,9 @@ def test_every_command_occurs() -> None:
 
 
 def test_who_has_contracts_changes_nothing_of_what_the_others_do_nor_of_its_faults() -> None:
-    def of_others(contracts: int, persons: int, mark: tuple[str, ...]) -> list[tuple[Record, list[bytes]]]:
+    def of_others(
+        contracts: int, persons: int, mark: tuple[str, ...]
+    ) -> list[tuple[CommandRow, list[bytes]]]:
         records = commands(SUBSCRIBERS, 3, SEED, contracts=contracts, registered=persons)
         return [one for one in lines(records, SEED) if not one[0]["command_id"].startswith(mark)]
 

@@ -13,7 +13,7 @@ from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import PrepaidAccount
 from projections.engine.reader import LogSnapshot
-from projections.line.lines_as_of import Told, accounts_in, advanced
+from projections.line.lines_as_of import AccountOfProduct, accounts_in, advanced
 
 Amounts = dict[tuple[str, str], int]
 """Sen by (ledger account, unit)."""
@@ -195,7 +195,7 @@ def _accounts(
     return {id_: _end_of(one) for id_, one in accounts_in(line).items()}
 
 
-def _end_of(account: Told) -> AccountEnd:
+def _end_of(account: AccountOfProduct) -> AccountEnd:
     """Of a contract what is owed stands as credit below zero, and the contract period as the active one."""
     if isinstance(account, PrepaidAccount):
         return AccountEnd(account.credit, account.state, account.active_until, account.holder)

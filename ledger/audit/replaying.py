@@ -35,7 +35,7 @@ _TAKEN = (
 )
 
 
-class Reader(Protocol):
+class JournalReader(Protocol):
     """Reads a partition with its journal."""
 
     def snapshot(self) -> AbstractContextManager[SqliteSnapshot]:
@@ -43,7 +43,7 @@ class Reader(Protocol):
 
 
 def replay(  # noqa: PLR0913 - what is decided again, under which terms, and from when to when
-    readers: Sequence[Reader],
+    readers: Sequence[JournalReader],
     known: Sequence[Terms],
     *,
     partition_of: PartitionOf = lambda _: 0,

@@ -105,7 +105,7 @@ Code = Annotated[
 ]
 Days = Annotated[int, Bounds(0, 36_500), Takes("a whole number of days", 30, _whole)]
 Count = Annotated[int, Bounds(0), Takes("a whole number", 3, _whole)]
-Day = Annotated[date, Takes("a day such as 2023-07-03", date(2024, 1, 1), _day, date.isoformat)]
+DateKey = Annotated[date, Takes("a day such as 2023-07-03", date(2024, 1, 1), _day, date.isoformat)]
 AN_AMOUNT = Takes('an amount in a string, such as "5000" or "0.50"', "5000", _money, format_amount)
 A_PRICE = Takes('a price in a string, such as "909" or "18.18"', "18.18", _price)
 Money = Annotated[int, Bounds(0), AN_AMOUNT]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from ledger.domain.calendar import Zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import Price, PriceList, Tariff
-from ledger.domain.rules import Code, Day, Money, PriceText, Rule
+from ledger.domain.rules import Code, DateKey, Money, PriceText, Rule
 from ledger.domain.sections import Bounds, Named, Section
 
 
@@ -77,7 +77,7 @@ class DatedTariff(Rule):
     """What events call the tariff."""
     version: str
     """Which edition of it this is, as it was published."""
-    in_force_from: Day
+    in_force_from: DateKey
     """The first local day of use that it prices."""
     prices: tuple[TariffPrice, ...]
     """Its prices; the first that covers a use holds."""

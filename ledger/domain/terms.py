@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from ledger.domain.calendar import DAY, Zone, zone
 from ledger.domain.money import SEN
 from ledger.domain.rating import PriceList, Tariff
-from ledger.domain.rules import A_TEXT, Clause, Code, Count, Day, Days, Money, Period, Rule
+from ledger.domain.rules import A_TEXT, Clause, Code, Count, DateKey, Days, Money, Period, Rule
 from ledger.domain.sections import Added, Named, Section
 from ledger.domain.tariffs import DatedTariff, rated
 from ledger.domain.terms_keys import json_of
@@ -97,7 +97,7 @@ class Terms(Section):
     """The document that they are: its name, whose it is, its date."""
     operator: str
     """Whose customers they bind."""
-    in_force_from: Day
+    in_force_from: DateKey
     """The first day on which the document is in force."""
     time_zone: Annotated[str, Named("zone"), _A_ZONE]
     """Days begin and end, and times of day are told, in this time zone."""

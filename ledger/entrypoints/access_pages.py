@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ledger.domain.calendar import Zone, format_instant, parse_instant
 from ledger.entrypoints.cli.output import in_words
 from ledger.figures import rupiah
-from ledger.wiring.accounts_held import AccountHeld, Held
+from ledger.wiring.accounts_held import AccountHeld, HistoryHeld
 from projections.asking.log_answers import HistoryEvent
 
 MOST_ROWS = 500
@@ -204,7 +204,7 @@ def _table_of(held: AccountHeld, zone: Zone) -> str:
     return head + _rows(("Kapan / When", "Apa / What", "Saldo / Balance"), rows, last="n")
 
 
-def _balance(line: Held) -> str:
+def _balance(line: HistoryHeld) -> str:
     if isinstance(line, HistoryEvent):
         return rupiah(line.credit)
     return rupiah(line.unbilled + line.billed)

@@ -11,7 +11,7 @@ from ledger.wiring.amiss import Amiss, NotUsed
 from ledger.wiring.checks import CHECKS, Check, must_be_usable
 from ledger.wiring.settings import Settings
 
-Verdict = Literal["well", "wrong", "unknown", "not used"]
+WellOrNot = Literal["well", "wrong", "unknown", "not used"]
 
 
 class Examined(NamedTuple):
@@ -21,7 +21,7 @@ class Examined(NamedTuple):
     """
 
     check: str
-    verdict: Verdict
+    verdict: WellOrNot
     message: str
     code: str | None = None
     page: str | None = None

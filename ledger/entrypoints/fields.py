@@ -19,7 +19,7 @@ from ledger.domain.money import parse_amount
 from ledger.domain.subject import DUE
 from ledger.entrypoints import statement_fields
 
-Read = Callable[[Any], Any]
+FieldRead = Callable[[Any], Any]
 """A reader of one field."""
 
 MOST_IDS = 20
@@ -257,8 +257,8 @@ def _read_fee_text(value: str) -> int | None:
     return _read_fee(True if value == "true" else value)
 
 
-_LINE: dict[str, Read] = {"kind": read_id, "amount": read_amount, "text": read_text}
-_JSON: dict[str, Read] = {
+_LINE: dict[str, FieldRead] = {"kind": read_id, "amount": read_amount, "text": read_text}
+_JSON: dict[str, FieldRead] = {
     "msisdn": read_msisdn,
     "id": read_id,
     "card": read_card,
@@ -279,7 +279,7 @@ _JSON: dict[str, Read] = {
     "balance": statement_fields.read_balance,
     **{form: statement_fields.from_json(form) for form in statement_fields.LISTS},
 }
-_TEXT: dict[str, Read] = _JSON | {
+_TEXT: dict[str, FieldRead] = _JSON | {
     "count": _read_count_text,
     "flag": _read_flag_text,
     "fee": _read_fee_text,
@@ -290,7 +290,7 @@ _TEXT: dict[str, Read] = _JSON | {
 }
 
 
-def _choice(choices: list[str]) -> Read:
+def _choice(choices: list[str]) -> FieldRead:
     known = {choice: choice for choice in choices}
 
     def read(value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -302,11 +302,11 @@ def _choice(choices: list[str]) -> Read:
     return read
 
 
-def _or_null(read: Read) -> Read:
+def _or_null(read: FieldRead) -> FieldRead:
     return lambda value: None if value is None else read(value)
 
 
-def reader(field: dict[str, Any], *, text: bool) -> Read:
+def reader(field: dict[str, Any], *, text: bool) -> FieldRead:
     """The reader of a field of a command schema: for JSON values, or for text."""
     if field["name"] == "command_id":
         return read_command_id

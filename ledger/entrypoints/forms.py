@@ -18,10 +18,8 @@ from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.command_fields import may_lack
-from ledger.entrypoints.fields import Read, is_card, reader
-from ledger.store.schemas import load
-
-Schema = dict[str, Any]
+from ledger.entrypoints.fields import FieldRead, is_card, reader
+from ledger.store.schemas import Schema, load
 
 _decode = msgspec.json.Decoder().decode
 _NO_VAULT = "set PULSA_VAULT_KEY, or give 64 hexadecimal digits of HMAC-SHA256"
@@ -39,8 +37,8 @@ class Form:
         self.command = command
         self.cards = [field["name"] for field in fields if field.get("form") == "card"]
         readers = [(field, (field["name"], reader(field, text=text))) for field in fields]
-        self.required: list[tuple[str, Read]] = [read for field, read in readers if not may_lack(field)]
-        self.optional: list[tuple[str, Read]] = [read for field, read in readers if may_lack(field)]
+        self.required: list[tuple[str, FieldRead]] = [read for field, read in readers if not may_lack(field)]
+        self.optional: list[tuple[str, FieldRead]] = [read for field, read in readers if may_lack(field)]
 
     def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The fields as the command takes them; `given` still holds `command`. Raises Invalid, with every fault."""

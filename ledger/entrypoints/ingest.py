@@ -13,7 +13,7 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Ou
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import InputFile, opened
 from ledger.entrypoints.forms import CommandReader
-from ledger.entrypoints.rows import BadLine, Format, GoodLine, rows
+from ledger.entrypoints.rows import BadLine, GoodLine, InputFormat, rows
 from ledger.errors import VaultConflict
 from ledger.wiring.composition import Taker
 from ledger.wiring.registering import Registrar
@@ -23,7 +23,7 @@ BATCH = 1000
 BATCH_ON_KAFKA = 20_000
 """Commands that are sent before the next are read: a client keeps thousands of them under way."""
 
-Record = Callable[[dict[str, Any]], None]
+OutcomeTaker = Callable[[dict[str, Any]], None]
 """Takes the JSON form of each outcome."""
 
 
@@ -81,7 +81,7 @@ class Ingest:
         batch: int = BATCH,
         principal: str | None = None,
         registrar: Registrar | None = None,
-        record: Record | None = None,
+        record: OutcomeTaker | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[InputFile, Tally], None] = lambda _, __: None,
     ) -> None:
@@ -100,7 +100,7 @@ class Ingest:
         self._progress = progress
         self._position = ledger.position
 
-    def run(self, files: Iterable[str], format_: Format = "auto", command: str | None = None) -> Tally:
+    def run(self, files: Iterable[str], format_: InputFormat = "auto", command: str | None = None) -> Tally:
         """Takes the files in one after the other; `command` is what their lines are, where they do not say it.
 
         Raises OSError or LedgerError; what was written before stays.

@@ -17,9 +17,9 @@ from ledger.entrypoints import registrations
 from ledger.entrypoints.file_lines import Broken, InputFile
 from ledger.entrypoints.forms import CommandReader, decode_object, header_faults
 
-Format = Literal["auto", "json", "csv"]
+InputFormat = Literal["auto", "json", "csv"]
 
-_ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+_ENDINGS: dict[str, InputFormat] = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 
 
 class BadLine(NamedTuple):
@@ -40,7 +40,7 @@ class GoodLine(NamedTuple):
 
 
 def rows(
-    source: InputFile, reader: CommandReader, format_: Format = "auto", command: str | None = None
+    source: InputFile, reader: CommandReader, format_: InputFormat = "auto", command: str | None = None
 ) -> Iterator[GoodLine | BadLine]:
     """Every line of the file: a command, or what is wrong with it. Blank lines are passed over.
 
@@ -137,12 +137,12 @@ def _cells(line: bytes) -> list[str]:
         raise Invalid(f"not CSV: {error}") from None
 
 
-def _by_name(name: str) -> Format:
+def _by_name(name: str) -> InputFormat:
     plain = name.lower().removesuffix(".gz")
     return next((format_ for ending, format_ in _ENDINGS.items() if plain.endswith(ending)), "auto")
 
 
-def _by_content(line: bytes, command: str | None) -> Format:
+def _by_content(line: bytes, command: str | None) -> InputFormat:
     if command is not None:
         return "json" if line.lstrip().startswith(b"{") else "csv"
     return "csv" if b"command" in line.strip().split(b",") else "json"

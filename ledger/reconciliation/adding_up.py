@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-Parts = tuple[int, ...]
+Summands = tuple[int, ...]
 """Places of amounts that come to what is wanted."""
 _ENOUGH = 20
 """Solutions after which no more are looked for: more than one is ambiguous."""
 
 
-def runs(amounts: Sequence[int], wanted: int, longest: int) -> list[Parts]:
+def runs(amounts: Sequence[int], wanted: int, longest: int) -> list[Summands]:
     """Runs of two amounts or more, and `longest` at most, that follow each other and come to it: by prefix sums."""
-    found: list[Parts] = []
+    found: list[Summands] = []
     prefix = 0
     ends: defaultdict[int, list[int]] = defaultdict(list)
     ends[0].append(0)
@@ -27,9 +27,9 @@ def runs(amounts: Sequence[int], wanted: int, longest: int) -> list[Parts]:
     return found
 
 
-def pairs(amounts: Sequence[int], wanted: int) -> list[Parts]:
+def pairs(amounts: Sequence[int], wanted: int) -> list[Summands]:
     """Two amounts that come to it: by hash."""
-    found: list[Parts] = []
+    found: list[Summands] = []
     before: defaultdict[int, list[int]] = defaultdict(list)
     for place, amount in enumerate(amounts):
         found.extend((other, place) for other in before[wanted - amount])

@@ -30,7 +30,7 @@ _WITHOUT_RECORD = {
 """What is disputed that the system has no record of, by the kind of statement: money that came, and that went."""
 
 
-class Disputed(NamedTuple):
+class ClaimedDifference(NamedTuple):
     """A difference as a dispute's command says it; `claimed` in sen."""
 
     item: str
@@ -44,7 +44,7 @@ class Disputed(NamedTuple):
 
 def disputed_items(
     run: Run, logs: Mapping[int, SqliteSnapshot], partition_of: PartitionOf
-) -> Iterator[Disputed]:
+) -> Iterator[ClaimedDifference]:
     """The open differences of a run that become disputes, in their order."""
     totals = {line["line"] for line in run.statement.lines if line["kind"] == "total"}
     for item in run.items:
@@ -60,7 +60,7 @@ def disputed_items(
             yield found
 
 
-def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> Disputed | None:
+def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> ClaimedDifference | None:
     """The dispute about an item, by the events of the number that it is of."""
     said = (item.unit, item.outcome)
     claimed = abs(item.stated or 0)
@@ -69,7 +69,7 @@ def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> Disp
         if account is None or kind not in _WITHOUT_RECORD:
             return None
         about = _WITHOUT_RECORD[kind][(item.stated or 0) < 0]
-        return Disputed(item.id, about, claimed, *said, account, None)
+        return ClaimedDifference(item.id, about, claimed, *said, account, None)
     name, _, part = item.records[0][1:].partition(".")
     stream, version = event_in(name) or ("", 0)
     event = next((one for one in own if one.account == stream and one.version == version), None)
@@ -79,19 +79,19 @@ def _disputed(kind: str, item: Item, own: list[Event], totals: set[int]) -> Disp
         return _abroad(item, event)
     if isinstance(event, BillIssued):
         is_total = item.lines[0] in totals if item.lines else int(part or 0) == len(event.lines) + 2
-        return Disputed(item.id, "bill", claimed, *said, stream, event.bill) if is_total else None
+        return ClaimedDifference(item.id, "bill", claimed, *said, stream, event.bill) if is_total else None
     if item.outcome == BALANCE_DIFFERS:
-        return Disputed(item.id, "balance", claimed, *said, stream, name)
+        return ClaimedDifference(item.id, "balance", claimed, *said, stream, name)
     if isinstance(event, PaymentSettled | PaymentReversed):
         received = (one for one in own if isinstance(one, PaymentReceived) and one.account == stream)
         event = next((one for one in received if one.reference == event.reference), event)
     known = _about(event, item.unit)
     if known is None:
         return None
-    return Disputed(item.id, known, claimed, *said, stream, f"{event.account}/{event.version}")
+    return ClaimedDifference(item.id, known, claimed, *said, stream, f"{event.account}/{event.version}")
 
 
-def _abroad(item: Item, event: Event) -> Disputed | None:
+def _abroad(item: Item, event: Event) -> ClaimedDifference | None:
     """Of use that the system has recorded itself: the amount as he states it, or how much was used."""
     if not isinstance(event, RoamingMatched) or not item.lines or item.abroad is None:
         return None
@@ -99,10 +99,10 @@ def _abroad(item: Item, event: Event) -> Disputed | None:
     if (item.stated or 0) < 0:
         return None  # what he gives back is settled with him
     if item.stated != item.system:
-        return Disputed(item.id, ROAMING, item.stated or 0, item.unit, *own)
+        return ClaimedDifference(item.id, ROAMING, item.stated or 0, item.unit, *own)
     if item.abroad.stated is None:
         return None
-    return Disputed(item.id, ROAMING, item.abroad.stated * SEN, QUANTITY, *own)
+    return ClaimedDifference(item.id, ROAMING, item.abroad.stated * SEN, QUANTITY, *own)
 
 
 def _about(event: Event, unit: str) -> str | None:

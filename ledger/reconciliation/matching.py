@@ -11,7 +11,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from ledger.reconciliation.adding_up import Parts, pairs, runs
+from ledger.reconciliation.adding_up import Summands, pairs, runs
 from ledger.reconciliation.matchables import (
     AMBIGUOUS,
     AMOUNT_DIFFERS,
@@ -283,7 +283,7 @@ class _Matching:
                     self._take(EQUAL, "group", some, [record])
                     break
 
-    def _summed(self, rule: str, solve: Callable[[Sequence[int], int], list[Parts]]) -> None:
+    def _summed(self, rule: str, solve: Callable[[Sequence[int], int], list[Summands]]) -> None:
         records = _by(self._open_records(), lambda one: (one.number, one.unit))
         for line in self._open_lines():
             near = [

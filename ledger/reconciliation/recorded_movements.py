@@ -130,12 +130,12 @@ def _moved(event: Event) -> Iterator[Statable]:
             yield Statable(0, event.command_id, event.name, sum(moved), unit)
 
 
-Recorded = tuple[Event, str]
+EventWithDigest = tuple[Event, str]
 """An event and its digest in hex."""
 
 
 def system_records(
-    events: Iterable[Recorded],
+    events: Iterable[EventWithDigest],
     kind: str,
     units: frozenset[str],
     known_at: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.domain.calendar import DAY, SECOND, format_instant
 from ledger.simulation import msisdns
-from ledger.simulation.feed import BEGINNING, Feed, Record
+from ledger.simulation.feed import BEGINNING, CommandRow, Feed
 
 MINUTE = 60 * SECOND
 
@@ -33,7 +33,7 @@ class Role:
         """The instant as a field has it."""
         return format_instant(self.when(day, clock))
 
-    def say(self, day: int, clock: str, command: str, **own: object) -> Record:
+    def say(self, day: int, clock: str, command: str, **own: object) -> CommandRow:
         """Sends a command about the own number."""
         return self.feed.send(self.when(day, clock), self.msisdn, command, **own)
 
@@ -69,7 +69,7 @@ class Role:
         *,
         direction: str = "outgoing",
         comes_in: int | None = None,
-    ) -> Record:
+    ) -> CommandRow:
         """A use, whose record comes in at once, or on a later day."""
         own = {"service": service, "direction": direction, "destination": destination, "zone": "zone1"}
         at = self.when(day, clock) + MINUTE if comes_in is None else self.when(comes_in, clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.simulation import msisdns
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
-from ledger.simulation.feed import Feed, Record
+from ledger.simulation.feed import CommandRow, Feed
 
 SE23, XE25, HALO = "smartfren-elite-2023", "smartfren-elite-2025", "telkomsel-halo"
 PREPAID_OF = {SE23: SP23, XE25: XP25, HALO: TELKOMSEL}
@@ -34,7 +34,7 @@ class ContractRole(Role):
 
     def pays_in(
         self, day: int, reference: str, amount: str, method: str = "transfer", since: str | None = None
-    ) -> Record:
+    ) -> CommandRow:
         """A payment comes in; cash is good at once."""
         own = {"reference": reference, "amount": amount, "method": method, "payer": self.customer}
         return self.say(day, "10:00", "ReceivePayment", **own, received_at=since)

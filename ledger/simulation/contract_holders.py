@@ -11,7 +11,7 @@ from ledger.simulation import msisdns
 from ledger.simulation.contract_cast import HALO, SE23, XE25, ContractRole
 from ledger.simulation.contract_habits import HABITS, ContractLife, Holder
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, Feed, Record, end_of
+from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, CommandRow, Feed, end_of
 from ledger.simulation.habits import HOUR
 from ledger.terms import bundled
 
@@ -42,7 +42,7 @@ CONTRACTS_CAST = len(_CAST)
 _TERMS = {terms.id: terms for terms in bundled() if isinstance(terms, PostpaidTerms)}
 
 
-def commands(customers: int, months: int, seed: int) -> Iterator[Record]:
+def commands(customers: int, months: int, seed: int) -> Iterator[CommandRow]:
     """The commands of so many customers with contracts, in the order of their `at`."""
     if not customers:
         return

@@ -8,7 +8,7 @@ import msgspec
 
 from ledger.domain.calendar import SECOND, format_instant, parse_instant
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import OF_CONTRACTS, OF_PERSONS, Record
+from ledger.simulation.feed import OF_CONTRACTS, OF_PERSONS, CommandRow
 
 _encode = msgspec.json.Encoder().encode
 _FAULTY = 150
@@ -18,7 +18,7 @@ _WRITTEN_OTHERWISE = 300
 _APART, _FURTHER = 1_000_003, 2_000_003
 
 
-def lines(records: Iterator[Record], seed: int) -> Iterator[tuple[Record, list[bytes]]]:
+def lines(records: Iterator[CommandRow], seed: int) -> Iterator[tuple[CommandRow, list[bytes]]]:
     """Each record with the lines that a file has for it: its own, perhaps after a faulty one or before a late one.
 
     What befalls the records of contracts, and of persons, is drawn apart: so those of others are as they are without.
@@ -44,48 +44,48 @@ def lines(records: Iterator[Record], seed: int) -> Iterator[tuple[Record, list[b
         yield record, written
 
 
-def _lagging(record: Record) -> Record:
+def _lagging(record: CommandRow) -> CommandRow:
     """Another record of the same use, from a switch whose clock lags ten minutes behind."""
     at = format_instant(parse_instant(record["at"]) - 600 * SECOND)
     return {**record, "command_id": f"{record['command_id']}-lagging", "at": at}
 
 
-def _cut_off(record: Record) -> bytes:
+def _cut_off(record: CommandRow) -> bytes:
     line = _encode(record)
     return line[: len(line) * 2 // 3]
 
 
-def _repeated_key(record: Record) -> bytes:
+def _repeated_key(record: CommandRow) -> bytes:
     return _encode(record)[:-1] + b',"actor":"system","actor":"staff-1"}'
 
 
-def _not_utf8(record: Record) -> bytes:
+def _not_utf8(record: CommandRow) -> bytes:
     return _encode(record)[:-1] + b',"actor":"staff-\xff"}'
 
 
-def _nul_byte(record: Record) -> bytes:
+def _nul_byte(record: CommandRow) -> bytes:
     return _encode(record)[:-1] + b',"actor":"staff-\x00"}'
 
 
-def _with(**changed: object) -> Callable[[Record], bytes]:
+def _with(**changed: object) -> Callable[[CommandRow], bytes]:
     return lambda record: _encode({**record, **changed})
 
 
-def _without(name: str) -> Callable[[Record], bytes]:
+def _without(name: str) -> Callable[[CommandRow], bytes]:
     return lambda record: _encode({key: value for key, value in record.items() if key != name})
 
 
-def _money(wrong: object) -> Callable[[Record], bytes]:
+def _money(wrong: object) -> Callable[[CommandRow], bytes]:
     """A top-up with its credit written wrongly."""
 
-    def write(record: Record) -> bytes:
+    def write(record: CommandRow) -> bytes:
         own = {name: record[name] for name in ("command_id", "at", "msisdn")}
         return _encode({"command": "TopUp", **own, "credit": wrong, "price": "11000", "channel": "outlet"})
 
     return write
 
 
-FAULTS: tuple[Callable[[Record], bytes], ...] = (
+FAULTS: tuple[Callable[[CommandRow], bytes], ...] = (
     _cut_off,
     _repeated_key,
     _not_utf8,

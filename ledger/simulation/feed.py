@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger.domain.calendar import format_instant, parse_instant, zone
 
-Record = dict[str, Any]
+CommandRow = dict[str, Any]
 """A command as a file has it."""
 
 BEGINNING = parse_instant("2024-07-01T00:00:00+07:00")
@@ -44,17 +44,17 @@ class Feed:
 
     def __init__(self, mark: str = "") -> None:
         self._mark = mark
-        self._waiting: list[tuple[int, int, Record]] = []
+        self._waiting: list[tuple[int, int, CommandRow]] = []
         self._count = 0
 
-    def send(self, at: int, msisdn: str, command: str, **own: object) -> Record:
+    def send(self, at: int, msisdn: str, command: str, **own: object) -> CommandRow:
         """Sends a command about a number at an instant; fields that are None are left out. Returns the record."""
         return self.tell(at, command, msisdn=msisdn, **own)
 
-    def tell(self, at: int, command: str, **own: object) -> Record:
+    def tell(self, at: int, command: str, **own: object) -> CommandRow:
         """The same of a command that may be about something else."""
         number = self._count + 1
-        record: Record = {
+        record: CommandRow = {
             "command": command,
             "command_id": f"{self._mark}{_PREFIX.get(command, 'ops')}-{number:06d}",
             "at": format_instant(at),
@@ -63,15 +63,15 @@ class Feed:
         self._push(at, record)
         return record
 
-    def again(self, at: int, record: Record, **changed: object) -> None:
+    def again(self, at: int, record: CommandRow, **changed: object) -> None:
         """Sends a record once more, later, under the same id: a repeat, or with something changed a conflict."""
         self._push(at, {**record, "at": format_instant(at), **changed})
 
-    def until(self, instant: int) -> Iterator[Record]:
+    def until(self, instant: int) -> Iterator[CommandRow]:
         """What is sent before an instant, in the order of sending."""
         while self._waiting and self._waiting[0][0] < instant:
             yield heappop(self._waiting)[2]
 
-    def _push(self, at: int, record: Record) -> None:
+    def _push(self, at: int, record: CommandRow) -> None:
         self._count += 1
         heappush(self._waiting, (at, self._count, record))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ledger.domain.calendar import parse_instant, zone
 from ledger.simulation.faults import lines
-from ledger.simulation.feed import Record
+from ledger.simulation.feed import CommandRow
 from ledger.simulation.population import commands
 
 _LOCAL = zone("Asia/Jakarta")
@@ -30,11 +30,11 @@ def simulate(  # noqa: PLR0913 - who there is, for how long, and where it goes
     return write(commands(subscribers, months, seed, contracts=contracts, registered=registered), seed, out)
 
 
-def write(records: Iterator[Record], seed: int, out: Path) -> list[Path]:
+def write(records: Iterator[CommandRow], seed: int, out: Path) -> list[Path]:
     """Writes commands, with the faults of a real feed among them."""
     out.mkdir(parents=True, exist_ok=True)
-    packs: list[Record] = []
-    rest: Iterator[Record] = iter(())
+    packs: list[CommandRow] = []
+    rest: Iterator[CommandRow] = iter(())
     for record in records:
         if record["command"] != "IssueStarterPack":
             rest = chain([record], records)
@@ -43,7 +43,7 @@ def write(records: Iterator[Record], seed: int, out: Path) -> list[Path]:
     return [_write_packs(out / _PACKS, packs), *_write_months(rest, seed, out)]
 
 
-def _write_packs(path: Path, packs: list[Record]) -> Path:
+def _write_packs(path: Path, packs: list[CommandRow]) -> Path:
     with _Compressed(path) as file, TextIOWrapper(file, "ascii", newline="") as text:
         rows = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
         rows.writeheader()
@@ -51,7 +51,7 @@ def _write_packs(path: Path, packs: list[Record]) -> Path:
     return path
 
 
-def _write_months(records: Iterator[Record], seed: int, out: Path) -> Iterator[Path]:
+def _write_months(records: Iterator[CommandRow], seed: int, out: Path) -> Iterator[Path]:
     by_month = groupby(lines(records, seed), key=lambda pair: _month(pair[0]))
     for number, (month, of_month) in enumerate(by_month, 1):
         path = out / f"{number:02d}-{month}.jsonl.gz"
@@ -61,7 +61,7 @@ def _write_months(records: Iterator[Record], seed: int, out: Path) -> Iterator[P
         yield path
 
 
-def _month(record: Record) -> str:
+def _month(record: CommandRow) -> str:
     return _LOCAL.local(parse_instant(record["at"])).strftime("%Y-%m")
 
 

@@ -11,7 +11,7 @@ from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.simulation import affairs, contract_holders, msisdns, registered_persons, stories
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import BEGINNING, Feed, Record, end_of
+from ledger.simulation.feed import BEGINNING, CommandRow, Feed, end_of
 from ledger.simulation.habits import HOUR, Life
 from ledger.simulation.incidents import Incidents
 from ledger.simulation.subscriber import HABITS, NEVER, Subscriber
@@ -54,7 +54,7 @@ CAST = len(_CAST)
 
 def commands(
     subscribers: int, months: int, seed: int, *, contracts: int = 0, registered: int = 0
-) -> Iterator[Record]:
+) -> Iterator[CommandRow]:
     """The commands of a played population in the order of their `at`, as the JSON objects of a file.
 
     They are well formed, though many are refused. The same arguments give the same commands, everywhere; `contracts`
@@ -67,7 +67,7 @@ def commands(
     return merge(of_credit, of_contracts, of_persons, key=lambda one: parse_instant(one["at"]))
 
 
-def _of_credit(subscribers: int, months: int, seed: int) -> Iterator[Record]:
+def _of_credit(subscribers: int, months: int, seed: int) -> Iterator[CommandRow]:
     feed, draws = Feed(), Draws(seed)
     for index, (terms, live) in enumerate(_CAST[:subscribers]):
         live(Role(feed, index, terms))

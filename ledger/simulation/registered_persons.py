@@ -14,7 +14,7 @@ from ledger.simulation import msisdns
 from ledger.simulation.cast import SP23
 from ledger.simulation.contract_cast import CHIEF, SE23, STAFF, ContractRole
 from ledger.simulation.draws import Draws
-from ledger.simulation.feed import BEGINNING, OF_PERSONS, Feed, Record, end_of
+from ledger.simulation.feed import BEGINNING, OF_PERSONS, CommandRow, Feed, end_of
 from ledger.simulation.habits import HOUR
 
 POLICY = "privacy-smarty"
@@ -34,7 +34,7 @@ class PersonRole(ContractRole):
         self.msisdn = msisdns.of_person(index)
         self.customer = id_of(index)
 
-    def asks(self, day: int, clock: str, command: str, **own: object) -> Record:
+    def asks(self, day: int, clock: str, command: str, **own: object) -> CommandRow:
         """Something is asked about the person."""
         return self.feed.tell(self.when(day, clock), command, customer=f"customer/{self.customer}", **own)
 
@@ -165,7 +165,7 @@ PERSONS_CAST = len(_CAST)
 """How many persons have their lives written down."""
 
 
-def commands(persons: int, months: int, seed: int) -> Iterator[Record]:
+def commands(persons: int, months: int, seed: int) -> Iterator[CommandRow]:
     """The commands of so many persons, in the order of their `at`."""
     if not persons:
         return

@@ -190,5 +190,5 @@ def names(state: bytes, id_: str, version: int) -> bool:
     return state.startswith(TEXTS[id_] + LONGS[version], FINGERPRINT_BYTES)
 
 
-Checked = Callable[[Iterable[EventRow]], Iterator[EventRow]]
+RowCheck = Callable[[Iterable[EventRow]], Iterator[EventRow]]
 """A way to check events as they are read."""

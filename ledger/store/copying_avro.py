@@ -14,7 +14,7 @@ from ledger.application.journal import JournalEntry
 from ledger.errors import LogDamaged
 from ledger.store.chains import EventRow
 from ledger.store.copying import CopyRefused, Source
-from ledger.store.copying_files import Written
+from ledger.store.copying_files import EventProof
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 
 _JOURNAL_AVRO = {
@@ -109,7 +109,7 @@ class AvroContainer:
         with path.open("wb") as file:
             fastavro.writer(file, fastavro.parse_schema(dict(_JOURNAL_AVRO)), rows, codec="deflate")
 
-    def read_events(self, path: Path) -> Iterator[Written]:
+    def read_events(self, path: Path) -> Iterator[EventProof]:
         """What was written, put into the bytes again that its digest is over."""
         written: dict[bytes, Any] = {}
         with path.open("rb") as file:

@@ -67,7 +67,7 @@ _JOURNAL = pa.schema(
         ("principal", pa.string()),
     ]
 )
-Written = tuple[str, str, bytes, bytes]
+EventProof = tuple[str, str, bytes, bytes]
 """What proves an event: its account, its type, `fingerprint ‖ body`, its digest."""
 
 
@@ -82,7 +82,7 @@ class Format(Protocol):
     def journal(self, path: Path, first: int, entries: Sequence[JournalEntry]) -> None:
         """Writes entries."""
 
-    def read_events(self, path: Path) -> Iterator[Written]:
+    def read_events(self, path: Path) -> Iterator[EventProof]:
         """What was written."""
 
     def read_journal(self, path: Path) -> Iterator[JournalEntry]:
@@ -183,7 +183,7 @@ class Parquet:
         ]
         pq.write_table(pa.Table.from_pylist(rows, _JOURNAL), path, compression="zstd")
 
-    def read_events(self, path: Path) -> Iterator[Written]:
+    def read_events(self, path: Path) -> Iterator[EventProof]:
         """What was written."""
         table = pq.read_table(path, columns=["account", "type", "state", "digest"])
         yield from zip(*(column.to_pylist() for column in table.columns), strict=True)

@@ -18,7 +18,7 @@ from ledger.domain.kinds import NUMBERS, TERMS, log_of, partition_named, streams
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LogDamaged, LogMismatch, LogMissing, LogUnreadable
-from ledger.store.chains import EVENT_COLUMNS, Chains, Checked
+from ledger.store.chains import EVENT_COLUMNS, Chains, RowCheck
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
@@ -377,7 +377,7 @@ class SqliteSnapshot:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def _events(
-        self, statement: str, parameters: tuple[Any, ...] = (), checked: Checked | None = None
+        self, statement: str, parameters: tuple[Any, ...] = (), checked: RowCheck | None = None
     ) -> Iterator[Recorded]:
         """The events of rows: single ones, unless said otherwise."""
         checked = self._chains.alone if checked is None else checked

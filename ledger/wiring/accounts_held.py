@@ -16,7 +16,7 @@ from ledger.wiring.composition import Opened
 from projections.asking.log_answers import HistoryEvent, HistoryOfContract, HistoryRefusal
 from projections.asking.questions import Questions
 
-Held = HistoryEvent | HistoryOfContract
+HistoryHeld = HistoryEvent | HistoryOfContract
 """An event of an account, and what the account holds after it."""
 
 
@@ -24,9 +24,9 @@ class AccountHeld(NamedTuple):
     """An account while it was the customer's: what it held when it became his, and what happened to it since."""
 
     account: str
-    opening: Held | None
+    opening: HistoryHeld | None
     """The event before, with what the account held then; None: it began as his."""
-    lines: list[Held]
+    lines: list[HistoryHeld]
     since: int
     """UTC microseconds."""
     until: int | None
@@ -47,16 +47,16 @@ def accounts_held(asked: Questions, events: Iterable[Event], customer: str) -> I
         yield from _held(_lines_of(asked, account), account, own)
 
 
-def _lines_of(asked: Questions, account: str) -> Iterator[Held]:
+def _lines_of(asked: Questions, account: str) -> Iterator[HistoryHeld]:
     for line in asked.history(subject_of(account)):
         if not isinstance(line, HistoryRefusal) and line.line.event.account == account:
             yield line
 
 
-def _held(lines: Iterator[Held], account: str, own: str) -> Iterator[AccountHeld]:
+def _held(lines: Iterator[HistoryHeld], account: str, own: str) -> Iterator[AccountHeld]:
     """Where it was his, became another's and his again, each time by itself."""
     found: AccountHeld | None = None
-    before: Held | None = None
+    before: HistoryHeld | None = None
     for line in lines:
         event = line.line.event
         holder = _holder_after(event)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ledger.domain.postpaid.account import PostpaidAccount
 from projections.engine.unanswered import unknown
 from projections.line.asked_number import AskedNumber
-from projections.line.lines_as_of import LineAsOf, Told
+from projections.line.lines_as_of import AccountOfProduct, LineAsOf
 from projections.postpaid.contract_enquiry import ClosingAmount, ContractEnquiry, closing_of, of_contract
 from projections.prepaid.enquiry import Enquiry, of_credit
 
@@ -41,7 +41,7 @@ def enquiry_of(line: LineAsOf, asked: AskedNumber) -> AnyEnquiry:
     return _answered(line, _account(line, asked))
 
 
-def _account(line: LineAsOf, asked: AskedNumber) -> Told:
+def _account(line: LineAsOf, asked: AskedNumber) -> AccountOfProduct:
     account = line.current if asked.account is None else line.accounts.get(asked.account)
     if account is None:
         raise unknown(asked.named, line.moment)
@@ -60,7 +60,7 @@ def enquiries(then: Snapshot) -> Iterator[AnyEnquiry]:
                 yield _answered(line, account)
 
 
-def _answered(line: LineAsOf, account: Told) -> AnyEnquiry:
+def _answered(line: LineAsOf, account: AccountOfProduct) -> AnyEnquiry:
     if isinstance(account, PostpaidAccount):
         return of_contract(line, account)
     return of_credit(line, account)

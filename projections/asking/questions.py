@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from projections.money.balances import Moved
     from projections.money.statements_told import StatementSummary
     from projections.money.transfers import InTransit
-    from projections.money.trial_balance import Day, TrialBalance
+    from projections.money.trial_balance import DayOfTrial, TrialBalance
 
 _T = TypeVar("_T")
 
@@ -193,7 +193,7 @@ class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
 
         return self._answer(lambda then: trial_balance.trial_balance(then, each=each), as_of, known_at)
 
-    def days(self, *, as_of: When = None, known_at: When = None) -> Listed[Day]:
+    def days(self, *, as_of: When = None, known_at: When = None) -> Listed[DayOfTrial]:
         """The trial balance by local day: those of each account's terms, or of the zone that is named."""
         from projections.money import trial_balance
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints, 
 from ledger.domain.calendar import Instant, format_instant
 from ledger.domain.money import format_amount
 
-Write = Callable[[Any], Any]
+FieldForm = Callable[[Any], Any]
 
 
 class Moment(NamedTuple):
@@ -28,7 +28,7 @@ def position(ordinals: Mapping[int, int]) -> str:
     return ",".join(f"{partition}:{ordinal}" for partition, ordinal in sorted(ordinals.items()))
 
 
-def forms(kind: type) -> dict[str, Write]:
+def forms(kind: type) -> dict[str, FieldForm]:
     """How each field of a class is written, as its type says."""
     found = _FORMS.get(kind)
     if found is None:
@@ -52,7 +52,7 @@ def counts_of(kind: type) -> frozenset[str]:
     return frozenset(name for name, hint in get_type_hints(kind, include_extras=True).items() if hint is int)
 
 
-def _written_by(write: Write, kind: type) -> frozenset[str]:
+def _written_by(write: FieldForm, kind: type) -> frozenset[str]:
     hints = get_type_hints(kind, include_extras=True)
     return frozenset(
         name
@@ -61,11 +61,11 @@ def _written_by(write: Write, kind: type) -> frozenset[str]:
     )
 
 
-_FORMS: dict[type, dict[str, Write]] = {}
+_FORMS: dict[type, dict[str, FieldForm]] = {}
 """Of each class of answers, once it was asked for."""
 
 
-def _form(hint: Any) -> Write:  # noqa: ANN401 - a type
+def _form(hint: Any) -> FieldForm:  # noqa: ANN401 - a type
     for one in (hint, *get_args(hint)):
         for write in getattr(one, "__metadata__", ()):
             return lambda value: None if value is None else write(value)

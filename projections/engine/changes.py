@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from projections.engine.postgres_server import PostgresTransaction
 
-Row = tuple[Any, ...]
+RowOfTable = tuple[Any, ...]
 
 _MERGES = {
     "sqlite": {
@@ -42,17 +42,17 @@ class Changes:
     """What is to be written in one transaction."""
 
     def __init__(self) -> None:
-        self._new: dict[Table, list[Row]] = {}
-        self._merged: dict[Table, dict[Row, Row]] = {}
+        self._new: dict[Table, list[RowOfTable]] = {}
+        self._merged: dict[Table, dict[RowOfTable, RowOfTable]] = {}
 
-    def rows(self, table: Table) -> list[Row]:
+    def rows(self, table: Table) -> list[RowOfTable]:
         """The rows that a table gains; append to it."""
         rows = self._new.get(table)
         if rows is None:
             rows = self._new[table] = []
         return rows
 
-    def cells(self, table: Table) -> dict[Row, Row]:
+    def cells(self, table: Table) -> dict[RowOfTable, RowOfTable]:
         """The rows by key that are merged into a table; whoever puts one in merges it with what is there."""
         cells = self._merged.get(table)
         if cells is None:
@@ -67,7 +67,7 @@ class Changes:
             write(connection, table, [key + values for key, values in cells.items()])
 
 
-def write(connection: Transaction, table: Table, rows: Sequence[Row]) -> None:
+def write(connection: Transaction, table: Table, rows: Sequence[RowOfTable]) -> None:
     """Writes rows with all the columns of a table, in their order."""
     if not rows:
         return
@@ -80,7 +80,7 @@ def write(connection: Transaction, table: Table, rows: Sequence[Row]) -> None:
     connection.run_each(statement, rows)
 
 
-def _copy(connection: Transaction, table: Table, rows: Collection[Row]) -> None:
+def _copy(connection: Transaction, table: Table, rows: Collection[RowOfTable]) -> None:
     with copying(connection, table) as copy:
         for row in rows:
             copy.write_row(row)

@@ -40,7 +40,7 @@ _MOST_PLACES = 2**62
 _T = TypeVar("_T")
 
 
-Write = Callable[[Transaction], object]
+RowsWrite = Callable[[Transaction], object]
 """Writes rows that are as the database wants them."""
 
 
@@ -48,7 +48,7 @@ class FoldedChunk(NamedTuple):
     """Events up to an ordinal, folded: what to write; and the events that are needed one by one."""
 
     last: int
-    writes: list[Write]
+    writes: list[RowsWrite]
     rest: Sequence[Placed]
 
 
@@ -274,7 +274,7 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def writes(dialect: str, table: Table, rows: pa.Table) -> Iterator[Write]:
+def writes(dialect: str, table: Table, rows: pa.Table) -> Iterator[RowsWrite]:
     """What writes rows with all the columns of a table, in any order."""
     rows = rows.select(table.columns.keys())
     if dialect == "postgresql":
@@ -310,7 +310,7 @@ def _carried_out(connection: Transaction, *, text: str, parameters: list[Any]) -
     connection.run(text, parameters)
 
 
-def _insert(table: Table, columns: list[list[Any]]) -> Write:
+def _insert(table: Table, columns: list[list[Any]]) -> RowsWrite:
     """Takes in as many rows as one statement does.
 
     What is the same in all of them is bound once: binding takes longer than all the rest.

@@ -35,7 +35,7 @@ from projections.engine.generations import live_kinds, must_be_of_this_release, 
 from projections.engine.log_identity import mark_seal, must_be_of, must_be_sealed_alike
 from projections.engine.meanwhile import Meanwhile
 from projections.engine.partition_facts import PartitionFacts
-from projections.engine.projection import Registry
+from projections.engine.projection import ProjectionsByName
 from projections.engine.reader import BulkReader, Seal
 from projections.engine.runner import Runner
 from projections.engine.unanswered import ProjectionBehind
@@ -86,7 +86,7 @@ class KeptByQuestions:
     """A file beside the log, kept up by whoever asks; one thread's at a time, and to be closed in the end."""
 
     def __init__(
-        self, file: Path, readers: Sequence[BulkReader], projections: Registry, meanwhile: Meanwhile
+        self, file: Path, readers: Sequence[BulkReader], projections: ProjectionsByName, meanwhile: Meanwhile
     ) -> None:
         self._file = file
         self._readers = readers

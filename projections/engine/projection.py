@@ -62,7 +62,7 @@ class Projection:
         """Drops what is remembered between batches: the database has gone on without it."""
 
 
-Registry = Mapping[str, type[Projection]]
+ProjectionsByName = Mapping[str, type[Projection]]
 """Projections by name, in the order in which they fold: what runs them knows no single one."""
 
 

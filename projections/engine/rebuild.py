@@ -25,7 +25,7 @@ from projections.engine.generations import (
     positions_by_partition,
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
-from projections.engine.projection import FoldBatch, Projection, Registry
+from projections.engine.projection import FoldBatch, Projection, ProjectionsByName
 from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
 from projections.engine.runner import batches, publish
 from projections.engine.sql import except_, select
@@ -69,7 +69,7 @@ class Rebuild:
         self,
         database: Database,
         readers: Sequence[BulkReader],
-        projections: Registry,
+        projections: ProjectionsByName,
         names: Collection[str] = (),
         *,
         archives: Sequence[BulkSource] = (),

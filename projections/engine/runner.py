@@ -27,7 +27,7 @@ from projections.engine.generations import (
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
 from projections.engine.partition_facts import PartitionFacts
-from projections.engine.projection import FoldBatch, Projection, Registry
+from projections.engine.projection import FoldBatch, Projection, ProjectionsByName
 from projections.engine.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
 
 BATCH = 2000
@@ -50,7 +50,7 @@ class Runner:
         self,
         database: Database,
         readers: Sequence[BulkReader],
-        projections: Registry,
+        projections: ProjectionsByName,
         *,
         size: int = BATCH,
         in_bulk: int = IN_BULK,

@@ -15,7 +15,7 @@ from projections.engine.generations import must_be_of_this_release
 from projections.engine.instants import Asked, own_zone
 from projections.engine.partition_facts import PartitionFact, PartitionFacts
 from projections.engine.prepared import Prepared
-from projections.engine.projection import Projection, Registry
+from projections.engine.projection import Projection, ProjectionsByName
 from projections.engine.sql import Select, select
 from projections.engine.sql_expressions import and_
 from projections.engine.unanswered import BeforeTheLog, ProjectionBehind, UnknownThen, unknown
@@ -52,7 +52,7 @@ class NumberRules(Protocol):
 class Tables:
     """The tables of each generation, and the terms: made once, for they do not change."""
 
-    def __init__(self, projections: Registry, numbers: NumberRules) -> None:
+    def __init__(self, projections: ProjectionsByName, numbers: NumberRules) -> None:
         self.projections = projections
         self.numbers = numbers
         self.book = TermsBook()

@@ -43,7 +43,7 @@ LARGE = 10**8
 BLOCK_BITS = 12
 """Entries of 4,096 ordinals lie in one segment: what is appended to it is written together with what it has."""
 
-Entry = tuple[int, ...]
+PackedEntry = tuple[int, ...]
 """(ordinal, effective_at, recorded_at, values…, numbers…)"""
 
 
@@ -211,7 +211,7 @@ class BitemporalSums:
             for entry in self._chosen(row, as_of, known_at):
                 yield (*keys, *entry[3:])
 
-    def entries(self, segment: bytes) -> Iterator[Entry]:
+    def entries(self, segment: bytes) -> Iterator[PackedEntry]:
         """The entries of a segment, in the order of recording."""
         return self._entry.iter_unpack(segment)
 
@@ -221,7 +221,7 @@ class BitemporalSums:
         for column in range(self._counts, len(columns), 2):
             yield int(columns[column]) * LARGE + int(columns[column + 1])
 
-    def _chosen(self, row: Any, as_of: int, known_at: int) -> list[Entry]:  # noqa: ANN401 - a row of segments
+    def _chosen(self, row: Any, as_of: int, known_at: int) -> list[PackedEntry]:  # noqa: ANN401 - a row of segments
         """The entries that whole days leave: those of K's day of recording; of days before, those of T's day."""
         entries = self._entry.iter_unpack(row[-1])
         if row[0] == known_at // DAY:
@@ -229,7 +229,7 @@ class BitemporalSums:
         begin = as_of // DAY * DAY
         return [entry for entry in entries if begin <= entry[1] <= as_of]
 
-    def _summed(self, before: tuple[int, ...] | None, entries: list[Entry]) -> tuple[int, ...]:
+    def _summed(self, before: tuple[int, ...] | None, entries: list[PackedEntry]) -> tuple[int, ...]:
         """The sum of each value and the last ordinal, with what there was before; nothing where there is nothing."""
         if not entries:
             return before or ()
@@ -265,12 +265,12 @@ class BitemporalSums:
 
 
 def _apart(
-    key: tuple[Any, ...], numbers: list[int], entries: list[Entry]
-) -> Iterable[tuple[tuple[Any, ...], list[Entry]]]:
+    key: tuple[Any, ...], numbers: list[int], entries: list[PackedEntry]
+) -> Iterable[tuple[tuple[Any, ...], list[PackedEntry]]]:
     """The entries of a key apart by the numbers at some indices."""
     if not numbers:
         return [(key, entries)]
-    apart: dict[tuple[Any, ...], list[Entry]] = {}
+    apart: dict[tuple[Any, ...], list[PackedEntry]] = {}
     for entry in entries:
         apart.setdefault((*key, *[entry[index] for index in numbers]), []).append(entry)
     return apart.items()

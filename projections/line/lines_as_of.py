@@ -17,7 +17,7 @@ from ledger.errors import QueryRefused
 from projections.engine.answers import Answer, Moment
 from projections.engine.reader import LogSnapshot
 
-Told = PrepaidAccount | PostpaidAccount
+AccountOfProduct = PrepaidAccount | PostpaidAccount
 """The accounts that are told of."""
 
 
@@ -70,12 +70,12 @@ class LineAsOf(NamedTuple):
     position: str
 
     @property
-    def accounts(self) -> dict[str, Told]:
+    def accounts(self) -> dict[str, AccountOfProduct]:
         """Every account that the number has had."""
         return accounts_in(self.line)
 
     @property
-    def current(self) -> Told | None:
+    def current(self) -> AccountOfProduct | None:
         """The number's account then."""
         return None if self.line.account is None else told_in(self.line.account)
 
@@ -85,14 +85,14 @@ class LineAsOf(NamedTuple):
         return states_of(self.line)
 
 
-def told_in(account: Account) -> Told:
+def told_in(account: Account) -> AccountOfProduct:
     """The account as one that is told of. Raises QueryRefused where it is of a product that is not."""
-    if not isinstance(account, Told):
+    if not isinstance(account, AccountOfProduct):
         raise QueryRefused(f"{account.id} is {account.PRODUCT}, of which nothing can be told")
     return account
 
 
-def accounts_in(line: Line) -> dict[str, Told]:
+def accounts_in(line: Line) -> dict[str, AccountOfProduct]:
     """Every account that a number has had."""
     current = [] if line.account is None else [line.account]
     return {account.id: told_in(account) for account in (*line.former.values(), *current)}

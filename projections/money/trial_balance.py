@@ -79,7 +79,7 @@ def trial_balance(then: Snapshot, *, each: bool) -> TrialBalance:
     return TrialBalance(rows, *moment, position=position)
 
 
-class Day(NamedTuple):
+class DayOfTrial(NamedTuple):
     """A local day's movements, and what stood at its end, in sen; and the zone whose day it is.
 
     `outstanding` is credit that customers hold (reserved included), `in_transit` credit under way between them. Where
@@ -99,7 +99,7 @@ class Day(NamedTuple):
     zone: str
 
 
-def by_day(then: Snapshot) -> Listed[Day]:
+def by_day(then: Snapshot) -> Listed[DayOfTrial]:
     """Every day on which money moved, from the log's first one on."""
     moment, position = then.whole()
     own = zones_of(then.book)
@@ -115,7 +115,7 @@ def by_day(then: Snapshot) -> Listed[Day]:
         outstanding += moved.get((CUSTOMERS + "reserved", money.PULSA), 0)
         in_transit += moved.get((CUSTOMERS + "in-transit", money.PULSA), 0)
         days.append(
-            Day(
+            DayOfTrial(
                 day_of_number(day).isoformat(),
                 -moved.get((money.CREDIT_SALES, money.IDR), 0),
                 -moved.get((money.CREDIT_ISSUED, money.PULSA), 0),
@@ -128,7 +128,7 @@ def by_day(then: Snapshot) -> Listed[Day]:
                 named,
             )
         )
-    return Listed(Day, days, *moment, position)
+    return Listed(DayOfTrial, days, *moment, position)
 
 
 def _moved(then: Snapshot, zone: Zone | None) -> dict[tuple[str, str, int], int]:

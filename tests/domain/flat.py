@@ -13,10 +13,10 @@ from unittest.mock import patch
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Draft, Event
-from ledger.domain.line.account import SHARED_CHANGES, TERMINATED, Account, Changes, count_charge
+from ledger.domain.line.account import SHARED_CHANGES, TERMINATED, Account, ChangesByEvent, count_charge
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import AVAILABLE
-from ledger.domain.line.product import PRODUCTS, OfNumbers, Product, Rules
+from ledger.domain.line.product import PRODUCTS, OfNumbers, Product, RulesByCommand
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
 from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.domain.prepaid.events import Deactivated, StarterPackIssued, UsageDebited
@@ -41,7 +41,7 @@ class FlatAccount(Account):
     """What it owes."""
 
     PRODUCT: ClassVar[str] = "flat"
-    CHANGES: ClassVar[Changes] = {
+    CHANGES: ClassVar[ChangesByEvent] = {
         **SHARED_CHANGES,
         StarterPackIssued: lambda account, event, _: account.opened(event),
         UsageDebited: count_charge,
@@ -71,7 +71,7 @@ class Flat(Product[FlatAccount]):
     account = FlatAccount
     terms = FlatTerms
     lives_on = True
-    rules: ClassVar[Rules] = {}
+    rules: ClassVar[RulesByCommand] = {}
     openings: ClassVar[OfNumbers] = {IssueStarterPack: _open}
     too_little = AboveMaximum
 

@@ -16,7 +16,7 @@ from ledger.domain.kinds import COMMANDS
 from ledger.entrypoints.cli.branches import paths
 from ledger.entrypoints.command_fields import fields_of
 from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST, commands
-from ledger.simulation.feed import Record
+from ledger.simulation.feed import CommandRow
 from tests.entrypoints.pulsa import Pulsa
 from tests.entrypoints.test_dry_run import NOTHING, contents
 from tests.often import TIMES
@@ -29,7 +29,7 @@ MOMENTS = 12
 SUBSCRIBERS, MONTHS = 18, 8
 
 
-def words_of(record: Record, chance: random.Random, others: list[Record]) -> list[str]:
+def words_of(record: CommandRow, chance: random.Random, others: list[CommandRow]) -> list[str]:
     """A record as the command line takes it; now and then with something of another one."""
     said = dict(record)
     if chance.randrange(4) == 0:
@@ -54,7 +54,7 @@ def words_of(record: Record, chance: random.Random, others: list[Record]) -> lis
     return words
 
 
-def picked(records: list[Record], chance: random.Random) -> Iterator[tuple[int, list[str]]]:
+def picked(records: list[CommandRow], chance: random.Random) -> Iterator[tuple[int, list[str]]]:
     """Moments, by the place of the record that comes next, and the words that are tried there, in order."""
     kinds: defaultdict[str, list[int]] = defaultdict(list)
     for place, record in enumerate(records):
@@ -76,7 +76,7 @@ def picked(records: list[Record], chance: random.Random) -> Iterator[tuple[int, 
     return iter(sorted(chosen))
 
 
-def of_a_person(verb: str, records: list[Record], chance: random.Random) -> tuple[int, list[str]]:
+def of_a_person(verb: str, records: list[CommandRow], chance: random.Random) -> tuple[int, list[str]]:
     """A moment, and the words that tell the vault of a person there; VALUES is what is fed."""
     persons = [one["customer"] for one in records if one["command"] == "RegisterCustomer"]
     customer, then = (
@@ -110,7 +110,7 @@ def holds(desk: Pulsa, words: list[str], chance: random.Random) -> int:
     return done.exit_code
 
 
-def settled(desk: Pulsa, records: list[Record], files: Path, chance: random.Random) -> set[int]:
+def settled(desk: Pulsa, records: list[CommandRow], files: Path, chance: random.Random) -> set[int]:
     """Tries and does what takes in files of others and moves time: closes, receives, reconciles; the exit codes.
 
     The statement tells of some of the top-ups, a few of them of another amount or not on record.

@@ -21,7 +21,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; border-
   padding-left: .6rem }
 """
 
-Records = Sequence[Mapping[str, Any]]
+EventsOfDispute = Sequence[Mapping[str, Any]]
 """Events as `events.jsonl` has them."""
 
 _TYPES = "ledger.dispute."
@@ -41,7 +41,7 @@ _IN_WORDS = {
 
 def dispute_told(
     asked: Mapping[str, Any] | None,
-    rows: Records,
+    rows: EventsOfDispute,
     words_of: Callable[[str], str | None],
     when: Callable[[int], str],
 ) -> Iterator[str]:
@@ -95,7 +95,7 @@ def line_told(stated: Mapping[str, Any] | None) -> Iterator[str]:
 def _sides(
     opened: Mapping[str, Any],
     last: tuple[str, Mapping[str, Any]],
-    rows: Records,
+    rows: EventsOfDispute,
     when: Callable[[int], str],
 ) -> Iterator[str]:
     kind, event = last

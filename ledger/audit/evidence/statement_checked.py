@@ -20,7 +20,7 @@ from ledger.errors import EvidenceWrong
 BILL = "pulsa-bill"
 """The format of statements that hold nothing but what may be told: their lines stand in a bundle as they stood."""
 
-Read = Callable[[Any, str], Any]
+EventValues = Callable[[Any, str], Any]
 """What an event's bytes say, of its row and its place."""
 
 
@@ -32,7 +32,7 @@ def _need(holds: object, what: str) -> None:
 class StatementInBundle:
     """The events of a statement that a bundle holds; `elsewhere` are their digests, by partition and ordinal."""
 
-    def __init__(self, rows: list[Any], read: Read) -> None:
+    def __init__(self, rows: list[Any], read: EventValues) -> None:
         self._rows, self._read = rows, read
         self.elsewhere: dict[tuple[int, int], bytes] = {}
 

@@ -35,7 +35,7 @@ TERMINATED = "terminated"
 REMEMBERED = 32
 """Entries that a list may hold before what is too old to matter is dropped from it."""
 
-Changes = Mapping[type[Event], Callable[[Any, Any, Any], None]]
+ChangesByEvent = Mapping[type[Event], Callable[[Any, Any, Any], None]]
 """What each event changes: (account, event, the terms that it names)."""
 
 
@@ -76,7 +76,7 @@ class Account(msgspec.Struct):
 
     PRODUCT: ClassVar[str] = ""
     """The product that it is of, as its terms name it."""
-    CHANGES: ClassVar[Changes] = {}
+    CHANGES: ClassVar[ChangesByEvent] = {}
 
     id: str
     msisdn: str = ""
@@ -285,7 +285,7 @@ def _terminated(account: Account, event: Terminated, _: AccountTerms) -> None:
     account.close(TERMINATED, event.effective_at)
 
 
-SHARED_CHANGES: Changes = {
+SHARED_CHANGES: ChangesByEvent = {
     UsageRecorded: _usage_recorded,
     Blocked: _blocked,
     Unblocked: _unblocked,

@@ -23,7 +23,7 @@ class ErasureAsk(msgspec.Struct, array_like=True):
     """Whether it has agreed: then nothing comes about here any more that could be objected."""
 
 
-class Held(Protocol):
+class Erasable(Protocol):
     """An account, as far as its holder's erasure goes."""
 
     holder: str | None
@@ -35,14 +35,14 @@ def is_held_by(holder: str | None, customer: str) -> bool:
     return holder is not None and f"{_CUSTOMER}{holder}" == customer
 
 
-def _answered(account: Held, event: ErasureAnswered, _: Any) -> None:  # noqa: ANN401 - as `Changes` has it
+def _answered(account: Erasable, event: ErasureAnswered, _: Any) -> None:  # noqa: ANN401 - as `Changes` has it
     asked, held = account.erasure, is_held_by(account.holder, event.customer)
     first = asked is None or asked.customer != event.customer or event.nth > asked.nth
     agreed = first and not event.objections
     account.erasure = ErasureAsk(event.customer, event.nth, list(event.objections), agreed) if held else None
 
 
-def _called_off(account: Held, _: ErasureCalledOff, __: Any) -> None:  # noqa: ANN401 - as `Changes` has it
+def _called_off(account: Erasable, _: ErasureCalledOff, __: Any) -> None:  # noqa: ANN401 - as `Changes` has it
     if account.erasure is not None:
         account.erasure.agreed = False
 

@@ -27,7 +27,7 @@ from ledger.errors import TermsMissing
 
 A = TypeVar("A", bound=Account)
 
-Rules = Mapping[type[Command], Callable[[Any, Any, Any], None]]
+RulesByCommand = Mapping[type[Command], Callable[[Any, Any, Any], None]]
 """What commands do: (line, account, command)."""
 OfNumbers = Mapping[type[Command], Callable[[Any, Any], None]]
 """What commands do that address a number, whatever account it has: (line, command)."""
@@ -72,7 +72,7 @@ class Product(ABC, Generic[A]):
     """The state of its accounts."""
     terms: ClassVar[type[AccountTerms]]
     """The model of its terms."""
-    rules: ClassVar[Rules]
+    rules: ClassVar[RulesByCommand]
     """What its own commands do, and what one that every product has does otherwise here."""
     openings: ClassVar[OfNumbers]
     """What its commands do that open an account of it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes, must_leave_room
+from ledger.domain.line.account import ChangesByEvent, must_leave_room
 from ledger.domain.money import IDR, transfer
 from ledger.domain.postpaid.account import Bill, PostpaidAccount
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied, LotUse
@@ -82,4 +82,4 @@ def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: Postpai
     account.lots = [lot for lot in account.lots if lot.left]
 
 
-CHANGES: Changes = {AdvanceApplied: _advance_applied}
+CHANGES: ChangesByEvent = {AdvanceApplied: _advance_applied}

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ledger.domain.calendar import NEVER, day_number
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.money import IDR, OUTPUT_TAX, Posting, revenue
 from ledger.domain.postpaid.account import CYCLE, PROBATION, Bill, PostpaidAccount
 from ledger.domain.postpaid.billing_cycle import (
@@ -267,4 +267,4 @@ def _all_due(account: PostpaidAccount, final: BillIssued) -> None:
     account.due_ends = sorted({end if due > at else due for due in account.due_ends})
 
 
-CHANGES: Changes = {BillIssued: bill_issued}
+CHANGES: ChangesByEvent = {BillIssued: bill_issued}

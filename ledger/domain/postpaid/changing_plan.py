@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import NEVER, day_number, format_day
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.postpaid.account import ACTIVE, PROBATION, PostpaidAccount
 from ledger.domain.postpaid.billing_cycle import contract_end
@@ -160,7 +160,7 @@ def _limit_set(account: PostpaidAccount, event: CreditLimitSet, _: PostpaidTerms
 
 MOST_PLANS = 8
 """Plans that are remembered: late use asks for that of its time, and one holds for a cycle at least."""
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     PackageChangeRequested: _requested,
     PackageChanged: _changed,
     ContractPeriodEnded: _period_ended,

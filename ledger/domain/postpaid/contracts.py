@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import AVAILABLE
 from ledger.domain.postpaid.account import ACTIVE, PROBATION, PostpaidAccount, postpaid
@@ -94,4 +94,4 @@ def _contract_opened(account: PostpaidAccount, event: ContractOpened, terms: Pos
     account.billed_until = event.effective_at
 
 
-CHANGES: Changes = {ContractOpened: _contract_opened}
+CHANGES: ChangesByEvent = {ContractOpened: _contract_opened}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.money import IDR, OUTPUT_TAX, Posting, revenue
 from ledger.domain.postpaid.account import Bill, PostpaidAccount
 from ledger.domain.postpaid.billing import tax_at
@@ -91,4 +91,4 @@ def _credit_note_issued(account: PostpaidAccount, event: CreditNoteIssued, _: Po
     account.keep_advance(f"note/{event.note}", event.effective_at, event.advance)
 
 
-CHANGES: Changes = {CreditNoteIssued: _credit_note_issued}
+CHANGES: ChangesByEvent = {CreditNoteIssued: _credit_note_issued}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from ledger.domain.calendar import NEVER, day_number, day_of_number, format_day
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.commands import RemoveAutoDebit, SetAutoDebit
@@ -107,7 +107,7 @@ def _asked(account: PostpaidAccount, event: AutoDebitRequested, _: PostpaidTerms
         account.keep(bill)
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     AutoDebitSet: _set,
     AutoDebitChanged: _changed,
     AutoDebitRemoved: _removed,

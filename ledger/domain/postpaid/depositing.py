@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.money import IDR, Posting
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.advances import allocated
@@ -60,4 +60,4 @@ def _deposit_applied(account: PostpaidAccount, event: DepositApplied, _: Postpai
     account.keep_advance(event.source, event.effective_at, event.advance)
 
 
-CHANGES: Changes = {DepositApplied: _deposit_applied}
+CHANGES: ChangesByEvent = {DepositApplied: _deposit_applied}

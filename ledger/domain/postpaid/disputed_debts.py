@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ledger.domain.events import Event
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.dispute_events import SystemCorrected
 from ledger.domain.line.disputed_records import ROAMING, events_between
@@ -150,4 +150,4 @@ def _corrected(account: PostpaidAccount, event: SystemCorrected, terms: Postpaid
         account.charge(event.kind, event.amount)
 
 
-CHANGES: Changes = {SystemCorrected: _corrected}
+CHANGES: ChangesByEvent = {SystemCorrected: _corrected}

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ledger.domain.events import Draft
-from ledger.domain.line.account import TERMINATED, Changes
+from ledger.domain.line.account import TERMINATED, ChangesByEvent
 from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Terminated
 from ledger.domain.money import IDR, revenue, transfer
@@ -112,4 +112,4 @@ def _terminated(account: PostpaidAccount, event: Terminated, terms: PostpaidTerm
     account.asked_plan = account.coming_mandate = account.contract_until = account.probation_until = None
 
 
-CHANGES: Changes = {PenaltyCharged: _penalty_charged, Terminated: _terminated}
+CHANGES: ChangesByEvent = {PenaltyCharged: _penalty_charged, Terminated: _terminated}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import SHARED_CHANGES, Changes
+from ledger.domain.line.account import SHARED_CHANGES, ChangesByEvent
 from ledger.domain.line.cards_and_rights import decide_rights_transfer
 from ledger.domain.line.commands import DecideRightsTransfer, MigrateTerms
 from ledger.domain.line.events import TermsMigrated
@@ -39,4 +39,4 @@ def _consented(account: PostpaidAccount, event: TermsMigrated, terms: PostpaidTe
         account.consents = list(event.consents)
 
 
-CHANGES: Changes = {TermsMigrated: _consented}
+CHANGES: ChangesByEvent = {TermsMigrated: _consented}

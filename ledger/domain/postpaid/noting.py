@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.approval import must_be_another
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.money import IDR, WRITE_OFFS, Posting, format_amount, revenue, transfer
 from ledger.domain.postpaid.account import NOTE, Bill, PostpaidAccount, must_stay_countable
@@ -197,7 +197,7 @@ def _written_off(account: PostpaidAccount, event: WrittenOff, _: PostpaidTerms) 
         account.reduce(bill, event.amount)
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     DebitNoteIssued: _debit_note_issued,
     FineWaived: _fine_waived,
     CollectionCostCharged: _collection_cost,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.money import IDR, revenue, transfer
 from ledger.domain.postpaid.account import PostpaidAccount, must_stay_countable
@@ -52,4 +52,4 @@ def _stopped(account: PostpaidAccount, _: HardCopyStopped, __: PostpaidTerms) ->
     account.hard_copy_fee = None
 
 
-CHANGES: Changes = {HardCopyRequested: _requested, HardCopyStopped: _stopped}
+CHANGES: ChangesByEvent = {HardCopyRequested: _requested, HardCopyStopped: _stopped}

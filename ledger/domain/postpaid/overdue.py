@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.money import IDR, revenue, transfer
 from ledger.domain.postpaid.account import Bill, Fine, PostpaidAccount, in_their_order
 from ledger.domain.postpaid.billing_cycle import rounded
@@ -135,7 +135,7 @@ def _overdue_cleared(account: PostpaidAccount, event: OverdueCleared, _: Postpai
     account.told.pop(event.bill, None)
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     BillOverdue: _bill_overdue,
     OverdueCleared: _overdue_cleared,
     LateFineCharged: _late_fine_charged,

@@ -11,7 +11,7 @@ from contextlib import suppress
 from ledger.domain.approval import must_be_another
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes, is_time_to_forget, must_leave_room
+from ledger.domain.line.account import ChangesByEvent, is_time_to_forget, must_leave_room
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
 from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_stay_countable, of_payment
@@ -344,7 +344,7 @@ def _payment_reversed(account: PostpaidAccount, event: PaymentReversed, terms: P
         account.charge(REVERSALS, event.charged)
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     PaymentReceived: _payment_received,
     PaymentSettled: _payment_settled,
     SuspenseTaken: _suspense_taken,

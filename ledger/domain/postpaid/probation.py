@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import SHARED_CHANGES, Changes, must_leave_room
+from ledger.domain.line.account import SHARED_CHANGES, ChangesByEvent, must_leave_room
 from ledger.domain.line.commands import ESTABLISHED
 from ledger.domain.line.events import Blocked, Unblocked
 from ledger.domain.line.line import Line
@@ -99,4 +99,4 @@ def _blocked(account: PostpaidAccount, event: Blocked, terms: PostpaidTerms) -> 
         account.probation_over = True
 
 
-CHANGES: Changes = {VerificationPassed: _passed, VerificationFailed: _failed, Blocked: _blocked}
+CHANGES: ChangesByEvent = {VerificationPassed: _passed, VerificationFailed: _failed, Blocked: _blocked}

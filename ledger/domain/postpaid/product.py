@@ -13,7 +13,7 @@ from ledger.domain.line.commands import Block, DecideRightsTransfer, MigrateTerm
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import OfNumbers, Product, Remedy, Rules, register
+from ledger.domain.line.product import OfNumbers, Product, Remedy, RulesByCommand, register
 from ledger.domain.money import IDR, Posting
 from ledger.domain.postpaid import (
     advances,
@@ -100,7 +100,7 @@ class Postpaid(Product[PostpaidAccount]):
     account = PostpaidAccount
     terms = PostpaidTerms
     lives_on = True
-    rules: ClassVar[Rules] = {
+    rules: ClassVar[RulesByCommand] = {
         SettlePayment: paying.settle_payment,
         FailPayment: paying.fail_payment,
         ReversePayment: paying.reverse_payment,

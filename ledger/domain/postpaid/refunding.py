@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.line import Line
 from ledger.domain.money import BANK_COSTS, CASH, DEPOSITS_FORFEITED, IDR, Posting, format_amount, transfer
 from ledger.domain.postpaid.account import PostpaidAccount
@@ -206,7 +206,7 @@ def _hold_lifted(account: PostpaidAccount, event: LegalHoldLifted, _: PostpaidTe
     account.hold_lifted_at = event.recorded_at
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     DepositRefundRequested: _refund_requested,
     RefundRequirementsMet: _requirements_met,
     DepositRefundReady: _ready,

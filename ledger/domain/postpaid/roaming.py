@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger.domain.calendar import day_number, format_day
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.events import UsageRecorded
 from ledger.domain.line.line import Line
 from ledger.domain.money import SEN
@@ -227,7 +227,7 @@ def _charged(account: PostpaidAccount, event: RoamingCharged, _: PostpaidTerms) 
         account.charge("roaming", event.charge)
 
 
-CHANGES: Changes = {
+CHANGES: ChangesByEvent = {
     RoamingActivated: _activated,
     RoamingDeactivated: _deactivated,
     RoamingCharged: _charged,

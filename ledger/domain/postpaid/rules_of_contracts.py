@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from ledger.domain.rules import Code, Count, Day, Days, Money, PriceText, Rule
+from ledger.domain.rules import Code, Count, DateKey, Days, Money, PriceText, Rule
 from ledger.domain.sections import Bounds, Section, Takes
 from ledger.domain.tariffs import DatedTariff, TariffPrice, TariffStep
 
@@ -25,7 +25,7 @@ def _ratio(value: object) -> str:
 
 RatioText = Annotated[str, Takes('a fraction in a string, such as "11/100"', "11/100", _ratio)]
 DayOfMonth = Annotated[int, Bounds(1, 31)]
-Kind = Literal["usage", "roaming", "commitment", "fees", "penalties", "fines", "collection"]
+ChargeKind = Literal["usage", "roaming", "commitment", "fees", "penalties", "fines", "collection"]
 Action = Literal["block-outgoing", "block-all", "terminate"]
 
 
@@ -199,7 +199,7 @@ class RoamingTariff(Rule):
     """What events call the tariff."""
     version: str
     """Which edition of it this is."""
-    in_force_from: Day
+    in_force_from: DateKey
     """The first local day of use that it prices."""
     zones: tuple[RoamingZone, ...] = ()
     """Its zones; a country that is in none has no price."""
@@ -272,7 +272,7 @@ class AutoDebit(Rule):
 class TaxRate(Section):
     """The rate from a day on; `nominal` and `base` are how documents write it, such as 12/100 of 11/12."""
 
-    in_force_from: Day
+    in_force_from: DateKey
     """The first day of bills that it holds for."""
     rate: RatioText
     """The rate, exact."""
@@ -289,7 +289,7 @@ class Tax(Rule):
     """The rates, ascending by day; before the first there is no tax."""
     prices: Literal["exclude", "include"] = "exclude"
     """Whether prices exclude the tax, or include it."""
-    taxable: tuple[Kind, ...] = ("usage", "roaming", "commitment", "fees", "penalties")
+    taxable: tuple[ChargeKind, ...] = ("usage", "roaming", "commitment", "fees", "penalties")
     """The kinds of lines that are taxed."""
 
 

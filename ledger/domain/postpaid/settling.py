@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.disputes import open_disputes
 from ledger.domain.postpaid.account import SETTLED, PostpaidAccount
 from ledger.domain.postpaid.dunning import lifted
@@ -55,4 +55,4 @@ def _account_settled(account: PostpaidAccount, event: AccountSettled, _: Postpai
     account.enter(SETTLED, event.effective_at)
 
 
-CHANGES: Changes = {AccountSettled: _account_settled}
+CHANGES: ChangesByEvent = {AccountSettled: _account_settled}

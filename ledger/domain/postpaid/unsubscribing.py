@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ledger.domain.calendar import day_number, format_day
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.line.blocking import ground_of
 from ledger.domain.line.commands import Terminate
 from ledger.domain.line.events import Terminated
@@ -97,4 +97,4 @@ def _unsubscribe_requested(account: PostpaidAccount, event: UnsubscribeRequested
     account.refund_until = event.refund_until
 
 
-CHANGES: Changes = {UnsubscribeRequested: _unsubscribe_requested}
+CHANGES: ChangesByEvent = {UnsubscribeRequested: _unsubscribe_requested}

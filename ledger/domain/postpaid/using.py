@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.events import Event
-from ledger.domain.line.account import TERMINATED, Changes, count_charge
+from ledger.domain.line.account import TERMINATED, ChangesByEvent, count_charge
 from ledger.domain.line.events import CardReplaced
 from ledger.domain.money import IDR, Posting, revenue, transfer
 from ledger.domain.postpaid.account import SETTLED, PostpaidAccount
@@ -42,4 +42,4 @@ def _card_replaced(account: PostpaidAccount, event: CardReplaced, _: PostpaidTer
     account.charge("fees", sum(fee["amount"] for fee in event.fees))
 
 
-CHANGES: Changes = {UsageCharged: _usage_charged, CardReplaced: _card_replaced}
+CHANGES: ChangesByEvent = {UsageCharged: _usage_charged, CardReplaced: _card_replaced}

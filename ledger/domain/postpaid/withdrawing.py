@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.domain.events import Draft
-from ledger.domain.line.account import Changes
+from ledger.domain.line.account import ChangesByEvent
 from ledger.domain.money import IDR, Posting, revenue, transfer
 from ledger.domain.postpaid.account import CYCLE, Fine, PostpaidAccount
 from ledger.domain.postpaid.crediting import CreditNote, credited
@@ -68,4 +68,4 @@ def _late_fine_withdrawn(account: PostpaidAccount, event: LateFineWithdrawn, _: 
     taken_back(account, account.change_fine(event.fine, withdrawn=True))
 
 
-CHANGES: Changes = {LateFineWithdrawn: _late_fine_withdrawn}
+CHANGES: ChangesByEvent = {LateFineWithdrawn: _late_fine_withdrawn}

@@ -26,7 +26,7 @@ from ledger.domain.kinds import (
 )
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import Activated, CreditTransferSent, NumberReclaimed
-from ledger.domain.prepaid.transfer_endings import Half, answer_of, endings, numbers_of
+from ledger.domain.prepaid.transfer_endings import TransferEnding, answer_of, endings, numbers_of
 from ledger.domain.refusals import REFUSALS, Refusal
 
 _MOST_DAYS = 36_500
@@ -94,7 +94,9 @@ def give_back(command: ReceiveCreditTransfer, refusal: Refusal) -> list[Command]
     ]
 
 
-def ended(command: Half, digest: bytes, recorded: PartitionHistory) -> tuple[Event, Refusal | None] | None:
+def ended(
+    command: TransferEnding, digest: bytes, recorded: PartitionHistory
+) -> tuple[Event, Refusal | None] | None:
     """How a transfer has ended of which both numbers are here: only such a one is carried out at once.
 
     The journal knows all others. Raises IdempotencyConflict or Invalid, as `answer_of`.

@@ -13,7 +13,7 @@ from ledger.domain.line.commands import RecordUsage, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.disputes import Dispute
 from ledger.domain.line.line import Line
-from ledger.domain.line.product import OfNumbers, Product, Remedy, Rules, register
+from ledger.domain.line.product import OfNumbers, Product, Remedy, RulesByCommand, register
 from ledger.domain.money import FEES, PULSA, USAGE, Posting, transfer
 from ledger.domain.prepaid import commands, disputed_credit, events, following
 from ledger.domain.prepaid.account import (
@@ -89,7 +89,7 @@ class Prepaid(Product[PrepaidAccount]):
     name = PREPAID
     account = PrepaidAccount
     terms = PrepaidTerms
-    rules: ClassVar[Rules] = {
+    rules: ClassVar[RulesByCommand] = {
         Activate: activate,
         TopUp: top_up,
         ReverseTopUp: reverse_top_up,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.validity import ExtensionRule
-from ledger.domain.rules import Clause, Count, Day, Days, Money, Period, Rule
+from ledger.domain.rules import Clause, Count, DateKey, Days, Money, Period, Rule
 from ledger.domain.sections import Bounds, Section
 from ledger.domain.terms import AccountTerms, Clauses, added
 
@@ -24,7 +24,7 @@ class StarterPack(Rule):
 class Cap(Rule):
     """From that day on, the rule `cumulative` reaches at most `days` ahead."""
 
-    in_force_from: Day
+    in_force_from: DateKey
     """The first local day of top-ups that the cap holds for."""
     days: Days
     """How far ahead of the day of the top-up validity may reach."""

@@ -14,20 +14,20 @@ from ledger.domain.refusals import REFUSALS, IdempotencyConflict, Invalid, Refus
 Ending = CreditTransferReceived | CreditTransferReturned
 
 
-Events = Callable[[str], Iterable[Event]]
+EventsOf = Callable[[str], Iterable[Event]]
 """The events of a subject."""
-Half = ReceiveCreditTransfer | ReturnCreditTransfer
+TransferEnding = ReceiveCreditTransfer | ReturnCreditTransfer
 """The half of a transfer that follows: on the recipient's number, or back on the sender's."""
 
 
-def numbers_of(command: Half) -> tuple[str, str]:
+def numbers_of(command: TransferEnding) -> tuple[str, str]:
     """The sender's number and the recipient's."""
     if isinstance(command, ReturnCreditTransfer):
         return command.msisdn, command.to_msisdn
     return subject_of(command.from_account), command.msisdn
 
 
-def endings(command: Half, recorded: Events, happened: Events) -> Iterator[Ending]:
+def endings(command: TransferEnding, recorded: EventsOf, happened: EventsOf) -> Iterator[Ending]:
     """How a transfer has ended. `recorded` are an account's events in the log, `happened` a number's since."""
     sender, receiver = numbers_of(command)
     account = command.account if isinstance(command, ReturnCreditTransfer) else command.from_account
@@ -37,7 +37,7 @@ def endings(command: Half, recorded: Events, happened: Events) -> Iterator[Endin
                 yield event
 
 
-def _of_all(number: str, recorded: Events) -> Iterator[Event]:
+def _of_all(number: str, recorded: EventsOf) -> Iterator[Event]:
     """The events of all accounts that a number has had, which are numbered from one."""
     for generation in count(1):
         version = 0
@@ -47,7 +47,7 @@ def _of_all(number: str, recorded: Events) -> Iterator[Event]:
             return
 
 
-def answer_of(command: Half, digest: bytes, ending: Ending) -> Refusal | None:
+def answer_of(command: TransferEnding, digest: bytes, ending: Ending) -> Refusal | None:
     """What a half of a transfer is answered that has ended, so: as it was, accepted (None) or refused.
 
     Raises IdempotencyConflict where it ended by a half of that id and another content, Invalid where what has arrived

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ledger.entrypoints.file_lines import InputFile
-    from ledger.entrypoints.ingest import Fault, Ingest, Record, Tally
-    from ledger.entrypoints.rows import Format
+    from ledger.entrypoints.ingest import Fault, Ingest, OutcomeTaker, Tally
+    from ledger.entrypoints.rows import InputFormat
     from ledger.wiring.composition import Opened
 
 _FAULTS_SHOWN = 10
@@ -78,7 +78,7 @@ def ingest(
     from ledger.wiring.registering import registrar
     from ledger.wiring.rehearsal import rehearsed
 
-    known: dict[str, Format] = {"auto": "auto", "json": "json", "csv": "csv"}
+    known: dict[str, InputFormat] = {"auto": "auto", "json": "json", "csv": "csv"}
     if format_ not in known:
         raise SettingsInvalid(f"--format: not auto, json or csv (it is {format_!r})")
     if command is not None:
@@ -189,7 +189,7 @@ class _Outcomes:
     def __init__(self, file: BinaryIO | None) -> None:
         import msgspec
 
-        self.record: Record | None = None
+        self.record: OutcomeTaker | None = None
         self.flush: Callable[[], None] = lambda: None
         if file is not None:
             encode = msgspec.json.Encoder().encode

@@ -27,7 +27,7 @@ _PREFIX_BYTES = 5
 _POSITION = "ledger_position"
 _PLACE = re.compile(rb"([0-9]{1,9}):([0-9]{1,18})")
 
-Told = Mapping[str, Any]
+PreferenceRecord = Mapping[str, Any]
 """What is told of a number, as the schema has it."""
 
 
@@ -71,7 +71,7 @@ class PreferenceTopic:
         found = "SELECT number FROM known WHERE number > ? AND (? IS NULL OR number <= ?) ORDER BY number"
         return [number for (number,) in self._known.execute(found, (after, through, through))]
 
-    def put_up(self, told: Mapping[str, Told | None], position: Mapping[int, int]) -> int:
+    def put_up(self, told: Mapping[str, PreferenceRecord | None], position: Mapping[int, int]) -> int:
         """Puts up what is told of numbers, None where nothing is any more; all or none. Returns how many are new.
 
         `position` is how far the log was read for it: ordinals by partition.
