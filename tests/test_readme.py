@@ -7,11 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
-from ledger.entrypoints.cli.branches import paths
-from ledger.entrypoints.cli.tree import TREE
 from ledger.terms import load
-from tests.pages import ROOT, Typed, Typist, typed, understood
+from tests.pages import ROOT, Typed, Typist, lines, named, typed, understood
 
 _README = (ROOT / "README.md").read_text("utf-8")
 _PAGES = (
@@ -22,6 +21,11 @@ _PAGES = (
     "docs/bring-your-own-file.md",
 )
 """Pages whose commands are done one after the other, in one folder."""
+_ALL = [
+    "README.md",
+    "schemas/README.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md"))),
+]
 _ENDED = {
     "pulsa projections run": "pulsa projections run --once",
 }
@@ -76,26 +80,34 @@ def test_the_session_is_long_enough() -> None:
     assert len([step for step in typed("README.md") if step.output]) >= 10
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda p: p.name
-)
-def test_commands_of_the_pages_are_understood(page: Path) -> None:
-    """Verbs that are named in prose are there; whole commands have the options and arguments that they name."""
-    said = re.findall(
-        r"(?:`|^ {4}|^\$ )pulsa ((?:[a-z][a-z-]*[ \n]?){1,2})", page.read_text("utf-8"), re.MULTILINE
-    )
-    verbs = {path for path, _ in paths()}
-    for words in map(str.split, said):
-        assert " ".join(words) in verbs | TREE.keys() or words[0] in verbs, words
-    for step in typed(str(page.relative_to(ROOT))):
+@pytest.mark.parametrize("page", _ALL, ids=lambda page: page.removeprefix("docs/"))
+def test_commands_of_the_pages_are_understood(page: str) -> None:
+    """Whole commands can be typed; what prose names has its verb, its options, and not too many arguments."""
+    for step in typed(page):
         words = shlex.split(_plain(step.command).removesuffix("&"), comments=True)
         if words[0] == "pulsa":
             understood(words[1 : words.index(">") if ">" in words else None])
+    for words in lines(page):
+        understood(words)
+    for words in named(page):
+        if words != ["NOUN", "VERB", "--help"]:
+            understood(words, whole=False)
+
+
+def test_what_no_verb_has_is_not_understood() -> None:
+    for wrong in (
+        "log drop",
+        "number history MSISDN --all",
+        "customer show CUSTOMER OTHER",
+        "data export --customer C",
+    ):
+        with pytest.raises((AssertionError, typer.TyperException)):
+            understood(wrong.split(), whole=False)
+    understood(["number", "history", "MSISDN", "--refused"], whole=False)
 
 
 def test_links_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "schemas" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    for page in pages:
+    for page in (ROOT / name for name in _ALL):
         for target in re.findall(r"\]\((?!https?://)([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 
