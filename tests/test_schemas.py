@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 import typing
 from typing import Any
@@ -25,6 +26,8 @@ from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, pa
 
 FILES = files(SCHEMAS)
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+
+POSTING_TABLES = ("posting_table", "posting_table_of_contracts")
 
 METHODS = ["cash", "transfer", "auto-debit", "card", "other"]
 HEADER = list(Event.FIELDS)
@@ -399,3 +402,12 @@ def test_what_is_not_compatible_is_found_so(change: str) -> None:
 def test_what_only_one_library_refuses_is_refused(text: str) -> None:
     with pytest.raises(Exception, match=r"(?i)default|in use|exists|duplicate"):
         parsed(text)
+
+
+def test_the_page_says_what_every_event_that_moves_money_moves() -> None:
+    folder = SCHEMAS.parent / "tests"
+    tables = "".join((folder / f"{name}.py").read_text("utf-8") for name in POSTING_TABLES)
+    moving = {kind.__name__ for kind in EVENT_TYPES.values()} & set(re.findall(r"[A-Z]\w+", tables))
+    assert len(moving) > 30
+    page = (SCHEMAS / "README.md").read_text("utf-8")
+    assert {name for name in moving if f"`{name}`" not in page} == set()

@@ -348,30 +348,6 @@ class UnknownSuspense(Refusal):
     code = "unknown-suspense"
 
 
-class UnknownStatement(Refusal):
-    """No such statement came in."""
-
-    code = "unknown-statement"
-
-
-class StatementConflict(Refusal):
-    """What is said of the statement does not agree with what is there of it."""
-
-    code = "statement-conflict"
-
-
-class StatementOpen(Refusal):
-    """The statement has not ended yet."""
-
-    code = "statement-open"
-
-
-class NotFinal(Refusal):
-    """The instant is one that something may still be recorded at."""
-
-    code = "not-final"
-
-
 class ClockBehind(Refusal):
     """Its time is further behind what is recorded already than the clock tolerance allows."""
 

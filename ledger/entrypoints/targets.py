@@ -12,7 +12,7 @@ _BESIDE = ("", "-wal", "-shm", "-journal", ".lock")
 _SQLITE = "sqlite:///"
 
 
-def must_be_another(said: str, target: Path, settings: Settings) -> None:
+def must_be_apart_from_the_log(said: str, target: Path, settings: Settings) -> None:
     """Raises SettingsInvalid where what is to be written, by whichever name, is what the ledger keeps its books in.
 
     `-`, which names standard output elsewhere, would be a file of that name here: it is refused, too.

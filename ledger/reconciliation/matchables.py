@@ -142,7 +142,7 @@ class Item(NamedTuple):
         return self.outcome not in SETTLED and self.resolved is None
 
 
-def number_of(account: str | None) -> str | None:
+def number_of_account(account: str | None) -> str | None:
     """The number of an account."""
     return None if account is None else subject_of(account)
 

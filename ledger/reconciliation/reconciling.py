@@ -11,7 +11,6 @@ from typing import NamedTuple
 from ledger.domain.calendar import Zone, zone
 from ledger.domain.events import Event
 from ledger.domain.kinds import PartitionOf
-from ledger.domain.refusals import NotFinal, StatementOpen, UnknownStatement
 from ledger.domain.statement.events import (
     ItemResolved,
     MatchAccepted,
@@ -20,6 +19,7 @@ from ledger.domain.statement.events import (
     StatementEnded,
     StatementLinesAdded,
 )
+from ledger.domain.statement.refusals_of_statements import NotFinal, StatementOpen, UnknownStatement
 from ledger.domain.statement.stated import OutcomeSum, StatementFinding, StatementLine
 from ledger.reconciliation.matchables import (
     CHAIN,
@@ -30,7 +30,7 @@ from ledger.reconciliation.matchables import (
     Stated,
     StatedDays,
     near,
-    number_of,
+    number_of_account,
 )
 from ledger.reconciliation.matching import ToMatch, matched
 from ledger.reconciliation.partners_records import partners_records, told_abroad
@@ -265,7 +265,7 @@ def _stated(line: StatementLine, begun: StatementBegun, zone_: Zone) -> Stated |
     if begun.kind == "bill":
         reference = f"{reference}/{line['kind']}"
     own = (reference, line["group"], line["amount"], line["unit"], day, line["balance"], line["quantity"])
-    return Stated(line["line"], account, number_of(account), *own)
+    return Stated(line["line"], account, number_of_account(account), *own)
 
 
 def _events(
@@ -281,7 +281,7 @@ def _events(
     known = frozenset(numbers)
     for _, log in sorted(logs.items()):
         for found in log.events(types=topics_of(begun.kind)):
-            if begun.kind != "account" or number_of(found.event.account) in known:
+            if begun.kind != "account" or number_of_account(found.event.account) in known:
                 yield found.event, found.digest.hex()
 
 

@@ -24,7 +24,7 @@ _HEADER = 100
 _LARGEST_PAGE = 65_536
 
 
-def must_be_whole(log: Path) -> None:
+def must_be_a_whole_file(log: Path) -> None:
     """Raises LogDamaged where a file is there, and is shorter than its own header says, or than any header.
 
     Raises LogUnreadable of a folder, a device or a pipe, which is not opened. SQLite would take a file that is empty
@@ -77,7 +77,7 @@ def make(log: str) -> None:
     """
     path = Path(os.path.realpath(log))
     with reported(log):
-        must_be_whole(path)
+        must_be_a_whole_file(path)
         if path.exists():
             return
         if is_ahead(path):

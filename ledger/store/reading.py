@@ -24,7 +24,7 @@ from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
 from ledger.store.kept_schemas import as_kept, foreign
 from ledger.store.layout import check_format, intelligible
-from ledger.store.making import is_ahead, must_be_whole
+from ledger.store.making import is_ahead, must_be_a_whole_file
 from ledger.store.recent import recorded_last
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
         if not path.exists():
             raise LogMissing(f"{path}: there is no log here")
         path = path.resolve()
-        must_be_whole(path)
+        must_be_a_whole_file(path)
         uri = path.as_uri() + "?mode=ro"
         try:
             return _opened(uri), False

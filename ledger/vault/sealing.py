@@ -49,7 +49,7 @@ def unseal(key: bytes, place: Placement, sealed: bytes) -> str:
     return plain.decode()
 
 
-def digest_of(key: bytes, values: Mapping[str, str]) -> bytes:
+def keyed_digest(key: bytes, values: Mapping[str, str]) -> bytes:
     """HMAC-SHA256 of the values by field, under a key that is derived from the person's (RFC 5869).
 
     It says that two writings are the same, and to nobody without the key what they are.

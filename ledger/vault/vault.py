@@ -14,7 +14,7 @@ from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnrea
 from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, Wrapping
-from ledger.vault.sealing import Placement, digest_of, seal, unseal
+from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
 from ledger.vault.tables import (
     CARRIED,
     ERASED,
@@ -132,7 +132,7 @@ class Vault:
         rows: list[tuple[Any, ...]] = []
         written: list[Written] = []
         for one in writings:
-            digest = digest_of(keys[one.customer], one.values)
+            digest = keyed_digest(keys[one.customer], one.values)
             named_as = (one.customer, one.command_id)
             if named_as in digests:
                 if digests[named_as] != digest:

@@ -104,7 +104,7 @@ def _registry(settings: Settings, _now: Now) -> str:
 def _projections(settings: Settings, _now: Now) -> str:
     from projections.engine.database import Database
     from projections.engine.database_transactions import FileDamaged
-    from projections.engine.generations import must_be_whole
+    from projections.engine.generations import must_be_readable
     from projections.registry import PROJECTIONS
 
     where = settings.database or settings.database_file
@@ -119,7 +119,7 @@ def _projections(settings: Settings, _now: Now) -> str:
                 said = connection.run("PRAGMA quick_check(1)").scalar()
                 if said != "ok":
                     raise FileDamaged(f"{database.name}: {said}")
-            must_be_whole(connection, PROJECTIONS)
+            must_be_readable(connection, PROJECTIONS)
         return _kept_up(settings, database)
 
 

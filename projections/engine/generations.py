@@ -50,7 +50,7 @@ def live(connection: Transaction, kind: type[Projection]) -> Projection:
     return _made(connection, kind, Live(*found))
 
 
-def must_be_whole(connection: Transaction, kinds: Mapping[str, type[Projection]]) -> None:
+def must_be_readable(connection: Transaction, kinds: Mapping[str, type[Projection]]) -> None:
     """Raises DatabaseFormatUnknown or DatabaseDamaged where what is live of projections cannot be read as it should."""
     for name, found in live_kinds(connection).items():
         if name in kinds:

@@ -66,7 +66,7 @@ ProjectionsByName = Mapping[str, type[Projection]]
 """Projections by name, in the order in which they fold: what runs them knows no single one."""
 
 
-def number_of(event: Event) -> str | None:
+def number_concerned(event: Event) -> str | None:
     """The number that an event belongs to; None for the log's own."""
     account = event.account
     return subject_of(account) if is_of_line(account) else None

@@ -16,7 +16,7 @@ from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction
 from projections.engine.prepared import Prepared
-from projections.engine.projection import FoldBatch, Projection, number_of
+from projections.engine.projection import FoldBatch, Projection, number_concerned
 from projections.engine.sql import select
 from projections.engine.sql_expressions import (
     TEXT,
@@ -146,7 +146,7 @@ class Lifecycles(Projection):
             for recorded in batch.events
             if recorded.event.TOPIC not in TIMELESS
             and recorded.event.TOPIC in EVENT_TYPES
-            and (number := number_of(recorded.event)) is not None
+            and (number := number_concerned(recorded.event)) is not None
         ]
         self._remember({number for number, _, _ in found}, batch)
         rows = changes.rows(self.events)

@@ -19,7 +19,7 @@ from ledger.audit.transparency.note import (
     Verifier,
     new_signer,
     opened,
-    signed,
+    signed_note,
     signer_of,
     verifier_of,
 )
@@ -90,9 +90,9 @@ def test_signatures_of_others_are_passed_over_and_wrong_ones_of_a_trusted_key_ar
     stranger = Verifier("ledger.example", bytes(31) + b"\1")
     with pytest.raises(CheckpointInvalid, match="no key that is trusted"):
         opened(NOTE, [stranger])
-    forged = signed(CHECKPOINT.text, [SIGNER]).replace("\n7\n", "\n8\n")
+    forged = signed_note(CHECKPOINT.text, [SIGNER]).replace("\n7\n", "\n8\n")
     with_a_good_one = (
-        forged + signed(CHECKPOINT.text.replace("\n7\n", "\n8\n"), [OTHER]).rpartition("\n\n")[2]
+        forged + signed_note(CHECKPOINT.text.replace("\n7\n", "\n8\n"), [OTHER]).rpartition("\n\n")[2]
     )
     with pytest.raises(CheckpointInvalid, match=r"the signature of ledger\.example"):
         opened(with_a_good_one.encode(), [OTHER.verifier, SIGNER.verifier])

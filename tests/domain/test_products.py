@@ -35,7 +35,7 @@ from ledger.domain.line.events import (
     UsageRecorded,
     UsageRefused,
 )
-from ledger.domain.line.kind import line_of
+from ledger.domain.line.kind import kind_of_lines
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.prepaid.account import PrepaidAccount
 from ledger.domain.prepaid.commands import (
@@ -230,11 +230,11 @@ class Postpaid(Flat):
 
 def test_the_kind_of_lines_gathers_what_products_bring() -> None:
     prepaid = PRODUCTS["prepaid"]
-    alone, line = line_of([prepaid]), line_of([prepaid, Postpaid()])
+    alone, line = kind_of_lines([prepaid]), kind_of_lines([prepaid, Postpaid()])
     assert line.events == (*alone.events, Owed)
     assert line.commands == alone.commands
-    assert KINDS["line"].events == line_of(PRODUCTS.values()).events
+    assert KINDS["line"].events == kind_of_lines(PRODUCTS.values()).events
     assert line.follows == {**prepaid.follows, **Postpaid.follows}
     assert [state.__name__ for state in line.states] == ["PrepaidAccount", "FlatAccount", "Number"]
     with pytest.raises(ValueError, match="two products have"):
-        line_of([Postpaid(), Postpaid()])
+        kind_of_lines([Postpaid(), Postpaid()])

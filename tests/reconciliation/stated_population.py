@@ -25,7 +25,7 @@ from ledger.reconciliation.matchables import (
     StatedDays,
     SystemRecord,
     near,
-    number_of,
+    number_of_account,
 )
 from ledger.reconciliation.matching import ToMatch, matched
 from ledger.reconciliation.partners_records import partners_records
@@ -247,7 +247,7 @@ class Population:
         (read,) = read_statements(file, mapping=one.mapping)
         lines = [
             Stated(
-                *(line.line, line.account, number_of(line.account), line.reference, line.group),
+                *(line.line, line.account, number_of_account(line.account), line.reference, line.group),
                 *(line.amount, line.unit, line.on or 0, line.balance, line.quantity),
             )
             for line in read.lines

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ledger.audit.transparency.merkle import HASH_BYTES
-from ledger.audit.transparency.note import Signer, Verifier, opened, signed
+from ledger.audit.transparency.note import Signer, Verifier, opened, signed_note
 from ledger.errors import CheckpointInvalid
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
 
     def signed(self, signers: Sequence[Signer]) -> str:
         """The note that is published."""
-        return signed(self.text, signers)
+        return signed_note(self.text, signers)
 
 
 def checkpoint_of(text: str) -> Checkpoint:

@@ -131,7 +131,7 @@ def new_signer(name: str, seed: bytes, path: Path) -> Signer:
     return signer
 
 
-def signed(text: str, signers: Sequence[Signer]) -> str:
+def signed_note(text: str, signers: Sequence[Signer]) -> str:
     """A note: the text (whose last line ends) and a signature by each key."""
     lines = []
     for signer in signers:

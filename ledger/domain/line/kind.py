@@ -43,7 +43,7 @@ def _merged(each: Iterable[Mapping[K, V]]) -> dict[K, V]:
     return merged
 
 
-def line_of(products: Iterable[Product[Any]]) -> Kind:
+def kind_of_lines(products: Iterable[Product[Any]]) -> Kind:
     """The kind of lines whose accounts are of these products. Raises ValueError where two say what follows from one."""
     each = tuple(products)
     return Kind(
@@ -75,4 +75,4 @@ def line_of(products: Iterable[Product[Any]]) -> Kind:
     )
 
 
-register(line_of(PRODUCTS.values()))
+register(kind_of_lines(PRODUCTS.values()))

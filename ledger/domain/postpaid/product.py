@@ -183,7 +183,7 @@ class Postpaid(Product[PostpaidAccount]):
 
     def objections(self, account: PostpaidAccount) -> list[str]:
         """What is owed, or held for the holder; a legal case; that something may still come."""
-        return settling.objections_of(account)
+        return settling.what_holds_the_holder(account)
 
     def end_for_holder(
         self, account: PostpaidAccount, at: int, book: TermsBook, clause: str | None

@@ -38,7 +38,7 @@ def settled_at(account: PostpaidAccount, at: int, terms: PostpaidTerms) -> Itera
         yield Draft(AccountSettled, terms.clauses.obligations_go_on, [], own)
 
 
-def objections_of(account: PostpaidAccount) -> list[str]:
+def what_holds_the_holder(account: PostpaidAccount) -> list[str]:
     """What stands in the way of forgetting the holder: debts, what is held, a case, or that more may still come."""
     found = {
         "debt": account.unbilled or account.billed,

@@ -14,15 +14,7 @@ from ledger.domain.line.disputes import BALANCE
 from ledger.domain.line.product import QUANTITY
 from ledger.domain.money import SEN
 from ledger.domain.one_stream import OneStream, state_in
-from ledger.domain.refusals import (
-    AboveMaximum,
-    NotEligible,
-    NotFinal,
-    Repeated,
-    StatementConflict,
-    StatementOpen,
-    UnknownStatement,
-)
+from ledger.domain.refusals import AboveMaximum, NotEligible, Repeated
 from ledger.domain.refusals_of_disputes import UnknownRecord, WrongUnit
 from ledger.domain.statement.commands import (
     AcceptMatch,
@@ -47,6 +39,12 @@ from ledger.domain.statement.events import (
     StatementEnded,
     StatementLinesAdded,
     StatementSignedOff,
+)
+from ledger.domain.statement.refusals_of_statements import (
+    NotFinal,
+    StatementConflict,
+    StatementOpen,
+    UnknownStatement,
 )
 from ledger.domain.statement.stated import (
     MOST_DECIDED,

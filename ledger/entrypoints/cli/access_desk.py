@@ -41,7 +41,7 @@ def access(
     it begins with what was on it when it became theirs.
     """
     from ledger.entrypoints import access_pages
-    from ledger.entrypoints.targets import must_be_another
+    from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.store.backup import FileExists
     from ledger.wiring.rehearsal import tried
 
@@ -55,7 +55,7 @@ def access(
     if person.erased:
         say(f"{customer}: the person is erased")
         return shell.REFUSED
-    must_be_another("OUT.zip", out, opened.settings)
+    must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")
     content = access_pages.archive(_gathered(opened, asked, customer, by, reason, dry_run=dry_run))

@@ -103,7 +103,7 @@ def _put_page(
     """Writes a bill's page, by the terms that it was issued under."""
     from ledger.domain.postpaid.terms import PostpaidTerms
     from ledger.entrypoints import bill_pages  # slow to import
-    from ledger.entrypoints.targets import must_be_another
+    from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.terms.clauses import clause_titles
     from ledger.wiring.composition import known_terms
 
@@ -115,7 +115,7 @@ def _put_page(
     page = bill_pages.page(found, items, terms, seller, clause_titles(), digest)
     for option, file in (("--html", html), ("--pdf", pdf)):
         if file is not None:
-            must_be_another(option, file, opened.settings)
+            must_be_apart_from_the_log(option, file, opened.settings)
             content = bill_pages.as_pdf(page) if file is pdf else bill_pages.as_html(page).encode()
             file.write_bytes(content)
             say(f"{file}: bill {found.bill}, {rupiah(found.total)}, of which {rupiah(found.open)} are open")

@@ -117,7 +117,7 @@ def export(
     It holds what is recorded. What fell due and is not recorded yet, which answers fold in, is not in it:
     `pulsa log advance` records it.
     """
-    from ledger.entrypoints.targets import must_be_another
+    from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.store.backup import FileExists
     from ledger.wiring import read_side  # slow to import
     from ledger.wiring.pseudonym_keys import pseudonyms_of
@@ -131,7 +131,7 @@ def export(
     must_be_in_order(since, until)
     seed_of(sample, seed)
     for target in [] if out is None else [out, _control_of(out)]:
-        must_be_another("--out", target, settings)
+        must_be_apart_from_the_log("--out", target, settings)
         if target.is_file() and not overwrite:
             raise FileExists(f"{target}: there is a file of that name already; --overwrite replaces it")
     wanted = WantedMovements(as_of, known_at, since, until, account or (), type_ or (), zone)

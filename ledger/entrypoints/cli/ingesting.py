@@ -74,7 +74,7 @@ def ingest(
     """Take in files of commands. A bad line is refused as invalid with its number, and the rest goes on."""
     from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Ingest
     from ledger.entrypoints.principal import of_this_process
-    from ledger.entrypoints.targets import must_be_another
+    from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.wiring.registering import registrar
     from ledger.wiring.rehearsal import rehearsed
 
@@ -85,7 +85,7 @@ def ingest(
         must_be_a_command(command)
     settings = opened.settings
     if outcomes is not None:
-        must_be_another("--outcomes", outcomes, settings)
+        must_be_apart_from_the_log("--outcomes", outcomes, settings)
     _must_be_readable(files, outcomes)
     faults = _Faults()
     with (

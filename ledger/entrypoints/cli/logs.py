@@ -205,9 +205,9 @@ def log_backup(
     opened: Opened, file: BackupFile, overwrite: Overwrite = False, as_json: AsJson = False
 ) -> int:
     """Copy the log into a file, also while a writer writes."""
-    from ledger.entrypoints.targets import must_be_another
+    from ledger.entrypoints.targets import must_be_apart_from_the_log
 
-    must_be_another("FILE", file, opened.settings)
+    must_be_apart_from_the_log("FILE", file, opened.settings)
     with counting("copying") as progress:
         copy = opened.back_up(file, overwrite=overwrite, progress=progress)
     _say_copy(copy, file, as_json=as_json)

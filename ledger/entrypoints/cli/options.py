@@ -136,7 +136,7 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
         *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept),
         *_parameters(hidden=not takes_options),
     ]
-    return cast("Callable[..., int | None]", signed(run, parameters))
+    return cast("Callable[..., int | None]", with_parameters(run, parameters))
 
 
 def _is_told(error: Exception) -> bool:
@@ -188,7 +188,7 @@ def remember_options(root: Callable[..., None]) -> Callable[..., None]:
         root(ctx, **given)
 
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    return cast("Callable[..., None]", signed(run, [context, *own, *_parameters(hidden=False)]))
+    return cast("Callable[..., None]", with_parameters(run, [context, *own, *_parameters(hidden=False)]))
 
 
 def _stated(given: dict[str, Any]) -> dict[str, str | None]:
@@ -197,7 +197,7 @@ def _stated(given: dict[str, Any]) -> dict[str, str | None]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def signed(function: Any, parameters: list[inspect.Parameter]) -> Any:  # noqa: ANN401 - any callable
+def with_parameters(function: Any, parameters: list[inspect.Parameter]) -> Any:  # noqa: ANN401 - any callable
     """The function with the parameters that Typer shall see."""
     function.__signature__ = inspect.Signature(parameters)
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

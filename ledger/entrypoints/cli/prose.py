@@ -12,7 +12,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import InZone, Utc, cell_of, told_at, when
-from ledger.entrypoints.cli.options import now_of, parameters_of, signed, told_here, with_settings
+from ledger.entrypoints.cli.options import now_of, parameters_of, told_here, with_parameters, with_settings
 from ledger.entrypoints.cli.output import (
     AsCsv,
     AsJson,
@@ -189,7 +189,7 @@ def question(verb: Callable[..., int]) -> Callable[..., int | None]:
         then = Then(**{name: given.pop(name) for name in Then._fields})
         return verb(*opened, **given, then=then)
 
-    return with_settings(signed(run, [*own, *options]))
+    return with_settings(with_parameters(run, [*own, *options]))
 
 
 _MEASURES = {"voice": "s", "sms": "SMS", "data": "bytes"}

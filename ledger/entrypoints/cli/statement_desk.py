@@ -265,8 +265,8 @@ def run_of(opened: Opened, statement: str, known_at: Any, rules: Path | None) ->
 
 def _open_disputes(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:
     """Opens disputes about a run's differences. Raises NotFinal."""
-    from ledger.domain.refusals import NotFinal
     from ledger.domain.statement.commands import DisputeItem
+    from ledger.domain.statement.refusals_of_statements import NotFinal
     from ledger.domain.statement.stated import dispute_of
     from ledger.entrypoints.principal import of_this_process
     from ledger.reconciliation.disputed_items import disputed_items
@@ -349,8 +349,8 @@ def _say_towards_partners(run: Run) -> None:
 
 def _record(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome]]:
     """Records a run. Raises NotFinal, or what it is refused for."""
-    from ledger.domain.refusals import NotFinal
     from ledger.domain.statement.commands import RecordRun
+    from ledger.domain.statement.refusals_of_statements import NotFinal
     from ledger.entrypoints.principal import of_this_process
     from ledger.wiring.evidence import evidence_store
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import DryRun, reader_for, signed, told_here, with_settings
+from ledger.entrypoints.cli.options import DryRun, reader_for, told_here, with_parameters, with_settings
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
 from ledger.entrypoints.command_fields import Field, fields_of, may_lack
 
@@ -91,7 +91,7 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
     ]
     parameters.append(kinds("dry_run", kinds.KEYWORD_ONLY, annotation=DryRun, default=False))
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
-    return with_settings(signed(run, parameters))
+    return with_settings(with_parameters(run, parameters))
 
 
 def _subject_of(command: str) -> str:
