@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ledger.domain.customer.commands_of_persons import RectifyCustomer, RegisterCustomer
 from ledger.domain.customer.events_of_persons import FieldsErased
 from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.errors import VaultConflict
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteSnapshot
 from ledger.vault.inventory import (
@@ -83,7 +84,7 @@ def looked_through(
 
 def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: int) -> Swept:
     """Puts right what can be: carries out erasures, and destroys what has no event, no values, or is past its time."""
-    erased = carry_out_erasures(opened, kept)
+    erased = carry_out_erasures(opened, kept, from_the_first=True)
     gone = 0
     with ExitStack() as stack:
         logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
@@ -95,6 +96,22 @@ def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: 
                     gone += 1
     dropped = drop_keys_without_values(kept)
     return Swept(erased, gone, dropped, [] if keys is None else keys.destroy_past(now))
+
+
+def must_be_of_log(opened: Opened, kept: Vault, now: int, grace: int) -> None:
+    """Raises VaultConflict where something would be swept of the vault, and the log knows no command of any of it."""
+    found = False
+    with ExitStack() as stack:
+        log_of = _log_of(opened, [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)])
+        for batch in writings(kept):
+            for one in batch:
+                subject = f"{PREFIX}{one.customer}"
+                log = log_of(subject)
+                if log is not None and log.decision(subject, one.command_id) is not None:
+                    return
+                found = found or _is_for_nothing(log_of, one, now, grace)
+    if found:
+        raise VaultConflict("the log knows nothing of what is in the vault, which may be another log's")
 
 
 def _log_of(opened: Opened, logs: list[SqliteSnapshot]) -> LogOf:

@@ -87,9 +87,12 @@ def serving_vault(opened: Opened, *, dry_run: bool = False) -> Iterator[Vault]:
         yield kept
 
 
-def carry_out_erasures(opened: Opened, kept: Vault) -> int:
-    """Erases in the vault whom the log tells of, up to the head of every partition; of how many there was anything."""
-    carried, gone = kept.carried_out(), 0
+def carry_out_erasures(opened: Opened, kept: Vault, *, from_the_first: bool = False) -> int:
+    """Erases in the vault whom the log tells of, up to the head of every partition; of how many there was anything.
+
+    What was carried out before is passed over, unless `from_the_first`: it may have been that of another log.
+    """
+    carried, gone = {} if from_the_first else kept.carried_out(), 0
     for reader in readers_of(opened):
         with reader.snapshot() as log:
             done = carried.get(log.partition, -1)

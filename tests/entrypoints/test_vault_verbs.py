@@ -163,6 +163,24 @@ def test_killed_while_an_erasure_is_carried_out_it_is_carried_out_again(
     assert _kinds(desk) == []
 
 
+def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: Pulsa) -> None:
+    vault, other = f"sqlite:///{_vault(desk)}", str(desk.folder / "other.db")
+    _register(desk)
+    _register(desk, TWO)
+    for number in range(4):
+        pack = ("--terms", "smartfren-prepaid-2025", "--printed-credit", "0", "--valid-until", "2024-12-31")
+        desk.done("number", "issue", f"628811234567{number}", *pack, "--at", AT, "--log", other)
+    own = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
+    desk.done("customer", "erase", TWO, *own)
+    sweep, of_other = ("vault", "sweep", "--now", MUCH_LATER, "--grace-hours", "0"), {"PULSA_VAULT": vault}
+    desk.done("vault", "backup", str(desk.folder / "x.bak"), "--now", AT, "--log", other, **of_other)
+    assert desk.complaint(*sweep, "--log", other, **of_other).startswith("vault-conflict: ")
+    assert _kinds(desk) == [("erased-and-kept", TWO)]
+    assert "1 person erased" in desk.done(*sweep)  # though the other log has gone on further than that
+    assert _kinds(desk) == []
+    assert desk.json(*_shown()) == [NAME]
+
+
 class _Killed(BaseException):
     """The process ends here."""
 

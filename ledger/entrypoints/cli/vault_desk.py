@@ -35,7 +35,9 @@ Grace = Annotated[
 ]
 AcceptLoss = Annotated[
     bool,
-    typer.Option("--accept-loss", help="Go on with an empty vault, though the log knows persons."),
+    typer.Option(
+        "--accept-loss", help="Go on though the vault is empty and the log knows persons, or the reverse."
+    ),
 ]
 OverVault = Annotated[bool, typer.Option("--overwrite", help="Also where persons are in the vault.")]
 _HOUR = 3_600_000_000
@@ -131,11 +133,14 @@ def sweep(
     opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
 ) -> int:
     """Put right what `check` finds and can be: erasures, values without events, keys of backups past their time."""
-    from ledger.wiring.looking_after_the_vault import swept
+    from ledger.wiring.looking_after_the_vault import must_be_of_log, swept
     from ledger.wiring.persons import vault_of_log
 
     with vault_of_log(opened, accept_loss=accept_loss) as kept:
-        done = swept(opened, kept, _keys(opened), now_of(opened.settings), grace_hours * _HOUR)
+        now, grace = now_of(opened.settings), grace_hours * _HOUR
+        if not accept_loss:
+            must_be_of_log(opened, kept, now, grace)
+        done = swept(opened, kept, _keys(opened), now, grace)
     if as_json:
         say_json(done._asdict())
     else:
