@@ -1,6 +1,6 @@
 """What every command has: what may be asked of the ledger.
 
-The commands themselves stand in the packages of what they are about (`line/`, `prepaid/`, `partition/`). Their Avro
+The commands themselves stand in the packages of what they are about: the kinds, and the products of a line. Their Avro
 schemas, with the form of each field, are in `schemas/commands/`; a test holds the classes against them.
 Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.
 """

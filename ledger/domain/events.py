@@ -1,6 +1,6 @@
 """What every event has: what happened, as it is written for ever. The Avro schemas are in `schemas/events/`.
 
-The events themselves stand in the packages of what they happen to (`line/`, `prepaid/`, `partition/`).
+The events themselves stand in the packages of what they happen to: the kinds, and the products of a line.
 
 Every event begins with the same header and carries its whole money effect as postings, so that anyone rebuilds
 every balance without knowing the rules. Amounts are sen, instants UTC microseconds, days counted since 1970-01-01.

@@ -1,4 +1,4 @@
-"""A customer: the accounts that are his, and which of them are in debt.
+"""A customer: his accounts, their debts, and the person behind them; and breaches of personal data.
 
 What accounts tell it comes by policies; what a person asks for, by commands of its own.
 """
