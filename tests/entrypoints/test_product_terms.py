@@ -63,7 +63,7 @@ def test_what_other_terms_would_have_done_ends_in_who_gains_and_loses(pulsa: Pul
     told = pulsa.done(*replay).splitlines()
     table = told[next(n for n, line in enumerate(told) if line.startswith("who would gain and lose")) :]
     assert "1 customer would lose" in " ".join(" ".join(table).split())
-    assert "customer-1" in table[-2]
+    assert "customer-1" in table[-1]
     (report,) = pulsa.json(*replay)
     assert report["effect"]["gain"]["customers"] == 0
     assert report["effect"]["lose"] == {
