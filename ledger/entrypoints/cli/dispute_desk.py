@@ -161,7 +161,7 @@ def corrected_statement(
     }
     content = json.dumps(corrected, indent=2, ensure_ascii=False).encode() + b"\n"
     put_file(file, content)
-    say(
+    say_folded(
         f"{file}: {told_amount(found.system, found.unit)} instead of {told_amount(found.claimed, found.unit)};"
         f" sha256 {sha256(content).hexdigest()}"
     )

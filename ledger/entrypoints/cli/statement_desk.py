@@ -139,10 +139,16 @@ def receive(
                 else:
                     what = f"{counted(len(one.lines), 'line')}, {counted(len(one.findings), 'finding')}"
                     why = "" if outcome.message is None else f": {told_here(log, outcome.message)}"
-                    say_folded(f"{subject}: {one.kind} {one.number or ''}, {what}; {outcome.status}{why}")
+                    say_folded(
+                        f"{subject}: {_with_number(one.kind, one.number)}, {what}; {outcome.status}{why}"
+                    )
     if dry_run and not as_json:
         say(NOTHING_IS_WRITTEN)
     return shell.REFUSED if refused else shell.DONE
+
+
+def _with_number(kind: str, number: str | None) -> str:
+    return kind if number is None else f"{kind} {number}"
 
 
 def _at(opened: Opened, taker: Taker) -> int:
@@ -239,7 +245,9 @@ def show(
     run = run_of(opened, statement, known_at, rules)
     if not told(map(_said, run.items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         begun = run.statement.begun
-        say(f"{run.statement.id}: {begun.kind} {begun.number or ''} of {begun.of or 'several accounts'}")
+        say_folded(
+            f"{run.statement.id}: {_with_number(begun.kind, begun.number)} of {begun.of or 'several accounts'}"
+        )
         _say_items(run.items)
         _say_sums(run, zone_of_log(opened))
     return shell.DONE
