@@ -294,6 +294,19 @@ def test_a_manifest_that_says_something_else_is_found(
     )  # what was known later is what was known then, where nothing came
 
 
+@pytest.mark.parametrize("manifest", [{}, {"msisdn": "6288199999999", "balances": []}, {"msisdn": "terms/x"}])
+def test_what_is_left_out_with_its_proofs_is_missed(
+    made: Made, tmp_path: Path, manifest: dict[str, object]
+) -> None:
+    """Without decisions nothing else in a bundle says of which number it is."""
+    kept = {name: part for name, part in parts_of(made.content).items() if "/decisions-" not in name}
+    rows = kept["consistency.jsonl"].splitlines(keepends=True)
+    kept["consistency.jsonl"] = b"".join(row for row in rows if b"/decisions-" not in row)
+    kept["decisions.jsonl"] = b""
+    kept["manifest.json"] = json.dumps(json.loads(kept["manifest.json"]) | manifest).encode()
+    assert both(zipped(kept), tmp_path / "bundle.zip") == (None, None)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "events.jsonl", "decisions.jsonl", "heads.jsonl"])
 def test_a_name_that_stands_twice_is_found(made: Made, tmp_path: Path, name: str) -> None:
     """Of two values of one name some programs take the first, others the last."""

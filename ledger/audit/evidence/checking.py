@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +28,7 @@ from ledger.audit.transparency.checkpointing import TOP
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
 from ledger.audit.transparency.note import Verifier, read
 from ledger.audit.transparency.proof import proof_of
-from ledger.domain.kinds import streams_of
+from ledger.domain.kinds import POLICY_IDS, TERMS, streams_of, subject_of
 from ledger.domain.money import format_amount
 from ledger.domain.subject import DUE
 from ledger.errors import EvidenceWrong, LedgerError
@@ -213,7 +214,7 @@ class _Bundle:
         self._elsewhere = statement.elsewhere
 
     def _read_decisions(self) -> None:
-        chain = NO_CHAIN
+        chain, decided = NO_CHAIN, set()
         for row in self._lines("decisions.jsonl"):
             _need(("before" in row) is self._thin, "a decision is not told as it should be")
             chain = bytes.fromhex(row["before"]) if self._thin else chain
@@ -236,8 +237,22 @@ class _Bundle:
             _need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
             _need(self._record(values[4]) == row["said"], f"{place} says something else than its bytes")
             self._decisions[row["entry"]] = chain
+            decided.add(row["command_id"])
+        self._must_be_explained(decided)
         how = "each by itself" if self._thin else "from the first on"
         self._told.append(f"{len(self._decisions)} decisions are whole, {how}")
+
+    def _must_be_explained(self, decided: AbstractSet[str]) -> None:
+        """The events are the number's and of its terms; each of its own was decided, fell due, or followed."""
+        number = self._manifest["msisdn"]
+        others = {stream for stream in self._heads if subject_of(stream) != number}
+        _need(others < self._heads.keys(), f"there is no event of {number}")
+        _need(all(one.startswith(TERMS[0]) for one in others), "there are events of somebody else")
+        for _, event in self._events.values():
+            own = event["account"] not in others and not event["command_id"].startswith((DUE, POLICY_IDS))
+            _need(
+                not own or event["command_id"] in decided, "the decision behind an event is not in the bundle"
+            )
 
     def _read_balances(self) -> None:
         manifest = self._manifest

@@ -784,6 +784,7 @@ class Bundle:
     def read_decisions(self) -> None:
         """Takes in the journal of the number."""
         self.decisions: dict[int, bytes] = {}
+        decided: set[str] = set()
         chain = NO_DIGEST
         for row in lines_of(self.parts, "decisions.jsonl"):
             need(("before" in row) is self.thin, "a decision is not told as it should be")
@@ -809,6 +810,17 @@ class Bundle:
             need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
             need(record(self.schemas, command) == row["said"], f"{place} says something else than its bytes")
             self.decisions[row["entry"]] = chain
+            decided.add(row["command_id"])
+        number = self.manifest["msisdn"]
+        others = [one for one in self.heads if one.partition("#")[0] != number]
+        need(len(others) < len(self.heads), f"there is no event of {number}")
+        need(all(one.startswith("terms/") for one in others), "there are events of somebody else")
+        for ordinal, (_, event) in self.events.items():
+            own, command = event["account"] not in others, event["command_id"]
+            explained = not own or command.startswith(("due/", "policy/")) or command in decided
+            need(
+                explained, f"the decision behind {self.manifest['partition']}:{ordinal} is not in the bundle"
+            )
         how = "each by itself" if self.thin else "from the first on"
         self.told.append(f"{len(self.decisions)} decisions are whole, {how}")
 
