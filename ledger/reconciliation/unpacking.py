@@ -105,5 +105,12 @@ def _zipped(file: BinaryIO) -> Iterator[object]:
         try:
             with archive.open(only) as source:
                 yield source
-        except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except (
+            RuntimeError,
+            NotImplementedError,
+            OSError,
+            EOFError,
+            ValueError,
+            zipfile.BadZipFile,
+        ) as error:
             raise ArchiveRefused(f"it cannot be unpacked: {error}") from error

@@ -326,6 +326,34 @@ class TestWords:
             amount_of(text, ",")
 
 
+def test_an_archive_whose_directory_points_before_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"01.07.2023;R-1;x;1,00;" * 10)
+    content = path.read_bytes()
+    with pytest.raises(ArchiveRefused):
+        read_statements(put(tmp_path, content[:50] + content[60:]), mapping=CSV)
+
+
+def test_a_name_in_place_of_a_currency_is_no_unit(tmp_path: Path) -> None:
+    mapping = b'kind = "bank"\nfields = ["date", "amount", "currency"]\n'
+    rows = b"2023-07-01,1.00,IDR\n2023-07-01,1.00,Budi Santoso\n2023-07-01,1.00,BUDISANTOSO\n"
+    (read,) = read_statements(put(tmp_path, rows), mapping=mapping)
+    assert [line.unit for line in read.lines] == ["IDR"]
+    assert [(one.line, one.code) for one in read.findings] == [(2, "unit"), (3, "unit")]
+    content = camt(entry("1.00", "CRDT")).replace(b'<Ntry><Amt Ccy="IDR"', b'<Ntry><Amt Ccy="Budi Santoso"')
+    (read,) = read_statements(put(tmp_path, content))
+    assert read.lines == []
+    assert {(one.line, one.code) for one in read.findings} >= {(1, "unit")}
+
+
+@pytest.mark.parametrize("name", [b":Acct", b"D:t"])
+def test_xml_whose_names_are_none_is_refused(tmp_path: Path, name: bytes) -> None:
+    content = camt(entry("1.00", "CRDT")).replace(b"<Ntry>", b"<" + name + b"/><Ntry>", 1)
+    with pytest.raises(XmlRefused):
+        read_statements(put(tmp_path, content))
+
+
 def test_every_reader_refuses_what_is_cut_or_garbled_with_a_code(tmp_path: Path) -> None:
     whole = camt(entry("1", "CRDT"))
     for content in (b"", b"{", b"{}", b'{"bill":1}', b"\xff\xfe", b"\x00" * 50, whole[:100], b":61:x\n"):

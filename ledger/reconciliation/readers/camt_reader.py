@@ -19,6 +19,7 @@ from ledger.reconciliation.readers.stated_file import (
     StatementRead,
     amount_of,
     check_openings,
+    currency,
     identifier,
 )
 
@@ -81,6 +82,8 @@ def statements(file: BinaryIO) -> list[StatementRead]:
                 held = 0
     except etree.XMLSyntaxError as error:
         raise XmlRefused(f"line {error.lineno}: {error.msg}") from error
+    except (etree.C14NError, ValueError) as error:  # names that lxml reads, and cannot tell or write
+        raise XmlRefused(f"it is not well formed: {error}") from error
     if not found:
         raise StatementUnreadable("there is no statement in it")
     check_openings(found)
@@ -261,7 +264,7 @@ def _amount(element: Any, signed: int | None = None) -> tuple[int, str]:  # noqa
     if mark not in ("CRDT", "DBIT"):
         raise AmountWrong("mark")
     sen = amount_of(found.text, ".")
-    return (-sen if mark == "DBIT" else sen), str(found.get("Ccy") or "")
+    return (-sen if mark == "DBIT" else sen), currency(found.get("Ccy") or "")
 
 
 def _reference(element: Any) -> str | None:  # noqa: ANN401 - lxml's

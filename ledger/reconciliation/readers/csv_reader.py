@@ -37,6 +37,7 @@ from ledger.reconciliation.readers.stated_file import (
     LineRead,
     StatementRead,
     amount_of,
+    currency,
     identifier,
     numbered_lines,
     of_partner,
@@ -195,7 +196,7 @@ class _Records:
         yield LineRead(
             number,
             sign * self._amount(record),
-            record.get("currency") or self._mapping.currency,
+            currency(record.get("currency") or self._mapping.currency),
             raw,
             account=identifier(account or self._mapping.account),
             reference=identifier(reference),

@@ -116,6 +116,13 @@ def of_partner(partner: str, record: str) -> str:
     return f"{partner}/{record}"
 
 
+def currency(text: str) -> str:
+    """The code of a currency or unit. Raises AmountWrong: any other word could be a name."""
+    if re.fullmatch(r"[A-Z]{3,5}", text, re.ASCII) is None:
+        raise AmountWrong("unit")
+    return text
+
+
 def identifier(text: str | None) -> str | None:
     """A word of a file that may go into the log: one that can be no name; else None."""
     if text is None or _IDENTIFIER.fullmatch(text := text.strip()) is None:
