@@ -17,6 +17,12 @@ from ledger.entrypoints.cli import app
 from ledger.entrypoints.cli.branches import paths
 
 ROOT = Path(__file__).resolve().parents[1]
+EVERY = [
+    "README.md",
+    "schemas/README.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md"))),
+]
+"""Every page there is, below the root."""
 _BLOCK = re.compile(r"```console\n(.*?)```|((?:^ {4}\S[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 _NO_PROSE = re.compile(r"```.*?```|^ {4}[^\n]*$", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"^ {4,}(?:[A-Z_]+=\S+ )*pulsa (.*)$", re.MULTILINE)

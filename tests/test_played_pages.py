@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from shutil import copyfile
 from typing import NamedTuple
 
 import pytest
+import typer
 
-from tests.pages import ROOT, Typist, typed
+from tests.pages import EVERY, ROOT, Typist, named, typed, understood
 
 _JULY = "export PULSA_LOG=pages.db PULSA_CLOCK=played PULSA_NOW=2023-07-03T10:00:00+07:00"
 _HELD = [
@@ -31,7 +33,45 @@ _BILLED = (
     "pulsa contract open 6288112345679 --customer c-17 --plan elite-100 --terms smartfren-elite-2023"
     " --billing-day 1 --registration verified"
 )
-_FOR_PROGRAMS = {"--json", "--csv", ">", "new-key", "checkpoint"}
+_MEANT = {
+    "MSISDN": "6288112345678",
+    "COMMAND_ID": "top-1",
+    "AMOUNT": "10000",
+    "DAY": "2023-07-03",
+    "LEDGER-ACCOUNT": "operator/cash",
+    "BILL": "6288112345679-1-B0001",
+    "INSTANT": "2023-09-01T00:00:00+07:00",
+    "CUSTOMER": "customer/CAB3DE4FG5HI6JK7LM8NO",
+    "GROUND": "fraud",
+    "PROJECTION": "balances",
+    "ID": "smartfren-prepaid-2023",
+}
+"""What stands for the words in capitals that tables and the runbook use."""
+_HERE = {
+    "contract show MSISDN": ["contract show 6288112345679"],
+    "enquiry MSISDN --all": ["enquiry MSISDN", "enquiry --all"],
+    "enquiry 6288112345678 --at-least 0:120": ["enquiry 6288112345678 --at-least 0:12"],
+    "ingest --dry-run FILE": ["data template TopUp > topup.csv", "ingest --dry-run topup.csv"],
+    "log backup FILE": ["log backup backup.db"],
+    "log create": ["log create --log other.db"],
+    "log restore BACKUP": ["log restore backup.db --log restored.db"],
+    "log verify --log FOLDER/mirror-0.db": ["log verify --log restored.db"],
+    "projections run": ["projections run --once"],
+    "statement receive FILE": ["statement receive march.sta"],
+    "terms check FILE": ["terms new mine --out mine.toml", "terms check mine.toml"],
+    "vault backup FILE": ["vault backup vault.backup"],
+    "vault restore FILE": [],
+    "vault restore FILE --overwrite": ["vault restore vault.backup --overwrite"],
+    "vault rotate --new-key FILE": ["vault new-key keys/next.key", "vault rotate --new-key keys/next.key"],
+}
+"""How a command is typed on the log of these plays, where it is not typed as it is named."""
+_ELSEWHERE = re.compile(
+    r"service |.*kafka|projections publish|.*--metrics|log restore-registry"  # a broker
+    r"|dead-letters (show|resend) POSITION"  # something that was set apart
+    r"|audit (consistency|mirror)|.*--help"  # the play of disputes; the tests of help
+    r"|(enquiry|dead-letters resend|)$"  # named without what they are asked of
+)
+_FOR_PROGRAMS = {"--json", "--csv", ">", "new-key", "checkpoint", "template"}
 """Words of commands whose output is for programs, and as wide as it is: digests among it."""
 
 
@@ -160,6 +200,37 @@ def test_a_page_is_played_and_fits_the_terminal(
                 assert expected in " ".join(said.split()), command
                 proved.add(start)
     assert proved == play.said.keys()
+
+
+@cache
+def _whole(command: str) -> bool:
+    try:
+        understood([_MEANT.get(word, word) for word in command.split()])
+    except (AssertionError, SystemExit, typer.TyperException):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_what_tables_and_the_runbook_name_is_done_and_fits_the_terminal(
+    columns: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they name with all that it takes, once, but what takes a broker."""
+    typist = Typist(folder, monkeypatch, columns)
+    (folder / "months").mkdir()
+    own = "export PULSA_VAULT_KEY=keys/vault.key PULSA_VAULT_BACKUP_KEYS=months"
+    new_key = "pulsa vault new-key keys/vault.key"
+    for command in [_JULY, new_key, own, _REGISTERED, _BILLED, *_HELD, _AUGUST, _CLOSED]:
+        _typed(typist, command, {}, columns)
+    every = {" ".join(words) for page in EVERY for words in named(page)}
+    whole = [one for one in sorted(every) if not _ELSEWHERE.match(one) and _whole(one)]
+    assert len(whole) > 60
+    for one in whole:
+        for typing in _HERE.get(one, [one]):
+            words = (_MEANT.get(word, word) for word in typing.split())
+            _typed(typist, f"pulsa {' '.join(words)}", {}, columns)
+            if "rotate" in typing:
+                typist.environment["PULSA_VAULT_KEY"] = "keys/next.key"
 
 
 def _prepared(typist: Typist, command: str, meant: dict[str, str], columns: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from ledger.terms import load
-from tests.pages import ROOT, Typed, Typist, lines, named, typed, understood
+from tests.pages import EVERY, ROOT, Typed, Typist, lines, named, typed, understood
 
 _README = (ROOT / "README.md").read_text("utf-8")
 _PAGES = (
@@ -21,11 +21,6 @@ _PAGES = (
     "docs/bring-your-own-file.md",
 )
 """Pages whose commands are done one after the other, in one folder."""
-_ALL = [
-    "README.md",
-    "schemas/README.md",
-    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md"))),
-]
 _ENDED = {
     "pulsa projections run": "pulsa projections run --once",
 }
@@ -80,7 +75,7 @@ def test_the_session_is_long_enough() -> None:
     assert len([step for step in typed("README.md") if step.output]) >= 10
 
 
-@pytest.mark.parametrize("page", _ALL, ids=lambda page: page.removeprefix("docs/"))
+@pytest.mark.parametrize("page", EVERY, ids=lambda page: page.removeprefix("docs/"))
 def test_commands_of_the_pages_are_understood(page: str) -> None:
     """Whole commands can be typed; what prose names has its verb, its options, and not too many arguments."""
     for step in typed(page):
@@ -107,7 +102,7 @@ def test_what_no_verb_has_is_not_understood() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in (ROOT / name for name in _ALL):
+    for page in (ROOT / name for name in EVERY):
         for target in re.findall(r"\]\((?!https?://)([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 

@@ -10,7 +10,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_json
+from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
 
 if TYPE_CHECKING:
     from ledger.vault.month_keys import MonthKeys
@@ -148,7 +148,7 @@ def sweep(
             f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
             f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
         )
-        say(", ".join(what))
+        say_folded(", ".join(what))
     return shell.DONE
 
 
