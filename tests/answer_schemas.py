@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from jsonschema import Draft202012Validator
 
 from ledger.domain.calendar import format_day, format_instant
 from ledger.domain.money import format_amount
@@ -52,6 +55,8 @@ from projections.postpaid.payments import PaymentSummary
 from projections.postpaid.receivables import Receivables, ReceivablesOfAccount
 from projections.postpaid.suspense import SuspenseSummary
 from projections.prepaid.enquiry import Enquiry
+from tests.answers_of_verbs import OF_VERBS
+from tests.schemas_of_verbs import SCHEMAS_OF, verb_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas" / "answers"
 
@@ -101,6 +106,9 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
 }
 """Of each question: what an answer is, or a row of one that has many."""
 
+NAMES = (*ANSWERS, *OF_VERBS)
+"""Of every schema."""
+
 Schema = dict[str, Any]
 
 _FORMS: Mapping[Any, Schema] = {
@@ -118,6 +126,7 @@ _FORMS: Mapping[Any, Schema] = {
 }
 _PLAIN: Mapping[Any, Schema] = {
     int: {"type": "integer"},
+    float: {"type": "number"},
     str: {"type": "string"},
     bool: {"type": "boolean"},
     bytes: {"type": "string", "pattern": "^([0-9a-f]{2})*$"},
@@ -133,8 +142,8 @@ _POSTING = {
 
 
 def schema(name: str) -> Schema:
-    """The schema of a question's answers."""
-    each = [of_class(kind) for kind in ANSWERS[name]]
+    """The schema of a question's answers, or of what a verb prints."""
+    each = [of_class(kind) for kind in ANSWERS[name]] if name in ANSWERS else [of_hint(OF_VERBS[name])]
     body = each[0] if len(each) == 1 else {"anyOf": each}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **body}
 
@@ -146,18 +155,18 @@ def of_class(kind: type) -> Schema:
     if not issubclass(kind, Answer) and not is_typeddict(kind) and kind in _ROWS:
         then = get_type_hints(Listed, include_extras=True)
         fields |= {field: of_hint(then[field]) for field in ("as_of", "known_at", "final", "position")}
+    lacking = {field for field, hint in hints.items() if get_origin(hint) is NotRequired}
     said = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
     return {
         "type": "object",
         **({"description": said} if said else {}),
         "properties": fields,
-        "required": [field for field in fields if field not in _MAY_LACK.get(kind, ())],
+        "required": [field for field in fields if field not in lacking],
         "additionalProperties": False,
     }
 
 
 _ROWS = frozenset(kind for kinds in ANSWERS.values() for kind in kinds if not issubclass(kind, Answer))
-_MAY_LACK: Mapping[type, tuple[str, ...]] = {}
 
 
 def _own(kind: type, hints: Mapping[str, Any]) -> Iterator[tuple[str, Schema]]:
@@ -239,6 +248,25 @@ def _or_null(found: Schema) -> Schema:
     return {"anyOf": [found, {"type": "null"}]}
 
 
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """What holds answers against a schema."""
+    return Draft202012Validator(schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def must_be_as_said(arguments: Sequence[str], printed: str) -> None:
+    """Holds every line of JSON that a verb printed against its schema. Raises ValidationError."""
+    verb = verb_of(arguments)
+    if verb is None:
+        return
+    validators = [validator(name) for name in SCHEMAS_OF[verb]]
+    for line in printed.splitlines():
+        if line.startswith("{"):
+            answer = json.loads(line)
+            if not any(one.is_valid(answer) for one in validators[1:]):
+                validators[0].validate(answer)
+
+
 def text(name: str) -> str:
     """A schema as its file has it."""
     return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
@@ -246,5 +274,5 @@ def text(name: str) -> str:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for question in ANSWERS:
-        (FOLDER / f"{question}.json").write_text(text(question), "utf-8")
+    for each in NAMES:
+        (FOLDER / f"{each}.json").write_text(text(each), "utf-8")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from ledger.entrypoints.cli import app, main
 from ledger.errors import page_of
+from tests.answer_schemas import must_be_as_said
 from tests.processes import Forked, Process
 
 NUMBER, OTHER = "6288112345678", "6288187654321"
@@ -31,10 +32,12 @@ class Pulsa:
         self.environment |= environment
 
     def __call__(self, *arguments: str, feed: bytes | str | None = None, **environment: str | None) -> Result:
-        """The result of a run: exit code, what it printed, and what it complained of."""
+        """The result of a run: exit code, what it printed, and what it complained of. JSON is as its schema says."""
         given = self.environment | environment
         result = CliRunner(env=given).invoke(app, arguments, input=feed)
         assert "Traceback" not in result.output
+        if "--json" in arguments:
+            must_be_as_said(arguments, result.stdout)
         return result
 
     def done(self, *arguments: str, feed: bytes | str | None = None, **environment: str | None) -> str:

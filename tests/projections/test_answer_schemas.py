@@ -20,7 +20,7 @@ from ledger.store.reading import SqliteReader
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.questions import Questions
-from tests.answer_schemas import ANSWERS, FOLDER, schema, text
+from tests.answer_schemas import ANSWERS, FOLDER, NAMES, schema, text, validator
 from tests.projections import contract_histories as contracts
 from tests.projections import histories, persons_history, statement_histories
 from tests.projections.dispute_history import log_of_disputes
@@ -146,19 +146,18 @@ def command_of(lines: list[Any], number: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
 def test_every_answer_is_as_its_schema_says(answers: dict[str, list[Any]], name: str) -> None:
-    validator = Draft202012Validator(schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER)
     assert answers[name], "nothing is answered"
     for answer in answers[name]:
-        validator.validate(answer)
+        validator(name).validate(answer)
     for field in answers[name][0]:
         with pytest.raises(ValidationError):
-            validator.validate({key: value for key, value in answers[name][0].items() if key != field})
+            validator(name).validate({key: value for key, value in answers[name][0].items() if key != field})
 
 
 def test_the_files_say_what_the_classes_say() -> None:
     """Written anew by `python -m tests.answer_schemas`."""
     assert {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.json")} == {
-        name: text(name) for name in ANSWERS
+        name: text(name) for name in NAMES
     }
 
 

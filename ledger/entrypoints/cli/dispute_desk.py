@@ -161,10 +161,10 @@ def corrected_statement(
     }
     content = json.dumps(corrected, indent=2, ensure_ascii=False).encode() + b"\n"
     put_file(file, content)
-    say_folded(
-        f"{file}: {told_amount(found.system, found.unit)} instead of {told_amount(found.claimed, found.unit)};"
-        f" sha256 {sha256(content).hexdigest()}"
-    )
+    digest = sha256(content).hexdigest()
+    if not then.told([{"file": str(file), "digest": digest}]):
+        amounts = (told_amount(sen, found.unit) for sen in (found.system, found.claimed))
+        say_folded(f"{file}: {' instead of '.join(amounts)}; sha256 {digest}")
     return shell.DONE
 
 
