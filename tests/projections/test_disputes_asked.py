@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from projections.asking.questions import Questions
 from projections.line.disputes_told import WantedDisputes
+from tests.answer_schemas import must_be_as_said
 from tests.given import NUMBER, OTHER, rupiah
 from tests.projections.dispute_history import ACCOUNT, BEGIN, HOUR, log_of_disputes
 
@@ -130,9 +132,11 @@ def test_people_and_programs_are_told(log: Path, tmp_path: Path) -> None:
 
 def test_the_corrected_statement_is_a_new_document(log: Path, tmp_path: Path) -> None:
     file = tmp_path / "corrected.json"
-    code, _ = run(log, "statement", "C-2", str(file))
-    said = json.loads(file.read_text())
+    code, text = run(log, "statement", "C-2", str(file), "--json")
     assert code == 0
+    must_be_as_said(["dispute", "statement"], text)
+    assert json.loads(text) == {"file": str(file), "digest": sha256(file.read_bytes()).hexdigest()}
+    said = json.loads(file.read_text())
     assert (said["stated"], said["amount"], said["corrects"]["refers_to"]) == ("50000", "30000", "top-1")
     assert said["decision"].startswith(f"{ACCOUNT}/")
     code, _ = run(log, "statement", "C-1", str(tmp_path / "other.json"))
