@@ -115,6 +115,18 @@ def test_an_open_request_is_answered_with_the_digest_of_the_archive(desk: Pulsa)
     assert _access(desk, LATER, "again.zip")["request"] is None
 
 
+def test_who_is_restricted_is_gathered_only_for_a_request_of_their_own(desk: Pulsa) -> None:
+    about = (f"customer/{LATER}", "--channel", "care", "--at", DAY.format(8))
+    desk.done("customer", "restrict", *about)
+    who = ("--by", "s", "--reason", "r", "--now", NOW)
+    refused = desk("customer", "access", about[0], str(desk.folder / "out.zip"), *who)
+    assert (refused.exit_code, "restricted" in refused.stdout) == (1, True)
+    assert not (desk.folder / "out.zip").exists()
+    assert desk.json("customer", "readings", about[0]) == []
+    desk.done("customer", "request-access", *about, "--request", "a-1")
+    assert _access(desk, LATER)["request"] == "a-1"
+
+
 def test_a_file_that_is_there_is_not_written_over_and_nobody_is_nobody(desk: Pulsa) -> None:
     _access(desk, LATER)
     who = ("--by", "s", "--reason", "r", "--now", NOW)

@@ -101,6 +101,19 @@ def test_the_same_command_again_is_the_same_and_a_refused_one_leaves_nothing(des
     assert _show(desk)["email"] == "new@example.net"
 
 
+@pytest.mark.parametrize(
+    "given", [CUSTOMER.removeprefix("customer/"), "6288112345678", "breach/b-1", "log@0"]
+)
+def test_what_is_no_customer_is_told_so_and_nothing_is_journaled(desk: Pulsa, given: str) -> None:
+    _register(desk)
+    asked = ("give-consent", given, "--purpose", "offers", "--channel", "care", "--at", AT)
+    result = desk("customer", *asked)
+    assert (result.exit_code, "customer/" in result.output) == (1, True)
+    assert [one["command"] for one in desk.json("log", "journal")] == ["RegisterCustomer"]
+    shown = desk("customer", "show", given, "--fields", "name", "--by", "s", "--reason", "r")
+    assert (shown.exit_code, "customer/" in shown.output) == (2, True)
+
+
 def test_who_is_restricted_or_nobody_is_not_shown(desk: Pulsa) -> None:
     asked = ("customer", "show", CUSTOMER, "--fields", "name", "--by", "s", "--reason", "r")
     assert desk("log", "create").exit_code == 0

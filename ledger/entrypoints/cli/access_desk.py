@@ -55,6 +55,9 @@ def access(
     if person.erased:
         say(f"{customer}: the person is erased")
         return shell.REFUSED
+    if person.restricted and person.request is None:
+        say(f"{customer}: the person's data are restricted, and there is no open request for them")
+        return shell.REFUSED
     must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")

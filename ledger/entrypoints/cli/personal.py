@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 
     from ledger.wiring.composition import Opened
 
+
+def _customer(given: str) -> str:
+    if not given.startswith(_CUSTOMER):
+        raise typer.BadParameter(f"not such as {_CUSTOMER}…")
+    return given
+
+
+_CUSTOMER = "customer/"
 Customer = Annotated[
     str,
     typer.Argument(
-        metavar="CUSTOMER", help="The customer, such as customer/CAB3DE4FG5HI6JK7LM8NO.", show_default=False
+        metavar="CUSTOMER",
+        help="The customer, such as customer/CAB3DE4FG5HI6JK7LM8NO.",
+        show_default=False,
+        callback=_customer,
     ),
 ]
 Values = Annotated[

@@ -150,6 +150,7 @@ def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tup
         ledger = log.taker()
         try:
             command: Command = reader_for(ledger, settings, dry_run=dry_run).from_text(given)
+            _must_address_its_kind(command)
         except Invalid as refusal:
             partition, _, head = ledger.position.partition(":")
             id_ = given["command_id"]
@@ -158,3 +159,13 @@ def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tup
         outcome = ledger.execute([command], principal=of_this_process())[0]
         own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
         return outcome, own
+
+
+def _must_address_its_kind(command: Command) -> None:
+    """Raises Invalid where a command addresses what it cannot be about, such as a number in place of a customer."""
+    from ledger.domain.kinds import kind_for
+    from ledger.domain.refusals import Invalid
+
+    prefixes = kind_for(command).prefixes
+    if prefixes and not command.subject.startswith(prefixes):
+        raise Invalid(f"{_subject_of(type(command).__name__)}: not such as {' or '.join(prefixes)}…")
