@@ -347,6 +347,13 @@ def test_a_name_in_place_of_a_currency_is_no_unit(tmp_path: Path) -> None:
     assert {(one.line, one.code) for one in read.findings} >= {(1, "unit")}
 
 
+def test_a_tag_of_very_many_attributes_is_refused_before_they_are_compared(tmp_path: Path) -> None:
+    many = b" ".join(b'a%d="1"' % one for one in range(2_000))
+    content = camt(entry("1.00", "CRDT")).replace(b"<Ntry>", b"<Ntry " + many + b">", 1)
+    with pytest.raises(XmlRefused, match="a tag of more than"):
+        read_statements(put(tmp_path, content))
+
+
 @pytest.mark.parametrize("name", [b":Acct", b"D:t"])
 def test_xml_whose_names_are_none_is_refused(tmp_path: Path, name: bytes) -> None:
     content = camt(entry("1.00", "CRDT")).replace(b"<Ntry>", b"<" + name + b"/><Ntry>", 1)

@@ -7,6 +7,7 @@ stay in the file. It is read piece by piece: one entry at a time is in memory as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -26,6 +27,9 @@ from ledger.reconciliation.readers.stated_file import (
 FORMAT = "camt.053"
 _MOST_HELD = 200_000
 """Elements that are in memory at once."""
+_LONGEST_TAG = 1 << 14
+"""Bytes of a tag: what its attributes cost grows by the square of their number."""
+_TOO_LONG = re.compile(rb"<[^<>]{%d}" % _LONGEST_TAG)
 _OPENINGS, _CLOSINGS = ("OPBD", "PRCD"), ("CLBD",)
 
 
@@ -41,7 +45,7 @@ def statements(file: BinaryIO) -> list[StatementRead]:
     seen = False
     held = 0
     parsed = etree.iterparse(
-        file,
+        _ShortTags(file),
         events=("start", "end"),
         resolve_entities=False,
         no_network=True,
@@ -132,6 +136,23 @@ def _local(element: Any) -> str:  # noqa: ANN401 - lxml's
 def _text(element: Any, *path: str) -> str | None:  # noqa: ANN401 - lxml's
     found = _found(element, *path)
     return None if found is None or found.text is None else str(found.text).strip()
+
+
+class _ShortTags:
+    """Reads a file. Raises XmlRefused where a tag of it is too long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._before = b""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        piece = self._file.read(size)
+        held = self._before + piece
+        if _TOO_LONG.search(held) is not None:
+            raise XmlRefused(f"a tag of more than {_LONGEST_TAG} bytes")
+        self._before = held[-_LONGEST_TAG:]
+        return piece
 
 
 class _Camt:
