@@ -65,6 +65,10 @@ def test_a_log_that_was_changed_is_found_by_who_kept_a_checkpoint(signed: Pulsa,
     kept = tmp_path / "kept"
     kept.write_bytes((tmp_path / "pulsa.db.checkpoints/1/events-0/checkpoint").read_bytes())
     assert signed.done("audit", "verify", "kept", *TRUST).endswith(": as it was signed\n")
+    (held,) = signed.json("audit", "verify", "kept", *TRUST)
+    assert (held["holds"], held["wrong"]) == (True, None)
+    (gone_on,) = signed.json("audit", "consistency", "kept", "kept", *TRUST)
+    assert (gone_on["origin"], gone_on["old"], gone_on["new"]) == (held["origin"], held["size"], held["size"])
     with closing(sqlite3.connect(signed.log)) as connection:
         connection.execute("UPDATE stored_events SET digest=zeroblob(32) WHERE ordinal=3")
         connection.commit()

@@ -107,7 +107,8 @@ def test_projections_of_a_log_that_was_restored_answer_nothing_until_made_anew(
     told: Pulsa, tmp_path: Path
 ) -> None:
     copy, views = str(tmp_path / "copy.db"), {"PULSA_DATABASE": f"sqlite:///{tmp_path / 'views.db'}"}
-    told.done("log", "backup", copy)
+    (backed_up,) = told.json("log", "backup", copy)
+    assert backed_up["file"] == copy
     told.done("ingest", told.file("more.jsonl", top_up("later", at=LATER)))
     told.done("projections", "run", "--once", **views)
     told.done("log", "restore", copy, "--overwrite")

@@ -77,7 +77,8 @@ def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None
 
 def test_a_vault_behind_the_log_shows_those_only_who_are_all_there(desk: Pulsa) -> None:
     _register(desk, TWO)
-    desk.done("vault", "backup", str(desk.folder / "old.bak"), "--now", AT)
+    (made,) = desk.json("vault", "backup", str(desk.folder / "old.bak"), "--now", AT)
+    assert (made["persons"], made["month"], made["destroyed"]) == (1, "2024-03", [])
     _rectify(desk, TWO, "--command-id", "late", email="b@example.net")
     _register(desk, ONE, "--command-id", "new")
     desk.done("vault", "restore", str(desk.folder / "old.bak"), "--overwrite", "--now", AT)
