@@ -13,7 +13,13 @@ from ledger.domain.customer.customer import Customer
 from ledger.domain.customer.events import AccountLeft, AccountNoted, DebtCleared, DebtNoted, OthersBlocked
 from ledger.domain.events import Event
 from ledger.domain.kinds import new_subject
-from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
+from ledger.domain.line.commands import (
+    AdvanceTime,
+    BlockForDebt,
+    DecideRightsTransfer,
+    RequestRightsTransfer,
+    Terminate,
+)
 from ledger.domain.line.events import Blocked, RightsTransferred, Unblocked
 from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
 from tests.conftest import Tell
@@ -172,6 +178,35 @@ def test_whoever_takes_a_number_over_is_not_blocked_for_what_the_former_holder_o
         assert [type(one) for one in on_other(two, number)] == [Blocked, Unblocked]
     pay(two, BLOCKS + 2 * DAY)
     assert len(on_other(two)) == len(on_other(two, THIRD)) == 2
+
+
+def passes(story: Story, to: str, when: int, request: str) -> Story:
+    story.given(RequestRightsTransfer, when, msisdn=OTHER, to_customer=to, request=request)
+    return story.given(DecideRightsTransfer, when, msisdn=OTHER, request=request)
+
+
+@pytest.mark.clause("SE23-01", "XE25-11")
+def test_a_number_that_comes_back_while_the_debt_stands_is_blocked_again_each_time(two: Story) -> None:
+    overdue(two)
+    for nth in (1, 2):
+        passes(two, "customer-9", BLOCKS + nth * DAY, f"away-{nth}")
+        assert two.contract(number=OTHER).blocks == {}
+        passes(two, "customer-1", BLOCKS + nth * DAY, f"back-{nth}")
+        assert list(two.contract(number=OTHER).blocks) == [f"{BLOCK}/return-{nth}"]
+    pay(two, BLOCKS + 3 * DAY)
+    assert two.contract(number=OTHER).blocks == {}
+    [cleared] = [one for one in of_customer(two) if isinstance(one, DebtCleared)]
+    assert cleared.accounts == [f"{OTHER}#1"]
+    passes(two, "customer-9", BLOCKS + 4 * DAY, "away-3")
+    passes(two, "customer-1", BLOCKS + 4 * DAY, "back-3")
+    assert two.contract(number=OTHER).blocks == {}, "he owes nothing any more"
+
+
+def test_told_of_the_block_and_of_the_return_at_once_it_is_blocked_by_one(two: Story) -> None:
+    overdue(two)
+    said = {"account": f"{OTHER}#1", "customer": "customer-1", "scope": "outgoing", "ground": "11"}
+    two.given(BlockForDebt, BLOCKS, msisdn=OTHER, block=f"{BLOCK}/return-1", **said)
+    assert list(two.contract(number=OTHER).blocks) == [BLOCK]
 
 
 def test_a_customer_whose_id_cannot_be_a_subjects_is_told_nothing(story: Story) -> None:

@@ -30,6 +30,7 @@ from ledger.domain.customer.events_of_persons import CustomerRegistered
 from ledger.domain.customer.forgetting import due_of_person, fall_due_for_person
 from ledger.domain.customer.person import Person, registered
 from ledger.domain.events import Event
+from ledger.domain.line.blocking import block_of_debt
 from ledger.domain.one_stream import OneStream, state_in
 from ledger.domain.subject import Streams
 from ledger.domain.terms_book import TermsBook
@@ -79,7 +80,7 @@ class CustomerState(msgspec.Struct):
             self._noted(event.of)
             for block in event.blocks:
                 for debt in self.debts.values():
-                    if debt.block["block"] == block["block"]:
+                    if debt.block["block"] == block_of_debt(block["block"]):
                         debt.blocked.append(event.of)
         elif isinstance(event, AccountEnded):
             self.ended[event.of] = event.ended_at

@@ -12,11 +12,18 @@ from ledger.domain.customer.commands import (
     NoteDebtCleared,
     NoteErasureAnswer,
 )
-from ledger.domain.customer.customer import MOST_ACCOUNTS, Customer, CustomerState
-from ledger.domain.customer.events import AccountEnded, AccountLeft, AccountNoted, DebtCleared, DebtNoted
+from ledger.domain.customer.customer import MOST_ACCOUNTS, Customer, CustomerState, Debt
+from ledger.domain.customer.events import (
+    AccountEnded,
+    AccountLeft,
+    AccountNoted,
+    DebtBlock,
+    DebtCleared,
+    DebtNoted,
+)
 from ledger.domain.customer.events_of_persons import ErasureAnswerNoted
 from ledger.domain.customer.forgetting import consider
-from ledger.domain.line.blocking import OF_DEBTS
+from ledger.domain.line.blocking import OF_DEBTS, block_on_return
 
 
 def decide_what_is_told(customer: Customer, command: Command) -> None:
@@ -30,7 +37,11 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
     if isinstance(command, NoteAccount):
         known = state.version or command.begins
         if known and command.of not in state.accounts and len(state.accounts) < MOST_ACCOUNTS:
-            standing = [debt.block for debt in state.debts.values() if debt.stands and debt.of != command.of]
+            standing = [
+                _block_again(debt, command.of)
+                for debt in state.debts.values()
+                if debt.stands and debt.of != command.of
+            ]
             customer.emit(AccountNoted, of=command.of, blocks=standing)
             consider(customer)
     elif isinstance(command, NoteDebt):
@@ -50,8 +61,17 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
         debt = state.debts.get(command.bill)
         if debt is not None:
             customer.emit(
-                DebtCleared, bill=command.bill, block=debt.block["block"], accounts=list(debt.blocked)
+                DebtCleared,
+                bill=command.bill,
+                block=debt.block["block"],
+                accounts=list(dict.fromkeys(debt.blocked)),
             )
+
+
+def _block_again(debt: Debt, account: str) -> DebtBlock:
+    """The block of a debt that stands, of its own id on an account that was told of it already and has come back."""
+    nth = debt.blocked.count(account)
+    return {**debt.block, "block": block_on_return(debt.block["block"], nth)}
 
 
 def _hear_of_end(customer: Customer, command: NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer) -> None:

@@ -19,6 +19,8 @@ from ledger.domain.terms import Ground
 
 OF_DEBTS = "ground-11/"
 """How the ids of blocks begin that follow from a bill of another number of the holder."""
+_RETURN = "/return-"
+"""What their ids have besides on a number that came back to him while he still owes: a block's id is used once."""
 
 
 def block(line: Line, account: Account, command: Block) -> None:
@@ -47,6 +49,8 @@ def block_for_debt(line: Line, account: Account, command: BlockForDebt) -> None:
     stands = account.closed_at is None and account.holder == command.customer
     if not stands or line.claimed(account.id, "block", command.block):
         return
+    if any(block_of_debt(one) == block_of_debt(command.block) for one in account.blocks):
+        return
     try:
         _must_leave_room(line, account)
     except TooManyOpen:
@@ -69,9 +73,20 @@ def _must_leave_room(line: Line, account: Account) -> None:
 
 
 def lift_debt_block(line: Line, account: Account, command: LiftDebtBlock) -> None:
-    """Lifts such a block, where it still stands."""
-    if account.closed_at is None and command.block in account.blocks:
-        line.emit(Unblocked, of=account, block=command.block)
+    """Lifts such a block, where it still stands, also that of a number which had come back."""
+    if account.closed_at is None:
+        for name in [one for one in account.blocks if block_of_debt(one) == command.block]:
+            line.emit(Unblocked, of=account, block=name)
+
+
+def block_of_debt(block: str) -> str:
+    """The block of a debt by which the other numbers are blocked, of that or of one on a number that came back."""
+    return block.partition(_RETURN)[0]
+
+
+def block_on_return(block: str, nth: int) -> str:
+    """The block of a debt on a number that came back to its holder for the nth time since that block was told of."""
+    return f"{block}{_RETURN}{nth}" if nth else block
 
 
 def lift_debts_of_former_holder(line: Line, account: Account) -> None:
