@@ -34,6 +34,8 @@ HEADER = list(Event.FIELDS)
 INSTANTS = ("_at", "_until", "since", "through", "at")
 FORMS = {
     "id": "string",
+    "customer": "string",
+    "customer-id": "string",
     "card": "string",
     "text": "string",
     "msisdn": "string",

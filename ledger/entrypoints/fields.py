@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
+from ledger.domain.customer.ids_of_customers import PREFIX, customer_named
 from ledger.domain.free_text import IDENTITY_DIGITS, must_tell_of_nobody
 from ledger.domain.kinds import NUMBER, POLICY_IDS
 from ledger.domain.money import parse_amount
@@ -76,6 +77,26 @@ def read_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     text = read_any_id(value)
     if "@" in text or len(text) >= IDENTITY_DIGITS or not text.isascii():
         must_tell_of_nobody(text)
+    return text
+
+
+def read_customer_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """The id of a customer by itself, as a number or a contract names its holder."""
+    text = read_id(value)
+    if customer_named(text) is None:
+        own = text.removeprefix(PREFIX)
+        meant = own if customer_named(own) else "the id alone"
+        raise ValueError(f"a customer's id has no #, / or @ of its own: write {meant}, without {PREFIX}")
+    return text
+
+
+def read_customer(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A customer as a subject: the prefix, and the id."""
+    text = read_id(value)
+    own = text.removeprefix(PREFIX)
+    if own == text or customer_named(own) is None:
+        meant = text if customer_named(text) else "…"
+        raise ValueError(f"no customer: write {PREFIX}{meant}, and no #, / or @ behind that")
     return text
 
 
@@ -261,6 +282,8 @@ _LINE: dict[str, FieldRead] = {"kind": read_id, "amount": read_amount, "text": r
 _JSON: dict[str, FieldRead] = {
     "msisdn": read_msisdn,
     "id": read_id,
+    "customer": read_customer,
+    "customer-id": read_customer_id,
     "card": read_card,
     "text": read_text,
     "amount": read_amount,

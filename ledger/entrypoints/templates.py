@@ -28,7 +28,6 @@ BY_NAME = {
     "channel": "app",
     "content": DIGEST,
     "country": "SG",
-    "customer": "customer-1",
     "decided_by": "staff-2",
     "deposit": "deposit-1",
     "digest": DIGEST,
@@ -83,8 +82,6 @@ BY_NAME = {
 OF_ONE_COMMAND = {
     ("OpenContract", "terms"): "smartfren-elite-2023",
     ("RecordBreach", "terms"): "privacy-smarty",
-    ("RectifyCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
-    ("RegisterCustomer", "customer"): "customer/CAB3DE4FG5HI6JK7LM8NO",
     ("RegisterCustomer", "terms"): "privacy-smarty",
     ("ResolveItem", "item"): "L1",
 }
@@ -98,6 +95,8 @@ BY_FORM = {
     "amount-or-zero": "5000",
     "count": "200",
     "count-or-zero": "0",
+    "customer": "customer/CAB3DE4FG5HI6JK7LM8NO",
+    "customer-id": "customer-1",
     "day": "2030-12-31",
     "decimal": "1.250000",
     "fee": "true",

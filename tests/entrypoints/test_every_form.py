@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from ledger.domain.calendar import day_number, parse_day, parse_instant
+from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.line.dispute_commands import AttachEvidence
 from ledger.domain.refusals import Invalid
@@ -21,6 +23,8 @@ AT = parse_instant(START)
 EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "msisdn": (NUMBER, NUMBER, NUMBER),
     "id": ("an-id", "an-id", "an-id"),
+    "customer": ("customer/C-17", "customer/C-17", "customer/C-17"),
+    "customer-id": ("C-17", "C-17", "C-17"),
     "card": ("ab" * 32, "ab" * 32, "ab" * 32),
     "text": ("Kartu perdana, 5 GB", "Kartu perdana, 5 GB", "Kartu perdana, 5 GB"),
     "amount": ("5.05", "5.05", 505),
@@ -85,6 +89,46 @@ def test_every_command_is_read_alike_from_json_and_from_text(name: str) -> None:
     assert PLAYED.from_json(json.dumps(in_json).encode()) == expected
     assert PLAYED.from_text(in_text) == expected
     avro_forms.check(expected)
+
+
+@pytest.mark.parametrize("wrong", ["customer/C-17", "C-17#1", "C/17", "C@17", "customer/", "customer/C#1"])
+def test_a_customers_id_is_taken_without_a_prefix_where_it_names_a_holder(wrong: str) -> None:
+    for name in ("Activate", "OpenContract", "ReclaimNumber", "RequestRightsTransfer"):
+        (field,) = (one["name"] for one in command_schemas()[name]["fields"] if one["form"] == "customer-id")
+        said = f"{field}: a customer's id has no #, / or @ of its own: write "
+        meant = "C-17, without customer/" if wrong == "customer/C-17" else "the id alone, without customer/"
+        with pytest.raises(Invalid) as in_text:
+            PLAYED.from_text({"command": name, field: wrong})
+        with pytest.raises(Invalid) as in_json:
+            PLAYED.from_json(json.dumps({"command": name, field: wrong}).encode())
+        assert f"{said}{meant}; given: " in str(in_text.value)
+        assert f"{said}{meant}; given: " in str(in_json.value)
+        with pytest.raises(Invalid, match=r"[(](to_)?customer: a customer's id has no"):
+            avro_forms.check(_as_its_examples_say(name, field, wrong))
+
+
+@pytest.mark.parametrize("wrong", ["C-17", "customer/", "customer/C#1", "customer/C/1", "breach/C-17"])
+def test_a_customer_who_is_addressed_has_the_prefix_and_is_told_so_by_that_name(wrong: str) -> None:
+    names = [name for name in command_schemas() if _form_of(name, "customer") == "customer"]
+    assert {"RegisterCustomer", "GiveConsent", "Disclose", "ErasePerson", "AdvanceCustomer"} < set(names)
+    for name in names:
+        said = f"customer: no customer: write customer/{'C-17' if wrong == 'C-17' else '…'}"
+        with pytest.raises(Invalid) as in_json:
+            PLAYED.from_json(json.dumps({"command": name, "customer": wrong}).encode())
+        assert said in str(in_json.value)
+        with pytest.raises(Invalid, match=re.escape(said)):
+            avro_forms.check(_as_its_examples_say(name, "customer", wrong))
+
+
+def _form_of(command: str, field: str) -> str | None:
+    return next((one["form"] for one in command_schemas()[command]["fields"] if one["name"] == field), None)
+
+
+def _as_its_examples_say(command: str, field: str, value: str) -> Command:
+    held: dict[str, Any] = {}
+    for one in command_schemas()[command]["fields"]:
+        held[one["name"]] = EXAMPLES.get(one["form"], (one.get("choices", [""])[0],) * 3)[2]
+    return COMMANDS[command](**held | {field: value})
 
 
 def test_what_comes_in_avro_is_held_against_every_form() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _METAVARS = {
     "msisdn": "MSISDN",
     "id": "ID",
+    "customer": "CUSTOMER",
+    "customer-id": "ID",
     "card": "ICCID",
     "text": "TEXT",
     "amount": "AMOUNT",
