@@ -114,11 +114,16 @@ def test_what_is_no_customer_is_told_so_and_nothing_is_journaled(desk: Pulsa, gi
     assert (shown.exit_code, "customer/" in shown.output) == (2, True)
 
 
-def test_whoever_is_named_with_the_prefix_or_without_one_by_mistake_is_told_what_to_write(desk: Pulsa) -> None:
+def test_whoever_is_named_with_the_prefix_or_without_one_by_mistake_is_told_what_to_write(
+    desk: Pulsa,
+) -> None:
     own = CUSTOMER.removeprefix("customer/")
     asked = ("--channel", "sms-4444", "--customer", CUSTOMER, "--registration", "verified", "--at", AT)
     refused = desk("number", "activate", "6288112345678", *asked)
-    assert (refused.exit_code, f"write {own}, without customer/" in " ".join(refused.output.split())) == (1, True)
+    assert (refused.exit_code, f"write {own}, without customer/" in " ".join(refused.output.split())) == (
+        1,
+        True,
+    )
     line = {"command": "GiveConsent", "customer": own, "purpose": "offers", "channel": "care"}
     taken = desk("ingest", "-", feed=json.dumps(line | {"command_id": "g-1", "at": AT}) + "\n")
     assert (taken.exit_code, f"write {CUSTOMER}" in " ".join(taken.output.split())) == (1, True)
