@@ -19,6 +19,10 @@ MOST_OPEN = 1_000
 As many blocks that were lifted so lately that use of then may still come, changes of terms likewise, and top-ups that
 may still be reversed: of what is over, another one is refused.
 """
+MOST_PAYMENTS = 3_000
+"""The most payments that are pending or may still be reversed, and the most lots of advance, on an account."""
+MOST_ASSIGNED = 1_000
+"""So many more there may be of what the operator's own people bring about."""
 MOST_CHARGED = 10_000
 """The most that an account remembers of what use cost: days that use may still come of, each by service and zone."""
 LONGEST_TERMS = 500_000

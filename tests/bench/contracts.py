@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.application.ledger import CLOCK_TOLERANCE, Ledger
-from ledger.domain.bounds import MOST_OPEN
+from ledger.domain.bounds import MOST_PAYMENTS
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.kinds import log_of
@@ -323,7 +323,7 @@ def payments(folder: Path, runs: int, bills: int) -> list[Figure]:
     return [_against(what, "on one that has had one or two", taken, "at most 1.1")]
 
 
-def many_payments(folder: Path, runs: int, most: int = MOST_OPEN) -> list[Figure]:
+def many_payments(folder: Path, runs: int, most: int = MOST_PAYMENTS) -> list[Figure]:
     """A payment on an account that has nearly as many in advance as it may; and, of so many, those beyond."""
     few = most * 4 // 5
     count = (most - few) // (runs + 1)

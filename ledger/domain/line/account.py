@@ -50,15 +50,16 @@ class StandingBlock(msgspec.Struct):
 
 
 def must_leave_room(
-    opened: Collection[object], *, lately: Collection[object] = (), so: str = "are", times: int = 1
+    opened: Collection[object], *, lately: Collection[object] = (), so: str = "are", most: int | None = None
 ) -> None:
     """Raises TooManyOpen where no other may be opened, beside those that are and those that were `lately`.
 
-    `times` the bound may be open of what only the operator's own people open.
+    `most` may be open, where that is not `MOST_OPEN`.
     """
-    if len(opened) >= times * MOST_OPEN:
+    most = MOST_OPEN if most is None else most
+    if len(opened) >= most:
         raise TooManyOpen(f"{len(opened)} are")
-    if len(opened) + len(lately) >= times * MOST_OPEN:
+    if len(opened) + len(lately) >= most:
         raise TooManyOpen(f"{len(opened) + len(lately)} {so}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ledger.domain.bounds import MOST_ASSIGNED, MOST_PAYMENTS
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Draft
 from ledger.domain.line.account import ChangesByEvent, must_leave_room
@@ -12,6 +13,9 @@ from ledger.domain.postpaid.account import Bill, PostpaidAccount
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied, LotUse
 from ledger.domain.postpaid.events_of_payments import Allocation
 from ledger.domain.postpaid.terms import PostpaidTerms
+
+MOST_USES = 1_000
+"""The most uses of lots in one event: each names where it came from, and a broker takes a record of a million bytes."""
 
 
 def allocated(bills: list[Bill], amount: int, since: int = NEVER) -> tuple[list[Allocation], int]:
@@ -29,12 +33,19 @@ def allocated(bills: list[Bill], amount: int, since: int = NEVER) -> tuple[list[
     return allocations, amount
 
 
-def must_keep_advance(account: PostpaidAccount, times: int = 2) -> None:
-    """Raises TooManyOpen where advance lies in as many lots as it may: all are in memory, and used one by one.
+def most_payments(*, of_own: bool) -> int:
+    """The most payments, and lots: more of what the operator's people bring about (notes, deposits, money assigned)."""
+    return MOST_PAYMENTS + (MOST_ASSIGNED if of_own else 0)
 
-    What the operator's people bring about (notes, deposits, money assigned) may be as much again as what others do.
+
+def must_keep_advance(account: PostpaidAccount, *, of_own: bool = True) -> None:
+    """Raises TooManyOpen where advance lies in as many lots as it may: one event names all of them when it is paid out.
+
+    So many there may be, however long their names are, that a broker takes that event.
     """
-    must_leave_room((), lately=account.lots, so="parts of advance are kept", times=times)
+    must_leave_room(
+        (), lately=account.lots, so="parts of advance are kept", most=most_payments(of_own=of_own)
+    )
 
 
 def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
@@ -56,10 +67,11 @@ def applied(account: PostpaidAccount, terms: PostpaidTerms) -> Iterator[Draft]:
                 del open_[bill]
         if not open_:
             break
-    amount = sum(use["amount"] for use in uses)
-    if amount:
+    for first in range(0, len(uses), MOST_USES):
+        some = uses[first : first + MOST_USES]
+        amount = sum(use["amount"] for use in some)
         postings = transfer(IDR, account.name("billed"), account.name("advance"), amount)
-        yield Draft(AdvanceApplied, terms.clauses.allocation, postings, {"amount": amount, "applied": uses})
+        yield Draft(AdvanceApplied, terms.clauses.allocation, postings, {"amount": amount, "applied": some})
 
 
 def _advance_applied(account: PostpaidAccount, event: AdvanceApplied, _: PostpaidTerms) -> None:

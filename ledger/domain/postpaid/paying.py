@@ -15,7 +15,7 @@ from ledger.domain.line.account import ChangesByEvent, is_time_to_forget, must_l
 from ledger.domain.line.line import Line
 from ledger.domain.money import CASH, CLEARING, IDR, Posting, transfer
 from ledger.domain.postpaid.account import Bill, Payment, PostpaidAccount, must_stay_countable, of_payment
-from ledger.domain.postpaid.advances import allocated, must_keep_advance
+from ledger.domain.postpaid.advances import allocated, most_payments, must_keep_advance
 from ledger.domain.postpaid.billing import REVERSALS
 from ledger.domain.postpaid.breath import after_money
 from ledger.domain.postpaid.commands import (
@@ -72,17 +72,20 @@ def receive_payment(line: Line, account: PostpaidAccount, command: ReceivePaymen
         settle(line, account, account.payments[command.reference], received_at)
 
 
-def must_take_another(account: PostpaidAccount, at: int, terms: PostpaidTerms, times: int = 1) -> None:
+def must_take_another(
+    account: PostpaidAccount, at: int, terms: PostpaidTerms, *, of_own: bool = False
+) -> None:
     """Raises TooManyOpen where the account remembers as many payments, or keeps advance in as many lots, as it may.
 
-    Anybody may pay for anybody, so there is a bound; `times` that for payments which the operator assigns.
+    Anybody may pay for anybody, so there is a bound; it is higher for payments which the operator assigns.
     """
-    must_keep_advance(account, times)
+    must_keep_advance(account, of_own=of_own)
+    most = most_payments(of_own=of_own)
     with suppress(TooManyOpen):  # as a rule there are few, and which of them are too old need not be asked
-        must_leave_room(account.payments, times=times)
+        must_leave_room(account.payments, most=most)
         return
     remembered = account.remembered_payments(max(account.reversible_from, at - terms.reversal_window))
-    must_leave_room((), lately=remembered, so="payments are pending, or may still be reversed", times=times)
+    must_leave_room((), lately=remembered, so="payments are pending, or may still be reversed", most=most)
 
 
 def receive(  # noqa: PLR0913 - what a payment is

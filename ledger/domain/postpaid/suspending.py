@@ -144,7 +144,7 @@ def take_suspense(line: Line, command: TakeSuspense) -> None:
         raise ReferenceConflict(command.reference)
     must_stay_countable(account, command.amount)
     rules = line.book.of(PostpaidTerms, account.terms)
-    must_take_another(account, line.cause.at, rules, times=2)
+    must_take_another(account, line.cause.at, rules, of_own=True)
     take_assigned(line, account, command)
 
 

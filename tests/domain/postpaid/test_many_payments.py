@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.domain import bounds
+from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY
+from ledger.domain.events import make
 from ledger.domain.line import account as remembering
 from ledger.domain.line.commands import AdvanceTime, RecordUsage
 from ledger.domain.line.events import SuspenseAssigned, SuspenseReceived, SuspenseRefused
+from ledger.domain.postpaid import advances
+from ledger.domain.postpaid.account import of_payment
 from ledger.domain.postpaid.commands import (
     ApplyDeposit,
     AssignSuspense,
@@ -22,7 +27,8 @@ from ledger.domain.postpaid.commands import (
     SettlePayment,
 )
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied
-from ledger.domain.postpaid.events_of_payments import SuspenseTaken
+from ledger.domain.postpaid.events_of_payments import AdvanceRefunded, SuspenseTaken
+from ledger.store.codec import Codec
 from tests.given import NUMBER, Story, at, event, rupiah
 
 OPENED = at("2023-03-01T10:00:00+07:00")
@@ -31,7 +37,7 @@ PAID = at("2023-04-10T12:00:00+07:00")
 TOTAL = rupiah(111_000)
 ACCOUNT, BILL = f"{NUMBER}#1", f"{NUMBER}-1-B0001"
 FEW = 40
-"""The bound of these tests; the bound itself is that of whatever is open on an account (`bounds.py`)."""
+"""The bounds of these tests; those that hold are in `bounds.py`."""
 
 pytestmark = pytest.mark.clause("SE23-09", "SE23-13")
 
@@ -39,6 +45,8 @@ pytestmark = pytest.mark.clause("SE23-09", "SE23-13")
 @pytest.fixture(autouse=True)
 def bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembering, "MOST_OPEN", FEW)
+    monkeypatch.setattr(advances, "MOST_PAYMENTS", FEW)
+    monkeypatch.setattr(advances, "MOST_ASSIGNED", FEW)
 
 
 @pytest.fixture
@@ -125,6 +133,23 @@ class TestAdvance:
         assert [[use["amount"] for use in one.applied] for one in applied] == [list(range(1, FEW))]
         assert billed.contract().lots == []
 
+    def test_it_is_told_in_events_that_a_broker_takes(
+        self, billed: Story, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(advances, "MOST_USES", 15)
+        billed.given(ReceivePayment, PAID, reference="all", amount=TOTAL, method="cash")
+        for n in range(FEW - 1):
+            billed.given(ReceivePayment, PAID, reference=f"a{n}", amount=n + 1, method="cash")
+        billed.when(AdvanceTime, at("2023-05-01T00:00:00+07:00"))
+        applied = [one for one in billed.new if isinstance(one, AdvanceApplied)]
+        assert [[use["amount"] for use in one.applied] for one in applied] == [
+            list(range(1, 16)),
+            list(range(16, 31)),
+            list(range(31, FEW)),
+        ]
+        assert [one.amount for one in applied] == [120, 345, 315]
+        assert billed.contract().lots == []
+
     def test_what_is_paid_out_makes_room(self, billed: Story) -> None:
         billed.given(ReceivePayment, PAID, reference="all", amount=TOTAL, method="cash")
         for n in range(FEW - 1):
@@ -150,6 +175,17 @@ class TestAdvance:
         for _ in range(2 * FEW):
             billed.given(ApplyDeposit, PAID, amount=1)
         billed.when(ApplyDeposit, PAID, amount=1).refused("too-many-open")
+
+
+def test_as_much_as_there_may_be_fits_into_a_record_when_it_is_paid_out(billed: Story) -> None:
+    """However long the references of payments are, and all but as large the amounts as there are."""
+    billed.given(ReceivePayment, PAID, reference="p", amount=2 * TOTAL, method="cash").given(
+        RefundAdvance, PAID
+    )
+    (paid,) = (one for one in billed.new if isinstance(one, AdvanceRefunded))
+    each = {"source": of_payment("x" * LONGEST_ID), "amount": 10**12}
+    most = make(type(paid), {**paid.__dict__, "lots": [each] * (bounds.MOST_PAYMENTS + bounds.MOST_ASSIGNED)})
+    assert len(Codec().event_state(most)) < 1_000_000
 
 
 class TestSuspense:
