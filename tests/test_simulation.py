@@ -8,7 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,16 @@ from typer.testing import CliRunner
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach
-from ledger.domain.kinds import COMMANDS, KINDS
-from ledger.domain.postpaid.events_of_bills import BillIssued
+from ledger.domain.customer.events import AccountNoted
+from ledger.domain.kinds import COMMANDS, KINDS, subject_of
+from ledger.domain.postpaid.events import ContractOpened, RoamingCharged, RoamingRefused, UnsubscribeRequested
+from ledger.domain.postpaid.events_of_bills import BillIssued, BillOverdue
+from ledger.domain.postpaid.events_of_payments import (
+    DepositForfeited,
+    DepositRefundRequested,
+    PaymentFailed,
+    PaymentSettled,
+)
 from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.cli import app
 from ledger.entrypoints.forms import CommandReader
@@ -199,6 +207,44 @@ def test_every_state_occurs(played: Played) -> None:
     assert "settled" in states.accounts
     assert "probation" in early.accounts
     assert set(states.numbers) == {"assigned", "quarantined", "available"}
+
+
+def test_what_befalls_contracts_occurs(played: Played) -> None:
+    """Records from abroad of 1 to 120 days, forgotten deposits, second numbers, money dated back, failed, and late."""
+    with SqliteReader(played.settings.log).snapshot() as log:
+        events = [one.event for one in log.events()]
+    charged = {
+        (one.recorded_at - one.effective_at) // DAY for one in events if isinstance(one, RoamingCharged)
+    }
+    refused = {
+        (one.recorded_at - one.used_at) // DAY
+        for one in events
+        if isinstance(one, RoamingRefused) and one.refusal == "too-late"
+    }
+    assert min(charged) == 1
+    assert min(refused) > 80
+    assert max(refused) == 120
+    assert any(30 < late < 90 for late in charged)
+
+    left = {one.account for one in events if isinstance(one, UnsubscribeRequested)}
+    asked = {one.account for one in events if isinstance(one, DepositRefundRequested)}
+    forfeited = {one.account for one in events if isinstance(one, DepositForfeited)}
+    assert forfeited & left - asked, "whoever left forgot a deposit"
+    assert asked & left, "and somebody did not"
+
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for one in events:
+        if isinstance(one, AccountNoted):
+            numbers[one.account].add(subject_of(one.of))
+    with_contract = {f"customer/{one.customer}" for one in events if isinstance(one, ContractOpened)}
+    assert any(len(numbers[customer]) == 2 for customer in with_contract)
+
+    settled = [one for one in events if isinstance(one, PaymentSettled)]
+    assert any(one.recorded_at - one.effective_at >= DAY for one in settled)
+    assert any(one.method == "auto-debit" for one in events if isinstance(one, PaymentFailed))
+    overdue_at = {one.bill: one.effective_at for one in events if isinstance(one, BillOverdue)}
+    met = [(one.effective_at, to["bill"]) for one in settled for to in one.allocations]
+    assert any(when > overdue_at.get(bill, when) for when, bill in met), "somebody pays late"
 
 
 @pytest.mark.clause("TS-20", "PM-03", "PM-05", "PM-06", "PS-02")

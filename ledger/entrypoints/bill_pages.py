@@ -90,7 +90,7 @@ def page(
     words: Mapping[str, str],
     digest: str,
 ) -> Page:
-    """What a bill's page says; `words` are clauses in words, `digest` is that of the event that issued it."""
+    """What a bill's page says; `words` are clauses in words, `digest` is that of the event at the bill's position."""
     zone, clauses = terms.zone, _clauses(terms)
     lines = [Row(*_KINDS[line["kind"]], clauses.get(line["kind"]), line["amount"]) for line in bill.lines]
     taxed = "termasuk" if bill.tax_included else "atas"

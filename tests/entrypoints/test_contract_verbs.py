@@ -49,6 +49,8 @@ def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
         PULSA_SELLER_TAX_NUMBER="01.234.567.8-901.000",
     )
     page = (tmp_path / "bill.html").read_text("utf-8")
+    [last] = [one for one in pulsa.events() if one["position"] == shown["position"]]
+    assert last["account"] == shown["account"]
     for said in (
         f"Tagihan {NUMBER}-1-B0002",
         "Kekurangan komitmen minimum",
@@ -61,7 +63,7 @@ def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
         "PT &lt;Penjual&gt;, Jakarta",
         "01.234.567.8-901.000",
         "21 Mei 2023",
-        shown["position"],
+        f"Posisi / position {last['position']}; digest {last['digest']}; ",
     ):
         assert said in page, said
     assert "http" not in page

@@ -293,12 +293,34 @@ def test_every_boundary_of_a_contract_has_one_bill_and_no_other_instant_has(hist
     for end in [one for one in story.of_number(NUMBER) if isinstance(one, Terminated)]:
         by_probation = end.command_id.startswith(DUE) and end.ground != "3"
         until = end.effective_at - by_probation
-    issued = [
-        one.effective_at
-        for one in story.of_number(NUMBER)
-        if isinstance(one, BillIssued) and one.bill_kind == "cycle"
-    ]
-    assert issued == list(_midnights(account.billing_day, account.opened_at, until))
+    boundaries = list(_midnights(account.billing_day, account.opened_at, until))
+    assert unbilled(boundaries, story.of_number(NUMBER)) == []
+    assert len(cycles(story.of_number(NUMBER))) == len(boundaries)
+
+
+def test_a_boundary_whose_bill_is_taken_away_is_found() -> None:
+    """What looks for boundaries without a bill finds each of three whose bill is missing, and all of them."""
+    opened, until = at("2023-01-15T09:00:00+07:00"), at("2023-04-01T00:00:00+07:00")
+    story = Story(None, contract_terms(SE23)).given_contract(opened, billing_day=31)
+    events = story.given(AdvanceTime, until).of_number(NUMBER)
+    boundaries = list(_midnights(31, opened, until))
+    bills = [one for one in events if isinstance(one, BillIssued)]
+    assert len(boundaries) == len(bills) == 3
+    assert unbilled(boundaries, events) == []
+    for boundary, bill in zip(boundaries, bills, strict=True):
+        assert unbilled(boundaries, [one for one in events if one is not bill]) == [boundary]
+    assert unbilled(boundaries, [one for one in events if one not in bills]) == boundaries
+
+
+def cycles(events: Iterable[Event]) -> list[int]:
+    """When the bills of cycles were issued."""
+    return [one.effective_at for one in events if isinstance(one, BillIssued) and one.bill_kind == "cycle"]
+
+
+def unbilled(boundaries: Iterable[int], events: Iterable[Event]) -> list[int]:
+    """The boundaries that have no bill."""
+    issued = set(cycles(events))
+    return [one for one in boundaries if one not in issued]
 
 
 def _midnights(billing_day: int, after: int, until: int) -> Iterator[int]:
