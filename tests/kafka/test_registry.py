@@ -157,8 +157,8 @@ def test_what_an_earlier_release_answered_is_read(
     id_ = Registry(access).register(f"{settings.replies}-{earlier.name}", earlier)
     outgoing = ReplyRecords.outgoing
 
-    def as_earlier(self: ReplyRecords, *what: Any) -> Outgoing:
-        made, body = outgoing(self, *what), BytesIO()
+    def as_earlier(self: ReplyRecords, *what: Any, **how: Any) -> Outgoing:
+        made, body = outgoing(self, *what, **how), BytesIO()
         fields = Codec().record(schema_ids(settings).from_wire(made.value)[1])
         schemaless_writer(body, earlier.parsed, fields)
         return Outgoing(made.key, b"\0" + id_.to_bytes(4, "big") + body.getvalue(), [])
