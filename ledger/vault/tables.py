@@ -121,7 +121,7 @@ ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, BA
 def engine_of(url: str) -> Engine:
     """An engine for a vault's database, whose tables are made where they are not there. Raises VaultUnreachable."""
     with _reported():
-        file = _file_of(url)
+        file = file_of(url)
         if file is not None:
             _make_private(file)
         engine = _connecting(url)
@@ -163,7 +163,7 @@ def taken_back(url: str) -> Iterator[Transactions]:
     A file that is not there is not made. Raises VaultUnreachable.
     """
     with _reported():
-        file = _file_of(url)
+        file = file_of(url)
         engine = _connecting(url if file is None or file.exists() else "sqlite://")
     try:
         with ExitStack() as until_the_end:
@@ -185,9 +185,12 @@ def _reported() -> Iterator[None]:
         raise VaultUnreachable(f"the vault's database: {_plainly(error)}") from error
 
 
-def _file_of(url: str) -> Path | None:
+def file_of(url: str) -> Path | None:
+    """The file of a vault in SQLite; None where it is in another database."""
     parsed = make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database.removeprefix("file:"))
 
 
 def _connecting(url: str) -> Engine:

@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from sqlalchemy.exc import ArgumentError
+
 from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.customer.events_of_persons import (
@@ -28,7 +30,7 @@ from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.master_keys import master_key_of
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import engine_of, taken_back
+from ledger.vault.tables import engine_of, file_of, taken_back
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
 from ledger.wiring.mirrors import MirrorReader
@@ -46,7 +48,7 @@ def vault(settings: Settings) -> Iterator[Vault]:
     """The vault that is set. Raises SettingsInvalid, KeyUnusable, VaultUnreachable, VaultKeyWrong."""
     if settings.vault_key is None:
         raise SettingsInvalid(_NO_KEY)
-    engine = engine_of(settings.vault_url)
+    engine = engine_of(own_database(settings))
     try:
         yield Vault(engine, master_key_of(settings.vault_key), secrets.token_bytes)
     finally:
@@ -61,8 +63,21 @@ def rehearsed_vault(settings: Settings) -> Iterator[Vault]:
     """
     if settings.vault_key is None:
         raise SettingsInvalid(_NO_KEY)
-    with taken_back(settings.vault_url) as transactions:
+    with taken_back(own_database(settings)) as transactions:
         yield Vault(transactions, master_key_of(settings.vault_key), secrets.token_bytes)
+
+
+def own_database(settings: Settings) -> str:
+    """The URL of the vault's database. Raises SettingsInvalid where that is a file that has something else."""
+    if settings.vault is not None:
+        try:
+            file = file_of(settings.vault)
+        except ArgumentError:
+            file = None  # whoever opens it says what it is
+        for own in (settings.log, settings.database_file) if file is not None else ():
+            if file.resolve() == own.resolve() or (file.exists() and own.exists() and file.samefile(own)):
+                raise SettingsInvalid(f"PULSA_VAULT: {own} is the log's own; the vault is a file of its own")
+    return settings.vault_url
 
 
 @contextmanager

@@ -182,6 +182,23 @@ def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: 
     assert desk.json(*_shown()) == [NAME]
 
 
+def test_the_logs_own_file_is_no_vault(desk: Pulsa) -> None:
+    log, link = desk.folder / "pulsa.db", desk.folder / "link.db"
+    desk.done("log", "create")
+    link.hardlink_to(log)
+    views = log.with_name("pulsa.db.views.db")
+    before = log.read_bytes()
+    for file in (log, link, views, f"file:{log}"):
+        said = desk.complaint("customer", "readings", ONE, PULSA_VAULT=f"sqlite:///{file}")
+        assert said.startswith("settings-invalid: PULSA_VAULT: "), file
+    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--at", AT, "--dry-run")
+    tried = desk("customer", "register", ONE, *own, feed=json.dumps(NAME), PULSA_VAULT=f"sqlite:///{log}")
+    assert (tried.exit_code, "the vault is a file of its own" in " ".join(tried.stderr.split())) == (2, True)
+    restored = ("vault", "restore", str(desk.folder / "none.bak"))
+    assert "PULSA_VAULT" in desk.complaint(*restored, PULSA_VAULT=f"sqlite:///{log}")
+    assert (log.read_bytes(), views.exists()) == (before, False)
+
+
 class _Killed(BaseException):
     """The process ends here."""
 

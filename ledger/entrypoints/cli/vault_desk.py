@@ -88,12 +88,12 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     from ledger.vault.master_keys import master_key_of
     from ledger.vault.tables import engine_of
     from ledger.vault.vault_backup import restore as put_back
-    from ledger.wiring.persons import carry_out_erasures, month_keys, vault
+    from ledger.wiring.persons import carry_out_erasures, month_keys, own_database, vault
 
     settings = opened.settings
     if settings.vault_key is None:
         raise SettingsInvalid("PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set")
-    engine = engine_of(settings.vault_url)
+    engine = engine_of(own_database(settings))
     try:
         found = put_back(
             engine, master_key_of(settings.vault_key), month_keys(settings), file, overwrite=overwrite
