@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError
 
@@ -69,15 +70,19 @@ def rehearsed_vault(settings: Settings) -> Iterator[Vault]:
 
 def own_database(settings: Settings) -> str:
     """The URL of the vault's database. Raises SettingsInvalid where that is a file that has something else."""
-    if settings.vault is not None:
-        try:
-            file = file_of(settings.vault)
-        except ArgumentError:
-            file = None  # whoever opens it says what it is
-        for own in (settings.log, settings.database_file) if file is not None else ():
-            if file.resolve() == own.resolve() or (file.exists() and own.exists() and file.samefile(own)):
-                raise SettingsInvalid(f"PULSA_VAULT: {own} is the log's own; the vault is a file of its own")
+    try:
+        file = None if settings.vault is None else file_of(settings.vault)
+    except ArgumentError:  # whoever opens it says what it is
+        file = None
+    for own in (settings.log, settings.database_file):
+        if file is not None and _are_one(file, own):
+            raise SettingsInvalid(f"PULSA_VAULT: {own} is the log's own; the vault is a file of its own")
     return settings.vault_url
+
+
+def _are_one(file: Path, other: Path) -> bool:
+    both = file.exists() and other.exists()
+    return file.samefile(other) if both else file.resolve() == other.resolve()
 
 
 @contextmanager
