@@ -38,12 +38,13 @@ class PersonMetrics(Collector):
     def __init__(self) -> None:
         self._found: Watched | None = None
 
-    def look(self, ask: Callable[[], Watched]) -> None:
-        """Asks; what cannot be told is not told as zero."""
+    def look(self, ask: Callable[[], Watched]) -> bool:
+        """Asks, and returns whether that could be told; what cannot is not told as zero."""
         try:
             self._found = ask()
         except LedgerError:
             self._found = None
+        return self._found is not None
 
     def describe(self) -> Iterable[Metric]:
         """The names."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PERSONS_SECONDS = 60.0
 """How often it is looked at what is due of persons: limits are of hours."""
+_AGAIN_SECONDS = 2.0
+"""How soon it is looked again where that could not be told, as when nothing is recorded yet."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,10 @@ def projections(
                     taken = runner.catch_up(alive)
                 took(taken)
                 if service.answers and not taken and time.monotonic() >= look_at[0]:
-                    persons.look(lambda: read_side.persons_watched(settings, runner.database, wall_clock()))
-                    look_at[0] = time.monotonic() + _PERSONS_SECONDS
+                    told = persons.look(
+                        lambda: read_side.persons_watched(settings, runner.database, wall_clock())
+                    )
+                    look_at[0] = time.monotonic() + (_PERSONS_SECONDS if told else _AGAIN_SECONDS)
                 return Stepped(0.0 if taken else every, ready=not taken)
 
             with figures.asking(ask):
