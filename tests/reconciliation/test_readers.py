@@ -15,7 +15,7 @@ import pytest
 from ledger.domain.calendar import format_day
 from ledger.errors import ArchiveRefused, LedgerError, StatementUnreadable, XmlRefused
 from ledger.reconciliation import unpacking
-from ledger.reconciliation.readers.stated_file import AmountWrong, amount_of, identifier
+from ledger.reconciliation.readers.stated_file import LONGEST_LINE, AmountWrong, amount_of, identifier
 from ledger.reconciliation.statement_files import read_statements
 from tests.reconciliation.camt_files import camt, entry
 from tests.shared import shared_file
@@ -88,6 +88,25 @@ class TestMt940:
         ]
         assert [format_day(one.on or 0) for one in read.lines] == ["2024-01-02", "2024-02-29"]
         assert [(one.line, one.code) for one in read.findings] == [(5, "line"), (7, "line"), (8, "day")]
+
+    @pytest.mark.parametrize("begins", [b"", b"\xef\xbb\xbf"])
+    @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+    def test_it_is_read_however_its_lines_end_and_with_a_mark_of_its_encoding(
+        self, tmp_path: Path, begins: bytes, end: bytes
+    ) -> None:
+        lines = [b":20:1", b":25:123", b":28C:7/1", b":60F:C240101IDR1,"]
+        lines += [b":61:2401010101C2,NTRFREF1", b":86:EREF+O-9", b":62F:C240101IDR3,"]
+        (read,) = read_statements(put(tmp_path, begins + end.join([*lines, b""])))
+        assert [(one.line, one.amount, one.reference, one.raw) for one in read.lines] == [
+            (5, 200, "O-9", b"\n".join(lines[4:6]))
+        ]
+        assert (read.number, read.findings) == ("7", [])
+
+    def test_a_line_that_is_too_long_is_found_however_lines_end(self, tmp_path: Path) -> None:
+        for end in (b"\n", b"\r"):
+            lines = [b":20:1", b":60F:C240101IDR1,", b":86:" + b"x" * LONGEST_LINE, b":62F:C240101IDR1,"]
+            (read,) = read_statements(put(tmp_path, end.join([*lines, b""])))
+            assert [(one.line, one.code) for one in read.findings] == [(3, "too-long")]
 
     def test_what_is_no_mt940_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StatementUnreadable, match="no field of MT940"):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from ledger.domain.calendar import day_number
 from ledger.domain.money import LARGEST_AMOUNT, SEN
@@ -160,7 +160,14 @@ def day_of(year: int, month: int, day: int) -> int:
     return day_number(date(year, month, day))
 
 
-def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+class OfLines(Protocol):
+    """What is read line by line."""
+
+    def readline(self, most: int, /) -> bytes:
+        """The next line with its end, or so many bytes of it; none at the end."""
+
+
+def numbered_lines(file: OfLines) -> Iterator[tuple[int, bytes | None]]:
     """The lines of a file with their numbers, from 1, without their ends; None for one that is too long."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):

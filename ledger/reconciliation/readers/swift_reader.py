@@ -1,16 +1,19 @@
 """MT940: customer statements as banks send them. Tags and `:61:` are split by patterns of the standard, strictly.
 
 A field begins at a line with `:NN:` or `:NNa:` and goes on over the lines that begin otherwise; a message may stand
-between SWIFT's braces. A file may hold several statements, each of which begins with `:20:`. What does not fit is a
-finding with its line number, and the rest goes on. Free text (`:86:`, further details) stays in the file; of it a
-reference is taken where one stands after its own word.
+between SWIFT's braces. Lines end as on any machine (LF, CR LF, CR alone), and the mark of UTF-8 may stand before them.
+A file may hold several statements, each of which begins with `:20:`. What does not fit is a finding with its line
+number, and the rest goes on. Free text (`:86:`, further details) stays in the file; of it a reference is taken where
+one stands after its own word.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from ledger.domain.calendar import day_of_number
 from ledger.errors import StatementUnreadable
@@ -18,6 +21,7 @@ from ledger.reconciliation.readers.stated_file import (
     MOST_STATEMENTS,
     AmountWrong,
     LineRead,
+    OfLines,
     StatementRead,
     amount_of,
     check_openings,
@@ -39,6 +43,7 @@ _EREF = re.compile(r"(?:EREF\+|\+?/EREF/|/ROC/)([^\s+/]{1,35})", re.ASCII)
 _NO_REFERENCE = frozenset({"NONREF", "NOTPROVIDED", ""})
 _FORMER_CENTURY = 70
 """Years of two digits from here on are of the century before."""
+_PIECE = 1 << 12
 
 
 class _Field(NamedTuple):
@@ -46,6 +51,29 @@ class _Field(NamedTuple):
     tag: str
     text: str
     raw: bytes
+
+
+class _ReturnEnded:
+    """The lines of a file that end with carriage returns alone, each with the end that lines have elsewhere."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._read = file, b""
+
+    def readline(self, most: int, /) -> bytes:
+        """The next line, or so many bytes of it."""
+        while b"\r" not in self._read and len(self._read) < most and (piece := self._file.read(_PIECE)):
+            self._read += piece
+        end = self._read.find(b"\r", 0, most) + 1 or most
+        line, self._read = self._read[:end], self._read[end:]
+        return line.replace(b"\r", b"\n")
+
+
+def _of_lines(file: BinaryIO) -> OfLines:
+    """The lines of a file, without the mark of UTF-8."""
+    begins = cast("io.BufferedReader", file).peek()
+    if begins.startswith(codecs.BOM_UTF8):
+        file.read(len(codecs.BOM_UTF8))
+    return _ReturnEnded(file) if b"\r" in begins and b"\n" not in begins else file
 
 
 def statements(file: BinaryIO) -> list[StatementRead]:
@@ -70,7 +98,7 @@ def _fields(file: BinaryIO) -> Iterator[_Field]:
     """The fields, each with the number of its first line; one of a line that is too long has the tag `too-long`."""
     begun: tuple[int, str] | None = None
     lines: list[bytes] = []
-    for number, line in numbered_lines(file):
+    for number, line in numbered_lines(_of_lines(file)):
         if line is None:
             yield _Field(number, "too-long", "", b"")
             continue
