@@ -137,20 +137,26 @@ def read_all(stated: Iterator[dict[str, Any]]) -> list[Command]:
 def test_exactly_the_rows_whose_recorded_balance_disagrees_become_disputes_and_the_record_prevails(
     tmp_path: Path,
 ) -> None:
-    """Each commit those accounts and a fortieth of the others; `make soak` looks at all of them."""
-    rows = list(berka.rows(shared_file("data/berka/trans.asc.gz")))
-    left_out = berka.overdrawn(rows)
-    rows = sorted((row for row in rows if row.account not in left_out), key=lambda row: int(row.account))
+    """Each commit those accounts and a fortieth of the others; `make soak` looks at all of them.
+
+    27 rows disagree among the accounts that never stand below zero, of which the statement is; one more, the 28th,
+    among those that do, which are contracts with a limit and have no running balance of credit.
+    """
+    rows = sorted(berka.rows(shared_file("data/berka/trans.asc.gz")), key=lambda row: int(row.account))
     by_account = {
         name: list(berka.in_best_order(own)) for name, own in groupby(rows, key=lambda row: row.account)
     }
-    disagree = {
-        row.transaction
+    every = {
+        row.transaction: row
         for own in by_account.values()
         for row, before in own
         if abs(before + row.amount - row.balance) > berka.ROUNDING
     }
-    assert len(disagree) == 27
+    left_out = berka.overdrawn(rows)
+    disagree = {name for name, row in every.items() if row.account not in left_out}
+    assert (len(left_out), len(every), len(disagree)) == (26, 28, 27)
+    by_account = {name: own for name, own in by_account.items() if name not in left_out}
+    rows = [row for row in rows if row.account not in left_out]
     chosen = {
         name: own
         for number, (name, own) in enumerate(by_account.items())
