@@ -116,8 +116,11 @@ def test_matches_and_reasons_are_a_persons_and_can_be_taken_back(desk: Desk) -> 
     together = ["L1", "E6288112345678#1/7"]
     assert desk.code(AcceptMatch, match="m", items=["L1"], reason="r") == "not-eligible"
     assert desk.code(AcceptMatch, match="m", items=["L1", "a name"], reason="r") == "not-eligible"
+    assert desk.code(AcceptMatch, match="m", items=["L1", "L1"], reason="r") == "not-eligible"
+    assert desk.code(AcceptMatch, match="m", items=["L2", "L3"], reason="r") == "unknown-record"
+    assert desk.code(AcceptMatch, match="m", items=["L0", together[1]], reason="r") == "unknown-record"
     assert desk.code(AcceptMatch, match="m", items=together, reason="r") is None
-    assert desk.code(AcceptMatch, match="m", items=["L2", "L3"], reason="r") == "not-eligible"
+    assert desk.code(AcceptMatch, match="m", items=["L2", "E6288112345678#1/8"], reason="r") == "not-eligible"
     assert desk.code(AcceptMatch, match="n", items=["L2", together[1]], reason="r") == "not-eligible"
     assert desk.code(UndoMatch, match="n", reason="r") == "not-eligible"
     assert desk.code(UndoMatch, match="m", reason="r") is None
@@ -136,7 +139,7 @@ def test_it_is_signed_off_by_a_run_that_leaves_nothing_open_and_a_later_one_open
     assert desk.code(ResolveItem, item="L1", reason="bank-charge") is None
     assert desk.run(open_=0, result="r2").code is None
     assert desk.code(SignOff, result="r1") == "not-eligible"
-    assert desk.code(ResolveItem, item="L2", reason="later") is None
+    assert desk.code(ResolveItem, item="L0", reason="later") is None
     assert desk.code(SignOff, result="r2") == "not-eligible"
     assert desk.run(open_=0, result="r3").code is None
     assert desk.code(SignOff, result="r3") is None
@@ -164,6 +167,25 @@ def test_a_dispute_goes_to_its_account_once_and_a_refusal_comes_back(desk: Desk)
     assert desk.ask(DisputeItem, item="L1", account="6288112345678#1", **said).status == REPEATED
     assert desk.deciding.head() == before
     assert dispute_of(ID, "E6288112345678#1/7") == f"D-{hex_}-E7"
+
+
+def test_what_is_resolved_is_a_line_of_it_or_a_finding_or_the_whole(desk: Desk) -> None:
+    desk.begun()
+    found = {"line": 7, "code": "amount", "expected": None, "found": None}
+    assert desk.code(AddStatementLines, lines=[line(1), line(9)], findings=[]) is None
+    assert desk.code(AddStatementLines, lines=[], findings=[found]) is None
+    assert desk.code(EndStatement, count=2, total=200, findings=1) is None
+    for item, code in {
+        "L0": None,
+        "L1": None,
+        "L7": None,
+        "L9": None,
+        "E6288112345678#1/7": None,
+        "L2": "unknown-record",
+        "L99": "unknown-record",
+    }.items():
+        assert desk.code(ResolveItem, item=item, reason="why") == code, item
+    assert desk.code(AcceptMatch, match="m", items=["L1", "L7"], reason="r") == "unknown-record"
 
 
 @pytest.mark.parametrize(

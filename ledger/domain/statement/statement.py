@@ -157,6 +157,17 @@ class Statement(OneStream[StatementState]):
                 return next((one for one in lines if one["line"] == number), None)
         return None
 
+    def has_finding_at(self, number: int) -> bool:
+        """Whether something was found wrong at a line of the file."""
+        versions = range(self._state.version, 0, -1) if self._state.findings else ()
+        return any(
+            finding["line"] == number
+            for version in versions
+            for event in self._records.span(self.id, version, version)
+            if isinstance(event, StatementLinesAdded)
+            for finding in event.findings
+        )
+
 
 def statement_in(streams: Streams, id_: str) -> Statement:
     """A statement as the log has it."""
@@ -264,11 +275,14 @@ def _decided_by_a_person(statement: Statement, command: Command) -> None:
         if command.match in state.matches:
             raise NotEligible(f"the match {command.match} stands already")
         _must_be_items(command.items)
-        if len(command.items) < 2:  # noqa: PLR2004 - a match is of two
-            raise NotEligible("a match is of two items at least")
+        if len(set(command.items)) < max(2, len(command.items)):
+            raise NotEligible("a match is of two items at least, each once")
         taken = [item for item in command.items if item in state.matched]
         if taken:
             raise NotEligible(f"{taken[0]} is matched already, by {state.matched[taken[0]]}")
+        for item in command.items:
+            if item[0] == "L" and statement.line(line_of(item)) is None:
+                raise UnknownRecord(item)
         if len(state.matches) >= MOST_DECIDED:
             raise AboveMaximum(f"{MOST_DECIDED} matches stand")
         statement.emit(MatchAccepted, match=command.match, items=command.items, reason=command.reason)
@@ -278,6 +292,9 @@ def _decided_by_a_person(statement: Statement, command: Command) -> None:
         statement.emit(MatchUndone, match=command.match, reason=command.reason)
     elif isinstance(command, ResolveItem):
         _must_be_items([command.item])
+        number = line_of(command.item)
+        if number and statement.line(number) is None and not statement.has_finding_at(number):
+            raise UnknownRecord(command.item)
         if state.resolved.get(command.item) == command.reason:
             raise Repeated
         if len(state.resolved) >= MOST_DECIDED:
