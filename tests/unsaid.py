@@ -170,7 +170,7 @@ UNSAID: dict[type[Command], dict[str, Any]] = {
         "media_type": "image/png",
         "title": "receipt",
     },
-    DecideDispute: {"dispute": "C-1", "reason": "record", "decided_by": "staff-1"},
+    DecideDispute: {"dispute": "C-1", "reason": "record", "decided_by": "staff-1", "actor": "staff-1"},
     ReopenDispute: {"dispute": "C-1", "reason": "receipt", "digest": "cd" * 32},
     RegisterCustomer: {"terms": "privacy-smarty", "digest": "ab" * 32, "source": "gallery"},
     RectifyCustomer: {"fields": ["name"], "digest": "ab" * 32},

@@ -63,7 +63,6 @@ class TestOpened:
     @pytest.mark.parametrize(
         ("about", "refers_to", "system"),
         [
-            ("top-up", None, 0),
             ("charge", "charge-1", 5_000),
             ("balance", None, 15_000),
             ("balance", "top-1", 20_000),
@@ -98,6 +97,12 @@ class TestOpened:
     )
     def test_what_is_refused(self, story: Story, fields: dict[str, Any], code: str) -> None:
         opened(story, **fields).refused(code)
+
+    def test_where_nothing_is_claimed_and_nothing_is_recorded_there_is_no_dispute(self, story: Story) -> None:
+        opened(story, about="top-up", refers_to=None, claimed=0).refused("not-eligible")
+        for dispute, about in (("C-1", "top-up"), ("C-2", "balance")):
+            opened(story, dispute=dispute, about=about, claimed=0)
+            assert story.outcome.status == "accepted", "what is there is held not to be"
 
     def test_an_id_is_used_once(self, story: Story) -> None:
         opened(story)
@@ -172,7 +177,7 @@ class TestCorrected:
             ({"approved_by": None}, "approval-required"),
             ({"approved_by": "Staff-1"}, "approval-required"),
             ({"approved_by": "customer-1"}, "approval-required"),
-            ({"approved_by": "desk-7", "actor": "DESK-7"}, "approval-required"),
+            ({"approved_by": "desk-7", "decided_by": "desk-7", "actor": "DESK-7"}, "approval-required"),
             ({"amount": rupiah(30_001)}, "above-maximum"),
             ({"amount": rupiah(-1)}, "above-maximum"),
             ({"lines": [{"kind": "usage", "amount": 1, "text": "x"}]}, "not-eligible"),
@@ -227,7 +232,15 @@ class TestElse:
     def test_only_who_opened_it_withdraws_it(self, story: Story) -> None:
         opened(story)
         decided(story, "withdrawn").refused("not-eligible")
-        decided(story, "withdrawn", decided_by="Customer-1").then(event(DisputeWithdrawn))
+        decided(story, "withdrawn", decided_by="Customer-1", actor="customer-1").then(event(DisputeWithdrawn))
+
+    @pytest.mark.parametrize("decision", ["overridden", "corrected", "rejected", "withdrawn"])
+    def test_who_decides_it_is_who_asks_for_it(self, story: Story, decision: str) -> None:
+        opened(story, claimed=rupiah(50_000), opened_by="staff-3")
+        more: dict[str, Any] = {"approved_by": "staff-2"} if decision == "corrected" else {}
+        decided(story, decision, decided_by="staff-3", actor="staff-9", **more).refused("not-eligible")
+        decided(story, decision, decided_by="staff-3", **more, actor="Staff-3")
+        assert story.outcome.status == "accepted"
 
     def test_it_is_opened_again_once_on_new_evidence(self, story: Story) -> None:
         opened(story, claimed=rupiah(50_000))

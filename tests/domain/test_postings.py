@@ -121,7 +121,7 @@ def eventful(story: Story) -> Story:
     for dispute, decision, more in (
         ("C-1", "overridden", {}),
         ("C-2", "rejected", {}),
-        ("C-3", "withdrawn", {"decided_by": "customer-1"}),
+        ("C-3", "withdrawn", {"decided_by": "customer-1", "actor": "customer-1"}),
     ):
         story.given(OpenDispute, NOW + 5, dispute=dispute, **said)
         story.given(DecideDispute, NOW + 5, dispute=dispute, decision=decision, **more)

@@ -248,8 +248,8 @@ def test_what_a_partner_states_is_held_against_his_records_by_amount_and_quantit
     dispute = f"D-{received['statement'].removeprefix('statement/')}-2"
     assert f"{dispute} on {NUMBER}#1: accepted" in opened
     assert opened.count("D-") == 1, "of all else the partner's record is the only one"
-    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3", "--now", LATER)
-    pulsa.done("dispute", "decide", NUMBER, "--dispute", dispute, *how)
+    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3", "--actor", "staff-3")
+    pulsa.done("dispute", "decide", NUMBER, "--dispute", dispute, *how, "--now", LATER)
     (shown,) = pulsa.json("dispute", "show", dispute, "--now", LATER)
     sides = [shown[name] for name in ("about", "state", "claimed", "system", "unit")]
     assert sides == ["roaming", "overridden", "61", "60", "QUANTITY"]

@@ -25,7 +25,7 @@ def decided(pulsa: Pulsa, statement: str, line: int) -> tuple[str, str, Path]:
     """The dispute about a line, the key that signed the log after the record has prevailed, and the bundle of it."""
     pulsa.done("reconcile", statement, "--open", "--now", LATER)
     dispute = f"D-{statement.removeprefix('statement/')}-{line}"
-    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3")
+    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3", "--actor", "staff-3")
     pulsa.done("dispute", "decide", NUMBER, "--dispute", dispute, *how, "--now", LATER)
     pulsa.done("log", "advance", "--now", DAY_AFTER)
     key = pulsa.done("audit", "new-key", str(pulsa.folder / "key"), "--name", "ledger.example").strip()

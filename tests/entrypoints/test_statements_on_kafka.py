@@ -68,7 +68,7 @@ def _disputed_abroad(pulsa: Pulsa) -> None:
     claimed = ("--about", "roaming", "--refers-to", "r-1", "--claimed", "61", "--unit", "QUANTITY")
     by = ("--reason", "tap", "--opened-by", "staff-2")
     pulsa.done("dispute", "open", ABROAD, "--dispute", "C-9", *claimed, *by, *at)
-    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3")
+    how = ("--decision", "overridden", "--reason", "record", "--decided-by", "staff-3", "--actor", "staff-3")
     pulsa.done("dispute", "decide", ABROAD, "--dispute", "C-9", *how, *at)
 
 
@@ -191,6 +191,8 @@ def test_it_is_received_reconciled_and_its_dispute_decided_whoever_dies(
             "--reason",
             "record",
             "--decided-by",
+            "staff-3",
+            "--actor",
             "staff-3",
             "--command-id",
             "end",

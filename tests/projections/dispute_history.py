@@ -36,7 +36,7 @@ def log_of_disputes(folder: Path) -> Path:
     say(DecideDispute, dispute="C-3", decision="corrected", approved_by="staff-2")
     say(OpenDispute, dispute="C-4", refers_to=None, claimed=rupiah(1), assignee="staff-3")
     story.given(
-        OpenDispute, BEGIN + 40 * DAY, dispute="C-5", refers_to=None, claimed=0, due_on=day("2023-09-01")
+        OpenDispute, BEGIN + 40 * DAY, dispute="C-5", refers_to=None, claimed=1, due_on=day("2023-09-01")
     )
     story.close()
     return story.path

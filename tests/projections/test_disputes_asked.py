@@ -45,7 +45,7 @@ def test_open_ones_stand_on_top_those_due_first(ask: Questions) -> None:
         ("C-3", "corrected", None),
     ]
     assert {one.dispute: one.difference for one in rows} == {
-        "C-5": 0,
+        "C-5": 1,
         "C-4": rupiah(1),
         "C-1": rupiah(20_000),
         "C-2": rupiah(20_000),

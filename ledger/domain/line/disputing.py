@@ -28,7 +28,7 @@ from ledger.domain.line.dispute_events import (
     SystemCorrected,
 )
 from ledger.domain.line.disputed_records import MOST_CITED, cited, events_between, record_of, said
-from ledger.domain.line.disputes import Dispute, corrections_of, remembered
+from ledger.domain.line.disputes import BALANCE, Dispute, corrections_of, remembered
 from ledger.domain.line.line import Line
 from ledger.domain.line.product import PRODUCTS
 from ledger.domain.money import format_amount
@@ -74,6 +74,8 @@ def _open(
     since = max(line.cause.at - terms.dispute_window, account.disputable_from)
     if record.events and record.stood_at < since:
         raise TooLate(f"within {terms.dispute_days} days")
+    if not (record.events or command.claimed or command.about == BALANCE):
+        raise NotEligible("nothing is claimed, and nothing is recorded")
     must_leave_room(remembered(account, line.cause.at - terms.dispute_window))
     versions = [event.version for event in record.events]
     dispute = Dispute(
@@ -130,6 +132,8 @@ def attach_evidence(line: Line, account: Account, command: AttachEvidence) -> No
 def decide_dispute(line: Line, account: Account, command: DecideDispute) -> None:
     """Ends it: the system record prevails, is corrected, or nothing comes of it."""
     dispute = _to_decide(line, account, command.dispute)
+    if canonical(command.decided_by) != canonical(command.actor):
+        raise NotEligible("who decides it is the actor")
     if command.decision == CORRECTED:
         _correct(line, account, dispute, command)
         return
@@ -192,7 +196,7 @@ def _correct(line: Line, account: Account, dispute: Dispute, command: DecideDisp
     """The system was wrong: with two persons, and never by more than is claimed."""
     if command.approved_by is None:
         raise ApprovalRequired
-    for somebody in (command.actor, command.decided_by, dispute.opened_by):
+    for somebody in (command.decided_by, dispute.opened_by):
         must_be_another(command.approved_by, somebody)
     system = said(line, account, dispute)
     most = dispute.claimed - system

@@ -20,7 +20,8 @@ DISPUTE = {
     ),
     "decide": Verb(
         "DecideDispute",
-        "6288112345678 --dispute C-17 --decision overridden --reason record --decided-by staff-3",
+        "6288112345678 --dispute C-17 --decision overridden --reason record --decided-by staff-3"
+        " --actor staff-3",
         "End a dispute: overridden, corrected, rejected or withdrawn.",
     ),
     "reopen": Verb(
