@@ -169,7 +169,7 @@ _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; color: #1b1b1b; max-width: 48rem; margin: 0 auto; padding: 1rem }
 h1 { font-size: 1.3rem; margin: 0 } h1 small { display: block; font-weight: 400; color: #666; font-size: .9rem }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 1rem 0 }
-dt { color: #666 } dd { margin: 0 }
+dt { color: #666 } dd { margin: 0 } dd, td { overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 td { padding: .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
 td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
