@@ -22,6 +22,7 @@ from ledger.domain.line.commands import (
 )
 from ledger.domain.line.events import Blocked, RightsTransferred, Unblocked
 from ledger.domain.postpaid.commands import ReceivePayment, ReversePayment
+from ledger.domain.postpaid.events_of_bills import BillOverdue
 from tests.conftest import Tell
 from tests.given import MICROSECOND, NUMBER, OTHER, THIRD, Story, at, rupiah
 
@@ -180,9 +181,9 @@ def test_whoever_takes_a_number_over_is_not_blocked_for_what_the_former_holder_o
     assert len(on_other(two)) == len(on_other(two, THIRD)) == 2
 
 
-def passes(story: Story, to: str, when: int, request: str) -> Story:
-    story.given(RequestRightsTransfer, when, msisdn=OTHER, to_customer=to, request=request)
-    return story.given(DecideRightsTransfer, when, msisdn=OTHER, request=request)
+def passes(story: Story, to: str, when: int, request: str, number: str = OTHER) -> Story:
+    story.given(RequestRightsTransfer, when, msisdn=number, to_customer=to, request=request)
+    return story.given(DecideRightsTransfer, when, msisdn=number, request=request)
 
 
 @pytest.mark.clause("SE23-01", "XE25-11")
@@ -200,6 +201,25 @@ def test_a_number_that_comes_back_while_the_debt_stands_is_blocked_again_each_ti
     passes(two, "customer-9", BLOCKS + 4 * DAY, "away-3")
     passes(two, "customer-1", BLOCKS + 4 * DAY, "back-3")
     assert two.contract(number=OTHER).blocks == {}, "he owes nothing any more"
+
+
+@pytest.mark.clause("SE23-01", "XE25-11")
+@pytest.mark.parametrize("reversed_at", [DUE - DAY, BLOCKS])
+def test_a_bill_opened_again_after_the_number_passed_on_blocks_the_numbers_of_whom_it_was_for(
+    two: Story, reversed_at: int
+) -> None:
+    two.given_contract(DUE - 3 * DAY, msisdn=THIRD, customer="customer-9")
+    pay(two, DUE - 3 * DAY)
+    passes(two, "customer-9", DUE - 2 * DAY, "away", NUMBER)
+    two.given(ReversePayment, reversed_at, reference="p1", reason="recalled", approved_by="staff-2")
+    two.given(AdvanceTime, BLOCKS).given(AdvanceCustomer, BLOCKS, customer=CUSTOMER)
+    [told] = [one for one in two.of_number(NUMBER) if isinstance(one, BillOverdue)]
+    assert (told.bill, told.customer) == (BILL, "customer-1")
+    assert [type(one) for one in on_other(two)] == [Blocked]
+    assert on_other(two, THIRD) == [], "who took the number over had nothing to do with it"
+    two.given(ReceivePayment, BLOCKS + DAY, reference="p2", amount=rupiah(900_000), method="cash")
+    assert [type(one) for one in on_other(two)] == [Blocked, Unblocked]
+    assert customer(two).state.debts == {}
 
 
 def test_told_of_the_block_and_of_the_return_at_once_it_is_blocked_by_one(two: Story) -> None:

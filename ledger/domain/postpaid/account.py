@@ -178,6 +178,8 @@ class PostpaidAccount(Account):
     """All others, each packed: notes may be issued about them for ever, and there are ever more of them."""
     due_ends: list[int] = msgspec.field(default_factory=list)
     """The due ends, of closed bills too, that may still come: at each of them overdue bills get a fine."""
+    held_before: list[tuple[int, str]] = msgspec.field(default_factory=list)
+    """Whose the number was before, each with the instant until which it was."""
     told: dict[str, str] = msgspec.field(default_factory=dict)
     """Overdue bills of which the customer was told, each with whom."""
     unbilled_fines: list[str] = msgspec.field(default_factory=list)

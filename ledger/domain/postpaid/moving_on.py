@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.account import SHARED_CHANGES, ChangesByEvent
+from ledger.domain.line.account import REMEMBERED, SHARED_CHANGES, ChangesByEvent
 from ledger.domain.line.cards_and_rights import decide_rights_transfer
 from ledger.domain.line.commands import DecideRightsTransfer, MigrateTerms
-from ledger.domain.line.events import TermsMigrated
+from ledger.domain.line.events import RightsTransferred, TermsMigrated
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
 from ledger.domain.money import format_amount
@@ -39,4 +39,10 @@ def _consented(account: PostpaidAccount, event: TermsMigrated, terms: PostpaidTe
         account.consents = list(event.consents)
 
 
-CHANGES: ChangesByEvent = {TermsMigrated: _consented}
+def _passed_on(account: PostpaidAccount, event: RightsTransferred, terms: PostpaidTerms) -> None:
+    """Bills of before are for whoever held the number then."""
+    account.held_before = [*account.held_before, (event.effective_at, account.holder or "")][-REMEMBERED:]
+    SHARED_CHANGES[RightsTransferred](account, event, terms)
+
+
+CHANGES: ChangesByEvent = {TermsMigrated: _consented, RightsTransferred: _passed_on}

@@ -53,10 +53,11 @@ def cleared(account: PostpaidAccount) -> Iterator[Draft]:
 
 
 def overdue(account: PostpaidAccount, bill: Bill, terms: PostpaidTerms) -> Draft:
-    """A bill is overdue."""
+    """A bill is overdue: that of whoever held the number when it was issued, also where it has passed on since."""
+    customer = next((who for until, who in account.held_before if bill.issued_at <= until), account.holder)
     own: dict[str, Any] = {
         "bill": bill.id,
-        "customer": account.holder or "",
+        "customer": customer or "",
         "total": bill.total,
         "open": bill.open,
         "due_until": bill.due_until,
@@ -65,7 +66,7 @@ def overdue(account: PostpaidAccount, bill: Bill, terms: PostpaidTerms) -> Draft
         "others_ground": None,
     }
     rule = terms.block_other_numbers
-    if rule is not None and account.holder:
+    if rule is not None and customer:
         own["others_blocked_at"] = terms.zone.plus_days(bill.due_until, rule.after_days)
         own["others_scope"], own["others_ground"] = rule.scope, rule.ground
     return Draft(BillOverdue, terms.due.clause, [], own, bill.id)
