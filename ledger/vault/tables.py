@@ -105,6 +105,13 @@ CARRIED = Table(
     Column("ordinal", BigInteger, nullable=False),
 )
 """Through which event of each partition of the log the erasures are carried out here; empty: of no log yet."""
+OF_LOG = Table(
+    "of_log",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+)
+"""One row at most: the digest of the first event of the log whose persons are here."""
 BACKUPS = Table(
     "backups",
     _METADATA,
@@ -114,7 +121,7 @@ BACKUPS = Table(
     Column("digest", LargeBinary, nullable=False),
 )
 """Which backups were made: when, under which month's key, and the digest of the file."""
-ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, BACKUPS)
+ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, OF_LOG, BACKUPS)
 """Every table, in the order that a backup holds them in."""
 
 

@@ -24,11 +24,12 @@ from ledger.domain.customer.events_of_persons import (
 )
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
-from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultLost
+from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultConflict, VaultLost
 from ledger.store.of_types import events_of_types
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
+from ledger.vault.log_noted import log_noted, note_log
 from ledger.vault.master_keys import master_key_of
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.tables import engine_of, file_of, taken_back
@@ -87,16 +88,68 @@ def _are_one(file: Path, other: Path) -> bool:
 
 @contextmanager
 def vault_of_log(opened: Opened, *, accept_loss: bool = False, dry_run: bool = False) -> Iterator[Vault]:
-    """The vault, once it is known to be that of the log.
+    """The vault, once it is known to be that of the log; whose it is, it notes once the log knows somebody in it.
 
-    Raises VaultLost where it is empty and the log knows persons, unless `accept_loss`; and like `vault`.
+    Raises VaultLost where it is empty and the log knows persons, unless `accept_loss`; VaultConflict where it is
+    another log's; and like `vault`.
     """
     with rehearsed_vault(opened.settings) if dry_run else vault(opened.settings) as kept:
+        must_be_vault_of(opened, kept)
         if not kept.carried_out():
             if not accept_loss and is_empty(kept) and (person := _first_person(opened)) is not None:
                 raise VaultLost(f"the vault is empty, and the log knows persons, of whom {person} is one")
             carry_out_erasures(opened, kept)
         yield kept
+        if log_noted(kept) != (first := _first_event(opened)) and first is not None and _knows(opened, kept):
+            note_log(kept, first)
+
+
+def must_be_vault_of(opened: Opened, kept: Vault) -> None:
+    """Raises VaultConflict where persons are in the vault, and they are another log's."""
+    noted = log_noted(kept)
+    if noted is not None and noted != _first_event(opened) and not is_empty(kept):
+        raise VaultConflict(
+            "the vault is that of another log: of one that began with another event; where this one was made of that"
+            " one, such as with other partitions, `pulsa vault adopt` says so"
+        )
+
+
+def adopt(opened: Opened, kept: Vault, *, accept_loss: bool = False) -> int:
+    """Notes that the vault is that of the log from now on, and carries out its erasures; of how many.
+
+    Raises VaultConflict where the log knows nothing of what is in the vault, unless `accept_loss`; LogMissing.
+    """
+    opened.journaled()
+    first = _first_event(opened)
+    if first is None or not (accept_loss or _knows(opened, kept)):
+        raise VaultConflict("the log knows nothing of what is in the vault")
+    note_log(kept, first)
+    return carry_out_erasures(opened, kept, from_the_first=True)
+
+
+def _first_event(opened: Opened) -> bytes | None:
+    """The digest of the first event of the log, by which it is known: of its first partition."""
+    for reader in readers_of(opened)[:1]:
+        with reader.snapshot() as log:
+            for found in log.events(1, last=1):
+                return found.digest
+    return None
+
+
+def _knows(opened: Opened, kept: Vault) -> bool:
+    """Whether the log tells of anything that is in the vault."""
+    for reader in readers_of(opened):
+        with reader.snapshot() as log:
+            told: list[Told] = []
+            for found in events_of_types(log, WRITTEN):
+                told += told_by(found.event)
+                if len(told) == BATCH:
+                    if len(lacking(kept, told)) < BATCH:
+                        return True
+                    told = []
+            if len(lacking(kept, told)) < len(told):
+                return True
+    return False
 
 
 @contextmanager

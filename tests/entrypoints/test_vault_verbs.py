@@ -17,6 +17,7 @@ from ledger.vault.vault import Vault
 from tests.entrypoints.pulsa import Pulsa
 
 ONE, TWO = "customer/CAB3DE4FG5HI6JK7LM8NO", "customer/CZZ3DE4FG5HI6JK7LM8NO"
+THREE = "customer/CXX3DE4FG5HI6JK7LM8NO"
 NAME = {"name": "Bagaskara Quetzalcoatl"}
 AT, MUCH_LATER = "2024-03-01T10:00:00+07:00", "2024-03-20T10:00:00+07:00"
 
@@ -174,12 +175,49 @@ def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: 
     own = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
     desk.done("customer", "erase", TWO, *own)
     sweep, of_other = ("vault", "sweep", "--now", MUCH_LATER, "--grace-hours", "0"), {"PULSA_VAULT": vault}
-    desk.done("vault", "backup", str(desk.folder / "x.bak"), "--now", AT, "--log", other, **of_other)
+    back_up = ("vault", "backup", str(desk.folder / "x.bak"), "--now", AT, "--log", other)
+    told = ("check", "--now", AT), ("adopt",), ("sweep", "--accept-loss", "--now", AT)
+    for asked in (back_up, sweep, *(("vault", *one) for one in told), ("customer", "readings", ONE)):
+        assert desk.complaint(*asked, "--log", other, **of_other).startswith("vault-conflict: "), asked
+    asked = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--log", other)
+    taken = desk("customer", "register", THREE, *asked, "--at", AT, feed=json.dumps(NAME), **of_other)
+    assert (taken.exit_code, "`pulsa vault adopt`" in " ".join(taken.stderr.split())) == (2, True)
+    with sqlite3.connect(_vault(desk)) as database:  # as a vault was made before, which says not whose it is
+        database.execute("DROP TABLE of_log")
+    desk.done(*back_up, **of_other)
     assert desk.complaint(*sweep, "--log", other, **of_other).startswith("vault-conflict: ")
     assert _kinds(desk) == [("erased-and-kept", TWO)]
     assert "1 person erased" in desk.done(*sweep)  # though the other log has gone on further than that
     assert _kinds(desk) == []
     assert desk.json(*_shown()) == [NAME]
+    assert desk.complaint(*sweep, "--log", other, **of_other).startswith(
+        "vault-conflict: the vault is that of"
+    )
+
+
+def test_a_vault_goes_on_with_its_log_where_that_was_copied_and_with_another_when_that_is_said(
+    desk: Pulsa,
+) -> None:
+    _register(desk)
+    copy = str(desk.folder / "copy.db")
+    desk.done("log", "backup", copy)
+    vault = {"PULSA_VAULT": f"sqlite:///{_vault(desk)}"}
+    assert desk.json(*_shown(), "--log", copy, **vault) == [NAME]
+    with sqlite3.connect(
+        _vault(desk)
+    ) as database:  # as of a log of other partitions, of which this one was made
+        (noted,) = database.execute("SELECT digest FROM of_log").fetchone()
+        database.execute("UPDATE of_log SET digest = zeroblob(32)")
+    assert desk.complaint(*_shown()).startswith("vault-conflict: ")
+    assert "that of this log" in desk.done("vault", "adopt")
+    assert desk.json(*_shown()) == [NAME]
+    with sqlite3.connect(_vault(desk)) as database:
+        assert database.execute("SELECT digest FROM of_log").fetchall() == [(noted,)]
+    fresh = str(desk.folder / "fresh.db")
+    desk.done("log", "create", "--log", fresh)
+    assert desk.complaint("vault", "adopt", "--log", fresh, **vault).startswith("vault-conflict: ")
+    lost = desk("vault", "adopt", "--accept-loss", "--log", fresh, **vault)
+    assert (lost.exit_code, desk.json(*_shown())) == (2, [NAME])  # a log without an event is none yet
 
 
 def test_the_logs_own_file_is_no_vault(desk: Pulsa) -> None:

@@ -210,9 +210,10 @@ def must_be_codes(*, by: str, reason: str, fields: Sequence[str] = ()) -> None:
 def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson = False) -> int:
     """Who has read of a person, newest first."""
     from ledger.domain.calendar import format_instant
-    from ledger.wiring.persons import own_id, vault
+    from ledger.wiring.persons import must_be_vault_of, own_id, vault
 
     with vault(opened.settings) as kept:
+        must_be_vault_of(opened, kept)
         found = kept.readings(own_id(customer))
     where = zone_at_hand(opened, utc=utc)
     for one in found:

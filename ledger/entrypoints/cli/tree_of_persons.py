@@ -106,6 +106,7 @@ VAULT = {
     "rotate": Verb("vault_desk:rotate", "--new-key vault-2027.key"),
     "backup": Verb("vault_desk:back_up", "vault-2026-11-30.bak"),
     "restore": Verb("vault_desk:restore", "vault-2026-11-30.bak"),
+    "adopt": Verb("vault_desk:adopt", ""),
     "check": Verb("vault_desk:check", ""),
     "sweep": Verb("vault_desk:sweep", "--grace-hours 48"),
 }

@@ -88,7 +88,13 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     from ledger.vault.master_keys import master_key_of
     from ledger.vault.tables import engine_of
     from ledger.vault.vault_backup import restore as put_back
-    from ledger.wiring.persons import carry_out_erasures, month_keys, own_database, vault
+    from ledger.wiring.persons import (
+        carry_out_erasures,
+        month_keys,
+        must_be_vault_of,
+        own_database,
+        vault,
+    )
 
     settings = opened.settings
     if settings.vault_key is None:
@@ -101,6 +107,7 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     finally:
         engine.dispose()
     with vault(settings) as kept:
+        must_be_vault_of(opened, kept)
         erased = carry_out_erasures(opened, kept)
         count = persons(kept)
     if as_json:
@@ -110,13 +117,25 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     return shell.DONE
 
 
+def adopt(opened: Opened, accept_loss: AcceptLoss = False) -> int:
+    """Say that the vault goes on with this log, which was made of the one that it belonged to, by other partitions."""
+    from ledger.wiring.persons import adopt as adopted
+    from ledger.wiring.persons import vault
+
+    with vault(opened.settings) as kept:
+        erased = adopted(opened, kept, accept_loss=accept_loss)
+    say(f"the vault is that of this log; {counted(erased, 'person')} of it erased")
+    return shell.DONE
+
+
 def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> int:
     """Hold the vault against the log: values without events, events without values, who was erased, old backups."""
     from ledger.wiring.looking_after_the_vault import looked_through
-    from ledger.wiring.persons import vault
+    from ledger.wiring.persons import must_be_vault_of, vault
 
     count = 0
     with vault(opened.settings) as kept:
+        must_be_vault_of(opened, kept)
         now = now_of(opened.settings)
         for found in looked_through(opened, kept, _keys(opened), now, grace_hours * _HOUR):
             count += 1
