@@ -290,7 +290,7 @@ class KeyUnusable(LedgerError):
 
 
 class VaultConflict(LedgerError):
-    """The vault does not take this: other values are kept for the command, or the person was erased."""
+    """The vault has other values for the command, or had the person erased, or is another log's."""
 
     code = "vault-conflict"
 

@@ -134,6 +134,10 @@ def test_a_breach_is_overdue_from_its_limit_on_while_somebody_was_not_told(regis
     registered.given(NotifyBreach, LIMIT + 2 * DAY, to="persons")
     with asked(registered.path, now=NOW) as ask:
         assert ask.breaches(as_of=LIMIT).rows == [after]
+        assert ask.breaches(as_of=LIMIT, known_at=LIMIT).rows == [after]
+        assert ask.breaches(as_of=NOW, known_at=BEGIN + HOUR - MICROSECOND).rows == []
+        [known] = ask.breaches(as_of=NOW, known_at=BEGIN + HOUR).rows
+        assert (known.authority_told_at, known.overdue) == (None, True)
         assert ask.breaches(only_open=True).rows == []
         assert [row.overdue for row in ask.breaches().rows] == [True]
 

@@ -82,6 +82,8 @@ def test_what_was_disclosed_is_told_to_whom_on_what_ground_and_by_whom(lived: St
         assert (row.to, row.ground, row.fields, row.clause) == ("bank-1", "partner", ["email"], "PM-02")
         assert row.asked_by != row.approved_by
         assert ask.disclosures(OTHER).rows == ask.disclosures(as_of=LIMIT - 1).rows == []
+        assert ask.disclosures(as_of=NOW, known_at=LIMIT - 1).rows == []
+        assert ask.disclosures(PERSON, as_of=LIMIT, known_at=LIMIT).rows == [row]
         for question in (ask.disclosures, lambda one: ask.requests(WantedRequests(one))):
             with pytest.raises(UnknownThen, match="customer/nobody"):
                 question("nobody")

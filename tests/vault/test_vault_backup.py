@@ -12,6 +12,7 @@ from sqlalchemy import Engine, delete
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.errors import KeyUnusable, VaultBackupUnusable, VaultConflict, VaultKeyWrong
 from ledger.vault.inventory import persons
+from ledger.vault.log_noted import log_noted, note_log
 from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys, end_of, month_of
 from ledger.vault.tables import ALL, engine_of
@@ -65,7 +66,9 @@ def test_a_backup_brings_back_what_was_there_and_nothing_since(
     vault: Vault, engine: Engine, keys: MonthKeys, tmp_path: Path
 ) -> None:
     _show(vault)
+    note_log(vault, b"first event")
     made = _back_up(vault, keys, tmp_path / "a.bak")
+    note_log(vault, b"another log's")
     assert (made.persons, made.month, last_backup(vault)) == (2, "2026-11", NOVEMBER)
     vault.write(CUSTOMER, "c-2", {"name": "Later"}, 2)
     vault.erase(OTHER, 3)
@@ -73,6 +76,7 @@ def test_a_backup_brings_back_what_was_there_and_nothing_since(
     assert found == made
     again = Vault(engine, MASTER, secrets.token_bytes)
     assert (_show(again), _show(again, OTHER)) == ({"name": NAME}, {"name": "Somebody else"})
+    assert log_noted(again) == b"first event"
     assert again.carried_out() == {}  # all erasures are to be carried out again
     assert len(again.readings(CUSTOMER)) == 2
     assert again.write(CUSTOMER, "c-2", {"name": "Later"}, 2).versions == {"name": 2}
