@@ -273,6 +273,11 @@ def test_a_record_that_was_changed_is_found_though_the_manifest_agrees(
         ("balances", "each twice"),
         ("as_of", 0),
         ("known_at", 2**62),
+        ("known_at", KNOWN_AT + 2 * DAY),
+        ("known_at", float("inf")),
+        ("as_of", True),
+        ("position", "0:1"),
+        ("position", None),
         ("msisdn", "6288100000002"),
         ("partition", 1),
         ("format", "else"),
@@ -287,11 +292,40 @@ def test_a_manifest_that_says_something_else_is_found(
     assert manifest[name] != value
     value = manifest[name] * 2 if value == "each twice" else value
     parts["manifest.json"] = json.dumps(manifest | {name: value}).encode()
-    ours, theirs = both(zipped(parts), tmp_path / "bundle.zip")
-    assert ours == theirs
-    assert (
-        ours is None or name == "known_at"
-    )  # what was known later is what was known then, where nothing came
+    assert both(zipped(parts), tmp_path / "bundle.zip") == (None, None)
+
+
+def test_a_part_that_is_missing_or_of_nothing_is_found_though_the_manifest_agrees(
+    made: Made, tmp_path: Path
+) -> None:
+    unsigned = parts_of(a_bundle(made.log, None))
+    for parts, key in ((parts_of(made.content), True), (unsigned, False)):
+        assert None not in both(zipped(parts), tmp_path / "bundle.zip", key)
+        for name in parts:
+            left = {other: part for other, part in parts.items() if other != name}
+            assert both(zipped(left), tmp_path / "bundle.zip", key) == (None, None), name
+        proof = next((name for name in parts if name.startswith("proofs/top/")), "manifest.json")
+        for more in ("note.txt", "heads.jsonl/", "line.json", "statement.jsonl", "proofs/top/1000000.entry"):
+            assert both(zipped(parts | {more: parts[proof]}), tmp_path / "bundle.zip", key) == (None, None), (
+                more
+            )
+    for name in ("heads.jsonl", "consistency.jsonl"):
+        added = unsigned | {name: b""}
+        assert both(zipped(added), tmp_path / "bundle.zip", key=False) == (None, None)
+
+
+def test_each_tree_is_told_of_once_from_its_beginning_on(made: Made, tmp_path: Path) -> None:
+    parts = parts_of(made.content)
+    for edit in (drop(0), list.clear, lambda rows: rows.append(rows[0])):
+        wrong = parts | {"consistency.jsonl": edited(parts["consistency.jsonl"], edit)}
+        assert both(zipped(wrong), tmp_path / "bundle.zip") == (None, None)
+
+
+def test_the_page_is_for_people_and_both_say_that_it_is_not_checked(made: Made, tmp_path: Path) -> None:
+    told = both(zipped(parts_of(made.content) | {"index.html": b"Rp 1"}), tmp_path / "bundle.zip")
+    for one in told:
+        assert one is not None
+        assert one[1].startswith("NOT CHECKED: index.html, which is for people")
 
 
 @pytest.mark.parametrize("manifest", [{}, {"msisdn": "6288199999999", "balances": []}, {"msisdn": "terms/x"}])
@@ -345,7 +379,7 @@ def test_a_bomb_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest
     target = BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", b" " * 10_000_000)
-    monkeypatch.setattr("ledger.audit.evidence.checking.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("ledger.audit.evidence.parts.MOST_BYTES", 1_000_000)
     monkeypatch.setattr(STANDALONE, "MOST_BYTES", 1_000_000)
     assert both(target.getvalue(), tmp_path / "bomb.zip") == (None, None)
     target = BytesIO()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-import zlib
 from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
 from collections.abc import Set as AbstractSet
@@ -20,23 +18,25 @@ from typing import Any
 from fastavro import schemaless_reader
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
-from ledger.audit.evidence.collected import FORMAT, OTHERS_TOO
+from ledger.audit.evidence.collected import DECIDED, FORMAT, OTHERS_TOO
 from ledger.audit.evidence.disputes_checked import DisputesOfStream
+from ledger.audit.evidence.parts import json_of, parts_of
 from ledger.audit.evidence.statement_checked import StatementInBundle
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
 from ledger.audit.transparency.checkpointing import TOP
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
 from ledger.audit.transparency.note import Verifier, read
 from ledger.audit.transparency.proof import proof_of
+from ledger.domain.calendar import DAY, HOUR, day_number, is_instant, parse_day
 from ledger.domain.kinds import POLICY_IDS, TERMS, streams_of, subject_of
 from ledger.domain.money import format_amount
 from ledger.domain.subject import DUE
 from ledger.errors import EvidenceWrong, LedgerError
 from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 
-MOST_PARTS = 100_000
-MOST_BYTES = 1 << 30
-"""Of all parts together, as they are unpacked."""
+_ALWAYS = ("manifest.json", "events.jsonl", "decisions.jsonl", "index.html", "verify.py")
+_ENDED = frozenset(event.TOPIC for event in DECIDED)
+_ENDS_WITHIN = DAY + 12 * HOUR  # of UTC's midnight, everywhere
 _PROOF = re.compile(r"proofs/(?P<tree>[a-z]+(?:-[0-9]+)?)/(?P<number>[0-9]{1,18})\.tlog-proof")
 
 
@@ -46,7 +46,7 @@ def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) 
     Without a key it is not checked who signed it. `line` is the statement's line as it stood, where one has it.
     """
     try:
-        return _Bundle(_parts_of(path), key, line).checked()
+        return _Bundle(parts_of(path), key, line).checked()
     except EvidenceWrong:
         raise
     except LedgerError as error:
@@ -63,40 +63,10 @@ def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) 
         raise EvidenceWrong("the bundle is not made as a bundle is") from error
 
 
-def _json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """The JSON of a part, in which no name stands twice: of two some programs take the first, others the last."""
-    return json.loads(content.decode(), object_pairs_hook=_once)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    _need(len(found) == len(pairs), "a name stands twice in an object")
-    return found
-
-
 def _need(holds: object, what: str) -> None:
     """Raises EvidenceWrong unless it holds."""
     if not holds:
         raise EvidenceWrong(what)
-
-
-def _parts_of(path: Path) -> dict[str, bytes]:
-    """Every part of a bundle by name, within bounds."""
-    found: dict[str, bytes] = {}
-    left = MOST_BYTES
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            names = bundle.infolist()
-            _need(len(names) <= MOST_PARTS, "the bundle has too many parts")
-            for info in names:
-                _need(info.filename not in found, f"{info.filename} is in the bundle twice")
-                with bundle.open(info) as part:
-                    found[info.filename] = content = part.read(left + 1)
-                left -= len(content)
-                _need(left >= 0, "the bundle is too large")
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise EvidenceWrong(f"the bundle cannot be read: {error}") from error
-    return found
 
 
 class _Bundle:
@@ -105,13 +75,16 @@ class _Bundle:
     def __init__(self, parts: dict[str, bytes], key: Verifier | None, line: bytes | None) -> None:
         self._parts, self._key, self._line = parts, key, line
         self._elsewhere: dict[tuple[int, int], bytes] = {}
-        self._manifest: Any = _json(parts.get("manifest.json", b""))
+        self._manifest: Any = json_of(parts.get("manifest.json", b""))
         self._told: list[str] = []
         self._heads: dict[str, bytes] = {}
         self._events: dict[int, tuple[bytes, Any]] = {}
         self._decisions: dict[int, bytes] = {}
         self._trees: dict[str, Checkpoint] = {}
         self._entries: dict[bytes, int] = {}
+        self._ended: list[int] = []
+        self._used: set[bytes] = set()
+        self._wanted = set(_ALWAYS)
 
     def checked(self) -> list[str]:
         """What is so."""
@@ -126,6 +99,9 @@ class _Bundle:
         for name, digest in said.items():
             _need(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
         self._told.append(f"{len(said)} parts are what the manifest says")
+        self._told.append(
+            "NOT CHECKED: index.html, which is for people, and verify.py as it lies in the bundle"
+        )
         _need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
         self._thin: bool = manifest["thin"]
         self._read_schemas()
@@ -134,10 +110,13 @@ class _Bundle:
         self._read_balances()
         self._read_trees()
         self._must_be_signed()
+        self._wanted |= {f"schemas/{mark.hex()}.json" for mark in self._used}
+        for name in sorted(self._parts.keys() ^ self._wanted):
+            raise EvidenceWrong(f"{name} is {'of nothing here' if name in self._parts else 'missing'}")
         return self._told
 
     def _lines(self, name: str) -> list[Any]:
-        return [_json(line) for line in self._parts.get(name, b"").split(b"\n") if line]
+        return [json_of(line) for line in self._parts.get(name, b"").split(b"\n") if line]
 
     def _read_schemas(self) -> None:
         self._schemas: dict[bytes, RecordSchema] = {}
@@ -152,7 +131,7 @@ class _Bundle:
     def _read_events(self) -> None:
         versions: Counter[str] = Counter()
         disputes: dict[str, DisputesOfStream] = {}
-        last = 0
+        last, asked = 0, self._manifest["dispute"]
         for row in self._lines("events.jsonl"):
             told = isinstance(row, dict) and ("before" in row) is self._thin
             _need(told, "an event is not told as it should be")
@@ -180,13 +159,16 @@ class _Bundle:
             _need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
             self._heads[stream] = digest
             self._events[ordinal] = (digest, found)
+            if topic in _ENDED and asked == {"account": stream, "dispute": found["dispute"]}:
+                self._ended.append(ordinal)
             disputes.setdefault(stream, DisputesOfStream(whole=not self._thin)).add(topic, digest, found)
         _need(self._heads, "there are no events")
+        position = f"{self._manifest['partition']}:{last}"
+        _need(self._manifest["position"] == position, "the last event stands at another position")
         events = f"{len(self._events)} events of {len(self._heads)} streams are whole"
         self._told.append(
             f"{events}, each by itself" if self._thin else f"{events}, from each one's first on"
         )
-        asked = self._manifest["dispute"]
         if asked is not None:
             of_stream = disputes.get(asked["account"], DisputesOfStream())
             found = of_stream.told.get(asked["dispute"])
@@ -208,10 +190,11 @@ class _Bundle:
 
     def _read_statement(self, disputes: DisputesOfStream, dispute: str) -> None:
         statement = StatementInBundle(self._lines("statement.jsonl"), self._event)
-        said = _json(self._parts["line.json"]) if "line.json" in self._parts else None
+        said = json_of(self._parts["line.json"]) if "line.json" in self._parts else None
         told = statement.told(said, disputes.opened(dispute), disputes.system[dispute], self._line)
         self._told += told
         self._elsewhere = statement.elsewhere
+        self._wanted |= {"statement.jsonl", "line.json"} if self._elsewhere else set()
 
     def _read_decisions(self) -> None:
         chain, decided = NO_CHAIN, set()
@@ -257,6 +240,7 @@ class _Bundle:
     def _read_balances(self) -> None:
         manifest = self._manifest
         as_of, known_at, own = manifest["as_of"], manifest["known_at"], streams_of(manifest["msisdn"])[0]
+        _need(is_instant(as_of) and is_instant(known_at), "a balance is told of no instant")
         _need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
         if self._thin:
             _need(manifest["balances"] is None, "balances are told of that nothing here shows")
@@ -310,25 +294,26 @@ class _Bundle:
         """What has to be proved is."""
         if not self._trees:
             _need(self._key is None, "nothing in the bundle is signed")
+            _need(self._manifest["completeness"] is None, "a day's close is told of that nothing here shows")
             self._told.append("NOT SIGNED: it shows that it hangs together, and no more")
             return
         partition = self._manifest["partition"]
         _need(f"events-{partition}" in self._trees and TOP in self._trees, "the bundle lacks proofs")
         for tree, checkpoint in self._trees.items():
-            entry = b"checkpoint\n" + checkpoint.text.encode()
-            named = tree == TOP or entry in self._entries
-            _need(named, f"the checkpoint of {checkpoint.origin} is not in the log of checkpoints")
+            if tree != TOP:
+                entry = b"checkpoint\n" + checkpoint.text.encode()
+                self._must_be_entered(entry, f"the checkpoint of {checkpoint.origin} is")
         for mark, schema in self._schemas.items():
             text = sha256(self._parts[f"schemas/{mark.hex()}.json"]).hexdigest()
             entry = f"schema\n{mark.hex()}\n{schema.name}\n{text}\n".encode()
-            _need(entry in self._entries, f"the schema {schema.name} is not in the log of checkpoints")
+            self._must_be_entered(entry, f"the schema {schema.name} is")
         proved = [f"events-{place}/{ordinal}" for place, ordinal in self._elsewhere]
+        proved += [f"events-{partition}/{ordinal}" for ordinal in self._ended]
         for kind, own in (("events", list(self._events)), ("decisions", list(self._decisions))):
             proved += [
                 f"{kind}-{partition}/{one}" for one in (own if self._thin else [max(own)] if own else [])
             ]
-        for name in proved:
-            _need(f"proofs/{name}.tlog-proof" in self._parts, f"something is not proved: {name}")
+        self._wanted |= {f"proofs/{name}.tlog-proof" for name in proved} | {"consistency.jsonl"}
         self._read_consistency()
         whose = "signed; BY WHOM is not checked, for no key was given"
         if self._key is not None:
@@ -336,9 +321,17 @@ class _Bundle:
         self._told.append(f"the last event and the last decision stand in trees, {whose}")
         self._read_heads()
 
+    def _must_be_entered(self, entry: bytes, what: str) -> None:
+        """An entry of the log of checkpoints is in the bundle, with its proof."""
+        _need(entry in self._entries, f"{what} not in the log of checkpoints")
+        name = f"proofs/{TOP}/{self._entries[entry]}"
+        self._wanted |= {f"{name}.entry", f"{name}.tlog-proof"}
+
     def _read_consistency(self) -> None:
+        told = []
         for row in self._lines("consistency.jsonl"):
             old, new = (self._checkpoint(row[when].encode()) for when in ("old", "new"))
+            told.append(new.origin)
             _need(new in self._trees.values(), "a tree is told of that proves nothing here")
             path = [_hash(step) for step in row["path"]]
             _need(old.origin == new.origin, f"{old.origin} was rewritten")
@@ -348,6 +341,9 @@ class _Bundle:
                 f"{new.origin} of {new.size} leaves begins with the {old.size} that were signed first"
             )
 
+        trees = sorted(checkpoint.origin for checkpoint in self._trees.values())
+        _need(sorted(told) == trees, "it is not told what each tree began with")
+
     def _read_heads(self) -> None:
         """Nothing of the number came later that day."""
         close = self._manifest["completeness"]
@@ -356,7 +352,10 @@ class _Bundle:
             return
         place = f"heads\n{self._manifest['partition']}\n{close['day']}\n{close['ordinal']}\n"
         entry = f"{place}{close['streams']}\n{close['root']}\n".encode()
-        _need(entry in self._entries, "the heads of the day are not in the log of checkpoints")
+        self._must_be_entered(entry, "the heads of the day are")
+        self._wanted.add("heads.jsonl")
+        ends = day_number(parse_day(close["day"])) * DAY + _ENDS_WITHIN
+        _need(self._manifest["known_at"] < ends, "the day was closed before what was known")
         _need(close["ordinal"] >= max(self._events), "the day was closed before the last event")
         proved = set()
         for row in self._lines("heads.jsonl"):
@@ -378,6 +377,7 @@ class _Bundle:
         schema = self._schemas.get(state[:FINGERPRINT_BYTES])
         if schema is None:
             raise EvidenceWrong(f"the schema {state[:FINGERPRINT_BYTES].hex()} is not in the bundle")
+        self._used.add(schema.fingerprint)
         body = BytesIO(state[FINGERPRINT_BYTES:])
         found = schemaless_reader(body, schema.parsed)
         _need(body.tell() == len(state) - FINGERPRINT_BYTES, "a record goes on behind its end")

@@ -52,7 +52,8 @@ OTHERS_TOO = "/in-transit"
 """Ledger accounts of a number that the events of others move too: of these a bundle of one number says nothing."""
 MOST_EVENTS = 10_000
 """Events of a number that a bundle holds whole."""
-_DECIDED = (StatementOverridden, SystemCorrected, DisputeRejected, DisputeWithdrawn)
+DECIDED = (StatementOverridden, SystemCorrected, DisputeRejected, DisputeWithdrawn)
+"""What ends a dispute."""
 _PLAIN = ("command", "command_digest", "chain")
 
 
@@ -116,7 +117,7 @@ class Collected:
         """The ordinals of events that are proved one by one: what ended the dispute, and the last; if thin, all."""
         if self.thin:
             return [row[0] for row in self.rows]
-        decided = {one.ordinal for one in self._of_dispute if isinstance(one.event, _DECIDED)}
+        decided = {one.ordinal for one in self._of_dispute if isinstance(one.event, DECIDED)}
         return sorted(decided | {self.head})
 
     @property

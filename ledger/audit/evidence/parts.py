@@ -1,12 +1,20 @@
-"""The parts of an evidence bundle, and how they are written."""
+"""The parts of an evidence bundle, and how they are written and read."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
+
+from ledger.errors import EvidenceWrong
+
+MOST_PARTS = 100_000
+MOST_BYTES = 1 << 30
+"""Of all parts together, as they are unpacked."""
 
 _A_MOMENT = (1980, 1, 1, 0, 0, 0)
 """The date of every part: a bundle of the same is the same, to the byte."""
@@ -30,6 +38,41 @@ class BundleParts(dict[str, bytes]):
             for name in sorted(self):
                 bundle.writestr(zipfile.ZipInfo(name, _A_MOMENT), self[name], zipfile.ZIP_DEFLATED)
         return target.getvalue()
+
+
+def json_of(content: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """The JSON of a part, in which no name stands twice: of two some programs take the first, others the last."""
+    return json.loads(content.decode(), object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    _must(len(found) == len(pairs), "a name stands twice in an object")
+    return found
+
+
+def parts_of(path: Path) -> dict[str, bytes]:
+    """Every part of a bundle by name, within bounds. Raises EvidenceWrong."""
+    found: dict[str, bytes] = {}
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            names = bundle.infolist()
+            _must(len(names) <= MOST_PARTS, "the bundle has too many parts")
+            for info in names:
+                _must(info.filename not in found, f"{info.filename} is in the bundle twice")
+                with bundle.open(info) as part:
+                    found[info.filename] = content = part.read(left + 1)
+                left -= len(content)
+                _must(left >= 0, "the bundle is too large")
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise EvidenceWrong(f"the bundle cannot be read: {error}") from error
+    return found
+
+
+def _must(holds: object, what: str) -> None:
+    if not holds:
+        raise EvidenceWrong(what)
 
 
 def _json(value: object) -> bytes:

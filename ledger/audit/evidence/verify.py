@@ -8,13 +8,15 @@ everything that is said is so; 1: something is not; 2: misused.
 What is checked: every part's digest; every schema's fingerprint; every event's bytes, its place in the chain of its
 stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; what
 disputes say of the record, from the events that they cite; the statement's line, its digest and the difference that it
-makes; the decisions' chain; signatures; and that events, decisions
-and schemas stand in the trees that were signed.
+makes; the decisions' chain; signatures; that events, decisions and schemas stand in the trees that were signed; and
+that no part is missing and none is of nothing. Not checked is what is for people, `index.html`; and this program, which
+is best had from elsewhere than from the bundle.
 """
 
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import pathlib
@@ -29,6 +31,13 @@ FORMAT = "pulsa-evidence/1"
 MOST_PARTS = 100_000
 MOST_BYTES = 1 << 30
 NO_DIGEST = bytes(32)
+ALWAYS = ("manifest.json", "events.jsonl", "decisions.jsonl", "index.html", "verify.py")
+"""Parts of every bundle."""
+SECOND = 1_000_000
+"""In microseconds, which instants are told in, since 1970."""
+EARLIEST, LATEST = -62_000_000_000 * SECOND, 250_000_000_000 * SECOND
+ENDS_WITHIN = 36 * 3_600 * SECOND
+"""After UTC's midnight a day has begun and ended everywhere."""
 OTHERS_TOO = "/in-transit"
 """Ledger accounts of the number that the events of others move too: what is sent arrives elsewhere."""
 UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -451,6 +460,10 @@ def proof_of(content: bytes) -> tuple[int, list[bytes], bytes]:
 # --- disputes ---------------------------------------------------------------------------------------------------------
 
 DISPUTES = "ledger.dispute."
+ENDS = tuple(
+    DISPUTES + kind
+    for kind in ("StatementOverridden", "SystemCorrected", "DisputeRejected", "DisputeWithdrawn")
+)
 BALANCE = "balance"
 QUANTITY = "QUANTITY"
 """What use abroad is disputed in, where not in money: seconds, messages or bytes."""
@@ -595,6 +608,10 @@ class Bundle:
         self.elsewhere: dict[tuple[int, int], bytes] = {}
         self.told: list[str] = []
         self.checkpoints: dict[bytes, Checkpoint] = {}
+        self.entries: dict[bytes, int] = {}
+        self.ended: list[int] = []
+        self.used: set[bytes] = set()
+        self.wanted = set(ALWAYS)
         self.manifest = parsed(parts.get("manifest.json", b""), "manifest.json")
 
     def check(self) -> None:
@@ -608,6 +625,9 @@ class Bundle:
         for name, digest in said.items():
             need(sha256(self.parts[name]).hex() == digest, f"{name} is not what the manifest says")
         self.told.append(f"{len(said)} parts are what the manifest says")
+        self.told.append(
+            "NOT CHECKED: index.html, which is for people, and verify.py as it lies in the bundle"
+        )
         need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
         self.thin = manifest["thin"]
         self.read_schemas()
@@ -615,6 +635,20 @@ class Bundle:
         self.read_decisions()
         self.read_balances()
         self.read_trees()
+        self.wanted |= {f"schemas/{mark.hex()}.json" for mark in self.used}
+        for name in sorted(set(self.parts) ^ self.wanted):
+            raise Wrong(f"{name} is {'of nothing here' if name in self.parts else 'missing'}")
+
+    def record(self, state: bytes) -> Any:
+        """What a record says."""
+        self.used.add(state[:8])
+        return record(self.schemas, state)
+
+    def entered(self, entry: bytes, what: str) -> None:
+        """That an entry of the log of checkpoints is in the bundle, with its proof."""
+        need(entry in self.entries, f"{what} not in the log of checkpoints")
+        name = f"proofs/top/{self.entries[entry]}"
+        self.wanted |= {f"{name}.entry", f"{name}.tlog-proof"}
 
     def checkpoint(self, note: bytes) -> Checkpoint:
         """The checkpoint of a note: each note is verified once, for many proofs lead to one."""
@@ -669,9 +703,14 @@ class Bundle:
             self.heads[stream] = digest
             self.events[ordinal] = (digest, found)
             dispute = streams.setdefault(stream, Stream(whole=not self.thin)).add(row["type"], digest, found)
+            if dispute is not None and row["type"] in ENDS:
+                asked = {"account": stream, "dispute": dispute}
+                self.ended += [ordinal] if self.manifest["dispute"] == asked else []
             if dispute is not None:
                 about.setdefault((stream, dispute), []).append((row["type"].rpartition(".")[2], found))
         need(self.heads, "there are no events")
+        position = f"{self.manifest['partition']}:{last}"
+        need(self.manifest["position"] == position, "the last event stands at another position")
         events = f"{len(self.events)} events of {len(self.heads)} streams are whole"
         self.told.append(f"{events}, each by itself" if self.thin else f"{events}, from each one's first on")
         self.read_dispute(about)
@@ -679,7 +718,7 @@ class Bundle:
     def read_event(self, row: Any, place: str) -> Any:
         """What an event's bytes say, which is what is told of it."""
         state = bytes.fromhex(row["state"])
-        found = record(self.schemas, state)
+        found = self.record(state)
         need(found == row["event"], f"{place} says something else than its bytes")
         schema = self.schemas[state[:8]]
         need(row["type"] == f"{schema['namespace']}.{schema['name']}", f"{place} is of another type")
@@ -720,6 +759,7 @@ class Bundle:
         need(opened["statement"] is not None and len(rows) < 3, "a statement is told of that nobody named")
         events = [self.read_stated(row, opened["statement"]) for row in rows]
         header = events[0]
+        self.wanted |= {"statement.jsonl", "line.json"}
         need(
             header["version"] == 1 and rows[0]["type"].endswith(".StatementBegun"),
             "a statement has no header",
@@ -808,7 +848,7 @@ class Bundle:
             need(row["subject"] == self.manifest["msisdn"], f"{place} is of somebody else")
             chain = sha256(chain + text.encode() + bytes.fromhex(row["command_digest"]) + command)
             need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
-            need(record(self.schemas, command) == row["said"], f"{place} says something else than its bytes")
+            need(self.record(command) == row["said"], f"{place} says something else than its bytes")
             self.decisions[row["entry"]] = chain
             decided.add(row["command_id"])
         number = self.manifest["msisdn"]
@@ -831,6 +871,8 @@ class Bundle:
             self.manifest["known_at"],
             self.manifest["msisdn"] + "#",
         )
+        for instant in (as_of, known_at):
+            need(type(instant) is int and EARLIEST <= instant <= LATEST, "a balance is told of no instant")
         need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
         if self.thin:
             need(self.manifest["balances"] is None, "balances are told of that nothing here shows")
@@ -853,7 +895,6 @@ class Bundle:
     def read_trees(self) -> None:
         """What was signed: that the last events and decisions, and every schema, stand in it."""
         trees: dict[str, Checkpoint] = {}
-        entries: dict[bytes, int] = {}
         partition = self.manifest["partition"]
         leaves = {
             f"events-{partition}": {at: digest for at, (digest, _) in self.events.items()},
@@ -874,7 +915,7 @@ class Bundle:
             need(trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
             if tree == "top":
                 data = self.parts[f"proofs/top/{number}.entry"]
-                entries[data] = index
+                self.entries[data] = index
             else:
                 need(
                     tree in leaves and index + 1 in leaves[tree] and number == str(index + 1),
@@ -886,12 +927,13 @@ class Bundle:
             len({origin.rpartition("/")[0] for origin, _, _ in trees.values()}) < 2,
             "the trees are of two logs",
         )
-        self.read_signed(trees, entries)
+        self.read_signed(trees)
 
-    def read_signed(self, trees: dict[str, Checkpoint], entries: dict[bytes, int]) -> None:
+    def read_signed(self, trees: dict[str, Checkpoint]) -> None:
         """What has to be proved is."""
         if not trees:
             need(not self.key, "nothing in the bundle is signed")
+            need(self.manifest["completeness"] is None, "a day's close is told of that nothing here shows")
             self.told.append("NOT SIGNED: it shows that it hangs together, and no more")
             return
         partition = self.manifest["partition"]
@@ -899,32 +941,38 @@ class Bundle:
         for tree, (origin, size, root) in trees.items():
             if tree != "top":
                 entry = f"checkpoint\n{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
-                need(entry in entries, f"the checkpoint of {origin} is not in the log of checkpoints")
+                self.entered(entry, f"the checkpoint of {origin} is")
         for mark, text in self.texts.items():
             name = f"{self.schemas[mark]['namespace']}.{self.schemas[mark]['name']}"
             entry = f"schema\n{mark.hex()}\n{name}\n{text}\n".encode()
-            need(entry in entries, f"the schema {name} is not in the log of checkpoints")
+            self.entered(entry, f"the schema {name} is")
         proved = {("events", partition, last) for last in (self.events if self.thin else [max(self.events)])}
         proved |= {("events", place, ordinal) for place, ordinal in self.elsewhere}
+        proved |= {("events", partition, ordinal) for ordinal in self.ended}
         if self.decisions:
             decided = list(self.decisions) if self.thin else [max(self.decisions)]
             proved |= {("decisions", partition, last) for last in decided}
-        for tree, place, number in proved:
-            is_so = f"proofs/{tree}-{place}/{number}.tlog-proof" in self.parts
-            need(is_so, f"something is not proved: {tree} {place}:{number}")
+        self.wanted |= {f"proofs/{tree}-{place}/{number}.tlog-proof" for tree, place, number in proved}
+        self.wanted.add("consistency.jsonl")
+        told = []
         for row in lines_of(self.parts, "consistency.jsonl"):
             old, new = (self.checkpoint(row[when].encode()) for when in ("old", "new"))
             path = [decoded(step, 32) for step in row["path"]]
+            told.append(new[0])
             need(new in trees.values(), "a tree is told of that proves nothing here")
             need(consistent(old, new, path), f"{old[0]} was rewritten")
             self.told.append(f"{new[0]} of {new[1]} leaves begins with the {old[1]} that were signed first")
+        need(
+            sorted(told) == sorted(origin for origin, _, _ in trees.values()),
+            "it is not told what each tree began with",
+        )
         whose = (
             f"signed by {self.key[0]}" if self.key else "signed; BY WHOM is not checked, for no key was given"
         )
         self.told.append(f"the last event and the last decision stand in trees, {whose}")
-        self.read_heads(entries)
+        self.read_heads()
 
-    def read_heads(self, entries: dict[bytes, int]) -> None:
+    def read_heads(self) -> None:
         """That nothing of the number came later that day."""
         completeness = self.manifest["completeness"]
         if completeness is None:
@@ -932,7 +980,12 @@ class Bundle:
             return
         place = f"heads\n{self.manifest['partition']}\n{completeness['day']}\n{completeness['ordinal']}\n"
         entry = f"{place}{completeness['streams']}\n{completeness['root']}\n".encode()
-        need(entry in entries, "the heads of the day are not in the log of checkpoints")
+        self.entered(entry, "the heads of the day are")
+        self.wanted.add("heads.jsonl")
+        matched(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", completeness["day"], "a day is none")
+        day = dt.date.fromisoformat(completeness["day"]) - dt.date(1970, 1, 1)
+        ends = day.days * 86_400 * SECOND + ENDS_WITHIN
+        need(self.manifest["known_at"] < ends, "the day was closed before what was known")
         need(completeness["ordinal"] >= max(self.events), "the day was closed before the last event")
         proved = set()
         for row in lines_of(self.parts, "heads.jsonl"):
