@@ -28,7 +28,7 @@ BY_NAME = {
     "channel": "app",
     "content": DIGEST,
     "country": "SG",
-    "decided_by": "staff-2",
+    "decided_by": "shop-7",
     "deposit": "deposit-1",
     "digest": DIGEST,
     "dispute": "C-1",

@@ -27,6 +27,7 @@ def test_a_template_names_every_field_and_its_example_is_such_a_command(name: st
     assert set(row) == {"command", *fields}
     assert all(row.values())
     assert type(from_text(PLAYED, row, None)[0]) is COMMANDS[name]
+    assert row.get("decided_by", row["actor"]) == row["actor"] != row.get("approved_by"), "four eyes"
     (dated_by_the_log,) = csv.DictReader(template([name], played=False).splitlines())
     assert set(row) - set(dated_by_the_log) == {"at"}
     assert type(from_text(LIVE, dated_by_the_log, None)[0]) is COMMANDS[name]
