@@ -6,7 +6,7 @@ ARGS   ?=
 VENV := .venv
 BIN  := $(VENV)/bin
 UV   := $(BIN)/uv -q --system-certs
-# Who tests with a broker mostly waits: hence two workers a core. A file is one worker's; tests/order.py says which is next.
+# Who tests with a broker mostly waits: hence three workers a core. A file is one worker's; tests/order.py says which is next.
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command 'make lock'

@@ -87,8 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many test with `-n auto`: two a core, for whoever tests with a broker mostly waits."""
-    return 2 * len(os.sched_getaffinity(0))
+    """How many test with `-n auto`: three a core, for whoever tests with a broker mostly waits."""
+    return 3 * len(os.sched_getaffinity(0))
 
 
 def pytest_report_header() -> str:
