@@ -91,7 +91,7 @@ class Recorder(AskedRecorder):
         """
         fresh: dict[str, tuple[int, bytes]] = {}
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
-            self._must_be_at_its_end(cursor)
+            last = self._must_be_at_its_end(cursor)
             first = self._next_ordinal(cursor)
             rows = list(self._rows(cursor, first, stored_events, fresh))
             self._send(rows, journal, heads, **others)
@@ -108,7 +108,7 @@ class Recorder(AskedRecorder):
             add_events(cursor, counts)
             if claims:
                 cursor.executemany("INSERT INTO claims VALUES (?,?,?)", claims)
-            end = self._seal(cursor, [row[5] for row in rows], journal)
+            end = self._seal(cursor, last, [row[5] for row in rows], journal)
             self._settle(cursor)
         if self._end is not None:
             self._end = end
@@ -127,11 +127,14 @@ class Recorder(AskedRecorder):
             head_of(cursor, place, log_of(self.partition))
         return self._end.events
 
-    def _must_be_at_its_end(self, cursor: library.SQLiteCursor) -> None:
+    def _must_be_at_its_end(self, cursor: library.SQLiteCursor) -> End:
+        """What the last seal says, within the transaction that goes on from there."""
         self.guard()
-        if self._end is not None and last_seal(cursor) != self._end:
+        last = last_seal(cursor)
+        if self._end is not None and last != self._end:
             message = "something was written that this writer did not write; it wrote nothing of its own"
             raise self.overtaken(f"{self.datastore.pool.db_name}: {message}")
+        return last
 
     def _send(
         self,
@@ -186,10 +189,13 @@ class Recorder(AskedRecorder):
         return row[0] if row is not None else NO_CHAIN
 
     def _seal(
-        self, cursor: library.SQLiteCursor, digests: Sequence[bytes], journal: Sequence[JournalEntry]
+        self,
+        cursor: library.SQLiteCursor,
+        last: End,
+        digests: Sequence[bytes],
+        journal: Sequence[JournalEntry],
     ) -> End:
-        """Seals what was written; where nothing was, nothing is sealed."""
-        last = last_seal(cursor)
+        """Seals what was written behind the last seal; where nothing was, nothing is sealed."""
         if not digests and not journal:
             return last
         seal = seal_digest(last.digest, digests, [entry.chain for entry in journal])

@@ -29,7 +29,7 @@ from ledger.errors import (
 )
 from ledger.store import private
 from ledger.store.chains import EventRow
-from ledger.store.checked import add_entries, add_events, events_by_subject
+from ledger.store.checked import add_entries, add_events, events_by_subject, last_seal
 from ledger.store.codec import Codec
 from ledger.store.connections import Datastore, Pool
 from ledger.store.kafka.connection import KafkaSettings
@@ -281,7 +281,7 @@ class Mirror(Recorder):
                 self._check_partitions(cursor, record.get("partitions"))
             clocks = [(record["clock"],) for record in created]
             cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
-            self._seal(cursor, [row[5] for row in arrived.rows], arrived.entries)
+            self._seal(cursor, last_seal(cursor), [row[5] for row in arrived.rows], arrived.entries)
             self._advance(cursor, arrived.offsets)
         self._digests.take(fresh)
 
