@@ -6,6 +6,8 @@ from calendar import month_name
 from datetime import date
 
 from ledger.domain.calendar import Zone, day_of_number
+from ledger.domain.line.account import TERMINATED
+from ledger.domain.postpaid.account import SETTLED
 from ledger.domain.prepaid.account import ACTIVE, GRACE, INACTIVE, WAITING
 from ledger.figures import grouped, rupiah
 from projections.asking.enquiring import AnyEnquiry
@@ -18,17 +20,36 @@ _KILOBYTE = 1024
 def enquiry_text(answer: AnyEnquiry, zone: Zone) -> str:
     """The answer to a customer; days are those of the terms' zone, and a period lasts to the end of the day named."""
     if isinstance(answer, ContractEnquiry):
-        owed = f"{answer.msisdn}: {answer.state}. {_owed(answer)}"
+        owed = f"{answer.msisdn}: {answer.state}. {_owed(answer, zone)}"
         return " ".join([owed, *_bills(answer), *_blocks(answer, zone), _use(answer)])
     return " ".join([f"{answer.msisdn}: {_standing(answer, zone)}", *_blocks(answer, zone), _use(answer)])
 
 
-def _owed(answer: ContractEnquiry) -> str:
-    """What is owed, billed or not, what is paid in advance, and what is left of the limit (SE23-27)."""
+def _owed(answer: ContractEnquiry, zone: Zone) -> str:
+    """What is owed, billed or not, what is paid in advance, and what is left of the limit (SE23-27).
+
+    Nothing may be used once the contract has ended: then what is held is told in place of a limit (SE23-25).
+    """
+    if answer.state == SETTLED:
+        return "Nothing is owed, and nothing is held."
     owed = f"Owed on bills {rupiah(answer.billed)}, not billed yet {rupiah(answer.unbilled)}"
     if answer.advance:
         owed += f", paid in advance {rupiah(answer.advance)}"
-    return f"{owed}. Left of the limit: {rupiah(answer.headroom)}."
+    if answer.state != TERMINATED:
+        return f"{owed}. Left of the limit: {rupiah(answer.headroom)}."
+    return f"{owed}.{_deposit(answer, zone)}"
+
+
+def _deposit(answer: ContractEnquiry, zone: Zone) -> str:
+    """The deposit that is left after the end, and by when it can be asked for, or is paid back (SE23-16, SE23-18)."""
+    if not answer.deposit:
+        return ""
+    held, refund = f" Deposit held {rupiah(answer.deposit)}", answer.deposit_refund
+    if refund is None or refund.until is None:
+        return f"{held}."
+    if refund.due_on is not None:
+        return f"{held}, to be paid back by {_day(day_of_number(refund.due_on))}."
+    return f"{held}, to be asked for to the end of {_last_day(refund.until, zone)}."
 
 
 def _bills(answer: ContractEnquiry) -> list[str]:

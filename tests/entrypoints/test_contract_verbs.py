@@ -30,6 +30,35 @@ def test_a_contract_is_opened_used_billed_paid_and_asked_for(pulsa: Pulsa) -> No
     assert f"{NUMBER}-1-B0001: Rp 61.000 was due on 21 April 2023." in told
 
 
+@pytest.mark.clause("SE23-23", "SE23-25", "SE23-27")
+def test_of_a_contract_that_has_ended_is_told_what_is_owed_and_held_and_no_limit(pulsa: Pulsa) -> None:
+    """Nothing is left of a limit that nothing may be used of; a deposit can be asked for."""
+    opening = ("--customer", "c-17", "--plan", "elite-100", "--terms", "smartfren-elite-2023")
+    ready = ("--billing-day", "1", "--registration", "verified", "--at", "2023-03-01T10:00:00+07:00")
+    pulsa.done("contract", "open", NUMBER, *opening, *ready)
+    deposit = ("--deposit", "d-1", "--amount", "500000", "--purpose", "contract", "--payer", "c-17")
+    pulsa.done("deposit", "receive", NUMBER, *deposit, "--at", "2023-03-02T10:00:00+07:00")
+    end = "2023-03-20T10:00:00+07:00"
+    pulsa.done("number", "terminate", NUMBER, "--ground", "1", "--reference", "r", "--at", end)
+
+    def told(now: str) -> str:
+        return " ".join(pulsa.done("enquiry", f"{NUMBER}#1", "--now", now).split())
+
+    owed = "terminated. Owed on bills Rp 0, not billed yet Rp 0. Deposit held Rp 389.000"
+    assert f"{owed}, to be asked for to the end of 20 March 2024." in told(end)
+    assert "limit" not in told(end)
+    asked = ("--payee", "c-17", "--reference", "r-1", "--at", "2023-03-21T10:00:00+07:00")
+    pulsa.done("deposit", "request-refund", NUMBER, *asked)
+    met = ("--decided-by", "staff-3", "--at", "2023-03-21T11:00:00+07:00")
+    pulsa.done("deposit", "confirm", NUMBER, *met)
+    assert "Deposit held Rp 389.000, to be paid back by 14 April 2023." in told("2023-03-22T00:00:00+07:00")
+    paid = ("--bank-cost", "0", "--reference", "b-1", "--at", "2023-03-27T10:00:00+07:00")
+    pulsa.done("deposit", "pay-refund", NUMBER, *paid)
+    later = "2024-03-01T00:00:00+07:00"
+    assert "settled. Nothing is owed, and nothing is held. Used:" in told(later)
+    assert "limit" not in told(later)
+
+
 def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
     """One page in both languages: what is billed, its clause where it is unusual, the tax, what it was made from."""
     opening = ("--customer", "c-17", "--plan", "elite-100", "--terms", "smartfren-elite-2023")
