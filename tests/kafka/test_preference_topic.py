@@ -16,7 +16,12 @@ from kafka import KafkaAdminClient
 
 from ledger.domain.calendar import HOUR
 from ledger.domain.commands import Command
-from ledger.domain.customer.commands_of_persons import GiveConsent, RegisterCustomer, WithdrawConsent
+from ledger.domain.customer.commands_of_persons import (
+    ErasePerson,
+    GiveConsent,
+    RegisterCustomer,
+    WithdrawConsent,
+)
 from ledger.domain.line.commands import DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.errors import TopicMismatch, WriterFenced
@@ -38,6 +43,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.clause("TS-20", "PM-04")]
 
 BEGIN = at("2023-03-10T10:00:00+07:00")
 NEXT = "customer/CBBBBBBBBBBBBBBBBBBBB"
+PLAYED = "customer/c-17"
+"""An id that persons are not given: its number was activated before it was registered, and keeps no erasure from it."""
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "preferences.md").read_text("utf-8")
 
 
@@ -87,7 +94,7 @@ def test_it_tells_the_present_holders_and_takes_back_what_was_anothers(
         *((IssueStarterPack, 0, {"msisdn": one}) for one in (NUMBER, OTHER, THIRD)),
         *((Activate, 0, {"msisdn": one, **own}) for one in (NUMBER, OTHER)),
         (Activate, 0, {"msisdn": THIRD, "customer": "c-17"}),
-        *((RegisterCustomer, 0, {"customer": one, "fields": ["name"]}) for one in (PERSON, NEXT)),
+        *((RegisterCustomer, 0, {"customer": one, "fields": ["name"]}) for one in (PERSON, NEXT, PLAYED)),
         (WithdrawConsent, 1, {"customer": PERSON, "channel": "600-600"}),
     )
     log = Settings(
@@ -98,21 +105,24 @@ def test_it_tells_the_present_holders_and_takes_back_what_was_anothers(
     )
     with opened(log) as held, closing(PreferenceTopic(settings)) as topic:
         ask, publisher = held.questions(lambda: BEGIN + 100 * HOUR), Publisher(topic)
-        assert ask.publish_preferences(publisher) == 2
-        assert consumed(settings) == {NUMBER: "no offers", OTHER: "no offers"}
+        assert ask.publish_preferences(publisher) == 3
+        assert consumed(settings) == {NUMBER: "no offers", OTHER: "no offers", THIRD: "offers"}
         played.say(
             (RequestRightsTransfer, 2, {"msisdn": OTHER, "to_customer": NEXT.partition("/")[2]}),
             (DecideRightsTransfer, 2, {"msisdn": OTHER}),
             (Terminate, 2, {"msisdn": NUMBER, "ground": "l"}),
+            (ErasePerson, 2, {"customer": PLAYED}),
         )
-        assert ask.publish_preferences(publisher) == 2
+        assert ask.publish_preferences(publisher) == 3
         assert ask.publish_preferences(publisher) == 0
-        values = [
-            record.value is not None
-            for record in committed(settings, settings.preferences)
-            if record.key == OTHER.encode()
-        ]
-        assert values == [True, False, True], "what was the former holder's is taken back first"
+        told: dict[bytes, list[bool]] = {}
+        for record in committed(settings, settings.preferences):
+            told.setdefault(record.key, []).append(record.value is not None)
+        assert told == {
+            OTHER.encode(): [True, False, True],  # what was the former holder's is taken back first
+            NUMBER.encode(): [True, False],
+            THIRD.encode(): [True, False],  # by the erasure alone: the number lives on
+        }
         assert consumed(settings) == {OTHER: "offers"}
 
         dying = FORKS.Process(target=dies_before_it_commits, args=(settings,))
