@@ -102,7 +102,7 @@ def understood(words: Iterable[str], *, whole: bool = True) -> None:
 
 
 class Typist:
-    """Types commands of `pulsa` in a folder, as a shell would take them: with comments, variables, and `> FILE`."""
+    """Types commands of `pulsa` in a folder as bash takes them: comments, variables, `> FILE`, `<<< TEXT`."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch, columns: int) -> None:
         for name in [name for name in os.environ if name.startswith("PULSA_")]:
@@ -119,7 +119,8 @@ class Typist:
             return None
         assert words[0] == "pulsa", command
         words, into = (words[:-2], words[-1]) if words[-2] == ">" else (words, None)
-        done = CliRunner(env=self.environment).invoke(app, words[1:], prog_name="pulsa")
+        words, feed = (words[:-2], words[-1]) if words[-2] == "<<<" else (words, None)
+        done = CliRunner(env=self.environment).invoke(app, words[1:], input=feed, prog_name="pulsa")
         assert "Traceback" not in done.output
         if into is not None:
             (self.folder / into).write_text(done.stdout, "utf-8")

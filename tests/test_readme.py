@@ -81,7 +81,7 @@ def test_commands_of_the_pages_are_understood(page: str) -> None:
     for step in typed(page):
         words = shlex.split(_plain(step.command).removesuffix("&"), comments=True)
         if words[0] == "pulsa":
-            understood(words[1 : words.index(">") if ">" in words else None])
+            understood(words[1 : next((n for n, word in enumerate(words) if word in (">", "<<<")), None)])
     for words in lines(page):
         understood(words)
     for words in named(page):

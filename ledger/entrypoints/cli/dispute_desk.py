@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.output import say, say_folded
+from ledger.entrypoints.cli.output import in_words, say, say_folded
 from ledger.entrypoints.cli.prose import (
     KnownAt,
     NumberOrAll,
@@ -115,7 +115,8 @@ def dispute_show(opened: Opened, then: Then, dispute: Dispute, account: OfAccoun
     where = told_in(ask, then)
     shown = {name: getattr(found, name) for name in _FIELDS}
     say_fields(DisputeShown, shown, where)
-    say_records("what happened", DisputeStep, found.steps, where, without=("version", "clause"))
+    steps = [step | {"what": in_words(step["what"])} for step in found.steps]
+    say_records("what happened", DisputeStep, steps, where, without=("version", "clause"))
     clauses = {step["clause"] for step in found.steps} - {None}
     if clauses:
         say_clauses(opened.settings, clauses)

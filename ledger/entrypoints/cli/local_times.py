@@ -60,7 +60,7 @@ def has_an_instant(text: str) -> bool:
 
 
 def cell_of(instant: int, where: Zone) -> str:
-    """The same in a cell of a table, which is never broken; what stands below the table names the zone."""
+    """The same in a cell of a table, as one word, so that no column breaks it; below the table stands the zone."""
     from ledger.domain.calendar import SECOND
 
     fraction = instant % SECOND

@@ -74,9 +74,11 @@ def packed(begins: str, pieces: Sequence[str], width: int) -> list[str]:
     return [*lines, line]
 
 
-def _apart(cell: str) -> str:
-    """A cell that stands in no column: its instant may be broken, and is told as elsewhere."""
-    return re.sub(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})", r"\1 \2", cell)
+def _apart(text: str) -> str:
+    """A text whose instants, which stood as one word lest a column break them, are told as elsewhere."""
+    return re.sub(
+        r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})\b(?!Z|[+-]?[0-9])", r"\1 \2", text
+    )
 
 
 def _turned(rows: Rows, columns: Sequence[str]) -> list[tuple[str, ...]]:
@@ -125,4 +127,6 @@ def _print(out: Console, by_column: list[list[str]], rows: Rows, whole: list[boo
         table.add_column(cells[0], justify=justify, overflow="fold", width=width + more)
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    with out.capture() as laid_out:
+        out.print(table)
+    out.file.write(re.sub(r" +$", "", _apart(laid_out.get()), flags=re.MULTILINE))
