@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from ledger.domain.customer.commands_of_persons import RectifyCustomer, RegisterCustomer
-from ledger.domain.customer.events_of_persons import FieldsErased
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.errors import VaultConflict
 from ledger.store.of_types import events_of_types
@@ -17,25 +16,16 @@ from ledger.vault.inventory import (
     Told,
     WritingKept,
     drop_keys_without_values,
-    kept_of,
     keys_without_values,
     lacking,
-    still_kept,
     writings,
 )
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.persons import (
-    ERASED,
-    FIELDS_ERASED,
-    WRITTEN,
-    carry_out_erasures,
-    fields_gone,
-    own_id,
-    readers_of,
-    told_by,
-)
+from ledger.wiring.copy_holders import THE_VAULT
+from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
+from ledger.wiring.persons import told_by
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
 LogOf = Callable[[str], SqliteSnapshot | None]
@@ -43,16 +33,21 @@ LogOf = Callable[[str], SqliteSnapshot | None]
 
 
 class VaultFinding(NamedTuple):
-    """Something that is not as it should be: which kind, of whom or what."""
+    """Something that is not as it should be: which kind, of whom or what, and who of `pulsa vault holders` has it."""
 
     kind: str
     about: str
+    holder: str = THE_VAULT.name
 
 
 class Swept(NamedTuple):
-    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed."""
+    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed.
+
+    `reached` are the copies of erased persons that are gone with it, by the names of those who held them.
+    """
 
     erased: int
+    reached: dict[str, int]
     writings: int
     keys: int
     months: list[str]
@@ -69,8 +64,8 @@ def looked_through(
         logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
         log_of = _log_of(opened, logs)
         for log in logs:
-            yield from _erased_and_kept(log, kept)
-            yield from _fields_erased_and_kept(log, kept)
+            for holder, what in left_of_erased(opened, kept, log):
+                yield VaultFinding("erased-and-kept", what, holder.name)
             yield from _without_values(log, kept)
         for batch in writings(kept):
             for one in batch:
@@ -84,7 +79,7 @@ def looked_through(
 
 def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: int) -> Swept:
     """Puts right what can be: carries out erasures, and destroys what has no event, no values, or is past its time."""
-    erased = carry_out_erasures(opened, kept, from_the_first=True)
+    reached = carry_out_erasures(opened, kept, from_the_first=True)
     gone = 0
     with ExitStack() as stack:
         logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
@@ -95,7 +90,9 @@ def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: 
                     kept.withdraw(one.customer, one.command_id)
                     gone += 1
     dropped = drop_keys_without_values(kept)
-    return Swept(erased, gone, dropped, [] if keys is None else keys.destroy_past(now))
+    return Swept(
+        reached[THE_VAULT.name], dict(reached), gone, dropped, [] if keys is None else keys.destroy_past(now)
+    )
 
 
 def must_be_of_log(opened: Opened, kept: Vault, now: int, grace: int) -> None:
@@ -133,28 +130,6 @@ def _is_for_nothing(log_of: LogOf, one: WritingKept, now: int, grace: int) -> bo
     closed = log.closed_through
     reached = log.recorded_last if closed is None else max(log.recorded_last, closed)
     return one.written_at + grace <= min(now, reached)
-
-
-def _erased_and_kept(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
-    batch: list[str] = []
-    for found in events_of_types(log, (ERASED,)):
-        batch.append(own_id(found.event.account))
-        if len(batch) == BATCH:
-            yield from _kept_of(kept, batch)
-            batch = []
-    yield from _kept_of(kept, batch)
-
-
-def _fields_erased_and_kept(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
-    for found in events_of_types(log, (FIELDS_ERASED,)):
-        if isinstance(found.event, FieldsErased):
-            for field in kept_of(kept, fields_gone(log, found.event)):
-                yield VaultFinding("erased-and-kept", f"{found.event.account}, {field}")
-
-
-def _kept_of(kept: Vault, batch: list[str]) -> Iterator[VaultFinding]:
-    for customer in still_kept(kept, batch):
-        yield VaultFinding("erased-and-kept", f"{PREFIX}{customer}")
 
 
 def _without_values(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:

@@ -7,7 +7,7 @@ an erasure, by whatever means, shows nobody who was erased.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,14 +20,11 @@ from ledger.domain.customer.events_of_persons import (
     CustomerRegistered,
     FieldsErased,
     PersonalDataDisclosed,
-    PersonErased,
 )
-from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.domain.customer.ids_of_customers import own_id
 from ledger.domain.events import Event
-from ledger.errors import LogMissing, SettingsInvalid, VaultBehind, VaultConflict, VaultLost
+from ledger.errors import SettingsInvalid, VaultBehind, VaultConflict, VaultLost
 from ledger.store.of_types import events_of_types
-from ledger.store.reading import SqliteReader, SqliteSnapshot
-from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.log_noted import log_noted, note_log
 from ledger.vault.master_keys import master_key_of
@@ -35,14 +32,11 @@ from ledger.vault.month_keys import MonthKeys
 from ledger.vault.tables import engine_of, file_of, taken_back
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.mirrors import MirrorReader
+from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, CopyHolder, Reached
+from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, readers_of
 from ledger.wiring.settings import Settings
 
 _NO_KEY = "PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set"
-WRITTEN = (CustomerRegistered.TOPIC, CustomerRectified.TOPIC)
-"""The types of events that tell of values in the vault."""
-ERASED, FIELDS_ERASED = PersonErased.TOPIC, FieldsErased.TOPIC
-"""The types of events that tell of an erasure: of the person, and of fields alone."""
 
 
 @contextmanager
@@ -98,7 +92,7 @@ def vault_of_log(opened: Opened, *, accept_loss: bool = False, dry_run: bool = F
         if not kept.carried_out():
             if not accept_loss and is_empty(kept) and (person := _first_person(opened)) is not None:
                 raise VaultLost(f"the vault is empty, and the log knows persons, of whom {person} is one")
-            carry_out_erasures(opened, kept)
+            carry_out_erasures(opened, kept, holders=_told(dry_run=dry_run))
         yield kept
         if log_noted(kept) != (first := _first_event(opened)) and first is not None and _knows(opened, kept):
             note_log(kept, first)
@@ -114,8 +108,8 @@ def must_be_vault_of(opened: Opened, kept: Vault) -> None:
         )
 
 
-def adopt(opened: Opened, kept: Vault, *, accept_loss: bool = False) -> int:
-    """Notes that the vault is that of the log from now on, and carries out its erasures; of how many.
+def adopt(opened: Opened, kept: Vault, *, accept_loss: bool = False) -> Reached:
+    """Notes that the vault is that of the log from now on, and has its erasures carried out.
 
     Raises VaultConflict where the log knows nothing of what is in the vault, unless `accept_loss`; LogMissing.
     """
@@ -156,41 +150,13 @@ def _knows(opened: Opened, kept: Vault) -> bool:
 def serving_vault(opened: Opened, *, dry_run: bool = False) -> Iterator[Vault]:
     """The vault, with all erasures carried out that the log tells of by now. Raises like `vault_of_log`."""
     with vault_of_log(opened, dry_run=dry_run) as kept:
-        carry_out_erasures(opened, kept)
+        carry_out_erasures(opened, kept, holders=_told(dry_run=dry_run))
         yield kept
 
 
-def carry_out_erasures(opened: Opened, kept: Vault, *, from_the_first: bool = False) -> int:
-    """Erases in the vault whom the log tells of, up to the head of every partition; of how many there was anything.
-
-    What was carried out before is passed over, unless `from_the_first`: it may have been that of another log.
-    """
-    carried, gone = {} if from_the_first else kept.carried_out(), 0
-    for reader in readers_of(opened):
-        with reader.snapshot() as log:
-            done = carried.get(log.partition, -1)
-            if done == log.head:
-                continue
-            start = done + 1 if done < log.head else 1  # else of another log, or one that was restored
-            erased: list[tuple[str, int]] = []
-            fields: list[FieldsGone] = []
-            for found in events_of_types(log, (ERASED, FIELDS_ERASED), start):
-                if isinstance(found.event, FieldsErased):
-                    fields.append(fields_gone(log, found.event))
-                else:
-                    erased.append((own_id(found.event.account), found.event.effective_at))
-                if len(erased) + len(fields) == BATCH:
-                    gone += kept.carry_out(log.partition, found.ordinal, erased, fields)
-                    erased, fields = [], []
-            gone += kept.carry_out(log.partition, log.head, erased, fields)
-    return gone
-
-
-def fields_gone(log: SqliteSnapshot, event: FieldsErased) -> FieldsGone:
-    """Which values a person's erased fields are: those that were written before, and not what came again."""
-    told = [one.event for one in log.events_of(event.account)]
-    before = [one.command_id for one in told if one.version < event.version and one.TOPIC in WRITTEN]
-    return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before)
+def _told(*, dry_run: bool) -> Sequence[CopyHolder]:
+    """Who is told of erasures: for trial the vault alone, which takes back what it does."""
+    return (THE_VAULT,) if dry_run else HOLDERS
 
 
 def released(opened: Opened, customer: str, command_id: str) -> dict[str, str] | None:
@@ -242,11 +208,6 @@ def told_by(event: object) -> Iterator[Told]:
         yield Told(own_id(event.account), event.command_id, bytes.fromhex(event.digest))
 
 
-def own_id(customer: str) -> str:
-    """A customer as the vault names it."""
-    return customer.removeprefix(PREFIX)
-
-
 def month_keys(settings: Settings) -> MonthKeys:
     """The keys of the vault's backups. Raises SettingsInvalid."""
     if settings.vault_backup_keys is None:
@@ -254,14 +215,6 @@ def month_keys(settings: Settings) -> MonthKeys:
             "PULSA_VAULT_BACKUP_KEYS: it names the folder of the backups' keys, and is not set"
         )
     return MonthKeys(settings.vault_backup_keys, settings.vault_backup_days)
-
-
-def readers_of(opened: Opened) -> list[SqliteReader | MirrorReader]:
-    """Readers of every partition; none where there is no log yet."""
-    try:
-        return list(opened.journaled()[0])
-    except LogMissing:
-        return []
 
 
 def _first_person(opened: Opened) -> str | None:

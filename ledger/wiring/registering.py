@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
+from ledger.domain.customer.ids_of_customers import own_id
 from ledger.errors import VaultConflict
 from ledger.vault.inventory import BATCH
 from ledger.vault.vault import Vault, Writing
 from ledger.wiring.composition import Opened
-from ledger.wiring.persons import is_for_nothing, own_id, vault_of_log
+from ledger.wiring.persons import is_for_nothing, vault_of_log
 
 Brought = tuple[Command, Mapping[str, str]]
 """A command, and the values that came with it."""

@@ -22,9 +22,14 @@ def told_of(customer: object) -> tuple[str, ...]:
     return () if named is None else (named,)
 
 
+def own_id(subject: str) -> str:
+    """A customer's id by itself: as accounts name their holder, and the vault names a person."""
+    return subject.removeprefix(PREFIX)
+
+
 def is_persons(subject: str) -> bool:
     """Whether a customer's id is one that persons are given: such a customer is told of everything from the first on.
 
     Logs had other ids before, whose customers began with a contract.
     """
-    return _OF_PERSONS.fullmatch(subject.removeprefix(PREFIX)) is not None
+    return _OF_PERSONS.fullmatch(own_id(subject)) is not None

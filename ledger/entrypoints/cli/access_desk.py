@@ -88,11 +88,12 @@ def _gathered(
     opened: Opened, asked: Questions, customer: str, by: str, reason: str, *, dry_run: bool
 ) -> Gathered:
     from ledger.domain.calendar import format_instant
+    from ledger.domain.customer.ids_of_customers import own_id
     from ledger.domain.customer.privacy_terms import PrivacyTerms
     from ledger.entrypoints import access_pages
     from ledger.wiring.accounts_held import accounts_held, events_of_customer
     from ledger.wiring.composition import known_terms
-    from ledger.wiring.persons import own_id, serving_vault, told_last
+    from ledger.wiring.persons import serving_vault, told_last
     from projections.asking.log_answers import LogLine
 
     now = now_of(opened.settings)

@@ -181,7 +181,8 @@ def _show(
     as_json: bool,
 ) -> int:
     """The fields as the commands wrote them that released them; else as those did that the log tells of last."""
-    from ledger.wiring.persons import own_id, serving_vault, told_last
+    from ledger.domain.customer.ids_of_customers import own_id
+    from ledger.wiring.persons import serving_vault, told_last
 
     with serving_vault(opened) as kept:
         last = told_last(opened, kept, customer)
@@ -210,7 +211,8 @@ def must_be_codes(*, by: str, reason: str, fields: Sequence[str] = ()) -> None:
 def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson = False) -> int:
     """Who has read of a person, newest first."""
     from ledger.domain.calendar import format_instant
-    from ledger.wiring.persons import must_be_vault_of, own_id, vault
+    from ledger.domain.customer.ids_of_customers import own_id
+    from ledger.wiring.persons import must_be_vault_of, vault
 
     with vault(opened.settings) as kept:
         must_be_vault_of(opened, kept)

@@ -88,13 +88,9 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     from ledger.vault.master_keys import master_key_of
     from ledger.vault.tables import engine_of
     from ledger.vault.vault_backup import restore as put_back
-    from ledger.wiring.persons import (
-        carry_out_erasures,
-        month_keys,
-        must_be_vault_of,
-        own_database,
-        vault,
-    )
+    from ledger.wiring.copy_holders import THE_VAULT
+    from ledger.wiring.erasures_carried_out import carry_out_erasures
+    from ledger.wiring.persons import month_keys, must_be_vault_of, own_database, vault
 
     settings = opened.settings
     if settings.vault_key is None:
@@ -108,7 +104,7 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
         engine.dispose()
     with vault(settings) as kept:
         must_be_vault_of(opened, kept)
-        erased = carry_out_erasures(opened, kept)
+        erased = carry_out_erasures(opened, kept)[THE_VAULT.name]
         count = persons(kept)
     if as_json:
         say_json({"persons": count, "erased": erased, "month": found.month, "digest": found.digest})
@@ -119,11 +115,12 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
 
 def adopt(opened: Opened, accept_loss: AcceptLoss = False) -> int:
     """Say that the vault goes on with this log, which was made of the one that it belonged to, by other partitions."""
+    from ledger.wiring.copy_holders import THE_VAULT
     from ledger.wiring.persons import adopt as adopted
     from ledger.wiring.persons import vault
 
     with vault(opened.settings) as kept:
-        erased = adopted(opened, kept, accept_loss=accept_loss)
+        erased = adopted(opened, kept, accept_loss=accept_loss)[THE_VAULT.name]
     say(f"the vault is that of this log; {counted(erased, 'person')} of it erased")
     return shell.DONE
 

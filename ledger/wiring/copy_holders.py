@@ -1,0 +1,76 @@
+"""Who holds what of a person: each by the name of its row in `docs/personal-data.md`, and what an erasure does there.
+
+Some are told once the log says that a person, or some fields of one, are erased: the vault last of all, because it
+notes how far that is carried out. Whoever is stopped half way is told again, so what each does may be done twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.vault.fields_gone import FieldsGone
+from ledger.vault.inventory import kept_of, still_kept
+from ledger.vault.vault import Vault
+from ledger.wiring.composition import Opened
+
+Way = Literal["told", "follows", "expires", "given-out", "nobody"]
+"""What comes of an erasure: the holder is told and erases; it follows the log by itself; its copies end by their own
+time; they were given out, and that is recorded; or nothing of who a person is gets there."""
+
+
+class Gone(NamedTuple):
+    """What a partition of the log tells of erasures, through an ordinal of it: persons, each with when, and fields.
+
+    Persons are named as the vault names them, instants are UTC microseconds. There are so few that one transaction
+    takes them (`BATCH` of `ledger.vault.inventory`).
+    """
+
+    partition: int
+    through: int
+    persons: Sequence[tuple[str, int]]
+    fields: Sequence[FieldsGone]
+
+
+class CopyHolder(NamedTuple):
+    """Who may hold something of a person; `name` and `reached` are the first and last words of its row."""
+
+    name: str
+    way: Way
+    reached: str
+    """What an erasure reaches."""
+    erase: Callable[[Opened, Vault, Gone], int] | None = None
+    """Erases what is held of persons and fields; how many copies it reached. Again, or of nobody, it changes nothing.
+
+    What it could not reach it does not raise: `left` tells of it, and it is tried again by every sweep.
+    """
+    left: Callable[[Opened, Vault, Gone], Iterator[str]] | None = None
+    """What is held still that should be gone: of whom, and what; writes nothing."""
+
+
+def _erase_in_vault(_: Opened, kept: Vault, gone: Gone) -> int:
+    return kept.carry_out(gone.partition, gone.through, gone.persons, gone.fields)
+
+
+def _left_in_vault(_: Opened, kept: Vault, gone: Gone) -> Iterator[str]:
+    for customer in still_kept(kept, [customer for customer, _ in gone.persons]):
+        yield f"{PREFIX}{customer}"
+    for one in gone.fields:
+        for field in kept_of(kept, one):
+            yield f"{PREFIX}{one.customer}, {field}"
+
+
+THE_VAULT = CopyHolder(
+    "the vault",
+    "told",
+    "the key, the values and what was written for which command; who has read stays, by the customer's id",
+    _erase_in_vault,
+    _left_in_vault,
+)
+"""It counts persons; told of nobody it notes how far the log was read."""
+HOLDERS: Sequence[CopyHolder] = (THE_VAULT,)
+"""All of them, in the order in which they are told."""
+Reached = Counter[str]
+"""How many copies were reached at once, by the names of those who hold them."""
