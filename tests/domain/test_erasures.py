@@ -10,6 +10,7 @@ import pytest
 
 from ledger.application import carrying_on
 from ledger.domain.calendar import DAY
+from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
     Disclose,
@@ -39,12 +40,15 @@ from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, Reque
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
 from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
 from ledger.domain.partition.events import CommandSetApart
-from ledger.domain.postpaid.commands import ReceivePayment
+from ledger.domain.postpaid.commands import ReceiveDeposit, ReceivePayment, ReversePayment, SettlePayment
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReclaimNumber
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, at, event, rupiah
 
 NOW = at("2024-03-01T10:00:00+07:00")
 ID = PERSON.removeprefix("customer/")
+NEXT = "customer/C" + "B" * 20
+LATER = at("2024-04-25T10:00:00+07:00")
+"""The first bill's due end is past."""
 FIRST, SECOND = f"{NUMBER}#1", f"{OTHER}#1"
 
 
@@ -74,6 +78,22 @@ def ended(story: Story, *numbers: str, when: int = NOW) -> Story:
         story.given_active(since=when, number=number, customer=ID)
         story.given(Terminate, when, msisdn=number)
     return story
+
+
+def passed_on(story: Story, *said: tuple[type[Command], dict[str, object]]) -> int:
+    """A contract of the person's, whose first bill is paid by transfer, and its rights passed on; what was paid."""
+    opened = at("2024-03-10T10:00:00+07:00")
+    story.given(RegisterCustomer, NOW, customer=NEXT, fields=["name"])
+    story.given_contract(opened, customer=ID, billing_day=1)
+    for command, own in said:
+        story.given(command, opened, **own)
+    story.given(AdvanceTime, LATER - 20 * DAY)
+    owed = story.contract().owed
+    story.given(ReceivePayment, LATER - 20 * DAY, reference="p1", amount=owed, method="transfer")
+    story.given(SettlePayment, LATER - 20 * DAY, reference="p1")
+    story.given(RequestRightsTransfer, LATER - 20 * DAY, to_customer=NEXT.removeprefix("customer/"))
+    story.given(DecideRightsTransfer, LATER - 20 * DAY)
+    return owed
 
 
 def names(events: Sequence[Event]) -> list[str]:
@@ -273,6 +293,52 @@ def test_the_former_holder_of_a_number_is_erased_and_the_number_lives_on(registe
     assert registered.credit() == rupiah(5000)
     said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
     registered.given(OpenDispute, NOW + 3, **said)
+
+
+@pytest.mark.clause("SP23-11", "SE23-19", "PM-06")
+def test_a_debt_of_ones_own_stands_in_the_way_also_where_the_number_has_passed_on(registered: Story) -> None:
+    """A payment of the former holder's that is reversed opens a bill of the former holder's time."""
+    owed = passed_on(registered)
+    registered.given(ErasePerson, LATER, customer=NEXT)
+    registered.given(ReversePayment, LATER, reference="p1")
+    registered.given(ErasePerson, LATER)
+    assert reasons(registered) == [(FIRST, "debt")]
+    paid = {"reference": "p2", "amount": owed, "method": "cash"}
+    registered.given(ReceivePayment, LATER + 1, **paid)
+    assert is_erased(registered)
+    assert registered.contract().holder == NEXT.removeprefix("customer/")
+    assert not [one for one in registered.events() if one.account == NEXT and isinstance(one, PersonErased)]
+
+
+@pytest.mark.clause("SP23-11", "PM-06")
+def test_a_debt_that_comes_back_while_a_case_runs_is_named_with_it(registered: Story) -> None:
+    passed_on(registered)
+    registered.given(SetPersonHold, LATER).given(ErasePerson, LATER)
+    registered.given(ReversePayment, LATER, reference="p1")
+    assert reasons(registered) == [(PERSON, "legal-hold"), (FIRST, "debt")]
+    registered.given(LiftPersonHold, LATER)
+    assert reasons(registered) == [(FIRST, "debt")]
+
+
+@pytest.mark.clause("SP23-11", "PM-06")
+def test_what_is_held_or_disputed_on_a_number_that_has_passed_on_is_in_nobodys_way_but_the_holders(
+    registered: Story,
+) -> None:
+    """A deposit stays its payer's, a dispute is of the account: both stay, whoever is forgotten."""
+    said = {"dispute": "C-1", "about": "balance", "claimed": 0, "unit": "IDR", "refers_to": None}
+    passed_on(registered, (ReceiveDeposit, {"amount": rupiah(500_000)}), (OpenDispute, said))
+    registered.given(ErasePerson, LATER)
+    assert is_erased(registered)
+    account = registered.contract()
+    assert (account.deposit, [*account.disputes]) == (rupiah(500_000), ["C-1"])
+    registered.given(ErasePerson, LATER, customer=NEXT)
+    blocked = [one for one in registered.events() if one.account == NEXT and isinstance(one, ErasureBlocked)]
+    assert [one["reason"] for one in blocked[-1].objections] == [
+        "live-account",
+        "open-dispute",
+        "deposit-held",
+    ]
+    registered.given(DecideDispute, LATER + 1, dispute="C-1", decision="rejected")
 
 
 def test_a_number_that_was_activated_before_its_person_was_registered_is_known(story: Story) -> None:

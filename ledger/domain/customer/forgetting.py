@@ -35,6 +35,8 @@ DECIDED, RETENTION, CONSENT = "decided", "retention", "consent"
 """Why a person is erased; `RETENTION` also stands in the way, where the law asks that something be kept."""
 LEGAL_HOLD = "legal-hold"
 """What stands in the way while a legal case runs."""
+DEBT = "debt"
+"""A bill of the person's time is overdue on an account that is another's by now."""
 
 
 def _retained_since(state: CustomerState) -> int | None:
@@ -195,4 +197,8 @@ def _own_objections(customer: Customer, at: int) -> list[Objection]:
     until = kept_until(customer.state, rules, by_law=True)
     if rules.kept_days(person.fields, by_law=True) and at < until < NEVER:
         found.append(RETENTION)
-    return [Objection(of=customer.id, reason=reason) for reason in found]
+    left_behind = {debt.of for debt in customer.state.debts.values()}.difference(customer.state.accounts)
+    return [
+        *(Objection(of=customer.id, reason=reason) for reason in found),
+        *(Objection(of=account, reason=DEBT) for account in sorted(left_behind)),
+    ]

@@ -57,6 +57,7 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
                 scope=command.scope,
                 ground=command.ground,
             )
+            _consider_what_is_left_behind(customer, command.of)
     elif isinstance(command, NoteDebtCleared):
         debt = state.debts.get(command.bill)
         if debt is not None:
@@ -66,6 +67,13 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
                 block=debt.block["block"],
                 accounts=list(dict.fromkeys(debt.blocked)),
             )
+            _consider_what_is_left_behind(customer, debt.of)
+
+
+def _consider_what_is_left_behind(customer: Customer, account: str) -> None:
+    """A debt on an account that is another's by now is the person's own; an account of the person's tells it itself."""
+    if account not in customer.state.accounts:
+        consider(customer)
 
 
 def _block_again(debt: Debt, account: str) -> DebtBlock:
