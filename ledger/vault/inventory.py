@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, delete, exists, func, or_, select, tuple_
 
 from ledger.vault.fields_gone import FieldsGone, are_of
+from ledger.vault.keys_held import hold_keys
 from ledger.vault.tables import ERASED, PERSONS, VALUES, WRITINGS
 from ledger.vault.vault import Vault
 
@@ -107,6 +108,10 @@ def keys_without_values(vault: Vault, most: int = BATCH) -> list[str]:
 
 def drop_keys_without_values(vault: Vault) -> int:
     """Destroys the keys of which there is no value; how many."""
-    with vault.transaction() as connection:
-        none = ~exists().where(VALUES.c.customer == PERSONS.c.customer)
-        return connection.execute(delete(PERSONS).where(none)).rowcount
+    none, dropped = ~exists().where(VALUES.c.customer == PERSONS.c.customer), 0
+    while found := keys_without_values(vault):
+        with vault.transaction() as connection:
+            hold_keys(connection, found)  # who is written of meanwhile has values by then
+            these = PERSONS.c.customer.in_(found)
+            dropped += connection.execute(delete(PERSONS).where(none, these)).rowcount
+    return dropped

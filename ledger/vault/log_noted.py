@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from ledger.vault.tables import OF_LOG
 from ledger.vault.vault import Vault
@@ -17,6 +17,9 @@ def log_noted(vault: Vault) -> bytes | None:
 
 def note_log(vault: Vault, digest: bytes) -> None:
     """Notes whose persons are here, in place of another log."""
-    with vault.transaction() as connection:
+
+    def noted(connection: Connection) -> None:
         connection.execute(delete(OF_LOG))
         connection.execute(insert(OF_LOG).values(id=1, digest=digest))
+
+    vault.committed(noted)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     insert,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from ledger.domain.bounds import LONGEST_ID
 from ledger.errors import VaultUnreachable
@@ -132,7 +132,10 @@ def engine_of(url: str) -> Engine:
         if file is not None:
             _make_private(file)
         engine = _connecting(url)
-        _METADATA.create_all(engine)
+        try:
+            _METADATA.create_all(engine)
+        except (IntegrityError, ProgrammingError):  # somebody else makes them
+            _METADATA.create_all(engine)
     return engine
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Update, delete, func, insert, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
+from ledger.vault.keys_held import hold_keys, must_be_master, probe_of
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, Wrapping
 from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
 from ledger.vault.tables import (
@@ -34,10 +35,8 @@ MOST_FIELDS = 20
 """Fields of one writing."""
 MOST_VERSIONS = 1_000
 """Versions of one field."""
-_PROBE = b"pulsa vault"
-_BATCH = 500
-"""Persons whose keys are wrapped anew in one transaction."""
 _ATTEMPTS = 5
+_T = TypeVar("_T")
 
 
 class Written(NamedTuple):
@@ -71,23 +70,20 @@ class Vault:
 
     def __init__(self, engine: Transactions, master: Wrapping, chance: Chance) -> None:
         """Opens it, or makes it where the tables are empty. Raises VaultKeyWrong where another master key wraps."""
-        self._engine, self._master, self._chance = engine, master, chance
-        with self.transaction() as vault:
-            row = vault.execute(select(VAULT)).one_or_none()
-            if row is None:
-                probe = master.wrap(_PROBE.ljust(KEY_BYTES), b"vault", chance)
-                vault.execute(insert(VAULT).values(id=1, format=FORMAT, master=master.id, probe=probe))
-            elif row.format != FORMAT:
-                raise VaultDamaged(f"the vault is of format {row.format}, and this release knows {FORMAT}")
-            elif row.master != master.id:
-                raise VaultKeyWrong(f"the vault's master key is {row.master}, and this one is {master.id}")
-            else:
-                master.unwrap(row.probe, b"vault")
+        self._engine, self.master, self._chance = engine, master, chance
+        self.committed(self._open)
 
-    @property
-    def master_id(self) -> str:
-        """Which master key wraps."""
-        return self._master.id
+    def _open(self, vault: Connection) -> None:
+        row = vault.execute(select(VAULT)).one_or_none()
+        if row is None:
+            probe = probe_of(self.master, self._chance)
+            vault.execute(insert(VAULT).values(id=1, format=FORMAT, master=self.master.id, probe=probe))
+        elif row.format != FORMAT:
+            raise VaultDamaged(f"the vault is of format {row.format}, and this release knows {FORMAT}")
+        elif row.master != self.master.id:
+            raise VaultKeyWrong(f"the vault's master key is {row.master}, and this one is {self.master.id}")
+        else:
+            self.master.unwrap(row.probe, b"vault")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -101,6 +97,19 @@ class Vault:
             raise VaultUnreachable(
                 f"the vault's database: {str(error.orig).partition(chr(10))[0]}"
             ) from error
+
+    def committed(self, work: Callable[[Connection], _T]) -> _T:
+        """What is done in one transaction; once more where somebody else has written the same meanwhile.
+
+        Raises VaultUnreachable, VaultConflict where others go on writing the same.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                with self.transaction() as vault:
+                    return work(vault)
+            except IntegrityError:  # somebody else's was first
+                continue
+        raise VaultConflict("others write the same into the vault")
 
     # --- in ---------------------------------------------------------------------------------------------------------
 
@@ -116,14 +125,7 @@ class Vault:
         for one in writings:
             if not 0 < len(one.values) <= MOST_FIELDS:
                 raise VaultConflict(f"{one.customer}: between 1 and {MOST_FIELDS} fields are written at once")
-        for attempt in range(_ATTEMPTS):
-            try:
-                with self.transaction() as vault:
-                    return self._write(vault, writings)
-            except IntegrityError as error:  # somebody else wrote of the same person
-                if attempt == _ATTEMPTS - 1:
-                    raise VaultConflict(f"{writings[0].customer}: others write of the same person") from error
-        raise AssertionError
+        return self.committed(lambda vault: self._write(vault, writings))
 
     def _write(self, vault: Connection, writings: Sequence[Writing]) -> list[Written]:
         keys, known_customers = self._keys_to_write(vault, sorted({one.customer for one in writings}))
@@ -138,6 +140,7 @@ class Vault:
                 if digests[named_as] != digest:
                     raise VaultConflict(f"{one.customer}: other values were written for {one.command_id}")
                 written.append(Written(self._versions(vault, *named_as, rows), digest))
+                vault.execute(_written_again(one))
                 continue
             digests[named_as] = digest
             versions = {field: known.get((one.customer, field), 0) + 1 for field in one.values}
@@ -178,16 +181,15 @@ class Vault:
 
         Raises VaultConflict for one who was erased.
         """
-        asked = select(PERSONS).where(PERSONS.c.customer.in_(customers)).order_by(PERSONS.c.customer)
+        must_be_master(vault, self.master)
         keys = {
-            row.customer: self._unwrapped(row, row.customer.encode())
-            for row in vault.execute(asked.with_for_update())
+            row.customer: self._unwrapped(row, row.customer.encode()) for row in hold_keys(vault, customers)
         }
         for row in vault.execute(select(ERASED).where(ERASED.c.customer.in_(customers))):
             raise VaultConflict(f"{row.customer}: the person was erased")
         made = {one: self._chance(KEY_BYTES) for one in customers if one not in keys}
         if made:
-            wrap, id_ = self._master.wrap, self._master.id
+            wrap, id_ = self.master.wrap, self.master.id
             wrapped = [(one, id_, wrap(key, one.encode(), self._chance)) for one, key in made.items()]
             insert_many(vault, PERSONS, wrapped)
         return keys | made, keys.keys()
@@ -279,20 +281,18 @@ class Vault:
 
     def key_for(self, name: str) -> bytes:
         """The vault's own key for something, which is made where there is none. Raises VaultKeyWrong."""
+        return self.committed(lambda vault: self._own_key(vault, name))
+
+    def _own_key(self, vault: Connection, name: str) -> bytes:
         about = f"own/{name}".encode()
-        for _ in range(_ATTEMPTS):
-            try:
-                with self.transaction() as vault:
-                    row = vault.execute(select(OWN_KEYS).where(OWN_KEYS.c.name == name)).one_or_none()
-                    if row is not None:
-                        return self._unwrapped(row, about)
-                    key = self._chance(KEY_BYTES)
-                    wrapped = self._master.wrap(key, about, self._chance)
-                    vault.execute(insert(OWN_KEYS).values(name=name, master=self._master.id, wrapped=wrapped))
-                    return key
-            except IntegrityError:  # somebody else made it
-                continue
-        raise VaultConflict(f"{name}: others make the same key")
+        row = vault.execute(select(OWN_KEYS).where(OWN_KEYS.c.name == name)).one_or_none()
+        if row is not None:
+            return self._unwrapped(row, about)
+        must_be_master(vault, self.master)
+        key = self._chance(KEY_BYTES)
+        wrapped = self.master.wrap(key, about, self._chance)
+        vault.execute(insert(OWN_KEYS).values(name=name, master=self.master.id, wrapped=wrapped))
+        return key
 
     # --- away -------------------------------------------------------------------------------------------------------
 
@@ -301,8 +301,7 @@ class Vault:
 
         That somebody read of the person stays for the vault's auditors, by the id alone.
         """
-        with self.transaction() as vault:
-            return self._erase(vault, customer, at)
+        return self.committed(lambda vault: self._erase(vault, customer, at))
 
     def carry_out(
         self,
@@ -316,14 +315,17 @@ class Vault:
         `erased` are customers, and when; `gone` are fields of those who stay. In one transaction: stopped half way, it
         is carried out again.
         """
-        with self.transaction() as vault:
+
+        def carry_out(vault: Connection) -> int:
             for one in gone:
                 vault.execute(delete(VALUES).where(are_of(one)))
-            count = sum(self._erase(vault, customer, at) for customer, at in erased)
+            count = sum(self._erase(vault, customer, at) for customer, at in sorted(erased))
             here = CARRIED.c.partition == partition
             if vault.execute(update(CARRIED).where(here).values(ordinal=through)).rowcount == 0:
                 vault.execute(insert(CARRIED).values(partition=partition, ordinal=through))
-        return count
+            return count
+
+        return self.committed(carry_out)
 
     def carried_out(self) -> dict[int, int]:
         """Through which ordinal of each partition erasures are carried out; empty where the vault is of no log yet."""
@@ -339,59 +341,39 @@ class Vault:
             gone += vault.execute(delete(table).where(table.c.customer == customer)).rowcount
         return gone > 0
 
-    def withdraw(self, customer: str, command_id: str) -> None:
-        """Takes back what was written for a command that brought no event about."""
+    def withdraw(self, customer: str, command_id: str, *, written_at: int | None = None) -> bool:
+        """Takes back what was written for a command that brought no event about; whether there was anything.
+
+        With `written_at`, only if it was not written again since then.
+        """
         with self.transaction() as vault:
-            for table in (VALUES, WRITINGS):
-                vault.execute(
-                    delete(table).where(table.c.customer == customer, table.c.command_id == command_id)
-                )
+            hold_keys(vault, [customer])  # so nobody writes of the person meanwhile
+            of_command = (WRITINGS.c.customer == customer) & (WRITINGS.c.command_id == command_id)
+            at = true() if written_at is None else WRITINGS.c.written_at == written_at
+            if vault.execute(delete(WRITINGS).where(of_command, at)).rowcount == 0:
+                return False
+            vault.execute(
+                delete(VALUES).where(VALUES.c.customer == customer, VALUES.c.command_id == command_id)
+            )
             left = vault.execute(select(VALUES.c.field).where(VALUES.c.customer == customer).limit(1)).first()
             if left is None:
                 vault.execute(delete(PERSONS).where(PERSONS.c.customer == customer))
-
-    # --- looked after -----------------------------------------------------------------------------------------------
-
-    def rotate(self, master: Wrapping) -> int:
-        """Wraps every person's key by another master key; how many. Stopped half way, it goes on when asked again."""
-        done = 0
-        while True:
-            with self.transaction() as vault:
-                for row in vault.execute(select(OWN_KEYS).where(OWN_KEYS.c.master != master.id)).all():
-                    about = f"own/{row.name}".encode()
-                    wrapped = master.wrap(self._unwrapped(row, about), about, self._chance)
-                    own = update(OWN_KEYS).where(OWN_KEYS.c.name == row.name)
-                    vault.execute(own.values(master=master.id, wrapped=wrapped))
-                rows = vault.execute(
-                    select(PERSONS)
-                    .where(PERSONS.c.master != master.id)
-                    .order_by(PERSONS.c.customer)
-                    .limit(_BATCH)
-                ).all()
-                for row in rows:
-                    about = row.customer.encode()
-                    wrapped = master.wrap(self._master.unwrap(row.wrapped, about), about, self._chance)
-                    vault.execute(
-                        update(PERSONS)
-                        .where(PERSONS.c.customer == row.customer)
-                        .values(master=master.id, wrapped=wrapped)
-                    )
-                if not rows:
-                    probe = master.wrap(_PROBE.ljust(KEY_BYTES), b"vault", self._chance)
-                    vault.execute(update(VAULT).values(master=master.id, probe=probe))
-            done += len(rows)
-            if not rows:
-                self._master = master
-                return done
+            return True
 
     def _key(self, vault: Connection, customer: str) -> bytes | None:
         row = vault.execute(select(PERSONS).where(PERSONS.c.customer == customer)).one_or_none()
         return None if row is None else self._unwrapped(row, customer.encode())
 
     def _unwrapped(self, row: Any, about: bytes) -> bytes:  # noqa: ANN401 - a row with a key
-        if row.master != self._master.id:
+        if row.master != self.master.id:
             raise VaultKeyWrong(
-                f"a key of the vault is wrapped by {row.master}, and this is {self._master.id}:"
+                f"a key of the vault is wrapped by {row.master}, and this is {self.master.id}:"
                 " a rotation was not ended"
             )
-        return self._master.unwrap(row.wrapped, about)
+        return self.master.unwrap(row.wrapped, about)
+
+
+def _written_again(one: Writing) -> Update:
+    """When it was written last, so that nobody sweeps what is about to be sent again."""
+    of_command = (WRITINGS.c.customer == one.customer) & (WRITINGS.c.command_id == one.command_id)
+    return update(WRITINGS).where(of_command, WRITINGS.c.written_at < one.at).values(written_at=one.at)

@@ -55,7 +55,7 @@ def back_up(vault: Vault, keys: MonthKeys, path: Path, at: int, chance: Chance) 
     if path.exists():
         raise FileExistsError(17, os.strerror(17), str(path))
     month, key = keys.now(at, chance)
-    header = _FORMAT + json.dumps({"month": month, "master": vault.master_id, "at": at}).encode() + b"\n"
+    header = _FORMAT + json.dumps({"month": month, "master": vault.master.id, "at": at}).encode() + b"\n"
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:

@@ -87,8 +87,7 @@ def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: 
         for batch in writings(kept):
             for one in batch:
                 if _is_for_nothing(log_of, one, now, grace):
-                    kept.withdraw(one.customer, one.command_id)
-                    gone += 1
+                    gone += kept.withdraw(one.customer, one.command_id, written_at=one.written_at)
     dropped = drop_keys_without_values(kept)
     return Swept(
         reached[THE_VAULT.name], dict(reached), gone, dropped, [] if keys is None else keys.destroy_past(now)

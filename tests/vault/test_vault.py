@@ -16,6 +16,7 @@ from sqlalchemy import delete
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import MasterKey, master_key_of, new_master_key
+from ledger.vault.rotating import rotate
 from ledger.vault.tables import ALL, engine_of
 from ledger.vault.vault import Vault
 
@@ -154,7 +155,7 @@ def test_a_rotation_goes_on_where_it_stopped(vault: Vault, file: Path) -> None:
     database.close()
     with pytest.raises(VaultKeyWrong, match="rotation"):
         _show(vault, "C0")
-    assert vault.rotate(new) == 2
+    assert rotate(vault, new, _chance()) == 2
     assert [_show(vault, f"C{n}") for n in range(3)] == [{"name": NAME}] * 3
     assert _show(_opened(file, new), "C1") == {"name": NAME}
     with pytest.raises(VaultKeyWrong):
@@ -205,7 +206,7 @@ def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) 
     assert sorted(one.versions["name"] for one in written) == [1, 2, 3, 4]
     last = next(n for n, one in enumerate(written) if one.versions["name"] == 4)
     assert _show(vaults[0]) == {"name": f"Name {last}"}
-    assert vaults[0].rotate(MasterKey(b"n" * 32)) == 1
+    assert rotate(vaults[0], MasterKey(b"n" * 32), secrets.token_bytes) == 1
     assert _show(vaults[0]) == {"name": f"Name {last}"}
     with pytest.raises(VaultKeyWrong):
         _show(vaults[1])

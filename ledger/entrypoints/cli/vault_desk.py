@@ -54,10 +54,11 @@ def new_key(file: KeyOut) -> int:
 def rotate(settings: Settings, new_key_: NewKey) -> int:
     """Wrap every person's key by another master key; stopped half way, it goes on when asked again."""
     from ledger.vault.master_keys import master_key_of
+    from ledger.vault.rotating import rotate as rotated
     from ledger.wiring.persons import vault
 
     with vault(settings) as kept:
-        count = kept.rotate(master_key_of(new_key_))
+        count = rotated(kept, master_key_of(new_key_), secrets.token_bytes)
     say(f"{counted(count, 'key')}; from now on PULSA_VAULT_KEY is {new_key_}")
     return shell.DONE
 
