@@ -29,6 +29,7 @@ from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import DAY, zone
 from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import ChargeCredit
 from ledger.errors import CheckpointInvalid, CheckpointMismatch, LogDamaged, LogLocked, TilesDamaged
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 from tests.often import often
@@ -114,7 +115,7 @@ def test_the_log_of_checkpoints_tells_of_trees_schemas_and_heads(log: Path, tmp_
     with closing(sqlite3.connect(log)) as connection:
         schemas = connection.execute("SELECT count(*) FROM schemas").fetchone()[0]
     assert len([entry for entry in entries if entry.startswith(b"schema\n")]) == schemas
-    assert len([entry for entry in entries if entry.startswith(b"heads\n0\n")]) == 1
+    assert len([entry for entry in entries if entry.startswith(b"heads/2\n0\n")]) == 1
 
 
 def test_a_leaf_a_beginning_and_a_head_are_proved(log: Path, tmp_path: Path) -> None:
@@ -138,17 +139,43 @@ def test_a_leaf_a_beginning_and_a_head_are_proved(log: Path, tmp_path: Path) -> 
         close = last_close(found, JAKARTA)
         assert close is not None
         closed_then = HeadsTree(found, close)
-        assert closed_then.summary.root == root_of(leaf_hash(head.entry) for head in closed_then.heads)
-        count = closed_then.summary.streams
-        for stream, expected in (("6288100000001#1", 1), ("6288100000001#999", 2), ("0", 1), ("zzz", 1)):
-            proved = closed_then.placed(stream)
+        assert closed_then.summary.root == root_of(leaf_hash(head.leaf) for head in closed_then.heads)
+        count = closed_then.summary.subjects
+        for subject, expected in (("6288100000001", 1), ("62881000000011", 2), ("0", 1), ("zzz", 1)):
+            proved = closed_then.placed(subject)
             assert len(proved) == expected
             for head, index, steps in proved:
                 assert (
-                    root_by_inclusion(leaf_hash(head.entry), index, count, steps) == closed_then.summary.root
+                    root_by_inclusion(leaf_hash(head.leaf), index, count, steps) == closed_then.summary.root
                 )
-        before, after = (head.stream for head, _, _ in closed_then.placed("6288100000001#999"))
-        assert before < "6288100000001#999" < after
+        before, after = (head.subject for head, _, _ in closed_then.placed("62881000000011"))
+        assert before < "62881000000011" < after
+
+
+def test_where_subjects_stood_at_a_close_is_the_same_whatever_was_decided_since(log: Path) -> None:
+    """A refusal that comes next has the ordinal of the event that closed the day."""
+    then, number = BEGIN + 900 * DAY, "6288100000001"
+    play(log, [closed(then, "close again")])
+    with reading(log) as found:
+        close = last_close(found, JAKARTA)
+        assert close is not None
+        before = HeadsTree(found, close)
+    stands = {head.subject: head for head in before.heads}
+    refused = ChargeCredit(at=then, command_id="nothing", msisdn="6288100000002", amount=10**9, item="x")
+    play(log, [refused, *top_ups(3, 901)])
+    with reading(log) as found:
+        assert HeadsTree(found, close).summary == before.summary
+        rows = found.connection.execute("SELECT command_id, subject, entry, ordinal, chain FROM journal")
+        journal = sorted(rows, key=lambda row: row[2])
+        known = found.connection.execute(
+            "SELECT DISTINCT originator_id FROM stored_events WHERE ordinal<=?", (close.ordinal,)
+        )
+        streams = sorted(row[0] for row in known)
+    assert [row[3] for row in journal if row[0] == "nothing"] == [close.ordinal]
+    decided = {row[1]: (row[2], row[4]) for row in journal if row[3] < close.ordinal}
+    assert {one.subject: (one.entry, one.chain) for one in before.heads if one.entry} == decided
+    assert sorted(stream.stream for one in before.heads for stream in one.streams) == streams
+    assert [one.stream for one in stands[number].streams] == [number, f"{number}#1", f"{number}#2"]
 
 
 REWRITTEN = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing as closing_of
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from ledger.application.journal import NO_CHAIN, event_digest
 from ledger.audit.evidence.bundle import Signed, accounts_of, bundle
 from ledger.audit.evidence.collected import AskedDispute, Question
 from ledger.audit.evidence.dispute_page import dispute_told
-from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.domain.calendar import DAY, SECOND
 from ledger.domain.line.dispute_commands import AttachEvidence, DecideDispute, OpenDispute, ReopenDispute
 from ledger.domain.line.product import PRODUCTS
@@ -25,10 +23,9 @@ from ledger.store.codec import Codec
 from ledger.store.schemas import fingerprint_of
 from tests.audit.test_evidence import (
     JAKARTA,
-    KEY,
-    SIGNER,
     STANDALONE,
     both,
+    checkpoints_of,
     edited,
     parts_of,
     reading,
@@ -84,13 +81,7 @@ def disputed(tmp_path_factory: pytest.TempPathFactory) -> Disputed:
     say(OpenDispute, dispute="C-5", refers_to=None, claimed=rupiah(9))
     story.close()
     play(story.path, [closing(KNOWN_AT + 2 * DAY, "close-1")])
-    signed = Signed(folder / "checkpoints", SIGNER.name, (KEY,))
-    with (
-        reading(story.path) as found,
-        closing_of(Checkpointer(signed.folder, [SIGNER], [found], zone=JAKARTA)) as checkpoints,
-    ):
-        checkpoints.round([found])
-    return Disputed(story.path, signed)
+    return Disputed(story.path, checkpoints_of(story.path))
 
 
 @pytest.mark.parametrize(

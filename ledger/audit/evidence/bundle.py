@@ -18,18 +18,16 @@ from ledger.audit.evidence.page import Words, page
 from ledger.audit.evidence.parts import BundleParts
 from ledger.audit.evidence.stated_line import StatedLine, StatementAtHand
 from ledger.audit.transparency.checkpointing import TOP, last_restart, origin_of, tree_of
-from ledger.audit.transparency.heads import Close, HeadsTree
+from ledger.audit.transparency.heads import HeadsTree
 from ledger.audit.transparency.leaves import DECISIONS, EVENTS
 from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import streams_of
+from ledger.domain.kinds import streams_of, subject_of
 from ledger.errors import CheckpointMismatch, EvidenceRefused
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
-
-FORMAT = "pulsa-evidence/1"
 
 
 class Signed(NamedTuple):
@@ -141,25 +139,24 @@ class _Proofs:
         self._parts.put_lines("consistency.jsonl", [_consistency(tree) for tree in [*told, self._top]])
 
     def _put_heads(self) -> None:
-        """The place of every stream among the heads of the day, where that was signed."""
-        collected = self._collected
-        if collected.close is None:
+        """Where the number, and each terms, stood at the close of the day, where that was signed."""
+        collected, close = self._collected, self._collected.close
+        if close is None:
             return
-        tree = HeadsTree(collected.log, collected.close)
+        tree = HeadsTree(collected.log, close)
         heads = tree.summary
         if heads.entry not in self._entries:
             return
         self._put_entry(heads.entry)
         rows = []
-        for stream in dict.fromkeys(row[1] for row in collected.rows):
-            [(head, index, path)] = tree.placed(stream)
-            rows.append({"stream": stream, "version": head.version, "index": index, "path": _base64(path)})
+        for subject in dict.fromkeys(subject_of(row[1]) for row in collected.rows):
+            [(_, index, path)] = tree.placed(subject)
+            rows.append({"subject": subject, "index": index, "path": _base64(path)})
         self._parts.put_lines("heads.jsonl", rows)
-        close: Close = collected.close
         collected.completeness = {
             "day": str(close.day),
             "ordinal": close.ordinal,
-            "streams": heads.streams,
+            "subjects": heads.subjects,
             "root": heads.root.hex(),
         }
 

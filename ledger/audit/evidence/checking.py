@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
 from collections.abc import Set as AbstractSet
 from hashlib import sha256
@@ -18,16 +17,18 @@ from typing import Any
 from fastavro import schemaless_reader
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
+from ledger.audit.evidence.close_checked import FIRST_FORMAT, InBundle
 from ledger.audit.evidence.collected import DECIDED, FORMAT, OTHERS_TOO
 from ledger.audit.evidence.disputes_checked import DisputesOfStream
-from ledger.audit.evidence.parts import json_of, parts_of
+from ledger.audit.evidence.parts import hash_of, json_of, must, parts_of
 from ledger.audit.evidence.statement_checked import StatementInBundle
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
 from ledger.audit.transparency.checkpointing import TOP
+from ledger.audit.transparency.heads import StreamHead
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
 from ledger.audit.transparency.note import Verifier, read
 from ledger.audit.transparency.proof import proof_of
-from ledger.domain.calendar import DAY, HOUR, day_number, is_instant, parse_day
+from ledger.domain.calendar import is_instant
 from ledger.domain.kinds import POLICY_IDS, TERMS, streams_of, subject_of
 from ledger.domain.money import format_amount
 from ledger.domain.subject import DUE
@@ -36,7 +37,6 @@ from ledger.store.schemas import FINGERPRINT_BYTES, RecordSchema
 
 _ALWAYS = ("manifest.json", "events.jsonl", "decisions.jsonl", "index.html", "verify.py")
 _ENDED = frozenset(event.TOPIC for event in DECIDED)
-_ENDS_WITHIN = DAY + 12 * HOUR  # of UTC's midnight, everywhere
 _PROOF = re.compile(r"proofs/(?P<tree>[a-z]+(?:-[0-9]+)?)/(?P<number>[0-9]{1,18})\.tlog-proof")
 
 
@@ -63,12 +63,6 @@ def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) 
         raise EvidenceWrong("the bundle is not made as a bundle is") from error
 
 
-def _need(holds: object, what: str) -> None:
-    """Raises EvidenceWrong unless it holds."""
-    if not holds:
-        raise EvidenceWrong(what)
-
-
 class _Bundle:
     """A bundle, checked part by part."""
 
@@ -77,7 +71,7 @@ class _Bundle:
         self._elsewhere: dict[tuple[int, int], bytes] = {}
         self._manifest: Any = json_of(parts.get("manifest.json", b""))
         self._told: list[str] = []
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[str, StreamHead] = {}
         self._events: dict[int, tuple[bytes, Any]] = {}
         self._decisions: dict[int, bytes] = {}
         self._trees: dict[str, Checkpoint] = {}
@@ -89,20 +83,17 @@ class _Bundle:
     def checked(self) -> list[str]:
         """What is so."""
         manifest = self._manifest
-        _need(
-            isinstance(manifest, dict) and manifest.get("format") == FORMAT, "it is no bundle of this format"
-        )
+        known = isinstance(manifest, dict) and manifest.get("format") in (FIRST_FORMAT, FORMAT)
+        must(known, "it is no bundle of a format that is known here")
         said = manifest["parts"]
-        _need(
-            self._parts.keys() == said.keys() | {"manifest.json"}, "the bundle has other parts than it says"
-        )
+        must(self._parts.keys() == said.keys() | {"manifest.json"}, "the bundle has other parts than it says")
         for name, digest in said.items():
-            _need(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
+            must(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
         self._told.append(f"{len(said)} parts are what the manifest says")
         self._told.append(
             "NOT CHECKED: index.html, which is for people, and verify.py as it lies in the bundle"
         )
-        _need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
+        must(type(manifest["thin"]) is bool, "it is neither whole nor thin")
         self._thin: bool = manifest["thin"]
         self._read_schemas()
         self._read_events()
@@ -124,17 +115,16 @@ class _Bundle:
             if name.startswith("schemas/"):
                 schema = _schema(name, content)
                 mark = schema.fingerprint
-                _need(name == f"schemas/{mark.hex()}.json", f"{name} has the fingerprint {mark.hex()}")
+                must(name == f"schemas/{mark.hex()}.json", f"{name} has the fingerprint {mark.hex()}")
                 self._schemas[mark] = schema
         self._told.append(f"{len(self._schemas)} schemas have the fingerprints that they are named by")
 
     def _read_events(self) -> None:
-        versions: Counter[str] = Counter()
         disputes: dict[str, DisputesOfStream] = {}
         last, asked = 0, self._manifest["dispute"]
         for row in self._lines("events.jsonl"):
             told = isinstance(row, dict) and ("before" in row) is self._thin
-            _need(told, "an event is not told as it should be")
+            must(told, "an event is not told as it should be")
             ordinal, stream, topic, state = (
                 row["ordinal"],
                 row["stream"],
@@ -142,29 +132,26 @@ class _Bundle:
                 bytes.fromhex(row["state"]),
             )
             place = f"the event at {self._manifest['partition']}:{ordinal}"
-            _need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
+            must(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
             last = ordinal
             found = self._event(row, place)
-            before, version = versions[stream], found["version"]
+            _, before, chain = self._heads.get(stream, StreamHead(stream, 0, NO_CHAIN))
+            version = found["version"]
             follows = version > before if self._thin else version == before + 1
-            _need(found["account"] == stream and follows, f"{place} is of another place")
-            chain = self._heads.get(stream, NO_CHAIN)
+            must(found["account"] == stream and follows, f"{place} is of another place")
             if self._thin and version != before + 1:
                 chain = bytes.fromhex(row["before"])
-            _need(
-                not self._thin or row["before"] == chain.hex(), f"{place} does not follow the one before it"
-            )
-            versions[stream] = version
+            must(not self._thin or row["before"] == chain.hex(), f"{place} does not follow the one before it")
             digest = event_digest(chain, topic, state)
-            _need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
-            self._heads[stream] = digest
+            must(digest.hex() == row["digest"], f"{place} does not follow the one before it")
+            self._heads[stream] = StreamHead(stream, version, digest)
             self._events[ordinal] = (digest, found)
             if topic in _ENDED and asked == {"account": stream, "dispute": found["dispute"]}:
                 self._ended.append(ordinal)
             disputes.setdefault(stream, DisputesOfStream(whole=not self._thin)).add(topic, digest, found)
-        _need(self._heads, "there are no events")
+        must(self._heads, "there are no events")
         position = f"{self._manifest['partition']}:{last}"
-        _need(self._manifest["position"] == position, "the last event stands at another position")
+        must(self._manifest["position"] == position, "the last event stands at another position")
         events = f"{len(self._events)} events of {len(self._heads)} streams are whole"
         self._told.append(
             f"{events}, each by itself" if self._thin else f"{events}, from each one's first on"
@@ -172,7 +159,7 @@ class _Bundle:
         if asked is not None:
             of_stream = disputes.get(asked["account"], DisputesOfStream())
             found = of_stream.told.get(asked["dispute"])
-            _need(found, "the dispute is not in the bundle")
+            must(found, "the dispute is not in the bundle")
             self._told += found or ()
             self._read_statement(of_stream, asked["dispute"])
 
@@ -180,12 +167,12 @@ class _Bundle:
         """What an event's bytes say, which is what is told of it."""
         state = bytes.fromhex(row["state"])
         found = self._record(state)
-        _need(found == row["event"], f"{place} says something else than its bytes")
-        _need(row["type"] == self._schemas[state[:FINGERPRINT_BYTES]].name, f"{place} is of another type")
+        must(found == row["event"], f"{place} says something else than its bytes")
+        must(row["type"] == self._schemas[state[:FINGERPRINT_BYTES]].name, f"{place} is of another type")
         sums: Counter[str] = Counter()
         for posting in found["postings"]:
             sums[posting["unit"]] += posting["amount"]
-        _need(not any(sums.values()), f"the postings of {place} do not sum to zero")
+        must(not any(sums.values()), f"the postings of {place} do not sum to zero")
         return found
 
     def _read_statement(self, disputes: DisputesOfStream, dispute: str) -> None:
@@ -197,12 +184,13 @@ class _Bundle:
         self._wanted |= {"statement.jsonl", "line.json"} if self._elsewhere else set()
 
     def _read_decisions(self) -> None:
-        chain, decided = NO_CHAIN, set()
+        chain, last, decided = NO_CHAIN, 0, set()
         for row in self._lines("decisions.jsonl"):
-            _need(("before" in row) is self._thin, "a decision is not told as it should be")
+            must(("before" in row) is self._thin, "a decision is not told as it should be")
             chain = bytes.fromhex(row["before"]) if self._thin else chain
             place = f"the decision {self._manifest['partition']}:{row['entry']}"
-            _need(row["subject"] == self._manifest["msisdn"], f"{place} is of somebody else")
+            must(type(row["entry"]) is int and row["entry"] > last, f"{place} stands out of order")
+            must(row["subject"] == self._manifest["msisdn"], f"{place} is of somebody else")
             names = (
                 "subject",
                 "command_id",
@@ -217,11 +205,16 @@ class _Bundle:
             values = [row[name] for name in (*names, "first_event", "event_count", "chain", "principal")]
             values[3], values[4] = bytes.fromhex(values[3]), bytes.fromhex(values[4])
             chain = journal_digest(chain, values)
-            _need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
-            _need(self._record(values[4]) == row["said"], f"{place} says something else than its bytes")
-            self._decisions[row["entry"]] = chain
+            must(chain.hex() == row["chain"], f"{place} does not follow the one before it")
+            must(self._record(values[4]) == row["said"], f"{place} says something else than its bytes")
+            last = row["entry"]
+            self._decisions[last] = chain
             decided.add(row["command_id"])
         self._must_be_explained(decided)
+        self._last_decision = last, chain
+        position = f"{self._manifest['partition']}:{last}" if decided else None
+        is_first = self._manifest["format"] == FIRST_FORMAT
+        must(is_first or self._manifest["decided"] == position, "the last decision is another one")
         how = "each by itself" if self._thin else "from the first on"
         self._told.append(f"{len(self._decisions)} decisions are whole, {how}")
 
@@ -229,21 +222,21 @@ class _Bundle:
         """The events are the number's and of its terms; each of its own was decided, fell due, or followed."""
         number = self._manifest["msisdn"]
         others = {stream for stream in self._heads if subject_of(stream) != number}
-        _need(others < self._heads.keys(), f"there is no event of {number}")
-        _need(all(one.startswith(TERMS[0]) for one in others), "there are events of somebody else")
+        must(others < self._heads.keys(), f"there is no event of {number}")
+        must(all(one.startswith(TERMS[0]) for one in others), "there are events of somebody else")
         for _, event in self._events.values():
             own = event["account"] not in others and not event["command_id"].startswith((DUE, POLICY_IDS))
-            _need(
+            must(
                 not own or event["command_id"] in decided, "the decision behind an event is not in the bundle"
             )
 
     def _read_balances(self) -> None:
         manifest = self._manifest
         as_of, known_at, own = manifest["as_of"], manifest["known_at"], streams_of(manifest["msisdn"])[0]
-        _need(is_instant(as_of) and is_instant(known_at), "a balance is told of no instant")
-        _need(as_of <= known_at, "a balance is told as of an instant that was yet to come")
+        must(is_instant(as_of) and is_instant(known_at), "a balance is told of no instant")
+        must(as_of <= known_at, "a balance is told as of an instant that was yet to come")
         if self._thin:
-            _need(manifest["balances"] is None, "balances are told of that nothing here shows")
+            must(manifest["balances"] is None, "balances are told of that nothing here shows")
             self._told.append("BALANCE NOT RECOMPUTED: only the events that are cited are in it")
             return
         sums: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -254,8 +247,8 @@ class _Bundle:
                     if posting["account"].startswith(own) and not posting["account"].endswith(OTHERS_TOO):
                         sums[posting["account"], posting["unit"]] += posting["amount"]
         said = {(row["account"], row["unit"]): row["amount"] for row in manifest["balances"]}
-        _need(len(said) == len(manifest["balances"]), "a balance is told twice")
-        _need(sums == said, "the balances are not the sums of the postings")
+        must(len(said) == len(manifest["balances"]), "a balance is told twice")
+        must(sums == said, "the balances are not the sums of the postings")
         for (account, unit), amount in sorted(sums.items()):
             self._told.append(f"{account} {unit} {format_amount(amount)}")
 
@@ -266,7 +259,7 @@ class _Bundle:
         leaves = {f"events-{partition}": events, f"decisions-{partition}": self._decisions}
         for (place, ordinal), digest in self._elsewhere.items():
             there = leaves.setdefault(f"events-{place}", {}).setdefault(ordinal, digest)
-            _need(there == digest, "two events stand in one place")
+            must(there == digest, "two events stand in one place")
         for name in sorted(self._parts):
             if not name.startswith("proofs/") or name.endswith(".entry"):
                 continue
@@ -276,29 +269,29 @@ class _Bundle:
             tree, number = found["tree"], found["number"]
             proof = proof_of(self._parts[name])
             checkpoint = self._checkpoint(proof.note)
-            _need(checkpoint.origin.rpartition("/")[2] == tree, f"{name} is of another tree")
-            _need(self._trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
+            must(checkpoint.origin.rpartition("/")[2] == tree, f"{name} is of another tree")
+            must(self._trees.setdefault(tree, checkpoint) == checkpoint, f"{name} is of another size")
             if tree == TOP:
                 data = self._parts[f"proofs/{TOP}/{number}.entry"]
                 self._entries[data] = proof.leaf
             else:
                 known = number == str(proof.leaf + 1) and proof.leaf + 1 in leaves.get(tree, {})
-                _need(known, f"{name} is of nothing here")
+                must(known, f"{name} is of nothing here")
                 data = leaves[tree][proof.leaf + 1]
             root = root_by_inclusion(leaf_hash(data), proof.leaf, checkpoint.size, proof.path)
-            _need(root == checkpoint.root, f"{name} does not lead to the root")
+            must(root == checkpoint.root, f"{name} does not lead to the root")
         names = {checkpoint.origin.rpartition("/")[0] for checkpoint in self._trees.values()}
-        _need(len(names) <= 1, "the trees are of two logs")
+        must(len(names) <= 1, "the trees are of two logs")
 
     def _must_be_signed(self) -> None:
         """What has to be proved is."""
         if not self._trees:
-            _need(self._key is None, "nothing in the bundle is signed")
-            _need(self._manifest["completeness"] is None, "a day's close is told of that nothing here shows")
+            must(self._key is None, "nothing in the bundle is signed")
+            must(self._manifest["completeness"] is None, "a day's close is told of that nothing here shows")
             self._told.append("NOT SIGNED: it shows that it hangs together, and no more")
             return
         partition = self._manifest["partition"]
-        _need(f"events-{partition}" in self._trees and TOP in self._trees, "the bundle lacks proofs")
+        must(f"events-{partition}" in self._trees and TOP in self._trees, "the bundle lacks proofs")
         for tree, checkpoint in self._trees.items():
             if tree != TOP:
                 entry = b"checkpoint\n" + checkpoint.text.encode()
@@ -319,11 +312,11 @@ class _Bundle:
         if self._key is not None:
             whose = f"signed by {self._key.name}"
         self._told.append(f"the last event and the last decision stand in trees, {whose}")
-        self._read_heads()
+        self._read_close()
 
     def _must_be_entered(self, entry: bytes, what: str) -> None:
         """An entry of the log of checkpoints is in the bundle, with its proof."""
-        _need(entry in self._entries, f"{what} not in the log of checkpoints")
+        must(entry in self._entries, f"{what} not in the log of checkpoints")
         name = f"proofs/{TOP}/{self._entries[entry]}"
         self._wanted |= {f"{name}.entry", f"{name}.tlog-proof"}
 
@@ -332,42 +325,27 @@ class _Bundle:
         for row in self._lines("consistency.jsonl"):
             old, new = (self._checkpoint(row[when].encode()) for when in ("old", "new"))
             told.append(new.origin)
-            _need(new in self._trees.values(), "a tree is told of that proves nothing here")
-            path = [_hash(step) for step in row["path"]]
-            _need(old.origin == new.origin, f"{old.origin} was rewritten")
+            must(new in self._trees.values(), "a tree is told of that proves nothing here")
+            path = [hash_of(step) for step in row["path"]]
+            must(old.origin == new.origin, f"{old.origin} was rewritten")
             roots = roots_by_consistency(old.size, new.size, old.root, path)
-            _need(roots == (old.root, new.root), f"{old.origin} was rewritten")
+            must(roots == (old.root, new.root), f"{old.origin} was rewritten")
             self._told.append(
                 f"{new.origin} of {new.size} leaves begins with the {old.size} that were signed first"
             )
 
         trees = sorted(checkpoint.origin for checkpoint in self._trees.values())
-        _need(sorted(told) == trees, "it is not told what each tree began with")
+        must(sorted(told) == trees, "it is not told what each tree began with")
 
-    def _read_heads(self) -> None:
+    def _read_close(self) -> None:
         """Nothing of the number came later that day."""
-        close = self._manifest["completeness"]
-        if close is None:
-            self._told.append("COMPLETENESS PENDING: that nothing came later is proved at a day's close")
+        held = InBundle(self._manifest, self._heads, max(self._events), self._last_decision)
+        if self._manifest["completeness"] is None:
+            self._told.append(held.pending())
             return
-        place = f"heads\n{self._manifest['partition']}\n{close['day']}\n{close['ordinal']}\n"
-        entry = f"{place}{close['streams']}\n{close['root']}\n".encode()
-        self._must_be_entered(entry, "the heads of the day are")
+        self._must_be_entered(held.entry, "the heads of the day are")
         self._wanted.add("heads.jsonl")
-        ends = day_number(parse_day(close["day"])) * DAY + _ENDS_WITHIN
-        _need(self._manifest["known_at"] < ends, "the day was closed before what was known")
-        _need(close["ordinal"] >= max(self._events), "the day was closed before the last event")
-        proved = set()
-        for row in self._lines("heads.jsonl"):
-            stream = row["stream"]
-            _need(stream in self._heads, "a head is of a stream that is not in the bundle")
-            leaf = leaf_hash(f"{stream}\n{row['version']}\n{self._heads[stream].hex()}\n".encode())
-            path = [_hash(step) for step in row["path"]]
-            root = root_by_inclusion(leaf, row["index"], close["streams"], path)
-            _need(root == bytes.fromhex(close["root"]), f"{stream} went on that day")
-            proved.add(stream)
-        _need(proved == self._heads.keys(), "a stream's head is not proved")
-        self._told.append(f"no event of theirs came later until the close of {close['day']}")
+        self._told += held.closed(self._lines("heads.jsonl"))
 
     def _checkpoint(self, note: bytes) -> Checkpoint:
         return checkpoint_of(read(note).text) if self._key is None else verified(note, [self._key])
@@ -380,7 +358,7 @@ class _Bundle:
         self._used.add(schema.fingerprint)
         body = BytesIO(state[FINGERPRINT_BYTES:])
         found = schemaless_reader(body, schema.parsed)
-        _need(body.tell() == len(state) - FINGERPRINT_BYTES, "a record goes on behind its end")
+        must(body.tell() == len(state) - FINGERPRINT_BYTES, "a record goes on behind its end")
         return json.loads(json.dumps(found, default=lambda value: value.hex()))
 
 
@@ -389,12 +367,3 @@ def _schema(name: str, content: bytes) -> RecordSchema:
         return RecordSchema(content.decode())
     except Exception as error:  # whatever it does to the parser, it is none
         raise EvidenceWrong(f"{name} is no schema") from error
-
-
-def _hash(text: str) -> bytes:
-    held = b64decode(text, validate=True)
-    _need(
-        b64encode(held).decode() == text and len(held) == sha256().digest_size,
-        "something is of another length",
-    )
-    return held

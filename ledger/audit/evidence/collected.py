@@ -29,7 +29,8 @@ from ledger.store.layout import intelligible, principal_column
 from ledger.store.reading import Recorded, SqliteSnapshot
 from ledger.store.schemas import FINGERPRINT_BYTES
 
-FORMAT = "pulsa-evidence/1"
+FORMAT = "pulsa-evidence/2"
+"""In the first, nothing told of decisions and accounts at a day's close, nor how its page was made."""
 
 
 class AskedDispute(NamedTuple):
@@ -73,8 +74,9 @@ class Collected:
         day = last_close(log, zone)
         self.close = day if day is not None and day.ordinal >= end else None
         """The day's close by which completeness can be proved; None: that has to wait."""
-        last = end if self.close is None else self.close.ordinal
-        own = [found for found in log.events_of(question.msisdn) if found.ordinal <= last]
+        self._last = end if self.close is None else self.close.ordinal
+        """The event that closed it: decisions of before are in it, too."""
+        own = [found for found in log.events_of(question.msisdn) if found.ordinal <= self._last]
         if not own:
             raise EvidenceRefused(f"nothing is known of {question.msisdn} at that instant")
         self._of_dispute = list(self._steps(own))
@@ -169,15 +171,17 @@ class Collected:
             rows = self.log.connection.execute(statement, (value,)).fetchall()
         return list(Chains(self.log.connection, self.log.path, self.log.partition).alone(rows))
 
-    def _decisions(self, which: str = "ordinal<=?", value: object = None) -> Iterator[dict[str, Any]]:
-        """The number's journal as far as its events go, or the entries of it that are wanted."""
+    def _decisions(self, which: str = "", *values: object) -> Iterator[dict[str, Any]]:
+        """The number's journal before the event that closed it, or the entries of it that are wanted."""
         log = self.log
         names = ENTRY_COLUMNS.split(", ")
         columns = ENTRY_COLUMNS.replace("principal", principal_column(log.connection))
-        statement = f"SELECT entry, {columns} FROM journal WHERE subject=? AND {which} ORDER BY entry"  # noqa: S608
-        wanted = (self.question.msisdn, self.head if value is None else value)
+        statement = (
+            f"SELECT entry, {columns} FROM journal WHERE subject=? AND ordinal<?{which} ORDER BY entry"  # noqa: S608
+        )
         with intelligible(log.path):
-            rows = log.connection.execute(statement, wanted).fetchall()
+            own = (self.question.msisdn, self._last, *values)
+            rows = log.connection.execute(statement, own).fetchall()
         for entry, *row in rows:
             found = dict(zip(names, row, strict=True))
             said = log.codec.record(found["command"])
@@ -185,9 +189,11 @@ class Collected:
             yield {"entry": entry, **found, "said": plain(said)}
 
     def _cited_decisions(self) -> list[dict[str, Any]]:
-        """The entries behind the events that are cited, each with the digest of the number's entry before it."""
+        """The last entry, and those behind the events that are cited, each with the digest of the entry before it."""
         commands = {self.log.codec.event(row[3], row[4]).command_id for row in self.rows}
-        found = [one for command in sorted(commands) for one in self._decisions("command_id=?", command)]
+        found = [one for command in sorted(commands) for one in self._decisions(" AND command_id=?", command)]
+        last = " AND entry=(SELECT max(entry) FROM journal WHERE subject=? AND ordinal<?)"
+        found += [one for one in self._decisions(last, self.question.msisdn, self._last) if one not in found]
         statement = "SELECT chain FROM journal WHERE subject=? AND entry<? ORDER BY entry DESC LIMIT 1"
         for one in found:
             with intelligible(self.log.path):
@@ -253,6 +259,7 @@ class Collected:
             "known_at": self.question.known_at,
             "partition": self.log.partition,
             "position": f"{self.log.partition}:{self.head}",
+            "decided": f"{self.log.partition}:{self.decisions[-1]['entry']}" if self.decisions else None,
             "thin": self.thin,
             "balances": self.balances(),
             "dispute": None if self.question.dispute is None else self.question.dispute._asdict(),

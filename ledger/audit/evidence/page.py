@@ -122,17 +122,22 @@ def _events(
 
 def _checks(manifest: Mapping[str, Any]) -> Iterator[str]:
     close = manifest["completeness"]
+    cited = f"The record is cited up to position {escape(manifest['position'])}"
+    if manifest["decided"] is not None:
+        cited += f", decisions, refusals among them, up to {escape(manifest['decided'])}"
     complete = (
-        f"That nothing of this number came later is proved up to the close of {escape(close['day'])}."
+        "That this number has no other account, and that nothing of it happened or was decided later, is proved up to"
+        f" the close of {escape(close['day'])}."
         if close
-        else "That nothing came later is proved once the day was closed and signed; it is pending."
+        else "This does not show that nothing happened or was decided later, or that there is no other account: that"
+        " is proved once the day was closed and signed; it is pending."
     )
     disputed = (
         " What each dispute says of the record was reckoned again from the events that it cites, by digest."
         if manifest["dispute"] is not None
         else ""
     )
-    yield f"<p>{complete}{disputed} The record is cited up to position {escape(manifest['position'])}.</p>"
+    yield f"<p>{cited}. {complete}{disputed}</p>"
     yield (
         "<p>This page only shows; the proof is beside it. In the folder of the bundle, with any Python from 3.9 on,"
         " without a network:</p><p><code>python3 -I -S verify.py BUNDLE.zip KEY</code></p>"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ def json_of(content: bytes) -> Any:  # noqa: ANN401 - any JSON
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    _must(len(found) == len(pairs), "a name stands twice in an object")
+    must(len(found) == len(pairs), "a name stands twice in an object")
     return found
 
 
@@ -58,21 +60,32 @@ def parts_of(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as bundle:
             names = bundle.infolist()
-            _must(len(names) <= MOST_PARTS, "the bundle has too many parts")
+            must(len(names) <= MOST_PARTS, "the bundle has too many parts")
             for info in names:
-                _must(info.filename not in found, f"{info.filename} is in the bundle twice")
+                must(info.filename not in found, f"{info.filename} is in the bundle twice")
                 with bundle.open(info) as part:
                     found[info.filename] = content = part.read(left + 1)
                 left -= len(content)
-                _must(left >= 0, "the bundle is too large")
+                must(left >= 0, "the bundle is too large")
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise EvidenceWrong(f"the bundle cannot be read: {error}") from error
     return found
 
 
-def _must(holds: object, what: str) -> None:
+def must(holds: object, what: str) -> None:
+    """Raises EvidenceWrong unless it holds."""
     if not holds:
         raise EvidenceWrong(what)
+
+
+def hash_of(text: str) -> bytes:
+    """A SHA-256 from base64, which is written in one way only. Raises EvidenceWrong."""
+    held = b64decode(text, validate=True)
+    must(
+        b64encode(held).decode() == text and len(held) == sha256().digest_size,
+        "something is of another length",
+    )
+    return held
 
 
 def _json(value: object) -> bytes:

@@ -8,8 +8,9 @@ everything that is said is so; 1: something is not; 2: misused.
 What is checked: every part's digest; every schema's fingerprint; every event's bytes, its place in the chain of its
 stream, and that what is told of it is what the bytes say; every posting's sum; the balances, from the postings; what
 disputes say of the record, from the events that they cite; the statement's line, its digest and the difference that it
-makes; the decisions' chain; signatures; that events, decisions and schemas stand in the trees that were signed; and
-that no part is missing and none is of nothing. Not checked is what is for people, `index.html`; and this program, which
+makes; the decisions' chain; signatures; that events, decisions and schemas stand in the trees that were signed; that
+the number has no other account, event or decision until a day's close, or in words that this is not shown; and that no
+part is missing and none is of nothing. Not checked is what is for people, `index.html`; and this program, which
 is best had from elsewhere than from the bundle.
 """
 
@@ -27,7 +28,8 @@ import zipfile
 import zlib
 from typing import Any, Optional
 
-FORMAT = "pulsa-evidence/1"
+FORMAT, FIRST_FORMAT = "pulsa-evidence/2", "pulsa-evidence/1"
+"""Of bundles that are made now, and of those of before, whose close tells of no decisions and no other accounts."""
 MOST_PARTS = 100_000
 MOST_BYTES = 1 << 30
 NO_DIGEST = bytes(32)
@@ -617,9 +619,9 @@ class Bundle:
     def check(self) -> None:
         """Checks all of it. Raises Wrong."""
         manifest = self.manifest
-        need(
-            isinstance(manifest, dict) and manifest.get("format") == FORMAT, "it is no bundle of this format"
-        )
+        known = isinstance(manifest, dict) and manifest.get("format") in (FIRST_FORMAT, FORMAT)
+        need(known, "it is no bundle of a format that is known here")
+        self.is_first = manifest["format"] == FIRST_FORMAT
         said = manifest["parts"]
         need(set(self.parts) == set(said) | {"manifest.json"}, "the bundle has other parts than it says")
         for name, digest in said.items():
@@ -675,10 +677,9 @@ class Bundle:
     def read_events(self) -> None:
         """Takes in the events, each after the one before it of its stream."""
         self.events: dict[int, tuple[bytes, Any]] = {}
-        self.heads: dict[str, bytes] = {}
+        self.heads: dict[str, tuple[int, bytes]] = {}
         streams: dict[str, Stream] = {}
         about: dict[tuple[str, str], list[Any]] = {}
-        versions: dict[str, int] = {}
         last = 0
         for row in lines_of(self.parts, "events.jsonl"):
             need(
@@ -690,17 +691,16 @@ class Bundle:
             need(type(ordinal) is int and ordinal > last, f"{place} stands out of order")
             last = ordinal
             found = self.read_event(row, place)
-            before, version = versions.get(stream, 0), found["version"]
+            before, chain = self.heads.get(stream, (0, NO_DIGEST))
+            version = found["version"]
             follows = version > before if self.thin else version == before + 1
             need(found["account"] == stream and follows, f"{place} is of another place")
-            chain = self.heads.get(stream, NO_DIGEST)
             if self.thin and version != before + 1:
                 chain = bytes.fromhex(row["before"])
             need(not self.thin or row["before"] == chain.hex(), f"{place} does not follow the one before it")
-            versions[stream] = version
             digest = sha256(chain + row["type"].encode() + state)
             need(digest.hex() == row["digest"], f"{place} does not follow the one before it")
-            self.heads[stream] = digest
+            self.heads[stream] = version, digest
             self.events[ordinal] = (digest, found)
             dispute = streams.setdefault(stream, Stream(whole=not self.thin)).add(row["type"], digest, found)
             if dispute is not None and row["type"] in ENDS:
@@ -825,7 +825,7 @@ class Bundle:
         """Takes in the journal of the number."""
         self.decisions: dict[int, bytes] = {}
         decided: set[str] = set()
-        chain = NO_DIGEST
+        chain, last = NO_DIGEST, 0
         for row in lines_of(self.parts, "decisions.jsonl"):
             need(("before" in row) is self.thin, "a decision is not told as it should be")
             chain = bytes.fromhex(row["before"]) if self.thin else chain
@@ -845,12 +845,17 @@ class Bundle:
             if row["principal"] is not None:
                 text += f"{row['principal']}\n"
             place = f"the decision {self.manifest['partition']}:{row['entry']}"
+            need(type(row["entry"]) is int and row["entry"] > last, f"{place} stands out of order")
+            last = row["entry"]
             need(row["subject"] == self.manifest["msisdn"], f"{place} is of somebody else")
             chain = sha256(chain + text.encode() + bytes.fromhex(row["command_digest"]) + command)
             need(chain.hex() == row["chain"], f"{place} does not follow the one before it")
             need(self.record(command) == row["said"], f"{place} says something else than its bytes")
-            self.decisions[row["entry"]] = chain
+            self.decisions[last] = chain
             decided.add(row["command_id"])
+        self.last_decision = last, chain
+        position = f"{self.manifest['partition']}:{last}" if self.decisions else None
+        need(self.is_first or self.manifest["decided"] == position, "the last decision is another one")
         number = self.manifest["msisdn"]
         others = [one for one in self.heads if one.partition("#")[0] != number]
         need(len(others) < len(self.heads), f"there is no event of {number}")
@@ -970,37 +975,69 @@ class Bundle:
             f"signed by {self.key[0]}" if self.key else "signed; BY WHOM is not checked, for no key was given"
         )
         self.told.append(f"the last event and the last decision stand in trees, {whose}")
-        self.read_heads()
+        self.read_close()
 
-    def read_heads(self) -> None:
-        """That nothing of the number came later that day."""
-        completeness = self.manifest["completeness"]
-        if completeness is None:
-            self.told.append("COMPLETENESS PENDING: that nothing came later is proved at a day's close")
+    def read_close(self) -> None:
+        """That nothing of the number came later that day, and that it has no other account."""
+        number, partition, close = (self.manifest[name] for name in ("msisdn", "partition", "completeness"))
+        if close is None:
+            event, entry = max(self.events), self.last_decision[0]
+            self.told.append(
+                f"COMPLETENESS PENDING: it shows events up to {partition}:{event} and decisions up to"
+                f" {partition}:{entry}; that none of {number} came later, and that it has no other"
+                " account, is proved at a day's close"
+            )
             return
-        place = f"heads\n{self.manifest['partition']}\n{completeness['day']}\n{completeness['ordinal']}\n"
-        entry = f"{place}{completeness['streams']}\n{completeness['root']}\n".encode()
-        self.entered(entry, "the heads of the day are")
+        word, count = ("heads", "streams") if self.is_first else ("heads/2", "subjects")
+        place = f"{word}\n{partition}\n{close['day']}\n{close['ordinal']}\n"
+        self.entered(f"{place}{close[count]}\n{close['root']}\n".encode(), "the heads of the day are")
         self.wanted.add("heads.jsonl")
-        matched(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", completeness["day"], "a day is none")
-        day = dt.date.fromisoformat(completeness["day"]) - dt.date(1970, 1, 1)
+        matched(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", close["day"], "a day is none")
+        day = dt.date.fromisoformat(close["day"]) - dt.date(1970, 1, 1)
         ends = day.days * 86_400 * SECOND + ENDS_WITHIN
         need(self.manifest["known_at"] < ends, "the day was closed before what was known")
-        need(completeness["ordinal"] >= max(self.events), "the day was closed before the last event")
-        proved = set()
-        for row in lines_of(self.parts, "heads.jsonl"):
-            need(row["stream"] in self.heads, "a head is of a stream that is not in the bundle")
-            digest = self.heads[row["stream"]].hex()
-            leaf = leaf_hash(f"{row['stream']}\n{row['version']}\n{digest}\n".encode())
-            path = [decoded(step, 32) for step in row["path"]]
-            root = bytes.fromhex(completeness["root"])
-            need(
-                included(leaf, row["index"], completeness["streams"], root, path),
-                f"{row['stream']} went on that day",
-            )
-            proved.add(row["stream"])
-        need(proved == set(self.heads), "a stream's head is not proved")
-        self.told.append(f"no event of theirs came later until the close of {completeness['day']}")
+        need(close["ordinal"] >= max(self.events), "the day was closed before the last event")
+        rows = lines_of(self.parts, "heads.jsonl")
+        if self.is_first:
+            self.read_streams(close, rows)
+            return
+        subjects: dict[str, str] = {}
+        for stream, (version, digest) in sorted(self.heads.items()):
+            subject = stream.partition("#")[0]
+            subjects[subject] = subjects.get(subject, "") + f"{stream}\n{version}\n{digest.hex()}\n"
+        for row in rows:
+            subject = row["subject"]
+            need(subject in subjects, "it is told where somebody else stood")
+            entry, chain = self.last_decision if subject == number else (0, NO_DIGEST)
+            leaf = f"{subject}\n{entry}\n{chain.hex()}\n{subjects[subject]}".encode()
+            what = f"{subject} had another account, event or decision that day"
+            self.must_lead(leaf, row, close["subjects"], what)
+        need({row["subject"] for row in rows} == set(subjects), "it is not told where all stood that day")
+        after = "none after the last here" if self.thin else "no other"
+        self.told.append(
+            f"{number} has no other account, and of its events and decisions there is {after},"
+            f" until the close of {close['day']}"
+        )
+
+    def read_streams(self, close: Any, rows: list[Any]) -> None:
+        """The same, where each stream has a leaf of its own, and decisions have none."""
+        for row in rows:
+            stream = row["stream"]
+            need(stream in self.heads, "a head is of a stream that is not in the bundle")
+            leaf = f"{stream}\n{row['version']}\n{self.heads[stream][1].hex()}\n".encode()
+            self.must_lead(leaf, row, close["streams"], f"{stream} went on that day")
+        need({row["stream"] for row in rows} == set(self.heads), "a stream's head is not proved")
+        self.told.append(f"no event of theirs came later until the close of {close['day']}")
+        self.told.append(
+            f"NOT EXCLUDED: another account of {self.manifest['msisdn']}, and later decisions than"
+            f" {self.manifest['partition']}:{self.last_decision[0]}; the close did not tell of them then"
+        )
+
+    def must_lead(self, leaf: bytes, row: Any, size: int, what: str) -> None:
+        """That a leaf stands in the tree of the day's close, where it is said to."""
+        path = [decoded(step, 32) for step in row["path"]]
+        root = bytes.fromhex(self.manifest["completeness"]["root"])
+        need(included(leaf_hash(leaf), row["index"], size, root, path), what)
 
 
 def checked(path: str, key_text: Optional[str] = None, line: Optional[bytes] = None) -> list[str]:

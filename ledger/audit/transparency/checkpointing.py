@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
-from ledger.audit.transparency.heads import HeadsTree, last_close
+from ledger.audit.transparency.heads import HeadsTree, heads_at, last_close
 from ledger.audit.transparency.leaves import KINDS, Leaves
 from ledger.audit.transparency.note import Signer, Verifier
 from ledger.audit.transparency.published import EntryTree, PublishedTree
@@ -155,7 +155,7 @@ class Checkpointer:
                 )
 
     def _tell_of(self, log: SqliteSnapshot) -> None:
-        """Adds the schemas that a log holds, and its streams' heads at the last day's close."""
+        """Adds the schemas that a log holds, and where its subjects stood at the last day's close."""
         with intelligible(log.path):
             rows = log.connection.execute(
                 "SELECT fingerprint, name, schema FROM schemas ORDER BY fingerprint"
@@ -166,7 +166,7 @@ class Checkpointer:
         close = last_close(log, self._zone)
         if close is None:
             return
-        begin = f"heads\n{log.partition}\n{close.day}\n".encode()
+        begin = heads_at(log.partition, close)
         if not self._told.get(_about(begin), b"").startswith(begin):
             self._tell(HeadsTree(log, close).summary.entry)
 

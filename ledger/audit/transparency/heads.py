@@ -1,7 +1,8 @@
-"""The heads of a partition's streams at a day's close, as a tree: which event was each stream's last.
+"""Where a partition's subjects stand at a day's close, as a tree: what was decided of each last, and what happened.
 
-A proof that an event is in a log does not say that nothing came after it. Its place in this tree does; and two
-neighbours in it prove that a stream between them had no events (sorted by id, in the order of their UTF-8 bytes).
+A proof that an event is in a log does not say that nothing came after it. The place of its subject in this tree does,
+for its leaf names the last event of every stream that the subject has, and its last decision; and two neighbours in it
+prove that nothing was known of a subject between them (sorted by id).
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
+from ledger.application.journal import NO_CHAIN
+from ledger.audit.transparency.leaves import DECISIONS
 from ledger.audit.transparency.merkle import inclusion, leaf_hash, node_hash, range_root
 from ledger.domain.calendar import Zone
+from ledger.domain.kinds import subject_of
 from ledger.errors import LogDamaged
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
@@ -25,10 +29,21 @@ class StreamHead(NamedTuple):
     version: int
     digest: bytes
 
+
+class SubjectHeads(NamedTuple):
+    """Where a subject stands: its last journal entry (0: it has none), whose digest covers all before; its streams."""
+
+    subject: str
+    entry: int
+    chain: bytes
+    streams: tuple[StreamHead, ...]
+    """All that it has, sorted by id."""
+
     @property
-    def entry(self) -> bytes:
-        """The leaf's data."""
-        return f"{self.stream}\n{self.version}\n{self.digest.hex()}\n".encode()
+    def leaf(self) -> bytes:
+        """The leaf's data: three lines of the subject, and three of each stream."""
+        lines = [(self.subject, self.entry, self.chain), *self.streams]
+        return "".join(f"{id_}\n{number}\n{digest.hex()}\n" for id_, number, digest in lines).encode()
 
 
 class Close(NamedTuple):
@@ -43,14 +58,18 @@ class Heads(NamedTuple):
 
     partition: int
     close: Close
-    streams: int
+    subjects: int
     root: bytes
 
     @property
     def entry(self) -> bytes:
-        """The leaf that stands for them in the log of checkpoints."""
-        day, ordinal = self.close
-        return f"heads\n{self.partition}\n{day}\n{ordinal}\n{self.streams}\n{self.root.hex()}\n".encode()
+        """The entry that stands for them in the log of checkpoints."""
+        return heads_at(self.partition, self.close) + f"{self.subjects}\n{self.root.hex()}\n".encode()
+
+
+def heads_at(partition: int, close: Close) -> bytes:
+    """How the entry of a close begins; one that begins with `heads` is of before: of streams, without decisions."""
+    return f"heads/2\n{partition}\n{close.day}\n{close.ordinal}\n".encode()
 
 
 def last_close(log: SqliteSnapshot, zone: Zone) -> Close | None:
@@ -64,7 +83,7 @@ def last_close(log: SqliteSnapshot, zone: Zone) -> Close | None:
 
 
 def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[StreamHead]:
-    """The heads as they were at an event, in their order. Raises LogDamaged where one has no digest."""
+    """The heads of streams as they were at an event, in their order. Raises LogDamaged where one has no digest."""
     # The last versions stand in the index, which is read in its order; only of them the rows are read.
     statement = (
         "WITH last AS MATERIALIZED (SELECT originator_id AS id, max(originator_version) AS version FROM stored_events"
@@ -78,13 +97,48 @@ def heads(log: SqliteSnapshot, ordinal: int) -> Iterator[StreamHead]:
             yield StreamHead(id_, version, digest)
 
 
+def decided_before(log: SqliteSnapshot, ordinal: int) -> Iterator[tuple[str, int, bytes]]:
+    """The last journal entry of each subject that was decided before an event, and its digest.
+
+    Raises LogDamaged where one is missing or has no digest.
+    """
+    statement = (
+        "WITH last AS MATERIALIZED (SELECT subject, max(entry) AS entry FROM journal WHERE +entry<=?"
+        " GROUP BY subject) SELECT last.subject, last.entry, chain FROM last JOIN journal ON journal.entry=last.entry"
+    )
+    with intelligible(log.path):
+        for subject, entry, chain in log.connection.execute(statement, (_entries_before(log, ordinal),)):
+            if type(chain) is not bytes:
+                raise LogDamaged(f"{DECISIONS.place(log, entry - 1)} has no digest")
+            yield subject, entry, chain
+
+
+def _entries_before(log: SqliteSnapshot, ordinal: int) -> int:
+    """How many journal entries were decided before an event: each says where the log ended then, and none goes back."""
+
+    def ended(entry: int) -> int:
+        row = log.connection.execute("SELECT ordinal FROM journal WHERE entry=?", (entry,)).fetchone()
+        if row is None:
+            raise LogDamaged(f"{DECISIONS.place(log, entry - 1)} is missing")
+        return int(row[0])
+
+    return bisect_left(range(1, DECISIONS.count(log) + 1), ordinal, key=ended)
+
+
 class HeadsTree:
     """The heads of a partition at a day's close, all in memory."""
 
     def __init__(self, log: SqliteSnapshot, close: Close) -> None:
         """Raises LogDamaged like `heads`."""
-        self.heads = list(heads(log, close.ordinal))
-        self._levels = [[leaf_hash(head.entry) for head in self.heads]]
+        decided = {subject: (entry, chain) for subject, entry, chain in decided_before(log, close.ordinal)}
+        streams: dict[str, list[StreamHead]] = {subject: [] for subject in decided}
+        for head in heads(log, close.ordinal):
+            streams.setdefault(subject_of(head.stream), []).append(head)
+        self.heads = [
+            SubjectHeads(subject, *decided.get(subject, (0, NO_CHAIN)), tuple(streams[subject]))
+            for subject in sorted(streams)
+        ]
+        self._levels = [[leaf_hash(head.leaf) for head in self.heads]]
         while len(self._levels[-1]) > 1:
             pairs = iter(self._levels[-1])
             self._levels.append([node_hash(left, right) for left, right in zip(pairs, pairs, strict=False)])
@@ -92,10 +146,10 @@ class HeadsTree:
             log.partition, close, len(self.heads), range_root(self._node, 0, len(self.heads))
         )
 
-    def placed(self, stream: str) -> list[tuple[StreamHead, int, list[bytes]]]:
-        """A stream's head, its index and its proof; where it has none, those of its neighbours."""
-        index = bisect_left(self.heads, stream.encode(), key=lambda head: head.stream.encode())
-        there = index < len(self.heads) and self.heads[index].stream == stream
+    def placed(self, subject: str) -> list[tuple[SubjectHeads, int, list[bytes]]]:
+        """Where a subject stands, its index and its proof; where nothing is known of it, those of its neighbours."""
+        index = bisect_left(self.heads, subject, key=lambda head: head.subject)
+        there = index < len(self.heads) and self.heads[index].subject == subject
         chosen = [index] if there else [one for one in (index - 1, index) if 0 <= one < len(self.heads)]
         return [(self.heads[one], one, inclusion(self._node, one, len(self.heads))) for one in chosen]
 
