@@ -9,6 +9,8 @@ from ledger.audit.findings import Finding
 from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from ledger.entrypoints.examination import Examined
+from ledger.vault.copies_made import Became, CopyKind
+from ledger.wiring.copy_holders import Way
 from ledger.wiring.looking_after_the_vault import Swept, VaultFinding
 from tests.answers_of_replay import Replayed
 
@@ -280,6 +282,25 @@ class ReadingTold(TypedDict):
     reason: str
 
 
+class CopyTold(TypedDict):
+    """A copy of a person that was made: where it is looked for still, and what an erasure found of it."""
+
+    at: Instant
+    kind: CopyKind
+    of: str
+    digest: str
+    file: str | None
+    became: Became | None
+
+
+class CopyHolderTold(TypedDict):
+    """Who holds something of a person, and what an erasure does there."""
+
+    holder: str
+    way: Way
+    reached: str
+
+
 class ArchiveTold(TypedDict):
     """What is kept about a person, put into a file; the request that it answers."""
 
@@ -341,6 +362,8 @@ OF_VERBS: Mapping[str, Any] = {
     "checkpoint": CheckpointTold,
     "command": CommandTold,
     "consistency": Consistent,
+    "copies": CopyTold,
+    "copy-holders": CopyHolderTold,
     "corrected-statement": StatementCorrected,
     "dead-letter": DeadShown,
     "dead-letters": DeadTold,

@@ -42,6 +42,7 @@ _SCHEMAS = {
     "customer show": ("person",),
     "customer hand-out": ("person",),
     "customer readings": ("readings",),
+    "customer copies": ("copies",),
     "customer access": ("archive",),
     "customer list": ("customers",),
     "customer preferences": ("preferences",),
@@ -85,6 +86,7 @@ _SCHEMAS = {
     "dead-letters resend": ("command", "transfers-resent"),
     "vault backup": ("vault-backup",),
     "vault restore": ("vault-restored",),
+    "vault holders": ("copy-holders",),
     "vault check": ("vault-findings",),
     "vault sweep": ("vault-swept",),
 }

@@ -11,11 +11,12 @@ from ledger.vault.tables import VALUES
 
 
 class FieldsGone(NamedTuple):
-    """Fields of a customer that are kept no more, as they were written for these commands."""
+    """Fields of a customer that are kept no more, as they were written for these commands, before a version of his."""
 
     customer: str
     fields: Sequence[str]
     commands: Sequence[str]
+    version: int
 
 
 def are_of(gone: FieldsGone) -> ColumnElement[bool]:

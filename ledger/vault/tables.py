@@ -98,6 +98,19 @@ READINGS = Table(
 )
 """Who has read of whom, which fields, and why."""
 
+COPIES = Table(
+    "copies",
+    _METADATA,
+    Column("customer", _ID, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("kind", _ID, nullable=False),
+    Column("of", _ID, nullable=False),
+    Column("version", Integer),
+    Column("place", LargeBinary),
+    Column("became", String(16)),
+)
+"""Copies that were made of persons, and where they were put, encrypted, while they are to be looked for there."""
 CARRIED = Table(
     "carried_out",
     _METADATA,
@@ -121,7 +134,7 @@ BACKUPS = Table(
     Column("digest", LargeBinary, nullable=False),
 )
 """Which backups were made: when, under which month's key, and the digest of the file."""
-ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, CARRIED, OF_LOG, BACKUPS)
+ALL = (VAULT, OWN_KEYS, PERSONS, WRITINGS, VALUES, ERASED, READINGS, COPIES, CARRIED, OF_LOG, BACKUPS)
 """Every table, in the order that a backup holds them in."""
 
 

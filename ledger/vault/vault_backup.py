@@ -23,9 +23,10 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.errors import VaultBackupUnusable, VaultConflict, VaultKeyWrong, VaultUnreachable
 from ledger.vault.chance import Chance
+from ledger.vault.copies_made import not_noted
 from ledger.vault.master_keys import NONCE_BYTES, Wrapping
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import ALL, BACKUPS, CARRIED, OWN_KEYS, PERSONS, READINGS, VAULT
+from ledger.vault.tables import ALL, BACKUPS, CARRIED, COPIES, OWN_KEYS, PERSONS, READINGS, VAULT
 from ledger.vault.vault import Vault
 
 _FORMAT = b"pulsa vault backup 1\n"
@@ -196,7 +197,7 @@ def _replace(
     if not overwrite and vault.execute(select(PERSONS.c.customer).limit(1)).first() is not None:
         raise VaultConflict("persons are in the vault already; --overwrite puts the backup in their place")
     for table in ALL:
-        if table is not OWN_KEYS:
+        if table not in (OWN_KEYS, COPIES):
             vault.execute(delete(table))
     vault.execute(delete(OWN_KEYS).where(OWN_KEYS.c.master != master))  # which nobody here can unwrap
     persons = 0
@@ -210,7 +211,11 @@ def _replace(
                 del row["n"]
         if table is OWN_KEYS:  # one that was made since then stays: what it names is in the log
             vault.execute(delete(table).where(table.c.name.in_([row["name"] for row in rows])))
-        vault.execute(insert(table), rows)
+        new = rows
+        if table is COPIES:  # what was noted since then, or what became of one, stays
+            new = not_noted(vault, rows)
+        if new:
+            vault.execute(insert(table), new)
     if vault.execute(select(VAULT)).one_or_none() is None:
         raise VaultBackupUnusable("the backup holds no vault")
     return persons

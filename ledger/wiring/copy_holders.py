@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.vault.copies_made import erase_copies, left_lying
 from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import kept_of, still_kept
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
 
-Way = Literal["told", "follows", "expires", "given-out", "nobody"]
-"""What comes of an erasure: the holder is told and erases; it follows the log by itself; its copies end by their own
-time; they were given out, and that is recorded; or nothing of who a person is gets there."""
+Way = Literal["told", "follows", "expires", "others", "nobody"]
+"""What comes of an erasure: the holder is told, and erases; it follows the log by itself; its copies end by their own
+time; others have them, and what was given out is recorded; or nothing of who a person is gets there."""
 
 
 class Gone(NamedTuple):
@@ -62,6 +63,24 @@ def _left_in_vault(_: Opened, kept: Vault, gone: Gone) -> Iterator[str]:
             yield f"{PREFIX}{one.customer}, {field}"
 
 
+def _erase_archives(_: Opened, kept: Vault, gone: Gone) -> int:
+    return erase_copies(kept, [customer for customer, _ in gone.persons], gone.fields)
+
+
+def _left_of_archives(_: Opened, kept: Vault, gone: Gone) -> Iterator[str]:
+    for customer, place in left_lying(kept, [customer for customer, _ in gone.persons], gone.fields):
+        yield f"{PREFIX}{customer}, {place}"
+
+
+ARCHIVES = CopyHolder(
+    "archives of access",
+    "told",
+    "one that lies unchanged where it was put, seen from where the erasure is carried out, is deleted; any other was"
+    " handed over, and that it was made stays noted",
+    _erase_archives,
+    _left_of_archives,
+)
+"""Those made before fields of a person went go with these fields."""
 THE_VAULT = CopyHolder(
     "the vault",
     "told",
@@ -70,7 +89,30 @@ THE_VAULT = CopyHolder(
     _left_in_vault,
 )
 """It counts persons; told of nobody it notes how far the log was read."""
-HOLDERS: Sequence[CopyHolder] = (THE_VAULT,)
-"""All of them, in the order in which they are told."""
+HOLDERS: Sequence[CopyHolder] = (
+    CopyHolder("the log", "nobody", "nothing: it is the record. The customer's id points to nobody any more"),
+    CopyHolder("copies of the log", "nobody", "nothing: they have what the log has"),
+    CopyHolder("projections", "follows", "what a person agrees to and asks for, once they have read so far"),
+    CopyHolder(
+        "the topic ledger.preferences", "follows", "the record, by its tombstone, once it is compacted"
+    ),
+    CopyHolder("exports", "nobody", "nothing"),
+    ARCHIVES,
+    CopyHolder("bills and bundles", "others", "nothing: they were given out"),
+    CopyHolder("disclosures", "others", "nothing: the log says to whom, on what ground, by whose approval"),
+    CopyHolder("files that are ingested", "others", "nothing: they are the sender's"),
+    CopyHolder("outcomes of ingest", "nobody", "nothing"),
+    CopyHolder("log lines and metrics", "nobody", "nothing"),
+    CopyHolder(
+        "backups of the vault",
+        "expires",
+        "nothing by itself: one that is put back carries out the log's erasures before anybody is shown",
+    ),
+    THE_VAULT,
+)
+"""All of them, in the order in which they are told, the vault last.
+
+That of projections is their fold: `Preferences` and `Privacy` in `projections/persons` say what `PersonErased` does.
+"""
 Reached = Counter[str]
 """How many copies were reached at once, by the names of those who hold them."""

@@ -93,4 +93,4 @@ def _fields_gone(log: SqliteSnapshot, event: FieldsErased) -> FieldsGone:
     """Which values a person's erased fields are: those that were written before, and not what came again."""
     told = [one.event for one in log.events_of(event.account)]
     before = [one.command_id for one in told if one.version < event.version and one.TOPIC in WRITTEN]
-    return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before)
+    return FieldsGone(own_id(event.account), [one["field"] for one in event.fields], before, event.version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,11 +39,14 @@ def access(
     """Put everything that is kept about a person into one archive, for that person.
 
     An open request of theirs is answered by it: its digest goes into the log. Of an account that was another's before,
-    it begins with what was on it when it became theirs.
+    it begins with what was on it when it became theirs. Where it is put is noted: an erasure deletes it there.
     """
+    from ledger.domain.customer.ids_of_customers import own_id
     from ledger.entrypoints import access_pages
     from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.store.backup import FileExists
+    from ledger.vault.copies_made import CopyMade
+    from ledger.wiring.copies_given import noted
     from ledger.wiring.rehearsal import tried
 
     must_be_codes(by=by, reason=reason)
@@ -61,24 +65,30 @@ def access(
     must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")
-    content = access_pages.archive(_gathered(opened, asked, customer, by, reason, dry_run=dry_run))
-    digest = hashlib.sha256(content).hexdigest()
-    if not dry_run:
-        _put(out, content)
-    answered = None
-    if person.request is not None:
-        answered = person.request.request
-        with tried(opened, dry_run=dry_run) as log:
-            refused = _answer(log, customer, answered, digest)
-        if refused is not None:
+    gathered = _gathered(opened, asked, customer, by, reason, dry_run=dry_run)
+    content, last = access_pages.archive(gathered), gathered.events[-1]["version"]
+    digest = hashlib.sha256(content)
+    copy = CopyMade(own_id(customer), now, "access", customer, digest.digest(), last, out)
+    answered = None if person.request is None else person.request.request
+    try:
+        with nullcontext() if dry_run else noted(opened, [copy]):
             if not dry_run:
-                out.unlink()
-            return shell.failed("refused", refused, shell.REFUSED)
+                _put(out, content)
+            if answered is not None:
+                with tried(opened, dry_run=dry_run) as log:
+                    _answer(log, customer, answered, digest.hexdigest())
+    except _NotAnswered as refused:
+        if not dry_run:
+            out.unlink()
+        return shell.failed("refused", str(refused), shell.REFUSED)
     if as_json:
-        tells = {"file": str(out), "digest": digest, "request": answered}
+        tells = {"file": str(out), "digest": digest.hexdigest(), "request": answered}
         say_json({**tells, **({"dry_run": True} if dry_run else {})})
     else:
-        say(f"{out}: sha256 {digest}" + ("" if answered is None else f"; request {answered} is answered"))
+        say(
+            f"{out}: sha256 {digest.hexdigest()}"
+            + ("" if answered is None else f"; request {answered} is answered")
+        )
         if dry_run:
             say(NOTHING_IS_WRITTEN)
     return shell.DONE
@@ -159,8 +169,8 @@ def _put(out: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _answer(opened: Opened, customer: str, request: str, digest: str) -> str | None:
-    """Says in the log that a request is answered; why not, where it is refused."""
+def _answer(opened: Opened, customer: str, request: str, digest: str) -> None:
+    """Says in the log that a request is answered. Raises _NotAnswered where that is refused."""
     from ledger.entrypoints.principal import of_this_process
 
     ledger = opened.taker()
@@ -169,4 +179,9 @@ def _answer(opened: Opened, customer: str, request: str, digest: str) -> str | N
         said | {"command_id": f"answer/{request}/{digest[:16]}"}
     )
     outcome = ledger.execute([command], principal=of_this_process())[0]
-    return None if outcome.code is None else f"{outcome.code}: {outcome.message}"
+    if outcome.code is not None:
+        raise _NotAnswered(f"{outcome.code}: {outcome.message}")
+
+
+class _NotAnswered(Exception):
+    pass

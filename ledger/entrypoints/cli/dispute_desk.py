@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import in_words, say, say_folded
 from ledger.entrypoints.cli.prose import (
     KnownAt,
@@ -186,6 +187,7 @@ def dispute_bundle(
     from ledger.audit.evidence.stated_line import StatementAtHand
     from ledger.domain.calendar import zone
     from ledger.domain.kinds import subject_of
+    from ledger.wiring.copies_given import bundle_noted
     from ledger.wiring.evidence import statement_at_hand
 
     readers, partition_of = opened.journaled()
@@ -213,7 +215,8 @@ def dispute_bundle(
         question = Question(msisdn, known, known, AskedDispute(account, dispute))
         words = terms.words(opened.settings.terms).get
         content = made(log, question, zone(zone_), signed, words, at_hand)
-    put_file(file, content)
+    with bundle_noted(opened, msisdn, content, now_of(opened.settings)):
+        put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     say(f"{file}: {dispute} of {account}; {how}")
     return shell.DONE

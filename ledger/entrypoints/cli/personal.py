@@ -228,6 +228,30 @@ def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJs
     return shell.DONE
 
 
+def copies(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson = False) -> int:
+    """What copies of a person were made and given out, and what became of them, newest first."""
+    from ledger.domain.calendar import format_instant
+    from ledger.domain.customer.ids_of_customers import own_id
+    from ledger.vault.copies_made import copies_of
+    from ledger.wiring.persons import must_be_vault_of, vault
+
+    with vault(opened.settings) as kept:
+        must_be_vault_of(opened, kept)
+        found = copies_of(kept, own_id(customer))
+    where = zone_at_hand(opened, utc=utc)
+    for one in found:
+        file = None if one.place is None else str(one.place)
+        if as_json:
+            own = {"at": format_instant(one.at), "kind": one.kind, "of": one.of, "digest": one.digest.hex()}
+            say_json(own | {"file": file, "became": one.became})
+        else:
+            became = "handed over" if one.became in ("gone", "changed") else one.became or file or "given out"
+            say(f"{told_at(one.at, where)} {one.kind} of {one.of}: {became}; sha256 {one.digest.hex()}")
+    if not found and not as_json:
+        say(f"{customer}: no copies were made")
+    return shell.DONE
+
+
 def _write(
     opened: Opened,
     said: dict[str, str],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
+from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number, as_of_known_at
 from ledger.errors import CheckpointInvalid, EvidenceRefused, KeyUnusable
@@ -198,6 +199,7 @@ def bundle(
     from ledger.audit.evidence.bundle import bundle as made
     from ledger.audit.evidence.collected import Question
     from ledger.domain.calendar import NEVER, zone
+    from ledger.wiring.copies_given import bundle_noted
     from projections.engine.instants import Asked
 
     readers, partition_of = opened.journaled()
@@ -211,7 +213,8 @@ def bundle(
         question = Question(msisdn, as_of, known)
         signed = signed_where_there_is(opened, trust)
         content = made(log, question, zone(zone_), signed, terms.words(opened.settings.terms).get)
-    put_file(file, content)
+    with bundle_noted(opened, msisdn, content, now_of(opened.settings)):
+        put_file(file, content)
     how = "signed" if signed is not None else "NOT SIGNED: there are no checkpoints"
     told = as_of_known_at(question.as_of, known, zone(zone_))
     say_folded(f"{file}: {msisdn} {told}; {how}")

@@ -15,6 +15,7 @@ CUSTOMER = {
         "customer/CAB3DE4FG5HI6JK7LM8NO --fields name,email --by staff-3 --reason asked-by-customer",
     ),
     "readings": Verb("personal:readings", "customer/CAB3DE4FG5HI6JK7LM8NO"),
+    "copies": Verb("personal:copies", "customer/CAB3DE4FG5HI6JK7LM8NO"),
     "give-consent": Verb(
         "GiveConsent",
         "customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
@@ -107,6 +108,7 @@ VAULT = {
     "backup": Verb("vault_desk:back_up", "vault-2026-11-30.bak"),
     "restore": Verb("vault_desk:restore", "vault-2026-11-30.bak"),
     "adopt": Verb("vault_desk:adopt", ""),
+    "holders": Verb("vault_desk:holders", ""),
     "check": Verb("vault_desk:check", ""),
     "sweep": Verb("vault_desk:sweep", "--grace-hours 48"),
 }

@@ -140,7 +140,7 @@ def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> i
             if as_json:
                 say_json(found._asdict())
             else:
-                say(f"{found.kind}: {found.about}")
+                say(f"{found.kind}: {found.about} ({found.holder})")
     if not as_json:
         say("clean" if count == 0 else f"{counted(count, 'finding')}")
     return shell.DONE if count == 0 else shell.REFUSED
@@ -150,6 +150,7 @@ def sweep(
     opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
 ) -> int:
     """Put right what `check` finds and can be: erasures, values without events, keys of backups past their time."""
+    from ledger.wiring.copy_holders import THE_VAULT
     from ledger.wiring.looking_after_the_vault import must_be_of_log, swept
     from ledger.wiring.persons import vault_of_log
 
@@ -166,6 +167,21 @@ def sweep(
             f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
         )
         say_folded(", ".join(what))
+        for holder, count in done.reached.items():
+            if count and holder != THE_VAULT.name:
+                say_folded(f"{holder}: {counted(count, 'copy')} erased")
+    return shell.DONE
+
+
+def holders(as_json: AsJson = False) -> int:
+    """Who holds something of a person, and what an erasure does there; `docs/personal-data.md` says who reads it."""
+    from ledger.wiring.copy_holders import HOLDERS
+
+    for one in HOLDERS:
+        if as_json:
+            say_json({"holder": one.name, "way": one.way, "reached": one.reached})
+        else:
+            say_folded(f"{one.name} ({one.way}): {one.reached}")
     return shell.DONE
 
 
