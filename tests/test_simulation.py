@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pytest
 from typer.testing import CliRunner
@@ -19,6 +19,17 @@ from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach
 from ledger.domain.customer.events import AccountNoted
+from ledger.domain.customer.events_of_persons import (
+    AccessAnswered,
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerRegistered,
+    ErasureBlocked,
+    LimitBreached,
+    PersonErased,
+    ProcessingEnded,
+)
+from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, KINDS, subject_of
 from ledger.domain.postpaid.events import ContractOpened, RoamingCharged, RoamingRefused, UnsubscribeRequested
 from ledger.domain.postpaid.events_of_bills import BillIssued, BillOverdue
@@ -36,10 +47,11 @@ from ledger.simulation import CAST, CONTRACTS_CAST, PERSONS_CAST, commands, end_
 from ledger.simulation.faults import FAULTS, lines
 from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, OF_PERSONS, CommandRow
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
-from ledger.simulation.registered_persons import id_of
+from ledger.simulation.registered_persons import BY_TELEPHONE, OFFERS, id_of
 from ledger.store.reading import SqliteReader
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
+from tests.deciding import Deciding
 from tests.given import BUNDLED, POLICIES, ledger_on
 from tests.given import CONTRACTS as OF_POSTPAID
 from tests.often import TIMES
@@ -56,6 +68,7 @@ from tests.reconciliation.stated_population import (
 )
 
 SUBSCRIBERS, MONTHS, SEED = 60, 14, 7
+E = TypeVar("E", bound=Event)
 CONTRACTS, PERSONS = CONTRACTS_CAST + 14, PERSONS_CAST + 10
 
 pytestmark = pytest.mark.xdist_group("simulation")
@@ -266,6 +279,39 @@ def test_persons_refuse_and_allow_are_answered_late_and_are_erased_or_not(played
     assert erased[id_of(5)].state == "erased"
     assert breaches == [True]
     assert {row.offers for row in offers} == {True, False}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.clause("TS-20", "PM-03", "PM-04", "PM-05", "PM-06")
+def test_whatever_the_seed_everything_that_persons_do_comes_about(seed: int) -> None:
+    """Of persons alone, decided in memory: an event says that it came about, not a command that may be refused."""
+    ledger = Deciding([*BUNDLED.values(), *OF_POSTPAID.values(), *POLICIES.values()])
+    reader = CommandReader(played=True, now=None)
+    for row in commands(0, MONTHS, seed, registered=PERSONS_CAST + 20):
+        ledger.execute(reader.from_object(row))
+    events = ledger.events(0)
+
+    def of(kind: type[E]) -> list[E]:
+        return [one for one in events if isinstance(one, kind)]
+
+    by_telephone = [
+        {one.account for one in of(kind) if (one.purpose, one.channel) == (OFFERS, BY_TELEPHONE)}
+        for kind in (ConsentWithdrawn, ConsentGiven)
+    ]
+    late = {one.request for one in of(LimitBreached)}
+    blocked = {why["reason"] for one in of(ErasureBlocked) for why in one.objections}
+    came_about = {
+        "registrations": len(of(CustomerRegistered)) > PERSONS_CAST,
+        "opt-outs and returns by telephone": len(set.intersection(*by_telephone)) > 1,
+        "consents withdrawn, and what there was ended": bool(of(ProcessingEnded)),
+        "access requests answered late": any(one.request in late for one in of(AccessAnswered)),
+        "access requests answered in time": any(one.request not in late for one in of(AccessAnswered)),
+        **{why: why in blocked for why in ("debt", "deposit-held", "open-dispute", "legal-hold")},
+        "erasures done after they were blocked": bool(
+            {one.account for one in of(PersonErased)} & {one.account for one in of(ErasureBlocked)}
+        ),
+    }
+    assert [what for what, came in came_about.items() if not came] == []
 
 
 def test_the_first_starter_packs_are_a_csv_file(played: Played) -> None:
