@@ -68,7 +68,7 @@ def test_alerts_ask_for_figures_that_there_are(tmp_path: Path) -> None:
     with database(tmp_path / "views.db") as opened:
         projected(opened, log)
         with ProjectionMetrics(registry).asking(lambda: status(opened, [SqliteReader(log)])):
-            watch(registry, Watched((), (), 0))
+            watch(registry, Watched((), (), (), 0))
             exposed = generate_latest(registry).decode()
     named = set(re.findall(r"ledger_[a-z_]+", " ".join(expr for _, expr, _ in _RULES)))
     there = set(re.findall(r"^(?:# TYPE )?(ledger_[a-z_]+)", exposed, re.MULTILINE))
@@ -84,7 +84,7 @@ def watch(registry: CollectorRegistry, found: Watched) -> PersonMetrics:
     return figures
 
 
-def test_breached_limits_blocked_erasures_and_a_vault_without_backup_raise_their_alerts(
+def test_limits_erasures_accounts_of_nobody_and_a_vault_without_backup_raise_their_alerts(
     tmp_path: Path,
 ) -> None:
     log = log_of_persons(tmp_path)
@@ -99,12 +99,14 @@ def test_breached_limits_blocked_erasures_and_a_vault_without_backup_raise_their
     with database(tmp_path / "views.db") as opened:
         assert looked_at(BEGIN + DAY).count("\nledger_") == 0, "nothing is projected: nothing is told"
         projected(opened, log)
+        assert fires("AccountOfNobody", "", looked_at(BEGIN + DAY - 1)) == set()
         calm = looked_at(BEGIN + 72 * HOUR - 1)
         assert fires("LimitBreached", "", calm) == set()
         assert "ledger_vault_backup_seconds 0.0" not in calm, "there is no vault"
         late = looked_at(BEGIN + 80 * HOUR)
         assert fires("LimitBreached", "", late) == {("access",), ("notice",)}
         assert fires("ErasureBlocked", "", late) == {("legal-hold",)}
+        assert fires("AccountOfNobody", "", late) == {("unknown",)}
 
         new_master_key(bytes(32), tmp_path / "key")
         keys, now = MonthKeys(tmp_path / "keys", 35), BEGIN + 80 * HOUR

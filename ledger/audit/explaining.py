@@ -69,6 +69,9 @@ class Explanation:
         """What had to follow and has an entry of its own: it came from elsewhere, or was set apart and sent again."""
         self._elsewhere: dict[_Key, Command] = {}
         """What had to follow in another partition; it may be set apart here before it is sent."""
+        self._causes: dict[_Key, int] = {}
+        """The ordinal of the event from which each command had to follow."""
+        self._ordinal = 0
         self._carried_out: dict[_Key, tuple[bytes, str]] = {}
         """The digest and the actor of each policy's command that has an event here."""
         self._refused: set[str] = set()
@@ -78,6 +81,7 @@ class Explanation:
 
     def take(self, ordinal: int, event: Event) -> Iterator[str]:
         """What is wrong with an event of the entry's, if anything is."""
+        self._ordinal = ordinal
         if is_keyed(event.account):
             number = subject_of(event.account)
             if event.command_id.startswith(DUE):
@@ -115,19 +119,20 @@ class Explanation:
         if entry.code is None and self._refused:
             yield "it was accepted, and yet a use was refused"
 
-    def came_to_nothing(self) -> Iterator[Command]:
+    def came_to_nothing(self) -> Iterator[tuple[Command, int | None]]:
         """The policies' commands of which no event came, as they may: whoever is addressed tells whether they should.
 
-        The entry's own, where it came from another partition, and what followed here.
+        The entry's own, where it came from another partition, and what followed here, with the ordinal of its cause.
         """
         entry = self.entry
         own = COMMANDS.get(entry.name)
         if own is not None and own.MAY_COME_TO_NOTHING and entry.code is None and not entry.event_count:
             try:
-                yield self._codec.command(entry.name, entry.command, entry.at)
+                yield self._codec.command(entry.name, entry.command, entry.at), None
             except Exception:  # noqa: BLE001 - whatever damaged bytes do; the entry's own check tells
                 return
-        yield from self._expected.values()
+        for key, command in self._expected.items():
+            yield command, self._causes[key]
 
     def _counts(self, ordinal: int) -> Iterator[str]:
         if self._count and ordinal != self._last + 1:
@@ -234,6 +239,7 @@ class Explanation:
             self._later[_key(command)] = command
             return
         self._expected[_key(command)] = command
+        self._causes[_key(command)] = self._ordinal
         self._subjects.add(command.subject)
 
 

@@ -39,6 +39,7 @@ from ledger.store.schemas import FINGERPRINT_BYTES
 _STEP = 1000
 _UNEXPLAINED = ("no command of the journal explains it",)
 _EVENTS = "SELECT ordinal, originator_id, originator_version, topic, state, digest FROM stored_events ORDER BY ordinal"
+_SEALS = "SELECT seal, events, entries, digest FROM seals ORDER BY seal"
 _FIRST = "SELECT topic, state FROM stored_events WHERE ordinal=1"
 _JOURNAL = (
     "SELECT entry, subject, command_id, name, command_digest, command, at, code, message, ordinal, first_event,"
@@ -130,12 +131,9 @@ class _Verification:
         self._schemas()
         if not self._is_told:
             self._find_place()
-        self.seals = Seals(
-            self._rows("SELECT seal, events, entries, digest FROM seals ORDER BY seal"), self.report
-        )
+        self.seals = Seals(self._rows(_SEALS), self.report)
         self.derived = DerivedTables(self.connection, self.report)
-        total = self._one("SELECT count(*) FROM stored_events")
-        events = self._counted(total, progress)
+        events = self._counted(self._one("SELECT count(*) FROM stored_events"), progress)
         waiting = next(events, None)
         for row in self._rows(_JOURNAL.format(principal=principal_column(self.connection))):
             entry = self._entry(row)
@@ -145,8 +143,9 @@ class _Verification:
             while waiting is not None and waiting[0] <= entry.ordinal:
                 self._event(waiting, explanation)
                 waiting = next(events, None)
-            for what in (*explanation.faults(), *self._amiss(explanation)):
+            for what in explanation.faults():
                 self._find(what, "journal", entry=entry)
+            self._amiss(explanation, entry)
             self.seals.entry(entry.chain)
         while waiting is not None:
             self._event(waiting, None)
@@ -157,10 +156,13 @@ class _Verification:
         self.report.numbers = sum(map(is_of_line, self.subjects))
         self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
 
-    def _amiss(self, explanation: Explanation) -> Iterator[str]:
-        for command in explanation.came_to_nothing():
+    def _amiss(self, explanation: Explanation, entry: Entry) -> None:
+        for command, cause in explanation.came_to_nothing():
             subject = self.subjects.get(command.subject)
-            yield from () if subject is None else subject.amiss(command)
+            here = None if cause is None else f"{self.partition}:{cause}"  # else the cause lies elsewhere
+            place = ("journal", f"entry {entry.entry}") if here is None else ("stored_events", here)
+            for about, what in () if subject is None else subject.amiss(command):
+                self.report.add(Finding(what, *place, about))
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -157,8 +157,8 @@ class Subject(ABC):
         """What a stream of its own adds up to, as far as it is at hand."""
         return None
 
-    def amiss(self, command: Command) -> Iterator[str]:
-        """What is wrong, if anything is, where a policy's command came to nothing here: an audit asks."""
+    def amiss(self, command: Command) -> Iterator[tuple[str, str]]:
+        """What is wrong with which account where a policy's command came to nothing here: an audit asks."""
         yield from ()
 
     def faults(self, event: Event) -> Iterator[str]:

@@ -26,6 +26,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.persons import told_by
+from projections.persons.held_by_nobody import UNKNOWN
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
 LogOf = Callable[[str], SqliteSnapshot | None]
@@ -58,7 +59,8 @@ def looked_through(
 ) -> Iterator[VaultFinding]:
     """All that is wrong between the vault and the log; writes nothing. `now` and `grace` are in microseconds.
 
-    A writing whose command is not decided yet is a finding once the log has gone on for as long as `grace`.
+    A writing whose command is not decided yet is a finding once the log has gone on for as long as `grace`, and so is
+    an account whose holder nobody has registered.
     """
     with ExitStack() as stack:
         logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
@@ -75,6 +77,10 @@ def looked_through(
         yield VaultFinding("key-without-values", f"{PREFIX}{customer}")
     for month in [] if keys is None else keys.past(now):
         yield VaultFinding("backup-past-its-time", month)
+    for held in opened.questions(lambda: now).held_by_nobody() if logs else ():
+        if held.why != UNKNOWN or held.since + grace <= now:
+            about = f"{held.account}, {PREFIX}{held.customer}, {held.position}"
+            yield VaultFinding(f"account-of-{held.why}", about, "the log")
 
 
 def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: int) -> Swept:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
+from ledger.domain.calendar import DAY
 from ledger.store.reading import SqliteReader
 from ledger.vault.backed_up import last_backup_at
 from ledger.wiring import composition
@@ -21,6 +22,7 @@ from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.engine.snapshot import Present, Snapshot
 from projections.persons import breaches_told, erasures_told, privacy
+from projections.persons.held_by_nobody import UNKNOWN, held_by_nobody
 from projections.registry import PROJECTIONS, tables
 
 
@@ -82,9 +84,11 @@ def persons_watched(settings: Settings, kept: Database, now: int) -> Watched:
         late = privacy.requests(then, privacy.WantedRequests(only_open=True, only_breached=True)).rows
         untold = [one for one in breaches_told.breaches(then, only_open=True).rows if one.overdue]
         blocked = erasures_told.erasures(then, None, only_blocked=True).rows
+        of_nobody = [one for one in held_by_nobody(then) if one.why != UNKNOWN or one.since + DAY <= now]
     return Watched(
         breached=[*(one.kind for one in late), *("notice" for _ in untold)],
         blocked_by=[one.objections[0]["reason"] if one.objections else "" for one in blocked],
+        of_nobody=[one.why for one in of_nobody],
         backed_up_at=last_backup_at(settings.vault_url),
     )
 

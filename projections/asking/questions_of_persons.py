@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from projections.engine.snapshot import Snapshot
     from projections.persons.breaches_told import BreachTold
     from projections.persons.erasures_told import ErasureTold, HoldTold
+    from projections.persons.held_by_nobody import HeldByNobody
     from projections.persons.preferences import Preference
     from projections.persons.privacy import Disclosure, PersonalRequest, WantedRequests
     from projections.persons.publishing import Publisher
@@ -42,6 +43,12 @@ class QuestionsOfPersons(ABC):
     def publish_preferences(self, publisher: Publisher) -> int:
         """Puts up what the projections say of preferences by now; returns of how many numbers that is new."""
         return self._answer(publisher.round, None, None)
+
+    def held_by_nobody(self) -> list[HeldByNobody]:
+        """The accounts that live on under persons who were never registered, or are erased; as recorded by now."""
+        from projections.persons import held_by_nobody
+
+        return self._answer(held_by_nobody.held_by_nobody, None, None)
 
     def requests(
         self, wanted: WantedRequests | None = None, *, as_of: When = None, known_at: When = None

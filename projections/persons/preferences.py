@@ -21,7 +21,7 @@ from ledger.domain.customer.events_of_persons import (
     ProcessingRestricted,
     RestrictionLifted,
 )
-from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.domain.customer.ids_of_customers import PREFIX, own_id
 from ledger.domain.events import Event
 from ledger.domain.kinds import is_of_line, subject_of
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined, RightsTransferred
@@ -36,25 +36,25 @@ from projections.engine.sql_expressions import Expression
 from projections.postpaid.facts import AT_ONCE, Fact, Facts, Known, Says
 
 PARTNERS, CREDIT_BUREAU = "partners", "credit-bureau"
-_HELD, _ENDED, _REGISTERED = "held", "ended", "registered"
+HELD, ENDED, REGISTERED, ERASED = "held", "ended", "registered", "erased"
+"""What is said of accounts and of persons, the holder or the person's own id beside it; of an end the account."""
 _GIVEN, _WITHDRAWN, _RESTRICTED, _LIFTED = "given", "withdrawn", "restricted", "lifted"
-_ERASED = "erased"
 
 
 def _held(event: Activated | NumberReclaimed | ContractOpened, _: TermsBook) -> Iterator[Fact]:
-    yield Fact(event.account, _HELD, other=event.customer)
+    yield Fact(event.account, HELD, other=event.customer)
 
 
 def _passed_on(event: RightsTransferred, _: TermsBook) -> Iterator[Fact]:
-    yield Fact(event.account, _HELD, other=event.to_customer)
+    yield Fact(event.account, HELD, other=event.to_customer)
 
 
 def _ended(event: NumberQuarantined | NumberAvailable, _: TermsBook) -> Iterator[Fact]:
-    yield Fact(f"{event.msisdn}#{event.generation}", _ENDED)
+    yield Fact(f"{event.msisdn}#{event.generation}", ENDED)
 
 
-def _registered(_: CustomerRegistered, __: TermsBook) -> Iterator[Fact]:
-    yield Fact("", _REGISTERED)
+def _registered(event: CustomerRegistered, _: TermsBook) -> Iterator[Fact]:
+    yield Fact("", REGISTERED, other=own_id(event.account))
 
 
 def _given(event: ConsentGiven, _: TermsBook) -> Iterator[Fact]:
@@ -73,14 +73,15 @@ def _lifted(_: RestrictionLifted, __: TermsBook) -> Iterator[Fact]:
     yield Fact("", _LIFTED)
 
 
-def _erased(_: PersonErased, __: TermsBook) -> Iterator[Fact]:
-    yield Fact("", _ERASED)
+def _erased(event: PersonErased, _: TermsBook) -> Iterator[Fact]:
+    yield Fact("", ERASED, other=own_id(event.account))
 
 
 class Preferences(Facts):
     """Who holds which number, and what customers agree to."""
 
     name = "preferences"
+    version = 2
     SAYS: ClassVar[Says] = {
         Activated: _held,
         NumberReclaimed: _held,
@@ -117,7 +118,7 @@ class Preferences(Facts):
         told = sorted(customers)
         for first in range(0, len(told), AT_ONCE):
             some = told[first : first + AT_ONCE]
-            held = select(facts.account).where(facts.what == _HELD, facts.other.in_(some))
+            held = select(facts.account).where(facts.what == HELD, facts.other.in_(some))
             found.update(subject_of(account) for (account,) in connection.execute(held.distinct()))
         return found
 
@@ -138,7 +139,7 @@ class Preferences(Facts):
     def next(self, connection: Transaction, after: str, count: int) -> str | None:
         """The last of so many accounts' numbers that come behind a number; None at the end."""
         facts = self.facts.c
-        is_next = (facts.what == _HELD, facts.account > f"{after}$")
+        is_next = (facts.what == HELD, facts.account > f"{after}$")
         accounts = select(facts.account).where(*is_next).distinct().order_by(facts.account).limit(count)
         found = [account for (account,) in connection.execute(accounts)]
         return subject_of(found[-1]) if found else None
@@ -275,7 +276,7 @@ def _holders(known: Iterable[Known]) -> dict[str, _Holder]:
         account, customer = one.fact.subject, one.fact.other or ""
         msisdn = subject_of(account)
         before = held.get(msisdn)
-        if one.fact.what == _ENDED:
+        if one.fact.what == ENDED:
             ended.add(account)
         elif before is None or _in_time(account) > _in_time(before.account):
             held[msisdn] = _Holder(account, customer, one.since)
@@ -294,8 +295,8 @@ def _person(known: Iterable[Known]) -> _Person:
     for one in known:
         purpose, what, _, _, channel, _ = one.fact
         person.changed_at = max(person.changed_at, one.since)
-        if what in (_REGISTERED, _ERASED):
-            person.registered = what == _REGISTERED
+        if what in (REGISTERED, ERASED):
+            person.registered = what == REGISTERED
         elif what in (_RESTRICTED, _LIFTED):
             person.restricted = what == _RESTRICTED
         else:

@@ -18,7 +18,7 @@ from ledger.domain.customer.commands_of_persons import (
     WithdrawConsent,
 )
 from ledger.domain.customer.events_of_persons import PersonErased
-from ledger.domain.line.commands import Terminate
+from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.store.reading import SqliteReader
@@ -28,6 +28,7 @@ from tests.given import NUMBER, OTHER, PERSON, THIRD, Story, at, rupiah
 NOW = at("2024-03-01T10:00:00+07:00")
 ID = PERSON.removeprefix("customer/")
 SECOND = "C" + "B" * 20
+FOURTH = "6288100000004"
 
 
 def clean(story: Story) -> None:
@@ -61,10 +62,36 @@ def test_a_log_with_erasures_is_whole_and_the_same_when_it_is_decided_again(tell
 
 
 @pytest.mark.stored
-def test_an_account_that_is_given_to_somebody_who_is_erased_is_found(tell_on_log: Tell) -> None:
+def test_an_account_that_is_given_to_somebody_who_is_erased_is_found_and_so_is_its_end(
+    tell_on_log: Tell,
+) -> None:
+    """Each by account, customer and position; an account that was theirs before the erasure may end as it will."""
     story = tell_on_log()
-    story.given(RegisterCustomer, NOW, fields=["name"]).given(ErasePerson, NOW)
-    story.given(IssueStarterPack, NOW + 1).given(Activate, NOW + 1, customer=ID)
-    report = verify(story.path)
-    [finding] = report.findings
-    assert f"{NUMBER}#1 was given to {PERSON}, who is erased" in str(finding)
+    story.given(RegisterCustomer, NOW, fields=["name"])
+    story.given_active(since=NOW, number=FOURTH, customer=ID).given(Terminate, NOW, msisdn=FOURTH)
+    story.given(ErasePerson, NOW)
+    story.given(AdvanceTime, NOW + 200 * DAY, msisdn=FOURTH)
+    assert verify(story.path).clean, "the number is free again, and nothing of that concerns anybody"
+
+    story.given(IssueStarterPack, NOW + 200 * DAY).given(Activate, NOW + 200 * DAY, customer=ID)
+    story.given_contract(NOW + 200 * DAY, msisdn=OTHER, customer=ID)
+    story.given_active(since=NOW + 200 * DAY, number=THIRD, customer="c-17")
+    story.given(RequestRightsTransfer, NOW + 201 * DAY, msisdn=THIRD, to_customer=ID)
+    story.given(DecideRightsTransfer, NOW + 201 * DAY, msisdn=THIRD)
+    story.given(Terminate, NOW + 202 * DAY)
+    story.given(RequestRightsTransfer, NOW + 203 * DAY, msisdn=THIRD, to_customer=SECOND, request="r2")
+    story.given(DecideRightsTransfer, NOW + 203 * DAY, msisdn=THIRD, request="r2")
+    where = {(one.name, one.account): f"0:{n}" for n, one in enumerate(story.events(), 1)}
+    ends = [one.account for one in story.events() if one.name == "NumberQuarantined"]
+    assert ends[-1] == NUMBER
+    passed = [f"0:{n}" for n, one in enumerate(story.events(), 1) if one.name == "RightsTransferred"]
+    assert [(str(one.what), one.position, one.account) for one in verify(story.path).findings] == [
+        (f"{of} {what} {PERSON}, who is erased", position, of)
+        for of, what, position in (
+            (f"{NUMBER}#1", "was given to", where["Activated", f"{NUMBER}#1"]),
+            (f"{OTHER}#1", "was given to", where["ContractOpened", f"{OTHER}#1"]),
+            (f"{THIRD}#1", "was given to", passed[0]),
+            (f"{NUMBER}#1", "has ended for", where["NumberQuarantined", NUMBER]),
+            (f"{THIRD}#1", "was taken from", passed[1]),
+        )
+    ]

@@ -63,6 +63,41 @@ def test_what_is_well_is_clean(desk: Pulsa) -> None:
     assert "clean" in desk.done("vault", "check", "--now", MUCH_LATER)
 
 
+@pytest.mark.clause("PS-02", "PM-06")
+def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) -> None:
+    """At once of who is erased; of who is unknown once there was time to register them; of a played id never."""
+    _register(desk)
+    decided = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
+    desk.done("customer", "erase", ONE, *decided)
+    for number, customer in (
+        ("6288112345678", ONE),
+        ("6288112345679", TWO),
+        ("6288112345680", "customer/c-17"),
+    ):
+        pack = ("--terms", "smartfren-prepaid-2023", "--printed-credit", "0", "--valid-until", "2030-12-31")
+        desk.done("number", "issue", number, *pack, "--at", AT)
+        whose = (
+            "--customer",
+            customer.partition("/")[2],
+            "--registration",
+            "verified",
+            "--channel",
+            "sms-4444",
+        )
+        desk.done("number", "activate", number, *whose, "--at", AT)
+    desk.done("vault", "sweep", "--now", AT)
+    erased, unknown = (
+        (f"account-of-{why}", f"{one['account']}, {customer}, {one['position']}")
+        for why, customer, number in (("erased", ONE, "6288112345678"), ("unknown", TWO, "6288112345679"))
+        for one in desk.events()
+        if one["type"].endswith(".Activated") and one["account"].startswith(number)
+    )
+    assert _kinds(desk, AT) == [erased]
+    assert _kinds(desk) == [erased, unknown]
+    _register(desk, TWO)
+    assert _kinds(desk) == [erased]
+
+
 def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None:
     _register(desk)
     _vault(desk).unlink()

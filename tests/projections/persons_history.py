@@ -15,7 +15,7 @@ from ledger.domain.customer.commands_of_persons import (
     RequestAccess,
     SetPersonHold,
 )
-from tests.given import PERSON, START, Story, at
+from tests.given import OTHER, PERSON, START, Story, at
 
 BEGIN = at(START)
 
@@ -23,9 +23,11 @@ BEGIN = at(START)
 def log_of_persons(folder: Path) -> Path:
     """A person with a number, who agrees, is disclosed, and asks twice for what is kept: the second time in vain.
 
-    What is kept is held for a case, and is to be erased, which is blocked; and it was exposed in a breach.
+    What is kept is held for a case, and is to be erased, which is blocked; and it was exposed in a breach. Another
+    number is that of a person whom nobody has registered.
     """
     story = Story(folder).given_active(customer=PERSON.partition("/")[2])
+    story.given_active(number=OTHER, customer="C" + "B" * 20)
     story.given(RegisterCustomer, BEGIN, fields=["name", "email"])
     story.given(GiveConsent, BEGIN, purpose="partners")
     story.given(Disclose, BEGIN, ground="partner", fields=["email"])

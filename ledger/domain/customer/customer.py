@@ -16,7 +16,7 @@ import msgspec
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.customer.commands import NoteAccount
+from ledger.domain.customer.commands import NoteAccount, NoteAccountEnded, NoteAccountLeft
 from ledger.domain.customer.events import (
     AccountEnded,
     AccountLeft,
@@ -165,11 +165,17 @@ class Customer(OneStream[CustomerState]):
             own: dict[str, Any] = {"bill": waiting[0], "accounts": others, **debt.block}
             self.emit(OthersBlocked, due_at=at, due_about=waiting[0], **own)
 
-    def amiss(self, command: Command) -> Iterator[str]:
-        """An account that is given to somebody who is erased."""
-        person = self._state.person
-        if isinstance(command, NoteAccount) and person is not None and person.erased:
-            yield f"{command.of} was given to {self.id}, who is erased"
+    def amiss(self, command: Command) -> Iterator[tuple[str, str]]:
+        """An account that is given to somebody who is erased, and then ends for them or is taken from them."""
+        state = self._state
+        if state.person is None or not state.person.erased:
+            return
+        if isinstance(command, NoteAccount):
+            yield command.of, f"{command.of} was given to {self.id}, who is erased"
+        known = (*state.accounts, *state.former)
+        if isinstance(command, NoteAccountEnded | NoteAccountLeft) and command.of not in known:
+            what = "has ended for" if isinstance(command, NoteAccountEnded) else "was taken from"
+            yield command.of, f"{command.of} {what} {self.id}, who is erased"
 
 
 def customer_in(streams: Streams, id_: str, book: TermsBook) -> Customer:

@@ -127,7 +127,7 @@ def adopt(opened: Opened, accept_loss: AcceptLoss = False) -> int:
 
 
 def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> int:
-    """Hold the vault against the log: values without events, events without values, who was erased, old backups."""
+    """Hold the vault against the log: what either lacks, who was erased, accounts of nobody, old backups."""
     from ledger.wiring.looking_after_the_vault import looked_through
     from ledger.wiring.persons import must_be_vault_of, vault
 
