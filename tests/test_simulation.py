@@ -294,9 +294,9 @@ def test_whatever_the_seed_everything_that_persons_do_comes_about(seed: int) -> 
     def of(kind: type[E]) -> list[E]:
         return [one for one in events if isinstance(one, kind)]
 
+    said = (of(ConsentWithdrawn), of(ConsentGiven))
     by_telephone = [
-        {one.account for one in of(kind) if (one.purpose, one.channel) == (OFFERS, BY_TELEPHONE)}
-        for kind in (ConsentWithdrawn, ConsentGiven)
+        {one.account for one in each if (one.purpose, one.channel) == (OFFERS, BY_TELEPHONE)} for each in said
     ]
     late = {one.request for one in of(LimitBreached)}
     blocked = {why["reason"] for one in of(ErasureBlocked) for why in one.objections}
