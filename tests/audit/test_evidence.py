@@ -329,11 +329,38 @@ def test_each_tree_is_told_of_once_from_its_beginning_on(made: Made, tmp_path: P
         assert both(zipped(wrong), tmp_path / "bundle.zip") == (None, None)
 
 
-def test_the_page_is_for_people_and_both_say_that_it_is_not_checked(made: Made, tmp_path: Path) -> None:
-    told = both(zipped(parts_of(made.content) | {"index.html": b"Rp 1"}), tmp_path / "bundle.zip")
-    for one in told:
-        assert one is not None
-        assert one[1].startswith("NOT CHECKED: index.html, which is for people")
+def with_manifest(parts: dict[str, bytes], **said: Any) -> dict[str, bytes]:
+    """The parts of a bundle whose manifest says something else."""
+    manifest = json.loads(parts["manifest.json"]) | said
+    return parts | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def test_the_page_is_made_again_by_the_ledger_and_held_by_its_digest_by_python_alone(
+    made: Made, tmp_path: Path
+) -> None:
+    file = tmp_path / "bundle.zip"
+
+    def told_of_page(parts: dict[str, bytes]) -> str:
+        for one in both(zipped(parts), file):
+            assert one is not None
+            assert one[1].startswith("NOT CHECKED but for their digests: index.html, which is for people")
+        return checked(file, KEY, page_too=True)[1]
+
+    parts = parts_of(a_bundle(made.log, made.signed, NUMBERS[3]))
+    said = json.loads(parts["manifest.json"])["page"]
+    assert told_of_page(parts).startswith("index.html is what the other parts give")
+    forged = parts | {"index.html": parts["index.html"].replace(b"Rp", b"Rp 1", 1)}
+    for wrong in (
+        forged,
+        parts | {"verify.py": b"print('ok')"},
+        with_manifest(parts, page=said | {"zone": "UTC"}),
+    ):
+        with pytest.raises(EvidenceWrong, match="is not"):
+            told_of_page(wrong)
+    elsewhere = told_of_page(with_manifest(forged, page=said | {"release": "0.0.9"}))
+    assert elsewhere.startswith("NOT CHECKED but for their digests")
+    assert "the release 0.0.9 made them" in elsewhere
+    assert both(zipped(forged, manifest=False), file) == (None, None)
 
 
 @pytest.mark.parametrize("manifest", [{}, {"msisdn": "6288199999999", "balances": []}, {"msisdn": "terms/x"}])

@@ -7,13 +7,21 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.commands import ChargeCredit
-from tests.audit.test_evidence import KNOWN_AT, Made, a_bundle, both, checkpoints_of, parts_of, zipped
+from tests.audit.test_evidence import (
+    KNOWN_AT,
+    Made,
+    a_bundle,
+    both,
+    checkpoints_of,
+    parts_of,
+    with_manifest,
+    zipped,
+)
 from tests.golden import playing
 from tests.projections.histories import NUMBERS, a_log, play
 from tests.projections.histories import closing as closed
@@ -51,12 +59,6 @@ def without(made: Made, what: str, folder: Path) -> bytes:
         assert all(gone)
         connection.execute("UPDATE numbers SET events=events-? WHERE msisdn=?", (sum(gone[1:]), NUMBER))
     return a_bundle(log, made.signed, NUMBER)
-
-
-def with_manifest(parts: dict[str, bytes], **said: Any) -> dict[str, bytes]:
-    """The parts of a bundle whose manifest says something else."""
-    manifest = json.loads(parts["manifest.json"]) | said
-    return parts | {"manifest.json": json.dumps(manifest).encode()}
 
 
 @pytest.mark.parametrize("thin", [False, True], ids=["whole", "thin"])

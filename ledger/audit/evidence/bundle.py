@@ -9,13 +9,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.audit.evidence.collected import Collected, Question
-from ledger.audit.evidence.page import Words, page
-from ledger.audit.evidence.parts import BundleParts
+from ledger.audit.evidence.page import made_by, page
+from ledger.audit.evidence.parts import BundleParts, program
 from ledger.audit.evidence.stated_line import StatedLine, StatementAtHand
 from ledger.audit.transparency.checkpointing import TOP, last_restart, origin_of, tree_of
 from ledger.audit.transparency.heads import HeadsTree
@@ -24,7 +23,7 @@ from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import streams_of, subject_of
+from ledger.domain.kinds import subject_of
 from ledger.errors import CheckpointMismatch, EvidenceRefused
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
@@ -64,16 +63,10 @@ def bundle(  # noqa: PLR0913 - all that it is made of
         stated.put(parts)
     if signed is not None:
         _Proofs(signed, collected, parts).put(None if stated is None else stated)
-    parts["index.html"] = page(
-        collected.manifest(),
-        collected.told,
-        Words(zone, streams_of(question.msisdn)[0], words_of),
-        None if stated is None else stated.told,
-    )
-    parts["verify.py"] = (files("ledger.audit.evidence") / "verify.py").read_bytes()
-    manifest = collected.manifest() | {
-        "parts": {name: sha256(part).hexdigest() for name, part in parts.items()}
-    }
+    manifest = collected.manifest() | {"page": made_by(zone, collected.told, words_of)}
+    parts["index.html"] = page(manifest, collected.told, None if stated is None else stated.told)
+    parts["verify.py"] = program()
+    manifest["parts"] = {name: sha256(part).hexdigest() for name, part in parts.items()}
     parts.put_json("manifest.json", manifest)
     return parts.zipped()
 

@@ -20,6 +20,7 @@ from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
 from ledger.audit.evidence.close_checked import FIRST_FORMAT, InBundle
 from ledger.audit.evidence.collected import DECIDED, FORMAT, OTHERS_TOO
 from ledger.audit.evidence.disputes_checked import DisputesOfStream
+from ledger.audit.evidence.page_checked import NOT_CHECKED, told_of_page
 from ledger.audit.evidence.parts import hash_of, json_of, must, parts_of
 from ledger.audit.evidence.statement_checked import StatementInBundle
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
@@ -40,13 +41,19 @@ _ENDED = frozenset(event.TOPIC for event in DECIDED)
 _PROOF = re.compile(r"proofs/(?P<tree>[a-z]+(?:-[0-9]+)?)/(?P<number>[0-9]{1,18})\.tlog-proof")
 
 
-def checked(path: Path, key: Verifier | None = None, line: bytes | None = None) -> list[str]:
+def checked(
+    path: Path, key: Verifier | None = None, line: bytes | None = None, *, page_too: bool = False
+) -> list[str]:
     """What is so of a bundle, line by line. Raises EvidenceWrong at the first thing that is not.
 
     Without a key it is not checked who signed it. `line` is the statement's line as it stood, where one has it.
+    With `page_too` the page is made again, and the program is held against our own, which `verify.py` does not.
     """
     try:
-        return _Bundle(parts_of(path), key, line).checked()
+        bundle = _Bundle(parts_of(path), key, line)
+        told = bundle.checked()
+        told.insert(1, bundle.told_of_page() if page_too else NOT_CHECKED)
+        return told
     except EvidenceWrong:
         raise
     except LedgerError as error:
@@ -90,9 +97,6 @@ class _Bundle:
         for name, digest in said.items():
             must(sha256(self._parts[name]).hexdigest() == digest, f"{name} is not what the manifest says")
         self._told.append(f"{len(said)} parts are what the manifest says")
-        self._told.append(
-            "NOT CHECKED: index.html, which is for people, and verify.py as it lies in the bundle"
-        )
         must(type(manifest["thin"]) is bool, "it is neither whole nor thin")
         self._thin: bool = manifest["thin"]
         self._read_schemas()
@@ -105,6 +109,10 @@ class _Bundle:
         for name in sorted(self._parts.keys() ^ self._wanted):
             raise EvidenceWrong(f"{name} is {'of nothing here' if name in self._parts else 'missing'}")
         return self._told
+
+    def told_of_page(self) -> str:
+        """What is so of the parts that are for people."""
+        return told_of_page(self._manifest, self._parts)
 
     def _lines(self, name: str) -> list[Any]:
         return [json_of(line) for line in self._parts.get(name, b"").split(b"\n") if line]

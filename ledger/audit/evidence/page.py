@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told, in_words, line_told
-from ledger.domain.calendar import Zone
-from ledger.domain.kinds import part_of
+from ledger.domain.calendar import Zone, zone
+from ledger.domain.kinds import part_of, streams_of
 from ledger.figures import UNITS, rupiah
+from ledger.release import RELEASE
 
 _STYLE = (
     """
@@ -38,44 +39,50 @@ code { font-size: .85em; overflow-wrap: anywhere }
 )
 
 
-class Words(NamedTuple):
-    """How the page is written: in whose days, of which accounts, and what a clause says, where that is known."""
-
-    zone: Zone
-    own: str
-    of_clause: Callable[[str], str | None] = lambda _: None
-
-
 def page(
-    manifest: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    words: Words,
-    stated: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], stated: Mapping[str, Any] | None
 ) -> bytes:
-    """The page of a bundle: its manifest, its events as `events.jsonl` has them, and the statement's line."""
-    zone, own, _ = words
+    """The page of a bundle: of its manifest, its events (`events.jsonl`), and the statement's line (`line.json`).
+
+    It is made of nothing else: whoever has these parts can make it again, the same to the byte.
+    """
+    made = manifest["page"]
+    in_zone, own = zone(made["zone"]), streams_of(manifest["msisdn"])[0]
     lines = [
         "<!doctype html>",
         f'<html lang="en"><meta charset="utf-8"><title>{escape(manifest["msisdn"])}: the record</title>',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<style>{_STYLE}</style>",
         f"<h1>{escape(manifest['msisdn'])}: what the record says</h1>",
-        _asked(manifest, zone),
-        *dispute_told(manifest["dispute"], rows, words.of_clause, lambda at: _when(at, zone)),
+        _asked(manifest, in_zone),
+        *dispute_told(manifest["dispute"], rows, made["clauses"].get, lambda at: _when(at, in_zone)),
         *line_told(stated),
         "<h2>What it came to</h2>",
         *_balances(manifest["balances"]),
         "<h2>How it came to that</h2>",
-        *_events(manifest, rows, zone, own),
+        *_events(manifest, rows, in_zone, own),
         "<h2>How to check this</h2>",
         *_checks(manifest),
     ]
     return "\n".join(lines).encode() + b"\n"
 
 
-def _asked(manifest: Mapping[str, Any], zone: Zone) -> str:
-    as_of, known_at = (_when(manifest[name], zone) for name in ("as_of", "known_at"))
-    return f"<p>As of <b>{as_of}</b>, as it was known at <b>{known_at}</b>. Times are those of {escape(zone.name)}.</p>"
+def made_by(
+    zone_: Zone, rows: Iterable[Mapping[str, Any]], words_of: Callable[[str], str | None]
+) -> dict[str, Any]:
+    """What a manifest says of its page: which release makes it, in whose days, and what the events' clauses say."""
+    words = {clause: words_of(clause) for row in rows if (clause := row["event"]["clause"]) is not None}
+    return {
+        "release": RELEASE,
+        "zone": zone_.name,
+        "clauses": {clause: says for clause, says in sorted(words.items()) if says is not None},
+    }
+
+
+def _asked(manifest: Mapping[str, Any], in_zone: Zone) -> str:
+    as_of, known_at = (_when(manifest[name], in_zone) for name in ("as_of", "known_at"))
+    times = f"Times are those of {escape(in_zone.name)}"
+    return f"<p>As of <b>{as_of}</b>, as it was known at <b>{known_at}</b>. {times}.</p>"
 
 
 def _balances(balances: Iterable[Mapping[str, Any]] | None) -> Iterator[str]:
@@ -93,7 +100,7 @@ def _balances(balances: Iterable[Mapping[str, Any]] | None) -> Iterator[str]:
 
 
 def _events(
-    manifest: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], zone: Zone, own: str
+    manifest: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], in_zone: Zone, own: str
 ) -> Iterator[str]:
     """Every event with what it changed, and the balance after it; those that do not count yet are grey."""
     held: Counter[str] = Counter()
@@ -113,7 +120,7 @@ def _events(
             effect = "; ".join(f"{rupiah(c['amount'])} {part_of(c['account'])}" for c in changes)
             after = "; ".join(rupiah(held[c["account"]]) for c in changes) if counts else ""
             kind = in_words(row["type"])
-            cells = (_when(event["effective_at"], zone), kind, event["clause"] or "", effect, after)
+            cells = (_when(event["effective_at"], in_zone), kind, event["clause"] or "", effect, after)
             yield (*cells, event["command_id"]), "" if counts else "late"
 
     yield from _table(("When", "What", "Clause", "Change", "Then", "Command"), lines())
@@ -160,5 +167,5 @@ def _table(heads: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> I
     yield "</tbody></table>"
 
 
-def _when(instant: int, zone: Zone) -> str:
-    return f"{zone.local(instant):%-d %B %Y, %H:%M:%S}"
+def _when(instant: int, in_zone: Zone) -> str:
+    return f"{in_zone.local(instant):%-d %B %Y, %H:%M:%S}"

@@ -8,6 +8,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from hashlib import sha256
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,11 @@ class BundleParts(dict[str, bytes]):
             for name in sorted(self):
                 bundle.writestr(zipfile.ZipInfo(name, _A_MOMENT), self[name], zipfile.ZIP_DEFLATED)
         return target.getvalue()
+
+
+def program() -> bytes:
+    """The program that checks a bundle and lies in it."""
+    return (files("ledger.audit.evidence") / "verify.py").read_bytes()
 
 
 def json_of(content: bytes) -> Any:  # noqa: ANN401 - any JSON

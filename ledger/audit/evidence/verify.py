@@ -10,8 +10,9 @@ stream, and that what is told of it is what the bytes say; every posting's sum; 
 disputes say of the record, from the events that they cite; the statement's line, its digest and the difference that it
 makes; the decisions' chain; signatures; that events, decisions and schemas stand in the trees that were signed; that
 the number has no other account, event or decision until a day's close, or in words that this is not shown; and that no
-part is missing and none is of nothing. Not checked is what is for people, `index.html`; and this program, which
-is best had from elsewhere than from the bundle.
+part is missing and none is of nothing. Not checked, but for its digest, is what is for people, `index.html`, which
+`pulsa audit verify-bundle` makes again from the other parts; and this program, which is best had from elsewhere than
+from the bundle.
 """
 
 from __future__ import annotations
@@ -628,7 +629,7 @@ class Bundle:
             need(sha256(self.parts[name]).hex() == digest, f"{name} is not what the manifest says")
         self.told.append(f"{len(said)} parts are what the manifest says")
         self.told.append(
-            "NOT CHECKED: index.html, which is for people, and verify.py as it lies in the bundle"
+            "NOT CHECKED but for their digests: index.html, which is for people, and verify.py as it lies here"
         )
         need(type(manifest["thin"]) is bool, "it is neither whole nor thin")
         self.thin = manifest["thin"]

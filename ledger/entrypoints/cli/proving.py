@@ -222,12 +222,12 @@ def bundle(
 
 
 def verify_bundle(file: Bundle, trust: Trust = None, line: LineFile = None) -> int:
-    """Check an evidence bundle, as `verify.py` in it does; without a key it is not checked who signed it."""
+    """Check an evidence bundle, as `verify.py` in it does, and its page; without a key not who signed it."""
     from ledger.audit.evidence.checking import checked
 
     keys = _keys(trust) if trust else []
     stood = None if line is None else line.read_bytes()
-    for told in checked(file, keys[0] if keys else None, stood):
+    for told in checked(file, keys[0] if keys else None, stood, page_too=True):
         say(told)
     return shell.DONE
 
