@@ -19,11 +19,14 @@ from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach, RecordBreach
 from ledger.domain.customer.commands_of_persons import (
     AnswerAccess,
+    Disclose,
     ErasePerson,
     GiveConsent,
     LiftPersonHold,
+    RectifyCustomer,
     RegisterCustomer,
     RequestAccess,
+    RestrictProcessing,
     SetPersonHold,
     WithdrawConsent,
 )
@@ -222,6 +225,36 @@ def test_the_two_ends_both_occur() -> None:
     blocked = played([erase]).events()
     assert [one for one in blocked if isinstance(one, ErasureBlocked)]
     assert not [one for one in blocked if isinstance(one, PersonErased)]
+
+
+def test_while_accounts_are_asked_nothing_else_is_and_a_case_stops_it() -> None:
+    story = StoryApart()
+    story.given(RegisterCustomer, BEGIN, fields=["name"])
+    story.given_active(since=BEGIN, number=OTHER, customer=ID)
+    story.given(Terminate, BEGIN, msisdn=OTHER)
+    while story.played.deliver(0):
+        pass
+    story.given(ErasePerson, BEGIN)
+    assert of_person(story).state.person.erasure.waiting == [f"{OTHER}#1"]  # type: ignore[union-attr]
+    for command in (
+        GiveConsent,
+        WithdrawConsent,
+        RectifyCustomer,
+        Disclose,
+        RequestAccess,
+        RestrictProcessing,
+    ):
+        story.when(command, BEGIN).refused("erased")
+    story.when(ErasePerson, BEGIN).refused("already-requested")
+    story.given(SetPersonHold, BEGIN).given(LiftPersonHold, BEGIN).given(SetPersonHold, BEGIN)
+    while story.played.deliver(0):
+        pass
+    said = of_person(story).state.person.erasure.said  # type: ignore[union-attr]
+    assert said == [{"of": PERSON, "reason": "legal-hold"}]
+    story.given(LiftPersonHold, BEGIN)
+    while story.played.deliver(0):
+        pass
+    story.when(ErasePerson, BEGIN).refused("erased")
 
 
 # --- at any rhythm ----------------------------------------------------------------------------------------------------
