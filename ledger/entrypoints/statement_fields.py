@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import DAY, day_number, format_instant, parse_day, parse_instant
+from ledger.domain.free_text import must_tell_of_nobody, tells_of_somebody
 from ledger.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE, parse_amount
 from ledger.domain.statement.stated import MOST_LINES_AT_ONCE, MOST_OUTCOMES
 
@@ -29,12 +30,17 @@ class _Part(NamedTuple):
 
 
 def _id(value: Any) -> str:  # noqa: ANN401 - any JSON
-    if not _is_id(value):
+    if not _is_word(value):
         raise ValueError(f"not a string of printable characters that takes 1 to {LONGEST_ID} bytes of UTF-8")
+    must_tell_of_nobody(value)
     return str(value)
 
 
 def _is_id(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return _is_word(value) and not tells_of_somebody(value)
+
+
+def _is_word(value: Any) -> bool:  # noqa: ANN401 - any JSON
     return type(value) is str and value.isprintable() and 0 < len(value.encode()) <= LONGEST_ID
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ledger.domain.commands import Command
-from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.statement.commands import AddStatementLines, BeginStatement, EndStatement
 from ledger.domain.statement.stated import (
     MOST_LINES_AT_ONCE,
@@ -51,13 +50,13 @@ def commands_of(
         own = (read.kind, read.account, read.number, read.sequence, read.since_on, read.until_on)
         subject = statement_of(*own)
     said: dict[str, Any] = {
-        "kind": _told(read.kind),
+        "kind": read.kind,
         "format": read.format,
         "reader": READER,
         "reader_version": READER_VERSION,
         "unit": read.unit,
         "place": place,
-        "account": _told(read.account),
+        "account": read.account,
         "number": read.number,
         "sequence": read.sequence,
         "since_on": read.since_on,
@@ -115,9 +114,9 @@ def _line(read: LineRead, kept: Kept, key: EvidenceKey) -> StatementLine:
     return {
         "line": read.line,
         "account": read.account,
-        "reference": _told(read.reference),
+        "reference": read.reference,
         "kind": read.kind,
-        "group": _told(read.group),
+        "group": read.group,
         "amount": read.amount,
         "unit": read.unit,
         "on": read.on,
@@ -126,11 +125,6 @@ def _line(read: LineRead, kept: Kept, key: EvidenceKey) -> StatementLine:
         "quantity": read.quantity,
         "raw": key.salted(kept.digest, read.line, read.raw),
     }
-
-
-def _told(text: str | None) -> str | None:
-    """What a bank says, unless it tells who a person is: then the kept file has it, and nothing else."""
-    return None if text is None or tells_of_somebody(text) else text
 
 
 def _pieces(

@@ -1,4 +1,4 @@
-"""Every word of a command about a person is in its event, limits are the policy's, and what is said twice is said once."""
+"""Every word of a command about a person is in its event, limits are the policy's, what is said twice is said once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ from ledger.domain.customer.events_of_persons import (
     ConsentGiven,
     ConsentWithdrawn,
     ErasureBlocked,
+    ErasureStarted,
     LimitBreached,
+    PersonErased,
     PersonHoldSet,
     ProcessingEnded,
 )
@@ -100,7 +102,8 @@ def test_each_limit_is_the_policys_own(tell: Tell) -> None:
     other = json_of(POLICIES["privacy-smarty"]) | {"id": "variant"}
     rules = said_by(
         PrivacyTerms,
-        other | {"access": {"hours": 3}, "processing": {"hours": 5}, "breach": {"hours": 7}},
+        other
+        | {"access": {"hours": 3}, "processing": {"hours": 5}, "breach": {"hours": 7, "clause": "PS-03"}},
     )
     story = tell(rules)
     story.given(RegisterCustomer, NOW, fields=["name"], terms="variant")
@@ -110,7 +113,7 @@ def test_each_limit_is_the_policys_own(tell: Tell) -> None:
     )
     story.when(WithdrawConsent, NOW, purpose="offers").then(event(ConsentWithdrawn, limit_at=None))
     story.given(RecordBreach, NOW, terms="variant", discovered_at=NOW - HOUR)
-    assert getattr(story.new[0], "limit_at", None) == NOW + 6 * HOUR
+    assert (story.new[0].clause, getattr(story.new[0], "limit_at", None)) == ("PS-03", NOW + 6 * HOUR)
     story.when(AdvanceCustomer, NOW + 5 * HOUR - MICROSECOND).then(
         event(LimitBreached, effective_at=NOW + 3 * HOUR)
     )
@@ -130,6 +133,24 @@ def test_consent_to_one_purpose_is_consent_to_no_other(registered: Story) -> Non
     registered.given(GiveConsent, NOW, purpose="partners")
     registered.when(Disclose, NOW, ground="credit-bureau").refused("consent-required")
     registered.when(Disclose, NOW, ground="support", fields=["religion"]).refused("no-purpose")
+
+
+@pytest.mark.clause("PM-05")
+def test_what_is_said_of_another_purpose_takes_no_withdrawal_back(registered: Story) -> None:
+    registered.given(WithdrawConsent, NOW, purpose="processing").given(GiveConsent, NOW + 1, purpose="offers")
+    registered.given(AdvanceCustomer, NOW + 72 * HOUR)
+    assert isinstance(registered.new[0], ProcessingEnded)
+
+
+@pytest.mark.clause("PM-06", "PS-02")
+def test_of_who_never_had_an_account_retention_runs_from_the_registration(tell: Tell) -> None:
+    for customer, is_erased in ((PERSON, True), ("customer/of-before", False)):
+        story = tell().given(RegisterCustomer, NOW, fields=["name"], customer=customer)
+        over = story.book["privacy-smarty"].zone.plus_days(NOW, 1825)
+        story.when(AdvanceCustomer, over - MICROSECOND, customer=customer).then()
+        story.when(AdvanceCustomer, over, customer=customer)
+        erased = [event(ErasureStarted, reason="retention", effective_at=over), event(PersonErased)]
+        story.then(*(erased if is_erased else []))
 
 
 @pytest.mark.clause("PM-05")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,9 +13,11 @@ import pytest
 from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.line.commands import Block
 from ledger.domain.refusals import Invalid
-from ledger.entrypoints.forms import CommandReader
+from ledger.domain.statement.commands import AddStatementLines
+from ledger.entrypoints.forms import CommandReader, command_schemas
 from ledger.entrypoints.kafka import avro_forms
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa, activate, issue, top_up
+from tests.entrypoints.test_every_form import EXAMPLES
 
 EMAIL, IDENTITY, OF_A_WOMAN = "b.quetzalcoatl@example.net", "3273010101900001", "3273017112990001"
 WIDE = {ord(one): ord(one) + 0xFEE0 for one in "0123456789@"}
@@ -77,6 +81,60 @@ def test_a_field_that_tells_of_somebody_is_refused_and_not_repeated(field: str, 
             READER.from_text(line) if form == "text" else READER.from_json(json.dumps(line).encode())
         assert any(fault.startswith(f"{field}: ") for fault in refused.value.faults)
         assert not any(said in fault for fault in refused.value.faults)
+
+
+def _with(said: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every command with that text in each place, one at a time, where text may stand; the field, and the place."""
+    for name, schema in command_schemas().items():
+        whole = {
+            one["name"]: EXAMPLES.get(one["form"], (one.get("choices", [""])[0],))[0]
+            for one in schema["fields"]
+        }
+        for field in schema["fields"]:
+            for place, value in _placed(whole[field["name"]], said):
+                yield field["name"], place, {"command": name, **whole, field["name"]: value}
+
+
+def _placed(value: Any, said: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, str):
+        yield "", said
+    elif isinstance(value, list):
+        yield from ((f"0{place}", [one, *value[1:]]) for place, one in _placed(value[0], said))
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from ((f".{name}{place}", {**value, name: one}) for place, one in _placed(part, said))
+
+
+@pytest.mark.clause("PS-01")
+@pytest.mark.parametrize("said", [EMAIL, IDENTITY])
+def test_no_command_takes_it_in_any_place_whichever_way_it_comes(said: str) -> None:
+    """Whoever adds a field with text to a command has it looked at, or is told here."""
+    looked_at = 0
+    for field, place, given in _with(said):
+        if (field, said) == ("command_id", IDENTITY):
+            continue  # as long numbers are ids of many a sender
+        looked_at += 1
+        with pytest.raises(Invalid) as in_json:
+            READER.from_json(json.dumps(given).encode())
+        assert said not in str(in_json.value.faults), (given["command"], field, place)
+    assert looked_at > 500
+
+
+def test_nor_what_comes_by_kafka_in_a_list() -> None:
+    line = EXAMPLES["statement-lines"][0][0]
+    for place, value in _placed([line], EMAIL):
+        if place.split(".")[1] in ("amount", "on", "raw"):
+            continue  # numbers there
+        held: Any = [
+            {**EXAMPLES["statement-lines"][2][0], place.split(".")[1]: value[0][place.split(".")[1]]}
+        ]
+        with pytest.raises(Invalid) as refused:
+            avro_forms.check(
+                AddStatementLines(
+                    at=0, command_id="c", actor="a", statement="statement/s", lines=held, findings=[]
+                )
+            )
+        assert EMAIL not in str(refused.value.faults)
 
 
 def test_an_unknown_field_is_not_repeated_where_it_tells_of_somebody() -> None:

@@ -74,6 +74,32 @@ def test_names_stay_in_the_file_that_is_kept(pulsa: Pulsa, files: list[list[str]
             assert not any(spelt in content for content in bytes_of_all), name
 
 
+def test_an_identity_number_in_any_place_of_a_statement_stays_in_the_file_that_is_kept(
+    pulsa: Pulsa, tmp_path: Path
+) -> None:
+    folder, nik = tmp_path / "files", "3273010101900001"
+    folder.mkdir()
+    of_camt = camt(entry("100", "CRDT", reference=nik), closing="100").replace(b"STMT-1", nik.encode())
+    for plain, told in ((b"<ElctrncSeqNb>1<", f"<ElctrncSeqNb>{nik}<"), (b"ID1234567890", nik)):
+        of_camt = of_camt.replace(plain, told.encode())
+    assert of_camt.count(nik.encode()) == 4
+    (folder / "b.xml").write_bytes(of_camt)
+    rows = f"date,reference,account,kind,amount\n2023-07-03,{nik},{nik},{nik},100\n"
+    (folder / "c.csv").write_text(rows)
+    (folder / "m.toml").write_text(MAPPING)
+    pulsa.active()
+    mapping = ("--mapping", str(folder / "m.toml"))
+    files = ((str(folder / "b.xml"),), (str(folder / "c.csv"), *mapping))
+    said = [pulsa.done("statement", "receive", *one, "--now", NOW) for one in files]
+    pulsa.done("log", "advance", "--now", CLOSED)
+    said.append(pulsa.done("statement", "list"))
+    assert not any(nik in text for text in said)
+    shutil.rmtree(folder)
+    shutil.rmtree(f"{pulsa.log}.evidence")
+    written = [path for path in pulsa.folder.rglob("*") if path.is_file()]
+    assert [path.name for path in written if nik.encode() in path.read_bytes()] == []
+
+
 def test_a_file_that_is_gone_or_another_is_a_finding_of_verify(pulsa: Pulsa, files: list[list[str]]) -> None:
     pulsa.active()
     (said,) = pulsa.json("statement", "receive", *files[0], "--now", NOW)

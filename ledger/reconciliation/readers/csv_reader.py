@@ -26,6 +26,7 @@ from datetime import datetime
 from typing import Annotated, BinaryIO, Literal
 
 from ledger.domain.calendar import day_number, parse_instant
+from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.reading_sections import Faulty, read
 from ledger.domain.rules import text_of
 from ledger.domain.sections import Bounds, Named, Section
@@ -108,6 +109,8 @@ def mapping_of(content: bytes) -> CsvMapping:
             re.compile(one.pattern)
         except re.error as error:
             raise StatementUnreadable(f"the mapping: {one.pattern!r} is no pattern: {error}") from error
+    if tells_of_somebody(f"{made.account} {made.number}"):
+        raise StatementUnreadable("the mapping: account or number tells who a person is")
     if not {"date", "time"} & set(made.fields_):
         raise StatementUnreadable("the mapping names no field `date` or `time`")
     if not {"amount", "amount-in", "amount-out"} & set(made.fields_):
@@ -233,4 +236,5 @@ def _quantity(text: str) -> int:
 
 def _kind(text: str | None) -> str | None:
     """What kind of movement it is: a short word, which can be no name of a person that a bank writes out."""
-    return text if text and re.fullmatch(r"[a-z0-9/-]{1,40}", text, re.ASCII) else None
+    is_short = text is not None and re.fullmatch(r"[a-z0-9/-]{1,40}", text, re.ASCII) is not None
+    return text if text is not None and is_short and not tells_of_somebody(text) else None

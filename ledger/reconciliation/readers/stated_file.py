@@ -1,7 +1,7 @@
 """What a reader finds in a file: statements, lines, what is wrong with them; and how words and amounts are read.
 
-A word of a file goes into the log only where it can be no name: digits are in it, and no space. Amounts are read by
-an anchored pattern and the decimal mark that is declared, never guessed.
+A word of a file goes into the log only where it can be no name (digits are in it, and no space) and no identity number.
+Amounts are read by an anchored pattern and the decimal mark that is declared, never guessed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from ledger.domain.calendar import day_number
+from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.money import LARGEST_AMOUNT, SEN
 
 LONGEST_LINE = 1 << 20
@@ -124,10 +125,10 @@ def currency(text: str) -> str:
 
 
 def identifier(text: str | None) -> str | None:
-    """A word of a file that may go into the log: one that can be no name; else None."""
+    """A word of a file that may go into the log: one that can be no name, and tells of nobody; else None."""
     if text is None or _IDENTIFIER.fullmatch(text := text.strip()) is None:
         return None
-    return text
+    return None if tells_of_somebody(text) else text
 
 
 class AmountWrong(ValueError):
