@@ -23,6 +23,8 @@ WITH_A_PAGE = frozenset(
         "database-full",
         "database-unreachable",
         "defect",
+        "deletion-refused",
+        "evidence-expired",
         "evidence-lost",
         "evidence-refused",
         "evidence-wrong",
@@ -131,6 +133,12 @@ class TopicMismatch(LedgerError):
     """A topic of the log is not set up as the log needs it."""
 
     code = "topic-mismatch"
+
+
+class DeletionRefused(LedgerError):
+    """The brokers do not let this user delete what was asked, and answered long ago."""
+
+    code = "deletion-refused"
 
 
 class RegistryMismatch(LedgerError):
@@ -347,6 +355,12 @@ class EvidenceLost(LedgerError):
     """A file of evidence is not there, or is not the one that was kept."""
 
     code = "evidence-lost"
+
+
+class EvidenceExpired(LedgerError):
+    """The file of a statement was kept for as long as it may be, and is not used any more."""
+
+    code = "evidence-expired"
 
 
 class StatementUnreadable(LedgerError):

@@ -90,7 +90,10 @@ class SettingTold(TypedDict):
 
 
 class Verified(TypedDict):
-    """What a verification read, and what is wrong: `found` of which `findings` are the first."""
+    """What a verification read, and what is wrong: `found` of which `findings` are the first.
+
+    `gone` are the first of those files of evidence that are deleted and may be: `gone_in_all`.
+    """
 
     log: str
     partition: NotRequired[int]
@@ -103,6 +106,8 @@ class Verified(TypedDict):
     seal: bytes
     closed_through: Instant | None
     in_transit: int
+    gone_in_all: int
+    gone: list[Finding]
     found: int
     findings: list[Finding]
 

@@ -46,6 +46,9 @@ class Report:
     found: int = 0
     in_transit: int = 0
     """Credit, and money from suspense, that was sent and has neither arrived nor come back: how many transfers."""
+    gone: list[Finding] = field(default_factory=list)
+    """What is not there, and need not be: files of evidence that are deleted, their time over or the person erased."""
+    gone_in_all: int = 0
     place: tuple[int, int] | None = None
     """Which partition it is, of how many, where it was read without the others: then of transfers only those within."""
 
@@ -71,8 +74,14 @@ class Report:
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(finding)
 
+    def tell_gone(self, told: Finding) -> None:
+        """Counts what is not there and need not be, and keeps it unless there are too many."""
+        self.gone_in_all += 1
+        if len(self.gone) < MOST_FINDINGS:
+            self.gone.append(told)
+
     def to_json(self) -> dict[str, Any]:
-        """The report, with `found` of which `findings` are the first."""
+        """The report, with `found` of which `findings` are the first, and likewise `gone`."""
         closed = self.closed_through
         place = {} if self.place is None else {"partition": self.place[0], "partitions": self.place[1]}
         return {
@@ -86,6 +95,8 @@ class Report:
             "seal": self.seal.hex(),
             "closed_through": None if closed is None else format_instant(closed),
             "in_transit": self.in_transit,
+            "gone_in_all": self.gone_in_all,
+            "gone": [told.to_json() for told in self.gone],
             "found": self.found,
             "findings": [finding.to_json() for finding in self.findings],
         }

@@ -164,7 +164,12 @@ class DisputedToTheEnd:
             question = Question(subject_of(account), self.now, self.now, AskedDispute(account, dispute))
             words_of = words(settings.terms).get
             content = bundle(
-                found, question, ZONE, signed, words_of, lambda _: statement_at_hand(settings, found)
+                found,
+                question,
+                ZONE,
+                signed,
+                words_of,
+                lambda _: statement_at_hand(settings, found, self.now),
             )
         target.write_bytes(content)
         return target, str(signer.verifier)

@@ -243,7 +243,7 @@ class Demo:
         screen = self.screen
         screen.title("Is the log still what was written?")
         with screen.timed("verifying the log"), opened(self.settings) as log, screen.progress() as bar:
-            report = log.verify(lambda done, of: bar.at("verifying", done, of))
+            report = log.verify(self._now, lambda done, of: bar.at("verifying", done, of))
         for finding in report.findings:
             screen.say(str(finding))
         screen.say(

@@ -16,7 +16,7 @@ import msgspec
 from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS as BY_NAME
-from ledger.domain.kinds import apart_of
+from ledger.domain.kinds import POLICY_IDS, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import QueryRefused, SchemaUnknown
@@ -89,6 +89,20 @@ def at_position(opened: Opened, position: str) -> Dead:
     raise QueryRefused(
         f"{position}: nothing was set apart there; `pulsa dead-letters list` has the positions"
     )
+
+
+def awaited(opened: Opened) -> dict[int, int]:
+    """By partition of a log on Kafka, the offset of its first dead letter that has still to follow from an event.
+
+    Nobody but the ledger says it, and from there alone it can be said again. Raises what keeps the log from being read.
+    """
+    found: dict[int, int] = {}
+    for one in _on_kafka(opened):
+        command = one.command
+        if one.follows and one.answer is None and command and command.command_id.startswith(POLICY_IDS):
+            partition, _, offset = one.position.partition(":")
+            found.setdefault(int(partition), int(offset))
+    return found
 
 
 def resend(opened: Opened, one: Dead, now: int) -> Outcome:

@@ -35,13 +35,11 @@ from ledger.reconciliation.matchables import (
 from ledger.reconciliation.matching import ToMatch, matched
 from ledger.reconciliation.partners_records import partners_records, told_abroad
 from ledger.reconciliation.recorded_movements import system_records, topics_of
-from ledger.reconciliation.statements_known import statement_ids
+from ledger.reconciliation.statements_known import ZONE, statement_ids
 from ledger.store.reading import SqliteSnapshot
 
 _MOST_NUMBERS = 1_000
 """Numbers whose events are read one number after the other; of more the whole log is."""
-_ZONE = "Asia/Jakarta"
-"""Where days are counted of what was done under no terms."""
 _FOREIGN = "foreign"
 _OPENING = "chain-opening"
 _MOST_EARLIER = 100
@@ -294,7 +292,7 @@ class _Days:
             for document in log.book.documents():
                 self._zones[document.terms_id] = document.rules().zone
         zones = {one.name: one for one in self._zones.values()}
-        self.zone = next(iter(zones.values())) if len(zones) == 1 else zone(_ZONE)
+        self.zone = next(iter(zones.values())) if len(zones) == 1 else zone(ZONE)
 
     def of(self, event: Event) -> int:
         """The local day that an event was effective on."""

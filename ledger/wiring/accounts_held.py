@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ledger.domain.account_holders import holder_after
 from ledger.domain.customer.events import AccountNoted
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
 from ledger.domain.line.events import RightsTransferred
-from ledger.domain.postpaid.events import ContractOpened
-from ledger.domain.prepaid.events import Activated, NumberReclaimed
 from ledger.wiring.composition import Opened
 from projections.asking.log_answers import HistoryEvent, HistoryOfContract, HistoryRefusal
 from projections.asking.questions import Questions
@@ -59,7 +58,7 @@ def _held(lines: Iterator[HistoryHeld], account: str, own: str) -> Iterator[Acco
     before: HistoryHeld | None = None
     for line in lines:
         event = line.line.event
-        holder = _holder_after(event)
+        holder = holder_after(event)
         if holder == own and found is None:
             opening = before if isinstance(event, RightsTransferred) else None
             found = AccountHeld(account, opening, [], event.effective_at, None)
@@ -71,12 +70,3 @@ def _held(lines: Iterator[HistoryHeld], account: str, own: str) -> Iterator[Acco
         before = line
     if found is not None:
         yield found
-
-
-def _holder_after(event: Event) -> str | None:
-    """Whose the account is from an event on; None where that does not change."""
-    if isinstance(event, RightsTransferred):
-        return event.to_customer
-    if isinstance(event, Activated | ContractOpened | NumberReclaimed):
-        return event.customer
-    return None

@@ -107,7 +107,7 @@ class Opened:
         """Readers of every partition with its journal, and what tells the partition of a subject. Raises LogMissing."""
         if self.settings.kafka is None:
             return [self.reader()], lambda _: 0
-        mirrors = self._followed()
+        mirrors = self.followed()
         return mirrors.readers(), mirrors.partition_of
 
     def board(self) -> Board | None:
@@ -118,7 +118,8 @@ class Opened:
 
         return self._open.enter_context(checkpoint_topic(self.settings))
 
-    def _followed(self) -> Followed:
+    def followed(self) -> Followed:
+        """Mirrors of the log on Kafka that is set. Raises LogMissing, or what else keeps it from being reached."""
         from ledger.wiring.mirrors import followed  # embedded logs need none of it
 
         if self._mirrors is None:
@@ -170,8 +171,8 @@ class Opened:
         file = self.settings.database_file
         return self._open.enter_context(closing(KeptByQuestions(file, log.readers, PROJECTIONS, meanwhile)))
 
-    def verify(self, progress: Progress | None = None) -> Report:
-        """Re-reads the whole log that is set, and the files that its statements came in.
+    def verify(self, now: int, progress: Progress | None = None) -> Report:
+        """Re-reads the whole log that is set, and the files of evidence that it names and that are kept at `now`.
 
         Raises LogMissing, or what else keeps it from being opened.
         """
@@ -186,9 +187,11 @@ class Opened:
         if report.clean:
             from ledger.wiring.evidence import check_evidence
 
-            embedded = self.settings.kafka is None
-            readers = [SqliteReader(self._file())] if embedded else self.journaled()[0]
-            check_evidence(self.settings, readers, report)
+            if self.settings.kafka is None:
+                reader = SqliteReader(self._file())
+                check_evidence(self.settings, [reader], lambda _: reader.partition, now, report)
+            else:
+                check_evidence(self.settings, *self.journaled(), now, report)
         return report
 
     def back_up(self, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Copy:

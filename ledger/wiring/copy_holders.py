@@ -16,6 +16,7 @@ from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import kept_of, still_kept
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
+from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, erase_evidence, evidence_left
 
 Way = Literal["told", "follows", "expires", "others", "nobody"]
 """What comes of an erasure: the holder is told, and erases; it follows the log by itself; its copies end by their own
@@ -72,6 +73,21 @@ def _left_of_archives(_: Opened, kept: Vault, gone: Gone) -> Iterator[str]:
         yield f"{PREFIX}{customer}, {place}"
 
 
+def _erase_files(opened: Opened, _: Vault, gone: Gone) -> int:
+    return erase_evidence(opened, [customer for customer, _ in gone.persons])
+
+
+def _left_of_files(opened: Opened, _: Vault, gone: Gone) -> Iterator[str]:
+    return evidence_left(opened, [customer for customer, _ in gone.persons])
+
+
+EVIDENCE = CopyHolder(
+    "evidence of disputes",
+    "told",
+    "the file, unless something else names it that is not over: evidence of somebody else, a statement, rules of a run",
+    _erase_files,
+    _left_of_files,
+)
 ARCHIVES = CopyHolder(
     "archives of access",
     "told",
@@ -91,12 +107,23 @@ THE_VAULT = CopyHolder(
 """It counts persons; told of nobody it notes how far the log was read."""
 HOLDERS: Sequence[CopyHolder] = (
     CopyHolder("the log", "nobody", "nothing: it is the record. The customer's id points to nobody any more"),
+    CopyHolder(
+        "what was asked on Kafka",
+        "expires",
+        "nothing by itself: it goes with all that was asked as long ago",
+    ),
     CopyHolder("copies of the log", "nobody", "nothing: they have what the log has"),
     CopyHolder("projections", "follows", "what a person agrees to and asks for, once they have read so far"),
     CopyHolder(
         "the topic ledger.preferences", "follows", "the record, by its tombstone, once it is compacted"
     ),
     CopyHolder("exports", "nobody", "nothing"),
+    CopyHolder(
+        FILES_OF_STATEMENTS,
+        "expires",
+        "nothing by itself: a file holds many persons, and goes whole by its time",
+    ),
+    EVIDENCE,
     ARCHIVES,
     CopyHolder("bills and bundles", "others", "nothing: they were given out"),
     CopyHolder("disclosures", "others", "nothing: the log says to whom, on what ground, by whose approval"),

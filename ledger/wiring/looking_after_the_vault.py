@@ -25,6 +25,7 @@ from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
+from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_over
 from ledger.wiring.persons import told_by
 from projections.persons.held_by_nobody import UNKNOWN
 
@@ -41,10 +42,19 @@ class VaultFinding(NamedTuple):
     holder: str = THE_VAULT.name
 
 
+class BeginsNow(NamedTuple):
+    """From which offset a partition of a topic on Kafka begins: what was asked before is answered, and deleted."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class Swept(NamedTuple):
     """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed.
 
-    `reached` are the copies of erased persons that are gone with it, by the names of those who held them.
+    `reached` are the copies of erased persons that are gone with it, by the names of those who held them; `asked` tells
+    where topics on Kafka begin now.
     """
 
     erased: int
@@ -52,6 +62,7 @@ class Swept(NamedTuple):
     writings: int
     keys: int
     months: list[str]
+    asked: list[BeginsNow]
 
 
 def looked_through(
@@ -77,6 +88,8 @@ def looked_through(
         yield VaultFinding("key-without-values", f"{PREFIX}{customer}")
     for month in [] if keys is None else keys.past(now):
         yield VaultFinding("backup-past-its-time", month)
+    for digest in files_over(opened, now) if logs else ():
+        yield VaultFinding("file-past-its-time", digest, FILES_OF_STATEMENTS)
     for held in opened.questions(lambda: now).held_by_nobody() if logs else ():
         if held.why != UNKNOWN or held.since + grace <= now:
             about = f"{held.account}, {PREFIX}{held.customer}, {held.position}"
@@ -95,9 +108,10 @@ def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: 
                 if _is_for_nothing(log_of, one, now, grace):
                     gone += kept.withdraw(one.customer, one.command_id, written_at=one.written_at)
     dropped = drop_keys_without_values(kept)
-    return Swept(
-        reached[THE_VAULT.name], dict(reached), gone, dropped, [] if keys is None else keys.destroy_past(now)
-    )
+    past = [] if keys is None else keys.destroy_past(now)
+    if logs:
+        reached[FILES_OF_STATEMENTS] += delete_over(opened, now)
+    return Swept(reached[THE_VAULT.name], dict(reached), gone, dropped, past, [])
 
 
 def must_be_of_log(opened: Opened, kept: Vault, now: int, grace: int) -> None:

@@ -66,6 +66,16 @@ class Followed:
         """The partition of a subject."""
         return partition_of(subject, self.partitions)
 
+    def answered(self) -> dict[int, int]:
+        """By partition, the offset of what was asked before which all of it is answered; read on by now.
+
+        A partition is not named where no answer tells yet that the topic which is there is the one that was answered.
+        """
+        self.catch_up()
+        there = self._incarnation.commands
+        found = {partition: kept.offsets for partition, kept in self.mirrors.items()}
+        return {one: offsets.commands for one, offsets in found.items() if offsets.commands_topic == there}
+
     def catch_up(self, progress: Progress | None = None, *, only: int | None = None) -> None:
         """Reads all that was committed before this was asked, even where that does not show yet.
 

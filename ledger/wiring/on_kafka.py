@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +17,17 @@ from ledger.application.library import factory_of
 from ledger.audit.findings import Finding, Report
 from ledger.audit.transfer_halves import BEGINNINGS, TransferHalves
 from ledger.audit.verification import verify
+from ledger.domain.calendar import DAY
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch
 from ledger.progress import Progress
 from ledger.store.copying import Source
-from ledger.store.kafka import topics
+from ledger.store.kafka import deleting, topics
 from ledger.store.kafka.checkpoint_topic import CheckpointTopic
 from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.deleting import Beginning
 from ledger.store.kafka.origin import said_at_first
 from ledger.store.kafka.preference_topic import PreferenceTopic
 from ledger.store.kafka.registry_api import Registry
@@ -106,15 +108,33 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
     partitions = topics.ensure(log, create=False).partitions
     with reported(f"the topic {topic}"):
         consumer = KafkaConsumer(
-            **log.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+            **log.arguments(),
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",  # the beginning may be deleted meanwhile
+            enable_auto_commit=False,
+            group_id=None,
         )
         with closing(consumer):
             for tp in [TopicPartition(topic, partition) for partition in range(partitions)]:
                 consumer.assign([tp])
                 end = consumer.end_offsets([tp])[tp]
-                consumer.seek(tp, 0)
+                consumer.seek_to_beginning(tp)
                 while consumer.position(tp) < end:
                     yield from consumer.poll(timeout_ms=200).get(tp, ())
+
+
+def delete_answered(
+    settings: Settings, mirrors: Followed, awaited: Mapping[int, int], now: int
+) -> Iterator[Beginning]:
+    """Deletes what was asked `asked_days` days before `now`, and is answered; and dead letters as old.
+
+    `now` is in UTC microseconds of the brokers' clocks, whatever the log's own is. `awaited` and errors are those of
+    `ledger.store.kafka.deleting.delete_answered`.
+    """
+    log = kafka_settings(settings, settings.mirrors_folder)
+    with hinting(settings):
+        before = now - settings.asked_days * DAY
+        yield from deleting.delete_answered(log, mirrors.answered(), awaited, before)
 
 
 def restore_registry(

@@ -83,7 +83,9 @@ _Seconds = Annotated[float, Bounds(above=0), Takes("a number of seconds", 30.0, 
 class Settings(Section):
     """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer.
 
-    `vault_backup_days` are the days after the end of its month that a backup of the vault can still be read.
+    `vault_backup_days` are the days after the end of its month that a backup of the vault can still be read,
+    `asked_days` those that what was asked on Kafka lies there once it was answered, `evidence_days` those after the day
+    on which the log received a statement that the file it came in is kept.
     """
 
     log: _File = Path("pulsa.db")
@@ -96,10 +98,12 @@ class Settings(Section):
     checkpoints: _File | None = None
     evidence: _File | None = None
     evidence_key: _File | None = None
+    evidence_days: Annotated[_Count, Bounds(1, 36_500)] = 3_653
     vault: str | None = None
     vault_key: _File | None = None
     vault_backup_keys: _File | None = None
     vault_backup_days: Annotated[_Count, Bounds(1, 3_650)] = 35
+    asked_days: Annotated[_Count, Bounds(0, 3_650)] = 30
     seller: str | None = None
     seller_tax_number: str | None = None
     now: _Instant | None = None

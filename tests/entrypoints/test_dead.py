@@ -131,8 +131,31 @@ def test_what_is_set_apart_on_kafka_is_sent_again(
         assert waiting(asking) == []
         answers = {one["command"]: one["answer"] for one in asking.json("dead-letters", "list")}
         assert answers == {"ReceiveCreditTransfer": "accepted", "ChargeCredit": "accepted", None: None}
+        _what_still_has_to_follow_is_kept_as_old_as_it_is(asking, sender, receiver)
         report = asking.json("log", "verify")[0]
         assert (report["clean"], report["in_transit"]) == (True, 0)
+
+
+def _what_still_has_to_follow_is_kept_as_old_as_it_is(asking: Pulsa, sender: str, receiver: str) -> None:
+    key = str(asking.folder / "vault.key")
+    asking.done("vault", "new-key", key)
+
+    def swept(days: str) -> list[dict[str, Any]]:
+        own = {"PULSA_VAULT_KEY": key, "PULSA_ASKED_DAYS": days}
+        return asking.json("vault", "sweep", *NOBODY_KNOWS, **own)[0]["asked"]  # type: ignore[no-any-return]
+
+    with failing(receives):
+        again = ("--amount", "20000", "--command-id", "again", "--now", MONTH_LATER)
+        asking.done("credit", "transfer", sender, "--to-msisdn", receiver, *again)
+        until(lambda: len(asking.json("dead-letters", "list")) == 4)
+    assert swept("1") == []  # it is of today
+    assert swept("0") != []
+    (one,) = asking.json("dead-letters", "list")
+    assert (one["command"], one["answer"], waiting(asking)) == ("ReceiveCreditTransfer", None, ["20000"])
+    assert asking.json("dead-letters", "show", one["position"])[0]["content"]["amount"] == 2_000_000
+    assert asking.json("dead-letters", "resend", one["position"])[0]["status"] == "accepted"
+    assert swept("0") != []
+    assert (asking.json("dead-letters", "list"), waiting(asking), swept("0")) == ([], [], [])
 
 
 def test_what_a_sender_says_in_the_ledgers_name_is_not_sent_again(new_log: NewLog, pulsa: Pulsa) -> None:  # noqa: F811

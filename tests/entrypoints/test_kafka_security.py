@@ -51,6 +51,12 @@ GRANTED = {
         (ResourceType.TOPIC, "ledger.events", [O.READ, *DESCRIBED]),
         (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
     ],
+    "sweeper": [
+        (ResourceType.TOPIC, "ledger.commands", [O.READ, O.DELETE, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.replies", [O.READ, *DESCRIBED]),
+        (ResourceType.TOPIC, "ledger.events", [O.READ, *DESCRIBED]),
+        (ResourceType.CLUSTER, "kafka-cluster", [O.DESCRIBE]),
+    ],
     # More than is granted to anybody: who may see the policies' topic, and yet not write it.
     "onlooker": [
         (ResourceType.TOPIC, "ledger.commands", [O.WRITE, *DESCRIBED]),
@@ -132,7 +138,21 @@ def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka
         refused = asker("number", "advance", NUMBER, "--now", START)
         assert refused.exit_code == 2
         assert len(refused.stderr.splitlines()) == 1
+        _only_who_sweeps_deletes(log, broker)
         assert running.stop()[0] == 0
+
+
+def _only_who_sweeps_deletes(log: KafkaSettings, broker: LocalKafka) -> None:
+    """Who may not hears so by its code, once all else is swept."""
+    keys = {"PULSA_VAULT_KEY": str(log.mirrors / "vault.key"), "PULSA_ASKED_DAYS": "0"}
+    as_user(log, broker, "asker").done("vault", "new-key", keys["PULSA_VAULT_KEY"])
+    sweep = ("vault", "sweep", "--json", "--now", START)
+    refused = as_user(log, broker, "writer")(*sweep, **keys)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("pulsa: deletion-refused: ledger.commands: ")
+    assert json.loads(refused.stdout)["asked"] == []
+    (done,) = as_user(log, broker, "sweeper").json("vault", "sweep", "--now", START, **keys)
+    assert {one["topic"] for one in done["asked"]} == {log.commands}
 
 
 @pytest.mark.parametrize("name", ["sender", "asker", "onlooker"])

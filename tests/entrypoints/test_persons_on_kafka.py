@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from ledger.application.outcomes import REPEATED
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands_of_persons import ErasePerson, RegisterCustomer, SetPersonHold
 from ledger.domain.customer.customer import Customer
@@ -41,6 +42,7 @@ from tests.kafka.asking import arrive
 from tests.kafka.conftest import NewLog, new_log, quiet  # noqa: F401
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, seen
+from tests.kafka.test_policies_topic import send
 from tests.servers import kafka_servers, run_directory  # noqa: F401
 from tests.waiting import PATIENCE
 
@@ -101,7 +103,8 @@ class Said:
         for thread in threads:
             thread.join()
         with connected(self._settings) as client:
-            arrive(client, at(LATER))
+            for _ in range(2):  # who joins meanwhile is noted, then asked, and then answers
+                arrive(client, at(LATER))
 
 
 def _before(said: Said, ids: list[str]) -> list[Command]:
@@ -219,6 +222,52 @@ def _sent_by_somebody_hostile(settings: KafkaSettings, said: Said) -> None:
         assert {one.code for one in client.execute(tops)} == {"invalid"}
 
 
+def _committed_of(settings: KafkaSettings) -> dict[str, int]:
+    """How many records there are in each of the topics from which nothing is ever deleted."""
+    kept = (settings.events, settings.policies, settings.replies)
+    return {topic: sum(1 for _ in committed(settings, topic)) for topic in kept}
+
+
+def _what_was_asked_goes_by_its_time(desk: Pulsa, settings: KafkaSettings, said: Said) -> dict[str, int]:
+    """A sender writes of a person what is refused: in two topics it lies, until these are swept. What has to stay."""
+    _sent_by_somebody_hostile(settings, said)
+    where = {found.removeprefix(settings.prefix).partition(":")[0] for found in _in_topics(settings)}
+    assert where == {"ledger.commands", "ledger.commands.dead"}  # as it was sent, and set apart; said nowhere
+    assert desk.json("vault", "sweep", "--now", LATER)[0]["asked"] == []  # it is of today
+    before = _committed_of(settings)
+    swept = desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"]
+    assert {one["topic"].removeprefix(settings.prefix) for one in swept} == where
+    assert _in_topics(settings) == []
+    assert desk.json("dead-letters", "list") == []
+    return before
+
+
+def _what_comes_afterwards_is_carried_out_once(
+    desk: Pulsa, settings: KafkaSettings, said: Said, before: dict[str, int]
+) -> None:
+    """What nobody has answered is not deleted, and a writer that starts then carries it out; the rest goes on."""
+    assert _committed_of(settings) == before
+    numbers = {partition_of(number, PARTITIONS): number for number in (f"62882{n:08}" for n in range(30))}
+    packs = [said.command(IssueStarterPack, LATER, msisdn=number) for number in numbers.values()]
+    for one in packs:
+        send(settings, settings.commands, one)
+    assert desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"] == []
+    assert len(list(committed(settings, settings.commands))) == PARTITIONS
+    with writing(settings, bundled()), connected(settings) as client:
+        assert {one.status for one in client.execute(packs)} == {REPEATED}
+        assert desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"] != []
+        assert list(committed(settings, settings.commands)) == []
+        assert {one.status for one in client.execute(packs)} == {REPEATED}
+        issued = [one["account"] for one in desk.json("log", "events", "--type", "StarterPackIssued")]
+        assert all(issued.count(f"{number}#1") == 1 for number in numbers.values())
+        assert desk.json("log", "verify")[0]["clean"]
+        assert desk.json("log", "replay")[0]["empty"]
+        assert desk.json("report", "in-transit", "--now", LATER) == []
+        found = desk("doctor", "--json", "--now", LATER).stdout.splitlines()
+        doctor = {one["check"]: one["verdict"] for one in map(json.loads, found)}
+        assert (doctor["broker"], doctor["log"]) == ("well", "well")
+
+
 def _is_noted(desk: Pulsa) -> bool:
     """Whether the vault knows its log, by the first event of the first partition."""
     first = desk.json("log", "events", "--type", "LogCreated")[0]
@@ -277,12 +326,8 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
         hidden = desk(*shown)
         assert (hidden.exit_code, PLANTED["name"] in hidden.output) == (1, False)
         assert _in_topics(settings) == []
-        _sent_by_somebody_hostile(settings, said)
-        where = {found.removeprefix(settings.prefix).partition(":")[0] for found in _in_topics(settings)}
-        assert where == {
-            "ledger.commands",
-            "ledger.commands.dead",
-        }  # as it was sent, and set apart; said nowhere
+        before = _what_was_asked_goes_by_its_time(desk, settings, said)
+    _what_comes_afterwards_is_carried_out_once(desk, settings, said, before)
     printed = capfd.readouterr()
     assert not [name for name, value in PLANTED.items() if value in printed.out + printed.err]
     for path in tmp_path.rglob("*"):

@@ -169,3 +169,45 @@ def test_of_a_channels_lines_only_who_has_them_is_told_and_only_of_one(pulsa: Pu
     shown = pulsa.done("audit", "verify-bundle", str(target), "--trust", key, "--line", str(stood))
     assert "is as it stood" in shown
     assert held not in shown
+    _nothing_is_done_any_more_with_a_file_that_is_over(pulsa, said["statement"], dispute, key)
+
+
+def _nothing_is_done_any_more_with_a_file_that_is_over(
+    pulsa: Pulsa, statement: str, dispute: str, key: str
+) -> None:
+    """It was received on 5 August, and kept for two days after that; it is told, swept, and told to be gone."""
+    stated = {"PULSA_EVIDENCE_DAYS": "2", "PULSA_VAULT_KEY": str(pulsa.folder / "vault.key")}
+    before, over = ("--now", "2023-08-07T23:59:59.999999+07:00"), ("--now", DAY_AFTER)
+    pulsa.done("vault", "new-key", stated["PULSA_VAULT_KEY"])
+    folder = Path(f"{pulsa.log}.evidence")
+    (kept,) = folder.iterdir()
+    rows = pulsa.json("reconcile", statement)
+    bundle = ("dispute", "bundle", dispute, str(pulsa.folder / "late.zip"), "--trust", key)
+
+    def swept(*now: str) -> dict[str, int]:
+        return pulsa.json("vault", "sweep", *now, **stated)[0]["reached"]  # type: ignore[no-any-return]
+
+    assert (pulsa.json("vault", "check", *before, **stated), swept(*before)) == (
+        [],
+        {"the vault": 0, "files of statements": 0},
+    )
+    for verb in (("reconcile", statement, "--open"), bundle):
+        assert pulsa.complaint(*verb, *over, **stated).startswith(f"evidence-expired: {statement}")
+    checked = pulsa("vault", "check", "--json", *over, **stated)
+    (found,) = map(json.loads, checked.stdout.splitlines())
+    assert (found["kind"], found["about"], found["holder"]) == (
+        *("file-past-its-time", kept.name),
+        "files of statements",
+    )
+    assert kept.exists()
+    assert swept(*over) == {"the vault": 0, "files of statements": 1}
+    assert (list(folder.iterdir()), pulsa.json("vault", "check", *over, **stated)) == ([], [])
+    (report,) = pulsa.json("log", "verify", *over, **stated)
+    assert (report["clean"], [one["account"] for one in report["gone"]]) == (True, [statement])
+    said = pulsa.done("log", "verify", *over, **stated).split()
+    assert " ".join(said).endswith("; 1 file of evidence deleted, as over")
+    lost = pulsa("log", "verify", *over)  # with ten years to go
+    assert (lost.exit_code, "No such file" in lost.output) == (1, True)
+    for verb in (("reconcile", statement, "--record"), bundle):
+        assert pulsa.complaint(*verb, *over, **stated).startswith(f"evidence-expired: {statement}")
+    assert pulsa.json("reconcile", statement, **stated) == rows  # of what the log itself has

@@ -40,7 +40,7 @@ def population(
 
 
 def committed(settings: KafkaSettings, topic: str) -> Iterator[Any]:
-    """The committed records of a topic, partition by partition, from beginning to end."""
+    """The committed records of a topic, partition by partition, from where it begins to its end."""
     consumer = KafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         isolation_level="read_committed",
@@ -51,7 +51,7 @@ def committed(settings: KafkaSettings, topic: str) -> Iterator[Any]:
         for partition in sorted(consumer.partitions_for_topic(topic)):
             tp = TopicPartition(topic, partition)
             consumer.assign([tp])
-            consumer.seek(tp, 0)
+            consumer.seek_to_beginning(tp)
             end = consumer.end_offsets([tp])[tp]
             while consumer.position(tp) < end:
                 for record in consumer.poll(timeout_ms=500).get(tp, ()):

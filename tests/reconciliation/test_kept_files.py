@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -29,11 +30,16 @@ class Taken(NamedTuple):
     settings: Settings
     kept: list[tuple[str, Kept]]
 
+    def reported(self, now: int = at(START), **stated: int) -> Report:
+        """What is found of the files at an instant, with such settings."""
+        report = Report(str(self.settings.log))
+        settings = self.settings.changed(**stated)
+        check_evidence(settings, [SqliteReader(self.settings.log)], lambda _: 0, now, report)
+        return report
+
     def found(self) -> list[tuple[str | None, str]]:
         """What is found of the files: of which statement, and what is wrong."""
-        report = Report(str(self.settings.log))
-        check_evidence(self.settings, [SqliteReader(self.settings.log)], report)
-        return [(one.account, one.what) for one in report.findings]
+        return [(one.account, one.what) for one in self.reported().findings]
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +95,43 @@ def test_a_file_that_is_not_there_as_it_was_is_found(taken: Taken, what: str) ->
             kept.path.rmdir()
         kept.path.write_bytes(was)
     assert found == statement
+
+
+@pytest.mark.parametrize(("early", "gone"), [(1, False), (0, True)])
+def test_a_file_is_over_once_its_days_are_and_not_a_microsecond_before(
+    taken: Taken, early: int, gone: bool
+) -> None:
+    """A day is one of the terms' zone, after that on which the log received it."""
+    (statement, kept), _ = taken.kept
+    over = at("2023-07-11T00:00:00+07:00") - early
+    assert START == "2023-07-03T10:00:00+07:00"
+    was = kept.path.read_bytes()
+    assert taken.reported(over, evidence_days=7).clean  # it lies there still: `pulsa vault check` says so
+    kept.path.unlink()
+    try:
+        report = taken.reported(over, evidence_days=7)
+        always = taken.reported(over)
+    finally:
+        kept.path.write_bytes(was)
+    assert (report.clean, [one.account for one in report.gone]) == (gone, [statement] if gone else [])
+    assert gone == ("kept for its time" in str(report.to_json()["gone"]))
+    assert (always.clean, always.gone) == (False, [])  # ten years are not over
+
+
+def test_a_file_of_two_statements_is_over_with_the_later_one(tmp_path: Path) -> None:
+    settings = Settings(log=tmp_path / "log.db", clock="played", evidence_days=1)
+    store = evidence_store(settings, make_key=True)
+    file = tmp_path / "file.csv"
+    file.write_text("\n".join(LINES[:2]) + "\n")
+    kept, days = store.keep(file), ("2023-07-03", "2023-07-05")
+    with ledger_on(settings.log) as ledger:
+        for number, day in enumerate(days):
+            (read,) = read_statements(file, mapping=MAPPING % number)
+            sender = Sender(at(f"{day}T10:00:00+07:00"), "desk")
+            outcomes = ledger.execute(list(commands_of(read, 0, kept, store.key, sender)))
+            assert {outcome.code for outcome in outcomes} == {None}
+    kept.path.unlink()
+    taken = Taken(settings, [])
+    assert taken.reported(at("2023-07-07T00:00:00+07:00") - 1).found == 2
+    over = taken.reported(at("2023-07-07T00:00:00+07:00"))
+    assert (over.clean, over.gone_in_all) == (True, 2)

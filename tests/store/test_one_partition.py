@@ -97,7 +97,7 @@ def test_a_file_alone_answers_no_question_as_though_it_were_the_log(
                 ask()
         with pytest.raises(TopicMismatch if partition == 0 else LogMismatch):
             log.writer()
-        report = log.verify()
+        report = log.verify(T)
     assert report.clean
     assert report.place == (partition, 2)
 

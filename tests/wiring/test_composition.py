@@ -61,7 +61,7 @@ def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Setting
             if time % SELDOM == 0:
                 (again,) = log.taker().execute([PACK])
                 assert again.status == "repeated"
-                assert log.verify().clean
+                assert log.verify(NOW).clean
                 log.back_up(tmp_path / "backup.db", overwrite=True)
         if time == SELDOM + 1:  # all that is made once is made
             before = held()

@@ -200,13 +200,13 @@ def dispute_bundle(
             whose = ", ".join(sorted(found)) if found else "no account"
             raise EvidenceRefused(f"{whose} has a dispute {dispute}" + ("; say --account" if found else ""))
         account = found[0]
-    msisdn = subject_of(account)
+    msisdn, now = subject_of(account), now_of(opened.settings)
     with ExitStack() as stack:
         logs = {one.partition: stack.enter_context(one.snapshot()) for one in readers}
         log = logs[partition_of(msisdn)]
 
         def at_hand(statement: str) -> StatementAtHand:
-            return statement_at_hand(opened.settings, logs[partition_of(statement)])
+            return statement_at_hand(opened.settings, logs[partition_of(statement)], now)
 
         known = known_at if known_at is not None else log.closed_through
         if known is None:

@@ -10,7 +10,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
-from ledger.entrypoints.cli.options import Options
+from ledger.entrypoints.cli.options import Options, now_of
 from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_folded, say_json
 from ledger.entrypoints.cli.prose import say_clauses, zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
@@ -33,18 +33,24 @@ TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")
 def verify_(opened: Opened, as_json: AsJson = False) -> int:
     """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
     with counting("verifying") as progress:
-        report = opened.verify(progress)
+        report = opened.verify(now_of(opened.settings), progress)
     if as_json:
         say_json(report.to_json())
     elif report.clean:
         closed = report.closed_through
         through = "" if closed is None else f", closed through {told_at(closed, zone_of_log(opened))}"
-        say_folded(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}")
+        say_folded(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}{_gone(report)}")
     else:
         for finding in report.findings:
             say_folded(str(finding))
-        say(f"{counted(report.found, 'finding')} in {_read(report)}")
+        say(f"{counted(report.found, 'finding')} in {_read(report)}{_gone(report)}")
     return shell.DONE if report.clean else shell.REFUSED
+
+
+def _gone(report: Report) -> str:
+    """How many files of evidence are deleted and may be: `--json` names them."""
+    count = report.gone_in_all
+    return f"; {counted(count, 'file')} of evidence deleted, as over" if count else ""
 
 
 def _read(report: Report) -> str:

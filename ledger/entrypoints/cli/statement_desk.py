@@ -211,9 +211,12 @@ def reconcile_(
     as_csv: AsCsv = False,
 ) -> int:
     """Hold a statement against the record, line by line. Nothing is written unless it is asked for."""
+    from ledger.wiring.evidence import must_not_be_over
     from ledger.wiring.rehearsal import tried
 
     run = run_of(opened, statement, known_at, rules)
+    if record or open_:  # of what is recorded the file is the proof
+        must_not_be_over(opened.settings, run.statement.id, run.statement.begun, now_of(opened.settings))
     items = [item for item in run.items if item.is_open or not differences]
     if not told(map(_said, items), as_json=as_json, as_csv=as_csv, columns=_COLUMNS):
         _say_items(items)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.options import now_of, wall_clock
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
 
 if TYPE_CHECKING:
     from ledger.vault.month_keys import MonthKeys
     from ledger.wiring.composition import Opened
+    from ledger.wiring.looking_after_the_vault import BeginsNow, Swept
     from ledger.wiring.settings import Settings
 
 KeyOut = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
@@ -149,8 +151,7 @@ def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> i
 def sweep(
     opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
 ) -> int:
-    """Put right what `check` finds and can be: erasures, values without events, keys of backups past their time."""
-    from ledger.wiring.copy_holders import THE_VAULT
+    """Put right what `check` finds and can be; on Kafka delete what was asked, and answered long ago, too."""
     from ledger.wiring.looking_after_the_vault import must_be_of_log, swept
     from ledger.wiring.persons import vault_of_log
 
@@ -159,17 +160,12 @@ def sweep(
         if not accept_loss:
             must_be_of_log(opened, kept, now, grace)
         done = swept(opened, kept, _keys(opened), now, grace)
-    if as_json:
-        say_json(done._asdict())
-    else:
-        what = (
-            f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
-            f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
-        )
-        say_folded(", ".join(what))
-        for holder, count in done.reached.items():
-            if count and holder != THE_VAULT.name:
-                say_folded(f"{holder}: {counted(count, 'copy')} erased")
+    asked: list[BeginsNow] = []
+    try:
+        for begins in _asked_deleted(opened):
+            asked.append(begins)  # noqa: PERF402 - what was deleted by then is told
+    finally:  # what the brokers do not allow keeps nobody from hearing of the rest
+        _say_swept(done._replace(asked=asked), as_json=as_json)
     return shell.DONE
 
 
@@ -183,6 +179,36 @@ def holders(as_json: AsJson = False) -> int:
         else:
             say_folded(f"{one.name} ({one.way}): {one.reached}")
     return shell.DONE
+
+
+def _asked_deleted(opened: Opened) -> Iterator[BeginsNow]:
+    """Deletes on Kafka what was asked and is answered, by the brokers' clocks, whatever the log's own is."""
+    if opened.settings.kafka is None:
+        return
+    from ledger.entrypoints.dead import awaited
+    from ledger.wiring.looking_after_the_vault import BeginsNow
+    from ledger.wiring.on_kafka import delete_answered
+
+    for begins in delete_answered(opened.settings, opened.followed(), awaited(opened), wall_clock()):
+        yield BeginsNow(*begins)
+
+
+def _say_swept(done: Swept, *, as_json: bool) -> None:
+    from ledger.wiring.copy_holders import THE_VAULT
+
+    if as_json:
+        say_json(done._asdict() | {"asked": [one._asdict() for one in done.asked]})
+        return
+    what = (
+        f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
+        f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
+    )
+    say_folded(", ".join(what))
+    for holder, count in done.reached.items():
+        if count and holder != THE_VAULT.name:
+            say_folded(f"{holder}: {counted(count, 'copy')} erased")
+    for begins in done.asked:
+        say(f"{begins.topic}, partition {begins.partition}: begins at {begins.offset}")
 
 
 def _keys(opened: Opened) -> MonthKeys | None:

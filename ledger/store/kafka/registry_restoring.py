@@ -166,13 +166,17 @@ def _records(settings: KafkaSettings, topic: str) -> Iterator[Any]:
     arriving.install()
     with reported(topic):
         consumer = KafkaConsumer(
-            **settings.arguments(), isolation_level="read_committed", enable_auto_commit=False, group_id=None
+            **settings.arguments(),
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",  # the beginning may be deleted meanwhile
+            enable_auto_commit=False,
+            group_id=None,
         )
         with closing(consumer):
             for partition in sorted(consumer.partitions_for_topic(topic) or ()):
                 tp = TopicPartition(topic, partition)
                 consumer.assign([tp])
-                consumer.seek(tp, 0)
+                consumer.seek_to_beginning(tp)
                 end = consumer.end_offsets([tp])[tp]
                 while consumer.position(tp) < end:
                     yield from consumer.poll(timeout_ms=500).get(tp, ())

@@ -1,0 +1,78 @@
+"""Files of evidence that are over: found where they lie still, and deleted; whole, for many persons may be in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from ledger.domain.customer.events import AccountNoted
+from ledger.domain.customer.ids_of_customers import PREFIX
+from ledger.domain.kinds import subject_of
+from ledger.domain.line.dispute_events import EvidenceAttached
+from ledger.reconciliation.statements_known import holders_of
+from ledger.wiring.composition import Opened
+from ledger.wiring.evidence import named_files
+
+FILES_OF_STATEMENTS = "files of statements"
+"""Who holds them, as `pulsa vault check` and `sweep` name it."""
+_NO_TIME = -1
+"""An instant at which the time of no statement's file is over: then only an erasure ends anything."""
+
+
+def files_over(opened: Opened, now: int) -> Iterator[str]:
+    """The digests of the files that are over at an instant and lie there still. Raises LogMissing."""
+    with named_files(opened.settings, *opened.journaled()) as named:
+        for digest in named.namings:
+            if named.over(digest, now) is not None and (opened.settings.evidence_folder / digest).exists():
+                yield digest
+
+
+def delete_over(opened: Opened, now: int) -> int:
+    """Deletes them; how many. What cannot be deleted is left to be found. Raises LogMissing."""
+    return sum(_deleted(opened, digest) for digest in files_over(opened, now))
+
+
+def erase_evidence(opened: Opened, persons: Sequence[str]) -> int:
+    """Deletes the files that were evidence of customers who are erased, and of nobody and nothing else; how many."""
+    return sum(_deleted(opened, digest) for digest in dict(_left(opened, persons)))
+
+
+def evidence_left(opened: Opened, persons: Sequence[str]) -> Iterator[str]:
+    """Those of them that lie there still: whose, and which."""
+    for digest, person in _left(opened, persons):
+        yield f"{PREFIX}{person}, {digest}"
+
+
+def _left(opened: Opened, persons: Sequence[str]) -> Iterator[tuple[str, str]]:
+    folder = opened.settings.evidence_folder
+    mine = [(digest, one) for one in persons for digest in _attached_of(opened, one)]
+    mine = [(digest, one) for digest, one in mine if (folder / digest).exists()]
+    if mine:  # then only it is worth while to look who else names them
+        with named_files(opened.settings, *opened.journaled()) as named:
+            yield from [(digest, one) for digest, one in mine if named.over(digest, _NO_TIME) is not None]
+
+
+def _attached_of(opened: Opened, person: str) -> Iterator[str]:
+    """The digests of what was attached to disputes of accounts while they were a customer's."""
+    readers, partition_of = opened.journaled()
+    customer = f"{PREFIX}{person}"
+    with readers[partition_of(customer)].snapshot() as log:
+        noted = [found.event.of for found in log.events_of(customer) if isinstance(found.event, AccountNoted)]
+    for account in dict.fromkeys(noted):
+        with readers[partition_of(subject_of(account))].snapshot() as log:
+            attached = [
+                found.event
+                for found in log.events_of(subject_of(account))
+                if isinstance(found.event, EvidenceAttached) and found.event.account == account
+            ]
+            history = list(holders_of(log, account)) if attached else []
+        for event in attached:
+            if [holder for version, holder in history if version < event.version][-1:] == [person]:
+                yield event.digest
+
+
+def _deleted(opened: Opened, digest: str) -> bool:
+    with suppress(OSError):
+        (opened.settings.evidence_folder / digest).unlink()
+        return True
+    return False
