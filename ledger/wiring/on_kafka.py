@@ -98,9 +98,11 @@ def create(settings: Settings) -> int:
     """Makes the log that is set, with its schemas; returns how many partitions it has. Raises FileExists."""
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings):
-        incarnation = topics.create(log)
-        schema_ids(log)
-    return incarnation.partitions
+        topics.must_be_none(log)
+        schema_ids(
+            log
+        )  # first: topics of which no schema can be registered are a log that is there, and of no use
+        return topics.create(log).partitions
 
 
 def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:

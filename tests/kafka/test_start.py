@@ -34,7 +34,9 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access
 from ledger.store.partitioning import partition_of
+from ledger.wiring import on_kafka
 from ledger.wiring.mirrors import Followed
+from ledger.wiring.settings import Settings
 from tests.given import NUMBER, START, at
 from tests.kafka.conftest import NewLog
 from tests.kafka.faulty_registry import faulty
@@ -162,6 +164,21 @@ def test_no_registry(new_log: NewLog) -> None:
     settings = replace(new_log(), registry=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(RegistryUnreachable, match=r"127\.0\.0\.1"), started(settings) as (_, ended, _failed):
         assert ended.acquire(timeout=PATIENCE)
+
+
+def test_a_log_is_made_once_the_registry_answers(new_log: NewLog, tmp_path: Path) -> None:
+    """Else the same again would say that there is one."""
+    log = new_log()
+    nowhere = Settings(
+        kafka=log.bootstrap,
+        registry=f"http://127.0.0.1:{free_port()}",
+        kafka_prefix=log.prefix,
+        mirrors=tmp_path / "none",
+    )
+    with pytest.raises(RegistryUnreachable):
+        on_kafka.create(nowhere)
+    with pytest.raises(LogMissing):
+        topics.ensure(log, create=False)
 
 
 def test_a_registry_that_goes_away_later(new_log: NewLog, tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ def ensure_preferences(settings: KafkaSettings) -> int:
 
 def create(settings: KafkaSettings) -> Incarnation:
     """Makes a new log. Raises FileExists where one is there, or what `ensure` raises."""
+    must_be_none(settings)
+    return ensure(replace(settings, create=True))
+
+
+def must_be_none(settings: KafkaSettings) -> None:
+    """Raises FileExists where there is a log; LogUnreachable."""
     what = f"Kafka at {settings.bootstrap}"
     with reported(what):
         admin = KafkaAdminClient(**settings.arguments(), request_timeout_ms=10_000)
@@ -162,7 +168,6 @@ def create(settings: KafkaSettings) -> Incarnation:
             admin.close()
     if set(_essential(settings)) <= found.topics.keys():
         raise FileExists(f"{what}: there is a log already, in {settings.events}")
-    return ensure(replace(settings, create=True))
 
 
 def _essential(settings: KafkaSettings) -> list[str]:
