@@ -171,7 +171,6 @@ _TOPUPS = (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The files that the pages speak of, and the blocks of TOML that they show."""
-    (tmp_path / "keys").mkdir()
     (tmp_path / "kept").mkdir()
     (tmp_path / "budi.json").write_text('{"name": "Budi Santoso", "email": "budi@example.org"}', "utf-8")
     (tmp_path / "march.sta").write_bytes(_MARCH.encode())

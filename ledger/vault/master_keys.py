@@ -71,9 +71,10 @@ class MasterKey(NamedTuple):
 
 
 def new_master_key(secret: bytes, path: Path) -> MasterKey:
-    """Puts a key of 32 random bytes into a new file of mode 0600. Raises KeyUnusable."""
+    """Puts a key of 32 random bytes into a new file of mode 0600, its folder made if need be. Raises KeyUnusable."""
     key = MasterKey(secret)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(key.to_text() + "\n")
     except OSError as error:

@@ -23,7 +23,6 @@ AT = "2024-03-01T10:00:00+07:00"
 @pytest.fixture
 def desk(tmp_path: Path) -> Pulsa:
     key = tmp_path / "keys" / "vault.key"
-    key.parent.mkdir()
     pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
     pulsa.done("vault", "new-key", str(key))
     return pulsa
@@ -200,3 +199,11 @@ def test_without_a_key_nothing_is_taken(desk: Pulsa) -> None:
         "customer", "register", CUSTOMER, "--values", "-", *own, feed=json.dumps(RARE), PULSA_VAULT_KEY=None
     )
     assert (result.exit_code, "settings-invalid" in result.stderr) == (2, True)
+
+
+def test_where_nothing_is_found_what_was_looked_for_is_named(desk: Pulsa) -> None:
+    """Somebody is registered, and has no number and no contract."""
+    _register(desk)
+    assert desk.done("customer", "list").startswith("no customer has a contract\n")
+    assert desk.done("customer", "list", "--in-debt").startswith("no customer is in debt\n")
+    assert desk.done("customer", "preferences").startswith("nobody who is registered holds a number\n")
