@@ -166,7 +166,8 @@ def customers(opened: Opened, then: Then, customer: CustomerOrAll = None, in_deb
     """Customers by contracts: their accounts, what is owed on them, and the debts that block the others."""
     ask = asked(opened, then)
     found = ask.customers(customer, in_debt=in_debt, **then.moment)
-    say_rows(found, then, partial(told_in, ask, then), none="no customer")
+    none = "no customer is in debt" if in_debt else "no customer has a contract"
+    say_rows(found, then, partial(told_in, ask, then), none=none)
     return shell.DONE
 
 

@@ -41,7 +41,9 @@ def preferences(opened: Opened, then: Then, msisdn: NumberOrEach = None) -> int:
         found,
         then,
         partial(told_in, ask, then, msisdn),
-        none="held by nobody who is registered",
+        none="nobody who is registered holds a number"
+        if msisdn is None
+        else "held by nobody who is registered",
         without=("held_since",),
     )
     return shell.DONE

@@ -24,7 +24,7 @@ CUSTOMER = {
     "withdraw-consent": Verb(
         "WithdrawConsent",
         "customer/CAB3DE4FG5HI6JK7LM8NO --purpose offers --channel 600-600",
-        "Withdraw it, or refuse beforehand; free of charge.",
+        "Withdraw consent to a purpose, or refuse it beforehand; free of charge.",
     ),
     "disclose": Verb(
         "Disclose",
@@ -49,7 +49,7 @@ CUSTOMER = {
         "AnswerAccess",
         "customer/CAB3DE4FG5HI6JK7LM8NO --request a-1 --digest"
         " 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "It was handed over.",
+        "Say that what a person asked for was handed over; `access` does so by itself.",
     ),
     "restrict": Verb(
         "RestrictProcessing",
@@ -59,7 +59,7 @@ CUSTOMER = {
     "lift-restriction": Verb(
         "LiftRestriction",
         "customer/CAB3DE4FG5HI6JK7LM8NO --channel care",
-        "The reverse.",
+        "Lift the restriction: the person may be shown, disclosed and made offers again.",
     ),
     "request-erasure": Verb(
         "RequestErasure",
@@ -79,7 +79,7 @@ CUSTOMER = {
     "lift-hold": Verb(
         "LiftPersonHold",
         "customer/CAB3DE4FG5HI6JK7LM8NO --reference case-7",
-        "Lift that hold, and no other.",
+        "Lift the hold of a legal case, and no other.",
     ),
     "record-breach": Verb(
         "RecordBreach",
@@ -90,7 +90,7 @@ CUSTOMER = {
     "notify-breach": Verb(
         "NotifyBreach",
         "breach/b-1 --to authority --reference letter-7",
-        "The authority, or the persons, were told of it.",
+        "Say that the authority, or the persons, were told of a breach.",
     ),
     "advance-breach": Verb("AdvanceBreach", "breach/b-1", "Record what fell due for the breach."),
     "advance": Verb("AdvanceCustomer", "customer/c-17", "Record what fell due for the customer."),

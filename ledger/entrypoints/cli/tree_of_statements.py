@@ -18,18 +18,26 @@ OF_STATEMENTS = {
         f"{_ONE} --kind bill --format f --reader r --reader-version 1 {_FILE}",
         "Say what a statement is, where a program sends it line by line.",
     ),
-    "add-lines": ("AddStatementLines", f"{_ONE} --lines [] --findings []", "Add lines to it, as JSON."),
+    "add-lines": (
+        "AddStatementLines",
+        f"{_ONE} --lines [] --findings []",
+        "Add lines to a statement that was begun, as JSON.",
+    ),
     "end": (
         "EndStatement",
         f"{_ONE} --count 0 --total 0 --findings 0",
-        "End it: only then it is reconciled.",
+        "End a statement that was begun: only then it is reconciled.",
     ),
     "accept": (
         "AcceptMatch",
         f"{_ONE} --match m-1 --items L1,E6288112345678#1/7 --reason same-order",
         "Say that lines and system records belong together.",
     ),
-    "undo": ("UndoMatch", f"{_ONE} --match m-1 --reason mistake", "Take such a match back."),
+    "undo": (
+        "UndoMatch",
+        f"{_ONE} --match m-1 --reason mistake",
+        "Take back that lines and system records belong together.",
+    ),
     "resolve": (
         "ResolveItem",
         f"{_ONE} --item L1 --reason bank-charge",
