@@ -6,12 +6,17 @@ import re
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import DAY, HOUR, SECOND
+from ledger.domain.customer.forgetting import DEBT, LEGAL_HOLD, RETENTION
+from ledger.domain.line.erasing import DISPUTED, LIVE
+from ledger.domain.postpaid.settling import what_holds_the_holder
 from ledger.domain.prepaid.commands import TopUp
 from ledger.entrypoints.clock import tick
 from ledger.entrypoints.health import Health
@@ -124,6 +129,15 @@ def too_old(exposed: str, now: int) -> bool:
     [bound] = re.findall(r"^time\(\) - max\(ledger_vault_backup_seconds\) > (\d+)$", expression)
     value = read(exposed)["ledger_vault_backup_seconds", frozenset()]
     return now / SECOND - value > int(bound)
+
+
+def test_the_page_on_blocked_erasures_says_what_each_reason_goes_with() -> None:
+    everything: Any = SimpleNamespace(
+        unbilled=1, billed=1, pending=1, advance=1, deposit=1, legal_hold=True, closed_at=1, is_settled=False
+    )
+    reasons = {LIVE, DISPUTED, DEBT, LEGAL_HOLD, RETENTION, *what_holds_the_holder(everything)}
+    page = (_FOLDER / "ErasureBlocked.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == reasons
 
 
 def test_credit_in_transit_is_counted_by_age(tmp_path: Path) -> None:
