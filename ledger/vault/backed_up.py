@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.errors import VaultUnreachable
-from ledger.vault.tables import BACKUPS, PERSONS, VAULT
+from ledger.vault.tables import BACKUPS, PERSONS, UNREACHABLE, VAULT, engine_at
 
 
 def last_backup_at(url: str) -> int | None:
@@ -22,7 +21,7 @@ def last_backup_at(url: str) -> int | None:
         file = parsed.database if parsed.get_backend_name() == "sqlite" else None
         if file and not Path(file).is_file():
             return None
-        engine = create_engine(url)
+        engine = engine_at(url)
         try:
             with engine.connect() as connection:
                 if not engine.dialect.has_table(connection, VAULT.name):
@@ -33,5 +32,5 @@ def last_backup_at(url: str) -> int | None:
                 return last or 0
         finally:
             engine.dispose()
-    except (ArgumentError, SQLAlchemyError, OSError) as error:
+    except UNREACHABLE as error:
         raise VaultUnreachable(f"the vault's database: {str(error).partition(chr(10))[0]}") from error

@@ -23,11 +23,14 @@ from sqlalchemy import (
     insert,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from ledger.domain.bounds import LONGEST_ID
 from ledger.errors import VaultUnreachable
 
+UNREACHABLE = (SQLAlchemyError, OSError, ValueError, ImportError)
+"""What a URL that is none, a driver that is not there, or a database that does not answer raises."""
+_CONNECT_SECONDS = 5
 _METADATA = MetaData()
 _ID = String(LONGEST_ID)
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
@@ -204,7 +207,7 @@ def taken_back(url: str) -> Iterator[Transactions]:
 def _reported() -> Iterator[None]:
     try:
         yield
-    except (ArgumentError, SQLAlchemyError, OSError) as error:
+    except UNREACHABLE as error:
         raise VaultUnreachable(f"the vault's database: {_plainly(error)}") from error
 
 
@@ -216,8 +219,15 @@ def file_of(url: str) -> Path | None:
     return Path(parsed.database.removeprefix("file:"))
 
 
+def engine_at(url: str) -> Engine:
+    """An engine for a URL, which gives a server so long to answer. Raises what is in UNREACHABLE."""
+    named = make_url(url)
+    waits = {"connect_timeout": _CONNECT_SECONDS} if named.get_backend_name() == "postgresql" else {}
+    return create_engine(named, connect_args=waits)
+
+
 def _connecting(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = engine_at(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _forget_what_is_deleted)
         event.listen(engine, "begin", _begin_to_write)

@@ -26,7 +26,7 @@ from ledger.vault.chance import Chance
 from ledger.vault.copies_made import not_noted
 from ledger.vault.master_keys import NONCE_BYTES, Wrapping
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import ALL, BACKUPS, CARRIED, COPIES, OWN_KEYS, PERSONS, READINGS, VAULT
+from ledger.vault.tables import ALL, BACKUPS, CARRIED, COPIES, OF_LOG, OWN_KEYS, PERSONS, READINGS, VAULT
 from ledger.vault.vault import Vault
 
 _FORMAT = b"pulsa vault backup 1\n"
@@ -81,7 +81,7 @@ def restore(
 
     Nothing of the log counts as carried out then: all its erasures are to be carried out again before it serves.
     Raises VaultBackupUnusable, VaultKeyWrong where another master key wraps what is in it, VaultConflict where persons
-    are in the vault and `overwrite` is not said, KeyUnusable, VaultUnreachable.
+    are in the vault and `overwrite` is not said or they are another log's, KeyUnusable, VaultUnreachable.
     """
     try:
         with path.open("rb") as file:
@@ -194,8 +194,11 @@ def _frames(file: BinaryIO, cipher: AESGCM, about: bytes, path: Path) -> Iterato
 def _replace(
     vault: Connection, frames: Iterator[tuple[str, list[Any]]], master: str, *, overwrite: bool
 ) -> int:
-    if not overwrite and vault.execute(select(PERSONS.c.customer).limit(1)).first() is not None:
+    there = vault.execute(select(PERSONS.c.customer).limit(1)).first() is not None
+    if there and not overwrite:
         raise VaultConflict("persons are in the vault already; --overwrite puts the backup in their place")
+    of_log = select(OF_LOG.c.digest)
+    before = vault.execute(of_log).scalar_one_or_none() if there else None
     for table in ALL:
         if table not in (OWN_KEYS, COPIES):
             vault.execute(delete(table))
@@ -218,6 +221,10 @@ def _replace(
             vault.execute(insert(table), new)
     if vault.execute(select(VAULT)).one_or_none() is None:
         raise VaultBackupUnusable("the backup holds no vault")
+    if None not in (before, noted := vault.execute(of_log).scalar_one_or_none()) and noted != before:
+        raise VaultConflict(
+            "the backup is of another log than the persons in the vault; it may be put into a database of its own"
+        )
     return persons
 
 

@@ -67,7 +67,7 @@ def own_database(settings: Settings) -> str:
     """The URL of the vault's database. Raises SettingsInvalid where that is a file that has something else."""
     try:
         file = None if settings.vault is None else file_of(settings.vault)
-    except ArgumentError:  # whoever opens it says what it is
+    except (ArgumentError, ValueError):  # whoever opens it says what it is
         file = None
     for own in (settings.log, settings.database_file):
         if file is not None and _are_one(file, own):

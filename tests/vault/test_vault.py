@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 from sqlalchemy import delete
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
+from ledger.vault import tables
+from ledger.vault.backed_up import last_backup_at
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import MasterKey, master_key_of, new_master_key
 from ledger.vault.rotating import rotate
@@ -218,8 +222,22 @@ def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) 
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://127.0.0.1:9/none", "nonsense", "sqlite:////proc/none/vault.db"]
+    "url",
+    [
+        "postgresql+psycopg://127.0.0.1:9/none",
+        "postgresql+psycopg://127.0.0.1:port/none",
+        "mysql://127.0.0.1/none",
+        "nonsense",
+        "sqlite:////proc/none/vault.db",
+    ],
 )
 def test_a_database_that_is_none_says_so(url: str) -> None:
-    with pytest.raises(VaultUnreachable):
-        engine_of(url)
+    for opened in (engine_of, last_backup_at):
+        with pytest.raises(VaultUnreachable) if opened is engine_of or "sqlite" not in url else nullcontext():
+            opened(url)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_CONNECT_SECONDS", 2)  # as few as the library waits
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(VaultUnreachable, match="timeout"):
+        engine_of(f"postgresql+psycopg://127.0.0.1:{silent.getsockname()[1]}/vault")

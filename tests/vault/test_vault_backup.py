@@ -15,7 +15,7 @@ from ledger.vault.inventory import persons
 from ledger.vault.log_noted import log_noted, note_log
 from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys, end_of, month_of
-from ledger.vault.tables import ALL, engine_of
+from ledger.vault.tables import ALL, OF_LOG, engine_of
 from ledger.vault.vault import Vault
 from ledger.vault.vault_backup import BackedUp, back_up, last_backup, restore
 
@@ -68,7 +68,8 @@ def test_a_backup_brings_back_what_was_there_and_nothing_since(
     _show(vault)
     note_log(vault, b"first event")
     made = _back_up(vault, keys, tmp_path / "a.bak")
-    note_log(vault, b"another log's")
+    with engine.begin() as connection:
+        connection.execute(delete(OF_LOG))
     assert (made.persons, made.month, last_backup(vault)) == (2, "2026-11", NOVEMBER)
     vault.write(CUSTOMER, "c-2", {"name": "Later"}, 2)
     vault.erase(OTHER, 3)
@@ -121,6 +122,19 @@ def test_persons_who_are_there_are_replaced_only_where_that_is_said(
     with pytest.raises(VaultKeyWrong, match=MASTER.id):
         restore(engine, MasterKey(bytes(32)), keys, tmp_path / "a.bak", overwrite=True)
     assert persons(vault) == 2
+
+
+def test_a_backup_of_another_log_takes_the_place_of_nobody(
+    engine: Engine, vault: Vault, keys: MonthKeys, tmp_path: Path
+) -> None:
+    note_log(vault, b"another log")
+    _back_up(vault, keys, tmp_path / "b")
+    note_log(vault, b"this log")
+    vault.write(OTHER, "c-2", {"name": "Of this log"}, 2)
+    with pytest.raises(VaultConflict, match="another log"):
+        restore(engine, MASTER, keys, tmp_path / "b", overwrite=True)
+    assert _show(vault, OTHER) == {"name": "Of this log"}
+    assert log_noted(vault) == b"this log"
 
 
 def test_a_month_is_forgotten_at_the_instant_that_its_time_is_over(
