@@ -15,7 +15,7 @@ import structlog
 from hypothesis import is_hypothesis_test
 
 from ledger.domain.terms import Terms
-from ledger.wiring.composition import collect_rarely
+from ledger.entrypoints.collecting import collect_rarely
 from tests.client_sockets import tell_apart
 from tests.given import Story
 from tests.often import SEED, repeated_by

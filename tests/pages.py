@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.cli.branches import paths
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from ledger.audit.verification import verify
 from ledger.demo.picture import END, drawn, life, played
 from ledger.demo.screen import Screen
 from ledger.domain.calendar import format_instant
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.cli.branches import paths
 
 

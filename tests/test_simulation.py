@@ -40,7 +40,7 @@ from ledger.domain.postpaid.events_of_payments import (
     PaymentSettled,
 )
 from ledger.domain.refusals import REFUSALS, Invalid
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Ingest, Tally
 from ledger.simulation import CAST, CONTRACTS_CAST, PERSONS_CAST, commands, end_of, simulate

@@ -34,7 +34,7 @@ def carry_out(subject: Subject, command: Command, cause: Cause) -> Refusal | Rep
     try:
         decide(subject, command)
     except (Refusal, Repeated) as refused:
-        refusal = refused
+        refusal = refused.with_traceback(None)  # which holds this frame, and this frame it: a cycle
     if subject.due_at <= at:
         subject.advance(at)
     return refusal

@@ -5,7 +5,6 @@ Whoever needs them says for how long: `with opened(settings) as log:`.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from ledger.store.sqlite import Recorder
     from ledger.wiring.mirrors import Followed, MirrorReader
     from projections.engine.kept_up import KeptUp
-
-_OBJECTS_BETWEEN_COLLECTIONS = 500_000
 
 
 class Taker(Protocol):
@@ -206,11 +203,6 @@ def opened(settings: Settings) -> Iterator[Opened]:
     """The log that is set, with all that is asked of it meanwhile; closes what that opened."""
     with ExitStack() as until_the_end:
         yield Opened(settings, until_the_end)
-
-
-def collect_rarely() -> None:
-    """Lets Python look for cycles less often: nothing of the ledger's is cyclic, and the search took a sixth of it."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def known_terms(settings: Settings) -> list[Terms]:

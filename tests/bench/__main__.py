@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ledger.wiring import composition
+from ledger.entrypoints.collecting import collect_rarely
 from tests.bench import (
     contracts,
     kafka,
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the JSON goes")
     parser.add_argument("--markdown", type=Path, help="where the table goes as Markdown")
     asked = parser.parse_args(arguments)
-    composition.collect_rarely()  # as `pulsa` does
+    collect_rarely()  # as `pulsa` does
     unknown = [name for name in asked.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is named {unknown[0]}")

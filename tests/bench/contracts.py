@@ -25,6 +25,7 @@ from ledger.domain.postpaid.events_of_bills import BillIssued
 from ledger.domain.postpaid.events_of_payments import PaymentSettled
 from ledger.domain.subject import CLOCK
 from ledger.entrypoints import clock
+from ledger.entrypoints.collecting import collect_rarely
 from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
 from ledger.wiring import composition
@@ -362,7 +363,7 @@ def _against(what: str, baseline: str, taken: list[tuple[float, float]], at_leas
 
 
 def _run(log: Path) -> None:
-    composition.collect_rarely()  # as `pulsa` does
+    collect_rarely()  # as `pulsa` does
     with composition.opened(Settings(log=log, clock="played")) as opened:
         ledger = opened.writer()
         first = ledger.recorder.max_notification_id() or 0

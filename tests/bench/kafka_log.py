@@ -23,6 +23,7 @@ from kafka.structs import TopicPartition
 
 from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
+from ledger.entrypoints.collecting import collect_rarely
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.store.codec import Codec
@@ -33,7 +34,6 @@ from ledger.store.kafka.records import Received
 from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
-from ledger.wiring import composition
 from tests.bench import population as p
 from tests.kafka.registered import Known, knowing, known
 from tests.processes import Forked
@@ -169,7 +169,7 @@ class TimedWriter(Forked):
 
 def _write(log: KafkaSettings, ids: Known) -> int:
     knowing(log, ids)
-    composition.collect_rarely()  # as `pulsa` does
+    collect_rarely()  # as `pulsa` does
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

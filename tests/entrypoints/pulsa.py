@@ -12,7 +12,8 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from ledger.entrypoints.cli import app, main
+from ledger.entrypoints.cli import main
+from ledger.entrypoints.cli.app import app
 from ledger.errors import page_of
 from tests.answer_schemas import must_be_as_said
 from tests.processes import Forked, Process

@@ -9,7 +9,7 @@ import pytest
 import typer
 from jsonschema import ValidationError
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.cli.branches import paths
 from tests.answer_schemas import NAMES, must_be_as_said
 from tests.schemas_of_verbs import SCHEMAS_OF, verb_of

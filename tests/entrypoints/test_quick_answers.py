@@ -50,7 +50,7 @@ SAID = """
 import io, json, sys
 from contextlib import redirect_stdout
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 
 found = {}
 for heavy, commands in json.loads(sys.argv[1]):

@@ -24,7 +24,7 @@ SAID = """
 import io, json, sys
 from contextlib import redirect_stdout, suppress
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.cli.branches import paths
 from ledger.entrypoints.cli.tree import TREE
 
@@ -52,7 +52,7 @@ def test_completion_imports_nothing_slow() -> None:
     code = f"""
 import os, sys
 os.environ |= {{"_PULSA_COMPLETE": "complete_bash", "COMP_WORDS": "pulsa credit t", "COMP_CWORD": "2"}}
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 try:
     app(prog_name="pulsa")
 except SystemExit:

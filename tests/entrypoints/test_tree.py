@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import typer
 
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.cli.branches import paths
 from ledger.entrypoints.cli.nouns import Noun, Verb
 from ledger.entrypoints.cli.tree import TREE

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ledger.domain.calendar import DAY
-from ledger.entrypoints.cli import app
+from ledger.entrypoints.cli.app import app
 from ledger.errors import QueryRefused
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings

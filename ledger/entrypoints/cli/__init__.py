@@ -1,5 +1,17 @@
 """`pulsa`, the command line: one verb for each command, files of commands, and the questions."""
 
-from ledger.entrypoints.cli.app import app, main
+from __future__ import annotations
 
-__all__ = ["app", "main"]
+from collections.abc import Sequence
+
+from ledger.entrypoints.collecting import collect_rarely
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs `pulsa`; ends the process with its exit code."""
+    collect_rarely()
+    from ledger.entrypoints.cli.app import (
+        app,  # looking for cycles meanwhile would be a sixth of a short command
+    )
+
+    app(arguments, prog_name="pulsa")

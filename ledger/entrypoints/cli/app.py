@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -79,12 +78,3 @@ Version = Annotated[
 def root(ctx: typer.Context, version: Version = False) -> None:
     """The operator's ledger of prepaid credit: commands in, events in the log, balances out."""
     help_without_a_word(ctx)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs `pulsa`; ends the process with its exit code."""
-    app(arguments, prog_name="pulsa")
-
-
-if __name__ == "__main__":
-    main()

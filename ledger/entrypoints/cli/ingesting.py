@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import signal
 import time
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
 
 _FAULTS_SHOWN = 10
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _WAITED = 1
 """Seconds from which on whoever waited is told how fast it went."""
 _UNKNOWN = "{} not answered in time; ingest the same files again, and their answers come back"
@@ -113,7 +111,7 @@ def ingest(
         )
         began = time.perf_counter()
         try:
-            with _stopping_between_batches(run), _seldom_collecting():
+            with _stopping_between_batches(run):
                 run.run(files, known[format_], command)
         finally:
             seconds = time.perf_counter() - began
@@ -126,19 +124,6 @@ def ingest(
     if run.tally.unknown:
         return shell.failed("unknown", _UNKNOWN.format(counted(run.tally.unknown, "command")), shell.FAILED)
     return shell.REFUSED if run.tally.invalid else shell.DONE
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """A batch makes many objects and no cycles: looking for those after every few hundred costs a tenth of the time."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @contextmanager

@@ -112,7 +112,6 @@ def with_settings(command: Callable[..., int | None]) -> Callable[..., int | Non
         from ledger.wiring import composition
         from ledger.wiring import settings as configuration
 
-        composition.collect_rarely()
         options = before_verb(ctx) | _stated(given)
         if takes_options:
             given["options"] = options

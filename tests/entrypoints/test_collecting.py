@@ -1,0 +1,44 @@
+"""What the ledger makes is not cyclic: it is gone once it is needed no more, and looking for cycles finds nothing."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.domain.commands import Command
+from ledger.domain.prepaid.commands import ChargeCredit
+from tests.failing import failing
+from tests.given import ledger_on
+from tests.kafka.seen import population
+
+
+@contextmanager
+def _looked_for() -> Iterator[list[int]]:
+    """How many objects were left in cycles meanwhile: none was looked for before the end."""
+    found: list[int] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        found.append(gc.collect())
+    finally:
+        gc.enable()
+
+
+def test_commands_leave_no_cycles_whatever_becomes_of_them(tmp_path: Path) -> None:
+    commands = population(10, 3)
+    last = max(command.at for command in commands)
+    refused: list[Command] = [
+        ChargeCredit(
+            at=last + n, command_id=f"too-much-{n}", msisdn=commands[0].subject, amount=10**14, item="game"
+        )
+        for n in range(20)
+    ]
+    with ledger_on(tmp_path / "log.db") as ledger, failing(lambda asked: asked.command_id.endswith("7")):
+        ledger.execute(commands[:40])  # what is imported and parsed once
+        with _looked_for() as found:
+            codes = {outcome.code for outcome in ledger.execute([*commands, *refused])}
+    assert {None, "defect"} < codes
+    assert found == [0]
