@@ -11,12 +11,10 @@ from ledger.domain.commands import Command
 from ledger.domain.statement.commands import AddStatementLines, BeginStatement, EndStatement
 from ledger.domain.statement.stated import (
     MOST_LINES_AT_ONCE,
-    MOST_LINES_OF_STATEMENT,
     StatementFinding,
     StatementLine,
     statement_of,
 )
-from ledger.errors import StatementUnreadable
 from ledger.reconciliation.evidence_store import EvidenceKey, Kept
 from ledger.reconciliation.readers.stated_file import READER_VERSION, LineRead, StatementRead
 
@@ -39,11 +37,8 @@ def commands_of(
 ) -> Iterator[Command]:
     """The commands that take a statement in: its beginning, its lines in pieces, its end.
 
-    Their ids follow from what they say, so that the same file again is a repeat. Raises StatementUnreadable where it
-    has more lines than a statement may have.
+    Their ids follow from what they say, so that the same file again is a repeat.
     """
-    if max(len(read.lines), len(read.findings)) > MOST_LINES_OF_STATEMENT:
-        raise StatementUnreadable(f"more than {MOST_LINES_OF_STATEMENT} lines")
     if read.number is None:
         subject = statement_of(kept.digest, place)
     else:

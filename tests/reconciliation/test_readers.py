@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, ClassVar
 
 import pytest
 
 from ledger.domain.calendar import format_day
 from ledger.errors import ArchiveRefused, LedgerError, StatementUnreadable, XmlRefused
 from ledger.reconciliation import unpacking
+from ledger.reconciliation.readers import bill_reader, csv_reader, swift_reader
 from ledger.reconciliation.readers.stated_file import LONGEST_LINE, AmountWrong, amount_of, identifier
 from ledger.reconciliation.statement_files import read_statements
 from tests.reconciliation.camt_files import camt, entry
@@ -281,6 +285,81 @@ if = [{ field = "type", pattern = "^fee", kind = "fee" }, { field = "type", patt
             read_statements(put(tmp_path, b"\x7fELF"))
 
 
+class Endless(io.RawIOBase):
+    """Begins as a file does, and then goes on with one thing for ever; counts the bytes that were taken of it."""
+
+    def __init__(self, begins: bytes, then: bytes) -> None:
+        self.left, self.then, self.taken = begins, then, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+        while len(self.left) < len(into):
+            self.left += self.then * 10_000
+        piece, self.left = self.left[: len(into)], self.left[len(into) :]
+        into[:] = piece
+        self.taken += len(piece)
+        return len(piece)
+
+
+class TestBombs:
+    """Files of very many lines, whatever they hold: no more is read of them than the bounds that are stated."""
+
+    BUFFER = 1 << 16
+    READERS: ClassVar[dict[str, tuple[Callable[[BinaryIO], object], bytes]]] = {
+        "mt940": (swift_reader.statements, b":20:1\n"),
+        "mt940, carriage returns": (swift_reader.statements, b":20:1\r"),
+        "bill": (bill_reader.bills, b"\n"),
+        "csv": (
+            lambda file: csv_reader.statement(file, csv_reader.mapping_of(CSV)),
+            b"head\n03.07.2023;P-1;x;1;1\n",
+        ),
+    }
+
+    @pytest.mark.parametrize("name", READERS)
+    def test_lines_without_end_are_read_up_to_the_bound(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ledger.reconciliation.readers.stated_file.MOST_LINES", 20_000)
+        read, begins = self.READERS[name]
+        file = Endless(begins, b"\r" if b"\r" in begins else b"\n")
+        with pytest.raises(StatementUnreadable, match="more than 20000 lines, empty ones too"):
+            read(io.BufferedReader(file))
+        assert file.taken <= 20_000 + len(begins) + self.BUFFER
+
+    @pytest.mark.parametrize(
+        ("name", "line"),
+        [
+            ("mt940", b":99Z:\n"),
+            ("mt940", b":61:230703C1,00NTRF1\n"),
+            ("csv", b"x\n"),
+            ("csv", b"03.07.2023;P-1;x;1;1\n"),
+        ],
+    )
+    def test_lines_and_findings_are_kept_up_to_the_bound(
+        self, name: str, line: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ledger.reconciliation.readers.stated_file.MOST_LINES_OF_STATEMENT", 1_000)
+        read, begins = self.READERS[name]
+        file = Endless(begins, line)
+        with pytest.raises(StatementUnreadable, match="more than 1000 lines"):
+            read(io.BufferedReader(file))
+        assert file.taken <= 1_003 * len(line) + len(begins) + self.BUFFER
+
+    def test_a_file_may_have_as_many_lines_as_is_said_and_a_statement_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ledger.reconciliation.readers.stated_file.MOST_LINES", 1_000)
+        monkeypatch.setattr("ledger.reconciliation.readers.stated_file.MOST_LINES_OF_STATEMENT", 998)
+        read, begins = self.READERS["csv"]
+        record = begins.splitlines(keepends=True)[1]
+        read(io.BufferedReader(io.BytesIO(begins + record * 997 + b"\n")))
+        for more in (record, b"\n\n"):
+            with pytest.raises(StatementUnreadable, match="more than"):
+                read(io.BufferedReader(io.BytesIO(begins + record * 997 + more)))
+
+
 class TestArchives:
     ROWS = b"head\n03.07.2023;P-1;x;1;1\n"
 
@@ -302,7 +381,7 @@ class TestArchives:
         with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
             archive.writestr(link, "/etc/passwd")
         nested = gzip.compress(gzip.compress(self.ROWS))
-        bomb = gzip.compress(self.ROWS + b"\n" * 60_000_000)
+        bomb = gzip.compress(self.ROWS + b"x" * 60_000_000)
         hostile = [
             tmp_path / "link.zip",
             self.zipped(tmp_path, ("a", self.ROWS), ("b", self.ROWS)),

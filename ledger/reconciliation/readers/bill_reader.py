@@ -53,9 +53,7 @@ def _bill(number: int, line: bytes | None) -> StatementRead:
         except ValueError:
             found.find(place, "amount")
             continue
-        found.lines.append(
-            LineRead(place, sen, IDR, raw, account=account, reference=bill, kind=kind, on=issued)
-        )
+        found.add(LineRead(place, sen, IDR, raw, account=account, reference=bill, kind=kind, on=issued))
     return found
 
 

@@ -222,7 +222,7 @@ class _Camt:
         own = next(iter(details), element)
         reference = _reference(own) or _reference(element)
         raw = _canonical(element)
-        self.made.lines.append(LineRead(number, amount, unit, raw, reference=reference, kind=kind, on=on))
+        self.made.add(LineRead(number, amount, unit, raw, reference=reference, kind=kind, on=on))
 
     def _details(self, entry: Any, details: list[Any], own: tuple[int, str, int, str | None]) -> None:  # noqa: ANN401
         """The details of an entry as lines of a group; where their sum is another, the entry is one line."""
@@ -242,14 +242,13 @@ class _Camt:
         stated = sum(line.amount for line in lines)
         if stated == amount and all(line.unit == unit for line in lines):
             self.line += len(lines)
-            self.made.lines.extend(lines)
+            for line in lines:
+                self.made.add(line)
             return
         self.line += 1
         self.made.find(self.line, "chain-details", amount, stated)
         raw = _canonical(entry)
-        self.made.lines.append(
-            LineRead(self.line, amount, unit, raw, reference=_reference(entry), kind=kind, on=on)
-        )
+        self.made.add(LineRead(self.line, amount, unit, raw, reference=_reference(entry), kind=kind, on=on))
 
     def ended(self) -> StatementRead:
         """The statement as it was read."""

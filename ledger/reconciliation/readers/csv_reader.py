@@ -169,7 +169,7 @@ class _Records:
         record = dict(zip(self._mapping.fields_, (cell.strip() for cell in cells), strict=True))
         try:
             for read in self._line(number, record, line):
-                self._made.lines.append(read)
+                self._made.add(read)
         except AmountWrong as wrong:
             self._made.find(number, str(wrong))
         except ValueError:

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 from ledger.domain.calendar import day_number
 from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.money import LARGEST_AMOUNT, SEN
+from ledger.domain.statement.stated import MOST_LINES_OF_STATEMENT
+from ledger.errors import StatementUnreadable
 
 LONGEST_LINE = 1 << 20
 """Bytes of a line."""
@@ -22,6 +24,8 @@ MOST_FIELDS = 256
 """Fields of a line."""
 MOST_STATEMENTS = 1_000
 """Statements of one file."""
+MOST_LINES = 4_000_000
+"""Lines of one file, empty ones too: a line of a statement may take several."""
 READER_VERSION = "1"
 """Of the readers here: it changes where they read the same file otherwise."""
 _IDENTIFIER = re.compile(r"(?=[^\s]*[0-9])[A-Za-z0-9#./_:+-]{1,100}", re.ASCII)
@@ -80,8 +84,16 @@ class StatementRead:
     lines: list[LineRead] = field(default_factory=list)
     findings: list[FindingRead] = field(default_factory=list)
 
+    def add(self, line: LineRead) -> None:
+        """Takes in a line. Raises StatementUnreadable where there are too many."""
+        if len(self.lines) >= MOST_LINES_OF_STATEMENT:
+            raise StatementUnreadable(f"more than {MOST_LINES_OF_STATEMENT} lines")
+        self.lines.append(line)
+
     def find(self, line: int, code: str, expected: int | None = None, found: int | None = None) -> None:
-        """Takes note of what is wrong."""
+        """Takes note of what is wrong. Raises StatementUnreadable where that is too much."""
+        if len(self.findings) >= MOST_LINES_OF_STATEMENT:
+            raise StatementUnreadable(f"more than {MOST_LINES_OF_STATEMENT} lines have something wrong")
         self.findings.append(FindingRead(line, code, expected, found))
 
     def check_chain(self) -> None:
@@ -161,18 +173,16 @@ def day_of(year: int, month: int, day: int) -> int:
     return day_number(date(year, month, day))
 
 
-class OfLines(Protocol):
-    """What is read line by line."""
+def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """The lines of a file with their numbers, from 1, without their ends; None for one that is too long.
 
-    def readline(self, most: int, /) -> bytes:
-        """The next line with its end, or so many bytes of it; none at the end."""
-
-
-def numbered_lines(file: OfLines) -> Iterator[tuple[int, bytes | None]]:
-    """The lines of a file with their numbers, from 1, without their ends; None for one that is too long."""
+    Raises StatementUnreadable where there are more than MOST_LINES.
+    """
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
+        if number > MOST_LINES:
+            raise StatementUnreadable(f"more than {MOST_LINES} lines, empty ones too")
         if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
             while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
                 pass

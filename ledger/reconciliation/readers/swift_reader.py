@@ -21,7 +21,6 @@ from ledger.reconciliation.readers.stated_file import (
     MOST_STATEMENTS,
     AmountWrong,
     LineRead,
-    OfLines,
     StatementRead,
     amount_of,
     check_openings,
@@ -43,7 +42,6 @@ _EREF = re.compile(r"(?:EREF\+|\+?/EREF/|/ROC/)([^\s+/]{1,35})", re.ASCII)
 _NO_REFERENCE = frozenset({"NONREF", "NOTPROVIDED", ""})
 _FORMER_CENTURY = 70
 """Years of two digits from here on are of the century before."""
-_PIECE = 1 << 12
 
 
 class _Field(NamedTuple):
@@ -53,27 +51,29 @@ class _Field(NamedTuple):
     raw: bytes
 
 
-class _ReturnEnded:
-    """The lines of a file that end with carriage returns alone, each with the end that lines have elsewhere."""
+class _Turned(io.RawIOBase):
+    """A file whose lines end with carriage returns alone, with the ends that lines have elsewhere."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self._read = file, b""
+        self._file = file
 
-    def readline(self, most: int, /) -> bytes:
-        """The next line, or so many bytes of it."""
-        while b"\r" not in self._read and len(self._read) < most and (piece := self._file.read(_PIECE)):
-            self._read += piece
-        end = self._read.find(b"\r", 0, most) + 1 or most
-        line, self._read = self._read[:end], self._read[end:]
-        return line.replace(b"\r", b"\n")
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+        """Reads some of it."""
+        piece = self._file.read(len(into))
+        into[: len(piece)] = piece.replace(b"\r", b"\n")
+        return len(piece)
 
 
-def _of_lines(file: BinaryIO) -> OfLines:
-    """The lines of a file, without the mark of UTF-8."""
+def _of_lines(file: BinaryIO) -> BinaryIO:
+    """A file without the mark of UTF-8, whose lines end as they do elsewhere."""
     begins = cast("io.BufferedReader", file).peek()
     if begins.startswith(codecs.BOM_UTF8):
         file.read(len(codecs.BOM_UTF8))
-    return _ReturnEnded(file) if b"\r" in begins and b"\n" not in begins else file
+    return io.BufferedReader(_Turned(file)) if b"\r" in begins and b"\n" not in begins else file
 
 
 def statements(file: BinaryIO) -> list[StatementRead]:
@@ -129,6 +129,7 @@ class _Mt940:
         self.made = StatementRead("bank", FORMAT, "")
         self.reference: str | None = None
         self.line: LineRead | None = None
+        self.details: list[bytes] = []
 
     def take(self, one: _Field) -> None:
         """Takes in a field."""
@@ -215,13 +216,13 @@ class _Mt940:
             return  # of the statement as a whole
         named = _EREF.search(one.text.replace("\n", ""))
         reference = None if named is None else identifier(named[1])
-        raw = self.line.raw + b"\n" + one.raw
-        self.line = self.line._replace(raw=raw, reference=reference or self.line.reference)
+        self.details.append(one.raw)
+        self.line = self.line._replace(reference=reference or self.line.reference)
 
     def _end_line(self) -> None:
         if self.line is not None:
-            self.made.lines.append(self.line)
-            self.line = None
+            self.made.add(self.line._replace(raw=b"\n".join([self.line.raw, *self.details])))
+            self.line, self.details = None, []
 
     def ended(self) -> StatementRead:
         """The statement as it was read."""
