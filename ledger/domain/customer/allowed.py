@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 OFFERS, PROCESSING = "offers", "processing"
-"""Purposes that the contract itself agrees to: they are refused, and allowed again. Any other has to be agreed to."""
+"""Purposes that the contract itself agrees to: they are refused, and allowed again. Any other has to be agreed to.
+
+Everything rests on `processing`: without it the accounts end (PM-05).
+"""
 
 
 def allows(consents: Mapping[str, bool], purpose: str, *, restricted: bool = False) -> bool:

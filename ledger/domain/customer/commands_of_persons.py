@@ -1,6 +1,7 @@
 """What may be asked about a customer as a person. No value stands in a command: it names fields, and a digest of them.
 
-`digest` is HMAC-SHA256 of the values under the person's own key, in hexadecimal: nobody without the key can guess them.
+The `digest` of fields is HMAC-SHA256 of their values under the person's own key, in hexadecimal: nobody without the key
+can guess them.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class RequestAccess(CustomerCommand, frozen=True, kw_only=True, gc=False):
 
 
 class AnswerAccess(CustomerCommand, frozen=True, kw_only=True, gc=False):
-    """It was handed over."""
+    """It was handed over; `digest` is SHA-256 of what was, in hexadecimal."""
 
     request: str
     digest: str

@@ -8,6 +8,7 @@ from typing import Any
 from ledger.domain.approval import must_be_another
 from ledger.domain.bounds import MOST_OPEN
 from ledger.domain.commands import Command
+from ledger.domain.customer.allowed import PROCESSING
 from ledger.domain.customer.commands_of_persons import (
     AnswerAccess,
     Disclose,
@@ -41,7 +42,7 @@ from ledger.domain.customer.events_of_persons import (
     RestrictionLifted,
 )
 from ledger.domain.customer.forgetting import DECIDED, consider, erase_fields, field_kept_until
-from ledger.domain.customer.person import PROCESSING, Person
+from ledger.domain.customer.person import Person
 from ledger.domain.customer.privacy_terms import DataClass, PrivacyTerms
 from ledger.domain.customer.refusals_of_persons import (
     AlreadyRequested,
@@ -259,7 +260,7 @@ def _known(customer: Customer, *, asked: bool = False) -> tuple[Person, PrivacyT
 
 
 def _with_purpose(rules: PrivacyTerms, fields: Sequence[str]) -> list[FieldKept]:
-    """The fields with their classes. Raises NoPurpose, and NotEligible where none or too many are named."""
+    """The fields with their classes. Raises NoPurpose, and NotEligible where none is named."""
     if not fields:
         raise NotEligible("no field is named")
     if lost := [one for one in fields if one not in rules.class_of]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ledger.domain.calendar import NEVER
+from ledger.domain.customer.allowed import PROCESSING
 from ledger.domain.customer.events_of_persons import (
     AccessAnswered,
     AccessRequested,
@@ -32,9 +33,6 @@ from ledger.domain.customer.events_of_persons import (
     RestrictionLifted,
 )
 from ledger.domain.events import Event
-
-PROCESSING = "processing"
-"""The purpose that everything rests on: without it the accounts end (PM-05)."""
 
 
 class OpenRequest(msgspec.Struct, array_like=True):
