@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, SECOND
 from ledger.errors import KeyUnusable, VaultBackupUnusable
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES
@@ -27,14 +27,14 @@ _MOST = 10_000
 
 def month_of(at: int) -> str:
     """The month of an instant (UTC microseconds), such as `2026-11`."""
-    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m")
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m")
 
 
 def end_of(month: str) -> int:
     """The instant (UTC microseconds) at which a month ends."""
     year, number = int(month[:4]), int(month[5:])
     after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    return int(after.timestamp()) * 1_000_000
+    return int(after.timestamp()) * SECOND
 
 
 class MonthKeys:

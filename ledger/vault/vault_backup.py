@@ -101,14 +101,6 @@ def restore(
     return BackedUp(persons, said["month"], said["at"], digest.hex())
 
 
-def last_backup(vault: Vault) -> int | None:
-    """When the last backup was made (UTC microseconds); None where there is none."""
-    with vault.transaction() as connection:
-        found = connection.execute(select(BACKUPS.c.at).order_by(BACKUPS.c.n.desc()).limit(1))
-        at: int | None = found.scalar_one_or_none()
-        return at
-
-
 @contextmanager
 def _begun(engine: Engine) -> Iterator[Connection]:
     try:

@@ -27,7 +27,7 @@ from ledger.errors import SettingsInvalid, VaultBehind, VaultConflict, VaultLost
 from ledger.store.of_types import events_of_types
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.log_noted import log_noted, note_log
-from ledger.vault.master_keys import master_key_of
+from ledger.vault.master_keys import MasterKey, master_key_of
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.tables import engine_of, file_of, taken_back
 from ledger.vault.vault import Vault
@@ -36,17 +36,14 @@ from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, CopyHolder, Reached
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, readers_of
 from ledger.wiring.settings import Settings
 
-_NO_KEY = "PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set"
-
 
 @contextmanager
 def vault(settings: Settings) -> Iterator[Vault]:
     """The vault that is set. Raises SettingsInvalid, KeyUnusable, VaultUnreachable, VaultKeyWrong."""
-    if settings.vault_key is None:
-        raise SettingsInvalid(_NO_KEY)
+    master = master_key(settings)
     engine = engine_of(own_database(settings))
     try:
-        yield Vault(engine, master_key_of(settings.vault_key), secrets.token_bytes)
+        yield Vault(engine, master, secrets.token_bytes)
     finally:
         engine.dispose()
 
@@ -57,10 +54,16 @@ def rehearsed_vault(settings: Settings) -> Iterator[Vault]:
 
     Raises like `vault`.
     """
-    if settings.vault_key is None:
-        raise SettingsInvalid(_NO_KEY)
+    master = master_key(settings)
     with taken_back(own_database(settings)) as transactions:
-        yield Vault(transactions, master_key_of(settings.vault_key), secrets.token_bytes)
+        yield Vault(transactions, master, secrets.token_bytes)
+
+
+def master_key(settings: Settings) -> MasterKey:
+    """The key that wraps every person's. Raises SettingsInvalid where none is set, KeyUnusable."""
+    if settings.vault_key is None:
+        raise SettingsInvalid("PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set")
+    return master_key_of(settings.vault_key)
 
 
 def own_database(settings: Settings) -> str:

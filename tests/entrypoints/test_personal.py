@@ -207,3 +207,9 @@ def test_where_nothing_is_found_what_was_looked_for_is_named(desk: Pulsa) -> Non
     assert desk.done("customer", "list").startswith("no customer has a contract\n")
     assert desk.done("customer", "list", "--in-debt").startswith("no customer is in debt\n")
     assert desk.done("customer", "preferences").startswith("nobody who is registered holds a number\n")
+
+
+def test_without_its_master_key_no_vault_is_made(desk: Pulsa) -> None:
+    asked = desk("customer", "readings", CUSTOMER, PULSA_VAULT_KEY=str(desk.folder / "none.key"))
+    assert (asked.exit_code, "key-unusable" in asked.output) == (2, True)
+    assert not list(desk.folder.rglob("*vault.db"))

@@ -17,7 +17,7 @@ from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys, end_of, month_of
 from ledger.vault.tables import ALL, OF_LOG, engine_of
 from ledger.vault.vault import Vault
-from ledger.vault.vault_backup import BackedUp, back_up, last_backup, restore
+from ledger.vault.vault_backup import BackedUp, back_up, restore
 
 NAME, CUSTOMER, OTHER = "Bagaskara Quetzalcoatl", "CAAAAAAAAAAAAAAAAAAAA", "CBBBBBBBBBBBBBBBBBBBB"
 MASTER = MasterKey(bytes(range(32)))
@@ -70,7 +70,7 @@ def test_a_backup_brings_back_what_was_there_and_nothing_since(
     made = _back_up(vault, keys, tmp_path / "a.bak")
     with engine.begin() as connection:
         connection.execute(delete(OF_LOG))
-    assert (made.persons, made.month, last_backup(vault)) == (2, "2026-11", NOVEMBER)
+    assert (made.persons, made.month, made.at) == (2, "2026-11", NOVEMBER)
     vault.write(CUSTOMER, "c-2", {"name": "Later"}, 2)
     vault.erase(OTHER, 3)
     found = restore(engine, MASTER, keys, tmp_path / "a.bak", overwrite=True)

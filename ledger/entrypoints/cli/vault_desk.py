@@ -86,23 +86,18 @@ def back_up(opened: Opened, file: VaultFile, as_json: AsJson = False) -> int:
 
 def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_json: AsJson = False) -> int:
     """Put a backup in place of the vault; whoever was erased since is erased again before anything is shown."""
-    from ledger.errors import SettingsInvalid
     from ledger.vault.inventory import persons
-    from ledger.vault.master_keys import master_key_of
     from ledger.vault.tables import engine_of
     from ledger.vault.vault_backup import restore as put_back
     from ledger.wiring.copy_holders import THE_VAULT
     from ledger.wiring.erasures_carried_out import carry_out_erasures
-    from ledger.wiring.persons import month_keys, must_be_vault_of, own_database, vault
+    from ledger.wiring.persons import master_key, month_keys, must_be_vault_of, own_database, vault
 
     settings = opened.settings
-    if settings.vault_key is None:
-        raise SettingsInvalid("PULSA_VAULT_KEY: it names the file of the vault's master key, and is not set")
+    master, keys = master_key(settings), month_keys(settings)
     engine = engine_of(own_database(settings))
     try:
-        found = put_back(
-            engine, master_key_of(settings.vault_key), month_keys(settings), file, overwrite=overwrite
-        )
+        found = put_back(engine, master, keys, file, overwrite=overwrite)
     finally:
         engine.dispose()
     with vault(settings) as kept:
