@@ -28,8 +28,8 @@ from ledger.store.backup import FileExists
 from ledger.store.copying import CopyRefused
 from ledger.store.reading import Recorded, SqliteReader, SqliteSnapshot
 
-_HEX = re.compile(r"([0-9a-f]{32,})", re.ASCII)
-"""Digests, and ids that are made of them, name nobody, and stay."""
+_HEX = re.compile(r"((?=[0-9]*[a-f])[0-9a-f]{32,})", re.ASCII)
+"""Digests, and ids that are made of them, name nobody, and stay; digits alone are none."""
 
 
 def pseudonymised(

@@ -6,14 +6,14 @@ It is looked at where text comes in, and what is refused is not said again: neit
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 IDENTITY_DIGITS = 16
 """Digits of an Indonesian identity number (NIK): region, day (of women plus 40), month and year of birth, a counter."""
 _IDENTITY = re.compile(
-    r"(?<![0-9A-Fa-f])[1-9][0-9]{5}"
+    r"(?<![0-9])[1-9][0-9]{5}"
     r"(?:0[1-9]|[12][0-9]|3[01]|4[1-9]|[56][0-9]|7[01])(?:0[1-9]|1[0-2])"
-    r"[0-9]{6}(?![0-9A-Fa-f])",
+    r"[0-9]{6}(?![0-9])",
     re.ASCII,
 )
 _GROUPED = re.compile(
@@ -23,6 +23,8 @@ _GROUPED = re.compile(
     re.ASCII,
 )
 """An identity number as people part its digits."""
+_OF_A_MACHINE = re.compile(r"(?<![0-9A-Fa-f])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{24,}(?![0-9A-Fa-f])", re.ASCII)
+"""Ids and digests in hexadecimal, in which such digits come by chance."""
 _NO_DIGIT = re.compile(r"[^0-9]", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:/()\"]+@[^\s@<>,;:/()\"]+\.[^\W\d_]{2,}")
 
@@ -34,15 +36,20 @@ class PersonalText(ValueError):
 def must_tell_of_nobody(text: str) -> None:
     """Raises PersonalText where a text holds an e-mail address or an identity number; it is told, and not repeated."""
     if not text.isascii():
-        text = normalize("NFKC", text)  # wide digits and signs are read like others
+        shown = "".join([char for char in text if category(char) != "Cf"])  # the rest shows nothing
+        text = normalize("NFKC", shown)  # wide digits and signs are read like others
     if "@" in text and _EMAIL.search(text):
         raise PersonalText(
             "it holds an e-mail address; who a person is belongs in the vault, and never in the log"
         )
-    if len(text) >= IDENTITY_DIGITS and (_IDENTITY.search(text) or _is_grouped(text)):
+    if len(text) >= IDENTITY_DIGITS and (_is_there(text) or _is_grouped(text)):
         raise PersonalText(
             "it holds an identity number; who a person is belongs in the vault, and never in the log"
         )
+
+
+def _is_there(text: str) -> bool:
+    return bool(_IDENTITY.search(text)) and bool(_IDENTITY.search(_OF_A_MACHINE.sub("-", text)))
 
 
 def _is_grouped(text: str) -> bool:

@@ -2,8 +2,8 @@
 
 A number becomes another of fifteen digits, by a permutation whose rounds are HMAC-SHA256 under the key (a Feistel
 network, with cycle walking): no two become one, and nobody without the key tells which was which. Longer runs of digits
-become runs of the same length, and a token in a number's place another token. So whatever is written with them still
-joins, and is read as before.
+become runs of the same length, and a token in a number's place another token; so does whatever is written without a
+gap before or behind a token. So whatever is written with them still joins, and is read as before.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from base64 import b32encode
 from functools import lru_cache
 from hashlib import sha256
 
-from ledger.domain.kinds import is_token
-
-_RUN = re.compile(r"(?<![A-Z2-7])T[A-Z2-7]{20}(?![A-Z2-7])|[0-9]{7,}", re.ASCII)
+_RUN = re.compile(r"[A-Z2-7]*T[A-Z2-7]{20,}|[0-9]{7,}", re.ASCII)
 _FIRST, _COUNT = 10**14, 9 * 10**14
 """The least of the numbers given, and how many there are."""
 _LONGEST = 15
@@ -39,9 +37,10 @@ class Pseudonyms:
         return _RUN.sub(lambda run: self._of_run(run[0]), text)
 
     def _made(self, digits: str) -> str:
-        if is_token(digits):
+        if not digits.isdigit():
             digest = hmac.digest(self._key, digits.encode(), sha256)
-            return "T" + b32encode(digest).decode()[: len(digits) - 1]
+            letters = b32encode(digest).decode().rstrip("=")
+            return "T" + (letters * (len(digits) // len(letters) + 1))[: len(digits) - 1]
         number = int(digits)
         if len(digits) > _LONGEST or number >= _COUNT:
             length = max(len(digits), _LONGEST)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.kinds import NUMBER
+from ledger.audit.pseudonymising import renamed_in
+from ledger.domain.kinds import NUMBER, is_token
 from ledger.domain.pseudonyms import Pseudonyms
 
 NAMED = Pseudonyms(b"k" * 32)
@@ -35,3 +37,22 @@ def test_what_is_written_with_a_number_still_joins() -> None:
     card = NAMED.of("8962090000000000017")
     assert (len(card), card.isdigit(), card == "8962090000000000017") == (19, True, False)
     assert len(NAMED.of("999999999999999")) == 15
+
+
+TOKEN = "TABCDEFGHIJKLMNOPQ234"
+
+
+@pytest.mark.parametrize("text", [TOKEN, f"PAY{TOKEN}", f"{TOKEN}2024", f"VA{TOKEN}{TOKEN}", f"pay-{TOKEN}0"])
+def test_a_token_is_renamed_wherever_it_is_written(text: str) -> None:
+    said = NAMED.of(text)
+    assert TOKEN not in said
+    assert (len(said), said) == (len(text), NAMED.of(text))
+    assert is_token(NAMED.of(TOKEN))
+    assert NAMED.of("customer/CTTTTTTTTTTTTTTTTTTTT") == "customer/CTTTTTTTTTTTTTTTTTTTT"
+
+
+@pytest.mark.parametrize("before", ["0" * 22, "9" * 19 + "-"])
+def test_digits_are_no_digest_however_many_they_are(before: str) -> None:
+    said = renamed_in({"reference": f"{before}6288112345678", "digest": f"{'ab' * 8}6288112345678abc"}, NAMED)
+    assert "6288112345678" not in said["reference"]
+    assert said["digest"] == f"{'ab' * 8}6288112345678abc"  # which says nothing of any number
