@@ -15,15 +15,15 @@ from ledger.wiring.evidence import named_files
 
 FILES_OF_STATEMENTS = "files of statements"
 """Who holds them, as `pulsa vault check` and `sweep` name it."""
-_NO_TIME = -1
+_NO_TIME = 0
 """An instant at which the time of no statement's file is over: then only an erasure ends anything."""
 
 
 def files_over(opened: Opened, now: int) -> Iterator[str]:
-    """The digests of the files that are over at an instant and lie there still. Raises LogMissing."""
+    """The digests of files of statements that are over at an instant and lie there still. Raises LogMissing."""
     with named_files(opened.settings, *opened.journaled()) as named:
         for digest in named.namings:
-            if named.over(digest, now) is not None and (opened.settings.evidence_folder / digest).exists():
+            if named.over(digest, now) == "expired" and (opened.settings.evidence_folder / digest).exists():
                 yield digest
 
 

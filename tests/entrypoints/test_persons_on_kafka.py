@@ -197,11 +197,19 @@ def _checked(desk: Pulsa) -> list[tuple[str, str]]:
 def _in_topics(settings: KafkaSettings) -> list[str]:
     """Which of the planted values stand in which topic, in a key, a value or a header."""
     found = []
-    for topic in settings.topics:
+    for topic in [*settings.topics, settings.preferences]:
         for record in committed(settings, topic):
             whole = b"\0".join([record.key or b"", record.value or b"", *(one for _, one in record.headers)])
             found += [f"{topic}: {name}" for name, value in PLANTED.items() if value.encode() in whole]
     return found
+
+
+def _preferences_are_told(desk: Pulsa, settings: KafkaSettings) -> None:
+    """Downstream hears what holders of numbers agree to, and nothing of who they are."""
+    for verb in ("run", "publish"):
+        desk.done("projections", verb, "--once")
+    assert list(committed(settings, settings.preferences))
+    assert _in_topics(settings) == []
 
 
 def _sent_by_somebody_hostile(settings: KafkaSettings, said: Said) -> None:
@@ -325,7 +333,7 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
         assert not [one for one in _checked(desk) if planted in one[1]]
         hidden = desk(*shown)
         assert (hidden.exit_code, PLANTED["name"] in hidden.output) == (1, False)
-        assert _in_topics(settings) == []
+        _preferences_are_told(desk, settings)
         before = _what_was_asked_goes_by_its_time(desk, settings, said)
     _what_comes_afterwards_is_carried_out_once(desk, settings, said, before)
     printed = capfd.readouterr()

@@ -1,7 +1,7 @@
 """A person with a rare name, planted through every door: nobody is found in the log, and after an erasure nowhere.
 
-What was given out by name (an archive for the person, a statement of a bank that is kept whole for its own time) is not
-the ledger's to erase; everything else that lies about is searched, byte by byte.
+Every file that lies about is somebody's of the registry, and is searched byte by byte, its name too. Statements of a
+bank are kept whole, and go by their own time.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ import json
 import shutil
 import tempfile
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
+from ledger.wiring.copy_holders import HOLDERS, CopyHolder
+from tests.entrypoints.planted import IN_FILES, IN_TESTS, PERSON, RECEIPT, held_by
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
 from tests.failing import failing
 from tests.reconciliation.camt_files import camt, entry
 
 OWN, NEXT = "CAB3DE4FG5HI6JK7LM2NO", "CZZ3DE4FG5HI6JK7LM2NO"
 CUSTOMER = f"customer/{OWN}"
-PERSON = {
-    "name": "Bagaskara Quetzalcoatl",
-    "identity-number": "3273010101900001",
-    "email": "b.quetzalcoatl@example.net",
-    "address": "Jalan Xochimilco 77, Bandung",
-    "bank-account": "9988776655443322",
-}
 DAY = "2023-07-{:02}T10:00:00+07:00"
+IN_A_FILE = {"email", "identity-number"}
+"""What of the person the last file of commands holds that is taken in."""
 CLOSED, LATER, MUCH_LATER = DAY.format(20), DAY.format(21), DAY.format(25)
 MT940 = (
     ":20:{email}\r\n:25:1234567890\r\n:28C:7/1\r\n:60F:C230701IDR0,\r\n"
@@ -95,16 +93,29 @@ def _planted(desk: Pulsa) -> list[str]:
         "11000",
         "--channel",
         "app",
+        "--command-id",
+        "top-1",
         "--at",
         DAY.format(3),
     )
+    _pseudonymised(desk)
+    _disputed(desk)
     said += _statements(desk)
     request = ("--request", "r-1", "--to-customer", NEXT, "--at", DAY.format(5))
     desk.done("number", "request-transfer", NUMBER, *request)
     decided = ("--request", "r-1", "--decision", "approved", "--decided-by", "staff-3", "--at", DAY.format(6))
     desk.done("number", "decide-transfer", NUMBER, *decided)
     released = ("--to", "police-jkt", "--ground", "law", "--fields", "name", "--reference", "order-7")
-    approved = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", DAY.format(7))
+    approved = (
+        "--approved-by",
+        "staff-2",
+        "--actor",
+        "staff-1",
+        "--command-id",
+        "d-1",
+        "--at",
+        DAY.format(7),
+    )
     desk.done("customer", "disclose", CUSTOMER, *released, *approved)
     desk.done("log", "advance", "--now", CLOSED)
     return said
@@ -112,9 +123,22 @@ def _planted(desk: Pulsa) -> list[str]:
 
 def _ingested(desk: Pulsa, *lines: dict[str, Any]) -> str:
     file = desk.file("in.jsonl", *lines)
-    result = desk("ingest", file, "--outcomes", str(desk.folder / "outcomes.jsonl"))
-    Path(file).unlink()
-    return result.output
+    return desk("ingest", file, "--outcomes", str(desk.folder / "outcomes.jsonl")).output
+
+
+def _disputed(desk: Pulsa) -> None:
+    """A dispute with a receipt that names the person, and that is over."""
+    digest = sha256(RECEIPT).hexdigest()
+    folder = desk.folder / "pulsa.db.evidence"
+    folder.mkdir()
+    (folder / digest).write_bytes(RECEIPT)
+    about = ("--about", "top-up", "--refers-to", "top-1", "--claimed", "20000", "--unit", "PULSA")
+    own = (NUMBER, "--dispute", "C-1", "--at", DAY.format(4))
+    desk.done("dispute", "open", *own, *about, "--reason", "amount", "--opened-by", OWN)
+    attached = ("--digest", digest, "--media-type", "text/plain", "--title", "receipt")
+    desk.done("dispute", "attach", *own, *attached)
+    withdrawn = ("--decision", "withdrawn", "--reason", "record", "--decided-by", OWN, "--actor", OWN)
+    desk.done("dispute", "decide", *own, *withdrawn)
 
 
 def _statements(desk: Pulsa) -> list[str]:
@@ -147,20 +171,22 @@ def _exports(desk: Pulsa, name: str) -> None:
         desk.done("data", "export", form, "--out", str(desk.folder / f"{name}.{form}"), *until)
 
 
-def _found(folder: Path, *besides: str) -> list[str]:
-    """Which of the person's values stand in which file, in any spelling."""
+def _found(folder: Path) -> dict[str, set[str]]:
+    """Which of the person's values are found, by who holds the file: in its name or in it, in any spelling."""
     spelt = {
         (field, text.encode(code))
         for field, value in PERSON.items()
         for text in (value, value.lower(), value.upper(), value.replace(" ", ""))
         for code in ("utf-8", "utf-16-le")
     }
-    return [
-        f"{path.relative_to(folder)}: {field}"
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(one in str(path) for one in besides)
-        for field, content in [(field, one) for field, one in spelt if one in _unpacked(path)]
-    ]
+    held = held_by(folder)
+    assert "" not in held, held
+    whole = {
+        holder: b"\0".join(path.name.encode() + _unpacked(path) for path in paths)
+        for holder, paths in held.items()
+    }
+    found = {holder: {field for field, one in spelt if one in whole[holder]} for holder in whole}
+    return {holder: fields for holder, fields in found.items() if fields}
 
 
 def _unpacked(path: Path) -> bytes:
@@ -175,11 +201,22 @@ def _unpacked(path: Path) -> bytes:
         return b"\n".join(archive.read(name) for name in archive.namelist())
 
 
+def _signing(desk: Pulsa) -> tuple[str, ...]:
+    """A first checkpoint; how the next one is made."""
+    key = desk.folder / "signing.key"
+    (desk.folder / "public.key").write_text(
+        desk.done("audit", "new-key", str(key), "--name", "ledger.example")
+    )
+    signed = ("audit", "checkpoint", "--key", str(key))
+    desk.done(*signed)
+    return signed
+
+
 def _evidence(desk: Pulsa, name: str) -> None:
     """A bundle of the number that was the person's."""
     then = ("--known-at", DAY.format(19), "--as-of", DAY.format(19))
     trusted = ("--trust", str(desk.folder / "public.key"))
-    desk.done("audit", "bundle", NUMBER, str(desk.folder / f"{name}.zip"), *then, *trusted)
+    desk.done("audit", "bundle", NUMBER, str(desk.folder / f"evidence-{name}.zip"), *then, *trusted)
 
 
 @pytest.mark.clause("PS-02", "PM-06")
@@ -189,19 +226,21 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
     said = _planted(desk)
     before, head = _asked(desk), desk.json("log", "events")
     _exports(desk, "before")
-    signed = ("audit", "checkpoint", "--key", str(desk.folder / "signing.key"))
-    public = desk.done("audit", "new-key", str(desk.folder / "signing.key"), "--name", "ledger.example")
-    (desk.folder / "public.key").write_text(public)
-    desk.done(*signed)
+    signed = _signing(desk)
     _evidence(desk, "before")
-    archive, backup = desk.folder / "person.zip", desk.folder / "vault.bak"
+    archive, backup = desk.folder / f"{PERSON['name']}.zip", desk.folder / "vault.bak"
     who = ("--by", "staff-9", "--reason", "asked-by-customer", "--now", CLOSED)
     desk.done("customer", "access", CUSTOMER, str(archive), *who)
-    archive.unlink()  # it was handed over
     desk.done("vault", "backup", str(backup), "--now", CLOSED)
     desk.done("log", "backup", str(desk.folder / "log.bak"))
     desk.done("log", "copy", "--from", str(desk.log), "--to", f"parquet:{desk.folder / 'copy'}")
-    assert _found(desk.folder, "evidence") == []
+    hand_out = ("customer", "hand-out", CUSTOMER, "d-1", *who)
+    assert desk.json(*hand_out) == [{"name": PERSON["name"]}]
+    assert held_by(desk.folder).keys() == IN_FILES.keys()
+    whole = {"files of statements": {*PERSON}}
+    goes = {"archives of access": {*PERSON}, "evidence of disputes": {"name", "email"}}
+    assert _found(desk.folder) == {**whole, **goes, "files that are ingested": IN_A_FILE}
+    (desk.folder / "in.jsonl").unlink()  # by its sender
     said += capfd.readouterr()
     assert not any(value in text for text in said for value in PERSON.values())
     assert list((desk.folder / "passing").iterdir()) == []
@@ -209,12 +248,16 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
     erase = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", LATER)
     desk.done("customer", "erase", CUSTOMER, *erase)
     assert desk.json("log", "events", "--type", "PersonErased")
-    assert [one["kind"] for one in _checked(desk)] == ["erased-and-kept"]
+    left = [(one["kind"], one["holder"]) for one in _checked(desk)]
+    assert left == [
+        ("erased-and-kept", holder) for holder in ("evidence of disputes", "archives of access", "the vault")
+    ]
     sealed = _sealed(desk)
     desk.done("vault", "sweep", "--now", MUCH_LATER)
     assert _checked(desk) == []
     assert not any(one in path.read_bytes() for path in desk.folder.glob("*vault.db*") for one in sealed)
-    assert _found(desk.folder, "evidence") == []
+    assert _found(desk.folder) == whole
+    assert desk(*hand_out).exit_code == 1
 
     shown = desk("customer", "show", CUSTOMER, "--fields", "name", "--by", "s", "--reason", "r")
     assert (shown.exit_code, "erased" in shown.output) == (1, True)
@@ -229,18 +272,55 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
         "customer", "show", f"customer/{NEXT}", "--fields", "name", "--by", "s", "--reason", "r"
     )
 
+    _must_be_as_before(desk, before, head, whole)
+    desk.done(*signed)  # what was signed before it is what there is now
+    over = {"PULSA_EVIDENCE_DAYS": "1"}
+    desk.done("vault", "sweep", "--now", MUCH_LATER, **over)
+    assert _found(desk.folder) == {}
+    assert "clean" in desk.done("log", "verify", "--now", MUCH_LATER, **over)
+    desk.done("log", "replay")
+
+
+def _must_be_as_before(
+    desk: Pulsa, before: dict[str, Any], head: list[dict[str, Any]], whole: dict[str, set[str]]
+) -> None:
+    """Nothing that the ledger says or gives out is another than it was."""
     assert _asked(desk) == before
     assert desk.json("log", "events")[: len(head)] == head
     _exports(desk, "after")
     _evidence(desk, "after")
-    assert _found(desk.folder, "evidence") == []
-    assert _unpacked(desk.folder / "before.zip") == _unpacked(desk.folder / "after.zip")
+    assert _found(desk.folder) == whole
+    assert _unpacked(desk.folder / "evidence-before.zip") == _unpacked(desk.folder / "evidence-after.zip")
     for form in ("csv", "parquet", "hledger"):
         told = [(desk.folder / f"{name}.{form}").read_bytes() for name in ("before", "after")]
         assert told[0] == told[1]
-    desk.done(*signed)  # what was signed before it is what there is now
-    assert "clean" in desk.done("log", "verify")
-    desk.done("log", "replay")
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.name)
+def test_a_person_is_planted_with_every_holder_of_copies(holder: CopyHolder) -> None:
+    assert (holder.name in IN_FILES) != (holder.name in IN_TESTS)
+    file, _, test = IN_TESTS.get(holder.name, "").partition(": ")
+    assert (
+        f"\ndef {test}(" in (Path(__file__).parent / file).read_text("utf-8")
+        if file
+        else holder.name in IN_FILES
+    )
+
+
+def test_nobody_is_planted_with_who_holds_no_copies() -> None:
+    assert {*IN_FILES, *IN_TESTS} == {one.name for one in HOLDERS}
+
+
+def _pseudonymised(desk: Pulsa) -> None:
+    """Copies under other numbers."""
+    key = desk.folder / "pseudonyms.key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    desk.done("log", "advance", "--now", DAY.format(4))
+    until = ("--to", "2023-07-03", "--known-at", DAY.format(4), "--pseudonymise", str(key))
+    desk.done("data", "export", "csv", "--out", str(desk.folder / "renamed.csv"), *until)
+    renamed = ("--to", str(desk.folder / "renamed.db"), "--pseudonymise", str(key))
+    desk.done("log", "copy", "--from", str(desk.log), *renamed)
 
 
 def _checked(desk: Pulsa) -> list[dict[str, Any]]:

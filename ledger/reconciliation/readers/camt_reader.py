@@ -22,6 +22,7 @@ from ledger.reconciliation.readers.stated_file import (
     check_openings,
     currency,
     identifier,
+    reference_of,
 )
 
 FORMAT = "camt.053"
@@ -291,7 +292,7 @@ def _reference(element: Any) -> str | None:  # noqa: ANN401 - lxml's
     named = ("EndToEndId", "AcctSvcrRef", "TxId", "InstrId")
     texts = [_text(element, "Refs", name) for name in named]
     texts += [_text(element, "NtryRef"), _text(element, "AcctSvcrRef")]
-    return next((word for text in texts if (word := identifier(text)) is not None), None)
+    return reference_of(texts)
 
 
 def _day(text: str | None) -> int | None:

@@ -7,7 +7,7 @@ Amounts are read by an anchored pattern and the decimal mark that is declared, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO, NamedTuple
@@ -141,6 +141,16 @@ def identifier(text: str | None) -> str | None:
     if text is None or _IDENTIFIER.fullmatch(text := text.strip()) is None:
         return None
     return None if tells_of_somebody(text) else text
+
+
+def reference_of(texts: Sequence[str | None]) -> str | None:
+    """The first word of a line's references that may go into the log; none where one tells of somebody.
+
+    Who writes an identity number there may write a bank account beside it, which cannot be told from a reference.
+    """
+    if any(text is not None and tells_of_somebody(text) for text in texts):
+        return None
+    return next((word for text in texts if (word := identifier(text)) is not None), None)
 
 
 class AmountWrong(ValueError):

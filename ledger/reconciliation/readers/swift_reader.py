@@ -27,6 +27,7 @@ from ledger.reconciliation.readers.stated_file import (
     day_of,
     identifier,
     numbered_lines,
+    reference_of,
 )
 
 FORMAT = "mt940"
@@ -204,8 +205,8 @@ class _Mt940:
             self.made.find(one.line, str(wrong))
             return
         ours, _, theirs = references.partition("//")
-        named = [identifier(text) for text in (ours, theirs) if text.strip() not in _NO_REFERENCE]
-        reference = next((text for text in named if text is not None), None)
+        named = [text for text in (ours, theirs) if text.strip() not in _NO_REFERENCE]
+        reference = reference_of(named)
         if mark.startswith("R"):
             kind = f"{kind}/reversal"
         signed = sen if mark in ("C", "RD") else -sen
