@@ -194,6 +194,9 @@ def test_a_live_account_stands_in_the_way_until_it_ends(registered: Story) -> No
     assert not is_erased(registered)
     registered.given(Terminate, NOW + DAY)
     assert is_erased(registered)
+    [gone] = of_person(registered, PersonErased)
+    assert isinstance(gone, PersonErased)
+    assert (gone.accounts, gone.fields, gone.consents, gone.disclosures) == (1, 2, 0, 0)
 
 
 def test_accounts_of_several_numbers_are_all_asked(registered: Story) -> None:
@@ -267,6 +270,21 @@ def test_a_contract_stands_in_the_way_until_it_is_settled_and_says_why(registere
     assert [reason for _, reason in reasons(registered)] == ["not-settled"]
     registered.given(AdvanceTime, opened + 300 * DAY)
     assert is_erased(registered)
+
+
+def test_an_account_that_was_the_persons_is_asked_as_well(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    registered.given(RequestRightsTransfer, NOW, to_customer="C" + "B" * 20).given(DecideRightsTransfer, NOW)
+    registered.given(ErasePerson, NOW)
+    asked, gone = of_person(registered, ErasureAsked, PersonErased)
+    assert (getattr(asked, "accounts", None), getattr(gone, "accounts", None)) == ([FIRST], 1)
+
+
+def test_who_is_given_a_number_before_being_registered_is_asked_for_it(story: Story) -> None:
+    story.given_active(since=NOW).given(RequestRightsTransfer, NOW, to_customer=ID)
+    story.given(DecideRightsTransfer, NOW)
+    story.given(RegisterCustomer, NOW, fields=["name"]).given(ErasePerson, NOW)
+    assert reasons(story) == [(FIRST, "live-account")]
 
 
 def test_an_account_that_joins_meanwhile_is_asked_too(registered: Story) -> None:

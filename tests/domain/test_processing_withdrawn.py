@@ -20,10 +20,10 @@ from ledger.domain.customer.events_of_persons import (
     PersonErased,
     ProcessingEnded,
 )
-from ledger.domain.line.commands import AdvanceTime
+from ledger.domain.line.commands import AdvanceTime, Terminate
 from ledger.domain.postpaid.commands import ReceivePayment
 from tests.domain.test_erasures import ID, NOW, SECOND, is_erased, names, reasons
-from tests.given import MICROSECOND, OTHER, PERSON, Story, event, rupiah
+from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, event, rupiah
 
 LIMIT = NOW + 72 * HOUR
 
@@ -58,8 +58,11 @@ def test_then_accounts_end_as_by_the_customer_and_what_is_owed_delays_the_erasur
 ) -> None:
     registered.given_active(since=NOW, credit=rupiah(5000), customer=ID)
     registered.given_contract(NOW, msisdn=OTHER, customer=ID)
+    registered.given_active(since=NOW, number=THIRD, customer=ID).given(Terminate, NOW, msisdn=THIRD)
     registered.given(WithdrawConsent, NOW, purpose="processing")
     registered.given(AdvanceCustomer, LIMIT)
+    [over] = [one for one in registered.events() if isinstance(one, ProcessingEnded)]
+    assert (over.clause, over.accounts) == ("PM-05", [f"{NUMBER}#1", SECOND])
     assert (registered.state(), registered.credit()) == ("terminated", 0)
     contract = registered.contract(number=OTHER)
     assert contract.state == "terminated"

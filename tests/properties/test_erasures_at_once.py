@@ -257,6 +257,47 @@ def test_while_accounts_are_asked_nothing_else_is_and_a_case_stops_it() -> None:
     story.when(ErasePerson, BEGIN).refused("erased")
 
 
+def arrive(story: StoryApart, *, but: tuple[int, int] | None = None) -> None:
+    """All that is under way arrives, but for what goes from one partition to another."""
+    while any(queue for pair, queue in story.played.under_way.items() if pair != but):
+        waiting = sorted(pair for pair, queue in story.played.under_way.items() if queue)
+        story.played.deliver(next(n for n, pair in enumerate(waiting) if pair != but))
+
+
+def test_who_was_freed_is_asked_again_before_the_person_goes() -> None:
+    """An account that had agreed is disputed while the word that another one has ended is on its way."""
+    story = StoryApart()
+    story.given(RegisterCustomer, BEGIN, fields=["name"])
+    for number in (OTHER, THIRD):
+        story.given_active(since=BEGIN, number=number, customer=ID)
+    story.given(Terminate, BEGIN, msisdn=OTHER)
+    arrive(story)
+    story.given(ErasePerson, BEGIN)
+    arrive(story)  # the one has agreed, the other lives: the first is free again
+    story.given(OpenDispute, BEGIN, msisdn=OTHER, **DISPUTED)
+    story.given(Terminate, BEGIN, msisdn=THIRD)
+    arrive(story, but=(PLACES[OTHER], PLACES[PERSON]))
+    assert not of_person(story).state.person.erased  # type: ignore[union-attr]
+    arrive(story)
+    assert of_person(story).state.person.erasure.said == [  # type: ignore[union-attr]
+        {"of": f"{OTHER}#1", "reason": "open-dispute"}
+    ]
+
+
+def test_an_account_that_has_passed_on_is_not_ended_for_the_former_holder() -> None:
+    story = StoryApart()
+    story.given(RegisterCustomer, BEGIN, fields=["name"])
+    story.given_active(since=BEGIN, number=OTHER, customer=ID)
+    story.given(RequestRightsTransfer, BEGIN, msisdn=OTHER, to_customer=ANOTHER)
+    story.given(WithdrawConsent, BEGIN, purpose="processing")
+    arrive(story)
+    story.given(AdvanceCustomer, BEGIN + LIMIT)  # the word to end it is on its way
+    story.given(DecideRightsTransfer, BEGIN + LIMIT, msisdn=OTHER)
+    arrive(story)
+    assert story.account(number=OTHER).closed_at is None
+    assert of_person(story).state.person.erased  # type: ignore[union-attr]
+
+
 # --- at any rhythm ----------------------------------------------------------------------------------------------------
 
 OF_PERSONS: list[tuple[type[Command], dict[str, Any]]] = [

@@ -13,14 +13,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault import tables
 from ledger.vault.backed_up import last_backup_at
 from ledger.vault.chance import Chance
-from ledger.vault.master_keys import MasterKey, master_key_of, new_master_key
+from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, MasterKey, master_key_of, new_master_key
 from ledger.vault.rotating import rotate
+from ledger.vault.sealing import Placement, seal, unseal
 from ledger.vault.tables import ALL, engine_of
 from ledger.vault.vault import Vault
 
@@ -75,9 +77,10 @@ def test_the_same_command_again_is_the_same_writing(vault: Vault) -> None:
 
 
 def test_the_digest_says_that_two_are_the_same_and_not_what_they_are(vault: Vault) -> None:
-    one = vault.write(CUSTOMER, "c-1", {"name": NAME}, 1).digest
-    again = vault.write(CUSTOMER, "c-2", {"name": NAME}, 1).digest
-    others = vault.write(OTHER, "c-1", {"name": NAME}, 1).digest
+    values = {"name": NAME, "identity": IDENTITY}
+    one = vault.write(CUSTOMER, "c-1", values, 1).digest
+    again = vault.write(CUSTOMER, "c-2", dict(reversed(values.items())), 1).digest
+    others = vault.write(OTHER, "c-1", values, 1).digest
     assert one == again
     assert one != others
 
@@ -127,6 +130,53 @@ def test_a_value_in_another_place_is_never_shown(vault: Vault, file: Path, value
     database.close()
     with pytest.raises(VaultDamaged):
         _show(vault)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [Placement(OTHER, "name", 2), Placement(CUSTOMER, "email", 2), Placement(CUSTOMER, "name", 1)],
+)
+def test_a_value_opens_at_its_own_place_alone(elsewhere: Placement) -> None:
+    key, place = bytes(KEY_BYTES), Placement(CUSTOMER, "name", 2)
+    sealed = seal(AESGCM(key), place, NAME, _chance()(NONCE_BYTES))
+    assert unseal(key, place, sealed) == NAME
+    with pytest.raises(VaultDamaged):
+        unseal(key, elsewhere, sealed)
+
+
+def test_a_value_of_before_in_the_place_of_a_later_one_is_never_shown(vault: Vault, file: Path) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": "A"}, 1)
+    vault.write(CUSTOMER, "c-2", {"name": NAME}, 2)
+    with sqlite3.connect(file) as database:
+        before = "SELECT sealed FROM field_values WHERE version = 1"
+        database.execute(f"UPDATE field_values SET sealed = ({before}) WHERE version = 2")
+    database.close()
+    with pytest.raises(VaultDamaged):
+        _show(vault)
+
+
+def test_no_nonce_and_no_key_comes_twice(vault: Vault, file: Path) -> None:
+    """Each drawn anew, as AES-GCM asks: also of the same value, in one writing, and where a key is wrapped again."""
+    for n in range(4):
+        for customer in (CUSTOMER, OTHER):
+            vault.write(customer, f"c-{n}", {"name": NAME, "identity": NAME}, n)
+    vault.key_for("cards")
+    found: list[bytes] = []
+    keys = list[bytes]()
+    master = MASTER
+    for n in range(3):
+        with sqlite3.connect(file) as database:
+            for what in ("sealed FROM field_values", "wrapped FROM persons", "wrapped FROM own_keys"):
+                found += [row[0] for row in database.execute(f"SELECT {what}")]
+            wrapped = database.execute("SELECT customer, wrapped FROM persons").fetchall()
+            keys += [master.unwrap(one, customer.encode()) for customer, one in wrapped]
+        database.close()
+        master = MasterKey(bytes([n]) * KEY_BYTES)
+        rotate(vault, master, secrets.token_bytes)
+    sealed = {one for one in found if len(one) == NONCE_BYTES + len(NAME) + 16}
+    wrapped_ = {one for one in found if len(one) == NONCE_BYTES + KEY_BYTES + 16}
+    assert (len(sealed), len(wrapped_), len(set(keys))) == (16, 9, 2)
+    assert len({one[:NONCE_BYTES] for one in sealed | wrapped_}) == 25
 
 
 def test_a_person_under_anothers_key_is_never_shown(vault: Vault, file: Path) -> None:
