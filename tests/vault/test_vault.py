@@ -115,6 +115,11 @@ def test_after_an_erasure_neither_key_nor_value_is_in_any_file(vault: Vault, fil
     assert _show(vault, OTHER) == {"name": "Somebody else"}
     with pytest.raises(VaultConflict, match="erased"):
         vault.write(CUSTOMER, "c-9", {"name": NAME}, 7)
+    with sqlite3.connect(file) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+    database.close()
+    assert {name for name in tables if any(CUSTOMER in row for row in rows[name])} == {"erased", "readings"}
     found = [one for one in kept if any(one in part.read_bytes() for part in file.parent.iterdir())]
     assert len(kept) == 4
     assert len(found) == 2  # the other's
@@ -189,6 +194,7 @@ def test_a_person_under_anothers_key_is_never_shown(vault: Vault, file: Path) ->
     database.close()
     with pytest.raises(VaultKeyWrong):
         _show(vault)
+    assert [one.reader for one in vault.readings(CUSTOMER)] == ["staff-1"]  # who tried is recorded
 
 
 def test_another_master_key_opens_nothing(vault: Vault, file: Path) -> None:

@@ -13,7 +13,7 @@ from ledger.domain.calendar import DAY, parse_instant
 from ledger.errors import KeyUnusable, VaultBackupUnusable, VaultConflict, VaultKeyWrong
 from ledger.vault.inventory import persons
 from ledger.vault.log_noted import log_noted, note_log
-from ledger.vault.master_keys import MasterKey
+from ledger.vault.master_keys import NONCE_BYTES, MasterKey
 from ledger.vault.month_keys import MonthKeys, end_of, month_of
 from ledger.vault.tables import ALL, OF_LOG, engine_of
 from ledger.vault.vault import Vault
@@ -92,6 +92,17 @@ def test_nobody_reads_a_backup_without_its_key(vault: Vault, keys: MonthKeys, tm
     assert (tmp_path / "keys" / "2026-11.key").stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         _back_up(vault, keys, tmp_path / "a.bak")
+
+
+def test_no_nonce_of_a_months_key_comes_twice(vault: Vault, keys: MonthKeys, tmp_path: Path) -> None:
+    nonces: list[bytes] = []
+    for name in ("a.bak", "b.bak"):
+        _back_up(vault, keys, tmp_path / name)
+        with (tmp_path / name).open("rb") as file:
+            file.readline(), file.readline()
+            while length := file.read(4):
+                nonces.append(file.read(int.from_bytes(length, "big"))[:NONCE_BYTES])
+    assert len(nonces) == len(set(nonces)) > 10
 
 
 def test_a_backup_that_was_changed_or_cut_off_changes_nothing(
