@@ -170,9 +170,11 @@ def test_a_months_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> No
     first = keys.now(NOVEMBER, secrets.token_bytes)
     assert keys.now(NOVEMBER - DAY, secrets.token_bytes) == first
     path = tmp_path / "keys" / "2026-11.key"
-    path.chmod(0o644)
-    with pytest.raises(KeyUnusable, match="0644"):
-        keys.of("2026-11")
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    for mode in (0o644, 0o640, 0o602):
+        path.chmod(mode)
+        with pytest.raises(KeyUnusable, match=f"{mode:04o}"):
+            keys.of("2026-11")
     path.chmod(0o600)
     path.write_text("nonsense")
     with pytest.raises(KeyUnusable):
