@@ -40,7 +40,13 @@ from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, Reque
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
 from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
 from ledger.domain.partition.events import CommandSetApart
-from ledger.domain.postpaid.commands import ReceiveDeposit, ReceivePayment, ReversePayment, SettlePayment
+from ledger.domain.postpaid.commands import (
+    ReceiveDeposit,
+    ReceivePayment,
+    ReversePayment,
+    SetLegalHold,
+    SettlePayment,
+)
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, ReclaimNumber
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, at, event, rupiah
 
@@ -270,6 +276,19 @@ def test_a_contract_stands_in_the_way_until_it_is_settled_and_says_why(registere
     assert [reason for _, reason in reasons(registered)] == ["not-settled"]
     registered.given(AdvanceTime, opened + 300 * DAY)
     assert is_erased(registered)
+
+
+@pytest.mark.clause("PM-06")
+def test_all_that_an_account_has_against_it_is_named(registered: Story) -> None:
+    opened = at("2024-03-10T10:00:00+07:00")
+    registered.given_contract(opened, customer=ID)
+    registered.given(ReceiveDeposit, opened, amount=rupiah(500_000))
+    registered.given(ReceivePayment, opened, reference="p1", amount=rupiah(900_000), method="cash")
+    registered.given(ReceivePayment, opened, reference="p2", amount=rupiah(1_000), method="transfer")
+    registered.given(SetLegalHold, opened, reference="case-7")
+    registered.given(ErasePerson, opened)
+    mine = [reason for of, reason in reasons(registered) if of == FIRST]
+    assert mine == ["live-account", "payment-pending", "advance-held", "deposit-held", "legal-hold"]
 
 
 def test_an_account_that_was_the_persons_is_asked_as_well(registered: Story) -> None:

@@ -88,7 +88,8 @@ def test_consent_to_processing_is_taken_back_until_its_limit_and_then_processing
     registered: Story,
 ) -> None:
     registered.given_active(since=BEGIN, customer=ID)
-    registered.given(WithdrawConsent, BEGIN, purpose="processing")
+    registered.given(WithdrawConsent, BEGIN, purpose="processing").given(WithdrawConsent, BEGIN)
+    registered.given(GiveConsent, BEGIN, purpose="partners")
     registered.given(GiveConsent, BEGIN + HOUR, purpose="processing")
     registered.given(WithdrawConsent, BEGIN + DAY, purpose="processing")
     registered.reopen()

@@ -157,8 +157,11 @@ def test_a_month_is_forgotten_at_the_instant_that_its_time_is_over(
     assert (month_of(NOVEMBER), month_of(NOVEMBER + 1)) == ("2026-11", "2026-12")
     assert (keys.past(over - 1), keys.past(over)) == ([], ["2026-11"])
     secret = (tmp_path / "keys" / "2026-11.key").read_bytes()
+    linked = tmp_path / "linked"
+    linked.hardlink_to(tmp_path / "keys" / "2026-11.key")
     assert keys.destroy_past(over) == ["2026-11"]
     assert keys.destroy_past(over) == []
+    assert not linked.read_bytes().strip(b"\0")  # overwritten, whoever still has hold of the file
     with pytest.raises(VaultBackupUnusable, match="destroyed"):
         restore(engine, MASTER, keys, tmp_path / "a.bak", overwrite=True)
     assert restore(engine, MASTER, keys, tmp_path / "b.bak", overwrite=True).persons == 2
