@@ -12,6 +12,7 @@ import pytest
 
 from ledger.application.outcomes import NOT_JOURNALED
 from ledger.audit.findings import Report
+from ledger.audit.pseudonymising import pseudonymised
 from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.transfer_halves import TransferHalves
@@ -26,6 +27,7 @@ from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.postpaid.commands import OpenContract
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer, TopUp, TransferCredit
+from ledger.domain.pseudonyms import Pseudonyms
 from ledger.entrypoints.clock import tick
 from ledger.errors import LogDamaged, TopicMismatch
 from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST
@@ -206,7 +208,11 @@ def test_what_passes_between_persons_and_their_numbers_is_taken_apart(tmp_path: 
         event.TOPIC
         for event in (OthersBlocked, DebtCleared, Unblocked, AccountEnded, ProcessingEnded, PersonErased)
     }
-    taken_apart(one, tmp_path)
+    *_, (again,) = taken_apart(one, tmp_path)
+    names, renamed = Pseudonyms(b"k" * 32), tmp_path / "renamed.db"
+    with SqliteReader(again).snapshot() as log:
+        assert pseudonymised(SqliteReader(again), renamed, names, TERMS) == log.head
+    assert verify(renamed).findings == []
 
 
 @pytest.mark.parametrize("fails", [ReceiveCreditTransfer, ReturnCreditTransfer])

@@ -5,7 +5,7 @@ It stands in the partition's place; other terms may hold from some instant on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,11 +78,14 @@ class ReplayBook(TermsBook):
 
 
 class FollowingAgain(Following):
-    """What followed in a log, carried out once more on one that is thrown away."""
+    """What followed in a log, carried out once more on one that is thrown away.
 
-    def __init__(self, work: UnitOfWork, log: SqliteSnapshot) -> None:
+    `journaled` says whether a command has an entry of its own in the log's journal.
+    """
+
+    def __init__(self, work: UnitOfWork, log: SqliteSnapshot, journaled: Callable[[Command], bool]) -> None:
         super().__init__(work)
-        self._log = log
+        self._journaled = journaled
         self._not_followed = {
             found.event.apart_id: found.event
             for found in log.events_of(apart_of(log.partition))
@@ -98,12 +101,7 @@ class FollowingAgain(Following):
 
     def pass_on(self, command: Command, cause: Cause) -> None:
         """What has an entry of its own came from what was another partition then, and comes by itself."""
-        entry = "SELECT 1 FROM main.journal WHERE subject=? AND command_id=?"
-        key = (command.subject, command.command_id)
-        if (
-            command.command_id in self._not_followed
-            or not self._log.connection.execute(entry, key).fetchone()
-        ):
+        if command.command_id in self._not_followed or not self._journaled(command):
             super().pass_on(command, cause)
 
     def ended(self, command: Command, digest: bytes) -> None:
@@ -160,6 +158,12 @@ class Rerun:
                 if outcome.code in NOT_JOURNALED:
                     self.not_journaled[command.subject, command.command_id] = outcome.code or ""
 
+    def journaled(self, command: Command) -> bool:
+        """Whether what follows has an entry in the journal."""
+        entry = "SELECT 1 FROM main.journal WHERE subject=? AND command_id=?"
+        key = (command.subject, command.command_id)
+        return self.log.connection.execute(entry, key).fetchone() is not None
+
     def _ledger(self) -> Ledger:
         log, partition_of = self.log, self._partition_of
         factory = PartitionFactory(
@@ -176,4 +180,9 @@ class Rerun:
             if created is None
             else Origin(created.partitions, created.release, created.ids)
         )
-        return Ledger(self._book, factory, origin=origin, following=lambda work: FollowingAgain(work, log))
+        return Ledger(
+            self._book,
+            factory,
+            origin=origin,
+            following=lambda work: FollowingAgain(work, log, self.journaled),
+        )

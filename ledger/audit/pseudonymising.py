@@ -18,7 +18,8 @@ from msgspec.structs import asdict, replace
 from ledger.application.ledger import Ledger
 from ledger.audit.deciding_again import JournaledCommand, Rerun
 from ledger.audit.verification import verify
-from ledger.domain.kinds import PartitionOf, apart_of
+from ledger.domain.commands import Command
+from ledger.domain.kinds import POLICY_IDS, PartitionOf, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.pseudonyms import Pseudonyms
 from ledger.domain.terms import Terms
@@ -30,6 +31,8 @@ from ledger.store.reading import Recorded, SqliteReader, SqliteSnapshot
 
 _HEX = re.compile(r"((?=[0-9]*[a-f])[0-9a-f]{32,})", re.ASCII)
 """Digests, and ids that are made of them, name nobody, and stay; digits alone are none."""
+
+_BEHIND_POLICIES = f"{POLICY_IDS[:-1]}{chr(ord(POLICY_IDS[-1]) + 1)}"
 
 
 def pseudonymised(
@@ -75,15 +78,33 @@ class _Renamed(Rerun):
     ) -> None:
         super().__init__(log, folder, known, partition_of)
         self._names = names
+        policies = "SELECT subject, command_id FROM main.journal WHERE command_id >= ? AND command_id < ?"
+        self._journaled = {
+            (renamed_in(subject, names), renamed_in(command_id, names))
+            for subject, command_id in log.connection.execute(policies, (POLICY_IDS, _BEHIND_POLICIES))
+        }
+
+        self._said: dict[tuple[str, str], Command] = {}
+        """What has followed, and has an entry that comes yet: the digests in it are those of the copy."""
+
+    def journaled(self, command: Command) -> bool:
+        key = (command.subject, command.command_id)
+        if key not in self._journaled:
+            return False
+        self._said[key] = command
+        return True
 
     def _execute(self, ledger: Ledger, batch: Sequence[JournaledCommand]) -> None:
-        renamed = [
-            one._replace(
-                command=replace(one.command, **renamed_in(asdict(one.command), self._names)), principal=None
-            )
-            for one in batch
-        ]
-        super()._execute(ledger, renamed)
+        waiting: list[JournaledCommand] = []
+        for one in batch:
+            named = replace(one.command, **renamed_in(asdict(one.command), self._names))
+            if named.command_id.startswith(POLICY_IDS):
+                super()._execute(ledger, waiting)  # of which it may follow
+                waiting = []
+                said = self._said.pop((named.subject, named.command_id), named)
+                named = replace(said, at=named.at)
+            waiting.append(one._replace(command=named, principal=None))
+        super()._execute(ledger, waiting)
 
 
 def renamed_in(value: Any, names: Pseudonyms) -> Any:  # noqa: ANN401 - any field of a command
