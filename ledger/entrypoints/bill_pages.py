@@ -17,7 +17,7 @@ from ledger.figures import grouped, rupiah
 from projections.asking.bill_items import BillItem
 from projections.postpaid.bills import BillShown
 
-_KINDS = {
+KINDS = {
     "usage": ("Pemakaian", "Use"),
     "roaming": ("Pemakaian di luar negeri", "Use abroad"),
     "commitment": ("Kekurangan komitmen minimum", "Shortfall of the minimum commitment"),
@@ -92,7 +92,7 @@ def page(
 ) -> Page:
     """What a bill's page says; `words` are clauses in words, `digest` is that of the event at the bill's position."""
     zone, clauses = terms.zone, _clauses(terms)
-    lines = [Row(*_KINDS[line["kind"]], clauses.get(line["kind"]), line["amount"]) for line in bill.lines]
+    lines = [Row(*KINDS[line["kind"]], clauses.get(line["kind"]), line["amount"]) for line in bill.lines]
     taxed = "termasuk" if bill.tax_included else "atas"
     including = "included in" if bill.tax_included else "on"
     base = rupiah(bill.taxable)
@@ -122,10 +122,10 @@ def page(
     )
     title = (f"Tagihan {bill.bill}", f"Bill {bill.bill}")
     said = tuple((one, words.get(one, "")) for one in cited)
-    return Page(title, facts, tuple(lines), tuple(map(_item, items)), tuple(met), said, foot)
+    return Page(title, facts, tuple(lines), tuple(map(item_row, items)), tuple(met), said, foot)
 
 
-def _item(item: BillItem) -> Row:
+def item_row(item: BillItem) -> Row:
     """A row of the details: what was used, where, how much of it, and when where that matters."""
     indonesian, english = _SERVICES[item.service]
     way = "" if item.direction == "outgoing" else f" ({_INCOMING[0]} / {_INCOMING[1]})"

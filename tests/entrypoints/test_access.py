@@ -99,6 +99,153 @@ def test_what_a_holder_is_told_begins_at_the_transfer_with_what_was_there_then(d
     assert LATER.encode() not in b"".join(_files(desk, "former.zip").values())
 
 
+@pytest.fixture
+def rich(desk: Pulsa) -> Pulsa:
+    """The later holder with everything that can be kept: a contract, money, disputes, requests, a case, a breach."""
+    who, at = f"customer/{LATER}", ("--at", DAY.format(8))
+    opened = ("--terms", "smartfren-elite-2023", "--plan", "elite-100", "--customer", LATER)
+    desk.done("contract", "open", OTHER, *opened, "--registration", "verified", "--billing-day", "10", *at)
+    deposit = ("--deposit", "d-1", "--amount", "500000", "--purpose", "roaming", "--payer", LATER)
+    desk.done("deposit", "receive", OTHER, *deposit, *at)
+    call = ("--service", "voice", "--direction", "outgoing", "--destination", "off-net", "--zone", "zone1")
+    used = ("--used-at", DAY.format(9), "--quantity", "200", "--at", DAY.format(9))
+    desk.done("usage", "record", OTHER, *call, *used)
+    desk.done("number", "advance", OTHER, "--at", DAY.format(11))
+    paid = ("--reference", "p-1", "--amount", "50000", "--method", "cash", "--payer", LATER)
+    desk.done("payment", "receive", OTHER, *paid, "--at", DAY.format(11))
+    claim = ("--dispute", "C-1", "--about", "balance", "--claimed", "1000", "--unit", "PULSA")
+    desk.done(
+        "dispute", "open", NUMBER, *claim, "--reason", "amount", "--opened-by", LATER, "--at", DAY.format(12)
+    )
+    desk.done(
+        "customer", "request-access", who, "--request", "a-0", "--channel", "care", "--at", DAY.format(12)
+    )
+    desk.done("customer", "restrict", who, "--channel", "care", "--at", DAY.format(12))
+    desk.done("customer", "hold", who, "--reference", "case-7", "--at", DAY.format(12))
+    decided = (
+        "--decided-by",
+        "staff-1",
+        "--approved-by",
+        "staff-2",
+        "--actor",
+        "staff-1",
+        "--at",
+        DAY.format(13),
+    )
+    desk.done("customer", "erase", who, *decided)
+    breach = (
+        "--terms",
+        "privacy-smarty",
+        "--scope",
+        "readings-of-staff-3",
+        "--persons",
+        "2",
+        "--fields",
+        "email",
+    )
+    desk.done(
+        "customer",
+        "record-breach",
+        "breach/b-1",
+        *breach,
+        "--discovered-at",
+        DAY.format(14),
+        "--at",
+        DAY.format(14),
+    )
+    return desk
+
+
+@pytest.mark.clause("PM-03", "PS-02", "SE23-05")
+def test_everything_that_is_kept_is_there_and_named_by_what_it_is(rich: Pulsa) -> None:
+    _access(rich, LATER)
+    files = _files(rich)
+    person = json.loads(files["person.json"])
+    assert person["restricted"] is True
+    assert [(one["purpose"], one["given"]) for one in person["consents"]] == [("offers", False)]
+    assert [(one["msisdn"], one["offers"]) for one in person["preferences"]] == [
+        (NUMBER, False),
+        (OTHER, False),
+    ]
+    assert {(one["kind"], one["request"], one["breached"]) for one in person["requests"]} == {
+        ("access", "a-0", True),
+        ("restriction", "restriction", False),
+    }
+    assert person["requests"][0]["limit_at"] == "2024-03-15T03:00:00Z"
+    assert [(one["reference"], one["lifted_at"]) for one in person["holds"]] == [("case-7", None)]
+    [erasure] = person["erasures"]
+    assert (erasure["state"], erasure["objections"][0]["reason"]) == ("blocked", "legal-hold")
+    assert [(one["breach"], one["fields"], one["persons"]) for one in person["breaches"]] == [
+        ("b-1", ["email"], 2)
+    ]
+    assert person["fields_erased"] == person["disclosures"] == []
+    accounts = {
+        one["account"]: one
+        for name in files
+        if name.startswith("accounts/")
+        for one in [json.loads(files[name])]
+    }
+    contract, number = accounts[f"{OTHER}#1"], accounts[f"{NUMBER}#1"]
+    assert [(one["reference"], one["amount"], one["state"]) for one in contract["payments"]] == [
+        ("p-1", "50000", "settled")
+    ]
+    assert [(one["received"], one["held"]) for one in contract["deposits"]] == [("500000", "500000")]
+    assert [(one["dispute"], one["claimed"], one["state"]) for one in number["disputes"]] == [
+        ("C-1", "1000", "open")
+    ]
+    assert contract["bills"] == [f"{OTHER}-1-B0001"]
+    [item] = json.loads(files[f"bills/{OTHER}-1-B0001.json"])["items"]
+    assert (item["service"], item["destination"], item["quantity"]) == ("voice", "off-net", 200)
+    assert "Panggilan" in files[f"bills/{OTHER}-1-B0001.html"].decode()
+    for staff in ("staff-1", "staff-2", "staff-3", "staff-9"):
+        assert not [name for name, content in files.items() if staff.encode() in content], staff
+
+
+@pytest.mark.clause("PM-03")
+def test_the_page_says_it_in_both_languages(rich: Pulsa) -> None:
+    _access(rich, LATER)
+    page = _files(rich)["index.html"].decode()
+    for said in (
+        "Permintaan Anda <small>Your requests",
+        "Salinan data <small>Access",
+        "terlambat / late",
+        "Ditahan untuk perkara <small>Held for a case",
+        "case-7: 2024-03-12 10:00 WIB",
+        "pemrosesan dibatasi / processing is restricted",
+        "Penghapusan <small>Erasure",
+        "Kebocoran data <small>Breaches of data",
+        "Pembayaran <small>Payments",
+        "Sengketa <small>Disputes",
+        "Deposit",
+        "Panggilan: off-net, zone1 <small>Calls, 200 s",
+        "Isi ulang <small>Credit topped up",
+        "Perubahan / Change",
+        "+Rp 10.000",
+    ):
+        assert said in page, said
+
+
+@pytest.mark.clause("SP23-11", "PM-03")
+def test_lines_of_others_statements_are_those_of_the_days_on_which_the_account_was_theirs(
+    desk: Pulsa,
+) -> None:
+    rows = [f"app-{day},{NUMBER},2024-03-0{day},10000" for day in (3, 6)]
+    fields = 'kind = "channel"\nfields = ["reference", "account", "date", "amount"]\nnumber = "march"\n'
+    file = (desk.file("march.csv", *rows), "--mapping", desk.file("march.toml", fields))
+    desk.done("statement", "receive", *file, "--now", DAY.format(8))
+    _access(desk, LATER)
+    assert [one["reference"] for one in _account(_files(desk))["statement_lines"]] == ["app-6"]
+    _access(desk, FORMER, "former.zip")
+    [line] = _account(_files(desk, "former.zip"))["statement_lines"]
+    assert (line["reference"], line["on"], line["amount"], line["of"]) == (
+        "app-3",
+        "2024-03-03",
+        "10000",
+        "channel",
+    )
+    assert "raw" not in line
+
+
 def test_an_open_request_is_answered_with_the_digest_of_the_archive(desk: Pulsa) -> None:
     asked = (f"customer/{LATER}", "--request", "a-1", "--channel", "care", "--at", DAY.format(8))
     desk.done("customer", "request-access", *asked)

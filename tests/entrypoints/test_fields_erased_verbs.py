@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pu
     assert shown(desk) == {"name": "Budi"}
     handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "s", "--reason", "r", "--now", LATER)
     assert desk.json(*handed) == [{"name": "Budi"}]  # what is kept no more is not handed out, either
+    out = desk.folder / "out.zip"
+    desk.done("customer", "access", CUSTOMER, str(out), "--by", "s", "--reason", "r", "--now", LATER)
+    with zipfile.ZipFile(out) as archive:
+        told, page = json.loads(archive.read("person.json")), archive.read("index.html").decode()
+    gone = {"field": "email", "class": "contact", "at": "2025-03-01T03:00:00Z"}
+    assert (told["fields_erased"], [one["field"] for one in told["fields"]]) == ([gone], ["name"])
+    assert [(one["to"], one["ground"], one["reference"]) for one in told["disclosures"]] == [
+        ("police", "law", "o-7")
+    ]
+    for said in ("Sudah dihapus, karena masa simpannya lewat", "police", "Nama, Surel <small>Name, E-mail"):
+        assert said in page, said
     assert [kind for kind, _ in checked(desk)] == ["backup-past-its-time"]
     with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
         assert vault.execute("SELECT field FROM field_values").fetchall() == [("name",)]

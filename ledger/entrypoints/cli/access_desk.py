@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,10 +16,7 @@ from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_j
 from ledger.entrypoints.cli.personal import By, Customer, Reason, must_be_codes
 
 if TYPE_CHECKING:
-    from ledger.entrypoints.access_pages import BillHeld, Gathered
-    from ledger.wiring.accounts_held import AccountHeld
     from ledger.wiring.composition import Opened
-    from projections.asking.questions import Questions
 
 Archive = Annotated[
     Path, typer.Argument(metavar="OUT.zip", help="Where it goes; there must be none yet.", show_default=False)
@@ -42,7 +38,9 @@ def access(
     it begins with what was on it when it became theirs. Where it is put is noted: an erasure deletes it there.
     """
     from ledger.domain.customer.ids_of_customers import own_id
-    from ledger.entrypoints import access_pages
+    from ledger.entrypoints.access_archive import archive
+    from ledger.entrypoints.access_pages import index_html
+    from ledger.entrypoints.person_gathered import Reader, gathered
     from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.store.backup import FileExists
     from ledger.vault.copies_made import CopyMade
@@ -65,8 +63,8 @@ def access(
     must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")
-    gathered = _gathered(opened, asked, customer, by, reason, dry_run=dry_run)
-    content, last = access_pages.archive(gathered), gathered.events[-1]["version"]
+    found = gathered(opened, asked, customer, Reader(by, reason, now), dry_run=dry_run)
+    content, last = archive(found, index_html(found)), found.events[-1]["version"]
     digest = hashlib.sha256(content)
     copy = CopyMade(own_id(customer), now, "access", customer, digest.digest(), last, out)
     answered = None if person.request is None else person.request.request
@@ -92,68 +90,6 @@ def access(
         if dry_run:
             say(NOTHING_IS_WRITTEN)
     return shell.DONE
-
-
-def _gathered(
-    opened: Opened, asked: Questions, customer: str, by: str, reason: str, *, dry_run: bool
-) -> Gathered:
-    from ledger.domain.calendar import format_instant
-    from ledger.domain.customer.ids_of_customers import own_id
-    from ledger.domain.customer.privacy_terms import PrivacyTerms
-    from ledger.entrypoints import access_pages
-    from ledger.wiring.accounts_held import accounts_held, events_of_customer
-    from ledger.wiring.composition import known_terms
-    from ledger.wiring.persons import serving_vault, told_last
-    from projections.asking.log_answers import LogLine
-
-    now = now_of(opened.settings)
-    events = events_of_customer(opened, customer)
-    person = asked.person(customer)
-    policy = next((one for one in known_terms(opened.settings) if person and one.id == person.terms), None)
-    classes: dict[str, tuple[str, str]] = {}
-    if isinstance(policy, PrivacyTerms):
-        purposes = {one.name: one.purpose for one in policy.classes}
-        classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
-    with serving_vault(opened, dry_run=dry_run) as kept:
-        fields = told_last(opened, kept, customer)
-        values = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason)
-        readings = [
-            {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}
-            for one in kept.readings(own_id(customer))
-        ]
-    accounts = list(accounts_held(asked, events, customer))
-    told = [access_pages.own(LogLine(None, None, event).to_json()) for event in events]
-    zone = asked.told_in() if policy is None else policy.zone
-    bills = list(_bills(opened, asked, accounts))
-    return access_pages.Gathered(customer, values, classes, told, readings, accounts, bills, now, zone)
-
-
-def _bills(opened: Opened, asked: Questions, accounts: list[AccountHeld]) -> Iterator[BillHeld]:
-    """The bills that were issued while the account was the person's."""
-    from ledger.domain.postpaid.events_of_bills import BillIssued
-    from ledger.domain.postpaid.terms import PostpaidTerms
-    from ledger.entrypoints import bill_pages
-    from ledger.entrypoints.access_pages import BillHeld
-    from ledger.terms.clauses import clause_titles
-    from ledger.wiring.composition import known_terms
-
-    terms = {one.id: one for one in known_terms(opened.settings)}
-    seller = bill_pages.Seller(opened.settings.seller, opened.settings.seller_tax_number)
-    for held in accounts:
-        for line in held.lines:
-            event = line.line.event
-            if not isinstance(event, BillIssued):
-                continue
-            found = asked.bill(event.bill)
-            under = terms.get(found.terms)
-            page = None
-            if isinstance(under, PostpaidTerms):
-                digest = "" if line.line.digest is None else line.line.digest.hex()
-                made = bill_pages.page(
-                    found, (), under, seller, clause_titles(), digest
-                )  # use is told beside
-                page = bill_pages.as_html(made)
-            yield BillHeld(found.bill, held.account, found.total, found.open, found.to_json(), page)
 
 
 def _put(out: Path, content: bytes) -> None:
