@@ -29,6 +29,7 @@ def desk(tmp_path: Path) -> Pulsa:
     pulsa.done("vault", "new-key", str(key))
     own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--at", DAY.format(1))
     pulsa.done("customer", "register", CUSTOMER, *own, feed=json.dumps({"name": NAME}))
+    pulsa.done("customer", "register", f"customer/{OTHER}", *own, feed=json.dumps({"name": "Wulandari"}))
     pack = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2030-12-31")
     pulsa.done("number", "issue", NUMBER, *pack, "--at", DAY.format(2))
     verified = ("--channel", "sms-4444", "--customer", OWN, "--registration", "verified")
