@@ -26,7 +26,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_over
-from ledger.wiring.persons import told_by
+from ledger.wiring.persons import told_by, written_last
 from projections.persons.held_by_nobody import UNKNOWN
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
@@ -164,5 +164,7 @@ def _without_values(log: SqliteSnapshot, kept: Vault) -> Iterator[VaultFinding]:
 def _lacking_of(log: SqliteSnapshot, kept: Vault, batch: list[Told]) -> Iterator[VaultFinding]:
     for one in lacking(kept, batch):
         customer = f"{PREFIX}{one.customer}"
-        if not any(found.event.TOPIC == ERASED for found in log.events_of(customer)):
+        events = [found.event for found in log.events_of(customer)]
+        is_erased = any(event.TOPIC == ERASED for event in events)
+        if not is_erased and one.command_id in written_last(events).values():
             yield VaultFinding("event-without-values", f"{customer}, {one.command_id}")

@@ -7,7 +7,7 @@ an erasure, by whatever means, shows nobody who was erased.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -167,11 +167,12 @@ def released(opened: Opened, customer: str, command_id: str) -> dict[str, str] |
 
     None where nothing was disclosed under that id.
     """
-    written: dict[str, str] = {}
+    before: list[Event] = []
     for event in _events_of(opened, customer):
         if isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
+            written = written_last(before)
             return {one["field"]: written[one["field"]] for one in event.fields}
-        _follow(written, event)
+        before.append(event)
     return None
 
 
@@ -179,15 +180,29 @@ def told_last(opened: Opened, kept: Vault, customer: str) -> dict[str, str]:
     """The fields of a customer, and for which command each was written last that the log tells of.
 
     What was written for others is the value of nobody: they were refused, or are not decided yet.
-    Raises VaultBehind where the log tells of values that the vault does not have.
+    Raises VaultBehind where the vault does not have one of these; what all came again since is missed no more.
     """
-    events, written = _events_of(opened, customer), dict[str, str]()
-    told = [one for event in events for one in told_by(event)]
+    events = _events_of(opened, customer)
+    written = written_last(events)
+    told = [one for event in events for one in told_by(event) if one.command_id in written.values()]
     for start in range(0, len(told), BATCH):
         for one in lacking(kept, told[start : start + BATCH]):
-            raise VaultBehind(f"{customer}: what was written for {one.command_id} is not in the vault")
+            fields = ", ".join(field for field, last in written.items() if last == one.command_id)
+            raise VaultBehind(
+                f"{customer}: what was written for {one.command_id} is not in the vault: {fields}"
+            )
+    return written
+
+
+def written_last(events: Iterable[Event]) -> dict[str, str]:
+    """The fields that a customer's events tell of, and for which command each was written last."""
+    written: dict[str, str] = {}
     for event in events:
-        _follow(written, event)
+        if isinstance(event, CustomerRegistered | CustomerRectified):
+            written.update(dict.fromkeys([one["field"] for one in event.fields], event.command_id))
+        elif isinstance(event, FieldsErased):
+            for one in event.fields:
+                written.pop(one["field"], None)
     return written
 
 
@@ -195,14 +210,6 @@ def _events_of(opened: Opened, customer: str) -> list[Event]:
     readers, partition_of = opened.journaled()
     with readers[partition_of(customer)].snapshot() as log:
         return [found.event for found in log.events_of(customer)]
-
-
-def _follow(written: dict[str, str], event: Event) -> None:
-    if isinstance(event, CustomerRegistered | CustomerRectified):
-        written.update(dict.fromkeys([one["field"] for one in event.fields], event.command_id))
-    elif isinstance(event, FieldsErased):
-        for one in event.fields:
-            written.pop(one["field"], None)
 
 
 def told_by(event: object) -> Iterator[Told]:

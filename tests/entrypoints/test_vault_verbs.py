@@ -99,16 +99,21 @@ def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) ->
 
 
 def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None:
-    _register(desk)
+    _register(desk, email="b@example.net")
     _vault(desk).unlink()
     assert desk.complaint(*_shown()).startswith("vault-lost: ")
     assert "vault-lost" in _register(desk, TWO)
     assert "vault-lost" in desk("vault", "backup", str(desk.folder / "x.bak"), "--now", AT).output
     desk.done("vault", "sweep", "--accept-loss", "--now", AT)
-    assert desk.complaint(*_shown()).startswith("vault-behind: ")
+    assert "is not in the vault: name, email" in desk.complaint(*_shown())
     assert _register(desk, TWO).startswith("accepted")
     assert NAME["name"] in desk.done(*_shown(TWO))
     assert [kind for kind, _ in _kinds(desk)] == ["event-without-values"]
+    _rectify(desk, email="new@example.net")
+    assert "is not in the vault: name" in desk.complaint(*_shown())
+    _rectify(desk, name="Bagaskara Q.")  # all of it came again
+    assert "Bagaskara Q." in desk.done(*_shown())
+    assert _kinds(desk) == []
 
 
 def test_a_vault_behind_the_log_shows_those_only_who_are_all_there(desk: Pulsa) -> None:
