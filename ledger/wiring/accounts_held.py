@@ -10,6 +10,7 @@ from ledger.domain.customer.events import AccountNoted
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
+from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
 from ledger.domain.line.events import RightsTransferred
 from ledger.wiring.composition import Opened
 from projections.asking.log_answers import HistoryEvent, HistoryOfContract, HistoryRefusal
@@ -62,7 +63,7 @@ def _held(lines: Iterator[HistoryHeld], account: str, own: str) -> Iterator[Acco
         if holder == own and found is None:
             opening = before if isinstance(event, RightsTransferred) else None
             found = AccountHeld(account, opening, [], event.effective_at, None)
-        if found is not None:
+        if found is not None and not _is_anothers(event, own):
             found.lines.append(line)
             if holder not in (None, own):
                 yield found._replace(until=event.effective_at)
@@ -70,3 +71,8 @@ def _held(lines: Iterator[HistoryHeld], account: str, own: str) -> Iterator[Acco
         before = line
     if found is not None:
         yield found
+
+
+def _is_anothers(event: Event, own: str) -> bool:
+    """Whether it is about somebody who had the account before: that he is forgotten, or was not to be."""
+    return isinstance(event, ErasureAnswered | ErasureCalledOff) and event.customer != f"{PREFIX}{own}"

@@ -97,6 +97,20 @@ def test_what_a_holder_is_told_begins_at_the_transfer_with_what_was_there_then(d
     assert former["until"] == "2024-03-05T03:00:00Z"
     assert "clean" in desk.done("log", "verify")  # both were told of it under one id
     assert LATER.encode() not in b"".join(_files(desk, "former.zip").values())
+    _erase(desk, FORMER, DAY.format(8))
+    _access(desk, LATER, "again.zip")
+    assert (
+        _account(_files(desk, "again.zip")) == later
+    )  # that the former one was forgotten is not for this one
+    assert FORMER.encode() not in b"".join(_files(desk, "again.zip").values())
+    _erase(desk, LATER, DAY.format(9))
+    _access(desk, LATER, "own.zip")
+    assert _types(_account(_files(desk, "own.zip")))[-1] == "ErasureAnswered"
+
+
+def _erase(desk: Pulsa, customer: str, at: str) -> None:
+    decided = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", at)
+    desk.done("customer", "erase", f"customer/{customer}", *decided)
 
 
 @pytest.fixture
