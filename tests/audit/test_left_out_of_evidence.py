@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit.transparency.kept_checkpoints import checked
 from ledger.domain.calendar import DAY
 from ledger.domain.prepaid.commands import ChargeCredit
 from tests.audit.test_evidence import (
+    KEY,
     KNOWN_AT,
     Made,
     a_bundle,
     both,
     checkpoints_of,
     parts_of,
+    reading,
     with_manifest,
     zipped,
 )
@@ -50,15 +53,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(log, signed, a_bundle(log, signed, NUMBER))
 
 
-def without(made: Made, what: str, folder: Path) -> bytes:
-    """A bundle of a copy of the log from which something is gone, with proofs from what was signed of all of it."""
+def copy_without(made: Made, what: str, folder: Path) -> Path:
+    """A copy of the log from which something is gone, so that its digests are where they were."""
     log = folder / "copy.db"
     shutil.copy(made.log, log)
     with closing(sqlite3.connect(log)) as connection, connection:
         gone = [connection.execute(statement).rowcount for statement in LEFT_OUT[what]]
         assert all(gone)
         connection.execute("UPDATE numbers SET events=events-? WHERE msisdn=?", (sum(gone[1:]), NUMBER))
-    return a_bundle(log, made.signed, NUMBER)
+    return log
 
 
 @pytest.mark.parametrize("thin", [False, True], ids=["whole", "thin"])
@@ -74,7 +77,7 @@ def test_what_is_left_out_is_missed_or_said_not_to_be_excluded(
     assert ours is not None
     assert ours[-1].startswith(f"{NUMBER} has no other account, and of its events and decisions there is no")
 
-    forged = parts_of(without(made, what, tmp_path))
+    forged = parts_of(a_bundle(copy_without(made, what, tmp_path), made.signed, NUMBER))
     decided = json.loads(forged["manifest.json"])["decided"]
     assert decided != json.loads(whole["manifest.json"])["decided"]
     ours, theirs = both(zipped(forged), tmp_path / "pending.zip")
@@ -91,6 +94,27 @@ def test_what_is_left_out_is_missed_or_said_not_to_be_excluded(
     assert both(zipped(closed_too), tmp_path / "forged.zip") == (None, None)
     as_before = with_manifest(closed_too, format="pulsa-evidence/1")
     assert both(zipped(as_before), tmp_path / "as-before.zip") == (None, None)
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_heads_that_are_not_so_are_found_by_whoever_has_the_log_though_the_key_has_signed_them(
+    made: Made, tmp_path: Path, what: str
+) -> None:
+    copy = copy_without(made, what, tmp_path)
+    signed = checkpoints_of(copy)
+    assert None not in both(a_bundle(copy, signed, NUMBER), tmp_path / "bundle.zip")
+    for folder, wrong in (
+        (made.signed.folder, None),
+        (signed.folder, "did not stand at the close of 2026-03-29"),
+    ):
+        notes = [
+            (folder / "1" / tree / "checkpoint").read_bytes() for tree in ("events-0", "decisions-0", "top")
+        ]
+        with reading(made.log) as found:
+            held = {one.checkpoint.origin: one.wrong for one in checked([found], notes, [KEY], folder=folder)}
+        top = held.pop("ledger.example/top")
+        assert not any(held.values())
+        assert top is None if wrong is None else wrong in (top or "")
 
 
 def test_a_bundle_of_the_first_format_is_checked_as_it_was_and_what_it_does_not_exclude_is_said(

@@ -17,7 +17,7 @@ from ledger.audit.transparency.leaves import DECISIONS
 from ledger.audit.transparency.merkle import inclusion, leaf_hash, node_hash, range_root
 from ledger.domain.calendar import Zone
 from ledger.domain.kinds import subject_of
-from ledger.errors import LogDamaged
+from ledger.errors import CheckpointInvalid, LogDamaged
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot
 
@@ -70,6 +70,21 @@ class Heads(NamedTuple):
 def heads_at(partition: int, close: Close) -> bytes:
     """How the entry of a close begins; one that begins with `heads` is of before: of streams, without decisions."""
     return f"heads/2\n{partition}\n{close.day}\n{close.ordinal}\n".encode()
+
+
+def heads_in(entry: bytes) -> Heads | None:
+    """The heads that an entry of the log of checkpoints tells of; None where it tells of something else.
+
+    Raises CheckpointInvalid where it is not made as such an entry is.
+    """
+    if not entry.startswith(b"heads/2\n"):
+        return None
+    try:
+        _, partition, day, ordinal, subjects, root, _ = entry.decode().split("\n")
+        close = Close(date.fromisoformat(day), int(ordinal))
+        return Heads(int(partition), close, int(subjects), bytes.fromhex(root))
+    except ValueError as error:
+        raise CheckpointInvalid("an entry of the log of checkpoints tells of no heads") from error
 
 
 def last_close(log: SqliteSnapshot, zone: Zone) -> Close | None:

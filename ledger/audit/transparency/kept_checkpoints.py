@@ -7,11 +7,13 @@ at hand the first leaf that differs is named, else between which checkpoints it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.checkpointing import TOP
+from ledger.audit.transparency.heads import HeadsTree, heads_in
 from ledger.audit.transparency.leaves import KINDS, Leaves
 from ledger.audit.transparency.merkle import range_root
 from ledger.audit.transparency.note import Verifier
@@ -70,7 +72,7 @@ def _checked_one(
     tree = origin.rpartition("/")[2]
     published = None if folder is None else _published(folder, origin, trusted)
     if tree == TOP:
-        yield from _checked_top(checkpoints, published)
+        yield from _checked_top(checkpoints, published, logs)
         return
     name, _, number = tree.partition("-")
     log = next((log for log in logs if str(log.partition) == number), None)
@@ -128,18 +130,28 @@ class _Held:
 
 
 def _checked_top(
-    checkpoints: Sequence[Checkpoint], published: PublishedTree | None
+    checkpoints: Sequence[Checkpoint], published: PublishedTree | None, logs: Sequence[SqliteSnapshot]
 ) -> Iterator[HeldCheckpoint]:
     for checkpoint in checkpoints:
-        if published is None:
-            yield HeldCheckpoint(
-                checkpoint, "of the log of checkpoints its own folder tells: it was not given"
-            )
+        if not isinstance(published, EntryTree):
+            wrong: str | None = "of the log of checkpoints its own folder tells: it was not given"
+        elif not _speaks_of(published, checkpoint):
+            wrong = "the folder's log of checkpoints is another"
         else:
-            wrong = (
-                None if _speaks_of(published, checkpoint) else "the folder's log of checkpoints is another"
+            wrong = _first_close_unlike(islice(published.entries(), checkpoint.size), logs)
+        yield HeldCheckpoint(checkpoint, wrong)
+
+
+def _first_close_unlike(entries: Iterable[bytes], logs: Sequence[SqliteSnapshot]) -> str | None:
+    """Of the last close that was signed of each partition: whether its subjects stood where it says."""
+    told = {heads.partition: heads for heads in map(heads_in, entries) if heads is not None}
+    for log in logs:
+        heads = told.get(log.partition)
+        if heads is not None and HeadsTree(log, heads.close).summary != heads:
+            return (
+                f"{log.path}: its subjects did not stand at the close of {heads.close.day} as it was signed"
             )
-            yield HeldCheckpoint(checkpoint, wrong)
+    return None
 
 
 def _speaks_of(published: PublishedTree, checkpoint: Checkpoint) -> bool:
