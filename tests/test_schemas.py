@@ -19,7 +19,7 @@ from ledger.domain.customer.breach import NOTIFIED
 from ledger.domain.events import Event
 from ledger.domain.kinds import COMMANDS, EVENT_TYPES
 from ledger.domain.line.commands import SERVICES, LineCommand
-from ledger.domain.line.dispute_commands import ABOUTS, DECISIONS
+from ledger.domain.line.dispute_commands import ABOUTS, DECISIONS, ELSEWHERE, KEPT
 from ledger.domain.statement.stated import KINDS_OF_STATEMENT
 from ledger.store.schemas import fingerprint_of
 from tests.schema_compatibility import KINDS, SCHEMAS, Schema, faults, files, parsed, releases
@@ -185,6 +185,7 @@ class TestCommands:
             "BeginStatement.kind": list(KINDS_OF_STATEMENT),
             "Activate.registration": ["verified", "failed"],
             "Block.scope": ["outgoing", "all", *SERVICES],
+            "AttachEvidence.lies_in": [KEPT, ELSEWHERE],
             "Block.basis": ["established", "suspected"],
             "Terminate.basis": ["established", "suspected"],
             "BlockForDebt.scope": ["outgoing", "all"],

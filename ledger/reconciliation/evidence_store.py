@@ -1,4 +1,4 @@
-"""The files that statements came in, kept by their keyed digest in a folder that only its owner reads.
+"""Files that statements came in and evidence of disputes, by their keyed digest in a folder that its owner alone reads.
 
 A digest is HMAC-SHA-256 under the evidence key, so that nobody guesses from outside what a file says. A file is held
 against its digest whenever it is read.
@@ -78,11 +78,12 @@ def _make_key(path: Path) -> None:
 
 
 class Kept(NamedTuple):
-    """A file that is kept: its keyed digest in hex, its size in bytes, and where it lies."""
+    """A file that is kept: its keyed digest in hex, its size in bytes, where it lies, and whether it did not before."""
 
     digest: str
     size: int
     path: Path
+    is_new: bool = True
 
 
 class EvidenceStore:
@@ -110,10 +111,11 @@ class EvidenceStore:
                 copy.flush()
                 os.fsync(copy.fileno())
             path = self.folder / digest.hexdigest()
+            is_new = not path.exists()
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)
-        return Kept(digest.hexdigest(), size, path)
+        return Kept(digest.hexdigest(), size, path, is_new)
 
     def keep_bytes(self, content: bytes) -> Kept:
         """The same of what is at hand."""

@@ -15,6 +15,7 @@ from ledger.domain.calendar import NEVER, zone
 from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.customer.ids_of_customers import PREFIX as OF_CUSTOMERS
 from ledger.domain.kinds import PartitionOf, subject_of
+from ledger.domain.line.dispute_commands import KEPT
 from ledger.domain.line.dispute_events import EvidenceAttached
 from ledger.domain.statement.events import Reconciled, StatementBegun
 from ledger.domain.statement.stated import PREFIX
@@ -48,13 +49,17 @@ def kept_until(begun: StatementBegun, days: int) -> int:
 
 
 class Naming(NamedTuple):
-    """An event that names a file: in which partition, until when, and the id of the customer whose evidence it is."""
+    """An event that names a file: in which partition, until when, and the id of the customer whose evidence it is.
+
+    It is empty where nobody is known; `kept` says that the file was put into the evidence store.
+    """
 
     found: Recorded
     partition: int
     digest: str
     until: int
     person: str | None = None
+    kept: bool = True
 
 
 class NamedFiles:
@@ -71,9 +76,9 @@ class NamedFiles:
                 self.namings.setdefault(one.digest, []).append(one)
 
     @property
-    def of_statements(self) -> bool:
-        """Whether a statement names one."""
-        return any(one.person is None for namings in self.namings.values() for one in namings)
+    def are_kept(self) -> bool:
+        """Whether one was put into the evidence store."""
+        return any(one.kept for namings in self.namings.values() for one in namings)
 
     def over(self, digest: str, now: int) -> Over | None:
         """Why a file is over at an instant; None where it is not, or is not named at all."""
@@ -102,7 +107,8 @@ class NamedFiles:
             if isinstance(event, EvidenceAttached):
                 person = self._holder_then(log, event)
                 erased_at = 0 if person is not None and self._is_erased(person) else NEVER
-                yield Naming(found, log.partition, event.digest, erased_at, person or "")
+                kept = event.lies_in == KEPT
+                yield Naming(found, log.partition, event.digest, erased_at, person or "", kept)
 
     def _holder_then(self, log: SqliteSnapshot, event: EvidenceAttached) -> str | None:
         """Whose the account was when evidence was attached; None where nobody is known."""

@@ -24,10 +24,12 @@ _OUTCOME = "ledger.reply.Outcome"
 
 
 _ADDED: Mapping[str, tuple[str, ...]] = {
+    "ledger.dispute.EvidenceAttached": ("lies_in",),
     "ledger.log.LogCreated": ("ids",),
     "ledger.prepaid.Blocked": ("basis",),
     "ledger.prepaid.Terminated": ("basis",),
     "ledger.prepaid.TermsMigrated": ("consents",),
+    "AttachEvidence": ("lies_in",),
     "Block": ("basis",),
     "Terminate": ("basis",),
     "MigrateTerms": ("consents",),

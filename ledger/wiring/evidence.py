@@ -94,14 +94,14 @@ def check_evidence(
         try:
             store = evidence_store(settings)
         except KeyUnusable as error:
-            if named.of_statements:
-                report.add(Finding(f"files of statements cannot be checked: {error}", _TABLE))
+            if named.are_kept:
+                report.add(Finding(f"files of evidence cannot be checked: {error}", _TABLE))
             return
         for one, wrong in named.lost(store):
             found, is_gone = one.found, not (store.folder / one.digest).exists()
             over = named.over(one.digest, now) if is_gone else None
-            if is_gone and over is None and one.person is not None:
-                continue  # evidence of a dispute may lie elsewhere
+            if is_gone and over is None and not one.kept:
+                continue  # it lies elsewhere, or may do so
             place = (_TABLE, f"{one.partition}:{found.ordinal}", found.event.account, found.event.version)
             if over is None:
                 report.add(Finding(wrong, *place))

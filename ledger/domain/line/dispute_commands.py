@@ -10,6 +10,8 @@ from ledger.domain.money import Sen
 ABOUTS = ("bill", "charge", "top-up", "payment", "transfer", "balance", "roaming")
 """What a dispute can be about."""
 OVERRIDDEN, CORRECTED, REJECTED, WITHDRAWN = "overridden", "corrected", "rejected", "withdrawn"
+KEPT, ELSEWHERE = "evidence-store", "elsewhere"
+"""Where the file of what is attached lies."""
 DECISIONS = (OVERRIDDEN, CORRECTED, REJECTED, WITHDRAWN)
 """How a dispute can end."""
 
@@ -71,6 +73,7 @@ class AttachEvidence(DisputeCommand, frozen=True, kw_only=True, gc=False):
     media_type: str
     title: str
     account: str | None = None
+    lies_in: str | None = None
 
 
 class DecideDispute(DisputeCommand, frozen=True, kw_only=True, gc=False):

@@ -51,6 +51,7 @@ class EvidenceAttached(Event):
     digest: str
     media_type: str
     title: str
+    lies_in: str | None
 
 
 @_dispute

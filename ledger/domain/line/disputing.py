@@ -113,7 +113,7 @@ def _open(
 
 
 def attach_evidence(line: Line, account: Account, command: AttachEvidence) -> None:
-    """Once each; the file itself lies elsewhere."""
+    """Once each; the log has the digest of the file alone."""
     dispute = _to_decide(line, account, command.dispute)
     if command.digest in dispute.evidence:
         raise EvidenceSeen
@@ -126,6 +126,7 @@ def attach_evidence(line: Line, account: Account, command: AttachEvidence) -> No
         digest=command.digest,
         media_type=command.media_type,
         title=command.title,
+        lies_in=command.lies_in,
     )
 
 

@@ -13,10 +13,8 @@ DISPUTE = {
     ),
     "attach": Verb(
         "AttachEvidence",
-        "6288112345678 --dispute C-17"
-        " --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-        " --media-type image/png --title receipt",
-        "Name evidence that lies elsewhere, by its digest.",
+        "6288112345678 --dispute C-17 --file receipt.png --media-type image/png --title receipt",
+        "Keep a file as evidence, or name what lies elsewhere by its digest.",
     ),
     "decide": Verb(
         "DecideDispute",

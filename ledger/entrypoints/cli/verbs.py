@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
     from ledger.domain.commands import Command
     from ledger.domain.events import Event
+    from ledger.wiring.composition import Opened
     from ledger.wiring.settings import Settings
 
 _METAVARS = {
@@ -57,6 +59,14 @@ _AMOUNTS = {
 """Options state amounts as decimal strings; the schemas, whose words help otherwise, count sen."""
 _IN_CREDIT = frozenset({"credit", "printed_credit"})
 """Amounts that are in credit, as what is done to credit is, whatever it costs; all others are in rupiah."""
+_LIES_IN = "lies_in"
+"""The field by which a command says where the file lies that it names; the verb keeps one and says so itself."""
+EvidenceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", metavar="FILE", help="The evidence: it is kept beside statements.", show_default=False
+    ),
+]
 _LAST = ("at", "command_id", "actor")
 """What every command takes stands behind its own."""
 
@@ -64,7 +74,14 @@ _LAST = ("at", "command_id", "actor")
 def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
     """The verb of a command that an entry point takes; `of_credit`: what it moves is credit."""
 
-    def run(settings: Settings, *, as_json: bool, dry_run: bool, **stated: Any) -> int:  # noqa: ANN401 - the command's fields
+    def run(
+        settings: Settings,
+        *,
+        as_json: bool,
+        dry_run: bool,
+        file: Path | None = None,
+        **stated: Any,  # noqa: ANN401 - the command's fields
+    ) -> int:
         given = {"command": command, "command_id": str(uuid4())}
         for field, value in stated.items():
             if value is not None:
@@ -72,7 +89,9 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
         from ledger.application.outcomes import UNKNOWN
         from ledger.wiring.composition import opened
 
-        outcome, events = _execute(settings, given, dry_run=dry_run)
+        if may_be_file and (file is None) == ("digest" not in given):
+            raise typer.BadParameter("it is said by --file, or by its --digest where it lies elsewhere")
+        outcome, events = _execute(settings, given, dry_run=dry_run, file=file)
         with shell.telling_what_is_recorded(), opened(settings) as log:
             if as_json:
                 say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
@@ -86,10 +105,14 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
 
     kinds = inspect.Parameter
     parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Any)]
-    subject = _subject_of(command)
+    subject, fields = _subject_of(command), fields_of(command)
+    may_be_file = any(field["name"] == _LIES_IN for field in fields)
+    if may_be_file:
+        fields = [_by_file(field) for field in fields if field["name"] != _LIES_IN]
+        parameters.append(kinds("file", kinds.KEYWORD_ONLY, annotation=EvidenceFile, default=None))
     parameters += [
         _argument(field) if field["name"] == subject else _option(field, of_credit=of_credit)
-        for field in sorted(fields_of(command), key=partial(_rank, subject))
+        for field in sorted(fields, key=partial(_rank, subject))
     ]
     parameters.append(kinds("dry_run", kinds.KEYWORD_ONLY, annotation=DryRun, default=False))
     parameters.append(kinds("as_json", kinds.KEYWORD_ONLY, annotation=AsJson, default=False))
@@ -139,28 +162,55 @@ def _option(field: Field, *, of_credit: bool) -> inspect.Parameter:
     return inspect.Parameter(name, keyword, annotation=Annotated[kind, shown])
 
 
-def _execute(settings: Settings, given: dict[str, str], *, dry_run: bool) -> tuple[Outcome, list[Event]]:
-    """The outcome, and its own events where the log that they are in is at hand."""
-    from ledger.application.ledger import Ledger
-    from ledger.application.outcomes import REFUSED, Outcome
-    from ledger.domain.refusals import Invalid
-    from ledger.entrypoints.principal import of_this_process
+def _by_file(field: Field) -> Field:
+    """The digest need not be stated where the file is."""
+    if field["name"] != "digest":
+        return field
+    return field | {"default": None, "doc": f"{field['doc']} Its file lies elsewhere."}
+
+
+def _execute(
+    settings: Settings, given: dict[str, str], *, dry_run: bool, file: Path | None
+) -> tuple[Outcome, list[Event]]:
+    """The outcome, and its own events where the log that they are in is at hand.
+
+    A `file` is kept in the evidence store first, and no longer where the command that names it is refused.
+    """
     from ledger.wiring.composition import opened
     from ledger.wiring.rehearsal import rehearsed
 
     with rehearsed(settings) if dry_run else opened(settings) as log:
-        ledger = log.taker()
-        try:
-            command: Command = reader_for(ledger, settings, dry_run=dry_run).from_text(given)
-            _must_address_its_kind(command)
-        except Invalid as refusal:
-            partition, _, head = ledger.position.partition(":")
-            id_ = given["command_id"]
-            outcome = Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
-            return outcome, []
-        outcome = ledger.execute([command], principal=of_this_process())[0]
-        own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
-        return outcome, own
+        if file is None:
+            return _decided(log, given, dry_run=dry_run)
+        from ledger.application.outcomes import SET_APART, UNKNOWN
+        from ledger.domain.line.dispute_commands import KEPT
+        from ledger.wiring.evidence import evidence_store
+
+        kept = evidence_store(log.settings, make_key=True).keep(file)
+        outcome, events = _decided(log, given | {"digest": kept.digest, _LIES_IN: KEPT}, dry_run=dry_run)
+        if kept.is_new and outcome.code not in {None, *SET_APART} and outcome.status != UNKNOWN:
+            kept.path.unlink(missing_ok=True)  # nothing names it
+        return outcome, events
+
+
+def _decided(log: Opened, given: dict[str, str], *, dry_run: bool) -> tuple[Outcome, list[Event]]:
+    from ledger.application.ledger import Ledger
+    from ledger.application.outcomes import REFUSED, Outcome
+    from ledger.domain.refusals import Invalid
+    from ledger.entrypoints.principal import of_this_process
+
+    ledger = log.taker()
+    try:
+        command: Command = reader_for(ledger, log.settings, dry_run=dry_run).from_text(given)
+        _must_address_its_kind(command)
+    except Invalid as refusal:
+        partition, _, head = ledger.position.partition(":")
+        id_ = given["command_id"]
+        outcome = Outcome(id_, REFUSED, refusal.code, refusal.message, (), int(partition), int(head), 0)
+        return outcome, []
+    outcome = ledger.execute([command], principal=of_this_process())[0]
+    own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
+    return outcome, own
 
 
 def _must_address_its_kind(command: Command) -> None:
