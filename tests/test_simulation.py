@@ -260,7 +260,7 @@ def test_what_befalls_contracts_occurs(played: Played) -> None:
     assert any(when > overdue_at.get(bill, when) for when, bill in met), "somebody pays late"
 
 
-@pytest.mark.clause("TS-20", "PM-03", "PM-05", "PM-06", "PS-02")
+@pytest.mark.clause("TS-20", "PM-03", "PM-06", "PS-02")
 def test_persons_refuse_and_allow_are_answered_late_and_are_erased_or_not(played: Played) -> None:
     with opened(played.settings) as log:
         ask = log.questions(lambda: end_of(MONTHS))
@@ -282,7 +282,7 @@ def test_persons_refuse_and_allow_are_answered_late_and_are_erased_or_not(played
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.clause("TS-20", "PM-03", "PM-04", "PM-05", "PM-06")
+@pytest.mark.clause("TS-20", "PM-03", "PM-05", "PM-06")
 def test_whatever_the_seed_everything_that_persons_do_comes_about(seed: int) -> None:
     """Of persons alone, decided in memory: an event says that it came about, not a command that may be refused."""
     ledger = Deciding([*BUNDLED.values(), *OF_POSTPAID.values(), *POLICIES.values()])

@@ -13,8 +13,6 @@ NOW = at("2024-03-01T10:00:00+07:00")
 FOUND = NOW - 5 * HOUR
 LIMIT = FOUND + 72 * HOUR
 
-pytestmark = pytest.mark.clause("PS-03")
-
 
 @pytest.fixture
 def breached(story: Story) -> Story:

@@ -84,7 +84,6 @@ def registered(story: Story) -> Story:
     return story.given(RegisterCustomer, NOW, fields=["name", "email"])
 
 
-@pytest.mark.clause("PS-03", "PM-02")
 def test_whatever_a_command_says_stands_in_its_event(story: Story) -> None:
     assert {command for command, _ in SAID} == set(RULES_OF_PERSONS)
     for command, said in [*SAID, *OF_BREACHES]:

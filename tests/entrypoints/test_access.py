@@ -170,7 +170,7 @@ def rich(desk: Pulsa) -> Pulsa:
     return desk
 
 
-@pytest.mark.clause("PM-03", "PS-02", "SE23-05")
+@pytest.mark.clause("PM-03")
 def test_everything_that_is_kept_is_there_and_named_by_what_it_is(rich: Pulsa) -> None:
     _access(rich, LATER)
     files = _files(rich)

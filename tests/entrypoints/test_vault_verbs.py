@@ -63,7 +63,6 @@ def test_what_is_well_is_clean(desk: Pulsa) -> None:
     assert "clean" in desk.done("vault", "check", "--now", MUCH_LATER)
 
 
-@pytest.mark.clause("PS-02", "PM-06")
 def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) -> None:
     """At once of who is erased; of who is unknown once there was time to register them; of a played id never."""
     _register(desk)

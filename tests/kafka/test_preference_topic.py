@@ -39,7 +39,7 @@ from tests.kafka.seen import committed
 from tests.processes import FORKS
 from tests.waiting import PATIENCE, until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.clause("TS-20", "PM-04")]
+pytestmark = pytest.mark.kafka
 
 BEGIN = at("2023-03-10T10:00:00+07:00")
 NEXT = "customer/CBBBBBBBBBBBBBBBBBBBB"
@@ -85,6 +85,7 @@ class Played:
                 assert outcome.code is None, outcome
 
 
+@pytest.mark.clause("TS-20")
 def test_it_tells_the_present_holders_and_takes_back_what_was_anothers(
     new_log: NewLog, story: Story, tmp_path: Path
 ) -> None:

@@ -45,7 +45,7 @@ def erasure(story: Story, as_of: int) -> ErasureTold | None:
         return rows[0] if rows else None
 
 
-@pytest.mark.clause("PM-06", "PS-02")
+@pytest.mark.clause("PM-06")
 def test_what_stands_in_the_way_of_an_erasure_is_told_until_it_is_done(registered: Story) -> None:
     registered.given_active(since=BEGIN, customer=ID)
     registered.given(RequestErasure, BEGIN + HOUR)

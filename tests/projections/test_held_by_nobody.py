@@ -16,8 +16,6 @@ NOW = BEGIN + 90 * DAY
 GONE, STRANGER = PERSON.partition("/")[2], "C" + "B" * 20
 FOURTH, FIFTH = "6288100000004", "6288100000005"
 
-pytestmark = [pytest.mark.clause("PM-06", "PS-02"), pytest.mark.stored]
-
 
 def found(story: Story) -> dict[str, tuple[str, str]]:
     """Who holds each account, and why that is nobody."""

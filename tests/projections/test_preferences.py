@@ -25,8 +25,6 @@ SAID, PASSED, ENDED = BEGIN + HOUR, BEGIN + DAY, BEGIN + 10 * DAY
 NOW = BEGIN + 20 * DAY
 HOLDER, NEXT = PERSON, "customer/CBBBBBBBBBBBBBBBBBBBB"
 
-pytestmark = pytest.mark.clause("TS-20", "PM-04", "SP23-25", "SE23-32")
-
 
 @pytest.fixture
 def lived(story: Story) -> Story:
@@ -53,6 +51,7 @@ def of(story: Story, msisdn: str, as_of: int, known_at: int = NOW) -> Preference
         return rows[0] if rows else None
 
 
+@pytest.mark.clause("TS-20", "PM-04", "SP23-25", "SE23-32")
 def test_offers_go_on_until_they_are_refused_and_again_once_they_are_allowed(lived: Story) -> None:
     before, after = of(lived, NUMBER, SAID - 1), of(lived, NUMBER, SAID)
     assert before is not None
@@ -69,6 +68,7 @@ def test_offers_go_on_until_they_are_refused_and_again_once_they_are_allowed(liv
     assert [of(lived, OTHER, ENDED + DAY + n).offers for n in range(3)] == [True, False, True]  # type: ignore[union-attr]
 
 
+@pytest.mark.clause("TS-20")
 def test_they_are_the_present_holders_and_end_with_the_number(lived: Story) -> None:
     assert of(lived, OTHER, PASSED - 1) == of(lived, NUMBER, PASSED - 1)._replace(  # type: ignore[union-attr]
         msisdn=OTHER, account=f"{OTHER}#1"
