@@ -97,6 +97,12 @@ ARCHIVES = CopyHolder(
     _left_of_archives,
 )
 """Those made before fields of a person went go with these fields."""
+BACKUPS = CopyHolder(
+    "backups of the vault",
+    "expires",
+    "nothing by itself: one that is put back carries out the log's erasures before anybody is shown",
+)
+"""They end with the key of their month."""
 THE_VAULT = CopyHolder(
     "the vault",
     "told",
@@ -130,11 +136,7 @@ HOLDERS: Sequence[CopyHolder] = (
     CopyHolder("files that are ingested", "others", "nothing: they are the sender's"),
     CopyHolder("outcomes of ingest", "nobody", "nothing"),
     CopyHolder("log lines and metrics", "nobody", "nothing"),
-    CopyHolder(
-        "backups of the vault",
-        "expires",
-        "nothing by itself: one that is put back carries out the log's erasures before anybody is shown",
-    ),
+    BACKUPS,
     THE_VAULT,
 )
 """All of them, in the order in which they are told, the vault last.

@@ -23,7 +23,7 @@ from ledger.vault.inventory import (
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.copy_holders import THE_VAULT
+from ledger.wiring.copy_holders import BACKUPS, THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_over
 from ledger.wiring.persons import told_by, written_last
@@ -87,7 +87,7 @@ def looked_through(
     for customer in keys_without_values(kept):
         yield VaultFinding("key-without-values", f"{PREFIX}{customer}")
     for month in [] if keys is None else keys.past(now):
-        yield VaultFinding("backup-past-its-time", month)
+        yield VaultFinding("backup-past-its-time", month, BACKUPS.name)
     for digest in files_over(opened, now) if logs else ():
         yield VaultFinding("file-past-its-time", digest, FILES_OF_STATEMENTS)
     for held in opened.questions(lambda: now).held_by_nobody() if logs else ():

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ from ledger.domain.customer.commands_of_persons import ErasePerson, RegisterCust
 from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.terms import bundled
+from ledger.vault.copies_made import CopyMade, noted_first
 from ledger.vault.master_keys import new_master_key
-from ledger.vault.tables import engine_of
+from ledger.vault.tables import COPIES, engine_of, insert_many
 from ledger.vault.vault import Vault, Writing
+from ledger.wiring.composition import opened
+from ledger.wiring.copy_holders import ARCHIVES, THE_VAULT
+from ledger.wiring.erasures_carried_out import carry_out_erasures
+from ledger.wiring.settings import Settings
 from tests.bench.report import Figure, of_pairs
 from tests.given import SP23, day, ledger_on
 
@@ -29,6 +35,7 @@ _AT = 1_700_000_000 * SECOND
 _CIPHERTEXT = 60
 """Bytes of a value with its nonce and tag."""
 _ERASED = 15
+_ARCHIVE = bytes(1 << 20)
 _LETTERS = str.maketrans("0123456789", "ABCDEFGHIJ")
 """Ids are in base 32."""
 
@@ -105,7 +112,7 @@ def _inserted(path: Path, count: int) -> float:
 
 
 def erasing(folder: Path, few: int, many: int) -> list[Figure]:
-    """One of many, beside one of few: the command decided and recorded, and the key and values destroyed."""
+    """One of many, beside one of few: decided and recorded, and carried out by everybody who holds copies."""
     one_of_few, one_of_many = (
         _erased(folder / name, count) for name, count in (("few", few), ("many", many))
     )
@@ -114,24 +121,41 @@ def erasing(folder: Path, few: int, many: int) -> list[Figure]:
 
 
 def _erased(folder: Path, count: int) -> float:
-    """The slowest of some, of so many who are all in the vault and in the log."""
+    """The slowest of some, of so many who are all in the vault and in the log, each with an archive of access."""
     folder.mkdir()
-    engine = engine_of(f"sqlite:///{folder / 'vault.db'}")
-    kept = Vault(engine, new_master_key(secrets.token_bytes(32), folder / "key"), secrets.token_bytes)
+    master = new_master_key(secrets.token_bytes(32), folder / "key")
+    settings = Settings(
+        log=folder / "log.db", vault=f"sqlite:///{folder / 'vault.db'}", vault_key=folder / "key"
+    )
+    engine = engine_of(settings.vault_url)
+    kept = Vault(engine, master, secrets.token_bytes)
     took: list[float] = []
-    with ledger_on(folder / "log.db", bundled()) as ledger:
+    with ledger_on(settings.log, bundled()) as ledger, opened(settings) as log:
         for numbers in _in_batches(count):
             _register_all(ledger, kept, numbers)
+            with kept.transaction() as connection:
+                insert_many(connection, COPIES, [_noted_of(n) for n in numbers])
+        carry_out_erasures(log, kept)
         for n in range(0, count, -(-count // _ERASED)):
+            archive = folder / f"{n}.zip"
+            copy = CopyMade(_id(n), _AT + 1, "access", _id(n), sha256(_ARCHIVE).digest(), 1, archive)
+            with noted_first(kept, [copy], secrets.token_bytes):
+                archive.write_bytes(_ARCHIVE)
             own = {"decided_by": "staff-1", "approved_by": "staff-2", "actor": "staff-1"}
             command = ErasePerson(at=_AT + 1, command_id=f"e-{n}", customer=f"customer/{_id(n)}", **own)
             began = time.perf_counter()
             [outcome] = ledger.execute([command])
             assert outcome.events[-1].type == PersonErased.TOPIC, outcome
-            assert kept.erase(_id(n), _AT + 1)
+            reached = carry_out_erasures(log, kept)
             took.append(time.perf_counter() - began)
+            assert (reached[ARCHIVES.name], reached[THE_VAULT.name], archive.exists()) == (1, 1, False)
     engine.dispose()
     return max(took)
+
+
+def _noted_of(n: int) -> tuple[Any, ...]:
+    """An archive that was handed over long ago."""
+    return (_id(n), _AT, bytes(32), "access", _id(n), 1, bytes(60), None)
 
 
 def _id(n: int) -> str:

@@ -45,6 +45,12 @@ def checked(desk: Pulsa) -> list[tuple[str, str]]:
     return [(one["kind"], one["about"]) for one in map(json.loads, result.stdout.splitlines())]
 
 
+def archive(desk: Pulsa, name: str) -> Path:
+    place = desk.folder / name
+    desk.done("customer", "access", CUSTOMER, str(place), "--by", "s", "--reason", "r", "--now", LATER)
+    return place
+
+
 def opened(desk: Pulsa, number: str, at: str) -> None:
     desk.done("number", "issue", number, *PACK, "--at", at)
     desk.done("number", "activate", number, *VERIFIED, "--at", at)
@@ -69,15 +75,19 @@ def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pu
     desk.done("number", "terminate", NUMBER, "--ground", "b", "--at", FIRST)
     old = desk.folder / "old.bak"
     desk.done("vault", "backup", str(old), "--now", FIRST)
+    made_before = archive(desk, "before.zip")
     desk.done("customer", "advance", CUSTOMER, "--at", OVER)
-    assert checked(desk) == [("erased-and-kept", f"{CUSTOMER}, email"), ("backup-past-its-time", "2024-03")]
+    assert checked(desk) == [
+        ("erased-and-kept", f"{CUSTOMER}, {made_before}"),
+        ("erased-and-kept", f"{CUSTOMER}, email"),
+        ("backup-past-its-time", "2024-03"),
+    ]
     assert shown(desk) == {"name": "Budi"}
     handed = ("customer", "hand-out", CUSTOMER, "d-1", "--by", "s", "--reason", "r", "--now", LATER)
     assert desk.json(*handed) == [{"name": "Budi"}]  # what is kept no more is not handed out, either
-    out = desk.folder / "out.zip"
-    desk.done("customer", "access", CUSTOMER, str(out), "--by", "s", "--reason", "r", "--now", LATER)
-    with zipfile.ZipFile(out) as archive:
-        told, page = json.loads(archive.read("person.json")), archive.read("index.html").decode()
+    made_later = archive(desk, "later.zip")
+    with zipfile.ZipFile(made_later) as made:
+        told, page = json.loads(made.read("person.json")), made.read("index.html").decode()
     gone = {"field": "email", "class": "contact", "at": "2025-03-01T03:00:00Z"}
     assert (told["fields_erased"], [one["field"] for one in told["fields"]]) == ([gone], ["name"])
     assert [(one["to"], one["ground"], one["reference"]) for one in told["disclosures"]] == [
@@ -85,6 +95,8 @@ def test_a_field_goes_from_the_vault_and_from_what_a_backup_brings_back(desk: Pu
     ]
     for said in ("Sudah dihapus, karena masa simpannya lewat", "police", "Nama, Surel <small>Name, E-mail"):
         assert said in page, said
+    desk.done("vault", "sweep", "--now", FIRST)  # all of the log's erasures, from the first on
+    assert [made_before.exists(), made_later.exists()] == [False, True]
     assert [kind for kind, _ in checked(desk)] == ["backup-past-its-time"]
     with sqlite3.connect(desk.folder / "pulsa.db.vault.db") as vault:
         assert vault.execute("SELECT field FROM field_values").fetchall() == [("name",)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, Way
+from tests.entrypoints.pulsa import Pulsa
 
 PAGE = (Path(__file__).parents[2] / "docs" / "personal-data.md").read_text("utf-8")
 
@@ -32,3 +33,10 @@ def test_who_is_told_has_a_handler_and_says_what_is_left_and_the_vault_is_told_l
 
 def test_the_page_says_what_every_way_means() -> None:
     assert set(re.findall(r"`(\w+)`:\s", PAGE)) == set(get_args(Way))
+
+
+def test_the_officer_is_told_of_them(tmp_path: Path) -> None:
+    pulsa = Pulsa(tmp_path, COLUMNS="1000")
+    told = pulsa.json("vault", "holders")
+    assert told == [{"holder": one.name, "way": one.way, "reached": one.reached} for one in HOLDERS]
+    assert f"the vault (told): {THE_VAULT.reached}" in " ".join(pulsa.done("vault", "holders").split())
