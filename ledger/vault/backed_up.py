@@ -7,8 +7,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from ledger.errors import VaultUnreachable
-from ledger.vault.tables import BACKUPS, PERSONS, UNREACHABLE, VAULT, engine_at
+from ledger.vault.tables import BACKUPS, PERSONS, UNREACHABLE, VAULT, engine_at, unreachable
 
 
 def last_backup_at(url: str) -> int | None:
@@ -33,4 +32,4 @@ def last_backup_at(url: str) -> int | None:
         finally:
             engine.dispose()
     except UNREACHABLE as error:
-        raise VaultUnreachable(f"the vault's database: {str(error).partition(chr(10))[0]}") from error
+        raise unreachable(error) from error

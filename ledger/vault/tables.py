@@ -208,7 +208,13 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except UNREACHABLE as error:
-        raise VaultUnreachable(f"the vault's database: {_plainly(error)}") from error
+        raise unreachable(error) from error
+
+
+def unreachable(error: Exception) -> VaultUnreachable:
+    """What the database's driver says of it, in one line."""
+    said = getattr(error, "orig", None) or error
+    return VaultUnreachable(f"the vault's database: {str(said).partition(chr(10))[0]}")
 
 
 def file_of(url: str) -> Path | None:
@@ -249,7 +255,3 @@ def _forget_what_is_deleted(connection: sqlite3.Connection, _: Any) -> None:  # 
 
 def _begin_to_write(connection: Any) -> None:  # noqa: ANN401 - of SQLAlchemy
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _plainly(error: Exception) -> str:
-    return str(error).partition("\n")[0]

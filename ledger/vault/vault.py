@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Update, delete, func, insert, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
+from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong
 from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.keys_held import hold_keys, must_be_master, probe_of
@@ -27,6 +27,7 @@ from ledger.vault.tables import (
     WRITINGS,
     Transactions,
     insert_many,
+    unreachable,
 )
 
 FORMAT = 1
@@ -94,9 +95,7 @@ class Vault:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise VaultUnreachable(
-                f"the vault's database: {str(error.orig).partition(chr(10))[0]}"
-            ) from error
+            raise unreachable(error) from error
 
     def committed(self, work: Callable[[Connection], _T]) -> _T:
         """What is done in one transaction; once more where somebody else has written the same meanwhile.

@@ -21,12 +21,23 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from ledger.errors import VaultBackupUnusable, VaultConflict, VaultKeyWrong, VaultUnreachable
+from ledger.errors import VaultBackupUnusable, VaultConflict, VaultKeyWrong
 from ledger.vault.chance import Chance
 from ledger.vault.copies_made import not_noted
 from ledger.vault.master_keys import NONCE_BYTES, Wrapping
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import ALL, BACKUPS, CARRIED, COPIES, OF_LOG, OWN_KEYS, PERSONS, READINGS, VAULT
+from ledger.vault.tables import (
+    ALL,
+    BACKUPS,
+    CARRIED,
+    COPIES,
+    OF_LOG,
+    OWN_KEYS,
+    PERSONS,
+    READINGS,
+    VAULT,
+    unreachable,
+)
 from ledger.vault.vault import Vault
 
 _FORMAT = b"pulsa vault backup 1\n"
@@ -107,7 +118,7 @@ def _begun(engine: Engine) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
-        raise VaultUnreachable(f"the vault's database: {str(error.orig).partition(chr(10))[0]}") from error
+        raise unreachable(error) from error
 
 
 class _Frames:
