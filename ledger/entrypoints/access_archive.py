@@ -60,6 +60,8 @@ class AccountTold(NamedTuple):
     held: AccountHeld
     bills: Sequence[BillHeld]
     payments: ToldRows
+    suspense: ToldRows
+    """Money that came for it and that it did not take."""
     deposits: ToldRows
     disputes: ToldRows
     statement_lines: ToldRows
@@ -138,6 +140,7 @@ def _account(told: AccountTold) -> dict[str, Any]:
         "events": [own(line.to_json()) for line in held.lines],
         "bills": [bill.bill for bill in told.bills],
         "payments": told.payments,
+        "suspense": told.suspense,
         "deposits": told.deposits,
         "disputes": told.disputes,
         "statement_lines": told.statement_lines,

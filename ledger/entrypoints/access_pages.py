@@ -234,6 +234,20 @@ def _of_account(told: AccountTold, zone: Zone) -> Iterator[str]:
             ],
             amounts=1,
         )
+    if told.suspense:
+        yield sub("Uang yang belum dibukukan", "Money that no account has taken") + table(
+            ("Kapan / When", "Nomor / Reference", "Keadaan / State", "Jumlah / Amount"),
+            [
+                (
+                    moment_of(one["received_at"], zone),
+                    escape(one["reference"]),
+                    both(*STATES.get(one["state"], (one["state"],) * 2)),
+                    money(one["amount"]),
+                )
+                for one in told.suspense
+            ],
+            amounts=1,
+        )
     for one in told.deposits:
         yield sub("Deposit", "Deposit") + table(
             ("Diterima / Received", "Dipakai / Applied", "Kembali / Refunded", "Tersisa / Held"),

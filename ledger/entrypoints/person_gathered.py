@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ledger.domain.calendar import format_instant
+from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.customer.events_of_persons import ConsentGiven, ConsentWithdrawn, FieldsErased
 from ledger.domain.customer.ids_of_customers import own_id
 from ledger.domain.customer.privacy_terms import PrivacyTerms
@@ -25,13 +25,14 @@ from ledger.entrypoints.access_archive import (
     own_row,
 )
 from ledger.terms.clauses import clause_titles
-from ledger.wiring.accounts_held import AccountHeld, accounts_held, events_of_customer
+from ledger.wiring.accounts_held import AccountHeld, accounts_held, ended_at, events_of_customer
 from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.persons import serving_vault, told_last
 from ledger.wiring.statement_lines import statement_lines
 from projections.asking.log_answers import HistoryOfContract, LogLine
 from projections.asking.questions import Questions
 from projections.engine.answers import Listed, written
+from projections.engine.unanswered import UnknownThen
 from projections.line.disputes_told import WantedDisputes
 from projections.persons.privacy import WantedRequests
 
@@ -160,10 +161,27 @@ def _account(
         []
         if payments is None
         else _rows(payments, [one for one in payments.rows if one.received_at >= held.since]),
+        _suspense(asked, held),
         [] if deposits is None else _rows(deposits),
         _rows(disputes, [one for one in disputes.rows if one.opened_at >= held.since]),
         lines,
     )
+
+
+def _suspense(asked: Questions, held: AccountHeld) -> list[dict[str, Any]]:
+    """What was meant for the account, or came for its number, while it was the person's and had not ended."""
+    try:
+        found = asked.suspense(subject_of(held.account), as_of=held.until)
+    except UnknownThen:
+        return []  # nothing ever did
+    ended = ended_at(held)
+    rows = [
+        one
+        for one in found.rows
+        if one.received_at >= held.since
+        and (held.account in (one.meant_for, one.assigned_to) or one.received_at < (ended or NEVER))
+    ]
+    return _rows(found, rows)
 
 
 def _bills(

@@ -11,7 +11,8 @@ from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
 from ledger.domain.kinds import subject_of
 from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
-from ledger.domain.line.events import RightsTransferred
+from ledger.domain.line.events import RightsTransferred, Terminated
+from ledger.domain.prepaid.events import Deactivated
 from ledger.wiring.composition import Opened
 from projections.asking.log_answers import HistoryEvent, HistoryOfContract, HistoryRefusal
 from projections.asking.questions import Questions
@@ -30,6 +31,12 @@ class AccountHeld(NamedTuple):
     since: int
     """UTC microseconds."""
     until: int | None
+
+
+def ended_at(held: AccountHeld) -> int | None:
+    """When it ended for good while it was the customer's; what names the number alone means another account then."""
+    events = (line.line.event for line in held.lines)
+    return next((one.effective_at for one in events if isinstance(one, Terminated | Deactivated)), None)
 
 
 def events_of_customer(opened: Opened, customer: str) -> list[Event]:

@@ -127,6 +127,8 @@ def rich(desk: Pulsa) -> Pulsa:
     desk.done("number", "advance", OTHER, "--at", DAY.format(11))
     paid = ("--reference", "p-1", "--amount", "50000", "--method", "cash", "--payer", LATER)
     desk.done("payment", "receive", OTHER, *paid, "--at", DAY.format(11))
+    late = ("--reference", "p-2", "--amount", "7000", "--method", "transfer", "--payer", LATER)
+    desk.done("payment", "receive", NUMBER, *late, "--at", DAY.format(11))
     claim = ("--dispute", "C-1", "--about", "balance", "--claimed", "1000", "--unit", "PULSA")
     desk.done(
         "dispute", "open", NUMBER, *claim, "--reason", "amount", "--opened-by", LATER, "--at", DAY.format(12)
@@ -207,6 +209,10 @@ def test_everything_that_is_kept_is_there_and_named_by_what_it_is(rich: Pulsa) -
     assert [(one["dispute"], one["claimed"], one["state"]) for one in number["disputes"]] == [
         ("C-1", "1000", "open")
     ]
+    assert [(one["reference"], one["amount"], one["state"]) for one in number["suspense"]] == [
+        ("p-2", "7000", "in-suspense")
+    ]
+    assert contract["suspense"] == []
     assert contract["bills"] == [f"{OTHER}-1-B0001"]
     [item] = json.loads(files[f"bills/{OTHER}-1-B0001.json"])["items"]
     assert (item["service"], item["destination"], item["quantity"]) == ("voice", "off-net", 200)
@@ -230,6 +236,7 @@ def test_the_page_says_it_in_both_languages(rich: Pulsa) -> None:
         "Kebocoran data <small>Breaches of data",
         "Pembayaran <small>Payments",
         "Sengketa <small>Disputes",
+        "Uang yang belum dibukukan <small>Money that no account has taken",
         "Deposit",
         "Panggilan: off-net, zone1 <small>Calls, 200 s",
         "Isi ulang <small>Credit topped up",
@@ -243,21 +250,37 @@ def test_the_page_says_it_in_both_languages(rich: Pulsa) -> None:
 def test_lines_of_others_statements_are_those_of_the_days_on_which_the_account_was_theirs(
     desk: Pulsa,
 ) -> None:
-    rows = [f"app-{day},{NUMBER},2024-03-0{day},10000" for day in (3, 6)]
-    fields = 'kind = "channel"\nfields = ["reference", "account", "date", "amount"]\nnumber = "march"\n'
-    file = (desk.file("march.csv", *rows), "--mapping", desk.file("march.toml", fields))
-    desk.done("statement", "receive", *file, "--now", DAY.format(8))
-    _access(desk, LATER)
-    assert [one["reference"] for one in _account(_files(desk))["statement_lines"]] == ["app-6"]
-    _access(desk, FORMER, "former.zip")
-    [line] = _account(_files(desk, "former.zip"))["statement_lines"]
-    assert (line["reference"], line["on"], line["amount"], line["of"]) == (
-        "app-3",
-        "2024-03-03",
-        "10000",
-        "channel",
-    )
-    assert "raw" not in line
+    """Not of whoever has the number next; one of the day of the transfer alone is told to neither."""
+    passed = "2024-10-02T10:00:00+07:00"
+    for customer, at in ((FORMER, DAY.format(2)), (LATER, passed)):
+        pack = ("--terms", "smartfren-prepaid-2023", "--printed-credit", "0", "--valid-until", "2030-12-31")
+        desk.done("number", "issue", OTHER, *pack, "--at", at)
+        whose = ("--channel", "sms-4444", "--customer", customer, "--registration", "verified")
+        desk.done("number", "activate", OTHER, *whose, "--at", at)
+        if customer == FORMER:
+            desk.done("number", "terminate", OTHER, "--ground", "b", "--at", DAY.format(9))
+            desk.done("number", "advance", OTHER, "--at", "2024-10-01T10:00:00+07:00")
+    days = {NUMBER: ("03-03", "03-05", "03-06"), OTHER: ("03-08", "09-30", "10-10")}
+    rows = [f"{n}-{day},{n},2024-{day},10000" for n, some in days.items() for day in some]
+    fields = 'kind = "channel"\nfields = ["reference", "account", "date", "amount"]\nnumber = "2024"\n'
+    file = (desk.file("2024.csv", *rows), "--mapping", desk.file("2024.toml", fields))
+    now = ("--now", "2024-10-20T10:00:00+07:00")
+    desk.done("statement", "receive", *file, *now)
+    told: dict[str, set[str]] = {}
+    for customer in (FORMER, LATER):
+        out = str(desk.folder / f"{customer}.zip")
+        desk.done("customer", "access", f"customer/{customer}", out, "--by", "s", "--reason", "r", *now)
+        files = _files(desk, f"{customer}.zip")
+        accounts = [json.loads(files[name]) for name in files if name.startswith("accounts/")]
+        lines = [line for account in accounts for line in account["statement_lines"]]
+        told[customer] = {line["reference"] for line in lines}
+        assert {(line["of"], line["amount"], "raw" in line) for line in lines} == {
+            ("channel", "10000", False)
+        }
+    assert told == {
+        FORMER: {f"{NUMBER}-03-03", f"{OTHER}-03-08"},
+        LATER: {f"{NUMBER}-03-06", f"{OTHER}-10-10"},
+    }
 
 
 def test_an_open_request_is_answered_with_the_digest_of_the_archive(desk: Pulsa) -> None:
