@@ -13,7 +13,8 @@ from ledger.domain.calendar import Instant
 from ledger.domain.customer.ids_of_customers import is_persons
 from ledger.domain.kinds import subject_of
 from projections.engine.snapshot import Snapshot
-from projections.engine.sql import except_, select
+from projections.engine.sql import select
+from projections.engine.sql_expressions import func, or_
 from projections.persons.preferences import ENDED, ERASED, HELD, REGISTERED, Preferences
 from projections.postpaid.facts import AT_ONCE
 
@@ -35,14 +36,20 @@ def held_by_nobody(then: Snapshot) -> list[HeldByNobody]:
     """All of them, those of erased persons first; as recorded by now."""
     facts = then.of(Preferences).facts.c
     first, last = facts.other >= "C", facts.other < "D"  # as the ids of persons begin
-    unknown = except_(
-        select(facts.other).where(facts.what == HELD, first, last),
-        select(facts.other).where(facts.what == REGISTERED, first, last),
+    one, other = func.min(facts.what), func.max(facts.what)  # in their order: erased, held, registered
+    said = (
+        select(facts.other, one.label("one"))
+        .where(first, last, facts.what.in_((ERASED, HELD, REGISTERED)))
+        .group_by(facts.other)
+        .having(or_(one == ERASED, other == HELD))
+        .order_by(facts.other)
     )
-    erased = select(facts.other).where(facts.what == ERASED, first, last)
+    nobody: dict[str, list[str]] = {ERASED: [], HELD: []}
+    for customer, what in then.connection.execute(said):
+        if is_persons(customer):
+            nobody[what].append(customer)
     found: list[HeldByNobody] = []
-    for why, asked in ((ERASED, erased), (UNKNOWN, unknown)):
-        customers = sorted(one for (one,) in then.connection.execute(asked) if is_persons(one))
+    for why, customers in ((ERASED, nobody[ERASED]), (UNKNOWN, nobody[HELD])):
         for at in range(0, len(customers), AT_ONCE):
             found += _held(then, customers[at : at + AT_ONCE], why)
     return found

@@ -101,7 +101,7 @@ class Preferences(Facts):
     def __init__(self, generation: int) -> None:
         super().__init__(generation)
         self.facts.also_by(f"preferences_by_place_{generation}", "partition", "ordinal")
-        self.facts.also_by(f"preferences_by_holder_{generation}", "other")
+        self.facts.also_by(f"preferences_by_holder_{generation}", "other", "what")
 
     def concerned(self, connection: Transaction, since: Mapping[int, int]) -> set[str]:
         """The numbers whose preferences may have changed since ordinals by partition."""
