@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from ledger.domain.customer.events import AccountNoted
 from ledger.domain.customer.ids_of_customers import PREFIX
-from ledger.domain.kinds import subject_of
+from ledger.domain.kinds import PartitionOf, subject_of
 from ledger.domain.line.dispute_events import EvidenceAttached
-from ledger.reconciliation.statements_known import holders_of
+from ledger.reconciliation.statements_known import NamedFiles, holders_of
+from ledger.store.reading import SqliteSnapshot
 from ledger.wiring.composition import Opened
 from ledger.wiring.evidence import named_files
 
@@ -32,6 +33,21 @@ def delete_over(opened: Opened, now: int) -> int:
     return sum(_deleted(opened, digest) for digest in files_over(opened, now))
 
 
+def files_of_nothing(opened: Opened, before: int) -> Iterator[str]:
+    """The names of files that were written before an instant, and that nothing in the log names. Raises LogMissing.
+
+    Whoever kept one was stopped before its event; or it is another log's, so that it is told, and not deleted.
+    """
+    folder = opened.settings.evidence_folder
+    if not folder.exists():
+        return
+    with named_files(opened.settings, *opened.journaled()) as named:
+        for path in sorted(folder.iterdir()):
+            with suppress(FileNotFoundError):  # it was being written, and is there by its name now
+                if path.name not in named.namings and path.stat().st_mtime_ns // 1000 < before:
+                    yield path.name
+
+
 def erase_evidence(opened: Opened, persons: Sequence[str]) -> int:
     """Deletes the files that were evidence of customers who are erased, and of nobody and nothing else; how many."""
     return sum(_deleted(opened, digest) for digest in dict(_left(opened, persons)))
@@ -43,29 +59,34 @@ def evidence_left(opened: Opened, persons: Sequence[str]) -> Iterator[str]:
         yield f"{PREFIX}{person}, {digest}"
 
 
-def _left(opened: Opened, persons: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _left(opened: Opened, persons: Sequence[str]) -> list[tuple[str, str]]:
+    """The digest of each, and whose it was."""
     folder = opened.settings.evidence_folder
-    mine = [(digest, one) for one in persons for digest in _attached_of(opened, one)]
-    mine = [(digest, one) for digest, one in mine if (folder / digest).exists()]
-    if mine:  # then only it is worth while to look who else names them
-        with named_files(opened.settings, *opened.journaled()) as named:
-            yield from [(digest, one) for digest, one in mine if named.over(digest, _NO_TIME) is not None]
-
-
-def _attached_of(opened: Opened, person: str) -> Iterator[str]:
-    """The digests of what was attached to disputes of accounts while they were a customer's."""
+    if not persons or not folder.exists():
+        return []
     readers, partition_of = opened.journaled()
+    with ExitStack() as stack:
+        logs = [stack.enter_context(reader.snapshot()) for reader in readers]
+        attached = [(digest, one) for one in persons for digest in _attached_of(logs, partition_of, one)]
+        mine = [(digest, one) for digest, one in attached if (folder / digest).exists()]
+        if not mine:  # then it is not worth while to look who else names them
+            return []
+        named = NamedFiles(logs, partition_of, opened.settings.evidence_days)
+        return [(digest, one) for digest, one in mine if named.over(digest, _NO_TIME) is not None]
+
+
+def _attached_of(logs: Sequence[SqliteSnapshot], partition_of: PartitionOf, person: str) -> Iterator[str]:
+    """The digests of what was attached to disputes of accounts while they were a customer's."""
     customer = f"{PREFIX}{person}"
-    with readers[partition_of(customer)].snapshot() as log:
-        noted = [found.event.of for found in log.events_of(customer) if isinstance(found.event, AccountNoted)]
-    for account in dict.fromkeys(noted):
-        with readers[partition_of(subject_of(account))].snapshot() as log:
-            attached = [
-                found.event
-                for found in log.events_of(subject_of(account))
-                if isinstance(found.event, EvidenceAttached) and found.event.account == account
-            ]
-            history = list(holders_of(log, account)) if attached else []
+    told = [found.event for found in logs[partition_of(customer)].events_of(customer)]
+    for account in dict.fromkeys(event.of for event in told if isinstance(event, AccountNoted)):
+        log = logs[partition_of(subject_of(account))]
+        attached = [
+            found.event
+            for found in log.events_of(subject_of(account))
+            if isinstance(found.event, EvidenceAttached) and found.event.account == account
+        ]
+        history = list(holders_of(log, account)) if attached else []
         for event in attached:
             if [holder for version, holder in history if version < event.version][-1:] == [person]:
                 yield event.digest

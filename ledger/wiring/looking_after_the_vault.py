@@ -25,7 +25,7 @@ from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import BACKUPS, THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
-from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_over
+from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_of_nothing, files_over
 from ledger.wiring.persons import told_by, written_last
 from projections.persons.held_by_nobody import UNKNOWN
 
@@ -90,6 +90,8 @@ def looked_through(
         yield VaultFinding("backup-past-its-time", month, BACKUPS.name)
     for digest in files_over(opened, now) if logs else ():
         yield VaultFinding("file-past-its-time", digest, FILES_OF_STATEMENTS)
+    for name in files_of_nothing(opened, now - grace) if logs else ():
+        yield VaultFinding("file-without-event", name, FILES_OF_STATEMENTS)
     for held in opened.questions(lambda: now).held_by_nobody() if logs else ():
         if held.why != UNKNOWN or held.since + grace <= now:
             about = f"{held.account}, {PREFIX}{held.customer}, {held.position}"

@@ -40,8 +40,8 @@ def _kept(desk: Pulsa) -> list[bytes]:
     return [path.read_bytes() for path in folder.iterdir()] if folder.exists() else []
 
 
-def _left(desk: Pulsa) -> list[tuple[str, str]]:
-    lines = desk("vault", "check", "--json", "--now", MUCH_LATER).stdout.splitlines()
+def _left(desk: Pulsa, now: str = MUCH_LATER) -> list[tuple[str, str]]:
+    lines = desk("vault", "check", "--json", "--now", now, PULSA_EVIDENCE_DAYS="36500").stdout.splitlines()
     return sorted((one["kind"], one["holder"]) for one in map(json.loads, lines))
 
 
@@ -72,6 +72,11 @@ def test_a_file_is_kept_as_evidence_until_its_person_is_erased(desk: Pulsa) -> N
     (desk.folder / "away").rename(file)
     assert "clean" in desk.done("log", "verify")
     letter.unlink()
+    (file.parent / ".half").write_bytes(LETTER)  # whoever kept it was stopped
+    (stray,) = _left(desk, "2999-01-01T00:00:00+07:00")
+    assert stray == ("file-without-event", "files of statements")
+    assert _left(desk) == []  # it may be on its way
+    (file.parent / ".half").unlink()
 
     how = ("--decision", "rejected", "--reason", "record", "--decided-by", "staff-3", "--actor", "staff-3")
     desk.done("dispute", "decide", NUMBER, "--dispute", "C-1", *how, "--at", DAY.format(5))

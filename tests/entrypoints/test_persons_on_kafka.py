@@ -32,6 +32,7 @@ from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.domain.terms_book import TermsBook
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.registry_restoring import Texts, used
 from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
 from tests.entrypoints.kafka import on_kafka
@@ -247,6 +248,7 @@ def _what_was_asked_goes_by_its_time(desk: Pulsa, settings: KafkaSettings, said:
     assert {one["topic"].removeprefix(settings.prefix) for one in swept} == where
     assert _in_topics(settings) == []
     assert desk.json("dead-letters", "list") == []
+    assert {settings.events, settings.replies} <= {one.topic for one in used(settings, Texts([]))}
     return before
 
 
