@@ -213,3 +213,18 @@ def test_without_its_master_key_no_vault_is_made(desk: Pulsa) -> None:
     asked = desk("customer", "readings", CUSTOMER, PULSA_VAULT_KEY=str(desk.folder / "none.key"))
     assert (asked.exit_code, "key-unusable" in asked.output) == (2, True)
     assert not list(desk.folder.rglob("*vault.db"))
+
+
+@pytest.mark.parametrize("verb", ["show", "hand-out", "access"])
+def test_why_nobody_is_shown_is_no_answer_for_programs(desk: Pulsa, verb: str) -> None:
+    own = {"show": ["--fields", "name"], "hand-out": ["order-7"], "access": [str(desk.folder / "a.zip")]}[
+        verb
+    ]
+    who = ("--by", "staff-3", "--reason", "asked", "--json")
+    _register(desk)
+    nobody = desk("customer", verb, "customer/CZZ3DE4FG5HI6JK7LM8NO", *own, *who)
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
+    assert nobody.stderr.startswith("pulsa: unknown-customer: customer/CZZ3DE4FG5HI6JK7LM8NO")
+    if verb == "hand-out":
+        nothing = desk("customer", verb, CUSTOMER, *own, *who)
+        assert (nothing.exit_code, nothing.stdout) == (1, "")

@@ -13,7 +13,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, now_of, reader_for
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json
-from ledger.entrypoints.cli.personal import By, Customer, Reason, must_be_codes
+from ledger.entrypoints.cli.personal import By, Customer, Reason, must_be_codes, why_not_shown
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -51,14 +51,8 @@ def access(
     now = now_of(opened.settings)
     asked = opened.questions(lambda: now)
     person = asked.person(customer)
-    if person is None:
-        say(f"{customer}: nobody is registered")
-        return shell.REFUSED
-    if person.erased:
-        say(f"{customer}: the person is erased")
-        return shell.REFUSED
-    if person.restricted and person.request is None:
-        say(f"{customer}: the person's data are restricted, and there is no open request for them")
+    kept_back = why_not_shown(customer, person, for_themselves=True)
+    if person is None or kept_back is not None:
         return shell.REFUSED
     must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():

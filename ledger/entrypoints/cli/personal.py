@@ -19,6 +19,7 @@ from ledger.entrypoints.cli.prose import zone_at_hand
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ledger.domain.customer.person import Person
     from ledger.wiring.composition import Opened
 
 
@@ -132,9 +133,8 @@ def show(
     if not asked:
         raise typer.BadParameter("--fields: none is named")
     must_be_codes(by=by, reason=reason, fields=asked)
-    if _may_be_shown(opened, customer):
-        return _show(opened, customer, asked, by, reason, as_json=as_json)
-    return shell.REFUSED
+    kept_back = why_not_shown(customer, _person(opened, customer))
+    return _show(opened, customer, asked, by, reason, as_json=as_json) if kept_back is None else kept_back
 
 
 def hand_out(
@@ -147,27 +147,34 @@ def hand_out(
     from ledger.wiring.persons import released
 
     must_be_codes(by=by, reason=reason)
-    if not _may_be_shown(opened, customer):
-        return shell.REFUSED
+    kept_back = why_not_shown(customer, _person(opened, customer))
+    if kept_back is not None:
+        return kept_back
     written_for = released(opened, customer, disclosure)
     if written_for is None:
-        say(f"{customer}: {disclosure} has released nothing")
-        return shell.REFUSED
+        return shell.failed("refused", f"{customer}: {disclosure} has released nothing", shell.REFUSED)
     return _show(opened, customer, list(written_for), by, reason, written_for, as_json=as_json)
 
 
-def _may_be_shown(opened: Opened, customer: str) -> bool:
-    """Whether a person's fields may be read; else says why not."""
-    person = opened.questions(lambda: now_of(opened.settings)).person(customer)
+def _person(opened: Opened, customer: str) -> Person | None:
+    return opened.questions(lambda: now_of(opened.settings)).person(customer)
+
+
+def why_not_shown(customer: str, person: Person | None, *, for_themselves: bool = False) -> int | None:
+    """Says why nothing of a person is shown; the exit code, None where it may be.
+
+    `for_themselves`: of one whose data are restricted all is gathered for an open request of their own.
+    """
     if person is None:
-        say(f"{customer}: nobody is registered")
-    elif person.erased:
-        say(f"{customer}: the person is erased")
-    elif person.restricted:
-        say(f"{customer}: the person's data are restricted")
-    else:
-        return True
-    return False
+        return shell.failed("unknown-customer", f"{customer}: nobody is registered", shell.REFUSED)
+    if person.erased:
+        return shell.failed("erased", f"{customer}: the person is erased", shell.REFUSED)
+    if person.restricted and not (for_themselves and person.request is not None):
+        none = ", and there is no open request for them" if for_themselves else ""
+        return shell.failed(
+            "restricted", f"{customer}: the person's data are restricted{none}", shell.REFUSED
+        )
+    return None
 
 
 def _show(
