@@ -192,10 +192,15 @@ class Zone:
         """
         if days == 0:
             return boundary
-        local = self.local(boundary)
-        if boundary == self.midnight(local.date()):
-            return self.midnight(local.date() + timedelta(days=days))
-        return instant_of(_wall(local + timedelta(days=days), self._info))
+        begins, ends, day, _ = self._day(boundary)
+        there = day + timedelta(days=days)
+        begins_there, ends_there = self.midnight(there), self.midnight(there + timedelta(days=1))
+        both_whole = (
+            ends - begins == DAY == ends_there - begins_there
+        )  # no clock is changed on these two days
+        if boundary == begins or (both_whole and boundary < ends):
+            return begins_there + boundary - begins
+        return instant_of(_wall(self.local(boundary) + timedelta(days=days), self._info))
 
     def plus_months(self, instant: int, months: int) -> int:
         """An instant moved on by calendar months, to the month's last day where it is shorter."""

@@ -321,7 +321,7 @@ def kind_of(stream: str) -> Kind | None:
     """The kind that a subject or stream is of; None where no id is like that."""
     if is_of_line(stream):
         return KINDS["line"]
-    return next((kind for kind in KINDS.values() if kind.prefixes and stream.startswith(kind.prefixes)), None)
+    return next((kind for kind in KINDS.values() if stream.startswith(kind.prefixes)), None)
 
 
 def new_subject(id_: str, book: TermsBook) -> Subject:

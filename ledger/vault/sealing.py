@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.errors import VaultDamaged
 from ledger.vault.master_keys import NONCE_BYTES
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 _NO_SALT = bytes(sha256().digest_size)
 _FOR_DIGESTS = b"digest of values\x01"
 """What the key for digests is derived for, in the one block that it needs (RFC 5869, 2.3)."""
@@ -55,4 +55,4 @@ def keyed_digest(key: bytes, values: Mapping[str, str]) -> bytes:
     It says that two writings are the same, and to nobody without the key what they are.
     """
     derived = hmac.digest(hmac.digest(_NO_SALT, key, "sha256"), _FOR_DIGESTS, "sha256")
-    return hmac.digest(derived, _encode(dict(values)).encode(), "sha256")
+    return hmac.digest(derived, _encode(dict(values)), "sha256")

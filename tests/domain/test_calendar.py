@@ -262,6 +262,11 @@ class TestPlusDays:
     ) -> None:
         assert BERLIN.plus_days(parse_instant(boundary), days) == parse_instant(moved)
 
+    def test_an_evening_that_comes_twice_is_not_of_the_day_after(self) -> None:
+        st_johns = zone("America/St_Johns")
+        second = parse_instant("1988-10-29T23:30:00.000001-03:30")  # the clock went back at 00:01
+        assert st_johns.plus_days(second, 2) == parse_instant("1988-10-31T23:30:00.000001-03:30")
+
     def test_no_days_move_nothing_even_in_the_hour_that_comes_twice(self) -> None:
         second_half_past_two = parse_instant("2024-10-27T02:30:00+01:00")
         assert BERLIN.plus_days(second_half_past_two, 0) == second_half_past_two

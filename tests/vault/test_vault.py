@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import itertools
+import json
 import secrets
 import socket
 import sqlite3
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import delete
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
@@ -22,7 +26,7 @@ from ledger.vault.backed_up import last_backup_at
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, MasterKey, master_key_of, new_master_key
 from ledger.vault.rotating import rotate
-from ledger.vault.sealing import Placement, seal, unseal
+from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
 from ledger.vault.tables import ALL, engine_of
 from ledger.vault.vault import Vault
 
@@ -74,6 +78,14 @@ def test_the_same_command_again_is_the_same_writing(vault: Vault) -> None:
     with pytest.raises(VaultConflict, match="other values"):
         vault.write(CUSTOMER, "c-1", {"name": "Another"}, 9)
     assert _show(vault) == {"name": NAME}
+
+
+def test_the_digest_is_of_the_values_as_json_whatever_is_in_them() -> None:
+    each = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    values = {"name": each, "address": NAME, "Ä": "", "\U00010000": "", "\uffff": ""}
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    key = HKDF(SHA256(), length=32, salt=None, info=b"digest of values").derive(b"k" * 32)
+    assert keyed_digest(b"k" * 32, values) == hmac.digest(key, text.encode(), "sha256")
 
 
 def test_the_digest_says_that_two_are_the_same_and_not_what_they_are(vault: Vault) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import (
-    AdvanceCustomer,
     NoteAccount,
     NoteAccountEnded,
     NoteAccountLeft,
@@ -29,10 +28,7 @@ from ledger.domain.line.blocking import OF_DEBTS, block_on_return
 def decide_what_is_told(customer: Customer, command: Command) -> None:
     """What is told of him; what changes nothing, or is told of who was erased, comes to nothing."""
     state = customer.state
-    if isinstance(command, AdvanceCustomer) or (state.person is not None and state.person.erased):
-        return
-    if isinstance(command, NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer):
-        _hear_of_end(customer, command)
+    if state.person is not None and state.person.erased:
         return
     if isinstance(command, NoteAccount):
         known = state.version or command.begins
@@ -68,6 +64,8 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
                 accounts=list(dict.fromkeys(debt.blocked)),
             )
             _consider_what_is_left_behind(customer, debt.of)
+    elif isinstance(command, NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer):
+        _hear_of_end(customer, command)
 
 
 def _consider_what_is_left_behind(customer: Customer, account: str) -> None:
