@@ -357,6 +357,25 @@ def test_a_debt_that_comes_back_while_a_case_runs_is_named_with_it(registered: S
     assert reasons(registered) == [(FIRST, "debt")]
 
 
+@pytest.mark.clause("PM-06")
+@pytest.mark.parametrize("rhythm", [[], [1000, 3629, 3630, 3631]])
+def test_such_a_debt_is_named_beside_what_the_law_keeps_and_outlasts_it(
+    registered: Story, rhythm: list[int]
+) -> None:
+    registered.given(RectifyCustomer, NOW, fields=["tax-number"])
+    owed = passed_on(registered)
+    registered.given(ReversePayment, LATER, reference="p1").given(ErasePerson, LATER)
+    assert reasons(registered) == [(PERSON, "retention"), (FIRST, "debt")]
+    for day in [*rhythm, 3640]:
+        registered.given(AdvanceCustomer, LATER + day * DAY)
+    over = registered.book["privacy-smarty"].zone.plus_days(LATER - 20 * DAY, 3650)
+    last = of_person(registered, ErasureBlocked)[-1]
+    assert (reasons(registered), last.effective_at) == ([(FIRST, "debt")], over)
+    paid = {"reference": "p2", "amount": 10 * owed, "method": "cash", "account": FIRST}
+    registered.given(ReceivePayment, LATER + 3640 * DAY, **paid)
+    assert is_erased(registered)
+
+
 @pytest.mark.clause("SP23-11", "PM-06")
 def test_what_is_held_or_disputed_on_a_number_that_has_passed_on_is_in_nobodys_way_but_the_holders(
     registered: Story,
