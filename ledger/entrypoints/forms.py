@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 from ledger.domain.commands import Command
+from ledger.domain.customer.commands_of_persons import RegisterCustomer
+from ledger.domain.customer.ids_of_customers import PREFIX, is_persons
 from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.refusals import Invalid
@@ -118,7 +120,8 @@ class CommandReader:
     """Reads commands for one log.
 
     `now` is the clock that dates commands: on a live log the entry point's own, and a stated `at` is refused; on a
-    played log it stands in where none is stated (None: then one must be). `cards` tells what an ICCID is called in the
+    played log it stands in where none is stated (None: then one must be). A live log registers nobody under an id that
+    says something. `cards` tells what an ICCID is called in the
     log (None: nobody knows the key, and only what cards are called is taken).
     """
 
@@ -166,7 +169,10 @@ class CommandReader:
             values["at"] = self._now()
         for name in form.cards:
             values[name] = self._card(name, values[name])
-        return form.command(**values)
+        command = form.command(**values)
+        if not self._played:
+            must_mean_nothing(command)
+        return command
 
     def _card(self, name: str, given: str) -> str:
         """What a card is called in the log. Raises Invalid where an ICCID is given, and no vault has a key for it."""
@@ -184,6 +190,15 @@ class CommandReader:
             yield "at: is missing, and this log is played: state it, or say what is now with --now or PULSA_NOW"
         elif at is not None and not self._played:
             yield "at: a live log takes its own clock's time, so none may be stated"
+
+
+def must_mean_nothing(command: Command) -> None:
+    """Raises Invalid where a person is to be registered under an id that may say who that is: on live logs none does.
+
+    Played logs take any: their customers had others before.
+    """
+    if isinstance(command, RegisterCustomer) and not is_persons(command.customer):
+        raise Invalid(f"customer: not {PREFIX}C and 20 capital letters and digits, which are made at random")
 
 
 def _must_be(command: str, given: dict[str, Any]) -> None:

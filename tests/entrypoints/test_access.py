@@ -78,6 +78,12 @@ def test_everything_about_a_person_is_in_the_archive_and_nobody_else(desk: Pulsa
     events = [one["type"].rpartition(".")[2] for one in json.loads(files["events.json"])]
     assert {"CustomerRegistered", "ConsentWithdrawn"} <= set(events)
     assert [one["reason"] for one in json.loads(files["readings.json"])] == ["asked-by-customer"]
+    (read,) = desk.json("customer", "readings", f"customer/{LATER}")
+    assert (read["reader"], read["reason"], read["fields"]) == (
+        "staff-9",
+        "asked-by-customer",
+        ["email", "name"],
+    )
     for other in (NAMES[FORMER], FORMER, "staff-3", "staff-9"):
         assert not any(other.encode() in content for content in files.values()), other
     assert (desk.folder / "out.zip").stat().st_mode & 0o777 == 0o600

@@ -85,6 +85,8 @@ def test_what_is_kept_of_who_has_read_tells_of_nobody(desk: Pulsa, option: str, 
         assert said not in result.output
         del asked["--fields"]
         out = desk.folder / "out.zip"
+        handed = ("d-1", *(word for pair in asked.items() for word in pair))
+        assert desk("customer", "hand-out", CUSTOMER, *handed).exit_code == 2
         own = (str(out), *(word for pair in asked.items() for word in pair), "--now", AT)
         assert (desk("customer", "access", CUSTOMER, *own).exit_code, out.exists()) == (2, False)
     assert "nobody has read" in desk.done("customer", "readings", CUSTOMER)

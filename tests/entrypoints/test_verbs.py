@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from ledger.domain.kinds import COMMANDS
 from ledger.entrypoints.cli.branches import paths
@@ -118,6 +121,26 @@ def test_an_option_that_is_missing_or_unknown_is_a_wrong_use_in_one_line(pulsa: 
         "usage: No such command 'unblok'. Did you mean 'unblock', 'block'?"
     )
     assert not pulsa.log.exists()
+
+
+@pytest.mark.parametrize("said", ["budi-santoso", "CAB3DE4FG5HI6JK7LM8N", "Cab3DE4FG5HI6JK7LM8NO"])
+def test_a_live_log_registers_nobody_under_an_id_that_may_say_something(pulsa: Pulsa, said: str) -> None:
+    key = pulsa.folder / "vault.key"
+    live = Pulsa(pulsa.folder, PULSA_CLOCK=None, PULSA_LOG="live.db", PULSA_VAULT_KEY=str(key))
+    live.done("vault", "new-key", str(key))
+    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery")
+    refused = live("customer", "register", f"customer/{said}", *own, feed='{"name": "Budi"}')
+    assert (refused.exit_code, "made at random" in " ".join(refused.output.split())) == (1, True)
+    values: dict[str, Any] = {
+        "command": "RegisterCustomer",
+        "command_id": "r-1",
+        "customer": f"customer/{said}",
+    }
+    values |= {"terms": "privacy-smarty", "source": "web", "values": {"name": "Budi"}}
+    assert live("ingest", "-", feed=json.dumps(values) + "\n").exit_code == 1
+    assert [one["type"] for one in live.events() if "customer" in one["type"]] == []
+    assert "clean" in live.done("vault", "check")
+    live.done("customer", "register", "customer/CAB3DE4FG5HI6JK7LM8NO", *own, feed='{"name": "Budi"}')
 
 
 def test_a_live_log_dates_commands_itself(pulsa: Pulsa) -> None:

@@ -151,6 +151,13 @@ def test_told_on_the_last_instant_a_breach_is_not_overdue(registered: Story) -> 
         assert [row.overdue for row in ask.breaches().rows] == [False]
 
 
+def test_told_at_the_limit_it_is(registered: Story) -> None:
+    registered.given(RecordBreach, BEGIN, discovered_at=BEGIN).given(NotifyBreach, BEGIN)
+    registered.given(NotifyBreach, LIMIT, to="persons")
+    with asked(registered.path, now=NOW) as ask:
+        assert [row.overdue for row in ask.breaches().rows] == [True]
+
+
 def test_the_size_of_batches_changes_no_row(registered: Story, tmp_path: Path) -> None:
     registered.given(SetPersonHold, BEGIN)
     registered.given(ErasePerson, BEGIN)

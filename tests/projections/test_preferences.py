@@ -15,6 +15,7 @@ from ledger.domain.customer.commands_of_persons import (
     WithdrawConsent,
 )
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
+from ledger.domain.prepaid.commands import IssueStarterPack, ReclaimNumber
 from projections.engine.unanswered import UnknownThen
 from projections.persons.preferences import Preference
 from tests.given import NUMBER, OTHER, PERSON, THIRD, Story, at
@@ -87,6 +88,22 @@ def test_they_are_the_present_holders_and_end_with_the_number(lived: Story) -> N
     assert of(lived, THIRD, NOW) is None
     with asked(lived.path, now=NOW) as ask, pytest.raises(UnknownThen):
         ask.preferences("6288100000000")
+
+
+def test_who_opens_a_contract_or_reclaims_a_number_is_its_holder(story: Story) -> None:
+    own = HOLDER.partition("/")[2]
+    story.given(RegisterCustomer, BEGIN, customer=HOLDER, fields=["name"])
+    story.given_contract(BEGIN, msisdn=OTHER, customer=own)
+    story.given_active(since=BEGIN, customer=own).given(Terminate, BEGIN + HOUR)
+    story.given(AdvanceTime, PASSED).given(ReclaimNumber, PASSED, customer=own)
+    story.given(IssueStarterPack, BEGIN, msisdn=THIRD).reopen()
+    with asked(story.path, now=NOW) as ask:
+        rows = ask.preferences(as_of=PASSED).rows
+        assert [(one.msisdn, one.account, one.held_since) for one in rows] == [
+            (NUMBER, f"{NUMBER}#2", PASSED),
+            (OTHER, f"{OTHER}#1", BEGIN),
+        ]
+        assert [one.msisdn for one in ask.preferences(as_of=PASSED - 1).rows] == [OTHER]
 
 
 def test_a_restriction_stops_everything_until_it_is_lifted(lived: Story) -> None:

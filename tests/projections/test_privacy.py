@@ -40,7 +40,9 @@ def lived(story: Story) -> Story:
     story.given(AnswerAccess, LIMIT - MICROSECOND, customer=PERSON, request="a")
     story.given(AnswerAccess, LIMIT, customer=OTHER, request="a")
     story.given(GiveConsent, LIMIT, customer=PERSON, purpose="partners")
-    story.given(Disclose, LIMIT, customer=PERSON, ground="partner", fields=["email"], to="bank-1")
+    story.given(
+        Disclose, LIMIT, customer=PERSON, ground="partner", fields=["email"], to="bank-1", reference="r-9"
+    )
     return story.reopen()
 
 
@@ -80,7 +82,7 @@ def test_what_was_disclosed_is_told_to_whom_on_what_ground_and_by_whom(lived: St
     with asked(lived.path, now=NOW) as ask:
         [row] = ask.disclosures().rows
         assert (row.to, row.ground, row.fields, row.clause) == ("bank-1", "partner", ["email"], "PM-02")
-        assert row.asked_by != row.approved_by
+        assert (row.asked_by, row.approved_by, row.reference) == ("system", "staff-2", "r-9")
         assert ask.disclosures(OTHER).rows == ask.disclosures(as_of=LIMIT - 1).rows == []
         assert ask.disclosures(as_of=NOW, known_at=LIMIT - 1).rows == []
         assert ask.disclosures(PERSON, as_of=LIMIT, known_at=LIMIT).rows == [row]

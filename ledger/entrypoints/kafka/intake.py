@@ -13,6 +13,7 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import COMMANDS
 from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.refusals import Invalid
+from ledger.entrypoints.forms import must_mean_nothing
 from ledger.entrypoints.kafka import avro_forms
 from ledger.errors import CommandDefect, LedgerError, RegistryRefused, RegistryUnreachable
 from ledger.store.codec import Codec
@@ -55,7 +56,7 @@ class Taken(NamedTuple):
 
 
 class Intake:
-    """What a writer makes of the records of one partition. `played` logs take a command's own time.
+    """What a writer makes of the records of one partition. `played` logs take a command's own time, and any customer.
 
     `sources` are the topics that records come from, and how answers name them.
     """
@@ -165,6 +166,8 @@ class Intake:
         if key != command.subject.encode():
             raise Invalid(f"the record's key is not its subject, {command.subject}")
         avro_forms.check(command)
+        if not self._played:
+            must_mean_nothing(command)
         if command.INTERNAL:
             avro_forms.check_subject(command)
         if partition_of(command.subject, self._partitions) != partition:
