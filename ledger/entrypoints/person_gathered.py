@@ -27,8 +27,9 @@ from ledger.entrypoints.access_archive import (
 from ledger.terms.clauses import clause_titles
 from ledger.wiring.accounts_held import AccountHeld, accounts_held, ended_at, events_of_customer
 from ledger.wiring.composition import Opened, known_terms
-from ledger.wiring.persons import serving_vault, told_last
+from ledger.wiring.persons import serving_vault
 from ledger.wiring.statement_lines import statement_lines
+from ledger.wiring.values_told import told_last
 from projections.asking.log_answers import HistoryOfContract, LogLine
 from projections.asking.questions import Questions
 from projections.engine.answers import Listed, written

@@ -26,7 +26,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import BACKUPS, THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_of_nothing, files_over
-from ledger.wiring.persons import told_by, written_last
+from ledger.wiring.values_told import told_by, written_last
 from projections.persons.held_by_nobody import UNKNOWN
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)

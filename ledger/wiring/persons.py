@@ -7,7 +7,7 @@ an erasure, by whatever means, shows nobody who was erased.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,15 +15,8 @@ from sqlalchemy.exc import ArgumentError
 
 from ledger.application.outcomes import ACCEPTED, NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.domain.commands import Command
-from ledger.domain.customer.events_of_persons import (
-    CustomerRectified,
-    CustomerRegistered,
-    FieldsErased,
-    PersonalDataDisclosed,
-)
 from ledger.domain.customer.ids_of_customers import own_id
-from ledger.domain.events import Event
-from ledger.errors import SettingsInvalid, VaultBehind, VaultConflict, VaultLost
+from ledger.errors import SettingsInvalid, VaultConflict, VaultLost
 from ledger.store.of_types import events_of_types
 from ledger.vault.inventory import BATCH, Told, is_empty, lacking
 from ledger.vault.log_noted import log_noted, note_log
@@ -35,6 +28,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, CopyHolder, Reached
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, readers_of
 from ledger.wiring.settings import Settings
+from ledger.wiring.values_told import told_by
 
 
 @contextmanager
@@ -160,62 +154,6 @@ def serving_vault(opened: Opened, *, dry_run: bool = False) -> Iterator[Vault]:
 def _told(*, dry_run: bool) -> Sequence[CopyHolder]:
     """Who is told of erasures: for trial the vault alone, which takes back what it does."""
     return (THE_VAULT,) if dry_run else HOLDERS
-
-
-def released(opened: Opened, customer: str, command_id: str) -> dict[str, str] | None:
-    """The fields that a disclosure of a customer has released, and for which command each was written last by then.
-
-    None where nothing was disclosed under that id.
-    """
-    before: list[Event] = []
-    for event in _events_of(opened, customer):
-        if isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
-            written = written_last(before)
-            return {one["field"]: written[one["field"]] for one in event.fields}
-        before.append(event)
-    return None
-
-
-def told_last(opened: Opened, kept: Vault, customer: str) -> dict[str, str]:
-    """The fields of a customer, and for which command each was written last that the log tells of.
-
-    What was written for others is the value of nobody: they were refused, or are not decided yet.
-    Raises VaultBehind where the vault does not have one of these; what all came again since is missed no more.
-    """
-    events = _events_of(opened, customer)
-    written = written_last(events)
-    told = [one for event in events for one in told_by(event) if one.command_id in written.values()]
-    for start in range(0, len(told), BATCH):
-        for one in lacking(kept, told[start : start + BATCH]):
-            fields = ", ".join(field for field, last in written.items() if last == one.command_id)
-            raise VaultBehind(
-                f"{customer}: what was written for {one.command_id} is not in the vault: {fields}"
-            )
-    return written
-
-
-def written_last(events: Iterable[Event]) -> dict[str, str]:
-    """The fields that a customer's events tell of, and for which command each was written last."""
-    written: dict[str, str] = {}
-    for event in events:
-        if isinstance(event, CustomerRegistered | CustomerRectified):
-            written.update(dict.fromkeys([one["field"] for one in event.fields], event.command_id))
-        elif isinstance(event, FieldsErased):
-            for one in event.fields:
-                written.pop(one["field"], None)
-    return written
-
-
-def _events_of(opened: Opened, customer: str) -> list[Event]:
-    readers, partition_of = opened.journaled()
-    with readers[partition_of(customer)].snapshot() as log:
-        return [found.event for found in log.events_of(customer)]
-
-
-def told_by(event: object) -> Iterator[Told]:
-    """The writing that an event tells of, if it does."""
-    if isinstance(event, CustomerRegistered | CustomerRectified):
-        yield Told(own_id(event.account), event.command_id, bytes.fromhex(event.digest))
 
 
 def month_keys(settings: Settings) -> MonthKeys:

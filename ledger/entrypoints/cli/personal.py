@@ -144,7 +144,7 @@ def hand_out(
 
     Who read them, and why, is recorded first. A field that is kept no more is not handed out.
     """
-    from ledger.wiring.persons import released
+    from ledger.wiring.values_told import released
 
     must_be_codes(by=by, reason=reason)
     kept_back = why_not_shown(customer, _person(opened, customer))
@@ -189,7 +189,8 @@ def _show(
 ) -> int:
     """The fields as the commands wrote them that released them; else as those did that the log tells of last."""
     from ledger.domain.customer.ids_of_customers import own_id
-    from ledger.wiring.persons import serving_vault, told_last
+    from ledger.wiring.persons import serving_vault
+    from ledger.wiring.values_told import told_last
 
     with serving_vault(opened) as kept:
         last = told_last(opened, kept, customer)
