@@ -22,11 +22,14 @@ from ledger.domain.commands import Command
 from ledger.domain.kinds import POLICY_IDS, PartitionOf, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.pseudonyms import Pseudonyms
+from ledger.domain.statement.events import StatementBegun
+from ledger.domain.statement.stated import PREFIX, statement_of
 from ledger.domain.terms import Terms
 from ledger.errors import LogDamaged
 from ledger.progress import Progress
 from ledger.store.backup import FileExists
 from ledger.store.copying import CopyRefused
+from ledger.store.of_types import events_of_types
 from ledger.store.reading import Recorded, SqliteReader, SqliteSnapshot
 
 _HEX = re.compile(r"((?=[0-9]*[a-f])[0-9a-f]{32,})", re.ASCII)
@@ -51,12 +54,13 @@ def pseudonymised(
         raise FileExists(f"{target}: there is a file of that name already")
     with log.snapshot() as source, TemporaryDirectory(dir=target.parent, prefix=".pulsa-copy-") as folder:
         _must_be_alone(source)
-        run = _Renamed(source, Path(folder), known, lambda _: 0, names)
+        others = OtherNames(names, source)
+        run = _Renamed(source, Path(folder), known, lambda _: 0, others)
         for done in run.through((), None, None):
             if progress is not None:
                 progress(done, source.head)
         with SqliteReader(run.path).snapshot() as made:
-            _must_be_the_same(source, made, names)
+            _must_be_the_same(source, made, others)
             events = made.head
         report = verify(run.path)
         if not report.clean:
@@ -74,13 +78,13 @@ class _Renamed(Rerun):
         folder: Path,
         known: Sequence[Terms],
         partition_of: PartitionOf,
-        names: Pseudonyms,
+        names: OtherNames,
     ) -> None:
         super().__init__(log, folder, known, partition_of)
         self._names = names
         policies = "SELECT subject, command_id FROM main.journal WHERE command_id >= ? AND command_id < ?"
         self._journaled = {
-            (renamed_in(subject, names), renamed_in(command_id, names))
+            (names.of(subject), names.of(command_id))
             for subject, command_id in log.connection.execute(policies, (POLICY_IDS, _BEHIND_POLICIES))
         }
 
@@ -97,7 +101,7 @@ class _Renamed(Rerun):
     def _execute(self, ledger: Ledger, batch: Sequence[JournaledCommand]) -> None:
         waiting: list[JournaledCommand] = []
         for one in batch:
-            named = replace(one.command, **renamed_in(asdict(one.command), self._names))
+            named = replace(one.command, **self._names.within(asdict(one.command)))
             if named.command_id.startswith(POLICY_IDS):
                 super()._execute(ledger, waiting)  # of which it may follow
                 waiting = []
@@ -107,16 +111,37 @@ class _Renamed(Rerun):
         super()._execute(ledger, waiting)
 
 
-def renamed_in(value: Any, names: Pseudonyms) -> Any:  # noqa: ANN401 - any field of a command
-    """A value with every number in it under its other name."""
-    if isinstance(value, str):
-        parts = _HEX.split(value)
-        return "".join(part if n % 2 else names.of(part) for n, part in enumerate(parts))
-    if isinstance(value, dict):
-        return {name: renamed_in(part, names) for name, part in value.items()}
-    if isinstance(value, list):
-        return [renamed_in(part, names) for part in value]
-    return value
+class OtherNames:
+    """What numbers, and statements, whose ids are made of what they are of, are called in a copy of a log."""
+
+    def __init__(self, numbers: Pseudonyms, log: SqliteSnapshot | None = None) -> None:
+        """Of the statements of a log, if of any."""
+        self._numbers = numbers
+        self._statements: dict[str, str] = {}
+        for found in () if log is None else events_of_types(log, (StatementBegun.TOPIC,)):
+            begun = found.event
+            if isinstance(begun, StatementBegun) and begun.number is not None:
+                own = [self.within(one) for one in (begun.kind, begun.of, begun.number, begun.sequence)]
+                other = statement_of(*own, begun.since_on, begun.until_on)
+                self._statements[begun.account.removeprefix(PREFIX)] = other.removeprefix(PREFIX)
+
+    def of(self, text: str) -> str:
+        """A text with every number and every statement in it under its other name."""
+        parts = _HEX.split(text)
+        return "".join(
+            self._statements.get(part, part) if n % 2 else self._numbers.of(part)
+            for n, part in enumerate(parts)
+        )
+
+    def within(self, value: Any) -> Any:  # noqa: ANN401 - any field of a command
+        """A value with every text in it under its other names."""
+        if isinstance(value, str):
+            return self.of(value)
+        if isinstance(value, dict):
+            return {name: self.within(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self.within(part) for part in value]
+        return value
 
 
 def _must_be_alone(log: SqliteSnapshot) -> None:
@@ -132,7 +157,7 @@ def _must_be_alone(log: SqliteSnapshot) -> None:
             )
 
 
-def _must_be_the_same(log: SqliteSnapshot, made: SqliteSnapshot, names: Pseudonyms) -> None:
+def _must_be_the_same(log: SqliteSnapshot, made: SqliteSnapshot, names: OtherNames) -> None:
     for one, other in zip_longest(log.events(), made.events()):
         place = log.head if one is None else one.ordinal
         if one is None or other is None or _told(one, names) != _told(other, None):
@@ -141,16 +166,16 @@ def _must_be_the_same(log: SqliteSnapshot, made: SqliteSnapshot, names: Pseudony
             )
 
 
-def _told(found: Recorded, names: Pseudonyms | None) -> Any:  # noqa: ANN401 - to be compared
+def _told(found: Recorded, names: OtherNames | None) -> Any:  # noqa: ANN401 - to be compared
     event = found.event
     said = (event.TOPIC, event.account, event.version, event.effective_at, event.recorded_at)
     postings = [(one["account"], one["unit"], one["amount"]) for one in event.postings]
     if names is None:
         return (*said, postings)
-    account = renamed_in(event.account, names)
+    account = names.of(event.account)
     return (
         event.TOPIC,
         account,
         *said[2:],
-        [(renamed_in(name, names), unit, amount) for name, unit, amount in postings],
+        [(names.of(name), unit, amount) for name, unit, amount in postings],
     )

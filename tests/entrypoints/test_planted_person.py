@@ -98,7 +98,6 @@ def _planted(desk: Pulsa) -> list[str]:
         "--at",
         DAY.format(3),
     )
-    _pseudonymised(desk)
     _disputed(desk)
     said += _statements(desk)
     request = ("--request", "r-1", "--to-customer", NEXT, "--at", DAY.format(5))
@@ -118,6 +117,7 @@ def _planted(desk: Pulsa) -> list[str]:
     )
     desk.done("customer", "disclose", CUSTOMER, *released, *approved)
     desk.done("log", "advance", "--now", CLOSED)
+    _pseudonymised(desk)
     return said
 
 
@@ -316,8 +316,7 @@ def _pseudonymised(desk: Pulsa) -> None:
     key = desk.folder / "pseudonyms.key"
     key.write_bytes(bytes(range(32)))
     key.chmod(0o600)
-    desk.done("log", "advance", "--now", DAY.format(4))
-    until = ("--to", "2023-07-03", "--known-at", DAY.format(4), "--pseudonymise", str(key))
+    until = ("--to", "2023-07-20", "--known-at", CLOSED, "--pseudonymise", str(key))
     desk.done("data", "export", "csv", "--out", str(desk.folder / "renamed.csv"), *until)
     renamed = ("--to", str(desk.folder / "renamed.db"), "--pseudonymise", str(key))
     desk.done("log", "copy", "--from", str(desk.log), *renamed)
