@@ -61,7 +61,7 @@ def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *,
         purposes = {one.name: one.purpose for one in policy.classes}
         classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
     with serving_vault(opened, dry_run=dry_run) as kept:
-        fields = told_last(opened, kept, customer)
+        fields = told_last(opened, kept, customer, reader.now)
         values = kept.show(own_id(customer), fields, at=reader.now, reader=reader.by, reason=reader.reason)
         readings = [
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}

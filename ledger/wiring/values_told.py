@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ledger.domain.customer.as_of import customer_as_of
 from ledger.domain.customer.events_of_persons import (
     CustomerRectified,
     CustomerRegistered,
@@ -21,28 +22,29 @@ from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
 
 
-def released(opened: Opened, customer: str, command_id: str) -> dict[str, str] | None:
+def released(opened: Opened, customer: str, command_id: str, at: int) -> dict[str, str] | None:
     """The fields that a disclosure of a customer has released, and for which command each was written last by then.
 
-    None where nothing was disclosed under that id.
+    None where nothing was disclosed under that id. Without those whose time is over by `at` (UTC microseconds).
     """
     before: list[Event] = []
-    for event in _events_of(opened, customer):
+    events, due = _events_of(opened, customer, at)
+    for event in events:
         if isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
-            written = written_last(before)
-            return {one["field"]: written[one["field"]] for one in event.fields}
+            written = written_last([*before, *due])
+            return {one["field"]: written[one["field"]] for one in event.fields if one["field"] in written}
         before.append(event)
     return None
 
 
-def told_last(opened: Opened, kept: Vault, customer: str) -> dict[str, str]:
-    """The fields of a customer, and for which command each was written last that the log tells of.
+def told_last(opened: Opened, kept: Vault, customer: str, at: int) -> dict[str, str]:
+    """The fields of a customer as of an instant, and for which command each was written last that the log tells of.
 
     What was written for others is the value of nobody: they were refused, or are not decided yet.
     Raises VaultBehind where the vault does not have one of these; what all came again since is missed no more.
     """
-    events = _events_of(opened, customer)
-    written = written_last(events)
+    events, due = _events_of(opened, customer, at)
+    written = written_last([*events, *due])
     told = [one for event in events for one in told_by(event) if one.command_id in written.values()]
     for start in range(0, len(told), BATCH):
         for one in lacking(kept, told[start : start + BATCH]):
@@ -65,10 +67,12 @@ def written_last(events: Iterable[Event]) -> dict[str, str]:
     return written
 
 
-def _events_of(opened: Opened, customer: str) -> list[Event]:
+def _events_of(opened: Opened, customer: str, at: int) -> tuple[list[Event], list[Event]]:
+    """What the log has of a customer, and what fell due since by an instant."""
     readers, partition_of = opened.journaled()
     with readers[partition_of(customer)].snapshot() as log:
-        return [found.event for found in log.events_of(customer)]
+        events = [found.event for found in log.events_of(customer)]
+        return events, customer_as_of(customer, events, log.book, at).collect()
 
 
 def told_by(event: object) -> Iterator[Told]:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ledger.domain.calendar import Zone
-from ledger.domain.customer.customer import CustomerState
+from ledger.domain.customer.as_of import customer_as_of
 from ledger.domain.customer.person import Person
 from ledger.domain.kinds import PartitionOf, is_keyed, is_own, number_in, subject_of
 from ledger.domain.line.line import Line
@@ -126,12 +126,10 @@ class LogItself:
             return bill_items(log, self._moment(log, asked, msisdn), msisdn, number)
 
     def person(self, customer: str) -> Person | None:
-        """What a customer's events add up to of the person; None where nobody is registered."""
+        """What a customer's events add up to of the person by now; None where nobody is registered."""
         with self._of(customer) as log:
-            state = CustomerState(customer)
-            for found in log.events_of(customer):
-                state.apply(found.event)
-            return state.person
+            events = (found.event for found in log.events_of(customer))
+            return customer_as_of(customer, events, log.book, self._now()).state.person
 
     def outcome(self, msisdn: str, command_id: str) -> OutcomeAnswer:
         """What became of a command. Raises UnknownCommand."""

@@ -23,7 +23,7 @@ AT = "2024-03-01T10:00:00+07:00"
 @pytest.fixture
 def desk(tmp_path: Path) -> Pulsa:
     key = tmp_path / "keys" / "vault.key"
-    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_NOW=AT)
     pulsa.done("vault", "new-key", str(key))
     return pulsa
 
@@ -141,6 +141,32 @@ def test_who_is_restricted_or_nobody_is_not_shown(desk: Pulsa) -> None:
     assert (result.exit_code, RARE["name"] in result.output) == (1, False)
     desk.done("customer", "lift-restriction", CUSTOMER, "--channel", "care", "--at", AT)
     assert RARE["name"] in desk.done(*asked)
+
+
+@pytest.mark.clause("PM-05", "PM-06")
+def test_what_fell_due_holds_though_nobody_recorded_it(desk: Pulsa) -> None:
+    """Of e-mail a year after the registration, of the whole person three days after consent is withdrawn."""
+    _register(desk)
+    order = ("--to", "agency-1", "--ground", "support", "--fields", "name,email", "--approved-by", "staff-2")
+    desk.done(
+        "customer", "disclose", CUSTOMER, *order, "--actor", "staff-1", "--command-id", "d-1", "--at", AT
+    )
+    asked = ("--by", "s", "--reason", "r", "--json", "--now")
+    for verb in (("show", CUSTOMER, "--fields", "name,email"), ("hand-out", CUSTOMER, "d-1")):
+        for now, there in (
+            ("2025-03-01T09:59:59.999999", {"name", "email"}),
+            ("2025-03-01T10:00:00", {"name"}),
+        ):
+            found = desk.json("customer", *verb, *asked[:-2], "--now", f"{now}+07:00")
+            assert set(found[0]) == there
+    desk.done(
+        "customer", "withdraw-consent", CUSTOMER, "--purpose", "processing", "--channel", "care", "--at", AT
+    )
+    show = ("customer", "show", CUSTOMER, "--fields", "name", *asked)
+    assert RARE["name"] in desk.done(*show, "2024-03-04T09:59:59.999999+07:00")
+    for late in (show, ("customer", "access", CUSTOMER, str(desk.folder / "person.zip"), *asked)):
+        assert "the person is erased" in desk(*late, "2024-03-04T10:00:00+07:00").output
+    assert not (desk.folder / "person.zip").exists()
 
 
 @pytest.mark.clause("PS-03", "PM-02")

@@ -22,7 +22,7 @@ AT = "2024-03-01T10:00:00+07:00"
 def desk(tmp_path: Path) -> Pulsa:
     key = tmp_path / "keys" / "vault.key"
     key.parent.mkdir()
-    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_NOW=AT)
     pulsa.done("vault", "new-key", str(key))
     return pulsa
 

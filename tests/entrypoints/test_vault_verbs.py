@@ -26,9 +26,8 @@ AT, MUCH_LATER = "2024-03-01T10:00:00+07:00", "2024-03-20T10:00:00+07:00"
 def desk(tmp_path: Path) -> Pulsa:
     key = tmp_path / "keys" / "vault.key"
     key.parent.mkdir()
-    pulsa = Pulsa(
-        tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=str(tmp_path / "keys" / "months")
-    )
+    months = str(tmp_path / "keys" / "months")
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=months, PULSA_NOW=AT)
     pulsa.done("vault", "new-key", str(key))
     return pulsa
 

@@ -150,7 +150,7 @@ def hand_out(
     kept_back = why_not_shown(customer, _person(opened, customer))
     if kept_back is not None:
         return kept_back
-    written_for = released(opened, customer, disclosure)
+    written_for = released(opened, customer, disclosure, now_of(opened.settings))
     if written_for is None:
         return shell.failed("refused", f"{customer}: {disclosure} has released nothing", shell.REFUSED)
     return _show(opened, customer, list(written_for), by, reason, written_for, as_json=as_json)
@@ -192,11 +192,12 @@ def _show(
     from ledger.wiring.persons import serving_vault
     from ledger.wiring.values_told import told_last
 
+    now = now_of(opened.settings)
     with serving_vault(opened) as kept:
-        last = told_last(opened, kept, customer)
+        last = told_last(opened, kept, customer, now)
         # no command has the empty id: what was written for none is not shown
         fields = {name: (last if released is None else released).get(name, "") for name in asked}
-        found = kept.show(own_id(customer), fields, at=now_of(opened.settings), reader=by, reason=reason)
+        found = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason)
     if as_json:
         say_json(found)
     else:
