@@ -37,7 +37,7 @@ class Pseudonyms:
         return _RUN.sub(lambda run: self._of_run(run[0]), text)
 
     def _made(self, digits: str) -> str:
-        if not digits.isdigit():
+        if not digits.isdecimal():
             digest = hmac.digest(self._key, digits.encode(), sha256)
             letters = b32encode(digest).decode().rstrip("=")
             return "T" + (letters * (len(digits) // len(letters) + 1))[: len(digits) - 1]
