@@ -131,7 +131,8 @@ def test_what_is_set_apart_on_kafka_is_sent_again(
         assert waiting(asking) == []
         answers = {one["command"]: one["answer"] for one in asking.json("dead-letters", "list")}
         assert answers == {"ReceiveCreditTransfer": "accepted", "ChargeCredit": "accepted", None: None}
-        _what_still_has_to_follow_is_kept_as_old_as_it_is(asking, sender, receiver)
+        if far:
+            _what_still_has_to_follow_is_kept_as_old_as_it_is(asking, sender, receiver)
         report = asking.json("log", "verify")[0]
         assert (report["clean"], report["in_transit"]) == (True, 0)
 
