@@ -44,6 +44,8 @@ class Report:
     closed_through: int | None = None
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
+    damage: Finding | None = None
+    """The first finding that the log is not as it was written; others are of what was rightly written."""
     in_transit: int = 0
     """Credit, and money from suspense, that was sent and has neither arrived nor come back: how many transfers."""
     gone: list[Finding] = field(default_factory=list)
@@ -66,11 +68,14 @@ class Report:
         closed = (self.closed_through, other.closed_through)
         self.closed_through = None if None in closed else min(filter(None, closed))
         self.found += other.found
+        self.damage = self.damage or other.damage
         self.findings = [*self.findings, *other.findings][:MOST_FINDINGS]
 
-    def add(self, finding: Finding) -> None:
-        """Counts a finding, and keeps it unless there are too many."""
+    def add(self, finding: Finding, *, damage: bool = True) -> None:
+        """Counts a finding, and keeps it unless there are too many; whether it is of the log itself, `damage` says."""
         self.found += 1
+        if damage and self.damage is None:
+            self.damage = finding
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(finding)
 

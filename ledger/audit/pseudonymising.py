@@ -63,8 +63,8 @@ def pseudonymised(
             _must_be_the_same(source, made, others)
             events = made.head
         report = verify(run.path)
-        if not report.clean:
-            raise LogDamaged(f"the copy does not verify: {report.findings[0]}")
+        if report.damage is not None:
+            raise LogDamaged(f"the copy does not verify: {report.damage}")
         run.path.rename(target)
     return events
 

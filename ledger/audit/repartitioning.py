@@ -99,7 +99,7 @@ def _check(before: dict[str, tuple[Any, ...]], folder: Path, partitions: int) ->
         )
         whole.join(report)
     transfers.settle(whole)
-    if not whole.clean:
-        raise LogDamaged(f"{folder} does not verify: {whole.findings[0]}")
+    if whole.damage is not None:
+        raise LogDamaged(f"{folder} does not verify: {whole.damage}")
     if before:
         raise LogDamaged(f"{next(iter(before))} is missing")

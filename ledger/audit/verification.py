@@ -159,10 +159,10 @@ class _Verification:
     def _amiss(self, explanation: Explanation, entry: Entry) -> None:
         for command, cause in explanation.came_to_nothing():
             subject = self.subjects.get(command.subject)
-            here = None if cause is None else f"{self.partition}:{cause}"  # else the cause lies elsewhere
-            place = ("journal", f"entry {entry.entry}") if here is None else ("stored_events", here)
+            named = f"entry {entry.entry} {entry.command_id}"  # the cause, where it lies in another partition
+            place = ("journal", named) if cause is None else ("stored_events", f"{self.partition}:{cause}")
             for about, what in () if subject is None else subject.amiss(command):
-                self.report.add(Finding(what, *place, about))
+                self.report.add(Finding(what, *place, about), damage=False)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -77,10 +77,8 @@ def _log(settings: Settings, _now: Now) -> str:
         verify(path, in_time, report=report)
     except _Enough:
         whole = False
-    if not report.clean:
-        raise LogDamaged(
-            f"{path}: {report.findings[0]} ({report.found} findings; `pulsa log verify` names them)"
-        )
+    if report.damage is not None:
+        raise LogDamaged(f"{path}: {report.damage} ({report.found} findings; `pulsa log verify` names them)")
     how_far = "read whole" if whole else "read so far in the time there is; `pulsa log verify` reads all"
     return f"{path}: {grouped(report.events)} events, clean, {how_far}"
 

@@ -181,7 +181,7 @@ class Opened:
             report = verified(self.settings, progress)
         else:
             report = verification.verify(self._file(), progress)
-        if report.clean:
+        if report.damage is None:
             from ledger.wiring.evidence import check_evidence
 
             if self.settings.kafka is None:
@@ -242,10 +242,8 @@ def _must_be_clean(copy: Path) -> None:
     from ledger.audit import verification
 
     report = verification.verify(copy)
-    if not report.clean:
-        raise LogDamaged(
-            f"the backup is not as it was written, in {report.found} places: {report.findings[0]}"
-        )
+    if report.damage is not None:
+        raise LogDamaged(f"the backup is not as it was written, in {report.found} places: {report.damage}")
 
 
 def _ledger(settings: Settings) -> Ledger:

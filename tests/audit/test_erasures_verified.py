@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from ledger.audit.repartitioning import repartition
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY, HOUR
@@ -21,6 +25,8 @@ from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.line.dispute_commands import DecideDispute, OpenDispute
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack
+from ledger.store.copying import Source
+from ledger.store.partitioning import partition_of
 from ledger.store.reading import SqliteReader
 from tests.conftest import Tell
 from tests.given import NUMBER, OTHER, PERSON, THIRD, Story, at, rupiah
@@ -95,3 +101,28 @@ def test_an_account_that_is_given_to_somebody_who_is_erased_is_found_and_so_is_i
             (f"{THIRD}#1", "was taken from", passed[1]),
         )
     ]
+
+
+@pytest.mark.stored
+def test_where_the_customer_lies_in_another_partition_the_entry_names_the_cause(
+    tell_on_log: Tell, tmp_path: Path
+) -> None:
+    story = tell_on_log()
+    story.given(RegisterCustomer, NOW, fields=["name"]).given(ErasePerson, NOW)
+    numbers = [f"62881000000{n:02}" for n in range(8)]
+    for number in numbers:
+        story.given_active(since=NOW + 1, number=number, customer=ID)
+    story.close()
+    with closing(Source(story.path, 0)) as source:
+        repartition([source], tmp_path / "two", 2)
+    found = [
+        (one.position, one.account)
+        for partition in range(2)
+        for one in verify(tmp_path / "two" / f"partition-{partition}.db").findings
+    ]
+    elsewhere = [number for number in numbers if partition_of(number, 2) != partition_of(PERSON, 2)]
+    assert 0 < len(elsewhere) < len(numbers)
+    assert sorted(str(account) for _, account in found) == sorted(f"{number}#1" for number in numbers)
+    for position, account in found:
+        named = position is not None and position.endswith(f" policy/activated/{account}")
+        assert named == (str(account).partition("#")[0] in elsewhere)

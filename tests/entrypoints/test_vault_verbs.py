@@ -91,6 +91,11 @@ def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) ->
         if one["type"].endswith(".Activated") and one["account"].startswith(number)
     )
     assert _kinds(desk, AT) == [erased]
+    assert "who is erased" in desk("log", "verify", "--now", AT).output
+    backup, restored = (str(desk.folder / name) for name in ("log.backup", "restored.db"))
+    desk.done("log", "backup", backup)  # it is as it was written: what was decided is no damage
+    desk.done("log", "restore", backup, "--log", restored)
+    assert "log-damaged" not in desk("doctor", "--now", AT).output
     assert _kinds(desk) == [erased, unknown]
     _register(desk, TWO)
     assert _kinds(desk) == [erased]
