@@ -229,8 +229,8 @@ class Vault:
     ) -> dict[str, str]:
         """The fields asked for that there are; that they were read is recorded first.
 
-        Each as it was written for a command, or (None) as it was written last.
-        Raises VaultDamaged where a value was changed or is another's.
+        Each as it was written for a command, or (None) as it was written last; what was written for no command (an
+        empty id) is not there. Raises VaultDamaged where a value was changed, is another's or is missing.
         """
         with self.transaction() as vault:
             vault.execute(
@@ -241,6 +241,7 @@ class Vault:
         with self.transaction() as vault:
             key = self._key(vault, customer)
             if key is None:
+                self._must_be_erased(vault, customer, fields)
                 return {}
             rows = vault.execute(
                 select(VALUES)
@@ -248,10 +249,19 @@ class Vault:
                 .order_by(VALUES.c.version)
             )
             last = {row.field: row for row in rows if fields[row.field] in (None, row.command_id)}
+        for field, command_id in fields.items():
+            if command_id and field not in last:
+                raise VaultDamaged(f"{customer}: {field}, written for {command_id}, is missing")
         return {
             field: unseal(key, Placement(customer, field, row.version), row.sealed)
             for field, row in sorted(last.items())
         }
+
+    @staticmethod
+    def _must_be_erased(vault: Connection, customer: str, fields: Mapping[str, str | None]) -> None:
+        erased = vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first()
+        if erased is None and any(fields.values()):
+            raise VaultDamaged(f"{customer}: the person's key is missing")
 
     def fields_of(self, customer: str) -> dict[str, int]:
         """The fields that are kept of a customer, each with its last version; no value is read."""

@@ -27,13 +27,12 @@ def released(opened: Opened, customer: str, command_id: str, at: int) -> dict[st
 
     None where nothing was disclosed under that id. Without those whose time is over by `at` (UTC microseconds).
     """
-    before: list[Event] = []
     events, due = _events_of(opened, customer, at)
-    for event in events:
+    for n, event in enumerate(events):
         if isinstance(event, PersonalDataDisclosed) and event.command_id == command_id:
-            written = written_last([*before, *due])
+            gone = [later for later in (*events[n:], *due) if isinstance(later, FieldsErased)]
+            written = written_last([*events[:n], *gone])
             return {one["field"]: written[one["field"]] for one in event.fields if one["field"] in written}
-        before.append(event)
     return None
 
 

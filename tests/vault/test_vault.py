@@ -197,6 +197,19 @@ def test_no_nonce_and_no_key_comes_twice(vault: Vault, file: Path) -> None:
     assert len({one[:NONCE_BYTES] for one in sealed | wrapped_}) == 25
 
 
+@pytest.mark.parametrize("table", ["field_values", "persons"])
+def test_what_is_missing_is_not_told_as_nothing(vault: Vault, file: Path, table: str) -> None:
+    vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
+    with sqlite3.connect(file) as database:  # as half a backup leaves it
+        database.execute(f"DELETE FROM {table}")
+    database.close()
+    asked = {"name": "c-1", "email": ""}
+    with pytest.raises(VaultDamaged, match="missing"):
+        vault.show(CUSTOMER, asked, at=7, reader="staff-1", reason="asked-by-customer")
+    vault.erase(CUSTOMER, 8)
+    assert vault.show(CUSTOMER, asked, at=9, reader="staff-1", reason="asked-by-customer") == {}
+
+
 def test_a_person_under_anothers_key_is_never_shown(vault: Vault, file: Path) -> None:
     vault.write(CUSTOMER, "c-1", {"name": NAME}, 1)
     vault.write(OTHER, "c-1", {"name": "Somebody else"}, 1)

@@ -89,6 +89,8 @@ At = Annotated[
     ),
 ]
 _MOST_BYTES = 100_000
+_MOST_FIELDS = 19
+"""Fields of one reading: with their commas, each as long as an id may be, the vault's column has room for so many."""
 
 
 def register(
@@ -132,6 +134,8 @@ def show(
     asked = [one for one in fields.split(",") if one]
     if not asked:
         raise typer.BadParameter("--fields: none is named")
+    if len(asked) > _MOST_FIELDS:
+        raise typer.BadParameter(f"--fields: more than {_MOST_FIELDS} are named")
     must_be_codes(by=by, reason=reason, fields=asked)
     kept_back = why_not_shown(customer, _person(opened, customer))
     return _show(opened, customer, asked, by, reason, as_json=as_json) if kept_back is None else kept_back
