@@ -92,7 +92,7 @@ class Recorder(AskedRecorder):
         fresh: dict[str, tuple[int, bytes]] = {}
         with reported(self.datastore.pool.db_name), self.datastore.transaction(commit=True) as cursor:
             last = self._must_be_at_its_end(cursor)
-            first = self._next_ordinal(cursor)
+            first = last.events + 1
             rows = list(self._rows(cursor, first, stored_events, fresh))
             self._send(rows, journal, heads, **others)
             if rows:
@@ -151,10 +151,6 @@ class Recorder(AskedRecorder):
     def is_here(self, subject: str) -> bool:
         """Whether a subject belongs to this log: every one does."""
         return True
-
-    def _next_ordinal(self, cursor: library.SQLiteCursor) -> int:
-        cursor.execute(self.select_max_notification_id_statement)
-        return int(cursor.fetchone()[0] or 0) + 1
 
     def _rows(
         self,

@@ -38,6 +38,21 @@ def test_where_a_number_stands_is_held_against_its_events_before_it_is_written_t
     assert not verify(log).clean
 
 
+def test_nothing_is_written_behind_an_event_that_no_transaction_has_sealed(log: Path) -> None:
+    command = ChargeCredit(
+        at=BEGIN + 7 * DAY, command_id="behind", msisdn=NUMBER, amount=rupiah(100), item="package"
+    )
+    with ledger_on(log) as ledger:
+        last = int(ledger.position.partition(":")[2])
+        change(
+            log, "INSERT INTO stored_events VALUES (?, 'nobody', 1, 'nothing', x'00', zeroblob(32))", last + 1
+        )
+        with pytest.raises(LogDamaged, match="not the one that was sealed"):
+            ledger.execute([command])
+    with closing(sqlite3.connect(log)) as connection:
+        assert connection.execute("SELECT max(ordinal) FROM stored_events").fetchone() == (last + 1,)
+
+
 def test_a_repeat_is_not_answered_from_a_damaged_entry(log: Path) -> None:
     with closing(sqlite3.connect(log)) as connection:
         ((command_id,),) = connection.execute(

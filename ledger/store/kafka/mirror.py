@@ -261,7 +261,8 @@ class Mirror(Recorder):
         fresh: dict[str, tuple[int, bytes]] = {}
         file = self.datastore.pool.db_name
         with reported(file), self.datastore.transaction(commit=True) as cursor:
-            self._check(cursor, arrived.rows, fresh)
+            last = last_seal(cursor)
+            self._check(cursor, last.events + 1, arrived.rows, fresh)
             cursor.executemany(self.insert_events_statement, arrived.rows)
             add_events(cursor, events_by_subject(arrived.rows))
             if arrived.entries:
@@ -281,15 +282,18 @@ class Mirror(Recorder):
                 self._check_partitions(cursor, record.get("partitions"))
             clocks = [(record["clock"],) for record in created]
             cursor.executemany("INSERT OR REPLACE INTO meta VALUES ('clock',?)", clocks)
-            self._seal(cursor, last_seal(cursor), [row[5] for row in arrived.rows], arrived.entries)
+            self._seal(cursor, last, [row[5] for row in arrived.rows], arrived.entries)
             self._advance(cursor, arrived.offsets)
         self._digests.take(fresh)
 
     def _check(
-        self, cursor: library.SQLiteCursor, rows: Sequence[EventRow], fresh: dict[str, tuple[int, bytes]]
+        self,
+        cursor: library.SQLiteCursor,
+        first: int,
+        rows: Sequence[EventRow],
+        fresh: dict[str, tuple[int, bytes]],
     ) -> None:
-        ordinal = self._next_ordinal(cursor)
-        for expected, row in enumerate(rows, ordinal):
+        for expected, row in enumerate(rows, first):
             found, name, version, topic, state, digest = row
             before = self._digest_before(cursor, name, version, fresh)
             if found != expected or event_digest(before, topic, state) != digest:
