@@ -78,6 +78,8 @@ class Gathered(NamedTuple):
     told: PersonTold
     events: Sequence[Mapping[str, Any]]
     readings: ToldRows
+    copies: ToldRows
+    """What was given out before; of an archive, and of evidence of a number."""
     accounts: Sequence[AccountTold]
     at: int
     """When it was gathered, in UTC microseconds."""
@@ -88,6 +90,7 @@ def archive(found: Gathered, page: str) -> bytes:
     """The archive: the same for the same content."""
     files = {"index.html": page.encode(), "person.json": _json(_person(found))}
     files |= {"events.json": _json(found.events), "readings.json": _json(found.readings)}
+    files["copies.json"] = _json(found.copies)
     for n, account in enumerate(found.accounts, 1):
         files[f"accounts/{n}.json"] = _json(_account(account))
         for bill in account.bills:

@@ -25,6 +25,7 @@ from ledger.entrypoints.access_markup import (
 )
 from ledger.entrypoints.access_words import (
     CLASSES,
+    COPIES,
     FIELDS,
     OBJECTIONS,
     PURPOSES,
@@ -51,6 +52,7 @@ def index_html(found: Gathered) -> str:
         *_in_the_way(found),
         _disclosures(told.disclosures, zone),
         _readings(found.readings, zone),
+        *_copies(found.copies, zone),
         *_breaches(told.breaches, zone),
         *(part for account in found.accounts for part in _of_account(account, zone)),
         _history(found),
@@ -175,6 +177,14 @@ def _readings(readings: ToldRows, zone: Zone) -> str:
     ]
     titled = head("Kapan data Anda dibaca, dan mengapa", "When your data were read, and why")
     return titled + table(("Kapan / When", "Data / Fields", "Alasan / Reason"), rows)
+
+
+def _copies(copies: ToldRows, zone: Zone) -> Iterator[str]:
+    if not copies:
+        return
+    rows = [(moment_of(one["at"], zone), both(*COPIES[one["kind"]]), escape(one["of"])) for one in copies]
+    yield head("Salinan yang pernah dibuat", "Copies that were made")
+    yield table(("Kapan / When", "Salinan / Copy", "Tentang / Of"), rows)
 
 
 def _breaches(breaches: ToldRows, zone: Zone) -> Iterator[str]:

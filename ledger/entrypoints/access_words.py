@@ -36,6 +36,10 @@ REQUESTS = {
     "withdrawal": ("Penarikan persetujuan", "Withdrawal of consent"),
     "restriction": ("Pembatasan", "Restriction"),
 }
+COPIES = {
+    "access": ("arsip seperti ini", "an archive like this one"),
+    "bundle": ("bukti tentang nomor", "evidence of a number"),
+}
 STATES = {
     "open": ("terbuka", "open"),
     "answered": ("selesai", "answered"),

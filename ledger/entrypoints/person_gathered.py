@@ -25,6 +25,7 @@ from ledger.entrypoints.access_archive import (
     own_row,
 )
 from ledger.terms.clauses import clause_titles
+from ledger.vault.copies_made import copies_of
 from ledger.wiring.accounts_held import AccountHeld, accounts_held, ended_at, events_of_customer
 from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.persons import serving_vault
@@ -67,6 +68,10 @@ def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *,
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}
             for one in kept.readings(own_id(customer))
         ]
+        copies = [
+            {"at": format_instant(one.at), "kind": one.kind, "of": one.of, "digest": one.digest.hex()}
+            for one in copies_of(kept, own_id(customer))
+        ]
     zone = asked.told_in() if policy is None else policy.zone
     accounts = list(accounts_held(asked, events, customer))
     stated = statement_lines(opened, accounts, reader.now, zone)
@@ -78,6 +83,7 @@ def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *,
         _told(asked, customer, events, accounts),
         [own(LogLine(None, None, event).to_json()) for event in events],
         readings,
+        copies,
         [_account(opened, asked, terms, held, lines) for held, lines in zip(accounts, stated, strict=True)],
         reader.now,
         zone,

@@ -80,7 +80,6 @@ def noted_first(vault: Vault, copies: Sequence[CopyMade], chance: Chance) -> Ite
 
 def copies_of(vault: Vault, customer: str, most: int = 1_000) -> list[CopyMade]:
     """The copies that were made of a person, newest first."""
-    key = vault.key_for(_KEY)
     with vault.transaction() as connection:
         rows = connection.execute(
             select(COPIES)
@@ -88,6 +87,7 @@ def copies_of(vault: Vault, customer: str, most: int = 1_000) -> list[CopyMade]:
             .order_by(COPIES.c.at.desc(), COPIES.c.digest)
             .limit(most)
         ).all()
+    key = vault.key_for(_KEY) if rows else b""
     return [CopyMade(**row._asdict() | {"place": _place(key, row)}) for row in rows]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ def _access(desk: Pulsa, name: str, now: str = NOW[1]) -> Path:
     return place
 
 
+def _copies_in(place: Path) -> Any:
+    """What an archive tells of those before it; its page does so where there are any."""
+    with zipfile.ZipFile(place) as archive:
+        told, page = json.loads(archive.read("copies.json")), archive.read("index.html").decode()
+    assert ("Copies that were made" in page) == bool(told)
+    return told
+
+
 def _erase(desk: Pulsa) -> None:
     by = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1")
     desk.done("customer", "erase", CUSTOMER, *by, "--at", DAY.format(21))
@@ -62,8 +71,12 @@ def _checked(desk: Pulsa) -> list[dict[str, Any]]:
 def test_an_archive_that_lies_about_is_erased_with_its_person_and_what_was_given_out_stays_noted(
     desk: Pulsa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lies = _access(desk, f"{NAME}.zip")
     handed = _access(desk, "handed.zip", DAY.format(19))
+    lies = _access(desk, f"{NAME}.zip")
+    assert (_copies_in(handed), [one["digest"] for one in _copies_in(lies)]) == (
+        [],
+        [sha256(handed.read_bytes()).hexdigest()],
+    )
     digests = [sha256(one.read_bytes()).hexdigest() for one in (lies, handed)]
     tried = desk.folder / "tried.zip"
     desk.done("customer", "access", CUSTOMER, str(tried), *WHO, *NOW, "--dry-run")
