@@ -29,7 +29,8 @@ def desk(tmp_path: Path) -> Pulsa:
     pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
     pulsa.done("vault", "new-key", str(key))
     own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--at", DAY.format(1))
-    pulsa.done("customer", "register", CUSTOMER, *own, feed=json.dumps({"name": NAME}))
+    for customer, name in ((CUSTOMER, NAME), (f"customer/{OTHER}", "Somebody Else")):
+        pulsa.done("customer", "register", customer, *own, feed=json.dumps({"name": name}))
     pulsa.done("customer", "register", f"customer/{OTHER}", *own, feed=json.dumps({"name": "Wulandari"}))
     pack = ("--terms", SP23, "--printed-credit", "5000", "--valid-until", "2030-12-31")
     pulsa.done("number", "issue", NUMBER, *pack, "--at", DAY.format(2))
@@ -97,8 +98,7 @@ def test_an_archive_that_lies_about_is_erased_with_its_person_and_what_was_given
     archive = {"kind": "erased-and-kept", "about": f"{CUSTOMER}, {lies}", "holder": "archives of access"}
     in_vault = {"kind": "erased-and-kept", "about": CUSTOMER, "holder": "the vault"}
     assert _checked(desk) == [archive, in_vault]
-    for_trial = ("--values", "-", "--at", DAY.format(21), "--dry-run")
-    desk("customer", "rectify", f"customer/{OTHER}", *for_trial, feed='{"name": "Somebody Else"}')
+    desk.done("customer", "access", f"customer/{OTHER}", str(tried), *WHO, *NOW, "--dry-run")
     assert _checked(desk) == [archive, in_vault]  # for trial nothing is erased
     with monkeypatch.context() as patch:
         patch.setattr(Vault, "carry_out", _killed)
