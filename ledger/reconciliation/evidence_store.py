@@ -10,11 +10,11 @@ import hashlib
 import hmac
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import EvidenceLost, KeyUnusable
+from ledger.key_files import key_text, make_key_file
 
 _KEY = 32
 _PIECE = 1 << 16
@@ -45,36 +45,14 @@ class EvidenceKey:
 def evidence_key(path: Path, *, make: bool = False) -> EvidenceKey:
     """The key of a file; with `make` one of chance where there is none. Raises KeyUnusable."""
     if make and not path.exists():
-        _make_key(path)
+        make_key_file(path, secrets.token_hex(_KEY), unless_there=True)
     try:
-        mode = path.stat().st_mode & 0o777
-        text = path.read_text("ascii").strip()
-        key = bytes.fromhex(text)
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from error
+        key = bytes.fromhex(key_text(path))
     except ValueError as error:
         raise KeyUnusable(f"{path}: no key of {_KEY} bytes in hexadecimal digits") from error
-    if mode & 0o077:
-        raise KeyUnusable(f"{path}: others may read it (mode {mode:03o}); it has to be 600")
     if len(key) != _KEY:
         raise KeyUnusable(f"{path}: no key of {_KEY} bytes in hexadecimal digits")
     return EvidenceKey(key)
-
-
-def _make_key(path: Path) -> None:
-    """Puts a key there, whole at once: where another process is quicker, its key is the one. Raises KeyUnusable."""
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(_KEY) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(new, path)
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 class Kept(NamedTuple):

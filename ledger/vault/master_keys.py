@@ -5,7 +5,6 @@ A key management service takes its place by another `Wrapping`.
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.errors import KeyUnusable, VaultKeyWrong
+from ledger.key_files import key_text, make_key_file
 from ledger.vault.chance import Chance
 
 KEY_BYTES = 32
@@ -73,24 +73,13 @@ class MasterKey(NamedTuple):
 def new_master_key(secret: bytes, path: Path) -> MasterKey:
     """Puts a key of 32 random bytes into a new file of mode 0600, its folder made if need be. Raises KeyUnusable."""
     key = MasterKey(secret)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(key.to_text() + "\n")
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from error
+    make_key_file(path, key.to_text())
     return key
 
 
 def master_key_of(path: Path) -> MasterKey:
     """The master key, from its file, which nobody else may read. Raises KeyUnusable."""
-    try:
-        mode = path.stat().st_mode & 0o777
-        text = path.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise KeyUnusable(f"{path}: {getattr(error, 'strerror', None) or 'it holds no key'}") from error
-    if mode & 0o077:
-        raise KeyUnusable(f"{path}: others may read it (mode {mode:04o}); it has to be 0600")
+    text = key_text(path)
     if not _TEXT.fullmatch(text):
         raise KeyUnusable(f"{path}: it holds no master key of a vault")
     id_, _, secret = text.removeprefix(_PREFIX).partition("+")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.domain.calendar import DAY, SECOND
 from ledger.errors import KeyUnusable, VaultBackupUnusable
+from ledger.key_files import key_text, make_key_file
 from ledger.vault.chance import Chance
 from ledger.vault.master_keys import KEY_BYTES
 
@@ -47,24 +47,22 @@ class MonthKeys:
         """The month of an instant and its key, which is made where there is none yet. Raises KeyUnusable."""
         month = month_of(at)
         path = self._path(month)
-        if not path.exists():
-            self._make(path, month, chance(KEY_BYTES))
+        if not path.exists():  # if somebody else is first, that one counts
+            secret = b64encode(chance(KEY_BYTES)).decode()
+            make_key_file(path, f"{_PREFIX}{month}+{secret}", unless_there=True)
         return month, self.of(month)
 
     def of(self, month: str) -> bytes:
         """The key of a month. Raises VaultBackupUnusable where it is destroyed or was never here, KeyUnusable."""
         path = self._path(month)
         try:
-            mode = path.stat().st_mode & 0o777
-            text = path.read_text("ascii").strip()
-        except FileNotFoundError as error:
-            raise VaultBackupUnusable(
-                f"the key of {month} is not in {self.folder}: it is destroyed"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise KeyUnusable(f"{path}: {getattr(error, 'strerror', None) or 'it holds no key'}") from error
-        if mode & 0o077:
-            raise KeyUnusable(f"{path}: others may read it (mode {mode:04o}); it has to be 0600")
+            text = key_text(path)
+        except KeyUnusable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise VaultBackupUnusable(
+                    f"the key of {month} is not in {self.folder}: it is destroyed"
+                ) from error
+            raise
         found = _TEXT.fullmatch(text)
         if found is None or found[1] != month:
             raise KeyUnusable(f"{path}: it holds no key of {month}")
@@ -99,19 +97,3 @@ class MonthKeys:
 
     def _path(self, month: str) -> Path:
         return self.folder / f"{month}.key"
-
-    def _make(self, path: Path, month: str, secret: bytes) -> None:
-        """Whole or not at all: a key that is cut off would take its month's backups with it."""
-        part = path.with_suffix(f".{os.getpid()}.part")
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{_PREFIX}{month}+{b64encode(secret).decode()}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):  # somebody else's was first, and counts
-                os.link(part, path)
-        except OSError as error:
-            raise KeyUnusable(f"{path}: {error.strerror}") from error
-        finally:
-            part.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ A key that signs lies in a file of its own, `PRIVATE+KEY+<name>+<key id>+<base64
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import CheckpointInvalid, KeyUnusable
+from ledger.key_files import key_text, make_key_file
 
 ED25519 = b"\x01"
 """The kind of key, as the format numbers it."""
@@ -102,13 +102,7 @@ def verifier_of(text: str, place: str = "a key") -> Verifier:
 
 def signer_of(path: Path) -> Signer:
     """The key that signs, from its file, which nobody else may read. Raises KeyUnusable."""
-    try:
-        mode = path.stat().st_mode & 0o777
-        text = path.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise KeyUnusable(f"{path}: {getattr(error, 'strerror', None) or 'it holds no key'}") from error
-    if mode & 0o077:
-        raise KeyUnusable(f"{path}: others may read it (mode {mode:04o}); it has to be 0600")
+    text = key_text(path)
     if not text.startswith(_PRIVATE):
         raise KeyUnusable(f"{path}: it holds no key that signs")
     name, seed = _parsed(text.removeprefix(_PRIVATE), str(path))
@@ -123,11 +117,7 @@ def new_signer(name: str, seed: bytes, path: Path) -> Signer:
     if not _NAME.fullmatch(name):
         raise KeyUnusable(f"{name!r} is no name for a key: it has no spaces and no +")
     signer = Signer(name, seed)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(signer.to_text() + "\n")
-    except OSError as error:
-        raise KeyUnusable(f"{path}: {error.strerror}") from error
+    make_key_file(path, signer.to_text())
     return signer
 
 

@@ -1,0 +1,58 @@
+"""Files that hold a key: their owner's alone, read in one way, and made whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ledger.errors import KeyUnusable
+
+_MOST_BYTES = 1 << 16
+"""That are read of a key's file."""
+
+
+def key_bytes(path: Path) -> bytes:
+    """What a key's file holds, 64 KiB of it at most. Raises KeyUnusable, also where others than its owner may read it.
+
+    That is raised from the OSError which kept the file from being read.
+    """
+    try:
+        mode = path.stat().st_mode & 0o777
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from error
+    if mode & 0o077:
+        raise KeyUnusable(f"{path}: others may read it (mode {mode:04o}); it has to be 0600")
+    return content
+
+
+def key_text(path: Path) -> str:
+    """The text of a key's file, without what stands around it. Raises KeyUnusable, as for `key_bytes`."""
+    try:
+        return key_bytes(path).decode("ascii").strip()
+    except UnicodeDecodeError as error:
+        raise KeyUnusable(f"{path}: it holds no key") from error
+
+
+def make_key_file(path: Path, text: str, *, unless_there: bool = False) -> None:
+    """Makes a key's file (mode 0600, on disk when this returns), and its folder (0700) where there is none.
+
+    One that is there is left as it is: with `unless_there` it counts, else it raises. Raises KeyUnusable.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(*([FileExistsError] if unless_there else [])):
+            os.link(part, path)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
