@@ -15,6 +15,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 _RUN = re.compile(r"[A-Z2-7]*T[A-Z2-7]{20,}|[0-9]{7,}", re.ASCII)
+_OF_RECORD = re.compile(r"ET[A-Z2-7]{20}", re.ASCII)
+"""A token as ids of records have it: `E` and the account."""
 _FIRST, _COUNT = 10**14, 9 * 10**14
 """The least of the numbers given, and how many there are."""
 _LONGEST = 15
@@ -37,6 +39,8 @@ class Pseudonyms:
         return _RUN.sub(lambda run: self._of_run(run[0]), text)
 
     def _made(self, digits: str) -> str:
+        if _OF_RECORD.fullmatch(digits):
+            return digits[0] + self._made(digits[1:])
         if not digits.isdecimal():
             digest = hmac.digest(self._key, digits.encode(), sha256)
             letters = b32encode(digest).decode().rstrip("=")

@@ -48,6 +48,7 @@ def test_a_token_is_renamed_wherever_it_is_written(text: str) -> None:
     assert TOKEN not in said
     assert (len(said), said) == (len(text), NAMED.of(text))
     assert is_token(NAMED.of(TOKEN))
+    assert NAMED.of(f"E{TOKEN}#1/3.2") == f"E{NAMED.of(TOKEN)}#1/3.2"  # a record of the account
     assert NAMED.of("customer/CTTTTTTTTTTTTTTTTTTTT") == "customer/CTTTTTTTTTTTTTTTTTTTT"
 
 
