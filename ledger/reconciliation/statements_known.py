@@ -115,7 +115,7 @@ class NamedFiles:
         history = self._holders.get(event.account)
         if history is None:
             history = self._holders[event.account] = list(holders_of(log, event.account))
-        return next((holder for version, holder in reversed(history) if version < event.version), None)
+        return holder_before(history, event.version)
 
     def _is_erased(self, person: str) -> bool:
         if person not in self._erased:
@@ -131,6 +131,11 @@ def holders_of(log: SqliteSnapshot, account: str) -> Iterator[tuple[int, str]]:
         holder = holder_after(found.event) if found.event.account == account else None
         if holder is not None:
             yield found.event.version, holder
+
+
+def holder_before(history: Sequence[tuple[int, str]], version: int) -> str | None:
+    """Whose an account was before a version of it, by what `holders_of` told; None where nobody is known."""
+    return next((holder for since, holder in reversed(history) if since < version), None)
 
 
 def _wrong(store: EvidenceStore, digest: str) -> str | None:

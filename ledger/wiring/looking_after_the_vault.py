@@ -27,7 +27,6 @@ from ledger.wiring.copy_holders import BACKUPS, THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_of_nothing, files_over
 from ledger.wiring.values_told import told_by, written_last
-from projections.persons.held_by_nobody import UNKNOWN
 
 _OF_VALUES = (RegisterCustomer.__name__, RectifyCustomer.__name__)
 LogOf = Callable[[str], SqliteSnapshot | None]
@@ -93,7 +92,7 @@ def looked_through(
     for name in files_of_nothing(opened, now - grace) if logs else ():
         yield VaultFinding("file-without-event", name, FILES_OF_STATEMENTS)
     for held in opened.questions(lambda: now).held_by_nobody() if logs else ():
-        if held.why != UNKNOWN or held.since + grace <= now:
+        if held.is_due(now, grace):
             about = f"{held.account}, {PREFIX}{held.customer}, {held.position}"
             yield VaultFinding(f"account-of-{held.why}", about, "the log")
 

@@ -22,7 +22,7 @@ from projections.engine.rebuild import Rebuild
 from projections.engine.runner import Runner
 from projections.engine.snapshot import Present, Snapshot
 from projections.persons import breaches_told, erasures_told, privacy
-from projections.persons.held_by_nobody import UNKNOWN, held_by_nobody
+from projections.persons.held_by_nobody import held_by_nobody
 from projections.registry import PROJECTIONS, tables
 
 
@@ -84,7 +84,7 @@ def persons_watched(settings: Settings, kept: Database, now: int) -> Watched:
         late = privacy.requests(then, privacy.WantedRequests(only_open=True, only_breached=True)).rows
         untold = [one for one in breaches_told.breaches(then, only_open=True).rows if one.overdue]
         blocked = erasures_told.erasures(then, None, only_blocked=True).rows
-        of_nobody = [one for one in held_by_nobody(then) if one.why != UNKNOWN or one.since + DAY <= now]
+        of_nobody = [one for one in held_by_nobody(then) if one.is_due(now, DAY)]
     return Watched(
         breached=[*(one.kind for one in late), *("notice" for _ in untold)],
         blocked_by=[one.objections[0]["reason"] if one.objections else "" for one in blocked],

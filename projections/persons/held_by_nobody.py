@@ -31,6 +31,10 @@ class HeldByNobody(NamedTuple):
     since: Instant
     position: str
 
+    def is_due(self, now: int, grace: int) -> bool:
+        """Whether it is told by now: at once of who is erased, else once there was time to register (microseconds)."""
+        return self.why != UNKNOWN or self.since + grace <= now
+
 
 def held_by_nobody(then: Snapshot) -> list[HeldByNobody]:
     """All of them, those of erased persons first; as recorded by now."""
