@@ -53,6 +53,11 @@ def both(indonesian: str, english: str) -> str:
     return f"{escape(indonesian)} <small>{escape(english)}</small>"
 
 
+def named(words: Mapping[str, tuple[str, str]], code: str) -> str:
+    """What a code is called in both languages; the code itself, where there are no words for it."""
+    return both(*words.get(code, (code, code)))
+
+
 def pair(indonesian: str, english: str, value: str) -> str:
     """A name and what it is, for a list of such."""
     return f"<dt>{both(indonesian, english)}</dt><dd>{value}</dd>"

@@ -17,6 +17,7 @@ from ledger.entrypoints.access_markup import (
     moment,
     moment_of,
     money,
+    named,
     nothing,
     pair,
     parts_told,
@@ -82,17 +83,14 @@ def _who(found: Gathered) -> Iterator[str]:
     gone = found.told.fields_erased
     if gone:
         yield sub("Sudah dihapus, karena masa simpannya lewat", "Erased, their time being over")
-        rows = [
-            (moment_of(one["at"], found.zone), both(*FIELDS.get(one["field"], (one["field"],) * 2)))
-            for one in gone
-        ]
+        rows = [(moment_of(one["at"], found.zone), named(FIELDS, one["field"])) for one in gone]
         yield table(("Kapan / When", "Data / Fields"), rows)
 
 
 def _agreed(consents: ToldRows, zone: Zone) -> str:
     rows = [
         (
-            both(*PURPOSES.get(one["purpose"], (one["purpose"],) * 2)),
+            named(PURPOSES, one["purpose"]),
             "ya / yes" if one["given"] else "tidak / no",
             escape(one["channel"]),
             moment_of(one["since"], zone),
@@ -121,12 +119,12 @@ def _preferences(preferences: ToldRows) -> str:
 def _requests(requests: ToldRows, zone: Zone) -> str:
     rows = []
     for one in requests:
-        state = both(*STATES.get(one["state"], (one["state"],) * 2))
+        state = named(STATES, one["state"])
         if one["ended_at"] is not None:
             state += f" {moment_of(one['ended_at'], zone)}"
         late = " <b>terlambat / late</b>" if one["breached"] else ""
         limit = "" if one["limit_at"] is None else moment_of(one["limit_at"], zone)
-        kind = both(*REQUESTS.get(one["kind"], (one["kind"],) * 2))
+        kind = named(REQUESTS, one["kind"])
         rows.append((kind, moment_of(one["asked_at"], zone), limit, state + late))
     return head("Permintaan Anda", "Your requests") + table(
         ("Apa / What", "Diminta / Asked", "Batas / Limit", "Keadaan / State"), rows
@@ -144,11 +142,8 @@ def _in_the_way(found: Gathered) -> Iterator[str]:
         said = f"{escape(one['reference'])}: {moment_of(one['set_at'], zone)}{until}"
         pairs.append(pair("Ditahan untuk perkara", "Held for a case", said))
     for one in told.erasures:
-        state = f"{both(*STATES.get(one['state'], (one['state'],) * 2))}, {moment_of(one['since'], zone)}"
-        why = [
-            f"{escape(way['of'])}: {both(*OBJECTIONS.get(way['reason'], (way['reason'],) * 2))}"
-            for way in one["objections"]
-        ]
+        state = f"{named(STATES, one['state'])}, {moment_of(one['since'], zone)}"
+        why = [f"{escape(way['of'])}: {named(OBJECTIONS, way['reason'])}" for way in one["objections"]]
         pairs.append(pair("Penghapusan", "Erasure", "<br>".join([state, *why])))
     if pairs:
         yield head("Pembatasan, penahanan, penghapusan", "Restriction, holds, erasure")
@@ -231,32 +226,10 @@ def _of_account(told: AccountTold, zone: Zone) -> Iterator[str]:
     if told.bills:
         yield sub("Tagihan", "Bills") + _bills(told.bills)
     if told.payments:
-        yield sub("Pembayaran", "Payments") + table(
-            ("Kapan / When", "Nomor / Reference", "Keadaan / State", "Jumlah / Amount"),
-            [
-                (
-                    moment_of(one["received_at"], zone),
-                    f"{escape(one['reference'])}<small>{escape(one['method'])}</small>",
-                    both(*STATES.get(one["state"], (one["state"],) * 2)),
-                    money(one["amount"]),
-                )
-                for one in told.payments
-            ],
-            amounts=1,
-        )
+        yield sub("Pembayaran", "Payments") + _received(told.payments, zone, methods=True)
     if told.suspense:
-        yield sub("Uang yang belum dibukukan", "Money that no account has taken") + table(
-            ("Kapan / When", "Nomor / Reference", "Keadaan / State", "Jumlah / Amount"),
-            [
-                (
-                    moment_of(one["received_at"], zone),
-                    escape(one["reference"]),
-                    both(*STATES.get(one["state"], (one["state"],) * 2)),
-                    money(one["amount"]),
-                )
-                for one in told.suspense
-            ],
-            amounts=1,
+        yield sub("Uang yang belum dibukukan", "Money that no account has taken") + _received(
+            told.suspense, zone
         )
     for one in told.deposits:
         yield sub("Deposit", "Deposit") + table(
@@ -270,8 +243,7 @@ def _of_account(told: AccountTold, zone: Zone) -> Iterator[str]:
             [
                 (
                     moment_of(one["opened_at"], zone),
-                    f"{escape(one['dispute'])}, {escape(one['about'])}: "
-                    + both(*STATES.get(one["state"], (one["state"],) * 2)),
+                    f"{escape(one['dispute'])}, {escape(one['about'])}: " + named(STATES, one["state"]),
                     money(one["claimed"]),
                     money(one["system"]),
                 )
@@ -294,6 +266,23 @@ def _of_account(told: AccountTold, zone: Zone) -> Iterator[str]:
             amounts=1,
         )
     yield sub("Riwayat", "History") + _happened(held, zone)
+
+
+def _received(rows: ToldRows, zone: Zone, *, methods: bool = False) -> str:
+    """Money that came; with `methods` also by which method."""
+    return table(
+        ("Kapan / When", "Nomor / Reference", "Keadaan / State", "Jumlah / Amount"),
+        [
+            (
+                moment_of(one["received_at"], zone),
+                escape(one["reference"]) + (f"<small>{escape(one['method'])}</small>" if methods else ""),
+                named(STATES, one["state"]),
+                money(one["amount"]),
+            )
+            for one in rows
+        ],
+        amounts=1,
+    )
 
 
 def _bills(bills: Iterable[BillHeld]) -> str:
