@@ -195,9 +195,8 @@ class Zone:
         begins, ends, day, _ = self._day(boundary)
         there = day + timedelta(days=days)
         begins_there, ends_there = self.midnight(there), self.midnight(there + timedelta(days=1))
-        both_whole = (
-            ends - begins == DAY == ends_there - begins_there
-        )  # no clock is changed on these two days
+        # On neither of two whole days a clock is changed.
+        both_whole = ends - begins == DAY == ends_there - begins_there
         if boundary == begins or (both_whole and boundary < ends):
             return begins_there + boundary - begins
         return instant_of(_wall(self.local(boundary) + timedelta(days=days), self._info))

@@ -42,13 +42,13 @@ def must_tell_of_nobody(text: str) -> None:
         raise PersonalText(
             "it holds an e-mail address; who a person is belongs in the vault, and never in the log"
         )
-    if len(text) >= IDENTITY_DIGITS and (_is_there(text) or _is_grouped(text)):
+    if len(text) >= IDENTITY_DIGITS and (_holds_identity(text) or _is_grouped(text)):
         raise PersonalText(
             "it holds an identity number; who a person is belongs in the vault, and never in the log"
         )
 
 
-def _is_there(text: str) -> bool:
+def _holds_identity(text: str) -> bool:
     return bool(_IDENTITY.search(text)) and bool(_IDENTITY.search(_OF_A_MACHINE.sub("-", text)))
 
 

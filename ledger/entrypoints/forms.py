@@ -121,8 +121,8 @@ class CommandReader:
 
     `now` is the clock that dates commands: on a live log the entry point's own, and a stated `at` is refused; on a
     played log it stands in where none is stated (None: then one must be). A live log registers nobody under an id that
-    says something. `cards` tells what an ICCID is called in the
-    log (None: nobody knows the key, and only what cards are called is taken).
+    says something. `cards` tells what an ICCID is called in the log (None: nobody knows the key, and only what cards
+    are called is taken).
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from ledger.vault.copies_made import CopyMade, noted_first
 from ledger.wiring.composition import Opened
 from ledger.wiring.persons import serving_vault
 
-_HOLDERS = ("customer", "from_customer", "to_customer")
+_OF_CUSTOMERS = ("customer", "from_customer", "to_customer")
 """The fields of events that name whose an account is, was or is to be."""
 
 
@@ -45,4 +45,4 @@ def _named_in(content: bytes) -> list[str]:
     with zipfile.ZipFile(BytesIO(content)) as bundle:
         lines = bundle.read("events.jsonl").splitlines()
     events = [json_of(line)["event"] for line in lines]
-    return sorted({event[name] for event in events for name in _HOLDERS if event.get(name)})
+    return sorted({event[name] for event in events for name in _OF_CUSTOMERS if event.get(name)})

@@ -99,9 +99,8 @@ def create(settings: Settings) -> int:
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings):
         topics.must_be_none(log)
-        schema_ids(
-            log
-        )  # first: topics of which no schema can be registered are a log that is there, and of no use
+        # Schemas first: topics of which no schema can be registered are a log that is there, and of no use.
+        schema_ids(log)
         return topics.create(log).partitions
 
 

@@ -9,9 +9,7 @@ from ledger.entrypoints.collecting import collect_rarely
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs `pulsa`; ends the process with its exit code."""
-    collect_rarely()
-    from ledger.entrypoints.cli.app import (
-        app,  # looking for cycles meanwhile would be a sixth of a short command
-    )
+    collect_rarely()  # before the imports: looking for cycles meanwhile would be a sixth of a short command
+    from ledger.entrypoints.cli.app import app
 
     app(arguments, prog_name="pulsa")

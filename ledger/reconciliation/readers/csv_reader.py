@@ -236,5 +236,6 @@ def _quantity(text: str) -> int:
 
 def _kind(text: str | None) -> str | None:
     """What kind of movement it is: a short word, which can be no name of a person that a bank writes out."""
-    is_short = text is not None and re.fullmatch(r"[a-z0-9/-]{1,40}", text, re.ASCII) is not None
-    return text if text is not None and is_short and not tells_of_somebody(text) else None
+    if text is None or not re.fullmatch(r"[a-z0-9/-]{1,40}", text, re.ASCII):
+        return None
+    return None if tells_of_somebody(text) else text
