@@ -12,7 +12,7 @@ from ledger.domain.kinds import PartitionOf
 from ledger.domain.statement.events import StatementBegun
 from ledger.errors import EvidenceExpired, EvidenceLost, KeyUnusable
 from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key
-from ledger.reconciliation.statements_known import NamedFiles, kept_until
+from ledger.reconciliation.named_files import NamedFiles, kept_until
 from ledger.wiring.settings import Settings
 
 if TYPE_CHECKING:
