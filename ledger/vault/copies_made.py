@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -48,7 +49,7 @@ class CopyMade(NamedTuple):
 
 @contextmanager
 def noted_first(vault: Vault, copies: Sequence[CopyMade], chance: Chance) -> Iterator[None]:
-    """Notes copies that are then made; where that fails, they are noted no more.
+    """Notes copies that are then made; where that fails, those that lie nowhere are noted no more.
 
     Raises VaultConflict where a person is erased, or was meanwhile: then what was put lies there no more.
     """
@@ -64,8 +65,9 @@ def noted_first(vault: Vault, copies: Sequence[CopyMade], chance: Chance) -> Ite
     try:
         yield
     except BaseException:
+        nowhere = [one for one in copies if one.place is None or not _lies(one.place, one.digest)]
         with vault.transaction() as connection:
-            connection.execute(delete(COPIES).where(_are(copies)))
+            connection.execute(delete(COPIES).where(_are(nowhere)))
         raise
     with vault.transaction() as connection:
         found = connection.execute(
@@ -177,10 +179,12 @@ def _lies(place: Path, digest: bytes) -> bool:
 
 
 def _deleted(place: Path, digest: bytes) -> Became | None:
-    """What became of a file; None where it can be neither looked at nor deleted."""
+    """What became of a file; None where it can be neither looked at nor deleted, or a link to it lies there."""
     try:
         if not _is_as_put(place, digest):
             return "changed"
+        if place.is_symlink():
+            return None
         place.unlink()
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
@@ -190,9 +194,8 @@ def _deleted(place: Path, digest: bytes) -> Became | None:
 
 
 def _is_as_put(place: Path, digest: bytes) -> bool:
-    """Whether a file is what was put there. Raises OSError."""
-    try:
-        with place.open("rb") as file:
-            return file_digest(file, "sha256").digest() == digest
-    except IsADirectoryError:
+    """Whether a file is what was put there; what is no file is not, and is not read. Raises OSError."""
+    if not S_ISREG(place.stat().st_mode):
         return False
+    with place.open("rb") as file:
+        return file_digest(file, "sha256").digest() == digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
@@ -94,6 +95,26 @@ def test_what_cannot_be_deleted_is_left_and_named_until_it_can_be(vault: Vault, 
     assert (erase_copies(vault, [CUSTOMER], []), place.exists()) == (1, False)
 
 
+def test_what_lies_there_now_is_never_waited_for_and_a_link_is_no_copy(vault: Vault, tmp_path: Path) -> None:
+    pipe, moved, apart = (
+        _put(vault, tmp_path / name, at=n) for n, name in enumerate(("pipe", "moved", "apart"))
+    )
+    pipe.unlink()
+    os.mkfifo(pipe)  # which nobody ever writes into
+    moved.rename(tmp_path / "volume")
+    moved.symlink_to(tmp_path / "volume")
+    apart.unlink()
+    apart.symlink_to("/dev/zero")  # which never ends
+    assert list(left_lying(vault, [CUSTOMER], [])) == [(CUSTOMER, moved)]
+    assert (erase_copies(vault, [CUSTOMER], []), _became(vault)) == (0, ["changed", None, "changed"])
+    assert (moved.is_symlink(), moved.read_bytes()) == (
+        True,
+        CONTENT,
+    )  # to delete the link would hide what it names
+    (tmp_path / "volume").rename(moved)
+    assert (erase_copies(vault, [CUSTOMER], []), moved.exists()) == (1, False)
+
+
 def test_killed_between_the_file_and_the_note_it_is_settled_when_it_is_asked_again(
     vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +142,13 @@ def test_what_fails_is_noted_no_more_and_who_is_erased_meanwhile_is_left_in_no_f
     with pytest.raises(OSError, match="full"), noted_first(vault, [copy], secrets.token_bytes):
         raise OSError("full")
     assert copies_of(vault, CUSTOMER) == []
+    with pytest.raises(OSError, match="no answer"), noted_first(vault, [copy], secrets.token_bytes):  # noqa: PT012
+        place.write_bytes(CONTENT)
+        raise OSError("no answer")
+    assert list(left_lying(vault, [CUSTOMER], [])) == [
+        (CUSTOMER, place)
+    ]  # what was put lies there, and stays noted
+    place.unlink()
     with pytest.raises(VaultConflict, match="meanwhile"), noted_first(vault, [copy], secrets.token_bytes):  # noqa: PT012
         vault.erase(CUSTOMER, 5)
         assert erase_copies(vault, [CUSTOMER], []) == 0
