@@ -93,7 +93,10 @@ def _attached_of(logs: Sequence[SqliteSnapshot], partition_of: PartitionOf, pers
 
 
 def _deleted(opened: Opened, digest: str) -> bool:
+    """Whether a file is deleted; a link to one is left to be found, for what it names would lie on."""
+    path = opened.settings.evidence_folder / digest
     with suppress(OSError):
-        (opened.settings.evidence_folder / digest).unlink()
-        return True
+        if not path.is_symlink():
+            path.unlink()
+            return True
     return False

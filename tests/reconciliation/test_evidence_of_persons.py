@@ -22,7 +22,7 @@ from ledger.store.reading import SqliteReader
 from ledger.terms import bundled
 from ledger.wiring.composition import Opened, opened
 from ledger.wiring.evidence import check_evidence, evidence_store
-from ledger.wiring.evidence_over import delete_over, erase_evidence, evidence_left
+from ledger.wiring.evidence_over import delete_over, erase_evidence, evidence_left, files_over
 from ledger.wiring.settings import Settings
 from tests.given import Story, at, ledger_on
 
@@ -113,6 +113,22 @@ def test_evidence_goes_with_its_person_unless_something_else_names_it(files: Fil
     assert delete_over(log, at("2024-03-09T00:00:00+07:00")) == 1  # with the statement's seven days
     report = files.told(MUCH_LATER)
     assert (report.clean, report.gone_in_all) == (True, 5)  # each of the five that names one of the three
+
+
+def test_a_file_that_is_linked_to_is_left_and_named(files: Files, log: Opened, tmp_path: Path) -> None:
+    linked, stated = files.attach(ONE, b"on a volume"), files.store.folder
+    files.receive(LINE)
+    (over,) = (path for path in stated.iterdir() if LINE == path.read_bytes())
+    for path in (linked, over):
+        path.rename(tmp_path / path.name)
+        path.symlink_to(tmp_path / path.name)
+    files.end(ONE)
+    assert (erase_evidence(log, [ONE]), delete_over(log, at(MUCH_LATER))) == (0, 0)  # what it names would lie on
+    assert (linked.exists(), list(evidence_left(log, [ONE]))) == (True, [f"customer/{ONE}, {linked.name}"])
+    assert list(files_over(log, at(MUCH_LATER))) == [over.name]
+    assert files.told(MUCH_LATER).clean
+    (tmp_path / over.name).rename(over)
+    assert delete_over(log, at(MUCH_LATER)) == 1
 
 
 def test_evidence_that_was_kept_is_missed_and_what_lies_elsewhere_is_not(files: Files) -> None:
