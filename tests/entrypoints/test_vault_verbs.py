@@ -101,6 +101,23 @@ def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) ->
     assert _kinds(desk) == [erased]
 
 
+def test_what_is_destroyed_for_good_of_a_live_log_goes_by_the_wall_clock_alone(desk: Pulsa) -> None:
+    live = {"PULSA_CLOCK": "live", "PULSA_NOW": None}
+    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery")
+    desk.done("customer", "register", ONE, *own, feed=json.dumps(NAME), **live)
+    desk.done("vault", "backup", str(desk.folder / "a.bak"), **live)
+    later = {"PULSA_CLOCK": None, "PULSA_NOW": "2999-01-01T00:00:00+07:00"}
+    keys = sorted((desk.folder / "keys" / "months").iterdir())
+    for verb in (["sweep"], ["backup", str(desk.folder / "b.bak")]):
+        assert "takes the wall clock's time" in desk.complaint("vault", *verb, **later)
+    assert sorted((desk.folder / "keys" / "months").iterdir()) == keys
+    assert not (desk.folder / "b.bak").exists()
+    assert (
+        "backup-past-its-time" in desk("vault", "check", **later).output
+    )  # to be asked it of an instant is no harm
+    desk.done("vault", "sweep", **live)
+
+
 def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None:
     _register(desk, email="b@example.net")
     _vault(desk).unlink()

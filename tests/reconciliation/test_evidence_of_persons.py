@@ -118,12 +118,15 @@ def test_evidence_goes_with_its_person_unless_something_else_names_it(files: Fil
 def test_a_file_that_is_linked_to_is_left_and_named(files: Files, log: Opened, tmp_path: Path) -> None:
     linked, stated = files.attach(ONE, b"on a volume"), files.store.folder
     files.receive(LINE)
-    (over,) = (path for path in stated.iterdir() if LINE == path.read_bytes())
+    (over,) = (path for path in stated.iterdir() if path.read_bytes() == LINE)
     for path in (linked, over):
         path.rename(tmp_path / path.name)
         path.symlink_to(tmp_path / path.name)
     files.end(ONE)
-    assert (erase_evidence(log, [ONE]), delete_over(log, at(MUCH_LATER))) == (0, 0)  # what it names would lie on
+    assert (erase_evidence(log, [ONE]), delete_over(log, at(MUCH_LATER))) == (
+        0,
+        0,
+    )  # what it names would lie on
     assert (linked.exists(), list(evidence_left(log, [ONE]))) == (True, [f"customer/{ONE}, {linked.name}"])
     assert list(files_over(log, at(MUCH_LATER))) == [over.name]
     assert files.told(MUCH_LATER).clean

@@ -12,6 +12,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import now_of, wall_clock
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
+from ledger.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from ledger.vault.month_keys import MonthKeys
@@ -70,8 +71,7 @@ def back_up(opened: Opened, file: VaultFile, as_json: AsJson = False) -> int:
     from ledger.vault.vault_backup import back_up as backed_up
     from ledger.wiring.persons import month_keys, serving_vault
 
-    settings, keys = opened.settings, month_keys(opened.settings)
-    now = now_of(settings)
+    keys, now = month_keys(opened.settings), _now_to_destroy(opened)
     with serving_vault(opened) as kept:
         made = backed_up(kept, keys, file, now, secrets.token_bytes)
     past = keys.destroy_past(now)
@@ -151,7 +151,7 @@ def sweep(
     from ledger.wiring.persons import vault_of_log
 
     with vault_of_log(opened, accept_loss=accept_loss) as kept:
-        now, grace = now_of(opened.settings), grace_hours * _HOUR
+        now, grace = _now_to_destroy(opened), grace_hours * _HOUR
         if not accept_loss:
             must_be_of_log(opened, kept, now, grace)
         done = swept(opened, kept, _keys(opened), now, grace)
@@ -204,6 +204,17 @@ def _say_swept(done: Swept, *, as_json: bool) -> None:
             say_folded(f"{holder}: {counted(count, 'copy')} erased")
     for begins in done.asked:
         say(f"{begins.topic}, partition {begins.partition}: begins at {begins.offset}")
+
+
+def _now_to_destroy(opened: Opened) -> int:
+    """Now, for what nobody can bring back. Raises SettingsInvalid where another than a live log's own time is set."""
+    from ledger.wiring.erasures_carried_out import readers_of
+
+    for reader in readers_of(opened)[:1] if opened.settings.now is not None else ():
+        with reader.snapshot() as log:
+            if log.created is not None and log.created.clock == "live":
+                raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
+    return now_of(opened.settings)
 
 
 def _keys(opened: Opened) -> MonthKeys | None:
