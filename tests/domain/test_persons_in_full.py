@@ -41,6 +41,7 @@ from ledger.domain.customer.events_of_persons import (
 from ledger.domain.customer.privacy_terms import PrivacyTerms
 from ledger.domain.terms_keys import json_of
 from ledger.domain.terms_models import said_by
+from ledger.errors import TermsInvalid
 from tests.conftest import Tell
 from tests.given import MICROSECOND, NUMBER, PERSON, POLICIES, Story, at, event
 
@@ -118,6 +119,18 @@ def test_each_limit_is_the_policys_own(tell: Tell) -> None:
     )
     story.given(AdvanceCustomer, NOW + 5 * HOUR)
     assert [one.effective_at for one in story.new if isinstance(one, ProcessingEnded)] == [NOW + 5 * HOUR]
+
+
+@pytest.mark.clause("PM-01")
+@pytest.mark.parametrize("lacking", ["identity", "tax"])
+def test_no_policy_has_a_field_without_a_purpose_or_anything_twice(lacking: str) -> None:
+    said = json_of(POLICIES["privacy-smarty"])
+    without = [one for one in said["classes"] if one["name"] != lacking]
+    with pytest.raises(TermsInvalid, match=f"the class {lacking} has no purpose"):
+        said_by(PrivacyTerms, said | {"classes": without})
+    for name in ("classes", "fields", "grounds"):
+        with pytest.raises(TermsInvalid, match=f"{name}: one stands twice"):
+            said_by(PrivacyTerms, said | {name: [*said[name], said[name][0]]})
 
 
 def test_consent_is_given_once_to_each_purpose(registered: Story) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from ledger.audit import pseudonymising
 from ledger.domain.money import parse_amount
 from ledger.wiring.pseudonym_keys import pseudonyms_of
 from tests.entrypoints.pulsa import START, Pulsa, activate, issue, top_up, use
@@ -72,6 +75,22 @@ def _cause(told: dict[str, Any]) -> list[Any]:
     return [told[name] for name in ("position", "type", "clause", "effective_at", "recorded_at")]
 
 
+def _senders(log: Path) -> set[str | None]:
+    """The users whom the journal names."""
+    with closing(sqlite3.connect(log)) as database:
+        return {principal for (principal,) in database.execute("SELECT principal FROM journal")}
+
+
+def test_a_copy_of_which_another_thing_comes_is_none(
+    keyed: tuple[Pulsa, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulsa, key = keyed
+    own = ("--from", str(pulsa.log), "--to", str(pulsa.folder / "copy.db"), "--pseudonymise", str(key))
+    monkeypatch.setattr(pseudonymising._Renamed, "_execute", lambda *_: None)
+    assert "another thing comes of it" in " ".join(pulsa.complaint("log", "copy", *own).split())
+    assert not list(pulsa.folder.glob("*copy*"))
+
+
 def test_a_copy_is_a_log_like_any_other_and_names_no_number(keyed: tuple[Pulsa, Path]) -> None:
     pulsa, key = keyed
     refused = pulsa(
@@ -84,6 +103,7 @@ def test_a_copy_is_a_log_like_any_other_and_names_no_number(keyed: tuple[Pulsa, 
     assert "under other names, verified" in pulsa.done(*own)
     written = [path.read_bytes() for path in pulsa.folder.glob("copy.db*")]
     assert not any(number.encode() in content for content in written for number in (NUMBER, OTHER))
+    assert _senders(pulsa.log) != {None} == _senders(copy)
     other = Pulsa(pulsa.folder, PULSA_LOG=str(copy))
     names = pseudonyms_of(key)
     plain = _sums(_export(pulsa, "csv", "plain.csv"))
