@@ -81,17 +81,8 @@ def test_a_file_is_kept_as_evidence_until_its_person_is_erased(desk: Pulsa) -> N
     how = ("--decision", "rejected", "--reason", "record", "--decided-by", "staff-3", "--actor", "staff-3")
     desk.done("dispute", "decide", NUMBER, "--dispute", "C-1", *how, "--at", DAY.format(5))
     desk.done("number", "terminate", NUMBER, "--ground", "b", "--at", DAY.format(6))
-    erase = (
-        "--decided-by",
-        "staff-1",
-        "--approved-by",
-        "staff-2",
-        "--actor",
-        "staff-1",
-        "--at",
-        DAY.format(7),
-    )
-    desk.done("customer", "erase", CUSTOMER, *erase)
+    decided = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1")
+    desk.done("customer", "erase", CUSTOMER, *decided, "--at", DAY.format(7))
     assert _left(desk) == [("erased-and-kept", "evidence of disputes"), ("erased-and-kept", "the vault")]
     (swept,) = desk.json("vault", "sweep", "--now", MUCH_LATER)
     assert (swept["reached"]["evidence of disputes"], _kept(desk), _left(desk)) == (1, [], [])

@@ -59,7 +59,10 @@ def _meanwhile(engine: Engine, done: Callable[[Any], object], other: Callable[[]
 
 
 def _waits(engine: Engine) -> bool:
-    asked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    asked = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"  # and not in that of another process's tests
+    )
     with engine.connect() as connection:
         return bool(connection.execute(asked).scalar_one())
 

@@ -59,8 +59,8 @@ def access(
         raise FileExists(f"{out}: there is a file of that name already")
     found = gathered(opened, asked, customer, Reader(by, reason, now), dry_run=dry_run)
     content, last = archive(found, index_html(found)), found.events[-1]["version"]
-    digest = hashlib.sha256(content)
-    copy = CopyMade(own_id(customer), now, "access", customer, digest.digest(), last, out)
+    digest = hashlib.sha256(content).digest()
+    copy = CopyMade(own_id(customer), now, "access", customer, digest, last, out)
     answered = None if person.request is None else person.request.request
     try:
         with nullcontext() if dry_run else noted(opened, [copy]):
@@ -68,19 +68,17 @@ def access(
                 _put(out, content)
             if answered is not None:
                 with tried(opened, dry_run=dry_run) as log:
-                    _answer(log, customer, answered, digest.hexdigest())
+                    _answer(log, customer, answered, digest.hex())
     except _NotAnswered as refused:
         if not dry_run:
             out.unlink()
         return shell.failed("refused", str(refused), shell.REFUSED)
     if as_json:
-        tells = {"file": str(out), "digest": digest.hexdigest(), "request": answered}
+        tells = {"file": str(out), "digest": digest.hex(), "request": answered}
         say_json({**tells, **({"dry_run": True} if dry_run else {})})
     else:
-        say(
-            f"{out}: sha256 {digest.hexdigest()}"
-            + ("" if answered is None else f"; request {answered} is answered")
-        )
+        request = "" if answered is None else f"; request {answered} is answered"
+        say(f"{out}: sha256 {digest.hex()}{request}")
         if dry_run:
             say(NOTHING_IS_WRITTEN)
     return shell.DONE
