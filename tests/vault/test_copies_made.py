@@ -9,14 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine
 
 from ledger.errors import VaultConflict
 from ledger.vault.copies_made import CopyMade, copies_of, erase_copies, left_lying, noted_first
 from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import ALL, engine_of
+from ledger.vault.tables import engine_of
 from ledger.vault.vault import Vault
 from ledger.vault.vault_backup import back_up, restore
 
@@ -175,17 +175,12 @@ def test_a_backup_brings_back_what_was_noted_and_forgets_nothing_since(
     lost.dispose()
 
 
-def test_on_postgresql_it_is_the_same(postgres_url: str, tmp_path: Path) -> None:
-    engine = engine_of(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        for table in ALL:
-            connection.execute(delete(table))
-    vault, keys = Vault(engine, MASTER, secrets.token_bytes), MonthKeys(tmp_path / "keys", 35)
+def test_on_postgresql_it_is_the_same(on_postgresql: Engine, tmp_path: Path) -> None:
+    vault, keys = Vault(on_postgresql, MASTER, secrets.token_bytes), MonthKeys(tmp_path / "keys", 35)
     before, later = _put(vault, tmp_path / "before"), _put(vault, tmp_path / "later", version=5, at=2)
     back_up(vault, keys, tmp_path / "a.bak", 7, secrets.token_bytes)
     gone = [FieldsGone(CUSTOMER, ["email"], ["c-1"], 4)]
     assert list(left_lying(vault, [], gone)) == [(CUSTOMER, before)]
     assert (erase_copies(vault, [], gone), erase_copies(vault, [CUSTOMER], [])) == (1, 1)
-    restore(engine, MASTER, keys, tmp_path / "a.bak", overwrite=True)
+    restore(on_postgresql, MASTER, keys, tmp_path / "a.bak", overwrite=True)
     assert [before.exists(), later.exists(), *_became(vault)] == [False, False, "deleted", "deleted"]
-    engine.dispose()

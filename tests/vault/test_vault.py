@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import delete
+from sqlalchemy import Engine
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault import tables
@@ -28,7 +28,7 @@ from ledger.vault.inventory import keys_without_values
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, MasterKey, master_key_of, new_master_key
 from ledger.vault.rotating import rotate
 from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
-from ledger.vault.tables import ALL, engine_of
+from ledger.vault.tables import engine_of
 from ledger.vault.vault import Vault
 
 NAME, IDENTITY = "Bagaskara Quetzalcoatl", "3273010101900001"
@@ -279,12 +279,8 @@ def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
         master_key_of(path)
 
 
-def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) -> None:
-    engine = engine_of(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        for table in ALL:
-            connection.execute(delete(table))
-    vaults = [Vault(engine, MASTER, secrets.token_bytes) for _ in range(4)]
+def test_on_postgresql_it_is_the_same_whoever_writes_at_once(on_postgresql: Engine) -> None:
+    vaults = [Vault(on_postgresql, MASTER, secrets.token_bytes) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         written = list(
             threads.map(lambda n: vaults[n].write(CUSTOMER, f"c-{n}", {"name": f"Name {n}"}, 1), range(4))
@@ -300,7 +296,6 @@ def test_on_postgresql_it_is_the_same_whoever_writes_at_once(postgres_url: str) 
     with pytest.raises(VaultConflict, match="erased"):
         vaults[0].write(CUSTOMER, "c-9", {"name": NAME}, 7)
     assert vaults[0].fields_of(CUSTOMER) == {}
-    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -24,13 +24,8 @@ MASTER, NEW, THIRD = MasterKey(bytes(range(32))), MasterKey(b"n" * 32), MasterKe
 
 
 @pytest.fixture
-def engine(postgres_url: str) -> Iterator[Engine]:
-    made = engine_of(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with made.begin() as connection:  # a database is there for all tests of a process
-        for table in ALL:
-            connection.execute(delete(table))
-    yield made
-    made.dispose()
+def engine(on_postgresql: Engine) -> Engine:
+    return on_postgresql
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ledger.vault.inventory import persons
 from ledger.vault.log_noted import log_noted, note_log
 from ledger.vault.master_keys import NONCE_BYTES, MasterKey
 from ledger.vault.month_keys import MonthKeys, end_of, month_of
-from ledger.vault.tables import ALL, OF_LOG, engine_of
+from ledger.vault.tables import OF_LOG, engine_of
 from ledger.vault.vault import Vault
 from ledger.vault.vault_backup import BackedUp, back_up, restore
 
@@ -27,15 +27,10 @@ KEPT = 35
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'vault.db'}"
-    else:
-        plain: str = request.getfixturevalue("postgres_url")
-        url = plain.replace("postgresql://", "postgresql+psycopg://", 1)
-    made = engine_of(url)
-    with made.begin() as connection:  # a database is there for all tests of a process
-        for table in ALL:
-            connection.execute(delete(table))
+    if request.param == "postgresql":
+        yield request.getfixturevalue("on_postgresql")
+        return
+    made = engine_of(f"sqlite:///{tmp_path / 'vault.db'}")
     yield made
     made.dispose()
 
