@@ -51,7 +51,7 @@ class Reader(NamedTuple):
 
 
 def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *, dry_run: bool) -> Gathered:
-    """All that there is about a person who is registered."""
+    """All that there is about a person. Raises LookupError where nobody is registered, and what the vault does."""
     events, person = events_of_customer(opened, customer), asked.person(customer)
     if person is None:
         raise LookupError(customer)

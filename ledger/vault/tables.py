@@ -31,6 +31,7 @@ from ledger.errors import VaultUnreachable
 UNREACHABLE = (SQLAlchemyError, OSError, ValueError, ImportError)
 """What a URL that is none, a driver that is not there, or a database that does not answer raises."""
 _CONNECT_SECONDS = 5
+"""How long a server is given to answer at first."""
 _METADATA = MetaData()
 _ID = String(LONGEST_ID)
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")

@@ -15,7 +15,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.evidence import named_files
 
 FILES_OF_STATEMENTS = "files of statements"
-"""Who holds them, as `pulsa vault check` and `sweep` name it."""
+"""The name of their row in `docs/personal-data.md`, as `pulsa vault check` and `sweep` tell it."""
 _NO_TIME = 0
 """An instant at which the time of no statement's file is over: then only an erasure ends anything."""
 

@@ -19,7 +19,8 @@ from ledger.errors import DeletionRefused
 from ledger.store.kafka.connection import KafkaSettings, reported
 
 _TIMEOUT_MS = 10_000
-_MICROSECONDS = 1000
+_MILLISECOND = 1000
+"""In microseconds: brokers count milliseconds."""
 
 
 class Beginning(NamedTuple):
@@ -50,7 +51,7 @@ def delete_answered(
         ends = admin.list_partition_offsets(
             dict.fromkeys(every, OffsetSpec.LATEST), isolation_level=IsolationLevel.READ_COMMITTED
         )
-        later = admin.list_partition_offsets(dict.fromkeys(every, before // _MICROSECONDS))
+        later = admin.list_partition_offsets(dict.fromkeys(every, before // _MILLISECOND))
         for tp in every:
             kept = [ends[tp].offset, asked[tp] if tp in asked else awaited.get(tp.partition, ends[tp].offset)]
             if later[tp].offset >= 0:  # else all of it was written before
