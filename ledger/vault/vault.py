@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Update, delete, func, insert, select, true, t
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong
+from ledger.vault.as_told import must_be_as_told, must_be_erased
 from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.keys_held import hold_keys, must_be_master, probe_of
@@ -224,13 +225,21 @@ class Vault:
 
     # --- out --------------------------------------------------------------------------------------------------------
 
-    def show(
-        self, customer: str, fields: Mapping[str, str | None], *, at: int, reader: str, reason: str
+    def show(  # noqa: PLR0913 - who, what, when, by whom and why
+        self,
+        customer: str,
+        fields: Mapping[str, str | None],
+        *,
+        at: int,
+        reader: str,
+        reason: str,
+        digests: Mapping[str, bytes] | None = None,
     ) -> dict[str, str]:
         """The fields asked for that there are; that they were read is recorded first.
 
         Each as it was written for a command, or (None) as it was written last; what was written for no command (an
-        empty id) is not there. Raises VaultDamaged where a value was changed, is another's or is missing.
+        empty id) is not there. `digests` are what the log tells of all the values that were written for a command.
+        Raises VaultDamaged where a value was changed, is another's, another command's, or is missing.
         """
         with self.transaction() as vault:
             vault.execute(
@@ -241,7 +250,7 @@ class Vault:
         with self.transaction() as vault:
             key = self._key(vault, customer)
             if key is None:
-                self._must_be_erased(vault, customer, fields)
+                must_be_erased(vault, customer, fields)
                 return {}
             rows = vault.execute(
                 select(VALUES)
@@ -249,6 +258,10 @@ class Vault:
                 .order_by(VALUES.c.version)
             )
             last = {row.field: row for row in rows if fields[row.field] in (None, row.command_id)}
+            asked = set(fields.values())
+            for written_for, digest in (digests or {}).items():
+                if written_for in asked:
+                    must_be_as_told(vault, key, (customer, written_for), digest)
         for field, command_id in fields.items():
             if command_id and field not in last:
                 raise VaultDamaged(f"{customer}: {field}, written for {command_id}, is missing")
@@ -256,12 +269,6 @@ class Vault:
             field: unseal(key, Placement(customer, field, row.version), row.sealed)
             for field, row in sorted(last.items())
         }
-
-    @staticmethod
-    def _must_be_erased(vault: Connection, customer: str, fields: Mapping[str, str | None]) -> None:
-        erased = vault.execute(select(ERASED).where(ERASED.c.customer == customer)).first()
-        if erased is None and any(fields.values()):
-            raise VaultDamaged(f"{customer}: the person's key is missing")
 
     def fields_of(self, customer: str) -> dict[str, int]:
         """The fields that are kept of a customer, each with its last version; no value is read."""

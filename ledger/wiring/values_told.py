@@ -54,6 +54,20 @@ def told_last(opened: Opened, kept: Vault, customer: str, at: int) -> dict[str, 
     return written
 
 
+def digests_told(opened: Opened, customer: str, at: int) -> dict[str, bytes]:
+    """What the log tells of the values of each command of which none has gone by an instant: their digest."""
+    found: dict[str, tuple[set[str], bytes]] = {}
+    events, due = _events_of(opened, customer, at)
+    for event in (*events, *due):
+        if isinstance(event, CustomerRegistered | CustomerRectified):
+            fields = {one["field"] for one in event.fields}
+            found[event.command_id] = fields, bytes.fromhex(event.digest)
+        elif isinstance(event, FieldsErased):
+            gone = {one["field"] for one in event.fields}
+            found = {name: told for name, told in found.items() if not told[0] & gone}
+    return {name: digest for name, (_, digest) in found.items()}
+
+
 def written_last(events: Iterable[Event]) -> dict[str, str]:
     """The fields that a customer's events tell of, and for which command each was written last."""
     written: dict[str, str] = {}

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,21 @@ def test_a_vault_behind_the_log_shows_those_only_who_are_all_there(desk: Pulsa) 
     repeat = ("customer", "rectify", TWO, "--values", "-", "--at", AT, "--command-id", "late")
     assert "repeated" in desk.done(*repeat, feed=again)
     assert NAME["name"] in desk.done(*_shown(TWO))  # the same command put its values back
+
+
+def test_a_value_that_was_put_under_another_command_is_shown_to_nobody(desk: Pulsa) -> None:
+    """Though it is the person's own field, and opens: it may have been refused, or be somebody else's by mistake."""
+    _register(desk, ONE, name="Budi", email="b@example.net")
+    _rectify(desk, ONE, name="Siti")
+    assert "Siti" in desk.done(*_shown())
+    with closing(sqlite3.connect(_vault(desk))) as vault, vault:
+        (first, last) = [name for (name,) in vault.execute(_COMMANDS_OF_NAMES)]
+        vault.execute("UPDATE field_values SET command_id = ? WHERE field = 'name' AND version = 1", (last,))
+        vault.execute("UPDATE field_values SET command_id = ? WHERE field = 'name' AND version = 2", (first,))
+    assert desk.complaint(*_shown()).startswith("vault-damaged: ")
+
+
+_COMMANDS_OF_NAMES = "SELECT command_id FROM field_values WHERE field = 'name' ORDER BY version"
 
 
 def test_a_backup_needs_its_month_and_says_what_it_destroys(desk: Pulsa) -> None:
