@@ -80,6 +80,11 @@ def noted_first(vault: Vault, copies: Sequence[CopyMade], chance: Chance) -> Ite
             raise VaultConflict(f"{one.customer}: the person was erased meanwhile")
 
 
+def part_of(place: Path, digest: bytes) -> Path:
+    """Where a copy is written, before it is put where it was noted: a name that is of no other file."""
+    return place.with_name(f"{place.name}.{digest.hex()[:16]}.part")
+
+
 def copies_of(vault: Vault, customer: str, most: int = 1_000) -> list[CopyMade]:
     """The copies that were made of a person, newest first."""
     with vault.transaction() as connection:
@@ -173,7 +178,7 @@ def _placement(one: Any) -> Placement:  # noqa: ANN401 - a copy, or its row
 
 def _lies(place: Path, digest: bytes) -> bool:
     try:
-        return _is_as_put(place, digest)
+        return part_of(place, digest).exists() or _is_as_put(place, digest)
     except OSError:
         return False
 
@@ -181,6 +186,7 @@ def _lies(place: Path, digest: bytes) -> bool:
 def _deleted(place: Path, digest: bytes) -> Became | None:
     """What became of a file; None where it can be neither looked at nor deleted, or a link to it lies there."""
     try:
+        part_of(place, digest).unlink(missing_ok=True)  # of whoever was killed while writing
         if not _is_as_put(place, digest):
             return "changed"
         if place.is_symlink():

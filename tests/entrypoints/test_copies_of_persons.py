@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ledger.vault.copies_made import part_of
 from ledger.vault.vault import Vault
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
 
@@ -116,6 +118,50 @@ def test_an_archive_that_lies_about_is_erased_with_its_person_and_what_was_given
         "given out",
     ]
     assert not any(NAME.encode() in one.read_bytes() for one in desk.folder.glob("*.db*"))
+
+
+def test_an_archive_takes_the_place_of_no_file_that_came_meanwhile(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, fsync, halves = desk.folder / "out.zip", os.fsync, list[Path]()
+
+    def somebody_writes(handle: int) -> None:
+        fsync(handle)
+        if not halves:
+            halves.extend(desk.folder.glob("out.zip?*"))
+            place.write_bytes(b"somebody else's")
+
+    monkeypatch.setattr(os, "fsync", somebody_writes)
+    refused = desk("customer", "access", CUSTOMER, str(place), *WHO, *NOW)
+    assert (refused.exit_code, "out.zip: " in refused.output, place.read_bytes()) == (
+        2,
+        True,
+        b"somebody else's",
+    )
+    assert (list(desk.folder.glob("out.zip?*")), desk.json("customer", "copies", CUSTOMER)) == ([], [])
+    place.unlink()
+    digest = sha256(_access(desk, "out.zip").read_bytes()).digest()
+    assert halves[0] != part_of(place, digest)
+    assert len(halves[0].name) == len(part_of(place, digest).name)  # which an erasure looks for
+
+
+def test_of_two_that_answer_one_request_the_one_that_came_too_late_lies_nowhere_and_is_not_noted(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("--request", "r-1", "--channel", "care", "--at", DAY.format(20))
+    desk.done("customer", "request-access", CUSTOMER, *asked)
+    fsync, first = os.fsync, list[Path]()
+
+    def another_is_quicker(handle: int) -> None:
+        fsync(handle)
+        if not first:
+            first.append(desk.folder / "first.zip")
+            _access(desk, first[0].name, DAY.format(21))
+
+    monkeypatch.setattr(os, "fsync", another_is_quicker)
+    late = desk("customer", "access", CUSTOMER, str(desk.folder / "late.zip"), *WHO, "--now", DAY.format(22))
+    assert (late.exit_code, [one.name for one in desk.folder.glob("*.zip*")]) == (1, ["first.zip"])
+    assert [one["file"] for one in desk.json("customer", "copies", CUSTOMER)] == [str(first[0])]
 
 
 def test_without_a_vault_nothing_is_noted_of_a_bundle(desk: Pulsa) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.errors import VaultConflict
-from ledger.vault.copies_made import CopyMade, copies_of, erase_copies, left_lying, noted_first
+from ledger.vault.copies_made import CopyMade, copies_of, erase_copies, left_lying, noted_first, part_of
 from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys
@@ -123,7 +123,8 @@ def test_killed_between_the_file_and_the_note_it_is_settled_when_it_is_asked_aga
 
     def killed(path: Path, missing_ok: bool = False) -> None:
         unlink(path, missing_ok)
-        raise KeyboardInterrupt
+        if path == place:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", killed)
@@ -132,6 +133,16 @@ def test_killed_between_the_file_and_the_note_it_is_settled_when_it_is_asked_aga
     assert (place.exists(), _became(vault)) == (False, [None])
     assert erase_copies(vault, [CUSTOMER], []) == 0
     assert _became(vault) == ["gone"]
+
+
+def test_what_was_half_written_when_it_was_killed_goes_too(vault: Vault, tmp_path: Path) -> None:
+    place = _put(vault, tmp_path / "out.zip")
+    half = part_of(place, sha256(CONTENT).digest())
+    place.rename(half)
+    (tmp_path / "out.zip.7.part").write_bytes(b"somebody else's")
+    assert list(left_lying(vault, [CUSTOMER], [])) == [(CUSTOMER, place)]
+    assert (erase_copies(vault, [CUSTOMER], []), _became(vault)) == (0, ["gone"])
+    assert [one.name for one in tmp_path.glob("out*")] == ["out.zip.7.part"]
 
 
 def test_what_fails_is_noted_no_more_and_who_is_erased_meanwhile_is_left_in_no_file(

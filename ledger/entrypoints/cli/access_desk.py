@@ -65,13 +65,16 @@ def access(
     try:
         with nullcontext() if dry_run else noted(opened, [copy]):
             if not dry_run:
-                _put(out, content)
+                _put(out, content, digest)
             if answered is not None:
-                with tried(opened, dry_run=dry_run) as log:
-                    _answer(log, customer, answered, digest.hex())
+                try:
+                    with tried(opened, dry_run=dry_run) as log:
+                        _answer(log, customer, answered, digest.hex())
+                except _NotAnswered:
+                    if not dry_run:
+                        out.unlink()
+                    raise
     except _NotAnswered as refused:
-        if not dry_run:
-            out.unlink()
         return shell.failed("refused", str(refused), shell.REFUSED)
     if as_json:
         tells = {"file": str(out), "digest": digest.hex(), "request": answered}
@@ -84,14 +87,17 @@ def access(
     return shell.DONE
 
 
-def _put(out: Path, content: bytes) -> None:
-    """Whole or not at all, for its owner alone."""
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
+def _put(out: Path, content: bytes, digest: bytes) -> None:
+    """Whole or not at all, for its owner alone, and in the place of nothing. Raises OSError."""
+    from ledger.vault.copies_made import part_of
+
+    part = part_of(out, digest)
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.close(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # a place that nobody has
         part.rename(out)
     finally:
         part.unlink(missing_ok=True)
