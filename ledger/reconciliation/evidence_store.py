@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +63,13 @@ class Kept(NamedTuple):
     size: int
     path: Path
     is_new: bool = True
+    inode: int = 0
+
+    def take_back(self) -> None:
+        """Deletes the file that nothing names, where it is new and nobody has kept it again since."""
+        with suppress(FileNotFoundError):
+            if self.is_new and self.path.stat().st_ino == self.inode:
+                self.path.unlink()
 
 
 class EvidenceStore:
@@ -88,12 +96,13 @@ class EvidenceStore:
                     copy.write(piece)
                 copy.flush()
                 os.fsync(copy.fileno())
+                inode = os.fstat(copy.fileno()).st_ino
             path = self.folder / digest.hexdigest()
             is_new = not path.exists()
             new.replace(path)
         finally:
             new.unlink(missing_ok=True)
-        return Kept(digest.hexdigest(), size, path, is_new)
+        return Kept(digest.hexdigest(), size, path, is_new, inode)
 
     def keep_bytes(self, content: bytes) -> Kept:
         """The same of what is at hand."""

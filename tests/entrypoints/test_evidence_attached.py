@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.reconciliation.evidence_store import EvidenceStore, Kept
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
 
 OWN = "CAB3DE4FG5HI6JK7LM2NO"
@@ -92,3 +93,21 @@ def test_a_file_is_kept_as_evidence_until_its_person_is_erased(desk: Pulsa) -> N
     for path in desk.folder.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
         assert not [one for one in planted if one.encode() in content], path
+
+
+def test_what_somebody_else_keeps_meanwhile_is_not_taken_back(
+    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = desk.folder / "letter.txt"
+    letter.write_bytes(LETTER)
+    keep, others = EvidenceStore.keep, list[Kept]()
+
+    def kept_twice(store: EvidenceStore, source: Path) -> Kept:
+        mine = keep(store, source)
+        others.append(keep(store, source))
+        return mine
+
+    monkeypatch.setattr(EvidenceStore, "keep", kept_twice)
+    named = ("--media-type", "text/plain", "--title", "letter", "--at", DAY.format(4))
+    refused = desk("dispute", "attach", NUMBER, "--dispute", "C-9", "--file", str(letter), *named)
+    assert (refused.exit_code, others[0].is_new, _kept(desk)) == (1, False, [LETTER])

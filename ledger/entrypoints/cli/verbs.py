@@ -188,8 +188,8 @@ def _execute(
 
         kept = evidence_store(log.settings, make_key=True).keep(file)
         outcome, events = _decided(log, given | {"digest": kept.digest, _LIES_IN: KEPT}, dry_run=dry_run)
-        if kept.is_new and outcome.code not in {None, *SET_APART} and outcome.status != UNKNOWN:
-            kept.path.unlink(missing_ok=True)  # nothing names it
+        if outcome.code not in {None, *SET_APART} and outcome.status != UNKNOWN:
+            kept.take_back()
         return outcome, events
 
 
