@@ -73,11 +73,11 @@ def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *,
         )
         readings = [
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}
-            for one in kept.readings(own_id(customer))
+            for one in kept.readings(own_id(customer), most=None)
         ]
         copies = [
             {"at": format_instant(one.at), "kind": one.kind, "of": one.of, "digest": one.digest.hex()}
-            for one in copies_of(kept, own_id(customer))
+            for one in copies_of(kept, own_id(customer), most=None)
         ]
     zone = asked.told_in() if policy is None else policy.zone
     accounts = list(accounts_held(asked, events, customer))

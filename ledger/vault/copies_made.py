@@ -85,8 +85,8 @@ def part_of(place: Path, digest: bytes) -> Path:
     return place.with_name(f"{place.name}.{digest.hex()[:16]}.part")
 
 
-def copies_of(vault: Vault, customer: str, most: int = 1_000) -> list[CopyMade]:
-    """The copies that were made of a person, newest first."""
+def copies_of(vault: Vault, customer: str, most: int | None = 1_000) -> list[CopyMade]:
+    """The copies that were made of a person, newest first; `most` None: none is left out."""
     with vault.transaction() as connection:
         rows = connection.execute(
             select(COPIES)

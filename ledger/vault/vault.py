@@ -281,8 +281,8 @@ class Vault:
             )
             return {row.field: row.version for row in rows}
 
-    def readings(self, customer: str, most: int = 1_000) -> list[Reading]:
-        """Who has read of a person, newest first."""
+    def readings(self, customer: str, most: int | None = 1_000) -> list[Reading]:
+        """Who has read of a person, newest first; `most` None: none is left out."""
         with self.transaction() as vault:
             rows = vault.execute(
                 select(READINGS)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from ledger.vault.tables import COPIES, READINGS, engine_of
 from tests.entrypoints.pulsa import NUMBER, OTHER, Pulsa
 
 FORMER, LATER = "CAB3DE4FG5HI6JK7LM8NO", "CZZ3DE4FG5HI6JK7LM8NO"
@@ -288,6 +290,20 @@ def test_who_is_restricted_is_gathered_only_for_a_request_of_their_own(desk: Pul
     assert desk.json("customer", "readings", about[0]) == []
     desk.done("customer", "request-access", *about, "--request", "a-1")
     assert _access(desk, LATER)["request"] == "a-1"
+
+
+def test_whoever_was_read_very_often_is_told_of_every_time(desk: Pulsa) -> None:
+    _access(desk, LATER)
+    one = {"at": 1, "reader": "staff-8", "customer": LATER, "fields": "name", "reason": "asked"}
+    made = {"at": 2, "customer": LATER, "kind": "bundle", "of": NUMBER}
+    engine = engine_of(f"sqlite:///{desk.log}.vault.db")
+    with engine.begin() as connection:
+        connection.execute(insert(READINGS), [one] * 1_001)
+        connection.execute(insert(COPIES), [made | {"digest": n.to_bytes(32)} for n in range(1_001)])
+    engine.dispose()
+    _access(desk, LATER, "again.zip")
+    files = _files(desk, "again.zip")
+    assert [len(json.loads(files[name])) for name in ("readings.json", "copies.json")] == [1_003, 1_002]
 
 
 def test_a_file_that_is_there_is_not_written_over_and_nobody_is_nobody(desk: Pulsa) -> None:
