@@ -12,6 +12,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 from ledger.errors import EvidenceLost, KeyUnusable
@@ -120,6 +121,8 @@ class EvidenceStore:
         path = self.folder / digest
         found = self.key.started()
         try:
+            if not S_ISREG(path.stat().st_mode):  # it may have no end, or never begin
+                raise EvidenceLost(f"{path}: it is no file")
             with path.open("rb") as file:
                 while piece := file.read(_PIECE):
                     found.update(piece)

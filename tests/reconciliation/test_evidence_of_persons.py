@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,10 @@ def test_evidence_that_was_kept_is_missed_and_what_lies_elsewhere_is_not(files: 
     report = files.told(LATER)
     assert ([one.version for one in report.findings], report.gone) == ([4], [])
     files.attach(TWO, b"changed", None).write_bytes(b"changes")
-    assert files.told(LATER).found == 2
+    pipe = files.attach(TWO, b"a pipe by now", None)
+    pipe.unlink()
+    os.mkfifo(pipe)  # which nobody writes into, and nobody waits for
+    assert files.told(LATER).found == 3
 
 
 def test_what_was_attached_after_the_number_passed_on_is_the_next_holders(files: Files, log: Opened) -> None:
