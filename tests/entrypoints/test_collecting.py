@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,12 @@ def _looked_for() -> Iterator[list[int]]:
         found.append(gc.collect())
     finally:
         gc.enable()
+
+
+def test_a_process_ends_without_a_word_whatever_it_has_used() -> None:
+    code = "from ledger.entrypoints.collecting import collect_rarely; collect_rarely(); import duckdb; duckdb.connect()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
 
 
 def test_commands_leave_no_cycles_whatever_becomes_of_them(tmp_path: Path) -> None:
