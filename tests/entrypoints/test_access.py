@@ -315,6 +315,8 @@ def test_a_file_that_is_there_is_not_written_over_and_nobody_is_nobody(desk: Pul
     assert nobody.exit_code == 1
     assert not (desk.folder / "x.zip").exists()
     assert not list(desk.folder.glob("*.part"))
+    unnamed = desk("customer", "access", f"customer/{LATER}", str(desk.folder / "\udcff.zip"), *who)
+    assert (unnamed.exit_code, "is no UTF-8" in unnamed.stderr) == (2, True)
 
 
 def test_the_page_needs_nothing_else_and_runs_nothing_of_what_a_person_wrote(desk: Pulsa) -> None:

@@ -54,6 +54,8 @@ def access(
     kept_back = why_not_shown(customer, person, for_themselves=True)
     if person is None or kept_back is not None:
         return shell.REFUSED
+    if not _is_text(out.absolute()):
+        raise typer.BadParameter("OUT.zip: the name of the file, or of its folder, is no UTF-8")
     must_be_apart_from_the_log("OUT.zip", out, opened.settings)
     if out.exists():
         raise FileExists(f"{out}: there is a file of that name already")
@@ -85,6 +87,14 @@ def access(
         if dry_run:
             say(NOTHING_IS_WRITTEN)
     return shell.DONE
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be noted and said."""
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _put(out: Path, content: bytes, digest: bytes) -> None:
