@@ -25,8 +25,11 @@ from ledger.vault.vault import Vault
 
 CopyKind = Literal["access", "bundle"]
 """An archive of all that is kept of a person, for that person; or evidence of a number, in which the id stands."""
-Became = Literal["deleted", "gone", "changed"]
-"""What an erasure found: it was deleted; or it was handed over, as nothing, or something else, lies where it was."""
+Became = Literal["deleted", "gone", "changed", "lost"]
+"""What an erasure found: it was deleted; or it was handed over, as nothing, or something else, lies where it was.
+
+It is lost where nobody can say any more where it was put: so it may lie there still.
+"""
 _KEY = "copies"
 
 
@@ -111,7 +114,7 @@ def erase_copies(vault: Vault, customers: Sequence[str], fields: Sequence[Fields
             select(COPIES).where(_reached(customers, fields)).with_for_update()
         ).all():
             place = _place(key, row)
-            became: Became | None = "gone" if place is None else _deleted(place, row.digest)
+            became: Became | None = "lost" if place is None else _deleted(place, row.digest)
             if became is not None:
                 here = update(COPIES).where(_is(row))
                 connection.execute(here.values(place=None, became=became))

@@ -52,8 +52,8 @@ class BeginsNow(NamedTuple):
 class Swept(NamedTuple):
     """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed.
 
-    `reached` are the copies of erased persons that are gone with it, by the names of those who held them; `asked` tells
-    where topics on Kafka begin now.
+    `reached` are the copies of erased persons that are gone with it, by the names of those who held them; `topics`
+    tells where topics on Kafka begin now.
     """
 
     erased: int
@@ -61,7 +61,7 @@ class Swept(NamedTuple):
     writings: int
     keys: int
     months: list[str]
-    asked: list[BeginsNow]
+    topics: list[BeginsNow]
 
 
 def looked_through(

@@ -127,14 +127,14 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
 def delete_answered(
     settings: Settings, mirrors: Followed, awaited: Mapping[int, int], now: int
 ) -> Iterator[Beginning]:
-    """Deletes what was asked `asked_days` days before `now`, and is answered; and dead letters as old.
+    """Deletes what was asked `commands_days` days before `now`, and is answered; and dead letters as old.
 
     `now` is in UTC microseconds of the brokers' clocks, whatever the log's own is. `awaited` and errors are those of
     `ledger.store.kafka.deleting.delete_answered`.
     """
     log = kafka_settings(settings, settings.mirrors_folder)
     with hinting(settings):
-        before = now - settings.asked_days * DAY
+        before = now - settings.commands_days * DAY
         yield from deleting.delete_answered(log, mirrors.answered(), awaited, before)
 
 

@@ -84,8 +84,8 @@ class Settings(Section):
     """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer.
 
     `vault_backup_days` are the days after the end of its month that a backup of the vault can still be read,
-    `asked_days` those that what was asked on Kafka lies there once it was answered, `evidence_days` those after the day
-    on which the log received a statement that the file it came in is kept.
+    `commands_days` those that what was asked on Kafka lies there once it was answered, `evidence_days` those after the
+    day on which the log received a statement that the file it came in is kept.
     """
 
     log: _File = Path("pulsa.db")
@@ -103,7 +103,7 @@ class Settings(Section):
     vault_key: _File | None = None
     vault_backup_keys: _File | None = None
     vault_backup_days: Annotated[_Count, Bounds(1, 3_650)] = 35
-    asked_days: Annotated[_Count, Bounds(0, 3_650)] = 30
+    commands_days: Annotated[_Count, Bounds(0, 3_650)] = 30
     seller: str | None = None
     seller_tax_number: str | None = None
     now: _Instant | None = None

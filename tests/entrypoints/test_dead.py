@@ -142,8 +142,8 @@ def _what_still_has_to_follow_is_kept_as_old_as_it_is(asking: Pulsa, sender: str
     asking.done("vault", "new-key", key)
 
     def swept(days: str) -> list[dict[str, Any]]:
-        own = {"PULSA_VAULT_KEY": key, "PULSA_ASKED_DAYS": days}
-        return asking.json("vault", "sweep", *NOBODY_KNOWS, **own)[0]["asked"]  # type: ignore[no-any-return]
+        own = {"PULSA_VAULT_KEY": key, "PULSA_COMMANDS_DAYS": days}
+        return asking.json("vault", "sweep", *NOBODY_KNOWS, **own)[0]["topics"]  # type: ignore[no-any-return]
 
     with failing(receives):
         again = ("--amount", "20000", "--command-id", "again", "--now", MONTH_LATER)

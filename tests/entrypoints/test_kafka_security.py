@@ -144,15 +144,15 @@ def test_each_may_do_what_it_is_there_for(log: KafkaSettings, broker: LocalKafka
 
 def _only_who_sweeps_deletes(log: KafkaSettings, broker: LocalKafka) -> None:
     """Who may not hears so by its code, once all else is swept."""
-    keys = {"PULSA_VAULT_KEY": str(log.mirrors / "vault.key"), "PULSA_ASKED_DAYS": "0"}
+    keys = {"PULSA_VAULT_KEY": str(log.mirrors / "vault.key"), "PULSA_COMMANDS_DAYS": "0"}
     as_user(log, broker, "asker").done("vault", "new-key", keys["PULSA_VAULT_KEY"])
     sweep = ("vault", "sweep", "--json", "--now", START)
     refused = as_user(log, broker, "writer")(*sweep, **keys)
     assert refused.exit_code == 2
     assert refused.stderr.startswith("pulsa: deletion-refused: ledger.commands: ")
-    assert json.loads(refused.stdout)["asked"] == []
+    assert json.loads(refused.stdout)["topics"] == []
     (done,) = as_user(log, broker, "sweeper").json("vault", "sweep", "--now", START, **keys)
-    assert {one["topic"] for one in done["asked"]} == {log.commands}
+    assert {one["topic"] for one in done["topics"]} == {log.commands}
 
 
 @pytest.mark.parametrize("name", ["sender", "asker", "onlooker"])

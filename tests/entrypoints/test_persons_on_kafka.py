@@ -252,9 +252,9 @@ def _what_was_asked_goes_by_its_time(desk: Pulsa, settings: KafkaSettings, said:
     _sent_by_somebody_hostile(settings, said)
     where = {found.removeprefix(settings.prefix).partition(":")[0] for found in _in_topics(settings)}
     assert where == {"ledger.commands", "ledger.commands.dead"}  # as it was sent, and set apart; said nowhere
-    assert desk.json("vault", "sweep", "--now", LATER)[0]["asked"] == []  # it is of today
+    assert desk.json("vault", "sweep", "--now", LATER)[0]["topics"] == []  # it is of today
     before = _committed_of(settings)
-    swept = desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"]
+    swept = desk.json("vault", "sweep", "--now", LATER, PULSA_COMMANDS_DAYS="0")[0]["topics"]
     assert {one["topic"].removeprefix(settings.prefix) for one in swept} == where
     assert _in_topics(settings) == []
     assert desk.json("dead-letters", "list") == []
@@ -271,11 +271,11 @@ def _what_comes_afterwards_is_carried_out_once(
     packs = [said.command(IssueStarterPack, LATER, msisdn=number) for number in numbers.values()]
     for one in packs:
         send(settings, settings.commands, one)
-    assert desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"] == []
+    assert desk.json("vault", "sweep", "--now", LATER, PULSA_COMMANDS_DAYS="0")[0]["topics"] == []
     assert len(list(committed(settings, settings.commands))) == PARTITIONS
     with writing(settings, bundled()), connected(settings) as client:
         assert {one.status for one in client.execute(packs)} == {REPEATED}
-        assert desk.json("vault", "sweep", "--now", LATER, PULSA_ASKED_DAYS="0")[0]["asked"] != []
+        assert desk.json("vault", "sweep", "--now", LATER, PULSA_COMMANDS_DAYS="0")[0]["topics"] != []
         assert list(committed(settings, settings.commands)) == []
         assert {one.status for one in client.execute(packs)} == {REPEATED}
         issued = [one["account"] for one in desk.json("log", "events", "--type", "StarterPackIssued")]

@@ -9,14 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from ledger.errors import VaultConflict
 from ledger.vault.copies_made import CopyMade, copies_of, erase_copies, left_lying, noted_first, part_of
 from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.master_keys import MasterKey
 from ledger.vault.month_keys import MonthKeys
-from ledger.vault.tables import engine_of
+from ledger.vault.tables import COPIES, engine_of
 from ledger.vault.vault import Vault
 from ledger.vault.vault_backup import back_up, restore
 
@@ -133,6 +133,16 @@ def test_killed_between_the_file_and_the_note_it_is_settled_when_it_is_asked_aga
     assert (place.exists(), _became(vault)) == (False, [None])
     assert erase_copies(vault, [CUSTOMER], []) == 0
     assert _became(vault) == ["gone"]
+
+
+def test_of_a_place_that_cannot_be_read_any_more_nobody_says_that_it_was_handed_over(
+    engine: Engine, vault: Vault, tmp_path: Path
+) -> None:
+    place = _put(vault, tmp_path / "out.zip")
+    with engine.begin() as connection:
+        connection.execute(update(COPIES).values(place=b"another's"))
+    assert (erase_copies(vault, [CUSTOMER], []), _became(vault)) == (0, ["lost"])
+    assert place.exists()
 
 
 def test_what_was_half_written_when_it_was_killed_goes_too(vault: Vault, tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ At = Annotated[
 ]
 _MOST_BYTES = 100_000
 _MOST_FIELDS = 19
+_BECAME = {
+    "deleted": "deleted",
+    "gone": "handed over",
+    "changed": "handed over",
+    "lost": "where it was put is not known any more",
+}
+"""What became of a copy, as people are told."""
 """Fields of one reading: with their commas, each as long as an id may be, the vault's column has room for so many."""
 
 
@@ -259,7 +266,7 @@ def copies(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJson
             own = {"at": format_instant(one.at), "kind": one.kind, "of": one.of, "digest": one.digest.hex()}
             say_json(own | {"file": file, "became": one.became})
         else:
-            became = "handed over" if one.became in ("gone", "changed") else one.became or file or "given out"
+            became = _BECAME.get(one.became or "", file or "given out")
             say(f"{told_at(one.at, where)} {one.kind} of {one.of}: {became}; sha256 {one.digest.hex()}")
     if not found and not as_json:
         say(f"{customer}: no copies were made")

@@ -155,12 +155,12 @@ def sweep(
         if not accept_loss:
             must_be_of_log(opened, kept, now, grace)
         done = swept(opened, kept, _keys(opened), now, grace)
-    asked: list[BeginsNow] = []
+    topics: list[BeginsNow] = []
     try:
         for begins in _asked_deleted(opened):
-            asked.append(begins)  # noqa: PERF402 - what was deleted by then is told
+            topics.append(begins)  # noqa: PERF402 - what was deleted by then is told
     finally:  # what the brokers do not allow keeps nobody from hearing of the rest
-        _say_swept(done._replace(asked=asked), as_json=as_json)
+        _say_swept(done._replace(topics=topics), as_json=as_json)
     return shell.DONE
 
 
@@ -192,7 +192,7 @@ def _say_swept(done: Swept, *, as_json: bool) -> None:
     from ledger.wiring.copy_holders import THE_VAULT
 
     if as_json:
-        say_json(done._asdict() | {"asked": [one._asdict() for one in done.asked]})
+        say_json(done._asdict() | {"topics": [one._asdict() for one in done.topics]})
         return
     what = (
         f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
@@ -202,7 +202,7 @@ def _say_swept(done: Swept, *, as_json: bool) -> None:
     for holder, count in done.reached.items():
         if count and holder != THE_VAULT.name:
             say_folded(f"{holder}: {counted(count, 'copy')} erased")
-    for begins in done.asked:
+    for begins in done.topics:
         say(f"{begins.topic}, partition {begins.partition}: begins at {begins.offset}")
 
 
