@@ -20,7 +20,7 @@ from ledger.domain.commands import Command
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.prepaid.commands import Activate, TransferCredit
 from ledger.store.codec import Codec
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import KafkaSettings, let_go
 from ledger.store.kafka.records import schema_header
 from ledger.store.kafka.schema_ids import schema_ids
 from ledger.store.partitioning import partition_of
@@ -118,7 +118,7 @@ class Good:
             self._failed.append(error)
         finally:
             if self._producer is not None:
-                self._producer.close(timeout=1)
+                let_go(self._producer, 1)
 
     def _wave(self, wave: Sequence[Command]) -> list[Outcome]:
         """The answers; of a repeat the first: what a broker took without saying so was sent again.
@@ -180,8 +180,7 @@ class Good:
             if len(places) == len(commands):
                 self._producer = producer
             else:
-                with suppress(KafkaError):
-                    producer.close(timeout=1)
+                let_go(producer, 1)
         return places
 
     def _new_producer(self) -> KafkaProducer:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.connection import KafkaSettings, let_go
 from tests.kafka.hostility.records import HEAVY, KINDS, Asked, Author, Hostile
 
 _BOMB = 64 << 20
@@ -106,8 +106,7 @@ class HostileSender:
                 self.kinds[record.kind] += 1
         finally:
             for producer in (plain, gzipped):
-                with suppress(KafkaError):
-                    producer.close(timeout=1)
+                let_go(producer, 1)
 
     def _missing(self) -> list[str]:
         """The kinds of which there was no record yet."""
