@@ -11,6 +11,7 @@ from ledger.domain.money import Sen
 from ledger.entrypoints.examination import Examined
 from ledger.vault.copies_made import Became, CopyKind
 from ledger.wiring.copy_holders import Way
+from ledger.wiring.exposed import Exposed
 from ledger.wiring.looking_after_the_vault import Swept, VaultFinding
 from tests.answers_of_replay import Replayed
 
@@ -374,6 +375,7 @@ OF_VERBS: Mapping[str, Any] = {
     "dead-letters": DeadTold,
     "doctor": Examined,
     "events-taken": EventsTaken,
+    "exposed": Exposed,
     "ingest": FilesTaken,
     "log-copied": LogCopied,
     "log-made": LogMade,

@@ -43,6 +43,7 @@ _SCHEMAS = {
     "customer hand-out": ("person",),
     "customer readings": ("readings",),
     "customer copies": ("copies",),
+    "customer exposed": ("exposed",),
     "customer access": ("archive",),
     "customer list": ("customers",),
     "customer preferences": ("preferences",),

@@ -49,6 +49,7 @@ _MEANT = {
 """What stands for the words in capitals that tables and the runbook use."""
 _HERE = {
     "contract show MSISDN": ["contract show 6288112345679"],
+    "customer exposed BREACH": ["customer exposed everybody"],
     "enquiry MSISDN --all": ["enquiry MSISDN", "enquiry --all"],
     "enquiry 6288112345678 --at-least 0:120": ["enquiry 6288112345678 --at-least 0:12"],
     "ingest --dry-run FILE": ["data template TopUp > topup.csv", "ingest --dry-run topup.csv"],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import and_, delete, exists, func, or_, select, tuple_
 
 from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.keys_held import hold_keys
-from ledger.vault.tables import ERASED, PERSONS, VALUES, WRITINGS
+from ledger.vault.tables import ERASED, PERSONS, READINGS, VALUES, WRITINGS
 from ledger.vault.vault import Vault
 
 BATCH = 500
@@ -115,3 +117,16 @@ def drop_keys_without_values(vault: Vault) -> int:
             these = PERSONS.c.customer.in_(found)
             dropped += connection.execute(delete(PERSONS).where(none, these)).rowcount
     return dropped
+
+
+def read_by(vault: Vault, reader: str, until: int) -> Iterator[tuple[str, set[str]]]:
+    """Of whom somebody has read by an instant (UTC microseconds), and which fields; in the order of the customers."""
+    asked = (
+        select(READINGS.c.customer, READINGS.c.fields)
+        .where(READINGS.c.reader == reader, READINGS.c.at <= until)
+        .order_by(READINGS.c.customer)
+    )
+    with vault.transaction() as connection:
+        rows = connection.execution_options(yield_per=BATCH).execute(asked)
+        for customer, read in groupby(rows, attrgetter("customer")):
+            yield customer, {field for row in read for field in row.fields.split(",")}

@@ -13,7 +13,7 @@ import typer
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import Utc, told_at
 from ledger.entrypoints.cli.options import DryRun, now_of, told_here
-from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json, say_outcome
+from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json, say_outcome
 from ledger.entrypoints.cli.prose import zone_at_hand
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ Fields = Annotated[
     typer.Option(
         "--fields", metavar="FIELD,…", help="The fields to show, such as name,email.", show_default=False
     ),
+]
+BreachOrScope = Annotated[
+    str,
+    typer.Argument(metavar="BREACH", help="The breach, such as breach/b-1; or a scope.", show_default=False),
+]
+OfFields = Annotated[
+    str | None,
+    typer.Option("--fields", metavar="FIELD,…", help="Of these fields alone, such as name,email."),
 ]
 By = Annotated[
     str, typer.Option("--by", metavar="ID", help="Who reads, as a pseudonymous id.", show_default=False)
@@ -246,6 +254,33 @@ def readings(opened: Opened, customer: Customer, utc: Utc = False, as_json: AsJs
             say(f"{told_at(one.at, where)} {one.reader}: {', '.join(one.fields)} ({one.reason})")
     if not found and not as_json:
         say(f"{customer}: nobody has read")
+    return shell.DONE
+
+
+def exposed(opened: Opened, breach: BreachOrScope, fields: OfFields = None, as_json: AsJson = False) -> int:
+    """Whose data a breach exposed, by the scope that its record names; before it is recorded, by a scope itself.
+
+    A scope is readings-of-ID, whom somebody has read; released-to-ID, whose fields were disclosed; or everybody.
+    """
+    from ledger.domain.customer.breach import PREFIX_OF_BREACHES
+    from ledger.wiring.exposed import Exposure, exposed, exposure_of
+
+    named = tuple(one.strip() for one in (fields or "").split(",") if one.strip())
+    if not breach.startswith(PREFIX_OF_BREACHES):
+        asked = Exposure(breach, named, now_of(opened.settings))
+    elif named:
+        raise typer.BadParameter("--fields goes with a scope; a breach that is recorded names its own")
+    else:
+        asked = exposure_of(opened, breach)
+    count = 0
+    for one in exposed(opened, asked):
+        count += 1
+        if as_json:
+            say_json(one._asdict())
+        else:
+            say(f"{one.customer}: {', '.join(one.fields)}{' (erased since)' if one.erased else ''}")
+    if not as_json:
+        say(counted(count, "person"))
     return shell.DONE
 
 

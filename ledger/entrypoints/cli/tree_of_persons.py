@@ -100,6 +100,7 @@ CUSTOMER = {
     "disclosures": Verb("person_desk:disclosures", "customer/CAB3DE4FG5HI6JK7LM8NO"),
     "erasures": Verb("person_desk:erasures", "--blocked"),
     "holds": Verb("person_desk:holds", "customer/CAB3DE4FG5HI6JK7LM8NO"),
+    "exposed": Verb("personal:exposed", "breach/b-1"),
     "breaches": Verb("person_desk:breaches", "--open"),
 }
 VAULT = {

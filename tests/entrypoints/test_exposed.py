@@ -1,0 +1,90 @@
+"""Whose data a breach exposed: the same persons whenever it is asked, by the scope that its record names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.pulsa import Pulsa
+
+ONE, TWO, LATER = (f"customer/C{letter * 20}" for letter in "ABD")
+DAY = "2023-07-{:02}T10:00:00+07:00"
+DISCOVERED = DAY.format(10)
+PERSON = {"name": "Bagaskara Quetzalcoatl", "email": "b.quetzalcoatl@example.net"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Pulsa:
+    """Two persons whom staff-3 has read, one of whom the police were told of; a third who came after the breach."""
+    key = tmp_path / "keys" / "vault.key"
+    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key))
+    pulsa.done("vault", "new-key", str(key))
+    for customer, day in ((ONE, 1), (TWO, 1), (LATER, 11)):
+        own = ("--values", "-", "--terms", "privacy-smarty", "--source", "web", "--at", DAY.format(day))
+        pulsa.done("customer", "register", customer, *own, feed=json.dumps(PERSON))
+    _read(pulsa, ONE, "name", 2)
+    _read(pulsa, ONE, "email", 3)
+    _read(pulsa, TWO, "name", 4)
+    _read(pulsa, TWO, "email", 12)
+    _read(pulsa, LATER, "name", 12)
+    _read(pulsa, TWO, "email", 5, by="staff-4")
+    released = ("--to", "police-jkt", "--ground", "law", "--fields", "name", "--reference", "order-7")
+    approved = ("--approved-by", "staff-2", "--actor", "staff-1", "--at", DAY.format(12))
+    pulsa.done("customer", "disclose", TWO, *released, *approved)
+    return pulsa
+
+
+def _read(desk: Pulsa, customer: str, field: str, day: int, by: str = "staff-3") -> None:
+    now = ("--by", by, "--reason", "asked-by-customer", "--now", DAY.format(day))
+    desk.done("customer", "show", customer, "--fields", field, *now)
+
+
+def _recorded(desk: Pulsa, scope: str, fields: str) -> str:
+    own = ("--terms", "privacy-smarty", "--scope", scope, "--fields", fields, "--persons", "2")
+    desk.done(
+        "customer", "record-breach", "breach/b-1", *own, "--discovered-at", DISCOVERED, "--at", DAY.format(13)
+    )
+    return "breach/b-1"
+
+
+def _exposed(desk: Pulsa, *asked: str, **own: Any) -> list[tuple[str, list[str], bool]]:
+    found = desk.json("customer", "exposed", *asked, "--now", DAY.format(13), **own)
+    return [(one["customer"], one["fields"], one["erased"]) for one in found]
+
+
+def test_whom_somebody_had_read_by_the_discovery_are_those_whom_the_breach_exposed(desk: Pulsa) -> None:
+    breach = _recorded(desk, "readings-of-staff-3", "name,email,address")
+    assert _exposed(desk, breach) == [(ONE, ["email", "name"], False), (TWO, ["name"], False)]
+    assert "2 persons" in desk.done("customer", "exposed", breach)
+
+
+def test_a_scope_is_asked_before_a_breach_is_recorded_of_some_fields_or_all(desk: Pulsa) -> None:
+    assert _exposed(desk, "readings-of-staff-3", "--fields", "email") == [
+        (ONE, ["email"], False),
+        (TWO, ["email"], False),
+    ]
+    assert _exposed(desk, "released-to-police-jkt") == [(TWO, ["name"], False)]
+    assert [who for who, _, _ in _exposed(desk, "everybody", "--fields", "name")] == [ONE, TWO, LATER]
+    assert _exposed(desk, "everybody", "--fields", "address") == []
+    assert _exposed(desk, "released-to-nobody") == []
+
+
+def test_everybody_are_those_who_were_registered_by_the_discovery(desk: Pulsa) -> None:
+    breach = _recorded(desk, "everybody", "name")
+    assert _exposed(desk, breach) == [(ONE, ["name"], False), (TWO, ["name"], False)]
+
+
+def test_who_was_erased_since_is_named_still_and_cannot_be_told(desk: Pulsa) -> None:
+    breach = _recorded(desk, "readings-of-staff-3", "name")
+    by = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1")
+    desk.done("customer", "erase", ONE, *by, "--at", DAY.format(13))
+    desk.done("vault", "sweep", "--now", DAY.format(13))
+    assert _exposed(desk, breach) == [(ONE, ["name"], True), (TWO, ["name"], False)]
+
+
+@pytest.mark.parametrize("asked", ["breach/b-2", "readings", "nobody-knows"])
+def test_what_is_no_breach_and_no_scope_is_refused(desk: Pulsa, asked: str) -> None:
+    assert desk.complaint("customer", "exposed", asked).startswith("query-refused: ")
