@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -17,6 +17,8 @@ from typing import Any, Self
 
 from tests.waiting import PATIENCE
 
+_LAST_WORDS = 10
+"""Seconds for a process that hangs to say where."""
 _ROOT = Path(__file__).resolve().parents[1]
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -39,10 +41,13 @@ FORKS.set_forkserver_preload(
 class Process:
     """A module that runs until it is stopped; it is killed where its `with` block ends before."""
 
-    def __init__(self, module: str, *arguments: str, **how: Any) -> None:
+    def __init__(
+        self, module: str, *arguments: str, env: Mapping[str, str] | None = None, **how: Any
+    ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=_ROOT,
+            env={**(os.environ if env is None else env), "PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             encoding="utf-8",
             **how,
@@ -64,14 +69,18 @@ class Process:
         streams = [one for one in (self._process.stdout, self._process.stderr) if one is not None]
         with ThreadPoolExecutor(2) as reading:
             rest = {one: reading.submit(one.read) for one in streams}
+            logged = self._process.stderr
             try:
                 self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired as error:
+                self._process.send_signal(signal.SIGABRT)  # where each of its threads stands is said then
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_LAST_WORDS)
                 self._process.kill()
+                error.add_note("" if logged is None else rest[logged].result())
                 raise
         for one in streams:
             one.close()
-        logged = self._process.stderr
         return self._process.returncode, "" if logged is None else rest[logged].result()
 
     def kill(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.store.lock import WriterLock
 from tests.entrypoints.pulsa import NUMBER, SP23, START, Pulsa, activate, in_a_process, issue, use
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +20,21 @@ ROOT = Path(__file__).resolve().parents[2]
 def apart(pulsa: Pulsa, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A run in a process of its own."""
     return in_a_process(*arguments, environment=pulsa.environment | environment)
+
+
+def test_a_signal_is_heeded_while_it_is_just_about_to_be_waited_for() -> None:
+    code = (
+        "import os, signal\n"
+        "from ledger.entrypoints.cli.shell import until_stopped\n"
+        "with until_stopped() as stopped:\n"
+        "    with stopped._cond:\n"  # as whoever waits has it, for an instant
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    print(stopped.wait({PATIENCE}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, cwd=ROOT, check=True
+    )
+    assert done.stdout == b"True\n"
 
 
 def test_a_second_writer_is_told_which_process_holds_the_log_and_readers_are_not_locked_out(

@@ -10,6 +10,7 @@ import os
 import signal
 import sqlite3
 import sys
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -145,11 +146,14 @@ def failed(code: str, message: str, exit_code: int) -> int:
 
 @contextmanager
 def until_stopped() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set."""
+    """An event that SIGINT and SIGTERM set.
+
+    By another thread: a signal may come while this one is about to wait for the event, and holds the lock of it.
+    """
     stopped = Event()
 
     def stop(_number: int, _frame: object) -> None:
-        stopped.set()
+        start_new_thread(stopped.set, ())  # `threading` has a lock of its own to start one
 
     before = {}
     with suppress(ValueError):  # not the main thread: nobody can signal it
