@@ -124,6 +124,16 @@ def test_the_file_is_kept_for_its_owner_alone_and_a_key_that_others_read_is_not_
     assert pulsa.complaint("statement", "receive", file, "--now", LATER).startswith("key-unusable")
 
 
+def test_a_statement_that_a_program_begins_says_its_file_by_the_digest(pulsa: Pulsa) -> None:
+    said = ("--kind", "bill", "--format", "f", "--reader", "r", "--reader-version", "1", "--unit", "IDR")
+    of_file = ("--file", "a" * 64, "--size", "1", "--place", "0", "--content", "b" * 64, "--at", OPENED)
+    begun = pulsa("statement", "begin", f"statement/{'9' * 32}", *said, *of_file)
+    assert (begun.exit_code, "statement-conflict: " in begun.output) == (
+        1,
+        True,
+    )  # its id is of another digest
+
+
 def test_what_is_no_statement_is_refused_with_nothing_written(pulsa: Pulsa, bill: dict[str, Any]) -> None:
     before = pulsa.events()
     file = pulsa.file("none.json", {"bill": "x"})

@@ -79,7 +79,7 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
         *,
         as_json: bool,
         dry_run: bool,
-        file: Path | None = None,
+        evidence: Path | None = None,
         **stated: Any,  # noqa: ANN401 - the command's fields
     ) -> int:
         given = {"command": command, "command_id": str(uuid4())}
@@ -89,9 +89,9 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
         from ledger.application.outcomes import UNKNOWN
         from ledger.wiring.composition import opened
 
-        if may_be_file and (file is None) == ("digest" not in given):
+        if may_be_file and (evidence is None) == ("digest" not in given):
             raise typer.BadParameter("it is said by --file, or by its --digest where it lies elsewhere")
-        outcome, events = _execute(settings, given, dry_run=dry_run, file=file)
+        outcome, events = _execute(settings, given, dry_run=dry_run, evidence=evidence)
         with shell.telling_what_is_recorded(), opened(settings) as log:
             if as_json:
                 say_json({**outcome.to_json(), **({"dry_run": True} if dry_run else {})})
@@ -109,7 +109,7 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
     may_be_file = any(field["name"] == _LIES_IN for field in fields)
     if may_be_file:
         fields = [_by_file(field) for field in fields if field["name"] != _LIES_IN]
-        parameters.append(kinds("file", kinds.KEYWORD_ONLY, annotation=EvidenceFile, default=None))
+        parameters.append(kinds("evidence", kinds.KEYWORD_ONLY, annotation=EvidenceFile, default=None))
     parameters += [
         _argument(field) if field["name"] == subject else _option(field, of_credit=of_credit)
         for field in sorted(fields, key=partial(_rank, subject))
@@ -170,23 +170,23 @@ def _by_file(field: Field) -> Field:
 
 
 def _execute(
-    settings: Settings, given: dict[str, str], *, dry_run: bool, file: Path | None
+    settings: Settings, given: dict[str, str], *, dry_run: bool, evidence: Path | None
 ) -> tuple[Outcome, list[Event]]:
     """The outcome, and its own events where the log that they are in is at hand.
 
-    A `file` is kept in the evidence store first, and no longer where the command that names it is refused.
+    A file of `evidence` is kept in the evidence store first, and no longer where the command that names it is refused.
     """
     from ledger.wiring.composition import opened
     from ledger.wiring.rehearsal import rehearsed
 
     with rehearsed(settings) if dry_run else opened(settings) as log:
-        if file is None:
+        if evidence is None:
             return _decided(log, given, dry_run=dry_run)
         from ledger.application.outcomes import SET_APART, UNKNOWN
         from ledger.domain.line.dispute_commands import KEPT
         from ledger.wiring.evidence import evidence_store
 
-        kept = evidence_store(log.settings, make_key=True).keep(file)
+        kept = evidence_store(log.settings, make_key=True).keep(evidence)
         outcome, events = _decided(log, given | {"digest": kept.digest, _LIES_IN: KEPT}, dry_run=dry_run)
         if outcome.code not in {None, *SET_APART} and outcome.status != UNKNOWN:
             kept.take_back()
