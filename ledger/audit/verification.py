@@ -15,20 +15,16 @@ from typing import Any, cast
 from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.application.journal import NO_CHAIN, event_digest, journal_digest
-from ledger.audit.closed_dues import ClosedDues
 from ledger.audit.derived_tables import DerivedTables
+from ledger.audit.event_by_event import EventByEvent
 from ledger.audit.explaining import Entry, Explanation
 from ledger.audit.findings import Finding, Report
 from ledger.audit.seals import Seals
 from ledger.audit.transfer_halves import TransferHalves
-from ledger.domain.calendar import NEVER, format_instant
+from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.events import Event
-from ledger.domain.kinds import apart_of, is_keyed, is_of_line, new_subject, partition_named, subject_of
-from ledger.domain.money import imbalance
-from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
-from ledger.domain.subject import DUE, Subject
-from ledger.domain.terms_book import Document, TermsBook
+from ledger.domain.kinds import is_of_line, partition_named, subject_of
+from ledger.domain.partition.events import LogCreated
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
 from ledger.store.kept_schemas import as_kept
@@ -114,17 +110,10 @@ class _Verification:
         self.is_here = is_here or (lambda _: True)
         self._is_told = partition is not None
         self.codec = Codec()
-        self.book = TermsBook()
-        self.subjects: dict[str, Subject] = {}
-        self.broken: set[str] = set()
-        """Subjects whose events cannot be folded further."""
         self.versions: dict[str, int] = {}
         self.digests: dict[str, bytes] = {}
         self.chains: dict[str, bytes] = {}
-        self.dues = ClosedDues()
-        self.closed_through = -NEVER
         self.marks: set[bytes] = set()
-        self.clock = ""
 
     def run(self, progress: Progress | None) -> None:
         self._file()
@@ -133,6 +122,7 @@ class _Verification:
             self._find_place()
         self.seals = Seals(self._rows(_SEALS), self.report)
         self.derived = DerivedTables(self.connection, self.report)
+        folded = self.folded = EventByEvent(self.partition, self.partitions, self._belongs, self.derived)
         events = self._counted(self._one("SELECT count(*) FROM stored_events"), progress)
         waiting = next(events, None)
         for row in self._rows(_JOURNAL.format(principal=principal_column(self.connection))):
@@ -152,13 +142,13 @@ class _Verification:
             waiting = next(events, None)
         self.seals.end()
         self._clock()
-        self.derived.end(self.subjects, self.broken, self.chains)
-        self.report.numbers = sum(map(is_of_line, self.subjects))
-        self.report.closed_through = None if self.closed_through == -NEVER else self.closed_through
+        self.derived.end(folded.subjects, folded.broken, self.chains)
+        self.report.numbers = sum(map(is_of_line, folded.subjects))
+        self.report.closed_through = None if folded.closed_through == -NEVER else folded.closed_through
 
     def _amiss(self, explanation: Explanation, entry: Entry) -> None:
         for command, cause in explanation.came_to_nothing():
-            subject = self.subjects.get(command.subject)
+            subject = self.folded.subjects.get(command.subject)
             named = f"entry {entry.entry} {entry.command_id}"  # the cause, where it lies in another partition
             place = ("journal", named) if cause is None else ("stored_events", f"{self.partition}:{cause}")
             for about, what in () if subject is None else subject.amiss(command):
@@ -234,8 +224,8 @@ class _Verification:
 
     def _clock(self) -> None:
         clock = self._one("SELECT value FROM meta WHERE name='clock'")
-        if self.clock and clock != self.clock:
-            self.report.add(Finding(f"the clock is {clock}; the log was created {self.clock}", "meta"))
+        if self.folded.clock and clock != self.folded.clock:
+            self.report.add(Finding(f"the clock is {clock}; the log was created {self.folded.clock}", "meta"))
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -268,7 +258,7 @@ class _Verification:
                 explanation.unreadable = True
             return
         try:
-            for what in self._event_faults(event, id_, version):
+            for what in self.folded.faults(event, report.events, id_, version):
                 find(what)
             for finding in self.transfers.take(event, f"{self.partition}:{ordinal}"):
                 report.add(finding)
@@ -276,23 +266,6 @@ class _Verification:
                 find(what)
         except Exception as error:  # noqa: BLE001 - whatever an event does that no ledger writes
             find(f"it makes no sense ({type(error).__name__}: {error})")
-
-    def _event_faults(self, event: Event, id_: str, version: int) -> Iterator[str]:
-        if event.account != id_ or event.version != version:
-            yield f"it says that it is {event.account} version {event.version}"
-            return
-        for unit, amount in imbalance(event.postings).items():
-            yield f"its postings leave {amount} sen of {unit}"
-        if event.version == 1 and not self._belongs(id_):
-            yield "its subject belongs to another partition"
-        if event.effective_at > event.recorded_at:
-            yield "it is effective after it was recorded"
-        if event.recorded_at <= self.closed_through:
-            yield f"it was recorded at or before {format_instant(self.closed_through)}, which was closed"
-        if is_keyed(id_):
-            yield from self._folded(event)
-        else:
-            yield from self._of_the_log(event)
 
     def _is_journaled(self, command: Command) -> bool:
         """Whether what had to follow has an entry of its own: it came from what was another partition then."""
@@ -305,60 +278,6 @@ class _Verification:
             return self.is_here(subject_of(subject))
         except ValueError:
             return False
-
-    def _of_the_log(self, event: Event) -> Iterator[str]:
-        if isinstance(event, LogCreated):
-            self.clock = event.clock
-            if event.version != 1 or self.report.events != 1:
-                yield "it is not the first event"
-            if None not in (self.partitions, event.partitions) and self.partitions != event.partitions:
-                yield f"it says that the log has {event.partitions} partitions; there are {self.partitions}"
-        elif isinstance(event, ClosedThrough):
-            if event.through <= self.closed_through:
-                yield "more was closed before"
-            for id_, due in self.dues.unrecorded(event.through):
-                if id_ not in self.broken:
-                    yield f"what fell due at {format_instant(due)} for {id_} was not recorded before it"
-            self.closed_through = max(event.through, self.closed_through)
-        elif isinstance(event, CommandSetApart):
-            if event.account != apart_of(self.partition):
-                yield "it is of another partition"
-        elif isinstance(event, TermsPublished):
-            if sha256(event.content.encode()).hexdigest() != event.digest:
-                yield "the digest of the terms is not that of their content"
-            try:
-                self.book.publish(Document(event.terms_id, event.content, event.digest))
-                self.book[event.terms_id]
-            except Exception as error:  # noqa: BLE001 - whatever damaged terms do
-                yield f"the terms cannot be read: {error}"
-        else:
-            yield "its subject is neither a number nor an account"
-
-    def _folded(self, event: Event) -> Iterator[str]:
-        """The event follows from the state that was, and leads to one that may be."""
-        id_ = subject_of(event.account)
-        if id_ in self.broken:
-            return
-        subject = self.subjects.get(id_)
-        if subject is None:
-            subject = self.subjects[id_] = new_subject(id_, self.book)
-        if event.recorded_at < subject.recorded_at:
-            yield "the number has an event before it that was recorded later"
-        due = subject.due_at
-        if event.command_id.startswith(DUE):
-            if due != event.effective_at:
-                yield f"nothing fell due at {format_instant(event.effective_at)}"
-        elif due <= event.recorded_at:
-            yield f"what fell due at {format_instant(due)} was not recorded before it"
-        try:
-            subject.take(event)
-        except Exception as error:  # noqa: BLE001 - whatever an event that does not belong does
-            self.broken.add(id_)
-            yield f"it does not fit the events before it ({type(error).__name__}: {error})"
-            return
-        self.dues.take(subject)
-        yield from subject.faults(event)
-        yield from self.derived.faults(subject, event)
 
     # --- the journal --------------------------------------------------------------------------------------------------
 
@@ -396,5 +315,5 @@ class _Verification:
             yield f"{entry.subject} belongs to another partition"
         if command.subject != entry.subject or command.command_id != entry.command_id:
             yield f"its command is {command.command_id} of {command.subject}"
-        if self.clock and (instant is not None) != (self.clock == "played"):
-            yield f"its command states an instant or does not, unlike a log that is {self.clock}"
+        if self.folded.clock and (instant is not None) != (self.folded.clock == "played"):
+            yield f"its command states an instant or does not, unlike a log that is {self.folded.clock}"
