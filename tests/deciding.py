@@ -13,15 +13,8 @@ from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventRefere
 from ledger.domain import refusals
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import (
-    EVENT_TYPES,
-    after_event,
-    after_refusal,
-    is_of_line,
-    kind_for,
-    kind_of,
-    subject_of,
-)
+from ledger.domain.ids import is_of_line, subject_of
+from ledger.domain.kinds import EVENT_TYPES, after_event, after_refusal, kind_for, kind_of
 from ledger.domain.line.line import Line
 from ledger.domain.subject import Cause, NoStreams, Subject
 from ledger.domain.terms import Terms

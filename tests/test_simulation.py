@@ -30,7 +30,8 @@ from ledger.domain.customer.events_of_persons import (
     ProcessingEnded,
 )
 from ledger.domain.events import Event
-from ledger.domain.kinds import COMMANDS, KINDS, subject_of
+from ledger.domain.ids import subject_of
+from ledger.domain.kinds import COMMANDS, KINDS
 from ledger.domain.postpaid.events import ContractOpened, RoamingCharged, RoamingRefused, UnsubscribeRequested
 from ledger.domain.postpaid.events_of_bills import BillIssued, BillOverdue
 from ledger.domain.postpaid.events_of_payments import (

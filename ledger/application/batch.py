@@ -12,7 +12,7 @@ from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.partition.partition import Standing
 from ledger.domain.subject import Subject
 

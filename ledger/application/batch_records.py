@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ledger.application.journal import event_digest
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 
 
 class BatchRecords:

@@ -14,7 +14,8 @@ from ledger.application.outcomes import SET_APART, Outcome
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import PartitionHistory, after_event, after_refusal, ended, is_keyed, links_of
+from ledger.domain.ids import links_of
+from ledger.domain.kinds import PartitionHistory, after_event, after_refusal, ended, is_keyed
 from ledger.domain.refusals import Refusal
 from ledger.domain.subject import Cause
 

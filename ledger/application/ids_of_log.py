@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.domain.commands import Command
-from ledger.domain.kinds import is_of_line, is_token
+from ledger.domain.ids import is_of_line, is_token
 from ledger.domain.refusals import Invalid
 from ledger.errors import IdsMismatch
 

@@ -37,7 +37,8 @@ from ledger.domain.bounds import LONGEST_ID, LONGEST_OWN_ID
 from ledger.domain.calendar import SECOND, is_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_subject, log_of
+from ledger.domain.ids import log_of
+from ledger.domain.kinds import is_subject
 from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.events import LogCreated
 from ledger.domain.partition.partition import Origin, Partition

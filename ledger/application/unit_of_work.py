@@ -12,7 +12,8 @@ from ledger.application.memory import Held, Subjects
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, EventReference, Outcome
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, subject_of
+from ledger.domain.ids import subject_of
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.partition.partition import Origin, Partition
 from ledger.domain.refusals import Refusal, Repeated
 from ledger.domain.subject import Cause

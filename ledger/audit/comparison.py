@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_operators, part_of
+from ledger.domain.ids import is_operators, part_of
 from ledger.domain.line.line import Line
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.account import PrepaidAccount

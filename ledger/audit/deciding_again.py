@@ -17,7 +17,7 @@ from ledger.application.outcomes import NOT_JOURNALED
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.kinds import PartitionOf, apart_of
+from ledger.domain.ids import PartitionOf, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.partition.partition import Origin
 from ledger.domain.subject import Cause

@@ -13,7 +13,7 @@ from ledger.application.journal import NO_CHAIN
 from ledger.audit.findings import Finding, Report
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.subject import Subject
 from ledger.store.layout import fold_digest
 from ledger.store.snapshots import sealed

@@ -13,14 +13,8 @@ from typing import NamedTuple
 
 from ledger.application.journal import JournalEntry
 from ledger.domain.commands import Command
-from ledger.domain.kinds import (
-    advancing,
-    after_event,
-    after_refusal,
-    is_apart,
-    is_keyed,
-    subject_of,
-)
+from ledger.domain.ids import is_apart, subject_of
+from ledger.domain.kinds import advancing, after_event, after_refusal, is_keyed
 from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.refusals import REFUSALS, Refusal

@@ -9,7 +9,8 @@ from ledger.audit.closed_dues import ClosedDues
 from ledger.audit.derived_tables import DerivedTables
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import apart_of, is_keyed, new_subject, subject_of
+from ledger.domain.ids import apart_of, subject_of
+from ledger.domain.kinds import is_keyed, new_subject
 from ledger.domain.money import imbalance
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.subject import DUE, Subject

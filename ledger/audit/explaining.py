@@ -11,7 +11,8 @@ from typing import NamedTuple
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import COMMANDS, POLICY_IDS, after_event, after_refusal, is_keyed, subject_of
+from ledger.domain.ids import POLICY_IDS, subject_of
+from ledger.domain.kinds import COMMANDS, after_event, after_refusal, is_keyed
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart
 from ledger.domain.refusals import REFUSALS
 from ledger.domain.subject import CLOCK, DUE, due_id

@@ -19,7 +19,7 @@ from ledger.application.ledger import Ledger
 from ledger.audit.deciding_again import JournaledCommand, Rerun
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
-from ledger.domain.kinds import POLICY_IDS, PartitionOf, apart_of
+from ledger.domain.ids import POLICY_IDS, PartitionOf, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.pseudonyms import Pseudonyms
 from ledger.domain.statement.events import StatementBegun

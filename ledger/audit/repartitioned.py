@@ -14,7 +14,8 @@ from eventsourcing.persistence import StoredEvent
 from ledger.application.journal import NO_CHAIN, Claim, JournalEntry, SubjectHead, journal_digest
 from ledger.audit.entries_split import AT_ONCE, Said, subject_in
 from ledger.domain.events import Event, make
-from ledger.domain.kinds import EVENT_TYPES, log_of, terms_of
+from ledger.domain.ids import log_of, terms_of
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.subject import CLOCK

@@ -21,7 +21,7 @@ from ledger.audit.deciding_again import Rerun
 from ledger.audit.row_by_row import answered_otherwise, first_unlike, is_the_same
 from ledger.audit.wholeness import must_be_whole
 from ledger.domain.calendar import NEVER, format_instant
-from ledger.domain.kinds import PartitionOf, is_of_line, subject_of
+from ledger.domain.ids import PartitionOf, is_of_line, subject_of
 from ledger.domain.terms import Terms
 from ledger.errors import LedgerError, LogDamaged, QueryRefused, TermsMissing
 from ledger.progress import Progress

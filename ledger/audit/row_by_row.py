@@ -14,7 +14,7 @@ from ledger.application.outcomes import ACCEPTED
 from ledger.audit.comparison import Answered, DifferingEvent
 from ledger.audit.deciding_again import Rerun
 from ledger.audit.wholeness import must_be_whole
-from ledger.domain.kinds import terms_of
+from ledger.domain.ids import terms_of
 from ledger.domain.terms import Terms
 from ledger.store.codec import Codec
 from ledger.store.layout import intelligible

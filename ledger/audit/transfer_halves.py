@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ledger.audit.findings import Finding, Report
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.line.events import SuspenseAssigned, SuspenseRefused
 from ledger.domain.postpaid.events_of_payments import SuspenseTaken
 from ledger.domain.postpaid.suspense_following import SuspenseEnding

@@ -23,7 +23,7 @@ from ledger.audit.seals import Seals
 from ledger.audit.transfer_halves import TransferHalves
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.kinds import is_of_line, partition_named, subject_of
+from ledger.domain.ids import is_of_line, partition_named, subject_of
 from ledger.domain.partition.events import LogCreated
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ledger.demo.screen import Screen, local
 from ledger.domain.calendar import format_day
-from ledger.domain.kinds import account_of, part_of
+from ledger.domain.ids import account_of, part_of
 from ledger.domain.money import IDR
 from ledger.domain.postpaid.events import UnsubscribeRequested
 from ledger.domain.postpaid.events_of_payments import (

@@ -18,7 +18,7 @@ from ledger.audit.transparency.note import new_signer
 from ledger.demo.screen import ZONE, Screen
 from ledger.domain.calendar import DAY, SECOND, format_day
 from ledger.domain.commands import Command
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.money import IDR, format_amount
 from ledger.domain.prepaid.events import CreditToppedUp

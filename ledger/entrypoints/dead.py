@@ -15,8 +15,8 @@ import msgspec
 
 from ledger.application.outcomes import ACCEPTED, Outcome
 from ledger.domain.commands import Command
+from ledger.domain.ids import POLICY_IDS, apart_of
 from ledger.domain.kinds import COMMANDS as BY_NAME
-from ledger.domain.kinds import POLICY_IDS, apart_of
 from ledger.domain.partition.events import CommandSetApart
 from ledger.entrypoints.principal import of_this_process
 from ledger.errors import QueryRefused, SchemaUnknown

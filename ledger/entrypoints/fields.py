@@ -15,7 +15,7 @@ from ledger.domain.bounds import LONGEST_ID, LONGEST_TEXT
 from ledger.domain.calendar import day_number, parse_day, parse_instant
 from ledger.domain.customer.ids_of_customers import PREFIX, customer_named
 from ledger.domain.free_text import IDENTITY_DIGITS, must_tell_of_nobody
-from ledger.domain.kinds import NUMBER, POLICY_IDS
+from ledger.domain.ids import NUMBER, POLICY_IDS
 from ledger.domain.money import parse_amount
 from ledger.domain.subject import DUE
 from ledger.entrypoints import statement_fields

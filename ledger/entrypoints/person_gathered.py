@@ -10,7 +10,7 @@ from ledger.domain.customer.events_of_persons import ConsentGiven, ConsentWithdr
 from ledger.domain.customer.ids_of_customers import own_id
 from ledger.domain.customer.privacy_terms import PrivacyTerms
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.postpaid.events_of_bills import BillIssued
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.domain.terms import Terms

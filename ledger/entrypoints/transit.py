@@ -14,7 +14,8 @@ from ledger.application.outcomes import NOT_JOURNALED, UNKNOWN, Outcome
 from ledger.audit.transfer_halves import TYPES, TransferHalves
 from ledger.domain.calendar import format_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import after_event, after_refusal, apart_of
+from ledger.domain.ids import apart_of
+from ledger.domain.kinds import after_event, after_refusal
 from ledger.domain.money import format_amount
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import PartitionOf, event_in, is_account, number_in, subject_of
+from ledger.domain.ids import PartitionOf, event_in, is_account, number_in, subject_of
 from ledger.domain.line.disputed_records import ROAMING
 from ledger.domain.line.product import PRODUCTS, QUANTITY
 from ledger.domain.money import SEN

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ledger.domain.calendar import NEVER
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.money import IDR, PULSA
 from ledger.errors import StatementUnreadable
 

@@ -14,7 +14,7 @@ from ledger.domain.account_holders import holder_after
 from ledger.domain.calendar import NEVER, zone
 from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.customer.ids_of_customers import PREFIX
-from ledger.domain.kinds import PartitionOf, subject_of
+from ledger.domain.ids import PartitionOf, subject_of
 from ledger.domain.line.dispute_commands import KEPT
 from ledger.domain.line.dispute_events import EvidenceAttached
 from ledger.domain.statement.events import Reconciled, StatementBegun

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import day_of_number
 from ledger.domain.events import Event
-from ledger.domain.kinds import PartitionOf
+from ledger.domain.ids import PartitionOf
 from ledger.domain.line.events import UsageRecorded
 from ledger.domain.postpaid.events import RoamingMatched, UsageCharged
 from ledger.reconciliation.matchables import SETTLED, Abroad, Item, Stated, SystemRecord

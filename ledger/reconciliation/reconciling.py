@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import Zone, zone
 from ledger.domain.events import Event
-from ledger.domain.kinds import PartitionOf
+from ledger.domain.ids import PartitionOf
 from ledger.domain.statement.events import (
     ItemResolved,
     MatchAccepted,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import part_of, subject_of
+from ledger.domain.ids import part_of, subject_of
 from ledger.domain.money import CASH, IDR, PULSA, hundredths
 from ledger.domain.postpaid.events import RoamingCharged, RoamingMatched
 from ledger.domain.postpaid.events_of_bills import BillIssued

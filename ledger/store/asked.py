@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 
 from ledger.application.journal import NO_CHAIN, SubjectHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, Outcome
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.domain.terms_book import Document
 from ledger.errors import LogDamaged
 from ledger.store.checked import ENTRY_COLUMNS, head_of, must_follow, published, references

@@ -20,7 +20,7 @@ from ledger.application.journal import (
     seal_digest,
 )
 from ledger.application.outcomes import EventReference
-from ledger.domain.kinds import TERMS, account_of, subject_of
+from ledger.domain.ids import TERMS, account_of, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.chains import EVENT_COLUMNS, follows
 

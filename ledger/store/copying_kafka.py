@@ -10,8 +10,8 @@ from kafka.structs import TopicPartition
 
 from ledger.application.journal import NO_CHAIN, SubjectHead
 from ledger.application.outcomes import ACCEPTED, REFUSED, EventReference, Outcome
+from ledger.domain.ids import SUBJECT_SQL, subject_of
 from ledger.domain.kinds import COMMANDS as BY_NAME
-from ledger.domain.kinds import SUBJECT_SQL, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.chains import EventRow
 from ledger.store.codec import Codec

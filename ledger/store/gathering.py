@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from eventsourcing.persistence import StoredEvent
 
 from ledger.application.journal import NO_CHAIN, History, SubjectHead
-from ledger.domain.kinds import account_of, is_of_line, subject_of
+from ledger.domain.ids import account_of, is_of_line, subject_of
 from ledger.errors import LogDamaged
 from ledger.store.checked import in_one_chain
 from ledger.store.last_digests import LastDigests

@@ -14,7 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
-from ledger.domain.kinds import SUBJECT_SQL
+from ledger.domain.ids import SUBJECT_SQL
 from ledger.errors import LedgerError, LogDamaged, LogFormatUnknown, LogFull, LogUnreadable
 from ledger.store.kept_schemas import keep, must_be_as_kept
 from ledger.store.schemas import FOLDERS, every

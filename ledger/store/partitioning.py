@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from kafka.partitioner.default import murmur2
 
-from ledger.domain.kinds import partition_named
+from ledger.domain.ids import partition_named
 
 
 @lru_cache(maxsize=200_000)

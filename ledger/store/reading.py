@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import NUMBERS, TERMS, log_of, partition_named, streams_of, subject_of
+from ledger.domain.ids import NUMBERS, TERMS, log_of, partition_named, streams_of, subject_of
 from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPublished
 from ledger.domain.terms_book import Document, TermsBook
 from ledger.errors import LogDamaged, LogMismatch, LogMissing, LogUnreadable

@@ -22,7 +22,7 @@ from ledger.application.journal import (
     event_digest,
     seal_digest,
 )
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.errors import LedgerError, LogDamaged, WriterFenced
 from ledger.store.asked import AskedRecorder
 from ledger.store.checked import (

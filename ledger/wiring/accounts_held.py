@@ -9,7 +9,7 @@ from ledger.domain.account_holders import holder_after
 from ledger.domain.customer.events import AccountNoted
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
 from ledger.domain.line.events import RightsTransferred, Terminated
 from ledger.domain.prepaid.events import Deactivated

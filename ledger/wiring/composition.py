@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from ledger import terms
 from ledger.application.outcomes import Outcome
 from ledger.domain.commands import Command
-from ledger.domain.kinds import PartitionOf
+from ledger.domain.ids import PartitionOf
 from ledger.domain.terms import Terms
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import ClockMismatch, LogDamaged, LogMismatch, LogMissing, SettingsInvalid

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledger.audit.evidence.stated_line import StatementAtHand
 from ledger.audit.findings import Finding, Report
-from ledger.domain.kinds import PartitionOf
+from ledger.domain.ids import PartitionOf
 from ledger.domain.statement.events import StatementBegun
 from ledger.errors import EvidenceExpired, EvidenceLost, KeyUnusable
 from ledger.reconciliation.evidence_store import EvidenceStore, evidence_key

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 
 from ledger.domain.customer.events import AccountNoted
 from ledger.domain.customer.ids_of_customers import PREFIX
-from ledger.domain.kinds import PartitionOf, subject_of
+from ledger.domain.ids import PartitionOf, subject_of
 from ledger.domain.line.dispute_events import EvidenceAttached
 from ledger.reconciliation.named_files import NamedFiles, holder_before, holders_of
 from ledger.store.reading import SqliteSnapshot

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.statement.events import StatementBegun, StatementLinesAdded
 from ledger.domain.statement.stated import StatementLine
 from ledger.store.of_types import events_of_types

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ledger.domain.calendar import Zone
 from ledger.domain.customer.as_of import customer_as_of
 from ledger.domain.customer.person import Person
-from ledger.domain.kinds import PartitionOf, is_keyed, is_own, number_in, subject_of
+from ledger.domain.ids import PartitionOf, is_own, number_in, subject_of
+from ledger.domain.kinds import is_keyed
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
 from projections.asking.bill_items import BillItem, bill_items

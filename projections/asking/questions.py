@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ledger.domain.calendar import Zone
 from ledger.domain.customer.person import Person
-from ledger.domain.kinds import number_in, subject_of
+from ledger.domain.ids import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
 from projections.asking.bill_items import BillItem

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from ledger.domain.calendar import NEVER, Zone
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from projections.engine.instants import When
 from projections.engine.reader import Decided, LogSnapshot
 

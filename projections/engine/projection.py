@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_of_line, subject_of
+from ledger.domain.ids import is_of_line, subject_of
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledger.domain.kinds import number_in
+from ledger.domain.ids import number_in
 from projections.engine.unanswered import UnknownThen
 
 if TYPE_CHECKING:

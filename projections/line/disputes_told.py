@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from ledger.domain.calendar import DAY, Day, Instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_account, streams_of
+from ledger.domain.ids import is_account, streams_of
 from ledger.domain.line.dispute_commands import CORRECTED, OVERRIDDEN, REJECTED, WITHDRAWN
 from ledger.domain.line.dispute_events import (
     DisputeOpened,

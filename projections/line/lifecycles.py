@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
-from ledger.domain.kinds import EVENT_TYPES, streams_of
+from ledger.domain.ids import streams_of
+from ledger.domain.kinds import EVENT_TYPES
 from ledger.domain.terms_book import TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.calendar import DAY, Instant, Zone
 from ledger.domain.events import Event
-from ledger.domain.kinds import OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE, is_operators, suspense_in
+from ledger.domain.ids import OF_CUSTOMERS, OF_OPERATOR, OF_SUSPENSE, is_operators, suspense_in
 from ledger.domain.money import Sen
 from ledger.domain.terms_book import TermsBook
 from projections.engine.answers import Listed, Moment

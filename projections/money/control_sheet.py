@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ledger.domain.calendar import NEVER, Instant, format_instant
-from ledger.domain.kinds import is_operators
+from ledger.domain.ids import is_operators
 from ledger.domain.money import Posting, format_amount
 from projections.engine.answers import Answer, position
 from projections.money.ledger_accounts import class_of

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
 from ledger.domain.calendar import format_day, format_instant
-from ledger.domain.kinds import SUSPENSE, names_in, suspense_in
+from ledger.domain.ids import SUSPENSE, names_in, suspense_in
 from ledger.domain.money import IDR, PULSA, format_amount
 from ledger.domain.terms_book import TermsBook
 from projections.engine.reader import LogSnapshot, Recorded

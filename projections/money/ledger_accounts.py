@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import Instant
-from ledger.domain.kinds import account_of, is_account, number_in, part_in, part_of, subject_of, suspense_in
+from ledger.domain.ids import account_of, is_account, number_in, part_in, part_of, subject_of, suspense_in
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.rules_of_contracts import KINDS
 from projections.engine.answers import Answer

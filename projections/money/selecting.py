@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import NEVER, Zone
 from ledger.domain.events import Event
-from ledger.domain.kinds import number_in, part_in, subject_of
+from ledger.domain.ids import number_in, part_in, subject_of
 from ledger.domain.money import Posting
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged

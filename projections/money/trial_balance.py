@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain import money
 from ledger.domain.calendar import Instant, Zone, day_of_number
-from ledger.domain.kinds import is_operators
+from ledger.domain.ids import is_operators
 from ledger.domain.money import Sen, format_amount
 from projections.engine.answers import Answer, Listed
 from projections.engine.instants import zones_of

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ledger.domain.calendar import Instant
 from ledger.domain.customer.ids_of_customers import is_persons
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from projections.engine.snapshot import Snapshot
 from projections.engine.sql import select
 from projections.engine.sql_expressions import func, or_

@@ -23,7 +23,7 @@ from ledger.domain.customer.events_of_persons import (
 )
 from ledger.domain.customer.ids_of_customers import PREFIX, own_id
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_of_line, subject_of
+from ledger.domain.ids import is_of_line, subject_of
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined, RightsTransferred
 from ledger.domain.postpaid.events import ContractOpened
 from ledger.domain.prepaid.events import Activated, NumberReclaimed

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, TypedDict, cast
 
 from ledger.domain.calendar import SECOND, Day, Instant, day_number
 from ledger.domain.events import Event
-from ledger.domain.kinds import number_in
+from ledger.domain.ids import number_in
 from ledger.domain.line.events import Terminated
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.events_of_bills import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypedDict
 
 from ledger.domain.calendar import NEVER, Day, Instant, day_number
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.account import PostpaidAccount
 from ledger.domain.postpaid.billing import next_bill

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 from ledger.domain.calendar import Instant
-from ledger.domain.kinds import OF_ACCOUNTS
+from ledger.domain.ids import OF_ACCOUNTS
 from ledger.domain.line.events import SuspenseAssigned, SuspenseReceived, SuspenseRefused, SuspenseReturned
 from ledger.domain.money import Sen
 from ledger.domain.postpaid.events_of_bills import AdvanceApplied

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.money import IDR, Sen
 from ledger.domain.postpaid.account import PostpaidAccount
 from projections.engine.answers import Listed

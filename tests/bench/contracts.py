@@ -17,7 +17,7 @@ from ledger.application.ledger import CLOCK_TOLERANCE, Ledger
 from ledger.domain.bounds import MOST_PAYMENTS
 from ledger.domain.calendar import DAY, parse_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import AdvanceDue
 from ledger.domain.postpaid.commands import OpenContract, ReceivePayment

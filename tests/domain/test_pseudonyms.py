@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.audit.pseudonymising import OtherNames
-from ledger.domain.kinds import NUMBER, is_token
+from ledger.domain.ids import NUMBER, is_token
 from ledger.domain.pseudonyms import Pseudonyms
 
 NAMED = Pseudonyms(b"k" * 32)

@@ -11,7 +11,7 @@ import pytest
 from ledger.audit.replaying import replay
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.domain.line.commands import AdvanceTime, RecordUsage
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.store.layout import FORMAT

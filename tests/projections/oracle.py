@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_of_line, subject_of
+from ledger.domain.ids import is_of_line, subject_of
 from ledger.domain.line.line import Line
 from ledger.domain.partition.events import ClosedThrough, LogCreated
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned, CreditTransferSent

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain.calendar import DAY, zone
-from ledger.domain.kinds import is_operators
+from ledger.domain.ids import is_operators
 from ledger.domain.prepaid.commands import TopUp
 from ledger.store.reading import SqliteReader
 from ledger.terms import load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.domain.kinds import is_operators, number_in, part_in
+from ledger.domain.ids import is_operators, number_in, part_in
 from ledger.domain.line.line import Line
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import QueryRefused

@@ -12,7 +12,7 @@ from hypothesis import given
 from ledger.application.ledger import Ledger
 from ledger.application.library import environment
 from ledger.domain.commands import Command
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.terms_book import TermsBook
 from ledger.store.partition_file import PartitionFactory

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import terms
-from ledger.domain.kinds import is_operators
+from ledger.domain.ids import is_operators
 from ledger.domain.line.commands import RecordUsage
 from ledger.domain.money import parse_amount
 from ledger.domain.prepaid.commands import TopUp

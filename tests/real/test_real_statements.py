@@ -20,7 +20,7 @@ from ledger.audit.evidence.collected import AskedDispute, Question
 from ledger.audit.transparency.checkpointing import Checkpointer
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
-from ledger.domain.kinds import log_of, subject_of
+from ledger.domain.ids import log_of, subject_of
 from ledger.domain.line.dispute_commands import DecideDispute
 from ledger.domain.line.dispute_events import StatementOverridden
 from ledger.domain.money import format_amount, parse_amount

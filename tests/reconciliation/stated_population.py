@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.application.ledger import Ledger
 from ledger.domain.calendar import DAY, NEVER, day_of_number, zone
 from ledger.domain.events import Event
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.domain.money import IDR, format_amount
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.postpaid.events_of_bills import BillIssued

@@ -16,7 +16,7 @@ from ledger.audit.verification import verify
 from ledger.domain.calendar import DAY
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import is_of_line, partition_named
+from ledger.domain.ids import is_of_line, partition_named
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack, TopUp
 from ledger.domain.statement.commands import DisputeItem
 from ledger.domain.terms_book import TermsBook

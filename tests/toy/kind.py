@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import POLICY, POLICY_IDS, Kind, forget, register, those_of
+from ledger.domain.ids import POLICY, POLICY_IDS
+from ledger.domain.kinds import Kind, forget, register, those_of
 from ledger.domain.subject import CLOCK
 from ledger.store.schemas import RecordSchema, load
 from tests.toy import commands, events

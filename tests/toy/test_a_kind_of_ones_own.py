@@ -16,7 +16,7 @@ import ledger.application.ledger
 from ledger.application.ledger import Ledger
 from ledger.application.library import factory_of
 from ledger.audit.verification import verify
-from ledger.domain import kinds
+from ledger.domain import ids, kinds
 from ledger.domain.bounds import LONGEST_ID
 from ledger.domain.calendar import SECOND
 from ledger.domain.line.commands import AdvanceTime
@@ -113,8 +113,8 @@ def test_kafka_takes_it_in() -> None:
     heard = HearOf(at=T, command_id="policy/x", actor="policy", promise=OTHER, of=ONE, broken_at=T)
     avro_forms.check(heard)
     avro_forms.check_subject(heard)
-    assert kinds.partition_named(OTHER) is None
-    assert kinds.subject_of(OTHER) == OTHER
+    assert ids.partition_named(OTHER) is None
+    assert ids.subject_of(OTHER) == OTHER
     assert kinds.is_subject(OTHER)
     assert not kinds.is_subject(f"{OTHER}/x")
 

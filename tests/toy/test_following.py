@@ -25,7 +25,7 @@ from ledger.domain import kinds
 from ledger.domain.calendar import SECOND
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import log_of, partition_named
+from ledger.domain.ids import log_of, partition_named
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import CommandSetApart, LogCreated
 from ledger.domain.terms_book import TermsBook

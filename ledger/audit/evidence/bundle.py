@@ -23,7 +23,7 @@ from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.proof import Proof
 from ledger.audit.transparency.published import EntryTree, PublishedTree
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.errors import CheckpointMismatch, EvidenceRefused
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot

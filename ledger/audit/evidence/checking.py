@@ -30,7 +30,7 @@ from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots
 from ledger.audit.transparency.note import Verifier, read
 from ledger.audit.transparency.proof import proof_of
 from ledger.domain.calendar import is_instant
-from ledger.domain.kinds import POLICY_IDS, TERMS, streams_of, subject_of
+from ledger.domain.ids import POLICY_IDS, TERMS, streams_of, subject_of
 from ledger.domain.money import format_amount
 from ledger.domain.subject import DUE
 from ledger.errors import EvidenceWrong, LedgerError

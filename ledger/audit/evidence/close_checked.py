@@ -13,7 +13,7 @@ from ledger.audit.evidence.parts import hash_of, must
 from ledger.audit.transparency.heads import StreamHead, SubjectHeads
 from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion
 from ledger.domain.calendar import DAY, HOUR, day_number, parse_day
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 
 FIRST_FORMAT = "pulsa-evidence/1"
 _ENDS_WITHIN = DAY + 12 * HOUR  # of UTC's midnight, everywhere

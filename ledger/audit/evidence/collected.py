@@ -13,7 +13,7 @@ from ledger.application.journal import NO_CHAIN
 from ledger.audit.evidence.parts import BundleParts, plain
 from ledger.audit.transparency.heads import last_close
 from ledger.domain.calendar import Zone, format_instant
-from ledger.domain.kinds import streams_of, terms_of
+from ledger.domain.ids import streams_of, terms_of
 from ledger.domain.line.dispute_events import (
     DisputeOpened,
     DisputeRejected,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.audit.evidence.dispute_page import STYLE_OF_DISPUTE, dispute_told, in_words, line_told
 from ledger.domain.calendar import Zone, zone
-from ledger.domain.kinds import part_of, streams_of
+from ledger.domain.ids import part_of, streams_of
 from ledger.figures import UNITS, rupiah
 from ledger.release import RELEASE
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ledger.application.journal import NO_CHAIN
 from ledger.audit.evidence.collected import told_row
 from ledger.audit.evidence.parts import BundleParts
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.domain.line.dispute_events import DisputeOpened
 from ledger.domain.statement.events import StatementBegun, StatementLinesAdded
 from ledger.errors import EvidenceRefused

@@ -16,7 +16,7 @@ from ledger.application.journal import NO_CHAIN
 from ledger.audit.transparency.leaves import DECISIONS
 from ledger.audit.transparency.merkle import inclusion, leaf_hash, node_hash, range_root
 from ledger.domain.calendar import Zone
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.errors import CheckpointInvalid, LogDamaged
 from ledger.store.layout import intelligible
 from ledger.store.reading import SqliteSnapshot

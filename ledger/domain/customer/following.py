@@ -19,7 +19,8 @@ from ledger.domain.customer.commands import (
 from ledger.domain.customer.events import AccountNoted, DebtBlock, DebtCleared, OthersBlocked
 from ledger.domain.customer.events_of_persons import ErasureAsked, ErasureBlocked, ProcessingEnded
 from ledger.domain.customer.ids_of_customers import PREFIX, customer_named, is_persons
-from ledger.domain.kinds import ACCOUNT, POLICY, POLICY_IDS, Follows, Relations, account_of, subject_of
+from ledger.domain.ids import ACCOUNT, POLICY, POLICY_IDS, account_of, subject_of
+from ledger.domain.kinds import Follows, Relations
 from ledger.domain.line.commands import BlockForDebt, LiftDebtBlock
 from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
 from ledger.domain.line.erasure_events import ErasureAnswered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ledger.domain.kinds import is_plain
+from ledger.domain.ids import is_plain
 
 PREFIX = "customer/"
 """How the ids of customers as subjects begin."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger.domain.commands import Command
-from ledger.domain.kinds import names_in, number_in
+from ledger.domain.ids import names_in, number_in
 from ledger.domain.line.account import Account
 from ledger.domain.line.blocking import block, block_for_debt, lift_debt_block, unblock
 from ledger.domain.line.cards_and_rights import decide_rights_transfer, replace_card, request_rights_transfer

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import event_in
+from ledger.domain.ids import event_in
 from ledger.domain.line.account import Account
 from ledger.domain.line.dispute_events import CitedEvent
 from ledger.domain.line.disputes import BALANCE, Dispute, corrections_of

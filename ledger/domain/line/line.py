@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.domain.calendar import NEVER, format_instant
 from ledger.domain.events import Draft, Event, make
-from ledger.domain.kinds import account_of, subject_of
+from ledger.domain.ids import account_of, subject_of
 from ledger.domain.line.account import Account
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined
 from ledger.domain.line.number import ASSIGNED, AVAILABLE, QUARANTINED, Number

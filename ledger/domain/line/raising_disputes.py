@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import ACCOUNT, POLICY_IDS, Ended, PartitionHistory, Relations, subject_of
+from ledger.domain.ids import ACCOUNT, POLICY_IDS, subject_of
+from ledger.domain.kinds import Ended, PartitionHistory, Relations
 from ledger.domain.line.dispute_commands import RaiseDispute
 from ledger.domain.line.dispute_events import DisputeOpened
 from ledger.domain.refusals import IdempotencyConflict, Refusal

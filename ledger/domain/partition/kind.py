@@ -6,7 +6,8 @@ import re
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import Kind, is_keyed, is_partition, register, those_of
+from ledger.domain.ids import is_partition
+from ledger.domain.kinds import Kind, is_keyed, register, those_of
 from ledger.domain.partition import commands, events
 from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.partition.partition import decide, partition_in

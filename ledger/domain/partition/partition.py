@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import apart_of, log_of, partition_named, terms_of
+from ledger.domain.ids import apart_of, log_of, partition_named, terms_of
 from ledger.domain.partition.commands import CloseThrough
 from ledger.domain.partition.events import ClosedThrough, CommandSetApart, LogCreated, TermsPublished
 from ledger.domain.subject import NOTHING, Cause, Streams, Subject, make_event

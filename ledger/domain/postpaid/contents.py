@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ledger.domain.kinds import account_of
+from ledger.domain.ids import account_of
 from ledger.domain.line.line import Line
 from ledger.domain.refusals import ReferenceConflict, Repeated
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import NoteAccount, NoteAccountLeft, NoteDebt, NoteDebtCleared
 from ledger.domain.customer.ids_of_customers import customer_named
-from ledger.domain.kinds import POLICY, POLICY_IDS, Follows
+from ledger.domain.ids import POLICY, POLICY_IDS
+from ledger.domain.kinds import Follows
 from ledger.domain.postpaid.events import AccountSettled, ContractOpened
 from ledger.domain.postpaid.events_of_bills import BillOverdue, OverdueCleared
 

@@ -7,7 +7,7 @@ not take lies in suspense again. So money is never lost, and never guessed at.
 from __future__ import annotations
 
 from ledger.domain.approval import must_be_another
-from ledger.domain.kinds import ACCOUNT, suspense_of
+from ledger.domain.ids import ACCOUNT, suspense_of
 from ledger.domain.line.account import must_leave_room
 from ledger.domain.line.deciding import addressed
 from ledger.domain.line.events import SuspenseAssigned, SuspenseReceived, SuspenseRefused, SuspenseReturned

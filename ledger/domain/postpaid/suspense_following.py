@@ -6,20 +6,8 @@ from collections.abc import Iterator
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import (
-    ACCOUNT,
-    NUMBER,
-    POLICY,
-    POLICY_IDS,
-    Ended,
-    Follows,
-    Forms,
-    PartitionHistory,
-    Relations,
-    Returns,
-    is_under,
-    subject_of,
-)
+from ledger.domain.ids import ACCOUNT, NUMBER, POLICY, POLICY_IDS, is_under, subject_of
+from ledger.domain.kinds import Ended, Follows, Forms, PartitionHistory, Relations, Returns
 from ledger.domain.line.events import SuspenseAssigned, SuspenseRefused
 from ledger.domain.postpaid.commands import ReopenSuspense, TakeSuspense
 from ledger.domain.postpaid.events_of_payments import SuspenseTaken

@@ -11,19 +11,8 @@ from ledger.domain.commands import Command
 from ledger.domain.customer.commands import NoteAccount
 from ledger.domain.customer.ids_of_customers import customer_named, is_persons
 from ledger.domain.events import Event
-from ledger.domain.kinds import (
-    ACCOUNT,
-    POLICY,
-    POLICY_IDS,
-    Ended,
-    Follows,
-    Forms,
-    PartitionHistory,
-    Relations,
-    Returns,
-    is_under,
-    subject_of,
-)
+from ledger.domain.ids import ACCOUNT, POLICY, POLICY_IDS, is_under, subject_of
+from ledger.domain.kinds import Ended, Follows, Forms, PartitionHistory, Relations, Returns
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import Activated, CreditTransferSent, NumberReclaimed
 from ledger.domain.prepaid.transfer_endings import TransferEnding, answer_of, endings, numbers_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from ledger.domain.events import Event
-from ledger.domain.kinds import account_of, subject_of
+from ledger.domain.ids import account_of, subject_of
 from ledger.domain.prepaid.commands import ReceiveCreditTransfer, ReturnCreditTransfer
 from ledger.domain.prepaid.events import CreditTransferReceived, CreditTransferReturned
 from ledger.domain.refusals import REFUSALS, IdempotencyConflict, Invalid, Refusal

@@ -6,17 +6,8 @@ from collections.abc import Iterator
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import (
-    ACCOUNT,
-    POLICY,
-    POLICY_IDS,
-    Ended,
-    Follows,
-    PartitionHistory,
-    Relations,
-    Returns,
-    subject_of,
-)
+from ledger.domain.ids import ACCOUNT, POLICY, POLICY_IDS, subject_of
+from ledger.domain.kinds import Ended, Follows, PartitionHistory, Relations, Returns
 from ledger.domain.line.dispute_commands import RaiseDispute
 from ledger.domain.line.raising_disputes import raising_id
 from ledger.domain.refusals import REFUSALS, IdempotencyConflict, Refusal

@@ -7,7 +7,7 @@ import re
 from typing import TypedDict
 
 from ledger.domain.calendar import Day, Instant
-from ledger.domain.kinds import NUMBER
+from ledger.domain.ids import NUMBER
 from ledger.domain.money import Sen
 
 PREFIX = "statement/"

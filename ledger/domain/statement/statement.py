@@ -9,7 +9,7 @@ import msgspec
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
-from ledger.domain.kinds import ACCOUNT
+from ledger.domain.ids import ACCOUNT
 from ledger.domain.line.disputes import BALANCE
 from ledger.domain.line.product import QUANTITY
 from ledger.domain.money import SEN

@@ -186,7 +186,7 @@ def dispute_bundle(
     from ledger.audit.evidence.collected import AskedDispute, Question
     from ledger.audit.evidence.stated_line import StatementAtHand
     from ledger.domain.calendar import zone
-    from ledger.domain.kinds import subject_of
+    from ledger.domain.ids import subject_of
     from ledger.wiring.copies_given import bundle_noted
     from ledger.wiring.evidence import statement_at_hand
 

@@ -220,7 +220,7 @@ def say_outcome(
 
 def moved_in_words(event: Event) -> str:
     """What an event moves on its customer's side: `credit -Rp 13.727,40`; empty where it moves nothing there."""
-    from ledger.domain.kinds import is_operators, part_of
+    from ledger.domain.ids import is_operators, part_of
 
     return ", ".join(
         f"{part_of(posting['account'])} {rupiah(posting['amount'])}"

@@ -66,7 +66,7 @@ def _position(text: str) -> dict[int, int]:
 
 def subject_named(text: str) -> str:
     """A number as it is dialled, or an account of one, as ids have them."""
-    from ledger.domain.kinds import subject_of
+    from ledger.domain.ids import subject_of
     from ledger.entrypoints.fields import read_msisdn
 
     number = subject_of(text)
@@ -85,7 +85,7 @@ def any_subject_named(text: str) -> str:
 
 def ledger_account_of(text: str) -> str:
     """A ledger account, whose number may be written as it is dialled."""
-    from ledger.domain.kinds import is_account
+    from ledger.domain.ids import is_account
 
     subject, slash, name = text.partition("/")
     if not slash:

@@ -126,7 +126,7 @@ def _change(change: BalanceChange, where: Zone) -> Iterator[str]:
 
 
 def _cause(change: BalanceChange) -> str:
-    from ledger.domain.kinds import POLICY_IDS
+    from ledger.domain.ids import POLICY_IDS
     from projections.asking.why import POLICY, TIME
 
     cause = change.cause

@@ -10,7 +10,8 @@ from typing import Any
 from ledger.domain.bounds import LONGEST_OWN_ID
 from ledger.domain.calendar import DAY, format_instant, parse_instant
 from ledger.domain.commands import Command
-from ledger.domain.kinds import COMMANDS, NUMBER, forms_of, is_partition, kind_for, misfits
+from ledger.domain.ids import NUMBER, is_partition
+from ledger.domain.kinds import COMMANDS, forms_of, kind_for, misfits
 from ledger.domain.line.commands import LineCommand
 from ledger.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
 from ledger.domain.partition.commands import AdvanceDue, CloseThrough

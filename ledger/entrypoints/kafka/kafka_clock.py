@@ -11,7 +11,7 @@ from ledger.application.journal import PartitionStanding
 from ledger.application.outcomes import Outcome
 from ledger.domain.calendar import NEVER
 from ledger.domain.commands import Command
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.entrypoints.clock import Tick, tick
 from ledger.entrypoints.supervising import Stepped
 from ledger.store.kafka.connection import POLICIES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from ledger.domain.calendar import day_number, parse_day
-from ledger.domain.kinds import ACCOUNT
+from ledger.domain.ids import ACCOUNT
 from ledger.domain.money import IDR, parse_amount
 from ledger.errors import StatementUnreadable
 from ledger.reconciliation.readers.stated_file import (

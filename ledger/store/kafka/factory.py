@@ -7,7 +7,7 @@ from typing import Any, cast
 import eventsourcing.sqlite as library
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 
-from ledger.domain.kinds import log_of
+from ledger.domain.ids import log_of
 from ledger.errors import ClockMismatch
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import KafkaSettings, settings_from

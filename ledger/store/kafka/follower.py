@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import OffsetOutOfRangeError
 from kafka.structs import TopicPartition
 
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported

@@ -11,7 +11,7 @@ from ledger.application.outcomes import EventReference, Outcome
 from ledger.domain.bounds import LONGEST_ID, cut
 from ledger.domain.calendar import format_instant
 from ledger.domain.events import Event
-from ledger.domain.kinds import subject_of
+from ledger.domain.ids import subject_of
 from ledger.errors import LogDamaged, RegistryMismatch, SchemaUnknown
 from ledger.store.chains import EventRow
 from ledger.store.codec import Codec
