@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,8 +32,10 @@ PUBLISHED = (
     ("5051525354555657", "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"),
     ("606162636465666768696a6b6c6d6e6f", "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
 )
-LEAVES = [leaf_hash(str(number).encode()) for number in range(40)]
-SIZES = st.integers(2, len(LEAVES))
+LEAVES = [leaf_hash(str(number).encode()) for number in range(43)]
+MORE = 3
+"""By so many leaves a tree may be told to be larger than it is."""
+SIZES = st.integers(2, len(LEAVES) - MORE)
 
 
 def by_definition(hashes: list[bytes]) -> bytes:
@@ -45,10 +49,12 @@ def by_definition(hashes: list[bytes]) -> bytes:
 
 
 def nodes_of(hashes: list[bytes]) -> Nodes:
-    return lambda height, index: by_definition(hashes[index << height : (index + 1) << height])
+    return cache(lambda height, index: by_definition(hashes[index << height : (index + 1) << height]))
 
 
 NODES = nodes_of(LEAVES)
+ROOTS = [by_definition(LEAVES[:size]) for size in range(len(LEAVES) + 1)]
+"""The root of each of its trees, by how many leaves that has."""
 
 
 def test_the_published_roots() -> None:
@@ -61,43 +67,48 @@ def test_the_published_roots() -> None:
 
 def test_every_proof_of_every_small_tree() -> None:
     for size in range(1, len(LEAVES) + 1):
-        root = by_definition(LEAVES[:size])
         for index in range(size):
             path = inclusion(NODES, index, size)
-            assert root_by_inclusion(LEAVES[index], index, size, path) == root
+            assert root_by_inclusion(LEAVES[index], index, size, path) == ROOTS[size]
         for old in range(1, size + 1):
-            before = by_definition(LEAVES[:old])
             path = consistency(NODES, old, size)
-            assert roots_by_consistency(old, size, before, path) == (before, root)
+            assert roots_by_consistency(old, size, ROOTS[old], path) == (ROOTS[old], ROOTS[size])
 
 
 @given(SIZES, st.data())
 def test_a_leaf_is_proved_at_its_own_place_in_its_own_tree_only(size: int, data: st.DataObject) -> None:
+    """A root is signed with its size: another size with it leads to the root of one tree by the proof of another."""
     index = data.draw(st.integers(0, size - 1))
     path = inclusion(NODES, index, size)
-    place = (data.draw(st.integers(0, size + 3)), data.draw(st.integers(1, size + 3)))
+    place, said = data.draw(st.integers(0, size + MORE)), data.draw(st.integers(1, size + MORE))
     other = data.draw(
         st.sampled_from([path, path[:-1], [*path, EMPTY], path[::-1], [EMPTY, *path[1:]], [*path, *path]])
     )
     try:
-        root = root_by_inclusion(LEAVES[index], *place, other)
+        root = root_by_inclusion(LEAVES[index], place, said, other)
     except ValueError:
         return
-    assert root != by_definition(LEAVES[:size]) or (place[0] == index and other == path)
+    assert root != ROOTS[said] or (place == index and other == inclusion(NODES, index, said))
+
+
+def test_the_place_of_a_leaf_is_told_by_no_root_without_its_size() -> None:
+    """As RFC 9162 has it: one path leads to one root from a place in a larger tree, too."""
+    path = inclusion(NODES, 1, 2)
+    assert root_by_inclusion(LEAVES[1], 2, 3, path) == ROOTS[2] != ROOTS[3]
 
 
 @given(SIZES, st.data())
 def test_a_beginning_is_proved_of_its_own_tree_only(size: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))
     path = consistency(NODES, old, size)
-    before, root = by_definition(LEAVES[:old]), by_definition(LEAVES[:size])
     other = data.draw(st.sampled_from([path, path[:-1], [*path, EMPTY], path[::-1], [EMPTY, *path[1:]]]))
-    sizes = (data.draw(st.integers(1, size + 3)), data.draw(st.integers(1, size + 3)))
+    first, then = data.draw(st.integers(1, size + MORE)), data.draw(st.integers(1, size + MORE))
     try:
-        found = roots_by_consistency(*sizes, before, other)
+        found = roots_by_consistency(first, then, ROOTS[old], other)
     except ValueError:
         return
-    assert found != (before, root) or other == path
+    assert found != (ROOTS[old], ROOTS[size]) or other == path
+    assert found != (ROOTS[first], ROOTS[then]) or (first == old and other == consistency(NODES, old, then))
 
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (3, 3), (-1, 3), (2**62, 2**63)])
