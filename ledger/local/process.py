@@ -1,10 +1,12 @@
 """One server process of our own: started, awaited until it answers, stopped or killed, started again.
 
-Knows nothing of what the server is. Touches the server's directory and the child process, nothing else.
+Knows nothing of what the server is. Touches the server's directory, the child process, and the file by which all
+processes of a user know which ports were given to others.
 """
 
 import contextlib
 import fcntl
+import functools
 import os
 import random
 import shutil
@@ -60,7 +62,27 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-_promised: set[int] = set()  # ports whose servers need not listen now
+_PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
+_taken: set[int] = set()  # ports whose servers need not listen now
+
+
+@functools.cache
+def _given(_process: int) -> int:
+    """The open file that has a byte a port: who has locked it was given the port. Closing it would unlock them all."""
+    path = Path(tempfile.gettempdir(), f"pulsa-ports-{os.getuid()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _take(port: int) -> bool:
+    """Tell whether nobody was given the port; from here on it is this process's, until that ends."""
+    if port in _taken:
+        return False
+    try:
+        fcntl.lockf(_given(os.getpid()), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _taken.add(port)
+    return True
 
 
 def _is_free(port: int) -> bool:
@@ -74,15 +96,13 @@ def _is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free, and below those that Linux gives to outgoing connections.
+    """Return a port of 127.0.0.1 that is free, was given to nobody else, and to no outgoing connection.
 
     One of those could be taken while its server is down, even by the client that tries to come back: it would
     be connected to itself.
     """
-    candidates = random.SystemRandom().sample(range(20_000, 32_000), 100)
-    port = next(port for port in candidates if port not in _promised and _is_free(port))
-    _promised.add(port)
-    return port
+    candidates = random.SystemRandom().sample(_PORTS, 100)
+    return next(port for port in candidates if _is_free(port) and _take(port))
 
 
 def listens(port: int) -> bool:

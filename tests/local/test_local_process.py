@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.local.process import LocalServer, ServerFailed, free_port, listens
+from ledger.local.process import LocalServer, ServerFailed, _take, free_port, listens
+from tests.pages import ROOT
 from tests.waiting import PATIENCE, until
 
 
@@ -117,6 +118,20 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
 def test_a_free_port_is_none_that_an_outgoing_connection_may_be_given() -> None:
     first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert free_port() < first_outgoing
+
+
+def test_a_port_is_given_to_one_process_alone_before_anybody_listens_there() -> None:
+    program = "from ledger.local.process import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert not listens(port)
+        assert not _take(port)
+        other.kill()
+    assert _take(port)
+    assert not _take(port), "nor twice to this one"
 
 
 def test_a_server_stays_when_the_thread_that_started_it_has_ended(tmp_path: Path) -> None:
