@@ -152,6 +152,17 @@ class Forked:
             self.kill()
 
 
+def must_end_well(run: Callable[..., None], *arguments: object) -> None:
+    """Has a function look at a process that is its alone: here others may have left threads, and open files."""
+    code, _, logged = Forked(_done, run, arguments).done()
+    assert code == 0, logged
+
+
+def _done(run: Callable[..., None], arguments: tuple[object, ...]) -> int:
+    run(*arguments)
+    return 0
+
+
 def _read(read: Connection, write: Connection) -> io.TextIOWrapper:
     """What comes through a pipe whose other end is the process's alone."""
     write.close()

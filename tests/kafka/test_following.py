@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from kafka import KafkaProducer
 
 from ledger.store.kafka.records import EventRecords
@@ -20,7 +18,8 @@ from ledger.wiring.settings import Settings
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population
-from tests.wiring.test_composition import held
+from tests.processes import must_end_well
+from tests.wiring.test_composition import held, must_be_the_same
 
 
 def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
@@ -57,18 +56,20 @@ def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
         assert in_file(reader.mirror(0)) == in_file(tmp_path / "whole.db")
 
 
-def test_what_is_opened_of_it_is_closed_again(
-    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_opened_of_it_is_closed_again(new_log: NewLog, tmp_path: Path) -> None:
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     log = new_log(partitions=2)
     with writing(log), connected(log) as client:
         client.execute(population(5, 1))
     asking = Settings(
         kafka=log.bootstrap, registry=log.registry, kafka_prefix=log.prefix, mirrors=tmp_path / "asking"
     )
-    gc.collect()  # what others have left is theirs
+    must_end_well(_opened_again_and_again, asking, tmp_path)
+    assert {path.name for path in asking.mirrors_folder.iterdir() if path.is_dir()} == {"reader-0"}
+
+
+def _opened_again_and_again(asking: Settings, folder: Path) -> None:
+    tempfile.tempdir = str(folder / "temporary")
     before = None
     for time in range(5):
         with opened(asking) as there:
@@ -79,5 +80,4 @@ def test_what_is_opened_of_it_is_closed_again(
                         assert partition.head > 0
         if time == 0:  # all that is made once is made
             before = held()
-    assert before == held()
-    assert {path.name for path in asking.mirrors_folder.iterdir() if path.is_dir()} == {"reader-0"}
+    must_be_the_same(before, held())

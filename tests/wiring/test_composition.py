@@ -15,6 +15,7 @@ from ledger.wiring import read_side
 from ledger.wiring.composition import opened
 from ledger.wiring.settings import Settings
 from tests.given import NUMBER, SP23, START, at, day
+from tests.processes import must_end_well
 
 TIMES = 1000
 SELDOM = 100
@@ -30,9 +31,8 @@ PACK = IssueStarterPack(
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path) -> Settings:
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     found = Settings(log=tmp_path / "log.db", clock="played")
     with opened(found) as log:
         assert log.taker().execute([PACK])[0].code is None
@@ -48,8 +48,17 @@ def held() -> tuple[list[str], list[threading.Thread], list[Path]]:
     return sorted(files), threading.enumerate(), list(Path(tempfile.gettempdir()).iterdir())
 
 
+def must_be_the_same(before: object, now: object) -> None:
+    assert before == now, (before, now)  # where it runs nobody else says what differs
+
+
 def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Settings, tmp_path: Path) -> None:
-    projected = settings.changed(database=f"sqlite:///{tmp_path / 'views.db'}")
+    must_end_well(_opened_again_and_again, settings, tmp_path)
+
+
+def _opened_again_and_again(settings: Settings, folder: Path) -> None:
+    tempfile.tempdir = str(folder / "temporary")
+    projected = settings.changed(database=f"sqlite:///{folder / 'views.db'}")
     with read_side.runner(projected) as (runner, _):
         runner.catch_up()
     before = None
@@ -62,14 +71,19 @@ def test_a_thousand_opened_in_one_process_leave_nothing_behind(settings: Setting
                 (again,) = log.taker().execute([PACK])
                 assert again.status == "repeated"
                 assert log.verify(NOW).clean
-                log.back_up(tmp_path / "backup.db", overwrite=True)
+                log.back_up(folder / "backup.db", overwrite=True)
         if time == SELDOM + 1:  # all that is made once is made
             before = held()
-    assert before == held()
+    must_be_the_same(before, held())
 
 
 def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
-    nowhere = settings.changed(log=tmp_path / "nowhere.db")
+    must_end_well(_failed_again_and_again, settings, tmp_path)
+
+
+def _failed_again_and_again(settings: Settings, folder: Path) -> None:
+    tempfile.tempdir = str(folder / "temporary")
+    nowhere = settings.changed(log=folder / "nowhere.db")
     with opened(settings) as log:
         log.writer()
         before = held()
@@ -78,7 +92,7 @@ def test_what_failed_leaves_nothing_behind(settings: Settings, tmp_path: Path) -
                 other.writer()
             with pytest.raises(LogMissing), opened(nowhere) as other:
                 other.questions(lambda: NOW)
-        assert before == held()
+        must_be_the_same(before, held())
     with opened(settings) as other:
         assert other.writer().position == log.writer().position
 
