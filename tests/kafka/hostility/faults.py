@@ -92,7 +92,7 @@ def registry_emptied(scene: Scene) -> None:
     """
     scene.good.await_answers(60)
     left_out = {"later release", "no command"}
-    scene.hostile.left_out |= left_out
+    scene.hostile.leave_out(left_out)
     sent = [sent for sent in scene.hostile.sent if sent.record.kind in left_out]
     scene.answers.until(lambda: all(scene.answers.at(s.partition, s.offset) for s in sent), "those before")
     ends = scene.writer.ends["registry-mismatch"]

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 
 from ledger.store.kafka.connection import KafkaSettings, let_go
 from tests.kafka.hostility.records import HEAVY, KINDS, Asked, Author, Hostile
+from tests.waiting import until
 
 _BOMB = 64 << 20
 _PACE = 0.02
@@ -51,11 +52,19 @@ class HostileSender:
         self._chance = chance
         self._answered = answered
         self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        """Held while a record is chosen and sent."""
         self._failed: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, name="hostile sender", daemon=True)
 
+    def leave_out(self, kinds: set[str]) -> None:
+        """Sends none of these from here on: whatever of them the broker has taken by now is among what was sent."""
+        with self._turn:
+            self.left_out |= kinds
+
     def stop(self) -> None:
-        """Sends no more; raises what went wrong."""
+        """Sends no more, once there was a record of each kind; raises what went wrong."""
+        until(lambda: not self._missing() or not self._thread.is_alive(), self._missing)
         self._stopped.set()
         self.may_send.set()
         self._thread.join()
@@ -94,19 +103,21 @@ class HostileSender:
         try:
             while not self._stopped.wait(_PACE if self._missing() else _PACE_AFTERWARDS):
                 self.may_send.wait()
-                record = self._next()
-                if record is None:
-                    continue
-                producer = gzipped if record.huge else plain
-                future = producer.send(
-                    self._settings.commands, record.value, record.key, list(record.headers), record.partition
-                )
-                taken = future.get(15)
-                self.sent.append(Sent(record, taken.partition, taken.offset))
-                self.kinds[record.kind] += 1
+                with self._turn:
+                    record = self._next()
+                    if record is not None:
+                        self._send(gzipped if record.huge else plain, record)
         finally:
             for producer in (plain, gzipped):
                 let_go(producer, 1)
+
+    def _send(self, producer: KafkaProducer, record: Hostile) -> None:
+        future = producer.send(
+            self._settings.commands, record.value, record.key, list(record.headers), record.partition
+        )
+        taken = future.get(15)
+        self.sent.append(Sent(record, taken.partition, taken.offset))
+        self.kinds[record.kind] += 1
 
     def _missing(self) -> list[str]:
         """The kinds of which there was no record yet."""
