@@ -29,6 +29,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from tests.entrypoints.kafka import on_kafka
 from tests.entrypoints.pulsa import NUMBER, START, Pulsa, Running
 from tests.servers import KafkaServers, kafka_servers, run_directory  # noqa: F401
+from tests.waiting import PATIENCE
 
 O = ACLOperation  # noqa: E741
 DESCRIBED = [O.DESCRIBE, O.DESCRIBE_CONFIGS]
@@ -165,13 +166,13 @@ def test_only_writers_write_what_only_the_ledger_says(
     with closing(KafkaConsumer(**broker.client())) as root:
         before = root.end_offsets(whole)
         with (
-            closing(KafkaProducer(**broker.client(name), max_block_ms=10_000)) as producer,
+            closing(KafkaProducer(**broker.client(name), max_block_ms=int(PATIENCE * 1000))) as producer,
             pytest.raises(TopicAuthorizationFailedError),
         ):
-            producer.send(*sent).get(30)
+            producer.send(*sent).get(PATIENCE)
         assert root.end_offsets(whole) == before
         with closing(KafkaProducer(**broker.client("writer"))) as producer:
-            producer.send(*sent).get(30)
+            producer.send(*sent).get(PATIENCE)
         assert root.end_offsets(whole) != before
 
 

@@ -28,8 +28,9 @@ from ledger.wiring.settings import Settings
 from projections.prepaid.enquiry import Enquiry
 from tests.given import NUMBER, OTHER, SP23, day
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import writing
+from tests.kafka.running import connected, writing
 from tests.kafka.seen import committed, seen
+from tests.waiting import PATIENCE
 
 HOUR = 3600 * SECOND
 RUPIAH = 100
@@ -78,21 +79,26 @@ def there(new_log: NewLog, tmp_path: Path) -> Iterator[There]:
 @contextmanager
 def _there(log: KafkaSettings, folder: Path) -> Iterator[There]:
     settings = Settings(
-        kafka=log.bootstrap, registry=log.registry, kafka_prefix=log.prefix, mirrors=folder / "asking"
+        kafka=log.bootstrap,
+        registry=log.registry,
+        kafka_prefix=log.prefix,
+        mirrors=folder / "asking",
+        timeout=PATIENCE,
     )
-    with writing(log), kafka_clock(settings) as clock, opened(settings) as asking:
-        client = KafkaClient(log)
-        try:
-            found = There(log, asking, client, clock)
-            for number in (NUMBER, OTHER):
-                pack = {"terms": SP23, "printed_credit": 0, "valid_until": day("2190-12-31")}
-                person = {"channel": "web", "customer": "customer-1", "registration": "verified"}
-                assert found.ask(IssueStarterPack, number, **pack).status == "accepted"
-                assert found.ask(Activate, number, **person).status == "accepted"
-                assert found.top_up(number).status == "accepted"
-            yield found
-        finally:
-            client.close()
+    with (
+        writing(log),
+        kafka_clock(settings) as clock,
+        opened(settings) as asking,
+        connected(log) as client,
+    ):
+        found = There(log, asking, client, clock)
+        for number in (NUMBER, OTHER):
+            pack = {"terms": SP23, "printed_credit": 0, "valid_until": day("2190-12-31")}
+            person = {"channel": "web", "customer": "customer-1", "registration": "verified"}
+            assert found.ask(IssueStarterPack, number, **pack).status == "accepted"
+            assert found.ask(Activate, number, **person).status == "accepted"
+            assert found.top_up(number).status == "accepted"
+        yield found
         seen(log)
         report = verified(settings)
         assert report.clean, report.findings
