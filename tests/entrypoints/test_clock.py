@@ -217,7 +217,8 @@ def test_it_ticks_until_stopped_and_lets_others_write_in_between(pulsa: Pulsa, s
         process.send_signal(sent)
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert first == second | {"due": 0}, "nothing was recorded in between"
+    is_later_day = first["closed_through"][:10] < second["closed_through"][:10]  # then it is closed once more
+    assert is_later_day or first == second | {"due": 0}, "nothing was recorded in between"
     live.done(
         "number", "issue", NUMBER, *f"--terms {SP23} --printed-credit 0 --valid-until 2099-01-01".split()
     )
