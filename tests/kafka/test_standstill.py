@@ -131,9 +131,11 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
 
     def as_it_may_happen(standby: Standby, partition: int) -> bool:
         found = is_caught_up(standby, partition)
-        if partition == late.partition and found and not kept and other.partition in writer.serving:
+        if partition != late.partition or kept or not found:
+            return found
+        if other.partition in writer.serving:  # until then it is not taken over
             kept.append(keep_aside(writer._member.consumer, late, other))
-        return found
+        return bool(kept)
 
     # So long a session that nothing heals it meanwhile; and one that ends, for a member that was assigned nothing.
     with started(log, batch=20, session_timeout=PATIENCE / 3) as (writer, serving, _):
