@@ -31,6 +31,7 @@ FORKS.set_forkserver_preload(
         "projections.registry",
         "tests.bench.kafka_log",
         "tests.faults.test_killed",
+        "tests.faults.test_making",
         "tests.kafka.process",
         "tests.projections.test_runner",
         "tests.worked_out",

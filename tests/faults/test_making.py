@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -19,9 +18,8 @@ from ledger.domain.prepaid.commands import IssueStarterPack
 from ledger.errors import LogDamaged, LogMissing
 from ledger.store.reading import SqliteReader
 from tests.given import SP23, day, ledger_on, make_log, open_log
+from tests.processes import FORKS
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__])
 _MOST_STEPS = 40
 _WRITTEN = IssueStarterPack(
     at=1, command_id="1", msisdn="6288112345678", terms=SP23, printed_credit=0, valid_until=day("2030-12-31")
@@ -48,7 +46,7 @@ def test_a_writer_killed_while_it_makes_a_log_leaves_none_or_a_whole_one(tmp_pat
     for steps in range(_MOST_STEPS):
         log = tmp_path / str(steps) / "log.db"
         log.parent.mkdir()
-        process = _CONTEXT.Process(target=_make, args=(str(log), steps))
+        process = FORKS.Process(target=_make, args=(str(log), steps))
         process.start()
         process.join()
         seen.add(log.exists())
