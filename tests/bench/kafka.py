@@ -113,7 +113,7 @@ def latency(folder: Path, count: int) -> list[Figure]:
     producer.init_transactions()
     with k.TimedWriter(log) as writer:
         k.until(lambda: bool(writer.serving))
-        client = KafkaClient(log, stated_at=True)
+        client = KafkaClient(log, stated_at=True, timeout=k.PATIENCE)
         for index, command in enumerate(k.uses(count + warming)):
             begin = time.perf_counter()
             (outcome,) = client.execute([command])

@@ -39,7 +39,8 @@ from tests.kafka.registered import Known, knowing, known
 from tests.processes import Forked
 from tests.servers import kafka_address, registry_address
 
-_PATIENCE = 400
+PATIENCE = 400
+"""Seconds after which a benchmark gives up waiting."""
 _NOT_ACCEPTED = 3
 """The exit code of a writer that was given what it could not accept."""
 _LOOK = 0.05
@@ -103,7 +104,7 @@ class _Strict(Watch):
 
 def until(happened: Callable[[], bool]) -> None:
     """Returns once it has happened. Raises TimeoutError where it does not."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not happened():
         if time.monotonic() > deadline:
             raise TimeoutError(happened)
@@ -192,7 +193,7 @@ def open_accounts(log: KafkaSettings, opening: Sequence[Command] | None = None) 
     topics.ensure(log)
     with TimedWriter(log) as writer:
         until(lambda: len(writer.serving) == log.partitions)
-        client = KafkaClient(log, stated_at=True)
+        client = KafkaClient(log, stated_at=True, timeout=PATIENCE)
         outcomes = client.execute(opening or p.opening(range(p.SUBSCRIBERS)))
         client.close()
         if any(outcome.status != "accepted" for outcome in outcomes):

@@ -103,6 +103,7 @@ def test_it_tells_the_present_holders_and_takes_back_what_was_anothers(
         registry=settings.registry,
         kafka_prefix=settings.prefix,
         mirrors=tmp_path / "m",
+        log=tmp_path / "log.db",  # beside which projections lie
     )
     with opened(log) as held, closing(PreferenceTopic(settings)) as topic:
         ask, publisher = held.questions(lambda: BEGIN + 100 * HOUR), Publisher(topic)
