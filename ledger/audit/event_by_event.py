@@ -32,6 +32,8 @@ class EventByEvent:
         self.subjects: dict[str, Subject] = {}
         self.broken: set[str] = set()
         """Subjects whose events cannot be folded further."""
+        self._told: dict[str, str] = {}
+        """By subject, the id of the command that its last event came of."""
         self.closed_through = -NEVER
         self.clock = ""
         """As the partition's first event says; empty until then."""
@@ -96,7 +98,9 @@ class EventByEvent:
         if event.command_id.startswith(DUE):
             if due != event.effective_at:
                 yield f"nothing fell due at {format_instant(event.effective_at)}"
-        elif due <= event.recorded_at:
+        elif (
+            due <= event.recorded_at and self._told.get(id_) != event.command_id
+        ):  # its own events come first
             yield f"what fell due at {format_instant(due)} was not recorded before it"
         try:
             subject.take(event)
@@ -104,6 +108,7 @@ class EventByEvent:
             self.broken.add(id_)
             yield f"it does not fit the events before it ({type(error).__name__}: {error})"
             return
+        self._told[id_] = event.command_id
         self._dues.take(subject)
         yield from subject.faults(event)
         yield from self._derived.faults(subject, event)

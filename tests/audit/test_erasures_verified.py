@@ -68,6 +68,19 @@ def test_a_log_with_erasures_is_whole_and_the_same_when_it_is_decided_again(tell
 
 
 @pytest.mark.stored
+@pytest.mark.clause("PM-06")
+def test_a_log_is_whole_in_which_what_the_law_asks_to_be_kept_held_up_an_erasure(tell_on_log: Tell) -> None:
+    """What the last account says makes nothing fall due that its own breath does not bring about."""
+    story = tell_on_log()
+    story.given(RegisterCustomer, NOW, fields=["name", "tax-number"])
+    story.given_active(since=NOW, customer=ID).given(Terminate, NOW)
+    story.given(ErasePerson, NOW)
+    story.given(AdvanceCustomer, NOW + 3650 * DAY)
+    assert [one.account for one in story.events() if isinstance(one, PersonErased)] == [PERSON]
+    clean(story)
+
+
+@pytest.mark.stored
 def test_an_account_that_is_given_to_somebody_who_is_erased_is_found_and_so_is_its_end(
     tell_on_log: Tell,
 ) -> None:
