@@ -10,7 +10,7 @@ from unicodedata import category, normalize
 
 from ledger.domain.refusals import ApprovalRequired
 
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U000e0000-\U000e0fff]"
 )
@@ -27,7 +27,7 @@ def canonical(id_: str) -> str:
     Unicode's NFKC and case folding; every dash is a hyphen. Empty where nothing is left.
     """
     folded = normalize("NFKC", normalize("NFKC", id_).casefold())
-    seen = _UNSEEN.sub("", folded)
+    seen = UNSEEN.sub("", folded)
     return "".join(
         [_hyphened(char) for char in seen if not char.isspace() and category(char) not in _CONTROLS]
     )

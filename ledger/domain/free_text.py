@@ -6,7 +6,9 @@ It is looked at where text comes in, and what is refused is not said again: neit
 from __future__ import annotations
 
 import re
-from unicodedata import category, normalize
+from unicodedata import category, decimal, normalize
+
+from ledger.domain.approval import UNSEEN
 
 IDENTITY_DIGITS = 16
 """Digits of an Indonesian identity number (NIK): region, day (of women plus 40), month and year of birth, a counter."""
@@ -36,8 +38,7 @@ class PersonalText(ValueError):
 def must_tell_of_nobody(text: str) -> None:
     """Raises PersonalText where a text holds an e-mail address or an identity number; it is told, and not repeated."""
     if not text.isascii():
-        shown = "".join([char for char in text if category(char) != "Cf"])  # the rest shows nothing
-        text = normalize("NFKC", shown)  # wide digits and signs are read like others
+        text = _as_read(text)
     if "@" in text and _EMAIL.search(text):
         raise PersonalText(
             "it holds an e-mail address; who a person is belongs in the vault, and never in the log"
@@ -46,6 +47,13 @@ def must_tell_of_nobody(text: str) -> None:
         raise PersonalText(
             "it holds an identity number; who a person is belongs in the vault, and never in the log"
         )
+
+
+def _as_read(text: str) -> str:
+    """A text without what shows nothing, its wide signs, digits of other scripts and full stops as ASCII has them."""
+    shown = "".join([char for char in UNSEEN.sub("", text) if category(char) != "Cf"])
+    plain = normalize("NFKC", shown).replace("\u3002", ".")
+    return "".join([str(decimal(char)) if char.isdecimal() else char for char in plain])
 
 
 def _holds_identity(text: str) -> bool:

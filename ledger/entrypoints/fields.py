@@ -115,7 +115,7 @@ def _size(text: str) -> int:
 def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
     """A command's id, which must not be one of the ledger's own; it may well be a long number."""
     text = read_any_id(value)
-    if "@" in text:
+    if "@" in text or not text.isascii():
         must_tell_of_nobody(text)
     if text.startswith(OWN_IDS):
         raise ValueError(f"ids that begin with {', '.join(OWN_IDS)} are the ledger's own")

@@ -263,9 +263,10 @@ def _unknown_command(given: Mapping[str, Any]) -> str:
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
     try:
         text = json.dumps(value)
+        unescaped = json.dumps(value, ensure_ascii=False)
     except RecursionError:
         return "…"
-    if tells_of_somebody(text):
+    if tells_of_somebody(unescaped):
         return "what is not said again"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 

@@ -22,6 +22,8 @@ from tests.entrypoints.test_every_form import EXAMPLES
 EMAIL, IDENTITY, OF_A_WOMAN = "b.quetzalcoatl@example.net", "3273010101900001", "3273017112990001"
 WIDE = {ord(one): ord(one) + 0xFEE0 for one in "0123456789@"}
 """Digits and the sign as wide characters."""
+WIDE_EMAIL = EMAIL.translate(WIDE)
+ARABIC, BENGALI = ({ord("0") + n: zero + n for n in range(10)} for zero in (0x660, 0x9E6))
 READER = CommandReader(played=True, now=None)
 
 
@@ -43,7 +45,11 @@ READER = CommandReader(played=True, now=None)
         "\u200b".join(IDENTITY),
         EMAIL.replace("@", "\u2060@"),
         IDENTITY.translate(WIDE),
-        EMAIL.translate(WIDE),
+        WIDE_EMAIL,
+        IDENTITY.translate(ARABIC),
+        "3273 0101 0190 0001".translate(BENGALI),
+        EMAIL.replace(".", "\u3002"),
+        "\u2800".join(IDENTITY),
     ],
 )
 def test_what_tells_of_somebody(text: str) -> None:
@@ -148,10 +154,18 @@ def test_an_unknown_field_is_not_repeated_where_it_tells_of_somebody() -> None:
     assert EMAIL not in str(refused.value.faults)
 
 
+@pytest.mark.parametrize("field", ["command", "credit", WIDE_EMAIL])
+def test_what_is_no_value_is_not_repeated_in_escapes_either(field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        READER.from_json(json.dumps({**top_up(), field: WIDE_EMAIL}).encode())
+    assert "quetzalcoatl" not in str(refused.value.faults)
+
+
 def test_a_commands_id_may_be_a_long_number_but_no_address() -> None:
     assert READER.from_text(top_up(command_id=IDENTITY)).command_id == IDENTITY
-    with pytest.raises(Invalid):
-        READER.from_text(top_up(command_id=EMAIL))
+    for said in (EMAIL, WIDE_EMAIL):
+        with pytest.raises(Invalid):
+            READER.from_text(top_up(command_id=said))
 
 
 def test_what_comes_by_kafka_is_looked_at_but_not_what_the_ledger_itself_tells() -> None:
