@@ -197,6 +197,21 @@ def test_an_answer_that_can_be_none_of_a_registrys_is_passing() -> None:
                 registry.look_up("subject", schema)
 
 
+def test_whom_the_machine_trusts_is_read_where_something_is_secured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than most answers, and every process and every log would read it anew."""
+    default, read = ssl.create_default_context, []
+
+    def reading(**said: Any) -> ssl.SSLContext:
+        read.append(said)
+        return default(**said)
+
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+    Registry(RegistryAccess("http://registry.example"))
+    assert read == []
+    Registry(RegistryAccess("https://registry.example"))
+    assert read == [{"cafile": None}]
+
+
 def test_a_registry_that_asks_who_it_is(new_log: NewLog, tmp_path: Path) -> None:
     server, client = self_signed(tmp_path), self_signed(tmp_path / "client")
     asks = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
