@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import psycopg
 
 _CONNECT_SECONDS = 5
+_TABLE_NAMES = (
+    "SELECT relname FROM pg_class WHERE relkind IN ('r','p') AND relpersistence<>'t'"
+    " AND relnamespace<>'pg_catalog'::regnamespace AND pg_table_is_visible(oid)"
+)
+"""What SQLAlchemy's inspector asks too, which takes three times as long."""
 _REBUILD_LOCK = 0x50554C54
 """The advisory lock of whoever rebuilds, for as long as that takes."""
 
@@ -57,8 +62,8 @@ class PostgresTransaction:
             return cursor.fetchall() if cursor.description else ()
 
     def table_names(self) -> set[str]:
-        """The tables that there are."""
-        return set(sa.inspect(self._connection).get_table_names())
+        """The tables that there are: what a name without its schema may mean."""
+        return set(self.run(_TABLE_NAMES).scalars())
 
     @contextmanager
     def copying(self, text: str) -> Iterator[psycopg.Copy]:
