@@ -41,7 +41,8 @@ OPERATOR = (
     "operator/breakage",
     "operator/adjustments",
 )
-PARTS = ("credit", "reserved", "in-transit")
+PARTS = ("credit", "reserved")
+SUBJECTS = [subject for number in NUMBERS for subject in (number, f"{number}#1", f"{number}#2")]
 
 instants = st.one_of(
     st.integers(-1, 40 * DAY),
@@ -66,14 +67,19 @@ def asked(question: Any, *about: Any, **then: Any) -> Any:
 def everything(ask: Questions | Oracle, as_of: int, known_at: int) -> dict[str, Any]:
     """The answers to every question there is about a moment."""
     then: Any = {"as_of": as_of, "known_at": known_at}
-    answers: dict[str, Any] = {}
-    for number in NUMBERS:
-        for subject in (number, f"{number}#1", f"{number}#2"):
-            answers[f"enquiry {subject}"] = asked(ask.enquiry, subject, **then)
-            for part in PARTS:
-                answers[f"balance {subject}/{part}"] = asked(ask.balance, f"{subject}/{part}", **then)
-    for name in OPERATOR:
-        answers[name] = asked(ask.balance, name, **then)
+    answers = of_all(ask, as_of, known_at)
+    for subject in SUBJECTS:
+        answers[f"enquiry {subject}"] = asked(ask.enquiry, subject, **then)
+        for part in PARTS:
+            answers[f"balance {subject}/{part}"] = asked(ask.balance, f"{subject}/{part}", **then)
+    return answers
+
+
+def of_all(ask: Questions | Oracle, as_of: int, known_at: int) -> dict[str, Any]:
+    """The answers that the events of one number do not give."""
+    then: Any = {"as_of": as_of, "known_at": known_at}
+    names = (*OPERATOR, *(f"{subject}/in-transit" for subject in SUBJECTS))
+    answers = {f"balance {name}": asked(ask.balance, name, **then) for name in names}
     answers["states"] = asked(ask.states, **then)
     answers["transit"] = asked(ask.transit, **then)
     answers["trial balance"] = asked(ask.trial_balance, **then)

@@ -27,7 +27,7 @@ from projections.engine.sqlite_file import SqliteFile
 from projections.registry import PROJECTIONS
 from tests.projections.histories import BEGIN, a_log, commands, play
 from tests.projections.projected import NOW, asked, contents, database, folded, projected
-from tests.projections.test_answers_folded import everything
+from tests.projections.test_answers_folded import everything, of_all
 from tests.rechained import rechain
 
 MORE = commands([(1, 0, "use", 2, 0), (0, 1, "top up", 2, 0)] * 5, since=BEGIN + 5 * 10**14, first=9000)
@@ -48,11 +48,11 @@ def beside(log: Path) -> Path:
 
 
 def answered(log: Path) -> list[str]:
-    """Asks everything, which has to be as if folded; the codes of why the file was made anew meanwhile."""
+    """Asks all that the file answers, as if folded; the codes of why the file was made anew meanwhile."""
     told: list[str] = []
     meanwhile = Meanwhile(lambda error: told.append(error.code), nullcontext)
     with asked(log, meanwhile=meanwhile) as ask:
-        assert everything(ask, NOW, NOW) == everything(folded(log), NOW, NOW)
+        assert of_all(ask, NOW, NOW) == of_all(folded(log), NOW, NOW)
     return told
 
 
