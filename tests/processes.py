@@ -25,8 +25,12 @@ FORKS = multiprocessing.get_context("forkserver")
 """Makes processes that begin where most of what is here was imported: that takes a second, and is done once."""
 FORKS.set_forkserver_preload(
     [
+        "ledger.entrypoints.cli.app",
+        "ledger.entrypoints.cli.asking",
+        "ledger.entrypoints.cli.ingesting",
         "ledger.entrypoints.cli.serving",
         "ledger.entrypoints.kafka.writer",
+        "ledger.wiring.registering",
         "projections.engine.runner",
         "projections.registry",
         "tests.bench.kafka_log",
