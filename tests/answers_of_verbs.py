@@ -10,7 +10,7 @@ from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from ledger.entrypoints.examination import Examined
 from ledger.vault.copies_made import Became, CopyKind
-from ledger.wiring.copy_holders import Way
+from ledger.wiring.copy_keepers import Way
 from ledger.wiring.exposed import Exposed
 from ledger.wiring.looking_after_the_vault import Swept, VaultFinding
 from tests.answers_of_replay import Replayed
@@ -299,10 +299,10 @@ class CopyTold(TypedDict):
     became: Became | None
 
 
-class CopyHolderTold(TypedDict):
-    """Who holds something of a person, and what an erasure does there."""
+class CopyKeeperTold(TypedDict):
+    """Who keeps something of a person, and what an erasure does there."""
 
-    holder: str
+    keeper: str
     way: Way
     reached: str
 
@@ -369,7 +369,7 @@ OF_VERBS: Mapping[str, Any] = {
     "command": CommandTold,
     "consistency": Consistent,
     "copies": CopyTold,
-    "copy-holders": CopyHolderTold,
+    "copy-keepers": CopyKeeperTold,
     "corrected-statement": StatementCorrected,
     "dead-letter": DeadShown,
     "dead-letters": DeadTold,

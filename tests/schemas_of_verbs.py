@@ -87,7 +87,7 @@ _SCHEMAS = {
     "dead-letters resend": ("command", "transfers-resent"),
     "vault backup": ("vault-backup",),
     "vault restore": ("vault-restored",),
-    "vault holders": ("copy-holders",),
+    "vault keepers": ("copy-keepers",),
     "vault check": ("vault-findings",),
     "vault sweep": ("vault-swept",),
 }

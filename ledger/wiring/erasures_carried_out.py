@@ -1,4 +1,4 @@
-"""The erasures that the log tells of, carried out by everybody who holds copies of a person."""
+"""The erasures that the log tells of, carried out by everybody who keeps copies of a person."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledger.vault.fields_gone import FieldsGone
 from ledger.vault.inventory import BATCH
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, CopyHolder, Gone, Reached
+from ledger.wiring.copy_keepers import KEEPERS, THE_VAULT, CopyKeeper, Gone, Reached
 from ledger.wiring.mirrors import MirrorReader
 
 WRITTEN = (CustomerRegistered.TOPIC, CustomerRectified.TOPIC)
@@ -38,12 +38,12 @@ def readers_of(opened: Opened) -> list[SqliteReader | MirrorReader]:
 
 
 def carry_out_erasures(
-    opened: Opened, kept: Vault, *, from_the_first: bool = False, holders: Sequence[CopyHolder] = HOLDERS
+    opened: Opened, kept: Vault, *, from_the_first: bool = False, keepers: Sequence[CopyKeeper] = KEEPERS
 ) -> Reached:
     """Has everybody erase whom the log tells of, up to the head of every partition; how many copies each reached.
 
     What was carried out before is passed over, unless `from_the_first`: it may have been that of another log, or before
-    somebody held copies. The vault is told last, and notes how far it went.
+    somebody kept copies. The vault is told last, and notes how far it went.
     """
     carried, reached = {} if from_the_first else kept.carried_out(), Counter[str]()
     for reader in readers_of(opened):
@@ -53,23 +53,23 @@ def carry_out_erasures(
                 continue
             start = done + 1 if done < log.head else 1  # else of another log, or one that was restored
             for gone in _erasures(log, start):
-                reached.update(_carry_out(opened, kept, gone, holders))
+                reached.update(_carry_out(opened, kept, gone, keepers))
     return reached
 
 
-def _carry_out(opened: Opened, kept: Vault, gone: Gone, holders: Sequence[CopyHolder]) -> dict[str, int]:
+def _carry_out(opened: Opened, kept: Vault, gone: Gone, keepers: Sequence[CopyKeeper]) -> dict[str, int]:
     told = gone.persons or gone.fields
     return {
         one.name: one.erase(opened, kept, gone)
-        for one in holders
+        for one in keepers
         if one.erase is not None and (told or one is THE_VAULT)
     }
 
 
-def left_of_erased(opened: Opened, kept: Vault, log: SqliteSnapshot) -> Iterator[tuple[CopyHolder, str]]:
-    """What is held still of persons and fields that a partition says are erased: by whom, and what."""
+def left_of_erased(opened: Opened, kept: Vault, log: SqliteSnapshot) -> Iterator[tuple[CopyKeeper, str]]:
+    """What is kept still of persons and fields that a partition says are erased: by whom, and what."""
     for gone in _erasures(log, 1):
-        for one in HOLDERS:
+        for one in KEEPERS:
             for what in () if one.left is None else one.left(opened, kept, gone):
                 yield one, what
 

@@ -23,7 +23,7 @@ from ledger.vault.inventory import (
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.copy_holders import BACKUPS, THE_VAULT
+from ledger.wiring.copy_keepers import BACKUPS, THE_VAULT
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_of_nothing, files_over
 from ledger.wiring.values_told import told_by, written_last
@@ -34,11 +34,11 @@ LogOf = Callable[[str], SqliteSnapshot | None]
 
 
 class VaultFinding(NamedTuple):
-    """Something that is not as it should be: which kind, of whom or what, and who of `pulsa vault holders` has it."""
+    """Something that is not as it should be: which kind, of whom or what, and who of `pulsa vault keepers` has it."""
 
     kind: str
     about: str
-    holder: str = THE_VAULT.name
+    keeper: str = THE_VAULT.name
 
 
 class BeginsNow(NamedTuple):
@@ -52,7 +52,7 @@ class BeginsNow(NamedTuple):
 class Swept(NamedTuple):
     """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed.
 
-    `reached` are the copies of erased persons that are gone with it, by the names of those who held them; `topics`
+    `reached` are the copies of erased persons that are gone with it, by the names of those who kept them; `topics`
     tells where topics on Kafka begin now.
     """
 
@@ -76,8 +76,8 @@ def looked_through(
         logs = [stack.enter_context(reader.snapshot()) for reader in readers_of(opened)]
         log_of = _log_of(opened, logs)
         for log in logs:
-            for holder, what in left_of_erased(opened, kept, log):
-                yield VaultFinding("erased-and-kept", what, holder.name)
+            for keeper, what in left_of_erased(opened, kept, log):
+                yield VaultFinding("erased-and-kept", what, keeper.name)
             yield from _without_values(log, kept)
         for batch in writings(kept):
             for one in batch:

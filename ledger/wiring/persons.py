@@ -25,7 +25,7 @@ from ledger.vault.month_keys import MonthKeys
 from ledger.vault.tables import engine_of, file_of, taken_back
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.copy_holders import HOLDERS, THE_VAULT, CopyHolder, Reached
+from ledger.wiring.copy_keepers import KEEPERS, THE_VAULT, CopyKeeper, Reached
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, readers_of
 from ledger.wiring.settings import Settings
 from ledger.wiring.values_told import told_by
@@ -89,7 +89,7 @@ def vault_of_log(opened: Opened, *, accept_loss: bool = False, dry_run: bool = F
         if not kept.carried_out():
             if not accept_loss and is_empty(kept) and (person := _first_person(opened)) is not None:
                 raise VaultLost(f"the vault is empty, and the log knows persons, of whom {person} is one")
-            carry_out_erasures(opened, kept, holders=_told(dry_run=dry_run))
+            carry_out_erasures(opened, kept, keepers=_told(dry_run=dry_run))
         yield kept
         if log_noted(kept) != (first := _first_event(opened)) and first is not None and _knows(opened, kept):
             note_log(kept, first)
@@ -147,13 +147,13 @@ def _knows(opened: Opened, kept: Vault) -> bool:
 def serving_vault(opened: Opened, *, dry_run: bool = False) -> Iterator[Vault]:
     """The vault, with all erasures carried out that the log tells of by now. Raises like `vault_of_log`."""
     with vault_of_log(opened, dry_run=dry_run) as kept:
-        carry_out_erasures(opened, kept, holders=_told(dry_run=dry_run))
+        carry_out_erasures(opened, kept, keepers=_told(dry_run=dry_run))
         yield kept
 
 
-def _told(*, dry_run: bool) -> Sequence[CopyHolder]:
+def _told(*, dry_run: bool) -> Sequence[CopyKeeper]:
     """Who is told of erasures: for trial the vault alone, which takes back what it does."""
-    return (THE_VAULT,) if dry_run else HOLDERS
+    return (THE_VAULT,) if dry_run else KEEPERS
 
 
 def month_keys(settings: Settings) -> MonthKeys:

@@ -23,7 +23,7 @@ from ledger.vault.master_keys import new_master_key
 from ledger.vault.tables import COPIES, engine_of, insert_many
 from ledger.vault.vault import Vault, Writing
 from ledger.wiring.composition import opened
-from ledger.wiring.copy_holders import ARCHIVES, THE_VAULT
+from ledger.wiring.copy_keepers import ARCHIVES, THE_VAULT
 from ledger.wiring.erasures_carried_out import carry_out_erasures
 from ledger.wiring.settings import Settings
 from tests.bench.report import Figure, of_pairs
@@ -112,7 +112,7 @@ def _inserted(path: Path, count: int) -> float:
 
 
 def erasing(folder: Path, few: int, many: int) -> list[Figure]:
-    """One of many, beside one of few: decided and recorded, and carried out by everybody who holds copies."""
+    """One of many, beside one of few: decided and recorded, and carried out by everybody who keeps copies."""
     one_of_few, one_of_many = (
         _erased(folder / name, count) for name, count in (("few", few), ("many", many))
     )

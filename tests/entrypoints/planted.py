@@ -1,4 +1,4 @@
-"""Where a person is planted and searched for afterwards, by who holds copies: in which files, or in which test."""
+"""Where a person is planted and searched for afterwards, by who keeps copies: in which files, or in which test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IN_FILES: Mapping[str, Sequence[str]] = {
     "backups of the vault": ["vault.bak"],
     "the vault": ["pulsa.db.vault.db*"],
 }
-"""The files of `test_planted_person.py`; of two holders it is the first."""
+"""The files of `test_planted_person.py`; of two keepers it is the first."""
 IN_TESTS: Mapping[str, str] = {
     "disclosures": "test_planted_person.py: test_a_planted_person_is_nowhere_and_nothing_else_changes",
     "log lines and metrics": "test_kafka_service.py: test_serve_decides_ticks_counts_and_logs_without_persons",
@@ -44,14 +44,14 @@ NOBODYS = ["keys/*", "*.key", "*.lock", "pulsa.db.checkpoints/*", "pulsa.db.evid
 """Keys, and what was signed: digests alone."""
 
 
-def held_by(folder: Path) -> dict[str, list[Path]]:
-    """The files in a folder by who holds them; one that nobody does is held by ''."""
+def kept_by(folder: Path) -> dict[str, list[Path]]:
+    """The files in a folder by who keeps them; one that nobody does is kept by ''."""
     found: dict[str, list[Path]] = {}
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
         name = path.relative_to(folder).as_posix()
         if not _is_of(name, NOBODYS):
-            holder = next((one for one, globs in IN_FILES.items() if _is_of(name, globs)), "")
-            found.setdefault(holder, []).append(path)
+            keeper = next((one for one, globs in IN_FILES.items() if _is_of(name, globs)), "")
+            found.setdefault(keeper, []).append(path)
     return found
 
 

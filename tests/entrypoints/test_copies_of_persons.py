@@ -96,8 +96,8 @@ def test_an_archive_that_lies_about_is_erased_with_its_person_and_what_was_given
     assert _checked(desk) == []
 
     _erase(desk)
-    archive = {"kind": "erased-and-kept", "about": f"{CUSTOMER}, {lies}", "holder": "archives of access"}
-    in_vault = {"kind": "erased-and-kept", "about": CUSTOMER, "holder": "the vault"}
+    archive = {"kind": "erased-and-kept", "about": f"{CUSTOMER}, {lies}", "keeper": "archives of access"}
+    in_vault = {"kind": "erased-and-kept", "about": CUSTOMER, "keeper": "the vault"}
     assert _checked(desk) == [archive, in_vault]
     desk.done("customer", "access", f"customer/{OTHER}", str(tried), *WHO, *NOW, "--dry-run")
     assert _checked(desk) == [archive, in_vault]  # for trial nothing is erased

@@ -43,7 +43,7 @@ def _kept(desk: Pulsa) -> list[bytes]:
 
 def _left(desk: Pulsa, now: str = MUCH_LATER) -> list[tuple[str, str]]:
     lines = desk("vault", "check", "--json", "--now", now, PULSA_EVIDENCE_DAYS="36500").stdout.splitlines()
-    return sorted((one["kind"], one["holder"]) for one in map(json.loads, lines))
+    return sorted((one["kind"], one["keeper"]) for one in map(json.loads, lines))
 
 
 @pytest.mark.clause("PM-06")

@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from ledger.wiring.copy_holders import HOLDERS, CopyHolder
-from tests.entrypoints.planted import IN_FILES, IN_TESTS, PERSON, RECEIPT, held_by
+from ledger.wiring.copy_keepers import KEEPERS, CopyKeeper
+from tests.entrypoints.planted import IN_FILES, IN_TESTS, PERSON, RECEIPT, kept_by
 from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa
 from tests.failing import failing
 from tests.reconciliation.camt_files import camt, entry
@@ -172,21 +172,21 @@ def _exports(desk: Pulsa, name: str) -> None:
 
 
 def _found(folder: Path) -> dict[str, set[str]]:
-    """Which of the person's values are found, by who holds the file: in its name or in it, in any spelling."""
+    """Which of the person's values are found, by who keeps the file: in its name or in it, in any spelling."""
     spelt = {
         (field, text.encode(code))
         for field, value in PERSON.items()
         for text in (value, value.lower(), value.upper(), value.replace(" ", ""))
         for code in ("utf-8", "utf-16-le")
     }
-    held = held_by(folder)
+    held = kept_by(folder)
     assert "" not in held, held
     whole = {
-        holder: b"\0".join(path.name.encode() + _unpacked(path) for path in paths)
-        for holder, paths in held.items()
+        keeper: b"\0".join(path.name.encode() + _unpacked(path) for path in paths)
+        for keeper, paths in held.items()
     }
-    found = {holder: {field for field, one in spelt if one in whole[holder]} for holder in whole}
-    return {holder: fields for holder, fields in found.items() if fields}
+    found = {keeper: {field for field, one in spelt if one in whole[keeper]} for keeper in whole}
+    return {keeper: fields for keeper, fields in found.items() if fields}
 
 
 def _unpacked(path: Path) -> bytes:
@@ -236,7 +236,7 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
     desk.done("log", "copy", "--from", str(desk.log), "--to", f"parquet:{desk.folder / 'copy'}")
     hand_out = ("customer", "hand-out", CUSTOMER, "d-1", *who)
     assert desk.json(*hand_out) == [{"name": PERSON["name"]}]
-    assert held_by(desk.folder).keys() == IN_FILES.keys()
+    assert kept_by(desk.folder).keys() == IN_FILES.keys()
     whole = {"files of statements": {*PERSON}}
     goes = {"archives of access": {*PERSON}, "evidence of disputes": {"name", "email"}}
     assert _found(desk.folder) == {**whole, **goes, "files that are ingested": IN_A_FILE}
@@ -248,9 +248,9 @@ def test_a_planted_person_is_nowhere_and_nothing_else_changes(
     erase = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", LATER)
     desk.done("customer", "erase", CUSTOMER, *erase)
     assert desk.json("log", "events", "--type", "PersonErased")
-    left = [(one["kind"], one["holder"]) for one in _checked(desk)]
+    left = [(one["kind"], one["keeper"]) for one in _checked(desk)]
     assert left == [
-        ("erased-and-kept", holder) for holder in ("evidence of disputes", "archives of access", "the vault")
+        ("erased-and-kept", keeper) for keeper in ("evidence of disputes", "archives of access", "the vault")
     ]
     sealed = _sealed(desk)
     desk.done("vault", "sweep", "--now", MUCH_LATER)
@@ -296,19 +296,19 @@ def _must_be_as_before(
         assert told[0] == told[1]
 
 
-@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.name)
-def test_a_person_is_planted_with_every_holder_of_copies(holder: CopyHolder) -> None:
-    assert (holder.name in IN_FILES) != (holder.name in IN_TESTS)
-    file, _, test = IN_TESTS.get(holder.name, "").partition(": ")
+@pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.name)
+def test_a_person_is_planted_with_every_keeper_of_copies(keeper: CopyKeeper) -> None:
+    assert (keeper.name in IN_FILES) != (keeper.name in IN_TESTS)
+    file, _, test = IN_TESTS.get(keeper.name, "").partition(": ")
     assert (
         f"\ndef {test}(" in (Path(__file__).parent / file).read_text("utf-8")
         if file
-        else holder.name in IN_FILES
+        else keeper.name in IN_FILES
     )
 
 
 def test_nobody_is_planted_with_who_holds_no_copies() -> None:
-    assert {*IN_FILES, *IN_TESTS} == {one.name for one in HOLDERS}
+    assert {*IN_FILES, *IN_TESTS} == {one.name for one in KEEPERS}
 
 
 def _pseudonymised(desk: Pulsa) -> None:

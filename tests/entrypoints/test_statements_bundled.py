@@ -195,7 +195,7 @@ def _nothing_is_done_any_more_with_a_file_that_is_over(
         assert pulsa.complaint(*verb, *over, **stated).startswith(f"evidence-expired: {statement}")
     checked = pulsa("vault", "check", "--json", *over, **stated)
     (found,) = map(json.loads, checked.stdout.splitlines())
-    assert (found["kind"], found["about"], found["holder"]) == (
+    assert (found["kind"], found["about"], found["keeper"]) == (
         *("file-past-its-time", kept.name),
         "files of statements",
     )

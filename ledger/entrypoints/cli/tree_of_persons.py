@@ -109,7 +109,7 @@ VAULT = {
     "backup": Verb("vault_desk:back_up", "vault-2026-11-30.bak"),
     "restore": Verb("vault_desk:restore", "vault-2026-11-30.bak"),
     "adopt": Verb("vault_desk:adopt", ""),
-    "holders": Verb("vault_desk:holders", ""),
+    "keepers": Verb("vault_desk:keepers", ""),
     "check": Verb("vault_desk:check", ""),
     "sweep": Verb("vault_desk:sweep", "--grace-hours 48"),
 }

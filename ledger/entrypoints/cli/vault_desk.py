@@ -89,7 +89,7 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
     from ledger.vault.inventory import persons
     from ledger.vault.tables import engine_of
     from ledger.vault.vault_backup import restore as put_back
-    from ledger.wiring.copy_holders import THE_VAULT
+    from ledger.wiring.copy_keepers import THE_VAULT
     from ledger.wiring.erasures_carried_out import carry_out_erasures
     from ledger.wiring.persons import master_key, month_keys, must_be_vault_of, own_database, vault
 
@@ -113,7 +113,7 @@ def restore(opened: Opened, file: VaultFile, overwrite: OverVault = False, as_js
 
 def adopt(opened: Opened, accept_loss: AcceptLoss = False) -> int:
     """Say that the vault goes on with this log, which was made of the one that it belonged to, by other partitions."""
-    from ledger.wiring.copy_holders import THE_VAULT
+    from ledger.wiring.copy_keepers import THE_VAULT
     from ledger.wiring.persons import adopt as adopted
     from ledger.wiring.persons import vault
 
@@ -137,7 +137,7 @@ def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> i
             if as_json:
                 say_json(found._asdict())
             else:
-                say(f"{found.kind}: {found.about} ({found.holder})")
+                say(f"{found.kind}: {found.about} ({found.keeper})")
     if not as_json:
         say("clean" if count == 0 else f"{counted(count, 'finding')}")
     return shell.DONE if count == 0 else shell.REFUSED
@@ -164,13 +164,13 @@ def sweep(
     return shell.DONE
 
 
-def holders(as_json: AsJson = False) -> int:
-    """Who holds something of a person, and what an erasure does there; `docs/personal-data.md` says who reads it."""
-    from ledger.wiring.copy_holders import HOLDERS
+def keepers(as_json: AsJson = False) -> int:
+    """Who keeps something of a person, and what an erasure does there; `docs/personal-data.md` says who reads it."""
+    from ledger.wiring.copy_keepers import KEEPERS
 
-    for one in HOLDERS:
+    for one in KEEPERS:
         if as_json:
-            say_json({"holder": one.name, "way": one.way, "reached": one.reached})
+            say_json({"keeper": one.name, "way": one.way, "reached": one.reached})
         else:
             say_folded(f"{one.name} ({one.way}): {one.reached}")
     return shell.DONE
@@ -189,7 +189,7 @@ def _asked_deleted(opened: Opened) -> Iterator[BeginsNow]:
 
 
 def _say_swept(done: Swept, *, as_json: bool) -> None:
-    from ledger.wiring.copy_holders import THE_VAULT
+    from ledger.wiring.copy_keepers import THE_VAULT
 
     if as_json:
         say_json(done._asdict() | {"topics": [one._asdict() for one in done.topics]})
@@ -199,9 +199,9 @@ def _say_swept(done: Swept, *, as_json: bool) -> None:
         f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
     )
     say_folded(", ".join(what))
-    for holder, count in done.reached.items():
-        if count and holder != THE_VAULT.name:
-            say_folded(f"{holder}: {counted(count, 'copy')} erased")
+    for keeper, count in done.reached.items():
+        if count and keeper != THE_VAULT.name:
+            say_folded(f"{keeper}: {counted(count, 'copy')} erased")
     for begins in done.topics:
         say(f"{begins.topic}, partition {begins.partition}: begins at {begins.offset}")
 

@@ -1,4 +1,4 @@
-"""Who holds what of a person: each by the name of its row in `docs/personal-data.md`, and what an erasure does there.
+"""Who keeps what of a person: each by the name of its row in `docs/personal-data.md`, and what an erasure does there.
 
 Some are told once the log says that a person, or some fields of one, are erased: the vault last of all, because it
 notes how far that is carried out. Whoever is stopped half way is told again, so what each does may be done twice.
@@ -19,7 +19,7 @@ from ledger.wiring.composition import Opened
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, erase_evidence, evidence_left
 
 Way = Literal["told", "follows", "expires", "others", "nobody"]
-"""What comes of an erasure: the holder is told, and erases; it follows the log by itself; its copies end by their own
+"""What comes of an erasure: the keeper is told, and erases; it follows the log by itself; its copies end by their own
 time; others have them, and what was given out is recorded; or nothing of who a person is gets there."""
 
 
@@ -36,20 +36,20 @@ class Gone(NamedTuple):
     fields: Sequence[FieldsGone]
 
 
-class CopyHolder(NamedTuple):
-    """Who may hold something of a person; `name` and `reached` are the first and last words of its row."""
+class CopyKeeper(NamedTuple):
+    """Who may keep something of a person; `name` and `reached` are the first and last words of its row."""
 
     name: str
     way: Way
     reached: str
     """What an erasure reaches."""
     erase: Callable[[Opened, Vault, Gone], int] | None = None
-    """Erases what is held of persons and fields; how many copies it reached. Again, or of nobody, it changes nothing.
+    """Erases what is kept of persons and fields; how many copies it reached. Again, or of nobody, it changes nothing.
 
     What it could not reach it does not raise: `left` tells of it, and it is tried again by every sweep.
     """
     left: Callable[[Opened, Vault, Gone], Iterator[str]] | None = None
-    """What is held still that should be gone: of whom, and what; writes nothing."""
+    """What is kept still that should be gone: of whom, and what; writes nothing."""
 
 
 def _erase_in_vault(_: Opened, kept: Vault, gone: Gone) -> int:
@@ -81,14 +81,14 @@ def _left_of_files(opened: Opened, _: Vault, gone: Gone) -> Iterator[str]:
     return evidence_left(opened, [customer for customer, _ in gone.persons])
 
 
-EVIDENCE = CopyHolder(
+EVIDENCE = CopyKeeper(
     "evidence of disputes",
     "told",
     "the file, unless something else names it that is not over: evidence of somebody else, a statement, rules of a run",
     _erase_files,
     _left_of_files,
 )
-ARCHIVES = CopyHolder(
+ARCHIVES = CopyKeeper(
     "archives of access",
     "told",
     "one that lies unchanged where it was put, seen from where the erasure is carried out, is deleted; any other was"
@@ -97,13 +97,13 @@ ARCHIVES = CopyHolder(
     _left_of_archives,
 )
 """Those made before fields of a person went go with these fields."""
-BACKUPS = CopyHolder(
+BACKUPS = CopyKeeper(
     "backups of the vault",
     "expires",
     "nothing by itself: one that is put back carries out the log's erasures before anybody is shown",
 )
 """They end with the key of their month."""
-THE_VAULT = CopyHolder(
+THE_VAULT = CopyKeeper(
     "the vault",
     "told",
     "the key, the values and what was written for which command; who has read stays, by the customer's id",
@@ -111,31 +111,31 @@ THE_VAULT = CopyHolder(
     _left_in_vault,
 )
 """It counts persons; told of nobody it notes how far the log was read."""
-HOLDERS: Sequence[CopyHolder] = (
-    CopyHolder("the log", "nobody", "nothing: it is the record. The customer's id points to nobody any more"),
-    CopyHolder(
+KEEPERS: Sequence[CopyKeeper] = (
+    CopyKeeper("the log", "nobody", "nothing: it is the record. The customer's id points to nobody any more"),
+    CopyKeeper(
         "what was asked on Kafka",
         "expires",
         "nothing by itself: it goes with all that was asked as long ago",
     ),
-    CopyHolder("copies of the log", "nobody", "nothing: they have what the log has"),
-    CopyHolder("projections", "follows", "what a person agrees to and asks for, once they have read so far"),
-    CopyHolder(
+    CopyKeeper("copies of the log", "nobody", "nothing: they have what the log has"),
+    CopyKeeper("projections", "follows", "what a person agrees to and asks for, once they have read so far"),
+    CopyKeeper(
         "the topic ledger.preferences", "follows", "the record, by its tombstone, once it is compacted"
     ),
-    CopyHolder("exports", "nobody", "nothing"),
-    CopyHolder(
+    CopyKeeper("exports", "nobody", "nothing"),
+    CopyKeeper(
         FILES_OF_STATEMENTS,
         "expires",
         "nothing by itself: a file holds many persons, and goes whole by its time",
     ),
     EVIDENCE,
     ARCHIVES,
-    CopyHolder("bills and bundles", "others", "nothing: they were given out"),
-    CopyHolder("disclosures", "others", "nothing: the log says to whom, on what ground, by whose approval"),
-    CopyHolder("files that are ingested", "others", "nothing: they are the sender's"),
-    CopyHolder("outcomes of ingest", "nobody", "nothing"),
-    CopyHolder("log lines and metrics", "nobody", "nothing"),
+    CopyKeeper("bills and bundles", "others", "nothing: they were given out"),
+    CopyKeeper("disclosures", "others", "nothing: the log says to whom, on what ground, by whose approval"),
+    CopyKeeper("files that are ingested", "others", "nothing: they are the sender's"),
+    CopyKeeper("outcomes of ingest", "nobody", "nothing"),
+    CopyKeeper("log lines and metrics", "nobody", "nothing"),
     BACKUPS,
     THE_VAULT,
 )
@@ -144,4 +144,4 @@ HOLDERS: Sequence[CopyHolder] = (
 That of projections is their fold: `Preferences` and `Privacy` in `projections/persons` say what `PersonErased` does.
 """
 Reached = Counter[str]
-"""How many copies were reached at once, by the names of those who hold them."""
+"""How many copies were reached at once, by the names of those who keep them."""
