@@ -19,7 +19,7 @@ from ledger.application.ledger import Ledger
 from ledger.audit.deciding_again import JournaledCommand, Rerun
 from ledger.audit.verification import verify
 from ledger.domain.commands import Command
-from ledger.domain.ids import POLICY_IDS, PartitionOf, apart_of
+from ledger.domain.ids import POLICY_IDS, PartitionOf, apart_of, beginning_with
 from ledger.domain.partition.events import CommandSetApart
 from ledger.domain.pseudonyms import Pseudonyms
 from ledger.domain.statement.events import StatementBegun
@@ -34,8 +34,6 @@ from ledger.store.reading import Recorded, SqliteReader, SqliteSnapshot
 
 _HEX = re.compile(r"((?=[0-9]*[a-f])[0-9a-f]{32,})", re.ASCII)
 """Digests, and ids that are made of them, name nobody, and stay; digits alone are none."""
-
-_BEHIND_POLICIES = f"{POLICY_IDS[:-1]}{chr(ord(POLICY_IDS[-1]) + 1)}"
 
 
 def pseudonymised(
@@ -85,7 +83,7 @@ class _Renamed(Rerun):
         policies = "SELECT subject, command_id FROM main.journal WHERE command_id >= ? AND command_id < ?"
         self._journaled = {
             (names.of(subject), names.of(command_id))
-            for subject, command_id in log.connection.execute(policies, (POLICY_IDS, _BEHIND_POLICIES))
+            for subject, command_id in log.connection.execute(policies, beginning_with(POLICY_IDS))
         }
 
         self._said: dict[tuple[str, str], Command] = {}

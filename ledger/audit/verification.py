@@ -27,7 +27,7 @@ from ledger.domain.ids import is_of_line, partition_named, subject_of
 from ledger.domain.partition.events import LogCreated
 from ledger.progress import Progress
 from ledger.store.codec import Codec, instant_and_content
-from ledger.store.kept_schemas import as_kept
+from ledger.store.kept_schemas import as_kept, digests_kept
 from ledger.store.layout import check_format, foreign, intelligible, principal_column
 from ledger.store.reading import PARTITION, connect
 from ledger.store.schemas import FINGERPRINT_BYTES
@@ -191,7 +191,7 @@ class _Verification:
 
     def _schemas(self) -> None:
         """Each schema is the one that was put into the file; and from here on, what they wrote can be read."""
-        digests = dict(self._rows("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'"))
+        digests = digests_kept(cast("SQLiteCursor", self.connection.cursor()))
         for mark, name, text in self._rows("SELECT fingerprint, name, schema FROM schemas"):
             schema = as_kept(mark, name, text, digests)
             if schema is None:

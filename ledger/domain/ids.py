@@ -26,10 +26,17 @@ _PARTITION = re.compile(r"(?:log|apart|terms/[^#/@]*)@(0|[1-9][0-9]{0,8})", re.A
 
 SUBJECT_SQL = "substr(originator_id, 1, instr(originator_id || '#', '#') - 1)"
 """`subject_of` in SQLite, of the column `originator_id`."""
-TERMS = ("terms/", "terms0")
-"""The ids of all terms' streams lie from the first to before the second."""
+
+
+def beginning_with(prefix: str) -> tuple[str, str]:
+    """What begins with an ASCII prefix lies from the first of these to before the second, as SQLite and Python sort."""
+    return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+TERMS = beginning_with("terms/")
+"""The ids of all terms' streams."""
 NUMBERS = ("0", "U")
-"""And those of numbers and their accounts."""
+"""The ids of numbers and their accounts lie from the first to before the second."""
 OF_ACCOUNTS = "#"
 """What the id of an account has, and that of no number."""
 
@@ -41,7 +48,7 @@ def subject_of(stream: str) -> str:
 
 def streams_of(subject: str) -> tuple[str, str]:
     """The ids of a subject's further streams lie between these two."""
-    return subject + "#", subject + "$"
+    return beginning_with(subject + "#")
 
 
 def names_in(id_: str) -> list[str]:
@@ -144,12 +151,12 @@ def is_apart(stream: str) -> bool:
 
 SUSPENSE = "suspense"
 """What holds money that no account took, for each number and reference: `suspense/6288112345678/<reference>`."""
-OF_SUSPENSE = ("suspense/", "suspense0")
-"""The names of those ledger accounts lie from the first to before the second."""
+OF_SUSPENSE = beginning_with(f"{SUSPENSE}/")
+"""The names of those ledger accounts."""
 
-OF_OPERATOR = ("operator/", "operator0")
-"""The names of the operator's ledger accounts lie from the first to before the second."""
-OF_CUSTOMERS = ("0", "U")
+OF_OPERATOR = beginning_with("operator/")
+"""The names of the operator's ledger accounts."""
+OF_CUSTOMERS = NUMBERS
 """And those of customers' accounts: `6288112345678#1/credit`."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ledger.domain.ids import beginning_with
 from ledger.domain.statement.stated import PREFIX
 from ledger.store.reading import SqliteSnapshot
 
 ZONE = "Asia/Jakarta"
 """Where days are counted of what was done under no terms."""
-_OF_STATEMENTS = (PREFIX, PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1))
-"""The ids of all statements lie from the first to before the second."""
+_OF_STATEMENTS = beginning_with(PREFIX)
 
 
 def statement_ids(log: SqliteSnapshot) -> list[str]:

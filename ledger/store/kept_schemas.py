@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from ledger.domain.ids import beginning_with
 from ledger.errors import LogDamaged
 from ledger.store.schemas import FOLDERS, RecordSchema, every
 
@@ -42,8 +43,7 @@ def read(text: str) -> RecordSchema:
 
 def must_be_as_kept(cursor: SQLiteCursor) -> None:
     """Raises LogDamaged where a schema is not as it was put into the file; from here on its digest is there."""
-    cursor.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
-    digests: dict[str, str] = {row[0]: row[1] for row in cursor.fetchall()}
+    digests = digests_kept(cursor)
     cursor.execute("SELECT fingerprint, name, schema FROM schemas")
     rows = [tuple(row) for row in cursor.fetchall()]
     for mark, name, text in rows:
@@ -55,8 +55,14 @@ def must_be_as_kept(cursor: SQLiteCursor) -> None:
         raise LogDamaged(f"the schema {named.removeprefix(_NAMED)} is missing in the log")
 
 
+def digests_kept(cursor: SQLiteCursor) -> dict[str, str]:
+    """What the table `meta` says of schemas: the digest of each, by `schema/` and its fingerprint."""
+    cursor.execute("SELECT name, value FROM meta WHERE name>=? AND name<?", beginning_with(_NAMED))
+    return {row[0]: row[1] for row in cursor.fetchall()}
+
+
 def as_kept(mark: Any, name: Any, text: Any, digests: Mapping[str, str]) -> RecordSchema | None:  # noqa: ANN401 - whatever a damaged file holds
-    """The schema of a row that is as it was put into the file; `digests` are what the table `meta` says of schemas."""
+    """The schema of a row that is as it was put into the file; `digests` as from `digests_kept`."""
     if not isinstance(mark, bytes) or not isinstance(text, str):
         return None
     kept = digests.get(_NAMED + mark.hex())

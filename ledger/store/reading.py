@@ -22,7 +22,7 @@ from ledger.store.chains import EVENT_COLUMNS, Chains, RowCheck
 from ledger.store.codec import Codec
 from ledger.store.decisions import Decided, Decisions
 from ledger.store.decoding import decoded
-from ledger.store.kept_schemas import as_kept, foreign
+from ledger.store.kept_schemas import as_kept, digests_kept, foreign
 from ledger.store.layout import check_format, intelligible
 from ledger.store.making import is_ahead, must_be_a_whole_file
 from ledger.store.recent import recorded_last
@@ -136,9 +136,7 @@ class SqliteReader:
         new = [mark for (mark,) in connection.execute("SELECT fingerprint FROM schemas")]
         if self._looked_at.issuperset(new):
             return
-        digests = dict(
-            connection.execute("SELECT name, value FROM meta WHERE name>='schema/' AND name<'schema0'")
-        )
+        digests = digests_kept(cast("SQLiteCursor", connection.cursor()))
         for mark in foreign(new, digests):
             if mark in self._looked_at:
                 continue
