@@ -12,7 +12,7 @@ from ledger.entrypoints.examination import Examined
 from ledger.vault.copies_made import Became, CopyKind
 from ledger.wiring.copy_keepers import Way
 from ledger.wiring.exposed import Exposed
-from ledger.wiring.looking_after_the_vault import Swept, VaultFinding
+from ledger.wiring.looking_after_the_vault import VaultFinding
 from tests.answers_of_replay import Replayed
 
 
@@ -307,6 +307,25 @@ class CopyKeeperTold(TypedDict):
     reached: str
 
 
+class TopicBegins(TypedDict):
+    """From which offset a partition of a topic on Kafka begins: what was asked before is answered, and deleted."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class VaultSwept(TypedDict):
+    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed."""
+
+    erased: int
+    reached: dict[str, int]
+    writings: int
+    keys: int
+    months: list[str]
+    topics: list[TopicBegins]
+
+
 class ArchiveTold(TypedDict):
     """What is kept about a person, put into a file; the request that it answers."""
 
@@ -399,7 +418,7 @@ OF_VERBS: Mapping[str, Any] = {
     "vault-backup": VaultBackedUp,
     "vault-findings": VaultFinding,
     "vault-restored": VaultRestored,
-    "vault-swept": Swept,
+    "vault-swept": VaultSwept,
     "verification": Verified,
 }
 """What an answer is, by the name of its schema, or a line of one that has many."""

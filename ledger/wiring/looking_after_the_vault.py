@@ -23,7 +23,7 @@ from ledger.vault.inventory import (
 from ledger.vault.month_keys import MonthKeys
 from ledger.vault.vault import Vault
 from ledger.wiring.composition import Opened
-from ledger.wiring.copy_keepers import BACKUPS, THE_VAULT
+from ledger.wiring.copy_keepers import BACKUPS, THE_VAULT, Reached
 from ledger.wiring.erasures_carried_out import ERASED, WRITTEN, carry_out_erasures, left_of_erased, readers_of
 from ledger.wiring.evidence_over import FILES_OF_STATEMENTS, delete_over, files_of_nothing, files_over
 from ledger.wiring.values_told import told_by, written_last
@@ -41,27 +41,13 @@ class VaultFinding(NamedTuple):
     keeper: str = THE_VAULT.name
 
 
-class BeginsNow(NamedTuple):
-    """From which offset a partition of a topic on Kafka begins: what was asked before is answered, and deleted."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
 class Swept(NamedTuple):
-    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed.
+    """What was swept: copies of persons erased late, writings without an event, keys without values, months' keys."""
 
-    `reached` are the copies of erased persons that are gone with it, by the names of those who kept them; `topics`
-    tells where topics on Kafka begin now.
-    """
-
-    erased: int
-    reached: dict[str, int]
+    reached: Reached
     writings: int
     keys: int
     months: list[str]
-    topics: list[BeginsNow]
 
 
 def looked_through(
@@ -112,7 +98,7 @@ def swept(opened: Opened, kept: Vault, keys: MonthKeys | None, now: int, grace: 
     past = [] if keys is None else keys.destroy_past(now)
     if logs:
         reached[FILES_OF_STATEMENTS] += delete_over(opened, now)
-    return Swept(reached[THE_VAULT.name], dict(reached), gone, dropped, past, [])
+    return Swept(reached, gone, dropped, past)
 
 
 def must_be_of_log(opened: Opened, kept: Vault, now: int, grace: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +15,10 @@ from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_
 from ledger.errors import SettingsInvalid
 
 if TYPE_CHECKING:
+    from ledger.store.kafka.deleting import Beginning
     from ledger.vault.month_keys import MonthKeys
     from ledger.wiring.composition import Opened
-    from ledger.wiring.looking_after_the_vault import BeginsNow, Swept
+    from ledger.wiring.looking_after_the_vault import Swept
     from ledger.wiring.settings import Settings
 
 KeyOut = Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes; there must be none yet.")]
@@ -155,12 +156,12 @@ def sweep(
         if not accept_loss:
             must_be_of_log(opened, kept, now, grace)
         done = swept(opened, kept, _keys(opened), now, grace)
-    topics: list[BeginsNow] = []
+    topics: list[Beginning] = []
     try:
         for begins in _asked_deleted(opened):
             topics.append(begins)  # noqa: PERF402 - what was deleted by then is told
     finally:  # what the brokers do not allow keeps nobody from hearing of the rest
-        _say_swept(done._replace(topics=topics), as_json=as_json)
+        _say_swept(done, topics, as_json=as_json)
     return shell.DONE
 
 
@@ -176,33 +177,32 @@ def keepers(as_json: AsJson = False) -> int:
     return shell.DONE
 
 
-def _asked_deleted(opened: Opened) -> Iterator[BeginsNow]:
+def _asked_deleted(opened: Opened) -> Iterator[Beginning]:
     """Deletes on Kafka what was asked and is answered, by the brokers' clocks, whatever the log's own is."""
     if opened.settings.kafka is None:
         return
     from ledger.entrypoints.dead import awaited
-    from ledger.wiring.looking_after_the_vault import BeginsNow
     from ledger.wiring.on_kafka import delete_answered
 
-    for begins in delete_answered(opened.settings, opened.followed(), awaited(opened), wall_clock()):
-        yield BeginsNow(*begins)
+    yield from delete_answered(opened.settings, opened.followed(), awaited(opened), wall_clock())
 
 
-def _say_swept(done: Swept, *, as_json: bool) -> None:
+def _say_swept(done: Swept, topics: Sequence[Beginning], *, as_json: bool) -> None:
     from ledger.wiring.copy_keepers import THE_VAULT
 
+    erased = done.reached[THE_VAULT.name]
     if as_json:
-        say_json(done._asdict() | {"topics": [one._asdict() for one in done.topics]})
+        say_json({"erased": erased} | done._asdict() | {"topics": [one._asdict() for one in topics]})
         return
     what = (
-        f"{counted(done.erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
+        f"{counted(erased, 'person')} erased, {counted(done.writings, 'writing')} without an event",
         f"{counted(done.keys, 'key')} without values, {counted(len(done.months), 'key')} of backups",
     )
     say_folded(", ".join(what))
     for keeper, count in done.reached.items():
         if count and keeper != THE_VAULT.name:
             say_folded(f"{keeper}: {counted(count, 'copy')} erased")
-    for begins in done.topics:
+    for begins in topics:
         say(f"{begins.topic}, partition {begins.partition}: begins at {begins.offset}")
 
 
