@@ -73,6 +73,24 @@ def now_of(settings: Settings) -> int:
     return wall_clock() if settings.now is None else settings.now
 
 
+def must_be_wall_clocks(settings: Settings) -> None:
+    """Raises SettingsInvalid where an instant is set that a live log does not take for now."""
+    if settings.now is not None:
+        raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
+
+
+def log_now(settings: Settings, *, played: bool) -> int:
+    """Now by a log's clock: of a played one the instant that is set, of a live one the wall clock's.
+
+    Raises SettingsInvalid where none is set of a played log, or one of a live log.
+    """
+    if not played:
+        must_be_wall_clocks(settings)
+    elif settings.now is None:
+        raise SettingsInvalid("PULSA_NOW, --now: a played log's time has to be stated")
+    return now_of(settings)
+
+
 def reader_for(ledger: Taker, settings: Settings, *, dry_run: bool = False) -> CommandReader:
     """Reads commands for a log, dated as its clock demands. Raises SettingsInvalid."""
     from ledger.entrypoints.forms import CommandReader
@@ -81,8 +99,7 @@ def reader_for(ledger: Taker, settings: Settings, *, dry_run: bool = False) -> C
     now, cards = settings.now, card_names(settings, dry_run=dry_run)
     if ledger.played:
         return CommandReader(played=True, now=None if now is None else lambda: now, cards=cards)
-    if now is not None:
-        raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
+    must_be_wall_clocks(settings)
     return CommandReader(played=False, now=wall_clock, cards=cards)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
-from ledger.entrypoints.cli.options import DryRun, now_of, told_here, wall_clock
+from ledger.entrypoints.cli.options import DryRun, log_now, now_of, told_here
 from ledger.entrypoints.cli.output import (
     NOTHING_IS_WRITTEN,
     AsCsv,
@@ -25,7 +25,7 @@ from ledger.entrypoints.cli.output import (
 )
 from ledger.entrypoints.cli.prose import KnownAt, Then, asked, say_rows, told_in, zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
-from ledger.errors import QueryRefused, SettingsInvalid
+from ledger.errors import QueryRefused
 from ledger.figures import decimal, grouped, rupiah
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def receive(
         store = evidence_store(log.settings, make_key=True)
         kept = store.keep(file)
         taker = log.taker()
-        sender = Sender(_at(log, taker), actor)
+        sender = Sender(log_now(log.settings, played=taker.played), actor)
         for place, one in enumerate(read):
             commands = commands_of(one, place, kept, store.key, sender)
             subject, outcome = _sent(taker, commands)
@@ -149,16 +149,6 @@ def receive(
 
 def _with_number(kind: str, number: str | None) -> str:
     return kind if number is None else f"{kind} {number}"
-
-
-def _at(opened: Opened, taker: Taker) -> int:
-    """The instant of commands, as the log's clock demands."""
-    now = opened.settings.now
-    if taker.played and now is None:
-        raise SettingsInvalid("this log is played: say what is now with --now or PULSA_NOW")
-    if not taker.played and now is not None:
-        raise SettingsInvalid("PULSA_NOW, --now: commands on a live log take the wall clock's time")
-    return wall_clock() if now is None else now
 
 
 def _sent(taker: Taker, commands: Iterator[Command]) -> tuple[str, Outcome]:
@@ -287,7 +277,7 @@ def _open_disputes(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, 
     with _logs(opened) as (logs, partition_of):
         disputed = list(disputed_items(run, {log.partition: log for log in logs}, partition_of))
     taker = opened.taker()
-    at, statement = _at(opened, taker), run.statement.id
+    at, statement = log_now(opened.settings, played=taker.played), run.statement.id
     commands = [
         DisputeItem(
             at=at, command_id=f"dispute/{one.item}", actor=actor, statement=statement, **one._asdict()
@@ -370,7 +360,7 @@ def _record(opened: Opened, run: Run, actor: str) -> Iterator[tuple[str, Outcome
     kept = evidence_store(opened.settings).keep_bytes(run.rules.to_toml())
     taker = opened.taker()
     command = RecordRun(
-        at=_at(opened, taker),
+        at=log_now(opened.settings, played=taker.played),
         command_id=f"run/{run.known_at}/{kept.digest[:16]}/{run.result[:32]}",
         actor=actor,
         statement=run.statement.id,

@@ -8,7 +8,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import told_at
-from ledger.entrypoints.cli.options import DryRun, now_of
+from ledger.entrypoints.cli.options import DryRun, log_now
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, counted, say, say_json
 from ledger.errors import LogLocked, SettingsInvalid
 
@@ -69,21 +69,14 @@ def _tick(settings: Settings, *, asked: bool, dry_run: bool = False) -> tuple[li
         from ledger.entrypoints.kafka.kafka_clock import kafka_clock
 
         with kafka_clock(settings) as clock:
-            _check_now(settings, played=clock.played)
-            return clock.tick(now_of(settings), asked=asked), zone("UTC")
+            return clock.tick(log_now(settings, played=clock.played), asked=asked), zone("UTC")
     with rehearsed(settings) if dry_run else opened(settings) as log:
         ledger = log.writer()
-        _check_now(settings, played=ledger.played)
-        ticks = tick([ledger], now_of(settings), asked=asked, principal=of_this_process())
+        ticks = tick(
+            [ledger], log_now(settings, played=ledger.played), asked=asked, principal=of_this_process()
+        )
         zones = ledger.standing().zones
         return ticks, next(iter(zones)) if len(zones) == 1 else zone("UTC")
-
-
-def _check_now(settings: Settings, *, played: bool) -> None:
-    if played and settings.now is None:
-        raise SettingsInvalid("PULSA_NOW, --now: a played log's time has to be stated")
-    if not played and settings.now is not None:
-        raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
 
 
 def _say(ticks: list[Tick], where: Zone, *, as_json: bool, dry_run: bool = False) -> None:

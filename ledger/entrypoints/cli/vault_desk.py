@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.entrypoints.cli import shell
-from ledger.entrypoints.cli.options import now_of, wall_clock
+from ledger.entrypoints.cli.options import must_be_wall_clocks, now_of, wall_clock
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
-from ledger.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from ledger.store.kafka.deleting import Beginning
@@ -213,7 +212,7 @@ def _now_to_destroy(opened: Opened) -> int:
     for reader in readers_of(opened)[:1] if opened.settings.now is not None else ():
         with reader.snapshot() as log:
             if log.created is not None and log.created.clock == "live":
-                raise SettingsInvalid("PULSA_NOW, --now: a live log takes the wall clock's time")
+                must_be_wall_clocks(opened.settings)
     return now_of(opened.settings)
 
 
