@@ -34,16 +34,16 @@ def kept_until(begun: StatementBegun, days: int) -> int:
 
 
 class Naming(NamedTuple):
-    """An event that names a file: in which partition, until when, and the id of the customer whose evidence it is.
+    """An event that names a file: in which partition, until when, and why the file is over for it then.
 
-    It is empty where nobody is known; `kept` says that the file was put into the evidence store.
+    `kept` says that the file was put into the evidence store.
     """
 
     found: Recorded
     partition: int
     digest: str
     until: int
-    person: str | None = None
+    ends: Over = "expired"
     kept: bool = True
 
 
@@ -70,7 +70,7 @@ class NamedFiles:
         namings = self.namings.get(digest, [])
         if not namings or any(one.until > now for one in namings):
             return None
-        return "expired" if any(one.person is None for one in namings) else "erased"
+        return "expired" if any(one.ends == "expired" for one in namings) else "erased"
 
     def lost(self, store: EvidenceStore) -> Iterator[tuple[Naming, str]]:
         """What names files that are not kept, or are not what was kept; each with what is wrong."""
@@ -93,7 +93,7 @@ class NamedFiles:
                 person = self._holder_then(log, event)
                 erased_at = 0 if person is not None and self._is_erased(person) else NEVER
                 kept = event.lies_in == KEPT
-                yield Naming(found, log.partition, event.digest, erased_at, person or "", kept)
+                yield Naming(found, log.partition, event.digest, erased_at, "erased", kept)
 
     def _holder_then(self, log: SqliteSnapshot, event: EvidenceAttached) -> str | None:
         """Whose the account was when evidence was attached; None where nobody is known."""
