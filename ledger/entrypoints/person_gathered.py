@@ -30,7 +30,7 @@ from ledger.wiring.accounts_held import AccountHeld, accounts_held, ended_at, ev
 from ledger.wiring.composition import Opened, known_terms
 from ledger.wiring.persons import serving_vault
 from ledger.wiring.statement_lines import statement_lines
-from ledger.wiring.values_told import digests_told, told_last
+from ledger.wiring.values_told import values_told
 from projections.asking.log_answers import HistoryOfContract, LogLine
 from projections.asking.questions import Questions
 from projections.engine.answers import Listed, written
@@ -62,14 +62,14 @@ def gathered(opened: Opened, asked: Questions, customer: str, reader: Reader, *,
         purposes = {one.name: one.purpose for one in policy.classes}
         classes = {name: (of, purposes[of]) for name, of in policy.class_of.items()}
     with serving_vault(opened, dry_run=dry_run) as kept:
-        fields = told_last(opened, kept, customer, reader.now)
+        told = values_told(opened, kept, customer, reader.now)
         values = kept.show(
             own_id(customer),
-            fields,
+            told.last,
             at=reader.now,
             reader=reader.by,
             reason=reader.reason,
-            digests=digests_told(opened, customer, reader.now),
+            digests=told.digests,
         )
         readings = [
             {"at": format_instant(one.at), "fields": list(one.fields), "reason": one.reason}

@@ -5,7 +5,8 @@ The vault has the values; what was written for a command that the log tells noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from ledger.domain.customer.as_of import customer_as_of
 from ledger.domain.customer.events_of_persons import (
@@ -36,10 +37,20 @@ def released(opened: Opened, customer: str, command_id: str, at: int) -> dict[st
     return None
 
 
-def told_last(opened: Opened, kept: Vault, customer: str, at: int) -> dict[str, str]:
-    """The fields of a customer as of an instant, and for which command each was written last that the log tells of.
+class ValuesTold(NamedTuple):
+    """The values that a log tells of: of each field for which command it was written last, of each command the digest.
 
-    What was written for others is the value of nobody: they were refused, or are not decided yet.
+    Of a command of which a value has gone there is no digest.
+    """
+
+    last: Mapping[str, str]
+    digests: Mapping[str, bytes]
+
+
+def values_told(opened: Opened, kept: Vault, customer: str, at: int) -> ValuesTold:
+    """What the log tells of a customer's values as of an instant (UTC microseconds).
+
+    What was written for other commands is the value of nobody: they were refused, or are not decided yet.
     Raises VaultBehind where the vault does not have one of these; what all came again since is missed no more.
     """
     events, due = _events_of(opened, customer, at)
@@ -51,14 +62,13 @@ def told_last(opened: Opened, kept: Vault, customer: str, at: int) -> dict[str, 
             raise VaultBehind(
                 f"{customer}: what was written for {one.command_id} is not in the vault: {fields}"
             )
-    return written
+    return ValuesTold(written, _digests([*events, *due]))
 
 
-def digests_told(opened: Opened, customer: str, at: int) -> dict[str, bytes]:
-    """What the log tells of the values of each command of which none has gone by an instant: their digest."""
+def _digests(events: Iterable[Event]) -> dict[str, bytes]:
+    """The digest of the values of each command of which none has gone."""
     found: dict[str, tuple[set[str], bytes]] = {}
-    events, due = _events_of(opened, customer, at)
-    for event in (*events, *due):
+    for event in events:
         if isinstance(event, CustomerRegistered | CustomerRectified):
             fields = {one["field"] for one in event.fields}
             found[event.command_id] = fields, bytes.fromhex(event.digest)

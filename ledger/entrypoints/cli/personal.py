@@ -209,15 +209,14 @@ def _show(
     """The fields as the commands wrote them that released them; else as those did that the log tells of last."""
     from ledger.domain.customer.ids_of_customers import own_id
     from ledger.wiring.persons import serving_vault
-    from ledger.wiring.values_told import digests_told, told_last
+    from ledger.wiring.values_told import values_told
 
     now = now_of(opened.settings)
     with serving_vault(opened) as kept:
-        last = told_last(opened, kept, customer, now)
+        told = values_told(opened, kept, customer, now)
         # no command has the empty id: what was written for none is not shown
-        fields = {name: (last if released is None else released).get(name, "") for name in asked}
-        told = digests_told(opened, customer, now)
-        found = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason, digests=told)
+        fields = {name: (told.last if released is None else released).get(name, "") for name in asked}
+        found = kept.show(own_id(customer), fields, at=now, reader=by, reason=reason, digests=told.digests)
     if as_json:
         say_json(found)
     else:
