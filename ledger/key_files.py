@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from ledger.errors import KeyUnusable
+from ledger.whole_files import written_whole
 
 _MOST_BYTES = 1 << 16
 """That are read of a key's file."""
@@ -41,18 +41,9 @@ def make_key_file(path: Path, text: str, *, unless_there: bool = False) -> None:
 
     One that is there is left as it is: with `unless_there` it counts, else it raises. Raises KeyUnusable.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(*([FileExistsError] if unless_there else [])):
-            os.link(part, path)
+        with suppress(*([FileExistsError] if unless_there else [])), written_whole(path) as file:
+            file.write(f"{text}\n".encode())
     except OSError as error:
         raise KeyUnusable(f"{path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

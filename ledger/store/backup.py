@@ -15,8 +15,8 @@ from ledger.progress import Progress
 from ledger.store import private
 from ledger.store.layout import check_format, intelligible, reported
 from ledger.store.lock import WriterLock
-from ledger.store.making import flush
 from ledger.store.reading import PARTITION, connect
+from ledger.whole_files import flush
 
 _PAGES = 2048
 """Pages copied between two reports of progress."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from ledger.errors import LogDamaged, LogUnreadable
 from ledger.store import private
 from ledger.store.layout import prepare, reported
+from ledger.whole_files import flush
 
 if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
@@ -96,12 +97,3 @@ def make(log: str) -> None:
             Path(f"{path}{beside}").unlink(missing_ok=True)
         part.replace(path)
         flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

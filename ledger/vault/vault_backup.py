@@ -39,6 +39,7 @@ from ledger.vault.tables import (
     unreachable,
 )
 from ledger.vault.vault import Vault
+from ledger.whole_files import written_whole
 
 _FORMAT = b"pulsa vault backup 1\n"
 _LENGTH = struct.Struct(">I")
@@ -68,18 +69,11 @@ def back_up(vault: Vault, keys: MonthKeys, path: Path, at: int, chance: Chance) 
         raise FileExistsError(17, os.strerror(17), str(path))
     month, key = keys.now(at, chance)
     header = _FORMAT + json.dumps({"month": month, "master": vault.master.id, "at": at}).encode() + b"\n"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
-            file.write(header)
-            persons = _write(_Frames(file, AESGCM(key), sha256(header).digest(), chance), vault)
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            digest = _digest_of(file)
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        file.write(header)
+        persons = _write(_Frames(file, AESGCM(key), sha256(header).digest(), chance), vault)
+        file.seek(0)
+        digest = _digest_of(file)
     with vault.transaction() as connection:
         connection.execute(insert(BACKUPS).values(at=at, month=month, digest=digest))
     return BackedUp(persons, month, at, digest.hex())

@@ -6,7 +6,6 @@ the signed size is no promise to anybody, and is written anew.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +21,7 @@ from ledger.audit.transparency.merkle import (
     root_of_complete,
 )
 from ledger.errors import TilesDamaged
+from ledger.whole_files import written_whole
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -45,19 +45,10 @@ def tile_path(level: int, index: int, width: int = WIDTH) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there whole or not at all, also after a power cut."""
+    """Writes a file that others may read, and its folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
+    with written_whole(path, over=True, mode=0o666, part=path.with_name(f".{path.name}.new")) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class Frontier:

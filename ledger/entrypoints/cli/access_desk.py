@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import DryRun, now_of, reader_for
 from ledger.entrypoints.cli.output import NOTHING_IS_WRITTEN, AsJson, say, say_json
 from ledger.entrypoints.cli.personal import By, Customer, Reason, must_be_codes, why_not_shown
+from ledger.whole_files import written_whole
 
 if TYPE_CHECKING:
     from ledger.wiring.composition import Opened
@@ -43,7 +43,7 @@ def access(
     from ledger.entrypoints.person_gathered import Reader, gathered
     from ledger.entrypoints.targets import must_be_apart_from_the_log
     from ledger.store.backup import FileExists
-    from ledger.vault.copies_made import CopyMade
+    from ledger.vault.copies_made import CopyMade, part_of
     from ledger.wiring.copies_given import noted
     from ledger.wiring.rehearsal import tried
 
@@ -67,7 +67,8 @@ def access(
     try:
         with nullcontext() if dry_run else noted(opened, [copy]):
             if not dry_run:
-                _put(out, content, digest)
+                with written_whole(out, part=part_of(out, digest)) as file:
+                    file.write(content)
             if answered is not None:
                 try:
                     with tried(opened, dry_run=dry_run) as log:
@@ -95,22 +96,6 @@ def _is_text(path: Path) -> bool:
         return bool(str(path).encode())
     except UnicodeEncodeError:
         return False
-
-
-def _put(out: Path, content: bytes, digest: bytes) -> None:
-    """Whole or not at all, for its owner alone, and in the place of nothing. Raises OSError."""
-    from ledger.vault.copies_made import part_of
-
-    part = part_of(out, digest)
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.close(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # a place that nobody has
-        part.rename(out)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _answer(opened: Opened, customer: str, request: str, digest: str) -> None:
