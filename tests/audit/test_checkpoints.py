@@ -21,7 +21,6 @@ from ledger.audit.transparency.leaves import DECISIONS, EVENTS
 from ledger.audit.transparency.merkle import (
     leaf_hash,
     root_by_inclusion,
-    root_of,
     roots_by_consistency,
 )
 from ledger.audit.transparency.note import Signer
@@ -32,6 +31,7 @@ from ledger.domain.commands import Command
 from ledger.domain.prepaid.commands import ChargeCredit
 from ledger.errors import CheckpointInvalid, CheckpointMismatch, LogDamaged, LogLocked, TilesDamaged
 from ledger.store.reading import SqliteReader, SqliteSnapshot
+from tests.audit.roots import root_of
 from tests.often import often
 from tests.projections.histories import BEGIN, a_log, commands, play
 from tests.projections.histories import closing as closed

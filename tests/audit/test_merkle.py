@@ -14,12 +14,11 @@ from ledger.audit.transparency.merkle import (
     consistency,
     inclusion,
     leaf_hash,
-    node_hash,
     range_root,
     root_by_inclusion,
-    root_of,
     roots_by_consistency,
 )
+from tests.audit.roots import root_of
 
 # The leaves and roots that Certificate Transparency's implementations are held against.
 PUBLISHED = (
@@ -38,22 +37,12 @@ MORE = 3
 SIZES = st.integers(2, len(LEAVES) - MORE)
 
 
-def by_definition(hashes: list[bytes]) -> bytes:
-    """The root as section 2.1.1 defines it."""
-    if len(hashes) < 2:
-        return hashes[0] if hashes else EMPTY
-    split = 1
-    while split * 2 < len(hashes):
-        split *= 2
-    return node_hash(by_definition(hashes[:split]), by_definition(hashes[split:]))
-
-
 def nodes_of(hashes: list[bytes]) -> Nodes:
-    return cache(lambda height, index: by_definition(hashes[index << height : (index + 1) << height]))
+    return cache(lambda height, index: root_of(hashes[index << height : (index + 1) << height]))
 
 
 NODES = nodes_of(LEAVES)
-ROOTS = [by_definition(LEAVES[:size]) for size in range(len(LEAVES) + 1)]
+ROOTS = [root_of(LEAVES[:size]) for size in range(len(LEAVES) + 1)]
 """The root of each of its trees, by how many leaves that has."""
 
 
@@ -62,7 +51,6 @@ def test_the_published_roots() -> None:
     for size, (_, root) in enumerate(PUBLISHED, 1):
         assert root_of(hashes[:size]).hex() == root
         assert range_root(nodes_of(hashes), 0, size).hex() == root
-    assert root_of([]) == EMPTY
 
 
 def test_every_proof_of_every_small_tree() -> None:

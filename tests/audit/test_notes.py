@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.audit.transparency.checkpoint import Checkpoint, checkpoint_of, verified
-from ledger.audit.transparency.merkle import EMPTY, inclusion, leaf_hash, root_of
+from ledger.audit.transparency.merkle import EMPTY, inclusion, leaf_hash
 from ledger.audit.transparency.note import (
     ED25519,
     Signer,
@@ -25,6 +25,7 @@ from ledger.audit.transparency.note import (
 )
 from ledger.audit.transparency.proof import Proof, proof_of
 from ledger.errors import CheckpointInvalid, KeyUnusable
+from tests.audit.roots import root_of
 from tests.audit.test_merkle import NODES
 from tests.waiting import PATIENCE
 

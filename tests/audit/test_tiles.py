@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, root_of, roots_by_consistency
+from ledger.audit.transparency.merkle import leaf_hash, root_by_inclusion, roots_by_consistency
 from ledger.audit.transparency.tiles import WIDTH, Frontier, TileTree, tile_path
+from tests.audit.roots import root_of
 from tests.often import often
 
 LEAVES = [leaf_hash(number.to_bytes(4, "big")) for number in range(WIDTH * WIDTH + WIDTH + 2)]

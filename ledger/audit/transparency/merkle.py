@@ -42,23 +42,6 @@ def root_of_complete(hashes: Sequence[bytes]) -> bytes:
     return hashes[0]
 
 
-def root_of(hashes: Iterable[bytes]) -> bytes:
-    """The root over leaves' hashes, all in memory: for small trees."""
-    peaks: list[tuple[int, bytes]] = []
-    for one in hashes:
-        height, top = 0, one
-        while peaks and peaks[-1][0] == height:
-            top = node_hash(peaks.pop()[1], top)
-            height += 1
-        peaks.append((height, top))
-    if not peaks:
-        return EMPTY
-    root = peaks.pop()[1]
-    while peaks:
-        root = node_hash(peaks.pop()[1], root)
-    return root
-
-
 def range_root(nodes: Nodes, start: int, end: int) -> bytes:
     """The root over the leaves of [start, end); `start` is a multiple of the largest complete subtree in it."""
     size = end - start

@@ -18,8 +18,6 @@ MOST_LINES_AT_ONCE = 500
 """Lines, or findings, of one command."""
 MOST_LINES_OF_STATEMENT = 1_000_000
 """Lines, or findings, of one statement."""
-MOST_ITEMS = 20
-"""Items of one match."""
 MOST_DECIDED = 5_000
 """Matches that stand, and items that are resolved, each, of one statement: all are kept in memory."""
 MOST_OUTCOMES = 20
