@@ -1,154 +1,19 @@
-"""Folding in bulk: chunks of the log as Arrow columns become columns of rows, and are written in the order of keys.
-
-While one chunk is written the next one is folded and put as the database wants it, and the one after is read and
-decoded, on other cores. These chunks are all that is ever held in memory, however long the log is.
-"""
+"""Columns of events become columns of rows, as Arrow has them: words as numbers, keys added up or packed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from functools import lru_cache, partial
-from itertools import count
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
-from ledger.domain.partition.events import TermsPublished
 from ledger.domain.terms_book import TermsBook
-from ledger.errors import LogDamaged
-from projections.engine import changes
-from projections.engine.changes import Changes, copying, on_conflict
-from projections.engine.database_transactions import Transaction
 from projections.engine.local_days import day_numbers
-from projections.engine.projection import FoldBatch, Projection
-from projections.engine.reader import Bulk, Columns, Placed
-from projections.engine.runner import publish
 from projections.engine.sql_tables import Table
-
-_AT_ONCE = 500
-"""Rows of one statement: SQLite takes them in twice as fast as one by one."""
-_SLICE = 20 * _AT_ONCE
-"""Rows that are made Python's own values at a time."""
 
 _MOST_PLACES = 2**62
 """Places that a number tells apart."""
-
-_T = TypeVar("_T")
-
-
-RowsWrite = Callable[[Transaction], object]
-"""Writes rows that are as the database wants them."""
-
-
-class FoldedChunk(NamedTuple):
-    """Events up to an ordinal, folded: what to write; and the events that are needed one by one."""
-
-    last: int
-    writes: list[RowsWrite]
-    rest: Sequence[Placed]
-
-
-class OrdinalRange(NamedTuple):
-    """The ordinals of the first and the last event to fold, and how many at once."""
-
-    start: int
-    end: int
-    size: int
-
-
-def chunks(
-    log: Bulk, projections: Sequence[Projection], ordinals: OrdinalRange, dialect: str, before: TermsBook
-) -> Generator[FoldedChunk]:
-    """Some of the log's events, folded for a database; the next ones are folded, and those after read, meanwhile.
-
-    `before` has the terms that were published before them.
-    """
-    book = TermsBook()  # its own: others read `before` while this goes ahead
-    for document in before.documents():
-        book.publish(document)
-    types = {TermsPublished.TOPIC}.union(*(made.one_by_one for made in projections))
-    with (
-        closing(_ahead((columns, columns.events(types)) for columns in _whole(log, ordinals))) as read,
-        closing(_ahead(_folded(read, projections, log.partition, dialect, book))) as following,
-    ):
-        yield from following
-
-
-def _folded(
-    read: Iterable[tuple[Columns, Sequence[Placed]]],
-    projections: Sequence[Projection],
-    partition: int,
-    dialect: str,
-    book: TermsBook,
-) -> Iterator[FoldedChunk]:
-    for columns, rest in read:
-        publish(rest, book)
-        made = [
-            write
-            for projection in projections
-            for table, rows in projection.fold_columns(partition, columns, book)
-            for write in writes(dialect, table, rows)
-        ]
-        yield FoldedChunk(columns.last, made, rest)
-
-
-def take_in(
-    connection: Transaction,
-    projections: Sequence[Projection],
-    partition: int,
-    chunk: FoldedChunk,
-    book: TermsBook,
-) -> None:
-    """Writes a chunk. The terms that are published in it are in the book."""
-    changed = Changes()
-    for write in chunk.writes:
-        write(connection)
-    for made in projections:
-        own = [found for found in chunk.rest if found.event.TOPIC in made.one_by_one]
-        made.fold_rest(FoldBatch(partition, own, connection, book), changed)
-    changed.write(connection)
-
-
-def _whole(log: Bulk, span: OrdinalRange) -> Iterator[Columns]:
-    """The columns of all events of a range, as far as the log goes. Raises LogDamaged where one is missing."""
-    following = span.start
-    for columns in log.columns(*span):
-        ordinals = columns.common.column("ordinal")
-        ends = tuple(found.as_py() for found in pc.min_max(ordinals).values())
-        count = columns.last + 1 - following  # in whichever order
-        if (
-            ends != (following, columns.last)
-            or not len(ordinals) == pc.count_distinct(ordinals).as_py() == count
-        ):
-            there = set(ordinals.to_pylist())
-            every = range(following, columns.last + 1)
-            missing = next((ordinal for ordinal in every if ordinal not in there), following)
-            raise LogDamaged(f"the event at {log.partition}:{missing} is missing, or another is there twice")
-        following = columns.last + 1
-        yield columns
-    if following <= min(span.end, log.head):
-        raise LogDamaged(f"the event at {log.partition}:{following} is missing")
-
-
-def _ahead(items: Iterator[_T]) -> Generator[_T]:
-    """The same items, each of them made while the one before is used."""
-    with ThreadPoolExecutor(1, "columns") as thread:
-        following = thread.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = thread.submit(next, items, None)
-            yield item
-
-
-# --- columns --------------------------------------------------------------------------------------------------------
-
-
-def days(instants: Any) -> Any:  # noqa: ANN401 - Arrow columns
-    """The days of instants, also of those before 1970."""
-    return pc.cast(pc.cast(pc.cast(instants, pa.timestamp("us")), pa.date32(), safe=False), pa.int32())
 
 
 def table_of(columns: Mapping[str, Any]) -> pa.Table:
@@ -269,80 +134,3 @@ def _numbers(column: Any) -> Any:  # noqa: ANN401 - Arrow columns
     """A column, or the numbers of its words."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return column.indices if pa.types.is_dictionary(column.type) else column
-
-
-# --- rows -----------------------------------------------------------------------------------------------------------
-
-
-def writes(dialect: str, table: Table, rows: pa.Table) -> Iterator[RowsWrite]:
-    """What writes rows with all the columns of a table, in any order."""
-    rows = rows.select(table.columns.keys())
-    if dialect == "postgresql":
-        text = pa.BufferOutputStream()
-        spelled = pa.table({name: _spelled(rows.column(name)) for name in rows.column_names})
-        csv.write_csv(spelled, text, csv.WriteOptions(include_header=False))
-        yield partial(_copy, table=table, text=text.getvalue())
-        return
-    for batch in rows.to_batches(_SLICE):
-        columns = [_values(column) for column in batch.columns]
-        whole = len(batch) - len(batch) % _AT_ONCE
-        for first in range(0, whole, _AT_ONCE):
-            yield _insert(table, [column[first : first + _AT_ONCE] for column in columns])
-        rest = list(zip(*(column[whole:] for column in columns), strict=True))
-        yield partial(changes.write, table=table, rows=rest)
-
-
-def _spelled(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - an Arrow column
-    """A column as PostgreSQL reads it from CSV."""
-    if pa.types.is_dictionary(column.type):
-        return column.cast(pa.string())
-    if pa.types.is_binary(column.type):
-        return pa.array(["\\x" + found.hex() for found in column.to_pylist()])
-    return column
-
-
-def _copy(connection: Transaction, table: Table, text: pa.Buffer) -> None:
-    with copying(connection, table, "csv") as copy:
-        copy.write(memoryview(text))
-
-
-def _carried_out(connection: Transaction, *, text: str, parameters: list[Any]) -> None:
-    connection.run(text, parameters)
-
-
-def _insert(table: Table, columns: list[list[Any]]) -> RowsWrite:
-    """Takes in as many rows as one statement does.
-
-    What is the same in all of them is bound once: binding takes longer than all the rest.
-    """
-    same = tuple(column[0] == column[-1] and column.count(column[0]) == _AT_ONCE for column in columns)
-    varying = [column for column, once in zip(columns, same, strict=True) if not once]
-    values: list[Any] = [None] * (len(varying) * _AT_ONCE)
-    for index, column in enumerate(varying):
-        values[index :: len(varying)] = column
-    constant = [column[0] for column, once in zip(columns, same, strict=True) if once]
-    return partial(_carried_out, text=_statement(table, same), parameters=constant + values)
-
-
-@lru_cache(64)
-def _statement(table: Table, same: tuple[bool, ...]) -> str:
-    """Takes rows in, given what is the same in all of them, and then the rest row by row."""
-    constant, given = count(1), count(1 + sum(same))
-    numbers = [next(constant) if once else None for once in same]
-    places = (",".join(f"?{number or next(given)}" for number in numbers) for _ in range(_AT_ONCE))
-    values = ",".join(f"({row})" for row in places)
-    return f"INSERT INTO {table.name} VALUES {values}{on_conflict(table, 'sqlite')}"  # noqa: S608 - our own names
-
-
-def _values(column: pa.Array) -> list[Any]:
-    """A column as Python's own values; numbers and words without nulls much faster than by Arrow's own way."""
-    kind = column.type
-    if pa.types.is_string(kind):
-        column = column.dictionary_encode()
-        kind = column.type
-    if pa.types.is_dictionary(kind) and not column.null_count:
-        return list(map(column.dictionary.to_pylist().__getitem__, _values(column.indices)))
-    if kind not in {pa.int64(), pa.int32()} or column.null_count:
-        return column.to_pylist()  # type: ignore[no-any-return]
-    numbers = memoryview(column.buffers()[1]).cast("B").cast("q" if kind == pa.int64() else "i")
-    return numbers[column.offset : column.offset + len(column)].tolist()

@@ -27,6 +27,14 @@ def zone_of(terms: str | None, book: TermsBook) -> Zone:
         raise LogDamaged(f"an event is under terms {terms!r}, which the log has not published") from None
 
 
+def days(instants: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """The days of UTC of a column of instants, also of those before 1970."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.cast(pc.cast(pc.cast(instants, pa.timestamp("us")), pa.date32(), safe=False), pa.int32())
+
+
 def day_numbers(events: pa.Table, book: TermsBook) -> Any:  # noqa: ANN401 - an Arrow array
     """The day of each event, counted since 1970-01-01, from the columns `terms` and `effective_at`.
 
@@ -34,8 +42,6 @@ def day_numbers(events: pa.Table, book: TermsBook) -> Any:  # noqa: ANN401 - an 
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-
-    from projections.engine.columnar import days
 
     terms = pc.dictionary_encode(events.column("terms").combine_chunks(), null_encoding="encode")
     zones = [zone_of(one, book) for one in terms.dictionary.to_pylist()]

@@ -14,6 +14,7 @@ from ledger.domain.partition.events import ClosedThrough, LogCreated, TermsPubli
 from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction
+from projections.engine.local_days import days
 from projections.engine.prepared import Prepared
 from projections.engine.projection import FoldBatch, Projection, Rows
 from projections.engine.reader import Columns
@@ -133,7 +134,7 @@ class PartitionFacts(Projection):
                 "partition": partition,
                 "type": columnar.in_words(events.column("type")),
                 "recorded_at": events.column("recorded_at"),
-                "recorded_day": columnar.days(events.column("recorded_at")),
+                "recorded_day": days(events.column("recorded_at")),
                 "events": 1,
                 "last": events.column("ordinal"),
             }

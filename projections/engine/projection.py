@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ledger.domain.events import Event
 from ledger.domain.ids import is_of_line, subject_of
-from ledger.domain.terms_book import TermsBook
+from ledger.domain.partition.events import TermsPublished
+from ledger.domain.terms_book import Document, TermsBook
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction
 from projections.engine.reader import Columns, Placed
@@ -70,3 +71,11 @@ def number_concerned(event: Event) -> str | None:
     """The number that an event belongs to; None for the log's own."""
     account = event.account
     return subject_of(account) if is_of_line(account) else None
+
+
+def publish(events: Iterable[Placed], book: TermsBook) -> None:
+    """Puts the terms that are published among events into a book."""
+    for found in events:
+        event = found.event
+        if isinstance(event, TermsPublished):
+            book.publish(Document(event.terms_id, event.content, event.digest))

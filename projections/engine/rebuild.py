@@ -25,9 +25,9 @@ from projections.engine.generations import (
     positions_by_partition,
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
-from projections.engine.projection import FoldBatch, Projection, ProjectionsByName
+from projections.engine.projection import FoldBatch, Projection, ProjectionsByName, publish
 from projections.engine.reader import Bulk, BulkReader, BulkSource, Recorded
-from projections.engine.runner import batches, publish
+from projections.engine.runner import batches
 from projections.engine.sql import except_, select
 from projections.engine.sql_expressions import Expression, and_, func
 from projections.engine.sql_tables import delete, insert, update
@@ -214,15 +214,15 @@ class Rebuild:
 
     def _in_bulk(self, log: Bulk, start: int, end: int) -> Generator[int]:
         """Folds the events from one ordinal through another, as far as there are any, and tells how far it is."""
-        from projections.engine import columnar  # slow to import
+        from projections.engine import bulk_folding  # slow to import
 
-        ordinals = columnar.OrdinalRange(start, end, self._size)
+        ordinals = bulk_folding.OrdinalRange(start, end, self._size)
         dialect = self._database.backend.dialect
-        with closing(columnar.chunks(log, self._made, ordinals, dialect, self._book)) as chunks:
+        with closing(bulk_folding.chunks(log, self._made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self._database.writing() as connection:
-                    columnar.take_in(connection, self._made, log.partition, chunk, self._book)
+                    bulk_folding.take_in(connection, self._made, log.partition, chunk, self._book)
                 yield chunk.last
 
     def _fold(self, connection: Transaction, partition: int, events: Sequence[Recorded]) -> None:

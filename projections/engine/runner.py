@@ -6,11 +6,10 @@ finds it moved, writes nothing, and goes on from there. So several runners do no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from ledger.domain.partition.events import TermsPublished
-from ledger.domain.terms_book import Document, TermsBook
+from ledger.domain.terms_book import TermsBook
 from ledger.errors import LedgerError, LogDamaged, SchemaUnknown
 from ledger.progress import Progress
 from projections.engine.changes import Changes
@@ -27,8 +26,8 @@ from projections.engine.generations import (
 )
 from projections.engine.log_identity import digest_of, mark, must_be_of
 from projections.engine.partition_facts import PartitionFacts
-from projections.engine.projection import FoldBatch, Projection, ProjectionsByName
-from projections.engine.reader import BulkReader, BulkSnapshot, LogSnapshot, Placed, Recorded
+from projections.engine.projection import FoldBatch, Projection, ProjectionsByName, publish
+from projections.engine.reader import BulkReader, BulkSnapshot, LogSnapshot, Recorded
 
 BATCH = 2000
 """Events that one transaction takes in."""
@@ -122,19 +121,19 @@ class Runner:
             yield batch[-1].ordinal
 
     def _taken_in_bulk(self, log: BulkSnapshot, start: int) -> Iterator[int]:
-        from projections.engine import columnar  # slow to import
+        from projections.engine import bulk_folding  # slow to import
 
         made, partition = self._projections, log.partition
-        ordinals = columnar.OrdinalRange(start + 1, log.head, self._chunk)
+        ordinals = bulk_folding.OrdinalRange(start + 1, log.head, self._chunk)
         dialect = self.database.backend.dialect
-        with closing(columnar.chunks(log, made, ordinals, dialect, self._book)) as chunks:
+        with closing(bulk_folding.chunks(log, made, ordinals, dialect, self._book)) as chunks:
             for chunk in chunks:
                 publish(chunk.rest, self._book)
                 with self.database.writing() as connection:
                     for projection in in_turn(made):
                         move(connection, projection, partition, start, chunk.last)
                     mark(connection, partition, chunk.last, digest_of(log, chunk.last))
-                    columnar.take_in(connection, made, partition, chunk, self._book)
+                    bulk_folding.take_in(connection, made, partition, chunk, self._book)
                 start = chunk.last
                 yield start
 
@@ -220,11 +219,3 @@ def batches(log: LogSnapshot, start: int, size: int) -> Iterator[list[Recorded]]
             batch = []
         if found is None:
             return
-
-
-def publish(events: Iterable[Placed], book: TermsBook) -> None:
-    """Puts the terms that are published among events into a book."""
-    for found in events:
-        event = found.event
-        if isinstance(event, TermsPublished):
-            book.publish(Document(event.terms_id, event.content, event.digest))

@@ -21,6 +21,7 @@ from typing import Any
 from ledger.domain.calendar import DAY
 from projections.engine.changes import Changes
 from projections.engine.database_transactions import Transaction
+from projections.engine.local_days import days
 from projections.engine.prepared import Prepared
 from projections.engine.projection import Rows
 from projections.engine.sql import Select, select, union_all
@@ -140,8 +141,8 @@ class BitemporalSums:
             {
                 **columns,
                 **{key: columnar.in_words(columns[key]) for key in self.keys},
-                "effective_day": columnar.days(columns["effective_at"]),
-                "recorded_day": columnar.days(columns["recorded_at"]),
+                "effective_day": days(columns["effective_at"]),
+                "recorded_day": days(columns["recorded_at"]),
                 "partition": partition,
                 "block": columnar.blocks(columns["ordinal"], BLOCK_BITS),
                 "last": columns["ordinal"],

@@ -18,9 +18,9 @@ from ledger.store.archive import archives
 from ledger.store.copying import Source
 from ledger.store.copying_files import FolderTarget, Parquet
 from ledger.store.reading import SqliteReader
-from projections.engine import columnar
 from projections.engine.database import POSITIONS, Database
 from projections.engine.lag import status
+from projections.engine.local_days import days
 from projections.engine.rebuild import ForeignArchive, Rebuild
 from projections.engine.runner import Runner
 from projections.engine.sql import select
@@ -187,7 +187,7 @@ def test_an_event_that_does_not_decode_stops_it_at_its_position(damage: str, tmp
 
 def test_days_are_those_of_instants_before_1970_too() -> None:
     day = 86_400_000_000
-    assert columnar.days(pa.array([-day - 1, -day, -1, 0, day - 1, day])).to_pylist() == [-2, -1, -1, 0, 0, 1]
+    assert days(pa.array([-day - 1, -day, -1, 0, day - 1, day])).to_pylist() == [-2, -1, -1, 0, 0, 1]
 
 
 def test_sums_of_days_however_far_apart_are_told_apart() -> None:
