@@ -136,7 +136,7 @@ class TopicMismatch(LedgerError):
 
 
 class DeletionRefused(LedgerError):
-    """The brokers do not let this user delete what was asked, and answered long ago."""
+    """The brokers do not let this user delete commands that were answered long ago."""
 
     code = "deletion-refused"
 

@@ -308,7 +308,7 @@ class CopyKeeperTold(TypedDict):
 
 
 class TopicBegins(TypedDict):
-    """From which offset a partition of a topic on Kafka begins: what was asked before is answered, and deleted."""
+    """From which offset a partition of a topic on Kafka begins: commands before it are answered, and deleted."""
 
     topic: str
     partition: int

@@ -24,7 +24,6 @@ from ledger.application.journal import (
 )
 from ledger.domain.ids import log_of
 from ledger.errors import LedgerError, LogDamaged, WriterFenced
-from ledger.store.asked import AskedRecorder
 from ledger.store.checked import (
     End,
     add_entries,
@@ -41,6 +40,7 @@ from ledger.store.last_digests import LastDigests
 from ledger.store.layout import CREATE, intelligible, prepare, reported
 from ledger.store.lock import WriterLock
 from ledger.store.making import make
+from ledger.store.reading_recorder import ReadingRecorder
 from ledger.store.snapshots import Snapshots
 
 _KEYS_AT_ONCE = 100
@@ -48,7 +48,7 @@ _BEFORE, _LAST = -1, 2**62
 """Versions and ordinals between which everything is."""
 
 
-class Recorder(AskedRecorder):
+class Recorder(ReadingRecorder):
     """Events with ordinals without gaps, each with the digest that chains it to its account's event before."""
 
     partitions = 1

@@ -114,9 +114,9 @@ THE_VAULT = CopyKeeper(
 KEEPERS: Sequence[CopyKeeper] = (
     CopyKeeper("the log", "nobody", "nothing: it is the record. The customer's id points to nobody any more"),
     CopyKeeper(
-        "what was asked on Kafka",
+        "commands on Kafka",
         "expires",
-        "nothing by itself: it goes with all that was asked as long ago",
+        "nothing by itself: it goes with all commands that are as old",
     ),
     CopyKeeper("copies of the log", "nobody", "nothing: they have what the log has"),
     CopyKeeper("projections", "follows", "what a person agrees to and asks for, once they have read so far"),

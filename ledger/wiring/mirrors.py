@@ -67,7 +67,7 @@ class Followed:
         return partition_of(subject, self.partitions)
 
     def answered(self) -> dict[int, int]:
-        """By partition, the offset of what was asked before which all of it is answered; read on by now.
+        """By partition, the offset before which all commands are answered; read on by now.
 
         A partition is not named where no answer tells yet that the topic which is there is the one that was answered.
         """

@@ -127,7 +127,7 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
 def delete_answered(
     settings: Settings, mirrors: Followed, awaited: Mapping[int, int], now: int
 ) -> Iterator[Beginning]:
-    """Deletes what was asked `commands_days` days before `now`, and is answered; and dead letters as old.
+    """Deletes answered commands of `commands_days` days before `now` and longer ago; and dead letters as old.
 
     `now` is in UTC microseconds of the brokers' clocks, whatever the log's own is. `awaited` and errors are those of
     `ledger.store.kafka.deleting.delete_answered`.

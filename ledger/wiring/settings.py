@@ -84,7 +84,7 @@ class Settings(Section):
     """Everything that can be set. `now` is an instant in UTC microseconds, `timeout` the seconds to await an answer.
 
     `vault_backup_days` are the days after the end of its month that a backup of the vault can still be read,
-    `commands_days` those that what was asked on Kafka lies there once it was answered, `evidence_days` those after the
+    `commands_days` those that commands lie on Kafka once they are answered, `evidence_days` those after the
     day on which the log received a statement that the file it came in is kept.
     """
 

@@ -34,7 +34,7 @@ IN_FILES: Mapping[str, Sequence[str]] = {
 IN_TESTS: Mapping[str, str] = {
     "disclosures": "test_planted_person.py: test_a_planted_person_is_nowhere_and_nothing_else_changes",
     "log lines and metrics": "test_kafka_service.py: test_serve_decides_ticks_counts_and_logs_without_persons",
-    "what was asked on Kafka": "test_persons_on_kafka.py: test_persons_are_erased_while_all_happens_at_once"
+    "commands on Kafka": "test_persons_on_kafka.py: test_persons_are_erased_while_all_happens_at_once"
     "_and_nothing_of_them_is_in_any_topic",
     "the topic ledger.preferences": "test_persons_on_kafka.py: test_persons_are_erased_while_all_happens_at_once"
     "_and_nothing_of_them_is_in_any_topic",

@@ -15,7 +15,7 @@ from ledger.domain.line.commands import AdvanceTime
 from ledger.domain.partition.commands import AdvanceDue
 from ledger.domain.prepaid.commands import Activate, IssueStarterPack
 from ledger.errors import LogDamaged
-from ledger.store import asked, last_digests
+from ledger.store import last_digests, reading_recorder
 from ledger.store.checked import head_of
 from ledger.store.last_digests import LastDigests
 from tests.given import NUMBER, OTHER, SP23, THIRD, day, ledger_on
@@ -110,7 +110,7 @@ def test_nobody_whom_a_batch_addresses_or_tells_is_read_alone(
     own: dict[str, Any] = {"at": NOW, "channel": "sms-4444", "registration": "verified"}
     with ledger_on(tmp_path / "log.db") as ledger:
         ledger.execute([IssueStarterPack(at=NOW, command_id="i", msisdn=numbers[0], **pack)])
-        monkeypatch.setattr(asked, "head_of", reading)
+        monkeypatch.setattr(reading_recorder, "head_of", reading)
         ledger.execute([IssueStarterPack(at=NOW, command_id="i", msisdn=one, **pack) for one in numbers])
         told = [
             Activate(command_id="a", msisdn=one, customer=f"C{n:020}", **own) for n, one in enumerate(numbers)

@@ -146,7 +146,7 @@ def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> i
 def sweep(
     opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
 ) -> int:
-    """Put right what `check` finds and can be; on Kafka delete what was asked, and answered long ago, too."""
+    """Put right what `check` finds and can be; on Kafka delete commands that were answered long ago, too."""
     from ledger.wiring.looking_after_the_vault import must_be_of_log, swept
     from ledger.wiring.persons import vault_of_log
 
@@ -157,7 +157,7 @@ def sweep(
         done = swept(opened, kept, _keys(opened), now, grace)
     topics: list[Beginning] = []
     try:
-        for begins in _asked_deleted(opened):
+        for begins in _commands_deleted(opened):
             topics.append(begins)  # noqa: PERF402 - what was deleted by then is told
     finally:  # what the brokers do not allow keeps nobody from hearing of the rest
         _say_swept(done, topics, as_json=as_json)
@@ -176,8 +176,8 @@ def keepers(as_json: AsJson = False) -> int:
     return shell.DONE
 
 
-def _asked_deleted(opened: Opened) -> Iterator[Beginning]:
-    """Deletes on Kafka what was asked and is answered, by the brokers' clocks, whatever the log's own is."""
+def _commands_deleted(opened: Opened) -> Iterator[Beginning]:
+    """Deletes commands on Kafka that are answered, by the brokers' clocks, whatever the log's own is."""
     if opened.settings.kafka is None:
         return
     from ledger.entrypoints.dead import awaited

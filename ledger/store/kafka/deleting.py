@@ -1,4 +1,4 @@
-"""What was asked is deleted once it was answered and is old: the beginning of two topics, and of no other.
+"""Commands are deleted once they are answered and old: the beginning of two topics, and of no other.
 
 By itself a broker deletes nothing of a log: whatever is deleted is named here, partition by partition.
 """
@@ -34,26 +34,26 @@ class Beginning(NamedTuple):
 def delete_answered(
     settings: KafkaSettings, answered: Mapping[int, int], awaited: Mapping[int, int], before: int
 ) -> Iterator[Beginning]:
-    """Deletes what the brokers wrote before an instant (UTC microseconds): of what was asked, and of the dead letters.
+    """Deletes what the brokers wrote before an instant (UTC microseconds): of commands, and of the dead letters.
 
-    `answered` is the offset before which everything that was asked in a partition is answered: of a partition that is
+    `answered` is the offset before which all commands of a partition are answered: of a partition that is
     not named nothing is deleted. `awaited` is the offset from which on the dead letters of a partition are kept.
     What is under way is kept. Raises DeletionRefused where the brokers do not allow it, and what `reported` does.
     """
-    asked = {TopicPartition(settings.commands, partition): offset for partition, offset in answered.items()}
+    sent = {TopicPartition(settings.commands, partition): offset for partition, offset in answered.items()}
     dead = [TopicPartition(settings.dead, partition) for partition in answered]
     with (
         reported(f"Kafka at {settings.bootstrap}"),
         closing(KafkaAdminClient(**settings.arguments(), request_timeout_ms=_TIMEOUT_MS)) as admin,
     ):
-        every = [*asked, *dead]
+        every = [*sent, *dead]
         begins = admin.list_partition_offsets(dict.fromkeys(every, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(
             dict.fromkeys(every, OffsetSpec.LATEST), isolation_level=IsolationLevel.READ_COMMITTED
         )
         later = admin.list_partition_offsets(dict.fromkeys(every, before // _MILLISECOND))
         for tp in every:
-            kept = [ends[tp].offset, asked[tp] if tp in asked else awaited.get(tp.partition, ends[tp].offset)]
+            kept = [ends[tp].offset, sent[tp] if tp in sent else awaited.get(tp.partition, ends[tp].offset)]
             if later[tp].offset >= 0:  # else all of it was written before
                 kept.append(later[tp].offset)
             if min(kept) > begins[tp].offset:

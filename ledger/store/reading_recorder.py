@@ -1,4 +1,4 @@
-"""What a writer asks of its log: the journal, where numbers stand, terms and snapshots; checked as it is read."""
+"""What a writer reads of its log: the journal, where numbers stand, terms and snapshots; checked as it is read."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _answered_among(count: int) -> str:
     )
 
 
-class AskedRecorder(library.SQLiteApplicationRecorder):
-    """The part of a recorder that answers. Raises LogDamaged where what it reads is not what its digests name."""
+class ReadingRecorder(library.SQLiteApplicationRecorder):
+    """The part of a recorder that reads. Raises LogDamaged where what it reads is not what its digests name."""
 
     partition = 0
 
