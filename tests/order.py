@@ -39,7 +39,7 @@ LONGEST_FIRST = (
     "entrypoints/test_kafka_security.py",
     "entrypoints/test_dead.py",
     "wiring/test_composition.py",
-    "reconciliation/test_readers.py",
+    "reconciliation/test_hostile_files.py",
     "toy/test_following.py",
     "kafka/test_registry.py",
     "test_consumers.py",
