@@ -9,10 +9,7 @@ from ledger.audit.findings import Finding
 from ledger.domain.calendar import Instant
 from ledger.domain.money import Sen
 from ledger.entrypoints.examination import Examined
-from ledger.vault.copies_made import Became, CopyKind
-from ledger.wiring.copy_keepers import Way
-from ledger.wiring.exposed import Exposed
-from ledger.wiring.looking_after_the_vault import VaultFinding
+from tests.answers_of_persons import OF_PERSONS
 from tests.answers_of_replay import Replayed
 
 
@@ -278,63 +275,6 @@ class StatementTaken(TypedDict):
     dry_run: NotRequired[bool]
 
 
-class ReadingTold(TypedDict):
-    """Somebody has read of a person."""
-
-    at: Instant
-    reader: str
-    customer: str
-    fields: list[str]
-    reason: str
-
-
-class CopyTold(TypedDict):
-    """A copy of a person that was made: where it is looked for still, and what an erasure found of it."""
-
-    at: Instant
-    kind: CopyKind
-    of: str
-    digest: str
-    file: str | None
-    became: Became | None
-
-
-class CopyKeeperTold(TypedDict):
-    """Who keeps something of a person, and what an erasure does there."""
-
-    keeper: str
-    way: Way
-    reached: str
-
-
-class TopicBegins(TypedDict):
-    """From which offset a partition of a topic on Kafka begins: commands before it are answered, and deleted."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class VaultSwept(TypedDict):
-    """What was swept: persons erased late, writings without an event, keys without values, months' keys destroyed."""
-
-    erased: int
-    reached: dict[str, int]
-    writings: int
-    keys: int
-    months: list[str]
-    topics: list[TopicBegins]
-
-
-class ArchiveTold(TypedDict):
-    """What is kept about a person, put into a file; the request that it answers."""
-
-    file: str
-    digest: str
-    request: str | None
-    dry_run: NotRequired[bool]
-
-
 class DeadTold(TypedDict):
     """A command that could not be carried out, and what it was answered since it was sent again."""
 
@@ -355,25 +295,6 @@ class DeadShown(DeadTold):
     content: dict[str, Any]
 
 
-class VaultBackedUp(TypedDict):
-    """A backup of the vault, made at an instant in microseconds, and the months whose keys were destroyed."""
-
-    persons: int
-    month: str
-    at: int
-    digest: str
-    destroyed: list[str]
-
-
-class VaultRestored(TypedDict):
-    """A vault that was put back: its persons, and how many of them were erased since, and again."""
-
-    persons: int
-    erased: int
-    month: str
-    digest: str
-
-
 class StatementCorrected(TypedDict):
     """A corrected statement that was written."""
 
@@ -382,27 +303,22 @@ class StatementCorrected(TypedDict):
 
 
 OF_VERBS: Mapping[str, Any] = {
-    "archive": ArchiveTold,
+    **OF_PERSONS,
     "partition-copied": PartitionCopied,
     "checkpoint": CheckpointTold,
     "command": CommandTold,
     "consistency": Consistent,
-    "copies": CopyTold,
-    "copy-keepers": CopyKeeperTold,
     "corrected-statement": StatementCorrected,
     "dead-letter": DeadShown,
     "dead-letters": DeadTold,
     "doctor": Examined,
     "events-taken": EventsTaken,
-    "exposed": Exposed,
     "ingest": FilesTaken,
     "log-copied": LogCopied,
     "log-made": LogMade,
     "log-pseudonymised": LogPseudonymised,
     "numbers-published": NumbersPublished,
     "partition-made": PartitionMade,
-    "person": dict[str, str],
-    "readings": ReadingTold,
     "registry-restored": RegistryRestored,
     "replay": Replayed,
     "settings": dict[str, SettingTold],
@@ -415,10 +331,6 @@ OF_VERBS: Mapping[str, Any] = {
     "terms-list": TermsTold,
     "tick": TickTold,
     "transfers-resent": TransferResent,
-    "vault-backup": VaultBackedUp,
-    "vault-findings": VaultFinding,
-    "vault-restored": VaultRestored,
-    "vault-swept": VaultSwept,
     "verification": Verified,
 }
 """What an answer is, by the name of its schema, or a line of one that has many."""
