@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.domain.commands import Command
 from ledger.domain.events import Event
@@ -22,21 +22,15 @@ from ledger.domain.terms_book import TermsBook
 T = TypeVar("T")
 
 
-class PartitionHistory:
+class PartitionHistory(NamedTuple):
     """What a kind asks of a partition to find out what became of a command that is not journaled."""
 
-    def __init__(
-        self,
-        is_here: Callable[[str], bool],
-        streams: Callable[[str], Iterable[Event]],
-        happened: Callable[[str], Iterable[Event]],
-    ) -> None:
-        self.is_here = is_here
-        """Whether a subject lies in the partition."""
-        self.streams = streams
-        """The events of a stream that are recorded."""
-        self.happened = happened
-        """The events of a subject in the batch under way."""
+    is_here: Callable[[str], bool]
+    """Whether a subject lies in the partition."""
+    streams: Callable[[str], Iterable[Event]]
+    """The events of a stream that are recorded."""
+    happened: Callable[[str], Iterable[Event]]
+    """The events of a subject in the batch under way."""
 
 
 Follows = Mapping[type[Event], Callable[[Any], list[Command]]]
