@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECOND = 1_000_000
 """Microseconds in a second."""
-HOUR = 3_600 * SECOND
+MINUTE = 60 * SECOND
+"""Microseconds in a minute."""
+HOUR = 60 * MINUTE
 """Microseconds in an hour."""
 DAY = 86_400 * SECOND
 """Microseconds in 24 hours (which is how lateness is measured, not local days)."""

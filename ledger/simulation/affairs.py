@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, HOUR
 from ledger.simulation import msisdns
 from ledger.simulation.cast import LAPSING, RECEIVING, Role
-from ledger.simulation.habits import HOUR
 
 NOBODY = msisdns.msisdn(1, msisdns.NOBODY)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ledger.domain.calendar import DAY, SECOND, format_instant
+from ledger.domain.calendar import DAY, MINUTE, format_instant
 from ledger.simulation import msisdns
 from ledger.simulation.feed import BEGINNING, CommandRow, Feed
-
-MINUTE = 60 * SECOND
 
 SP23, XP25, TELKOMSEL = "smartfren-prepaid-2023", "smartfren-prepaid-2025", "telkomsel-prepaid"
 

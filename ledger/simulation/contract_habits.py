@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.domain.calendar import DAY, format_day, format_instant
+from ledger.domain.calendar import DAY, HOUR, MINUTE, format_day, format_instant
 from ledger.domain.money import format_amount
 from ledger.domain.postpaid.billing_cycle import next_boundary
 from ledger.domain.postpaid.rules_of_contracts import Plan
@@ -17,7 +17,6 @@ from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.simulation.contract_cast import CHIEF, PREPAID_OF, STAFF
 from ledger.simulation.draws import Draws, Weighted
 from ledger.simulation.feed import Feed
-from ledger.simulation.habits import HOUR, MINUTE
 
 NEVER_PAYS = 10_000
 """Days after a bill."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, HOUR
 from ledger.domain.postpaid.terms import PostpaidTerms
 from ledger.simulation import contract_stories as stories
 from ledger.simulation import msisdns
@@ -12,7 +12,6 @@ from ledger.simulation.contract_cast import HALO, SE23, XE25, ContractRole
 from ledger.simulation.contract_habits import HABITS, ContractLife, Holder
 from ledger.simulation.draws import Draws
 from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, CommandRow, Feed, end_of
-from ledger.simulation.habits import HOUR
 from ledger.terms import bundled
 
 _APART = 7_368_787

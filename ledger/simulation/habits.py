@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from ledger.domain.calendar import DAY, SECOND, format_instant
+from ledger.domain.calendar import DAY, HOUR, MINUTE, SECOND, format_instant
 from ledger.domain.money import format_amount
 from ledger.simulation.draws import Draws, Weighted
 from ledger.simulation.feed import Feed
 from ledger.simulation.subscriber import EARLY, IN_GRACE, IN_WAITING, NEVER, Subscriber
-
-HOUR = 3_600 * SECOND
-MINUTE = 60 * SECOND
 
 _CHANNELS = ("sms-4444", "outlet", "app", "ussd-999")
 _MARGINS = (0, 500_00, 1_000_00, 1_500_00, 2_000_00)

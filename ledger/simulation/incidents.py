@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ledger.domain.calendar import DAY, format_instant
+from ledger.domain.calendar import DAY, HOUR, MINUTE, format_instant
 from ledger.domain.line.commands import SERVICES
 from ledger.domain.money import format_amount
 from ledger.simulation import msisdns
 from ledger.simulation.draws import IN_ALL, Draws, Weighted
 from ledger.simulation.feed import Feed
-from ledger.simulation.habits import HOUR, MINUTE
 from ledger.simulation.subscriber import NEVER, Subscriber
 
 _SCOPES = ("outgoing", *SERVICES)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import merge
 
-from ledger.domain.calendar import DAY, SECOND, parse_instant, zone
+from ledger.domain.calendar import DAY, HOUR, SECOND, parse_instant, zone
 from ledger.domain.money import format_amount
 from ledger.domain.prepaid.terms import PrepaidTerms
 from ledger.simulation import affairs, contract_holders, msisdns, registered_persons, stories
 from ledger.simulation.cast import SP23, TELKOMSEL, XP25, Role
 from ledger.simulation.draws import Draws
 from ledger.simulation.feed import BEGINNING, CommandRow, Feed, end_of
-from ledger.simulation.habits import HOUR, Life
+from ledger.simulation.habits import Life
 from ledger.simulation.incidents import Incidents
 from ledger.simulation.subscriber import HABITS, NEVER, Subscriber
 from ledger.terms import bundled

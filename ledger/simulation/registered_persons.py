@@ -9,13 +9,12 @@ import hashlib
 from base64 import b32encode
 from collections.abc import Callable, Iterator
 
-from ledger.domain.calendar import DAY
+from ledger.domain.calendar import DAY, HOUR
 from ledger.simulation import msisdns
 from ledger.simulation.cast import SP23
 from ledger.simulation.contract_cast import CHIEF, SE23, STAFF, ContractRole
 from ledger.simulation.draws import Draws
 from ledger.simulation.feed import BEGINNING, OF_PERSONS, CommandRow, Feed, end_of
-from ledger.simulation.habits import HOUR
 
 POLICY = "privacy-smarty"
 OFFERS, BY_TELEPHONE = "offers", "600-600"

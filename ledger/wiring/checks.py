@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.audit.findings import Report
 from ledger.audit.verification import verify
-from ledger.domain.calendar import DAY, SECOND, format_instant
+from ledger.domain.calendar import DAY, HOUR, format_instant
 from ledger.domain.terms_book import TermsBook
 from ledger.errors import LogDamaged
 from ledger.figures import grouped
@@ -31,7 +31,7 @@ STOPPED = f"{_ALERTS}/ClockStopped.md"
 FULL = "docs/runbook/log-full.md"
 LEAST_ROOM = 64 << 20
 """Bytes that are to be left beside a log: as many as it writes ahead at most."""
-CLOSED_WITHIN = DAY + 3600 * SECOND
+CLOSED_WITHIN = DAY + HOUR
 """A log that is idle is closed once a day."""
 _READING = 10.0
 """Seconds that the log is read for: a whole one is verified by `pulsa log verify`."""

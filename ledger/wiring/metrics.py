@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from ledger.application.outcomes import Outcome
 from ledger.audit.transfer_halves import TYPES, TransferHalves
-from ledger.domain.calendar import DAY, NEVER, SECOND
+from ledger.domain.calendar import DAY, HOUR, MINUTE, NEVER
 from ledger.errors import DatabaseUnreachable, LedgerError
 from ledger.store.reading import SqliteReader, SqliteSnapshot
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _COMMANDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _TAKE_OVER = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
-AGES = {"minute": 60 * SECOND, "hour": 3600 * SECOND, "day": DAY}
+AGES = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 """How old credit in transit is at most; what is older stands under `older`."""
 AT_ONCE = 100_000
 """Events that are looked through at once at most: nobody hears nothing of whoever does it for long."""

@@ -43,7 +43,6 @@ AcceptLoss = Annotated[
     ),
 ]
 OverVault = Annotated[bool, typer.Option("--overwrite", help="Also where persons are in the vault.")]
-_HOUR = 3_600_000_000
 
 
 def new_key(file: KeyOut) -> int:
@@ -125,6 +124,7 @@ def adopt(opened: Opened, accept_loss: AcceptLoss = False) -> int:
 
 def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> int:
     """Hold the vault against the log: what either lacks, who was erased, accounts of nobody, old backups."""
+    from ledger.domain.calendar import HOUR
     from ledger.wiring.looking_after_the_vault import looked_through
     from ledger.wiring.persons import must_be_vault_of, vault
 
@@ -132,7 +132,7 @@ def check(opened: Opened, grace_hours: Grace = 24, as_json: AsJson = False) -> i
     with vault(opened.settings) as kept:
         must_be_vault_of(opened, kept)
         now = now_of(opened.settings)
-        for found in looked_through(opened, kept, _keys(opened), now, grace_hours * _HOUR):
+        for found in looked_through(opened, kept, _keys(opened), now, grace_hours * HOUR):
             count += 1
             if as_json:
                 say_json(found._asdict())
@@ -147,11 +147,12 @@ def sweep(
     opened: Opened, grace_hours: Grace = 24, accept_loss: AcceptLoss = False, as_json: AsJson = False
 ) -> int:
     """Put right what `check` finds and can be; on Kafka delete commands that were answered long ago, too."""
+    from ledger.domain.calendar import HOUR
     from ledger.wiring.looking_after_the_vault import must_be_of_log, swept
     from ledger.wiring.persons import vault_of_log
 
     with vault_of_log(opened, accept_loss=accept_loss) as kept:
-        now, grace = _now_to_destroy(opened), grace_hours * _HOUR
+        now, grace = _now_to_destroy(opened), grace_hours * HOUR
         if not accept_loss:
             must_be_of_log(opened, kept, now, grace)
         done = swept(opened, kept, _keys(opened), now, grace)
