@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypedDict, cast
 
-from ledger.domain.calendar import SECOND, Day, Instant, day_number
+from ledger.domain.calendar import MINUTE, Day, Instant, day_number
 from ledger.domain.events import Event
 from ledger.domain.ids import number_in
 from ledger.domain.line.events import Terminated
@@ -41,8 +41,6 @@ from projections.postpaid.facts import AT_ONCE, Fact, Facts, Known, Says, known_
 
 TOTAL, ALLOCATED, DEPOSIT, CREDITED, WRITTEN_OFF = "total", "allocated", "deposit", "credited", "written-off"
 """What a bill's open amount is made of: its total, less the others. Only the total has an end and terms."""
-MINUTE = 60 * SECOND
-"""Due ends are midnights: whole minutes fit where microseconds do not."""
 _REMEMBERED = 50_000
 """Bills whose due ends are kept between batches."""
 
@@ -125,6 +123,7 @@ class Bills(Facts):
         )
         """Open amounts by terms and due end, as each bill was issued."""
         self._due: dict[str, tuple[str, int]] = {}
+        """Of each, its terms and the minute: due ends are midnights, and microseconds would not fit."""
 
     def fold(self, batch: FoldBatch, changes: Changes) -> None:
         """Takes in bills, what meets them, and ends."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.domain.calendar import Zone
+from ledger.domain.calendar import MINUTE, Zone
 from ledger.domain.ids import subject_of
 from ledger.domain.money import IDR, Sen
 from ledger.domain.postpaid.account import PostpaidAccount
@@ -22,7 +22,7 @@ from projections.engine.sql_expressions import and_, func
 from projections.line.lines_projected import lines, lines_due
 from projections.money.balances import Balances
 from projections.money.ledger_accounts import CUSTOMERS
-from projections.postpaid.bills import MINUTE, Bills
+from projections.postpaid.bills import Bills
 from projections.postpaid.contracts_told import Contracts
 
 UNBILLED = "unbilled"

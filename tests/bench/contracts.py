@@ -15,7 +15,7 @@ from typing import Any
 
 from ledger.application.ledger import CLOCK_TOLERANCE, Ledger
 from ledger.domain.bounds import MOST_PAYMENTS
-from ledger.domain.calendar import DAY, parse_instant
+from ledger.domain.calendar import DAY, MINUTE, parse_instant
 from ledger.domain.commands import Command
 from ledger.domain.ids import log_of
 from ledger.domain.line.commands import AdvanceTime
@@ -35,7 +35,7 @@ from projections.engine.changes import Changes
 from projections.engine.database import Database
 from projections.engine.kept_up import KeptByRunners
 from projections.engine.runner import Runner
-from projections.postpaid.bills import MINUTE, Bills
+from projections.postpaid.bills import Bills
 from projections.registry import PROJECTIONS
 from tests.bench import kafka_log as k
 from tests.bench import population as p

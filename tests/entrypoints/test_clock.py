@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ledger.application.ledger import CLOCK_TOLERANCE as TOLERANCE
-from ledger.domain.calendar import SECOND
+from ledger.domain.calendar import HOUR, MINUTE, SECOND
 from ledger.domain.prepaid.commands import ChargeCredit, TopUp
 from ledger.entrypoints.clock import tick
 from ledger.store.lock import WriterLock
@@ -22,7 +22,6 @@ from tests.entrypoints.pulsa import NUMBER, OTHER, SP23, START, Pulsa, activate,
 from tests.given import Story, at, rupiah
 from tests.waiting import PATIENCE
 
-MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
 MORNING = at("2023-07-03T00:00:00Z")
 _MIDNIGHT_TICK = 301
 """The tick after 17:00 UTC, of those of a minute from noon on, that is beyond it by the clock tolerance."""
