@@ -22,7 +22,7 @@ from ledger.domain.customer.events_of_persons import (
 )
 from ledger.domain.line.commands import AdvanceTime, Terminate
 from ledger.domain.postpaid.commands import ReceivePayment
-from tests.domain.test_erasures import ID, NOW, SECOND, is_erased, names, reasons
+from tests.domain.erasing import ID, NOW, SECOND, is_erased, names, reasons
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, event, rupiah
 
 LIMIT = NOW + 72 * HOUR
