@@ -18,7 +18,7 @@ from ledger.entrypoints.kafka.writer import Writer
 from ledger.entrypoints.supervising import Supervisor
 from ledger.errors import WriterFenced
 from ledger.store.kafka.connection import KafkaSettings, reported
-from ledger.store.kafka.holders import Holders
+from ledger.store.kafka.producer_epochs import ProducerEpochs
 from tests.given import BUNDLED
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import WriterProcess, connected, started, writing
@@ -45,13 +45,13 @@ def test_nothing_of_a_fenced_recorder_is_seen(new_log: NewLog, tmp_path: Path) -
 
 def test_a_recorder_is_found_to_have_been_fenced_before_it_writes(new_log: NewLog, tmp_path: Path) -> None:
     settings = new_log()
-    with closing(Holders(settings)) as holders, closing(recorder(settings)) as older:
+    with closing(ProducerEpochs(settings)) as epochs, closing(recorder(settings)) as older:
         for version in (1, 2, 3):
             older.insert_events([StoredEvent("a", version, "t", b"older")])
-            assert holders.of(0) == older.hold
+            assert epochs.of(0) == older.epoch
         with closing(recorder(replace(settings, mirrors=tmp_path / "others"))) as newer:
-            assert holders.of(0) == newer.hold != older.hold
-        assert holders.of(7) is None, "which nobody ever held"
+            assert epochs.of(0) == newer.epoch != older.epoch
+        assert epochs.of(7) is None, "which nobody ever held"
 
 
 def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, tmp_path: Path) -> None:

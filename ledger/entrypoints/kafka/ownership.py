@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ledger.entrypoints.kafka.served_partition import OwnedPartition
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.holders import Holders
+from ledger.store.kafka.producer_epochs import ProducerEpochs
 
 _LOOKS = 3
 """Looks in a row at which another writer has a partition, after which this one has lost it for good."""
@@ -21,7 +21,7 @@ class Ownership:
     """Looks every so many seconds."""
 
     def __init__(self, settings: KafkaSettings, every: float) -> None:
-        self._holders = Holders(settings)
+        self._epochs = ProducerEpochs(settings)
         self._every = every
         self._looks_next = time.monotonic() + every
         self._doubted: dict[int, int] = {}
@@ -29,7 +29,7 @@ class Ownership:
 
     def close(self) -> None:
         """Leaves the broker."""
-        self._holders.close()
+        self._epochs.close()
 
     @property
     def is_sure(self) -> bool:
@@ -51,5 +51,5 @@ class Ownership:
         return [partition for partition, looks in self._doubted.items() if looks >= _LOOKS]
 
     def _is_taken(self, owned: OwnedPartition) -> bool:
-        found = self._holders.of(owned.partition)
-        return found is not None and found != owned.recorder.hold
+        found = self._epochs.of(owned.partition)
+        return found is not None and found != owned.recorder.epoch

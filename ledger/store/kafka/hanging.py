@@ -24,7 +24,7 @@ from kafka.structs import TopicPartition
 
 from ledger.errors import CommitUncertain
 from ledger.store.kafka.connection import KafkaSettings
-from ledger.store.kafka.holders import UNANSWERED
+from ledger.store.kafka.producer_epochs import UNANSWERED
 
 _Answer = TypeVar("_Answer")
 

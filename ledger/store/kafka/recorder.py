@@ -22,9 +22,9 @@ from ledger.store.chains import EventRow
 from ledger.store.kafka import hanging
 from ledger.store.kafka.bulk import Appended, append
 from ledger.store.kafka.connection import COMMANDS, KafkaSettings, let_go, reported
-from ledger.store.kafka.holders import Hold
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.offsets import Offsets
+from ledger.store.kafka.producer_epochs import ProducerEpoch
 from ledger.store.kafka.records import (
     EventRecords,
     Header,
@@ -99,10 +99,10 @@ class KafkaRecorder(Mirror):
                 self._producer.partitions_for(topic)
 
     @property
-    def hold(self) -> Hold:
+    def epoch(self) -> ProducerEpoch:
         """By what the broker knows this writer, while it writes nothing."""
         manager: Any = cast("KafkaProducer", self._producer)._transaction_manager  # noqa: SLF001
-        return Hold(manager.producer_id_and_epoch.producer_id, manager.producer_id_and_epoch.epoch)
+        return ProducerEpoch(manager.producer_id_and_epoch.producer_id, manager.producer_id_and_epoch.epoch)
 
     def take_up(self, place: Incarnation) -> None:
         """Goes on in the topics of what is asked, once all answers are read. Raises LogMismatch."""

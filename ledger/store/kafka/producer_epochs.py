@@ -18,15 +18,15 @@ UNANSWERED = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotC
 """What a broker says of a transactional id while another is about to answer for it."""
 
 
-class Hold(NamedTuple):
+class ProducerEpoch(NamedTuple):
     """By what the broker tells the writers of one transactional id apart: whoever takes it over has a later one."""
 
     producer: int
     epoch: int
 
 
-class Holders:
-    """Asks the broker who holds transactional ids, by one connection, which is made when it is needed."""
+class ProducerEpochs:
+    """Asks the broker whose transactional ids are by now, by one connection, which is made when it is needed."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
@@ -38,8 +38,8 @@ class Holders:
         if admin is not None:
             admin.close()
 
-    def of(self, partition: int) -> Hold | None:
-        """The hold that a partition's id is in; None where no broker can tell, or it has expired in an idle log.
+    def of(self, partition: int) -> ProducerEpoch | None:
+        """The epoch that a partition's id is in; None where no broker can tell, or it has expired in an idle log.
 
         Raises LogUnreachable or CommitUncertain where none answers.
         """
@@ -57,4 +57,4 @@ class Holders:
         except BaseException:
             self.close()
             raise
-        return Hold(found.producer_id, found.producer_epoch)
+        return ProducerEpoch(found.producer_id, found.producer_epoch)
