@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Self
+from queue import SimpleQueue
+from typing import IO, Any, Self
 
 from tests.waiting import PATIENCE
 
@@ -57,12 +59,14 @@ class Process:
             encoding="utf-8",
             **how,
         )
+        self._log = _Log(self._process.stderr)
 
     def line(self, *, of_log: bool = False) -> str:
         """The next line that it prints, or logs."""
-        stream = self._process.stderr if of_log else self._process.stdout
-        assert stream is not None
-        return str(stream.readline())
+        if of_log:
+            return self._log.line()
+        assert self._process.stdout is not None
+        return str(self._process.stdout.readline())
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Asks it to end; its exit code, and what it still logged."""
@@ -70,11 +74,10 @@ class Process:
         return self.ended()
 
     def ended(self) -> tuple[int, str]:
-        """Its exit code and what it still logged, once it has ended; also what `line` has read ahead."""
-        streams = [one for one in (self._process.stdout, self._process.stderr) if one is not None]
-        with ThreadPoolExecutor(2) as reading:
-            rest = {one: reading.submit(one.read) for one in streams}
-            logged = self._process.stderr
+        """Its exit code and what it still logged, once it has ended."""
+        assert self._process.stdout is not None
+        with self._process.stdout as printed, ThreadPoolExecutor(1) as reading:
+            reading.submit(printed.read)
             try:
                 self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired as error:
@@ -82,16 +85,14 @@ class Process:
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(_LAST_WORDS)
                 self._process.kill()
-                error.add_note("" if logged is None else rest[logged].result())
+                error.add_note(self._log.rest())
                 raise
-        for one in streams:
-            one.close()
-        return self._process.returncode, "" if logged is None else rest[logged].result()
+        return self._process.returncode, self._log.rest()
 
     def kill(self) -> None:
         """Ends it at once, as a crash of the machine would."""
         self._process.kill()
-        self._process.communicate()
+        self.ended()
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +100,34 @@ class Process:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self.kill()
+
+
+class _Log:
+    """What a process logs through a pipe, if it does: read as it comes, for a process whose pipe is full waits."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self._lines = SimpleQueue[str]()
+        self._stream = stream
+        self._thread = threading.Thread(target=self._read, name="log of a process", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._stream or nullcontext(()) as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put("")
+
+    def line(self) -> str:
+        """The next line; none once the process has ended."""
+        line = self._lines.get()
+        if not line:
+            self._lines.put(line)
+        return line
+
+    def rest(self) -> str:
+        """The lines that nobody has asked for, once the process has ended."""
+        self._thread.join()
+        return "".join(iter(self.line, ""))
 
 
 class Forked:
