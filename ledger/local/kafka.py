@@ -108,7 +108,7 @@ class LocalKafka(LocalServer):
         directory: Path | str | None = None,
         *,
         port: int = 0,
-        timeout: float = 120,
+        timeout: float = 300,
         users: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
         under_load: bool = False,

@@ -131,7 +131,7 @@ class LocalServer(ABC):
     kill_signal = signal.SIGKILL
     """Ends the server at once: when it is killed, and when this process ends without having stopped it."""
 
-    def __init__(self, directory: Path | str | None = None, *, port: int = 0, timeout: float = 120) -> None:
+    def __init__(self, directory: Path | str | None = None, *, port: int = 0, timeout: float = 300) -> None:
         """Choose directory and port (0: a free one); `timeout` is what one start may take, in seconds."""
         self._is_temporary = directory is None
         self.directory = Path(
