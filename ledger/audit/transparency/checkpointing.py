@@ -22,7 +22,7 @@ from ledger.audit.transparency.heads import HeadsTree, heads_at, last_close
 from ledger.audit.transparency.leaves import KINDS, Leaves
 from ledger.audit.transparency.note import Signer, Verifier
 from ledger.audit.transparency.published import EntryTree, PublishedTree
-from ledger.audit.transparency.tiles import Frontier, write_whole
+from ledger.audit.transparency.tiles import Frontier, write_public
 from ledger.domain.calendar import Zone
 from ledger.errors import CheckpointMismatch, LogLocked
 from ledger.figures import grouped
@@ -178,7 +178,7 @@ class Checkpointer:
     def _begin_again(self, reason: str, before: int) -> None:
         old = self._opened_top(before)
         line = " ".join(reason.split())[:_LONGEST_REASON]
-        write_whole(self.folder / str(self._restart) / "reason", f"{line}\n".encode())
+        write_public(self.folder / str(self._restart) / "reason", f"{line}\n".encode())
         self._tell(f"restart\n{line}\n{old.checkpoint.text}".encode())
 
     def _opened_top(self, restart: int | None = None) -> EntryTree:

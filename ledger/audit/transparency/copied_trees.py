@@ -14,7 +14,7 @@ from ledger.audit.transparency.checkpointing import TOP, origin_of
 from ledger.audit.transparency.merkle import roots_by_consistency
 from ledger.audit.transparency.note import Verifier
 from ledger.audit.transparency.published import CHECKPOINT, FIRST, EntryTree, PublishedTree
-from ledger.audit.transparency.tiles import write_whole
+from ledger.audit.transparency.tiles import write_public
 from ledger.errors import CheckpointInvalid, CheckpointMismatch
 
 
@@ -69,9 +69,9 @@ def copied(source: Path, target: Path, trusted: Sequence[Verifier]) -> list[Chec
         for file in sorted(tree.folder.glob("tile/**/*")):
             copy = place / file.relative_to(tree.folder)
             if file.is_file() and not file.name.startswith(".") and not copy.exists():
-                write_whole(copy, file.read_bytes())
+                write_public(copy, file.read_bytes())
         for name, content in ((FIRST, held.first or tree.first), (CHECKPOINT, tree.note)):
-            write_whole(place / name, content)
+            write_public(place / name, content)
         signed.append(type(tree)(place, tree.origin, trusted).checkpoint)
     return signed
 

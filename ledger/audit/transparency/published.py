@@ -13,7 +13,7 @@ from pathlib import Path
 from ledger.audit.transparency.checkpoint import Checkpoint, verified
 from ledger.audit.transparency.merkle import EMPTY, leaf_hash
 from ledger.audit.transparency.note import MOST_BYTES, Signer, Verifier
-from ledger.audit.transparency.tiles import WIDTH, TileTree, tile_path, write_whole
+from ledger.audit.transparency.tiles import WIDTH, TileTree, tile_path, write_public
 from ledger.errors import CheckpointMismatch, TilesDamaged
 
 CHECKPOINT = "checkpoint"
@@ -64,8 +64,8 @@ class PublishedTree:
         checkpoint = Checkpoint(self.origin, self.tree.size, self.tree.root())
         note = checkpoint.signed(signers).encode()
         if not before:
-            write_whole(self.folder / FIRST, note)
-        write_whole(self.folder / CHECKPOINT, note)
+            write_public(self.folder / FIRST, note)
+        write_public(self.folder / CHECKPOINT, note)
         self.checkpoint, self.note = checkpoint, note
         self.tree.prune(before)
         return checkpoint
@@ -95,11 +95,11 @@ class EntryTree(PublishedTree):
             return None
         before = divmod(self.checkpoint.size, WIDTH)
         for index, bundle in self._whole.items():
-            write_whole(self.folder / _bundle_path(index), _bundled(bundle))
+            write_public(self.folder / _bundle_path(index), _bundled(bundle))
         self._whole.clear()
         index, width = divmod(self.size, WIDTH)
         if width:
-            write_whole(self.folder / _bundle_path(index, width), _bundled(self._bundle))
+            write_public(self.folder / _bundle_path(index, width), _bundled(self._bundle))
         checkpoint = super().publish(signers)
         if before[1] and before != (index, width):
             (self.folder / _bundle_path(*before)).unlink(missing_ok=True)

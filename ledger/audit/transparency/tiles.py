@@ -44,7 +44,7 @@ def tile_path(level: int, index: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{'/'.join(groups)}{part}"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_public(path: Path, content: bytes) -> None:
     """Writes a file that others may read, and its folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with written_whole(path, over=True, mode=0o666, part=path.with_name(f".{path.name}.new")) as file:
@@ -125,12 +125,12 @@ class TileTree:
     def write(self) -> None:
         """Writes what is not in the folder yet, so that everything up to this size is."""
         for (level, index), content in self._whole.items():
-            write_whole(self.folder / tile_path(level, index), content)
+            write_public(self.folder / tile_path(level, index), content)
         self._whole.clear()
         for level, end in enumerate(self._frontier.ends):
             if end:
                 index = (self.size >> (HEIGHT * level)) // WIDTH
-                write_whole(self.folder / tile_path(level, index, len(end)), b"".join(end))
+                write_public(self.folder / tile_path(level, index, len(end)), b"".join(end))
 
     def prune(self, size: int) -> None:
         """Removes tiles that were not whole at an earlier signed size, and are of no use any more."""
