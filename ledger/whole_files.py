@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +29,8 @@ def written_whole(
             part.replace(path)
         else:
             _put(part, path)
-        flush(path.parent)
+        with suppress(PermissionError):  # of a folder that others put files into, and may not read
+            flush(path.parent)
     finally:
         part.unlink(missing_ok=True)
 

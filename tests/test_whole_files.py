@@ -70,3 +70,17 @@ def test_what_is_to_be_written_over_is_either_as_it_was_or_whole(place: Path) ->
         file.write(b"after")
         assert (place.read_bytes(), part.exists()) == (b"before", True)
     assert (place.read_bytes(), list(place.parent.iterdir())) == (b"after", [place])
+
+
+def test_it_is_put_into_a_folder_that_may_not_be_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = os.open
+
+    def forbidden(path: Any, flags: int, *mode: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied")
+        return there(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", forbidden)
+    with written_whole(place) as file:
+        file.write(b"whole")
+    assert place.read_bytes() == b"whole"
