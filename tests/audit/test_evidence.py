@@ -415,6 +415,17 @@ def test_every_changed_bit_of_a_bundle_is_found_but_where_no_part_of_it_is_anoth
         assert parts_of(bytes(content)) == parts_of(made.content)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, 9])
+def test_parts_are_stored_or_deflated_and_nothing_else(tmp_path: Path, method: int) -> None:
+    """What other methods make of a part's bytes may be of any size, or fail in any way."""
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("manifest.json", b"\x09\x14\x05\x00" + b"\xff" * 40)
+    content = bytearray(target.getvalue())
+    content[content.index(b"PK\x01\x02") + 10] = method
+    assert both(bytes(content), tmp_path / "bundle.zip") == (None, None)
+
+
 def test_a_bomb_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

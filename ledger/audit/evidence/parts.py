@@ -19,6 +19,8 @@ MOST_PARTS = 100_000
 MOST_BYTES = 1 << 30
 """Of all parts together, as they are unpacked."""
 
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a part may lie in a bundle; what others unpack may fail in any way, or need any room."""
 _A_MOMENT = (1980, 1, 1, 0, 0, 0)
 """The date of every part: a bundle of the same is the same, to the byte."""
 
@@ -69,6 +71,7 @@ def parts_of(path: Path) -> dict[str, bytes]:
             must(len(names) <= MOST_PARTS, "the bundle has too many parts")
             for info in names:
                 must(info.filename not in found, f"{info.filename} is in the bundle twice")
+                must(info.compress_type in METHODS, f"{info.filename} is neither stored nor deflated")
                 with bundle.open(info) as part:
                     found[info.filename] = content = part.read(left + 1)
                 left -= len(content)

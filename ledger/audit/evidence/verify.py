@@ -33,6 +33,7 @@ FORMAT, FIRST_FORMAT = "pulsa-evidence/2", "pulsa-evidence/1"
 """Of bundles that are made now, and of those of before, whose close tells of no decisions and no other accounts."""
 MOST_PARTS = 100_000
 MOST_BYTES = 1 << 30
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NO_DIGEST = bytes(32)
 ALWAYS = ("manifest.json", "events.jsonl", "decisions.jsonl", "index.html", "verify.py")
 """Parts of every bundle."""
@@ -100,6 +101,7 @@ def parts_of(path: str) -> dict[str, bytes]:
             need(len(names) <= MOST_PARTS, "the bundle has too many parts")
             for info in names:
                 need(info.filename not in found, f"{info.filename} is in the bundle twice")
+                need(info.compress_type in METHODS, f"{info.filename} is neither stored nor deflated")
                 with bundle.open(info) as part:
                     found[info.filename] = content = part.read(left + 1)
                 left -= len(content)
