@@ -40,11 +40,24 @@ def log(tmp_path: Path) -> Path:
     return a_log(tmp_path / "log.db")
 
 
-@pytest.fixture
-def beside(log: Path) -> Path:
-    """The file beside it, once something was asked."""
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file beside such a log, once something was asked."""
+    log = a_log(tmp_path_factory.mktemp("kept") / "log.db")
     assert answered(log) == []
-    return log.with_name("log.db.views.db")
+    return views_of(log).read_bytes()
+
+
+@pytest.fixture
+def beside(log: Path, kept: bytes) -> Path:
+    """The file beside it."""
+    views_of(log).touch(0o600)
+    views_of(log).write_bytes(kept)
+    return views_of(log)
+
+
+def views_of(log: Path) -> Path:
+    return log.with_name(f"{log.name}.views.db")
 
 
 def answered(log: Path) -> list[str]:
@@ -90,8 +103,15 @@ def test_a_single_number_is_answered_without_it(log: Path) -> None:
         assert [file.name for file in log.parent.glob("*.views.db*")] == []
 
 
-def test_the_file_is_its_owners_alone(beside: Path) -> None:
-    assert {oct(file.stat().st_mode)[-3:] for file in beside.parent.glob("*.views.db*")} == {"600"}
+def test_the_file_is_its_owners_alone(log: Path) -> None:
+    assert answered(log) == []
+    assert {oct(file.stat().st_mode)[-3:] for file in log.parent.glob("*.views.db*")} == {"600"}
+
+
+def test_a_file_that_knows_everything_is_asked_as_it_is(log: Path, beside: Path) -> None:
+    before = beside.read_bytes()
+    assert answered(log) == []
+    assert beside.read_bytes() == before
 
 
 def test_a_process_that_was_killed_while_it_took_in_does_no_harm(log: Path) -> None:
@@ -107,7 +127,7 @@ def test_a_process_that_was_killed_while_it_took_in_does_no_harm(log: Path) -> N
         Runner(opened, [SqliteReader(log)], PROJECTIONS, size=50).catch_up(kill)
     opened.close()
     assert answered(log) == []
-    must_be_as_if_made_alone(log.with_name("log.db.views.db"), log)
+    must_be_as_if_made_alone(views_of(log), log)
 
 
 def test_several_processes_may_ask_at_once_while_there_is_no_file_yet(log: Path) -> None:
@@ -120,7 +140,7 @@ def test_several_processes_may_ask_at_once_while_there_is_no_file_yet(log: Path)
     told = [process.communicate() for process in asking]
     assert [process.returncode for process in asking] == [0, 0, 0], told
     assert [json.loads(out) for out, _ in told] == [folded(log).trial_balance().to_json()] * 3
-    must_be_as_if_made_alone(log.with_name("log.db.views.db"), log)
+    must_be_as_if_made_alone(views_of(log), log)
 
 
 # --- made anew ------------------------------------------------------------------------------------------------------
@@ -252,7 +272,7 @@ def test_what_a_later_release_has_written_is_no_answer_whoever_has_taken_it_in(l
     for _ in range(2):
         with asked(log) as ask, pytest.raises(SchemaUnknown):
             ask.states()
-        with database(log.with_name("log.db.views.db")) as opened:
+        with database(views_of(log)) as opened:
             Runner(opened, readers, PROJECTIONS).catch_up()
 
 
