@@ -1,4 +1,4 @@
-"""What auditors ask for: `log replay`."""
+"""What auditors ask for: `log verify`, `log replay`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.local_times import begin_of, told_at, when
-from ledger.entrypoints.cli.output import AsJson, counted, counting, say, told
+from ledger.entrypoints.cli.options import now_of
+from ledger.entrypoints.cli.output import AsJson, counted, counting, say, say_folded, say_json, told
 from ledger.entrypoints.cli.prose import zone_of_log
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.figures import UNITS, grouped, rupiah
@@ -18,6 +19,7 @@ from ledger.figures import UNITS, grouped, rupiah
 if TYPE_CHECKING:
     from ledger.audit.comparison import Comparison
     from ledger.audit.effects import Effects
+    from ledger.audit.findings import Report
     from ledger.domain.calendar import Zone
     from ledger.wiring.composition import Opened
 
@@ -72,6 +74,34 @@ AccountsAsCsv = Annotated[
         help="Print CSV, a line each below a header: only the accounts that would end otherwise.",
     ),
 ]
+
+
+def verify_(opened: Opened, as_json: AsJson = False) -> int:
+    """Re-read the whole log: that nothing was changed, removed or added behind the ledger's back."""
+    with counting("verifying") as progress:
+        report = opened.verify(now_of(opened.settings), progress)
+    if as_json:
+        say_json(report.to_json())
+    elif report.clean:
+        closed = report.closed_through
+        through = "" if closed is None else f", closed through {told_at(closed, zone_of_log(opened))}"
+        say_folded(f"clean: {_read(report)}, {counted(report.numbers, 'number')}{through}{_gone(report)}")
+    else:
+        for finding in report.findings:
+            say_folded(str(finding))
+        say(f"{counted(report.found, 'finding')} in {_read(report)}{_gone(report)}")
+    return shell.DONE if report.clean else shell.REFUSED
+
+
+def _gone(report: Report) -> str:
+    """How many files of evidence are deleted and may be: `--json` names them."""
+    count = report.gone_in_all
+    return f"; {counted(count, 'file')} of evidence deleted, as over" if count else ""
+
+
+def _read(report: Report) -> str:
+    place = "" if report.place is None else "partition {} of {} alone, ".format(*report.place)
+    return f"{place}{counted(report.events, 'event')}, {counted(report.entries, 'journal entry')}"
 
 
 def replay(

@@ -126,12 +126,12 @@ _REPORT = {
     "receivables": Verb("contract_desk:receivables", "--each"),
 }
 _TERMS = {
-    "list": Verb("keeping:terms_list", ""),
-    "show": Verb("keeping:terms_show", "smartfren-prepaid-2023"),
-    "check": Verb("keeping:terms_check", "my-terms-2024.toml"),
-    "new": Verb("terms_tools:terms_new", "my-terms-2024 --out my-terms-2024.toml"),
-    "diff": Verb("terms_tools:terms_diff", "smartfren-prepaid-2023 smartfren-prepaid-2025"),
-    "explain": Verb("terms_tools:terms_explain", "smartfren-prepaid-2023 forfeiture"),
+    "list": Verb("terms_desk:terms_list", ""),
+    "show": Verb("terms_desk:terms_show", "smartfren-prepaid-2023"),
+    "check": Verb("terms_desk:terms_check", "my-terms-2024.toml"),
+    "new": Verb("terms_desk:terms_new", "my-terms-2024 --out my-terms-2024.toml"),
+    "diff": Verb("terms_desk:terms_diff", "smartfren-prepaid-2023 smartfren-prepaid-2025"),
+    "explain": Verb("terms_desk:terms_explain", "smartfren-prepaid-2023 forfeiture"),
 }
 _DATA = {
     "template": Verb("templating:data_template", "RecordUsage TopUp"),
@@ -142,7 +142,7 @@ _LOG = {
     "events": Verb("logs:events", "--account 6288112345678 --type CreditForfeited -n 5"),
     "journal": Verb("journaling:journal", "--refused --from 2023-10-01 --to 2023-10-31"),
     "outcome": Verb("asking:outcome", "6288112345678 top-1"),
-    "verify": Verb("keeping:verify_", ""),
+    "verify": Verb("auditing:verify_", ""),
     "replay": Verb("auditing:replay", "--terms my-terms-2024.toml --instead-of smartfren-prepaid-2023"),
     "advance": Verb("ticking:advance_", "--every 10"),
     "create": Verb("logs:log_create", ""),
@@ -228,7 +228,10 @@ TREE: Mapping[str, Noun | Top] = {
         "Service", "What is wrong, and which page of the runbook helps", Verb("doctoring:doctor", ""), _LOOK
     ),
     "settings": Top(
-        "Service", "The settings in force, and where from", Verb("keeping:settings_", "--log first.db"), _LOOK
+        "Service",
+        "The settings in force, and where from",
+        Verb("settings_desk:settings_", "--log first.db"),
+        _LOOK,
     ),
     "service": Noun("Service", "Run writer, clock and projections on Kafka", _SERVICE, _RUN),
     "projections": Noun("Service", "Keep the tables of questions, make them anew", _PROJECTIONS, _RUN),

@@ -1,7 +1,8 @@
-"""What whoever owns a product asks of its terms: `terms new`, `terms diff`, `terms explain`."""
+"""The terms that are known, and what whoever owns a product asks of them: `terms list`, `terms new` and the rest."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,8 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, say_folded, say_json
+from ledger.entrypoints.cli.prose import say_clauses
+from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import TermsInvalid, TermsMissing
 
 if TYPE_CHECKING:
@@ -19,7 +22,12 @@ if TYPE_CHECKING:
     from ledger.wiring.settings import Settings
 
 _OF_A_FILE = ".toml"
+_DIGEST_SHOWN = 12
 
+TermsId = Annotated[
+    str, typer.Argument(metavar="TERMS", help="The id of terms, such as smartfren-prepaid-2023.")
+]
+TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A terms file.")]
 NewId = Annotated[str, typer.Argument(metavar="ID", help="What the terms are to be called.")]
 ProductName = Annotated[
     str | None,
@@ -35,6 +43,75 @@ KeyAsked = Annotated[
     str | None,
     typer.Argument(metavar="KEY", help="Only this key and those below it, such as grace or top_up.caps."),
 ]
+
+
+def terms_list(settings: Settings, as_json: AsJson = False) -> int:
+    """The terms that are known: those that come with the ledger, and those of PULSA_TERMS."""
+    from ledger.wiring.composition import known_terms
+
+    known = known_terms(settings)
+    if as_json:
+        for terms in known:
+            say_json(
+                {
+                    "terms": terms.id,
+                    "title": terms.title,
+                    "document": terms.document,
+                    "operator": terms.operator,
+                    "in_force_from": str(terms.in_force_from),
+                    "digest": terms.digest,
+                }
+            )
+        return shell.DONE
+    rows = [
+        [terms.id, terms.title, str(terms.in_force_from), terms.digest[:_DIGEST_SHOWN]] for terms in known
+    ]
+    say_table("", ["terms", "title", "in force from", "digest"], rows)
+    return shell.DONE
+
+
+def terms_show(settings: Settings, terms: TermsId, as_json: AsJson = False) -> int:
+    """Every rule of some terms, defaults included, and what their clauses say.
+
+    With --json: what the log records of them at their first use.
+    """
+    from ledger.wiring.composition import known_terms
+
+    for known in known_terms(settings):
+        if known.id == terms:
+            if as_json:
+                say_json(json.loads(known.content))
+            else:
+                _say_terms(settings, known)
+            return shell.DONE
+    raise TermsMissing(f"no terms are named {terms}; `pulsa terms list` lists them")
+
+
+def _say_terms(settings: Settings, terms: Terms) -> None:
+    """Each value with its clause, and below all of them what the clauses say."""
+    from ledger.terms.values import values_of
+
+    say(f"{terms.id}: {terms.title}, in force from {terms.in_force_from}")
+    clauses = []
+    for value in values_of(terms):
+        clauses.append(value.clause)
+        cited = "" if value.clause is None else f" ({value.clause})"
+        say_folded(f"{value.path}: {value.text}{cited}", "  ")
+    say_clauses(settings, clauses)
+
+
+def terms_check(file: TermsFile) -> int:
+    """Check a terms file: says what is wrong in it, and where."""
+    from ledger import terms as files
+
+    try:
+        found = files.load(file)
+    except TermsInvalid as error:
+        for fault in str(error).splitlines():
+            shell.failed(error.code, fault, error.exit_code)
+        return shell.REFUSED
+    say_folded(f"{file}: {found.id} is valid, digest {found.digest}")
+    return shell.DONE
 
 
 def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None) -> int:
