@@ -5,6 +5,7 @@ Those that wait for servers stand among those that compute: there are more worke
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 LONGEST_FIRST = (
@@ -76,6 +77,7 @@ _TESTS = Path(__file__).parent
 _PLACES = {_TESTS / name: place for place, name in enumerate(LONGEST_FIRST)}
 
 
+@cache
 def place(file: Path) -> int:
     """Where a file of tests comes in the order."""
     return min((_PLACES[path] for path in (file, *file.parents) if path in _PLACES), default=len(_PLACES))
