@@ -21,11 +21,11 @@ from ledger.domain.ids import number_in, subject_of
 from ledger.errors import LedgerError, QueryRefused
 from projections.asking import enquiring
 from projections.asking.bill_items import BillItem
-from projections.asking.dispute_questions import DisputeQuestions
 from projections.asking.enquiring import AnyEnquiry
 from projections.asking.log_answers import Head, HistoryLine, JournalLine, LogLine, OutcomeAnswer
 from projections.asking.log_itself import LogItself, head_of
 from projections.asking.questions_of_contracts import QuestionsOfContracts
+from projections.asking.questions_of_disputes import QuestionsOfDisputes
 from projections.asking.questions_of_persons import QuestionsOfPersons
 from projections.asking.wanted_decisions import EVERY_DECISION, WantedDecisions
 from projections.asking.why import NEWEST, WantedChanges, Why
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Questions(QuestionsOfContracts, DisputeQuestions, QuestionsOfPersons):
+class Questions(QuestionsOfContracts, QuestionsOfDisputes, QuestionsOfPersons):
     """The questions to a log and its projections; `now` tells the present instant.
 
     Where the log is `at_hand`, a single number is folded straight from it: so it is answered at once, however much

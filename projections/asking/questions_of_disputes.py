@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class DisputeQuestions(ABC):
+class QuestionsOfDisputes(ABC):
     """The questions about disputes."""
 
     @abstractmethod
