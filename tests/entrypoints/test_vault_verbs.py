@@ -1,71 +1,50 @@
-"""The vault looked after at the desk: lost, behind the log, restored, killed between vault and log, swept."""
+"""The vault looked after at the desk: lost, behind the log, restored, put right when it was stopped half way."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import zipfile
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger.application.ledger import Ledger
 from ledger.errors import LedgerError
 from ledger.vault.vault import Vault
 from tests.entrypoints.pulsa import Pulsa
-
-ONE, TWO = "customer/CAB3DE4FG5HI6JK7LM8NO", "customer/CZZ3DE4FG5HI6JK7LM8NO"
-THREE = "customer/CXX3DE4FG5HI6JK7LM8NO"
-NAME = {"name": "Bagaskara Quetzalcoatl"}
-AT, MUCH_LATER = "2024-03-01T10:00:00+07:00", "2024-03-20T10:00:00+07:00"
+from tests.entrypoints.vault_looked_after import (
+    AT,
+    MUCH_LATER,
+    NAME,
+    ONE,
+    THREE,
+    TWO,
+    Killed,
+    kinds,
+    looked_after,
+    rectify,
+    register,
+    shown,
+    vault_of,
+)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Pulsa:
-    key = tmp_path / "keys" / "vault.key"
-    key.parent.mkdir()
-    months = str(tmp_path / "keys" / "months")
-    pulsa = Pulsa(tmp_path, PULSA_VAULT_KEY=str(key), PULSA_VAULT_BACKUP_KEYS=months, PULSA_NOW=AT)
-    pulsa.done("vault", "new-key", str(key))
-    return pulsa
-
-
-def _register(desk: Pulsa, customer: str = ONE, *more: str, at: str = AT, **values: str) -> str:
-    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--at", at)
-    return desk("customer", "register", customer, *own, *more, feed=json.dumps(NAME | values)).output
-
-
-def _rectify(desk: Pulsa, customer: str = ONE, *more: str, **values: str) -> str:
-    feed = json.dumps(values)
-    return desk("customer", "rectify", customer, "--values", "-", "--at", AT, *more, feed=feed).output
-
-
-def _shown(customer: str = ONE) -> tuple[str, ...]:
-    return ("customer", "show", customer, "--fields", "name", "--by", "staff-3", "--reason", "asked")
-
-
-def _kinds(desk: Pulsa, now: str = MUCH_LATER, *more: str) -> list[tuple[str, str]]:
-    result = desk("vault", "check", "--json", "--now", now, *more)
-    return [(one["kind"], one["about"]) for one in map(json.loads, result.stdout.splitlines())]
-
-
-def _vault(desk: Pulsa) -> Path:
-    return desk.folder / "pulsa.db.vault.db"
+    return looked_after(tmp_path)
 
 
 def test_what_is_well_is_clean(desk: Pulsa) -> None:
     assert "clean" in desk.done("vault", "check", "--now", AT)
-    _register(desk)
-    _rectify(desk, email="b@example.net")
+    register(desk)
+    rectify(desk, email="b@example.net")
     assert "clean" in desk.done("vault", "check", "--now", MUCH_LATER)
 
 
 def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) -> None:
     """At once of who is erased; of who is unknown once there was time to register them; of a played id never."""
-    _register(desk)
+    register(desk)
     decided = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
     desk.done("customer", "erase", ONE, *decided)
     for number, customer in (
@@ -91,15 +70,15 @@ def test_accounts_of_nobody_are_named_with_customer_and_position(desk: Pulsa) ->
         for one in desk.events()
         if one["type"].endswith(".Activated") and one["account"].startswith(number)
     )
-    assert _kinds(desk, AT) == [erased]
+    assert kinds(desk, AT) == [erased]
     assert "who is erased" in desk("log", "verify", "--now", AT).output
     backup, restored = (str(desk.folder / name) for name in ("log.backup", "restored.db"))
     desk.done("log", "backup", backup)  # it is as it was written: what was decided is no damage
     desk.done("log", "restore", backup, "--log", restored)
     assert "log-damaged" not in desk("doctor", "--now", AT).output
-    assert _kinds(desk) == [erased, unknown]
-    _register(desk, TWO)
-    assert _kinds(desk) == [erased]
+    assert kinds(desk) == [erased, unknown]
+    register(desk, TWO)
+    assert kinds(desk) == [erased]
 
 
 def test_what_is_destroyed_for_good_of_a_live_log_goes_by_the_wall_clock_alone(desk: Pulsa) -> None:
@@ -120,63 +99,63 @@ def test_what_is_destroyed_for_good_of_a_live_log_goes_by_the_wall_clock_alone(d
 
 
 def test_a_vault_that_is_lost_shows_nobody_and_takes_nobody(desk: Pulsa) -> None:
-    _register(desk, email="b@example.net")
-    _vault(desk).unlink()
-    assert desk.complaint(*_shown()).startswith("vault-lost: ")
-    assert "vault-lost" in _register(desk, TWO)
+    register(desk, email="b@example.net")
+    vault_of(desk).unlink()
+    assert desk.complaint(*shown()).startswith("vault-lost: ")
+    assert "vault-lost" in register(desk, TWO)
     assert "vault-lost" in desk("vault", "backup", str(desk.folder / "x.bak"), "--now", AT).output
     desk.done("vault", "sweep", "--accept-loss", "--now", AT)
-    assert "is not in the vault: name, email" in desk.complaint(*_shown())
-    assert _register(desk, TWO).startswith("accepted")
-    assert NAME["name"] in desk.done(*_shown(TWO))
-    assert [kind for kind, _ in _kinds(desk)] == ["event-without-values"]
-    _rectify(desk, email="new@example.net")
-    assert "is not in the vault: name" in desk.complaint(*_shown())
-    _rectify(desk, name="Bagaskara Q.")  # all of it came again
-    assert "Bagaskara Q." in desk.done(*_shown())
-    assert _kinds(desk) == []
+    assert "is not in the vault: name, email" in desk.complaint(*shown())
+    assert register(desk, TWO).startswith("accepted")
+    assert NAME["name"] in desk.done(*shown(TWO))
+    assert [kind for kind, _ in kinds(desk)] == ["event-without-values"]
+    rectify(desk, email="new@example.net")
+    assert "is not in the vault: name" in desk.complaint(*shown())
+    rectify(desk, name="Bagaskara Q.")  # all of it came again
+    assert "Bagaskara Q." in desk.done(*shown())
+    assert kinds(desk) == []
 
 
 def test_a_vault_behind_the_log_shows_those_only_who_are_all_there(desk: Pulsa) -> None:
-    _register(desk, TWO)
+    register(desk, TWO)
     (made,) = desk.json("vault", "backup", str(desk.folder / "old.bak"), "--now", AT)
     assert (made["persons"], made["month"], made["destroyed"]) == (1, "2024-03", [])
-    _rectify(desk, TWO, "--command-id", "late", email="b@example.net")
-    _register(desk, ONE, "--command-id", "new")
+    rectify(desk, TWO, "--command-id", "late", email="b@example.net")
+    register(desk, ONE, "--command-id", "new")
     desk.done("vault", "restore", str(desk.folder / "old.bak"), "--overwrite", "--now", AT)
-    assert desk.complaint(*_shown(TWO)).startswith(f"vault-behind: {TWO}: what was written for late")
-    assert desk.complaint(*_shown(ONE)).startswith("vault-behind: ")
-    assert _kinds(desk) == [
+    assert desk.complaint(*shown(TWO)).startswith(f"vault-behind: {TWO}: what was written for late")
+    assert desk.complaint(*shown(ONE)).startswith("vault-behind: ")
+    assert kinds(desk) == [
         ("event-without-values", f"{TWO}, late"),
         ("event-without-values", f"{ONE}, new"),
     ]
     again = json.dumps({"email": "b@example.net"})
     repeat = ("customer", "rectify", TWO, "--values", "-", "--at", AT, "--command-id", "late")
     assert "repeated" in desk.done(*repeat, feed=again)
-    assert NAME["name"] in desk.done(*_shown(TWO))  # the same command put its values back
+    assert NAME["name"] in desk.done(*shown(TWO))  # the same command put its values back
 
 
 def test_a_value_that_was_put_under_another_command_is_shown_to_nobody(desk: Pulsa) -> None:
     """Though it is the person's own field, and opens: it may have been refused, or be somebody else's by mistake."""
-    _register(desk, ONE, name="Budi", email="b@example.net")
-    _rectify(desk, ONE, name="Siti")
-    assert "Siti" in desk.done(*_shown())
-    with closing(sqlite3.connect(_vault(desk))) as vault, vault:
+    register(desk, ONE, name="Budi", email="b@example.net")
+    rectify(desk, ONE, name="Siti")
+    assert "Siti" in desk.done(*shown())
+    with closing(sqlite3.connect(vault_of(desk))) as vault, vault:
         (first, last) = [name for (name,) in vault.execute(_COMMANDS_OF_NAMES)]
         vault.execute("UPDATE field_values SET command_id = ? WHERE field = 'name' AND version = 1", (last,))
         vault.execute("UPDATE field_values SET command_id = ? WHERE field = 'name' AND version = 2", (first,))
-    assert desk.complaint(*_shown()).startswith("vault-damaged: ")
+    assert desk.complaint(*shown()).startswith("vault-damaged: ")
 
 
 _COMMANDS_OF_NAMES = "SELECT command_id FROM field_values WHERE field = 'name' ORDER BY version"
 
 
 def test_a_backup_needs_its_month_and_says_what_it_destroys(desk: Pulsa) -> None:
-    _register(desk)
+    register(desk)
     old, new = desk.folder / "old.bak", desk.folder / "new.bak"
     assert "under the key of 2024-03" in desk.done("vault", "backup", str(old), "--now", AT)
     over = "2024-05-06T00:00:00Z"
-    assert _kinds(desk, over) == [("backup-past-its-time", "2024-03")]
+    assert kinds(desk, over) == [("backup-past-its-time", "2024-03")]
     assert "the key of 2024-03 is destroyed" in desk.done("vault", "backup", str(new), "--now", over)
     refused = desk.complaint("vault", "restore", str(old), "--overwrite", "--now", over)
     assert refused.startswith("vault-backup-unusable: ")
@@ -186,40 +165,40 @@ def test_a_backup_needs_its_month_and_says_what_it_destroys(desk: Pulsa) -> None
 
 
 def test_a_vault_under_another_master_key_shows_nobody_takes_nobody_and_changes_nothing(desk: Pulsa) -> None:
-    _register(desk)
+    register(desk)
     desk.done("vault", "backup", str(desk.folder / "v.bak"), "--now", AT)
     other = desk.folder / "keys" / "other.key"
     desk.done("vault", "new-key", str(other))
-    before = [_vault(desk).read_bytes(), desk.events()]
+    before = [vault_of(desk).read_bytes(), desk.events()]
     desk.environment["PULSA_VAULT_KEY"] = str(other)
-    assert desk.complaint(*_shown()).startswith("vault-key-wrong: ")
-    assert "vault-key-wrong" in _register(desk, TWO)
-    assert "vault-key-wrong" in _rectify(desk, email="b@example.net")
+    assert desk.complaint(*shown()).startswith("vault-key-wrong: ")
+    assert "vault-key-wrong" in register(desk, TWO)
+    assert "vault-key-wrong" in rectify(desk, email="b@example.net")
     for verb in (["check"], ["sweep"], ["backup", "x.bak"], ["restore", "v.bak", "--overwrite"]):
         files = [str(desk.folder / one) if one.endswith(".bak") else one for one in verb]
         assert desk.complaint("vault", *files, "--now", AT).startswith("vault-key-wrong: "), verb
-    assert [_vault(desk).read_bytes(), desk.events()] == before
+    assert [vault_of(desk).read_bytes(), desk.events()] == before
 
 
 def test_a_key_without_values_is_found_and_swept(desk: Pulsa) -> None:
-    _register(desk, ONE, "--command-id", "r-1")
-    _register(desk, TWO)
-    with sqlite3.connect(_vault(desk)) as database:
+    register(desk, ONE, "--command-id", "r-1")
+    register(desk, TWO)
+    with sqlite3.connect(vault_of(desk)) as database:
         for table in ("field_values", "writings"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (ONE.partition("/")[2],))
     database.close()
-    assert {kind for kind, _ in _kinds(desk)} == {"key-without-values", "event-without-values"}
+    assert {kind for kind, _ in kinds(desk)} == {"key-without-values", "event-without-values"}
     (done,) = desk.json("vault", "sweep", "--now", MUCH_LATER)
     assert done["keys"] == 1
-    assert _kinds(desk) == [("event-without-values", f"{ONE}, r-1")]
-    assert NAME["name"] in desk.done(*_shown(TWO))
+    assert kinds(desk) == [("event-without-values", f"{ONE}, r-1")]
+    assert NAME["name"] in desk.done(*shown(TWO))
 
 
 def test_killed_while_an_erasure_is_carried_out_it_is_carried_out_again(
     desk: Pulsa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for customer in (ONE, TWO):
-        _register(desk, customer)
+        register(desk, customer)
         own = ("--decided-by", "staff-1", "--approved-by", "staff-2", "--actor", "staff-1", "--at", AT)
         desk.done("customer", "erase", customer, *own)
     erased = [("erased-and-kept", ONE), ("erased-and-kept", TWO)]
@@ -228,23 +207,23 @@ def test_killed_while_an_erasure_is_carried_out_it_is_carried_out_again(
 
     def killed(*of: Any) -> bool:
         if done:
-            raise _Killed
+            raise Killed
         done.append(erase(*of))
         return True
 
     with monkeypatch.context() as patch:
         patch.setattr(Vault, "_erase", staticmethod(killed))
-        with pytest.raises(_Killed):
+        with pytest.raises(Killed):
             desk("vault", "sweep", "--now", AT)
-    assert _kinds(desk) == erased  # all or nothing
+    assert kinds(desk) == erased  # all or nothing
     assert " keys without values" in desk.done("vault", "sweep", "--now", AT)
-    assert _kinds(desk) == []
+    assert kinds(desk) == []
 
 
 def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: Pulsa) -> None:
-    vault, other = f"sqlite:///{_vault(desk)}", str(desk.folder / "other.db")
-    _register(desk)
-    _register(desk, TWO)
+    vault, other = f"sqlite:///{vault_of(desk)}", str(desk.folder / "other.db")
+    register(desk)
+    register(desk, TWO)
     for number in range(4):
         pack = ("--terms", "smartfren-prepaid-2025", "--printed-credit", "0", "--valid-until", "2024-12-31")
         desk.done("number", "issue", f"628811234567{number}", *pack, "--at", AT, "--log", other)
@@ -258,14 +237,16 @@ def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: 
     asked = ("--values", "-", "--terms", "privacy-smarty", "--source", "gallery", "--log", other)
     taken = desk("customer", "register", THREE, *asked, "--at", AT, feed=json.dumps(NAME), **of_other)
     assert (taken.exit_code, "`pulsa vault adopt`" in " ".join(taken.stderr.split())) == (2, True)
-    with sqlite3.connect(_vault(desk)) as database:  # as a vault was made before, which says not whose it is
+    with sqlite3.connect(
+        vault_of(desk)
+    ) as database:  # as a vault was made before, which says not whose it is
         database.execute("DROP TABLE of_log")
     desk.done(*back_up, **of_other)
     assert desk.complaint(*sweep, "--log", other, **of_other).startswith("vault-conflict: ")
-    assert _kinds(desk) == [("erased-and-kept", TWO)]
+    assert kinds(desk) == [("erased-and-kept", TWO)]
     assert "1 person erased" in desk.done(*sweep)  # though the other log has gone on further than that
-    assert _kinds(desk) == []
-    assert desk.json(*_shown()) == [NAME]
+    assert kinds(desk) == []
+    assert desk.json(*shown()) == [NAME]
     assert desk.complaint(*sweep, "--log", other, **of_other).startswith(
         "vault-conflict: the vault is that of"
     )
@@ -274,26 +255,26 @@ def test_a_sweep_against_another_log_destroys_nobody_and_hides_no_erasure(desk: 
 def test_a_vault_goes_on_with_its_log_where_that_was_copied_and_with_another_when_that_is_said(
     desk: Pulsa,
 ) -> None:
-    _register(desk)
+    register(desk)
     copy = str(desk.folder / "copy.db")
     desk.done("log", "backup", copy)
-    vault = {"PULSA_VAULT": f"sqlite:///{_vault(desk)}"}
-    assert desk.json(*_shown(), "--log", copy, **vault) == [NAME]
+    vault = {"PULSA_VAULT": f"sqlite:///{vault_of(desk)}"}
+    assert desk.json(*shown(), "--log", copy, **vault) == [NAME]
     with sqlite3.connect(
-        _vault(desk)
+        vault_of(desk)
     ) as database:  # as of a log of other partitions, of which this one was made
         (noted,) = database.execute("SELECT digest FROM of_log").fetchone()
         database.execute("UPDATE of_log SET digest = zeroblob(32)")
-    assert desk.complaint(*_shown()).startswith("vault-conflict: ")
+    assert desk.complaint(*shown()).startswith("vault-conflict: ")
     assert "that of this log" in desk.done("vault", "adopt")
-    assert desk.json(*_shown()) == [NAME]
-    with sqlite3.connect(_vault(desk)) as database:
+    assert desk.json(*shown()) == [NAME]
+    with sqlite3.connect(vault_of(desk)) as database:
         assert database.execute("SELECT digest FROM of_log").fetchall() == [(noted,)]
     fresh = str(desk.folder / "fresh.db")
     desk.done("log", "create", "--log", fresh)
     assert desk.complaint("vault", "adopt", "--log", fresh, **vault).startswith("vault-conflict: ")
     lost = desk("vault", "adopt", "--accept-loss", "--log", fresh, **vault)
-    assert (lost.exit_code, desk.json(*_shown())) == (2, [NAME])  # a log without an event is none yet
+    assert (lost.exit_code, desk.json(*shown())) == (2, [NAME])  # a log without an event is none yet
 
 
 def test_the_logs_own_file_is_no_vault(desk: Pulsa) -> None:
@@ -311,102 +292,6 @@ def test_the_logs_own_file_is_no_vault(desk: Pulsa) -> None:
     restored = ("vault", "restore", str(desk.folder / "none.bak"))
     assert "PULSA_VAULT" in desk.complaint(*restored, PULSA_VAULT=f"sqlite:///{log}")
     assert (log.read_bytes(), views.exists()) == (before, False)
-
-
-class _Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.mark.parametrize(
-    "step", ["before the vault", "before the log", "after the log", "before it is taken back"]
-)
-def test_killed_anywhere_between_vault_and_log_nothing_stays_alone(
-    desk: Pulsa, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    _register(desk, TWO)
-    refused = step == "before it is taken back"
-    values = {"religion": "x"} if refused else {"email": "b@example.net"}
-    to_kill = {
-        "before the vault": (Vault, "write", False),
-        "before the log": (Ledger, "execute", False),
-        "after the log": (Ledger, "execute", True),
-        "before it is taken back": (Vault, "withdraw", False),
-    }
-    owner, name, after = to_kill[step]
-    with monkeypatch.context() as patch:
-        _kill(patch, owner, name, after=after)
-        with pytest.raises(_Killed):
-            _rectify(desk, TWO, "--command-id", "r-1", **values)
-    _register(desk, ONE)  # the log goes on
-    before = _kinds(desk, AT, "--grace-hours", "0")
-    alone = step in ("before the log", "before it is taken back")
-    assert before == ([("values-without-event", f"{TWO}, r-1")] if alone else [])
-    said = _rectify(desk, TWO, "--command-id", "r-1", **values)  # the same again is the same
-    assert ("repeated" if step == "after the log" else "accepted" if not refused else "no-purpose") in said
-    assert _kinds(desk) == []
-    fields = ("customer", "show", TWO, "--fields", "email", "--by", "s", "--reason", "r")
-    assert ("b@example.net" in desk.done(*fields)) is not refused
-
-
-def _kill(patch: pytest.MonkeyPatch, owner: type, name: str, *, after: bool) -> None:
-    there: Callable[..., object] = getattr(owner, name)
-
-    def killed(*arguments: object, **named: object) -> None:
-        if after:
-            there(*arguments, **named)
-        raise _Killed
-
-    patch.setattr(owner, name, killed)
-
-
-def test_values_without_an_event_are_swept_once_the_log_has_gone_on(
-    desk: Pulsa, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _register(desk, TWO)
-    with monkeypatch.context() as patch:
-        _kill(patch, Ledger, "execute", after=False)
-        with pytest.raises(_Killed):
-            _register(desk, ONE, "--command-id", "r-1")
-    desk.done("vault", "sweep", "--now", MUCH_LATER)
-    assert _kinds(desk, MUCH_LATER) == []  # the log has not gone on: the command may still be on its way
-    _rectify(desk, TWO, email="b@example.net")
-    assert _kinds(desk, MUCH_LATER) == []  # not for a day
-    assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == [("values-without-event", f"{ONE}, r-1")]
-    (done,) = desk.json("vault", "sweep", "--now", MUCH_LATER, "--grace-hours", "0")
-    assert (done["writings"], done["erased"]) == (1, 0)
-    assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == []
-    assert _register(desk, ONE, "--command-id", "r-1").startswith("accepted")
-    assert NAME["name"] in desk.done(*_shown())
-
-
-def test_values_of_a_command_that_was_accepted_stay_whatever_is_sent_under_its_id(desk: Pulsa) -> None:
-    _register(desk, ONE, "--command-id", "r-1")
-    own = ("--values", "-", "--terms", "privacy-smarty", "--source", "another", "--at", AT)
-    said = desk("customer", "register", ONE, *own, "--command-id", "r-1", feed=json.dumps(NAME))
-    assert said.exit_code == 1
-    assert NAME["name"] in desk.done(*_shown())
-    assert _kinds(desk) == []
-
-
-def test_what_no_event_tells_of_is_shown_to_nobody(desk: Pulsa) -> None:
-    _register(desk)
-    desk.done("customer", "restrict", ONE, "--channel", "care", "--at", AT, "--command-id", "other")
-    desk.done("customer", "lift-restriction", ONE, "--channel", "care", "--at", AT)
-    more = ("--command-id", "other")
-    assert "idempotency-conflict" in _rectify(desk, ONE, *more, name="Another", email="another@example.net")
-    assert desk.json(*_shown()) == [NAME]
-    out = desk.folder / "person.zip"
-    desk.done("customer", "access", ONE, str(out), "--by", "staff-3", "--reason", "asked", "--now", AT)
-    with zipfile.ZipFile(out) as archive:
-        assert not any(b"nother" in archive.read(name) for name in archive.namelist())
-    assert _kinds(desk) == [("values-without-event", f"{ONE}, other")]
-
-
-def test_what_was_refused_and_is_sent_again_leaves_nothing(desk: Pulsa) -> None:
-    _register(desk, ONE, "--command-id", "r-1")
-    for _ in range(2):
-        assert "customer-exists" in _register(desk, ONE, "--command-id", "r-2", email="b@example.net")
-        assert _kinds(desk, MUCH_LATER, "--grace-hours", "0") == []
 
 
 def test_an_error_of_the_vault_is_one_of_the_ledger() -> None:
