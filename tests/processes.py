@@ -23,26 +23,26 @@ _LAST_WORDS = 10
 """Seconds for a process that hangs to say where."""
 _ROOT = Path(__file__).resolve().parents[1]
 
+BEGIN_WITH = [
+    "ledger.entrypoints.cli.app",
+    "ledger.entrypoints.cli.asking",
+    "ledger.entrypoints.cli.ingesting",
+    "ledger.entrypoints.cli.serving",
+    "ledger.entrypoints.kafka.writer",
+    "ledger.wiring.registering",
+    "projections.engine.runner",
+    "projections.registry",
+    "tests.bench.kafka_log",
+    "tests.faults.test_killed",
+    "tests.faults.test_making",
+    "tests.kafka.process",
+    "tests.projections.test_runner",
+    "tests.worked_out",
+]
+"""What most of what is here imports: that takes a second."""
 FORKS = multiprocessing.get_context("forkserver")
-"""Makes processes that begin where most of what is here was imported: that takes a second, and is done once."""
-FORKS.set_forkserver_preload(
-    [
-        "ledger.entrypoints.cli.app",
-        "ledger.entrypoints.cli.asking",
-        "ledger.entrypoints.cli.ingesting",
-        "ledger.entrypoints.cli.serving",
-        "ledger.entrypoints.kafka.writer",
-        "ledger.wiring.registering",
-        "projections.engine.runner",
-        "projections.registry",
-        "tests.bench.kafka_log",
-        "tests.faults.test_killed",
-        "tests.faults.test_making",
-        "tests.kafka.process",
-        "tests.projections.test_runner",
-        "tests.worked_out",
-    ]
-)
+"""Makes processes that begin with that imported: it is done once."""
+FORKS.set_forkserver_preload(BEGIN_WITH)
 
 
 class Process:
