@@ -26,6 +26,8 @@ from ledger.store.schemas import Schema, load
 _decode = msgspec.json.Decoder().decode
 _NO_VAULT = "set PULSA_VAULT_KEY, or give 64 hexadecimal digits of HMAC-SHA256"
 _SHOWN = 60
+_OF_PERSONS = "fields"
+"""The field that names what is kept of a person: what is no name there may be a value, and is not said again."""
 _MOST_UNKNOWN = 10
 """Fields that a command does not have, of which one is told."""
 
@@ -68,7 +70,8 @@ class Form:
                 try:
                     read(given[name])
                 except (ValueError, OverflowError) as error:
-                    yield f"{name}: {error}; given: {_shown(given[name])}"
+                    given_so = "" if name == _OF_PERSONS else f"; given: {_shown(given[name])}"
+                    yield f"{name}: {error}{given_so}"
             elif (name, read) in self.required:
                 yield f"{name}: is missing"
         unknown = list(

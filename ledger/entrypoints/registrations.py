@@ -7,6 +7,7 @@ keeps them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ IN_PLACE = ("fields", "digest")
 """What the command has in place of the values."""
 LONGEST_VALUE = 2_000
 """Characters of a value."""
+NO_FIELD = "no policy names a field so: small letters, digits and hyphens, 60 at most"
+_FIELD = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 _NO_DIGEST = "0" * 64
 _MARK = b'"values"'
 
@@ -66,6 +69,11 @@ def columns_without_values(command: str | None, columns: Sequence[str]) -> list[
     return [*left, *(name for name in IN_PLACE if name not in left)]
 
 
+def is_field_name(name: str) -> bool:
+    """Whether a policy may name a field so. What else stands there may be a value, and is not to reach the log."""
+    return _FIELD.fullmatch(name) is not None
+
+
 def _checked(found: Mapping[str, Any], left: Mapping[str, Any]) -> dict[str, str]:
     if faults := list(_faults(found, left)):
         raise Invalid(*faults)
@@ -82,9 +90,9 @@ def _faults(found: Mapping[str, Any], left: Mapping[str, Any]) -> Iterator[str]:
         except ValueError as error:
             yield f"{VALUES}: field {n}: {error}"
             continue
-        if "," in field:
-            yield f"{VALUES}: field {n}: a comma stands in its name"
-        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_VALUE:
+        if not is_field_name(field):
+            yield f"{VALUES}: field {n}: {NO_FIELD}"
+        elif not isinstance(value, str) or not 0 < len(value) <= LONGEST_VALUE:
             yield f"{VALUES}.{field}: not a text of 1 to {LONGEST_VALUE} characters"
     for name in IN_PLACE:
         if name in left:

@@ -202,7 +202,18 @@ def test_a_key_is_changed_for_another(desk: Pulsa) -> None:
 
 @pytest.mark.parametrize(
     "feed",
-    ["", "[]", "{}", '{"name": 7}', '{"name": ""}', "nonsense", "\x00", "[" * 90_000, r'{"name": "\ud800"}'],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"name": 7}',
+        '{"name": ""}',
+        "nonsense",
+        "\x00",
+        "[" * 90_000,
+        r'{"name": "\ud800"}',
+        '{"A B": "name"}',
+    ],
     ids=lambda feed: feed[:20],
 )
 def test_values_that_are_none_leave_nothing(desk: Pulsa, feed: str) -> None:

@@ -95,6 +95,8 @@ def test_a_template_that_is_filled_in_is_taken(desk: Pulsa) -> None:
 
 
 def test_a_bad_line_leaves_nothing_and_spoils_nothing(desk: Pulsa) -> None:
+    bare = _registration(TWO, "r-1")
+    del bare["values"]
     lines: list[str | dict[str, Any]] = [
         _registration(),
         _registration(command_id="r-2"),  # registered already
@@ -102,7 +104,9 @@ def test_a_bad_line_leaves_nothing_and_spoils_nothing(desk: Pulsa) -> None:
         _registration(TWO, "r-1", values={}),
         _registration(TWO, "r-1", values={"name": 7}),
         _registration(TWO, "r-1", values={RARE["email"]: RARE["name"]}),
+        _registration(TWO, "r-1", values={RARE["name"]: "name"}),
         _registration(TWO, "r-1", digest="0" * 64),
+        {**bare, "fields": [{"field": "name", "value": RARE["name"]}], "digest": "0" * 64},
         _registration(values={"name": "Another"}),  # other values under a command's id
         {
             "command": "RectifyCustomer",
@@ -113,8 +117,8 @@ def test_a_bad_line_leaves_nothing_and_spoils_nothing(desk: Pulsa) -> None:
         },
     ]
     outcomes = _ingested(desk, *lines)
-    assert _codes(outcomes) == ["accepted", "customer-exists", "no-purpose", *["invalid"] * 5, "accepted"]
-    assert "vault-conflict" in outcomes[7]["refusal"]["message"] + str(outcomes[7]["refusal"].get("faults"))
+    assert _codes(outcomes) == ["accepted", "customer-exists", "no-purpose", *["invalid"] * 7, "accepted"]
+    assert "vault-conflict" in outcomes[9]["refusal"]["message"] + str(outcomes[9]["refusal"].get("faults"))
     assert _shown(desk) == RARE
     assert _everywhere(desk) == []
     assert "clean" in desk.done("vault", "check", "--now", AT, "--grace-hours", "0")

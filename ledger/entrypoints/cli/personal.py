@@ -354,6 +354,7 @@ def _write(
 def _values(file: Path) -> dict[str, str]:
     """The fields and their values. Raises a usage error, which tells none of them."""
     from ledger.entrypoints.file_lines import standard_input
+    from ledger.entrypoints.registrations import NO_FIELD, is_field_name
 
     with standard_input() if str(file) == "-" else file.open("rb") as stream:
         content = stream.read(_MOST_BYTES + 1)
@@ -368,4 +369,6 @@ def _values(file: Path) -> dict[str, str]:
         )
     if not all(isinstance(text, str) and text for text in found.values()):
         raise typer.BadParameter(f"--values: {file}: a value is no text, or empty")
+    if not all(map(is_field_name, found)):
+        raise typer.BadParameter(f"--values: {file}: {NO_FIELD}")
     return found
