@@ -60,7 +60,7 @@ class Kind:
 
     name: str
     prefixes: tuple[str, ...]
-    """How its streams' ids begin; those of a line begin with a digit."""
+    """How its streams' ids begin, each through its first `/` or `@`; those of a line begin with a digit."""
     subjects: re.Pattern[str]
     """The ids that commands address. Names in them are plain."""
     commands: tuple[type[Command], ...]
@@ -94,6 +94,7 @@ EVENT_TYPES: dict[str, type[Event]] = {}
 """Every event class by its stable type name."""
 STATES: dict[str, type[State]] = {}
 """Every state that snapshots hold, by the name of its class."""
+_BY_PREFIX: dict[str, Kind] = {}
 _OF_COMMANDS: dict[type[Command], Kind] = {}
 _FOLLOWS: dict[type[Event], Callable[[Any], list[Command]]] = {}
 _RETURNS: dict[type[Command], Callable[[Any, Refusal], list[Command]]] = {}
@@ -117,6 +118,7 @@ def forget(kind: Kind) -> None:
 
 def _names(kind: Kind) -> Iterator[tuple[dict[Any, Any], Mapping[Any, Any]]]:
     yield KINDS, {kind.name: kind}
+    yield _BY_PREFIX, dict.fromkeys(kind.prefixes, kind)
     yield COMMANDS, {command.__name__: command for command in kind.commands}
     yield EVENT_TYPES, {event.TOPIC: event for event in kind.events}
     yield STATES, {state.__name__: state for state in kind.states}
@@ -139,7 +141,7 @@ def kind_of(stream: str) -> Kind | None:
     """The kind that a subject or stream is of; None where no id is like that."""
     if is_of_line(stream):
         return KINDS["line"]
-    return next((kind for kind in KINDS.values() if stream.startswith(kind.prefixes)), None)
+    return _BY_PREFIX.get(stream[: stream.find("/") + 1]) or _BY_PREFIX.get(stream[: stream.find("@") + 1])
 
 
 def is_keyed(stream: str) -> bool:
@@ -162,9 +164,7 @@ def kind_for(command: Command) -> Kind:
 
 def is_subject(id_: str) -> bool:
     """Whether a command may address it."""
-    if (
-        id_[:1].isdigit() or id_[:1] == "T"
-    ):  # as `is_of_line` and `is_plain`, in one breath: every command comes by here
+    if id_[:1].isdigit() or id_[:1] == "T":  # as `is_of_line` and `is_plain` say: every command comes by here
         return not ("#" in id_ or "/" in id_ or "@" in id_)
     kind = kind_of(id_)
     return kind is not None and kind.subjects.fullmatch(id_) is not None

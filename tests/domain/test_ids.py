@@ -28,6 +28,15 @@ def test_an_account_is_its_numbers() -> None:
     assert not low < ids.account_of(f"{NUMBER}1", 1) < high
 
 
+def test_a_kind_is_known_by_how_its_ids_begin() -> None:
+    begins = {prefix: kind for kind in kinds.KINDS.values() for prefix in kind.prefixes}
+    assert begins
+    for prefix, kind in begins.items():
+        assert [kinds.kind_of(f"{prefix}{rest}") for rest in ("a", "a/b@3", "")] == [kind] * 3
+        assert kinds.kind_of(prefix[:-1]) is None
+        assert kinds.kind_of(f"x{prefix}a") is None
+
+
 @pytest.mark.parametrize("made", [ids.log_of(7), ids.apart_of(7), ids.terms_of("a-2023", 7)])
 def test_what_is_the_partitions_own_names_it(made: str) -> None:
     assert ids.partition_named(made) == 7
