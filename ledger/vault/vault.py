@@ -16,7 +16,7 @@ from ledger.vault.chance import Chance
 from ledger.vault.fields_gone import FieldsGone, are_of
 from ledger.vault.keys_held import hold_keys, must_be_master, probe_of
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, Wrapping
-from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
+from ledger.vault.sealing import Placement, keyed_digest, seal_all, unseal
 from ledger.vault.tables import (
     CARRIED,
     ERASED,
@@ -134,21 +134,28 @@ class Vault:
         rows: list[tuple[Any, ...]] = []
         written: list[Written] = []
         for one in writings:
-            digest = keyed_digest(keys[one.customer], one.values)
-            named_as = (one.customer, one.command_id)
+            customer, command_id, key = one.customer, one.command_id, keys[one.customer]
+            digest = keyed_digest(key, one.values)
+            named_as = (customer, command_id)
             if named_as in digests:
                 if digests[named_as] != digest:
-                    raise VaultConflict(f"{one.customer}: other values were written for {one.command_id}")
+                    raise VaultConflict(f"{customer}: other values were written for {command_id}")
                 written.append(Written(self._versions(vault, *named_as, rows), digest))
                 vault.execute(_written_again(one))
                 continue
             digests[named_as] = digest
-            versions = {field: known.get((one.customer, field), 0) + 1 for field in one.values}
+            last = known.setdefault(customer, {})
+            versions = {field: last.get(field, 0) + 1 for field in one.values}
             if max(versions.values()) > MOST_VERSIONS:
-                raise VaultConflict(f"{one.customer}: a field has at most {MOST_VERSIONS} versions")
-            known.update({(one.customer, field): version for field, version in versions.items()})
-            new.append((one.customer, one.command_id, digest, one.at))
-            rows += self._sealed(keys[one.customer], one, versions)
+                raise VaultConflict(f"{customer}: a field has at most {MOST_VERSIONS} versions")
+            last.update(versions)
+            new.append((customer, command_id, digest, one.at))
+            nonces = self._chance(NONCE_BYTES * len(versions))
+            sealed = seal_all(AESGCM(key), customer, one.values, versions, nonces)
+            rows += [
+                (customer, field, version, command_id, value)
+                for (field, version), value in zip(versions.items(), sealed, strict=True)
+            ]
             written.append(Written(versions, digest))
         if new:
             insert_many(vault, WRITINGS, new)
@@ -158,8 +165,11 @@ class Vault:
     @staticmethod
     def _written(
         vault: Connection, writings: Sequence[Writing], customers: Collection[str]
-    ) -> tuple[dict[tuple[str, str], bytes], dict[tuple[str, str], int]]:
-        """The digests of what was written before of those customers, by command, and the last version of each field."""
+    ) -> tuple[dict[tuple[str, str], bytes], dict[str, dict[str, int]]]:
+        """The digests of what was written before of those customers, by command, and the last version of each field.
+
+        Versions are by customer and field.
+        """
         if not customers:  # who has no key has nothing
             return {}, {}
         named = [(one.customer, one.command_id) for one in writings if one.customer in customers]
@@ -169,10 +179,10 @@ class Vault:
             .where(VALUES.c.customer.in_(customers))
             .group_by(VALUES.c.customer, VALUES.c.field)
         )
-        return (
-            {(row.customer, row.command_id): row.digest for row in before},
-            {(row.customer, row.field): row.version for row in vault.execute(last)},
-        )
+        versions: dict[str, dict[str, int]] = {}
+        for row in vault.execute(last):
+            versions.setdefault(row.customer, {})[row.field] = row.version
+        return {(row.customer, row.command_id): row.digest for row in before}, versions
 
     def _keys_to_write(
         self, vault: Connection, customers: Sequence[str]
@@ -193,25 +203,6 @@ class Vault:
             wrapped = [(one, id_, wrap(key, one.encode(), self._chance)) for one, key in made.items()]
             insert_many(vault, PERSONS, wrapped)
         return keys | made, keys.keys()
-
-    def _sealed(self, key: bytes, one: Writing, versions: Mapping[str, int]) -> list[tuple[Any, ...]]:
-        cipher, customer, command_id = AESGCM(key), one.customer, one.command_id
-        nonces = self._chance(NONCE_BYTES * len(versions))
-        return [
-            (
-                customer,
-                field,
-                version,
-                command_id,
-                seal(
-                    cipher,
-                    Placement(customer, field, version),
-                    one.values[field],
-                    nonces[n * NONCE_BYTES : (n + 1) * NONCE_BYTES],
-                ),
-            )
-            for n, (field, version) in enumerate(versions.items())
-        ]
 
     @staticmethod
     def _versions(
