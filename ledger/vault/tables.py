@@ -30,8 +30,6 @@ from ledger.errors import VaultUnreachable
 
 UNREACHABLE = (SQLAlchemyError, OSError, ValueError, ImportError)
 """What a URL that is none, a driver that is not there, or a database that does not answer raises."""
-_CONNECT_SECONDS = 5
-"""How long a server is given to answer at first."""
 _METADATA = MetaData()
 _ID = String(LONGEST_ID)
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
@@ -150,9 +148,13 @@ def engine_of(url: str) -> Engine:
             _make_private(file)
         engine = _connecting(url)
         try:
-            _METADATA.create_all(engine)
-        except (IntegrityError, ProgrammingError):  # somebody else makes them
-            _METADATA.create_all(engine)
+            try:
+                _METADATA.create_all(engine)
+            except (IntegrityError, ProgrammingError):  # somebody else makes them
+                _METADATA.create_all(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     return engine
 
 
@@ -227,10 +229,13 @@ def file_of(url: str) -> Path | None:
 
 
 def engine_at(url: str) -> Engine:
-    """An engine for a URL, which gives a server so long to answer. Raises what is in UNREACHABLE."""
+    """An engine for a URL; a server is waited for within bounds. Raises what is in UNREACHABLE."""
     named = make_url(url)
-    waits = {"connect_timeout": _CONNECT_SECONDS} if named.get_backend_name() == "postgresql" else {}
-    return create_engine(named, connect_args=waits)
+    if named.get_backend_name() != "postgresql":
+        return create_engine(named)
+    from ledger.postgres_bounds import bounded_engine  # a vault in a file needs no driver of it
+
+    return bounded_engine(named)
 
 
 def _connecting(url: str) -> Engine:

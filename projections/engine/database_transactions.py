@@ -13,6 +13,8 @@ from projections.engine.sql_text import Dialect
 _FULL = frozenset({"53100", "SQLITE_FULL"})
 _MISSING = frozenset({"42P01", "42703"})
 _MISSING_IN_SQLITE = ("no such table", "no such column")
+_NOT_LET = frozenset({"25006", "3F000", "42501"})
+"""A server that only reads (a standby), has no such schema, or refuses the right."""
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -99,4 +101,4 @@ def error_of(sign: str, text: str, *, operational: bool) -> type[LedgerError] | 
         return DatabaseDamaged
     if sign.startswith(_DAMAGED):
         return FileDamaged
-    return DatabaseUnreachable if operational else None
+    return DatabaseUnreachable if operational or sign in _NOT_LET else None

@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from ledger.errors import SettingsInvalid
+from ledger.postgres_bounds import bounded_engine
 from projections.engine.database_transactions import Found, error_of
 from projections.engine.sql import SqlStatement
 from projections.engine.sql_text import Dialect
@@ -18,7 +19,6 @@ from projections.engine.sql_text import Dialect
 if TYPE_CHECKING:
     import psycopg
 
-_CONNECT_SECONDS = 5
 _TABLE_NAMES = (
     "SELECT relname FROM pg_class WHERE relkind IN ('r','p') AND relpersistence<>'t'"
     " AND relnamespace<>'pg_catalog'::regnamespace AND pg_table_is_visible(oid)"
@@ -95,14 +95,12 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         try:
-            self.url = _with_driver(make_url(url))
+            self.url = make_url(url)
             if self.url.get_backend_name() != "postgresql":
                 raise SettingsInvalid(
                     f"PULSA_DATABASE, --database: {self.url.get_backend_name()} is neither postgresql nor sqlite"
                 )
-            self.engine: Engine = sa.create_engine(
-                self.url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS}
-            )
+            self.engine: Engine = bounded_engine(self.url)
         except ValueError:
             raise SettingsInvalid("PULSA_DATABASE, --database: its port is no number") from None
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -157,7 +155,3 @@ class Postgres:
             if kind is None:
                 raise
             raise kind(f"{self.name}: {str(error.orig).strip()}") from error
-
-
-def _with_driver(url: URL) -> URL:
-    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
