@@ -21,6 +21,7 @@ from ledger.store.kafka.connection import COMMANDS, POLICIES, KafkaSettings, let
 from ledger.store.kafka.follower import Follower
 from ledger.store.kafka.mirror import Mirror
 from ledger.store.kafka.offsets import Offsets
+from ledger.store.kafka.positions import polled_to
 from ledger.store.kafka.records import EventRecords, Reply, ReplyRecords, schema_header
 from ledger.store.kafka.schema_ids import schema_ids
 
@@ -99,7 +100,7 @@ class KafkaTarget:
             ]
             for key, value, headers in records:
                 producer.send(settings.events, value, key, headers, partition)
-            producer.flush()
+            producer.flush(_TRANSACTION_SECONDS)
             for future, source, entry in zip(asked, sources, chunk.entries, strict=True):
                 own = range(entry.first_event, entry.first_event + entry.event_count)
                 references = tuple(_reference(by_ordinal[ordinal]) for ordinal in own)
@@ -169,9 +170,8 @@ def must_await_nothing(settings: KafkaSettings, partition: int, offsets: Offsets
                 consumer.assign([tp])
                 consumer.seek(tp, getattr(offsets, source))
                 end = consumer.end_offsets([tp])[tp]
-                while consumer.position(tp) < end:
-                    if consumer.poll(timeout_ms=200, max_records=1):
-                        raise CopyRefused(f"partition {partition} has commands that await an answer")
+                if any(polled_to(consumer, tp, end, at_once=1)):
+                    raise CopyRefused(f"partition {partition} has commands that await an answer")
 
 
 def fence(settings: KafkaSettings, partition: int, partitions: int) -> None:

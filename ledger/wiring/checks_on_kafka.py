@@ -13,6 +13,7 @@ from ledger.figures import grouped
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import said_at_first
+from ledger.store.kafka.positions import polled_to
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access, known_ids
 from ledger.wiring.amiss import REFUSED, TOLERANCE, Amiss, must_not_be_behind
@@ -85,6 +86,6 @@ def _last_stamp(kafka: KafkaSettings) -> int | None:
             for tp, end in consumer.end_offsets(every).items():
                 consumer.assign([tp])
                 consumer.seek(tp, max(end - _LAST, 0))
-                while consumer.position(tp) < end:
-                    stamps += [one.timestamp for one in consumer.poll(timeout_ms=200).get(tp, ())]
+                for polled in polled_to(consumer, tp, end):
+                    stamps += [one.timestamp for one in polled]
     return max(stamps) * _MILLISECOND if stamps else None

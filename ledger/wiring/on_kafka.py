@@ -29,6 +29,7 @@ from ledger.store.kafka.client import KafkaClient
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.deleting import Beginning
 from ledger.store.kafka.origin import said_at_first
+from ledger.store.kafka.positions import polled_to
 from ledger.store.kafka.preference_topic import PreferenceTopic
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.registry_restoring import Texts, UsedSchema, restore, used
@@ -120,8 +121,8 @@ def records_of(log: KafkaSettings, topic: str) -> Iterator[Any]:
                 consumer.assign([tp])
                 end = consumer.end_offsets([tp])[tp]
                 consumer.seek_to_beginning(tp)
-                while consumer.position(tp) < end:
-                    yield from consumer.poll(timeout_ms=200).get(tp, ())
+                for polled in polled_to(consumer, tp, end):
+                    yield from polled
 
 
 def delete_answered(

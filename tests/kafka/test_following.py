@@ -8,8 +8,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from kafka import KafkaProducer
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.structs import TopicPartition
 
+from ledger.errors import LogUnreachable
+from ledger.store.kafka import positions
+from ledger.store.kafka.connection import KafkaSettings
+from ledger.store.kafka.positions import position_of
 from ledger.store.kafka.records import EventRecords
 from ledger.store.kafka.schema_ids import schema_ids
 from ledger.wiring.composition import opened
@@ -22,7 +28,9 @@ from tests.processes import must_end_well
 from tests.wiring.test_composition import held, must_be_the_same
 
 
-def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
+def test_what_is_under_way_is_awaited(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A commit is acknowledged before every partition shows it: here it ends only once the reader waits for it."""
     settings = new_log()
     commands = population(20, 2)[:200]
@@ -51,9 +59,27 @@ def test_what_is_under_way_is_awaited(new_log: NewLog, tmp_path: Path) -> None:
         for key, value, headers in records:
             writer.send(settings.events, value, key, headers, 0)
         writer.flush()
+        _must_end(settings, monkeypatch)
         mirrors.catch_up(commit)
         assert waits
         assert in_file(reader.mirror(0)) == in_file(tmp_path / "whole.db")
+
+
+def _must_end(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads to an end that does not come, as where a broker hangs, is told so."""
+    events = TopicPartition(settings.events, 0)
+    with (
+        closing(KafkaConsumer(**settings.arguments())) as uncommitted,
+        closing(KafkaConsumer(**settings.arguments(), isolation_level="read_committed")) as consumer,
+        monkeypatch.context() as patched,
+    ):
+        patched.setattr(positions, "SILENT_SECONDS", 0.3)
+        (end,) = uncommitted.end_offsets([events]).values()
+        consumer.assign([events])
+        consumer.seek(events, 0)
+        with pytest.raises(LogUnreachable, match="no broker has sent anything"):
+            list(positions.polled_to(consumer, events, end))
+        assert list(positions.polled_to(consumer, events, position_of(consumer, events))) == []
 
 
 def test_what_is_opened_of_it_is_closed_again(new_log: NewLog, tmp_path: Path) -> None:

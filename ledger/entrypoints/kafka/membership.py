@@ -20,6 +20,7 @@ from ledger.entrypoints.kafka.assignment import Assignment
 from ledger.errors import InstanceTaken
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
+from ledger.store.kafka.positions import position_of
 
 _log = structlog.get_logger()
 
@@ -173,7 +174,7 @@ class Membership:
         if not tps:
             return {}
         ends = self.ends(tps)
-        places = {tp: (self.consumer.position(tp), ends[tp]) for tp in tps}
+        places = {tp: (position_of(self.consumer, tp), ends[tp]) for tp in tps}
         return {tp: at for tp, (at, end) in places.items() if at < end}
 
 

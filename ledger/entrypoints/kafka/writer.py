@@ -27,6 +27,7 @@ from ledger.entrypoints.supervising import FIRST_PAUSE, LONGEST_PAUSE, PASSING, 
 from ledger.errors import LedgerError, LogMismatch, RegistryRefused, WriterFenced
 from ledger.store.kafka import mirror, topics
 from ledger.store.kafka.connection import TAKEN, KafkaSettings, reported
+from ledger.store.kafka.positions import position_of
 from ledger.store.kafka.schema_ids import schema_ids
 
 _log = structlog.get_logger()
@@ -220,13 +221,13 @@ class Writer:
         ordering = self._orderings[partition]
 
         def is_all() -> bool:
-            return bool(self._member.consumer.position(commands) >= self._member.ends([commands])[commands])
+            return position_of(self._member.consumer, commands) >= self._member.ends([commands])[commands]
 
         records = ordering.take(polled.get(commands, ()), polled.get(policies, ()), is_all)
         is_paused = policies in self._member.consumer.paused()
         if is_paused != self._is_held_back(policies):
             if is_paused:
-                self._member.go_on(policies, self._member.consumer.position(policies))
+                self._member.go_on(policies, position_of(self._member.consumer, policies))
             else:
                 self._member.consumer.pause(policies)
         return records
@@ -247,7 +248,7 @@ class Writer:
             for partition in self._owned:
                 ends = [(tp, self._member.consumer.highwater(tp)) for tp in self._of(partition)]
                 left = [
-                    max(end - self._member.consumer.position(tp), 0) + len(self._ahead.get(tp, ()))
+                    max(end - position_of(self._member.consumer, tp), 0) + len(self._ahead.get(tp, ()))
                     for tp, end in ends
                     if end is not None
                 ]

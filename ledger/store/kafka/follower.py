@@ -16,6 +16,7 @@ from ledger.store.codec import Codec
 from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings, reported
 from ledger.store.kafka.mirror import Arrived, Mirror
 from ledger.store.kafka.offsets import Offsets
+from ledger.store.kafka.positions import position_of
 from ledger.store.kafka.records import DUE, EventRecords, ReplyRecords
 from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.kafka.topics import must_begin_at_zero
@@ -153,7 +154,7 @@ class Follower:
             found = {
                 partition
                 for partition, tp in places
-                if self._consumer.position(tp) < max(ends[tp], beyond.get(tp, 0))
+                if position_of(self._consumer, tp) < max(ends[tp], beyond.get(tp, 0))
             }
         for partition, tp in places:
             offsets = self._offsets[partition]

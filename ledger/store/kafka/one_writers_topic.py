@@ -12,6 +12,7 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
 from ledger.store.kafka.connection import KafkaSettings, let_go, reported
+from ledger.store.kafka.positions import polled_to
 
 
 class Put(NamedTuple):
@@ -81,5 +82,4 @@ class OneWritersTopic:
                 consumer.assign([tp])
                 end = consumer.end_offsets([tp])[tp]
                 consumer.seek(tp, 0)
-                while consumer.position(tp) < end:
-                    yield consumer.poll(timeout_ms=200).get(tp, ())
+                yield from polled_to(consumer, tp, end)

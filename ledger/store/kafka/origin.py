@@ -11,6 +11,7 @@ from kafka.structs import TopicPartition
 from ledger.errors import TopicMismatch
 from ledger.store.codec import Codec
 from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.positions import polled_to
 from ledger.store.kafka.records import read_wire
 from ledger.store.kafka.schema_ids import SchemaIds
 from ledger.store.kafka.topics import Incarnation
@@ -42,8 +43,8 @@ def _first(
     for tp in every:
         consumer.assign([tp])
         consumer.seek(tp, 0)
-        while consumer.position(tp) < ends[tp]:
-            for record in consumer.poll(timeout_ms=200, max_records=1).get(tp, ()):
+        for polled in polled_to(consumer, tp, ends[tp], at_once=1):
+            for record in polled:
                 schema, state = read_wire(ids, record.value, record.headers)
                 codec = Codec()
                 codec.learn([schema])

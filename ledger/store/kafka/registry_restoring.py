@@ -23,6 +23,7 @@ from ledger.errors import RegistryMismatch, SchemaUnknown
 from ledger.progress import Progress
 from ledger.store.kafka import arriving
 from ledger.store.kafka.connection import KafkaSettings, reported
+from ledger.store.kafka.positions import polled_to
 from ledger.store.kafka.records import SCHEMA, reply_of
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.schemas import FINGERPRINT_BYTES, FOLDERS, RecordSchema, every
@@ -178,8 +179,8 @@ def _records(settings: KafkaSettings, topic: str) -> Iterator[Any]:
                 consumer.assign([tp])
                 consumer.seek_to_beginning(tp)
                 end = consumer.end_offsets([tp])[tp]
-                while consumer.position(tp) < end:
-                    yield from consumer.poll(timeout_ms=500).get(tp, ())
+                for polled in polled_to(consumer, tp, end):
+                    yield from polled
 
 
 def restore(registry: Registry, wanted: Iterable[UsedSchema], texts: Mapping[bytes, RecordSchema]) -> int:
