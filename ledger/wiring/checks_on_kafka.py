@@ -9,11 +9,12 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from ledger.domain.calendar import SECOND
+from ledger.errors import CommitUncertain
 from ledger.figures import grouped
 from ledger.store.kafka import topics
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.origin import said_at_first
-from ledger.store.kafka.positions import polled_to
+from ledger.store.kafka.positions import held_back, polled_to
 from ledger.store.kafka.registry_api import Registry
 from ledger.store.kafka.schema_ids import access, known_ids
 from ledger.wiring.amiss import REFUSED, TOLERANCE, Amiss, must_not_be_behind
@@ -23,6 +24,8 @@ from ledger.wiring.settings import Settings, hidden
 _LAST = 20
 """Offsets at the end of a partition among which there is a record, and not only the marks of transactions."""
 _MILLISECOND = 1000
+_STANDING = 5.0
+"""Seconds that a transaction which is open at the moment is given to end: a writer's takes a fraction of one."""
 
 
 def broker(settings: Settings) -> str:
@@ -39,10 +42,18 @@ def registry(settings: Settings) -> str:
 
 
 def log(settings: Settings) -> str:
-    """What was recorded first can be read by the registry's schemas."""
+    """What was recorded first can be read by the registry's schemas, and no transaction hides what came last."""
     kafka = _log(settings)
     found = topics.ensure(kafka, create=False)
     created = said_at_first(kafka, found, known_ids(kafka))
+    with reported(f"Kafka at {kafka.bootstrap}"):
+        hidden_ends = held_back(kafka, found.partitions, _STANDING)
+    if hidden_ends:
+        where = ", ".join(f"{tp.topic}-{tp.partition}" for tp in hidden_ends)
+        raise CommitUncertain(
+            f"{where}: somebody's transaction stays open, and what comes behind it is not seen before it ends:"
+            " see kafka-transactions.sh describe-producers"
+        )
     clock = None if created is None else created["clock"]
     began = (
         "nothing is recorded yet" if clock is None else f"created {clock}, and read by the registry's schemas"

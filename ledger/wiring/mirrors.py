@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ledger.errors import LogDamaged
+from ledger.errors import CommitUncertain, LogDamaged
 from ledger.progress import Progress
 from ledger.store.copying import CopyRefused
 from ledger.store.copying_kafka import fence, must_await_nothing
@@ -26,8 +26,12 @@ from ledger.wiring.settings import Settings
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""
 
-_UNDER_WAY = 15.0
-"""Seconds after which a transaction that was under way has surely ended, or is none that anybody was told of."""
+_UNDER_WAY = 30.0
+"""Seconds after which a writer's transaction that was under way has surely ended, by the broker where it was left."""
+_HELD_BACK = (
+    "partition {}: somebody's transaction has been open for {:g} s, and what was recorded behind it is not seen before"
+    " it ends: see kafka-transactions.sh describe-producers"
+)
 
 
 class Followed:
@@ -80,6 +84,7 @@ class Followed:
         """Reads all that was committed before this was asked, even where that does not show yet.
 
         `only` is one partition, where the others are not asked for. A mirror that is unlike its topic is made again.
+        Raises CommitUncertain where that does not come to show, for a transaction before it stays open.
         """
         with self._lock:
             try:
@@ -122,8 +127,8 @@ class Followed:
         written, until = follower.written(waiting), time.monotonic() + _UNDER_WAY
         while waiting := follower.behind(waiting, written):
             done += follower.advance(_SLICE)
-            if time.monotonic() > until:
-                written = {}
+            if time.monotonic() > until and not follower.behind(waiting):
+                raise CommitUncertain(_HELD_BACK.format(", ".join(map(str, sorted(waiting))), _UNDER_WAY))
             if progress is not None:
                 progress(done, 0)
 

@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from ledger.errors import LogUnreachable
+from ledger.errors import CommitUncertain, LogUnreachable
 from ledger.store.kafka import positions
 from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.positions import position_of
@@ -25,6 +25,7 @@ from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
 from tests.kafka.seen import embedded, in_file, population
 from tests.processes import must_end_well
+from tests.waiting import PATIENCE
 from tests.wiring.test_composition import held, must_be_the_same
 
 
@@ -60,7 +61,13 @@ def test_what_is_under_way_is_awaited(
             writer.send(settings.events, value, key, headers, 0)
         writer.flush()
         _must_end(settings, monkeypatch)
+        with monkeypatch.context() as patched:
+            patched.setattr("ledger.wiring.mirrors._UNDER_WAY", 0.3)
+            with pytest.raises(CommitUncertain, match="partition 0: somebody's transaction"):
+                mirrors.catch_up()
+        assert positions.held_back(settings, 1, 0.0) == [TopicPartition(settings.events, 0)]
         mirrors.catch_up(commit)
+        assert positions.held_back(settings, 1, PATIENCE) == []
         assert waits
         assert in_file(reader.mirror(0)) == in_file(tmp_path / "whole.db")
 

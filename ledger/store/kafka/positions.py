@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -11,11 +12,12 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
 from ledger.errors import LogUnreachable
-from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS
+from ledger.store.kafka.connection import QUESTION_TIMEOUT_MS, KafkaSettings
 
 SILENT_SECONDS = 30.0
 """After so much silence of a broker that has more, nobody waits for it any longer."""
 _WAIT_MS = 200
+_AGAIN = 0.1
 
 
 def position_of(consumer: KafkaConsumer, tp: TopicPartition) -> int:
@@ -42,3 +44,30 @@ def polled_to(
                 f"{tp.topic}-{tp.partition}: no broker has sent anything for {SILENT_SECONDS:g} s, and there is more"
             )
         yield consumer.poll(timeout_ms=_WAIT_MS, max_records=at_once).get(tp, ())
+
+
+def held_back(settings: KafkaSettings, partitions: int, seconds: float) -> list[TopicPartition]:
+    """Where a transaction that is open now stays open so long: what comes behind it is seen by nobody.
+
+    Raises what kafka-python does.
+    """
+    topics = (settings.events, settings.replies, settings.commands)
+    waiting = [TopicPartition(topic, partition) for topic in topics for partition in range(partitions)]
+    until = time.monotonic() + seconds
+    with (
+        closing(_asking(settings, "read_uncommitted")) as every,
+        closing(_asking(settings, "read_committed")) as seen,
+    ):
+        written = every.end_offsets(waiting, timeout_ms=QUESTION_TIMEOUT_MS)
+        while True:
+            ends = seen.end_offsets(waiting, timeout_ms=QUESTION_TIMEOUT_MS)
+            waiting = [tp for tp in waiting if ends[tp] < written[tp]]
+            if not waiting or time.monotonic() > until:
+                return waiting
+            time.sleep(_AGAIN)
+
+
+def _asking(settings: KafkaSettings, isolation: str) -> KafkaConsumer:
+    return KafkaConsumer(
+        **settings.arguments(), isolation_level=isolation, enable_auto_commit=False, group_id=None
+    )
