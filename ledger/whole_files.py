@@ -16,7 +16,8 @@ def written_whole(
     """A file to be written (and read), which is put into its place once it is on the disk; else nothing of it stays.
 
     Until then it lies beside its place: as `part`, or under a name of this process. What is in the place is written
-    over where `over` is said. Else raises FileExistsError, also where it came meanwhile. Raises OSError.
+    over where `over` is said. Else raises FileExistsError, also where it came meanwhile. Raises OSError, which names a
+    file: what has no room says nothing of itself.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part") if part is None else part
     try:
@@ -31,6 +32,9 @@ def written_whole(
             _put(part, path)
         with suppress(PermissionError):  # of a folder that others put files into, and may not read
             flush(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

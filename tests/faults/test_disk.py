@@ -17,7 +17,7 @@ import pytest
 from ledger.audit.verification import verify
 from ledger.store.reading import SqliteReader
 from tests.bench import population as p
-from tests.entrypoints.pulsa import Pulsa, in_a_process
+from tests.entrypoints.pulsa import NUMBER, Pulsa, in_a_process
 
 USES = 4_000
 """Calls in a file that does not fit into a few MiB."""
@@ -56,6 +56,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no file system of its own can be mounted here (that takes root)")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_what_has_no_room_is_named_and_leaves_no_file_in_its_place(tmp_path: Path, small_disk: Path) -> None:
+    log = Pulsa(tmp_path)
+    log.active()
+    log.done("log", "advance", "--now", "2024-01-01T00:00:00+07:00")
+    wanted = {
+        small_disk / "evidence.zip": ("audit", "bundle", NUMBER),
+        small_disk / "terms.toml": ("terms", "new", "own-2026", "--out"),
+        small_disk / "uses.csv": ("data", "export", "csv", "--out"),
+    }
+    _fill(small_disk, but=0)
+    for path, verb in wanted.items():
+        complaint = log.complaint(*verb, str(path))
+        assert complaint == f"file-error: {path}: No space left on device"
+        assert list(small_disk.iterdir()) == [small_disk / "filled"]
+    (small_disk / "filled").unlink()
+    for path, verb in wanted.items():
+        log.done(*verb, str(path))
+        assert path.stat().st_size
 
 
 def _file(folder: Path, uses: int) -> Path:

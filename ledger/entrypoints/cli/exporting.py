@@ -184,5 +184,8 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(out)
+    except OSError as error:
+        error.filename = error.filename or str(out)
+        raise
     finally:
         part.unlink(missing_ok=True)

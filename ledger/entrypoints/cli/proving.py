@@ -15,6 +15,7 @@ from ledger.entrypoints.cli.options import now_of
 from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
 from ledger.entrypoints.cli.prose import AsOf, KnownAt, Number, as_of_known_at
 from ledger.errors import CheckpointInvalid, EvidenceRefused, KeyUnusable
+from ledger.whole_files import written_whole
 
 if TYPE_CHECKING:
     from ledger.audit.evidence.bundle import Signed
@@ -274,11 +275,9 @@ def _content(file: Path) -> bytes:
 
 
 def put_file(file: Path, content: bytes) -> None:
-    """Writes a file that is not there yet."""
+    """Writes a file that is not there yet, whole or not at all. Raises OSError."""
     try:
-        with file.open("xb") as target:
+        with written_whole(file, mode=0o666) as target:
             target.write(content)
     except FileExistsError:
         raise typer.BadParameter(f"{file}: there is a file already") from None
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from error

@@ -14,6 +14,7 @@ from ledger.entrypoints.cli.output import AsJson, counted, folded_below, say, sa
 from ledger.entrypoints.cli.prose import say_clauses
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.errors import TermsInvalid, TermsMissing
+from ledger.whole_files import written_whole
 
 if TYPE_CHECKING:
     from ledger.domain.terms import Terms
@@ -132,8 +133,8 @@ def terms_new(terms_id: NewId, product: ProductName = None, out: NewFile = None)
         say(text.removesuffix("\n"))
         return shell.DONE
     try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with written_whole(out, mode=0o666) as file:
+            file.write(text.encode())
     except FileExistsError:
         raise FileExists(f"{out}: there is a file already") from None
     say_folded(f"{out}: written; `pulsa terms check {out}` says what is wrong in it once you have changed it")
