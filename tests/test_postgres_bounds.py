@@ -23,8 +23,13 @@ from projections.engine.sql_tables import delete
 from tests.servers import postgres_url, run_directory  # noqa: F401
 from tests.silent_proxy import SilentProxy
 
-SOON = {"tcp_user_timeout": "300", "keepalives_idle": "1", "keepalives_interval": "1"}
-"""What an operator may say in a URL: the kernel gives up sooner."""
+SOON = {
+    "connect_timeout": "60",
+    "tcp_user_timeout": "300",
+    "keepalives_idle": "1",
+    "keepalives_interval": "1",
+}
+"""What an operator may say in a URL: the kernel gives up sooner, and nobody is in a hurry to connect."""
 _OUT_OF_TIME = "timeout expired|timed out"
 
 
