@@ -26,7 +26,7 @@ from ledger.wiring.settings import Settings
 _SLICE = 0.2
 """Seconds that mirrors read on before progress is told."""
 
-_UNDER_WAY = 30.0
+_UNDER_WAY = 60.0
 """Seconds after which a writer's transaction that was under way has surely ended, by the broker where it was left."""
 _HELD_BACK = (
     "partition {}: somebody's transaction has been open for {:g} s, and what was recorded behind it is not seen before"
