@@ -43,6 +43,7 @@ COPIES = {
 STATES = {
     "open": ("terbuka", "open"),
     "answered": ("selesai", "answered"),
+    "erased": ("dihapus sebelum dijawab", "erased before it was answered"),
     "started": ("dimulai", "started"),
     "blocked": ("terhalang", "blocked"),
     "in-suspense": ("menunggu", "in suspense"),
@@ -136,6 +137,8 @@ _EVENTS = {
     "DisputeReopened": "Sengketa dibuka kembali",
     "DisputeWithdrawn": "Sengketa dicabut",
     "DunningStepTaken": "Langkah penagihan",
+    "EndAnnounced": "Akun akan berakhir: persetujuan ditarik",
+    "EndCalledOff": "Akun tetap berjalan: persetujuan diberikan lagi",
     "ErasureAnswerNoted": "Jawaban akun atas penghapusan",
     "ErasureAnswered": "Jawaban atas penghapusan",
     "ErasureAsked": "Akun ditanya tentang penghapusan",

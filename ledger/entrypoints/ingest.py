@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
+from ledger.domain.customer.commands_of_breaches import RecordBreach
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import InputFile, opened
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.rows import BadLine, GoodLine, InputFormat, rows
-from ledger.errors import VaultConflict
+from ledger.errors import LedgerError, VaultConflict
 from ledger.wiring.composition import Taker
 from ledger.wiring.registering import Registrar
 
@@ -69,8 +70,9 @@ class Fault(NamedTuple):
 class Ingest:
     """One run over any number of files.
 
-    `principal` is who runs it; `registrar` keeps the values of persons that lines bring; `record` is handed every
-    outcome, `faulty` every bad line, `progress` the file and the count after each batch.
+    `principal` is who runs it; `registrar` keeps the values of persons that lines bring; `counted` looks whom the scope
+    of a breach's record names, and raises Invalid where these are not as many as the line says; `record` is handed
+    every outcome, `faulty` every bad line, `progress` the file and the count after each batch.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Ingest:
         batch: int = BATCH,
         principal: str | None = None,
         registrar: Registrar | None = None,
+        counted: Callable[[RecordBreach], RecordBreach] = lambda command: command,
         record: OutcomeTaker | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[InputFile, Tally], None] = lambda _, __: None,
@@ -95,6 +98,7 @@ class Ingest:
         self._batch = batch
         self._principal = principal
         self._registrar = registrar
+        self._counted = counted
         self._record = record
         self._faulty = faulty
         self._progress = progress
@@ -109,12 +113,24 @@ class Ingest:
             with opened(name) as source:
                 batch: list[GoodLine | BadLine] = []
                 for row in rows(source, self._reader, format_, command):
-                    batch.append(row)
+                    if isinstance(row, GoodLine) and isinstance(row.command, RecordBreach):
+                        self._take(source, batch)  # what stands before it counts
+                        batch = [self._with_count(row)]
+                    else:
+                        batch.append(row)
                     if len(batch) == self._batch:
                         self._take(source, batch)
                         batch = []
                 self._take(source, batch)
         return self.tally
+
+    def _with_count(self, row: GoodLine) -> GoodLine | BadLine:
+        try:
+            return row._replace(command=self._counted(cast("RecordBreach", row.command)))
+        except Invalid as refusal:
+            return BadLine(row.line, row.command.command_id, refusal)
+        except LedgerError as error:  # nobody can count them here
+            return BadLine(row.line, row.command.command_id, Invalid(f"persons: {error.code}: {error}"))
 
     def _take(self, source: InputFile, batch: list[GoodLine | BadLine]) -> None:
         self.busy = True

@@ -78,12 +78,12 @@ def is_answered_late(role: PersonRole) -> None:
     role.asks(20, "10:00", "RequestAccess", request="access-c", channel="settings")
     role.asks(21, "10:00", "AnswerAccess", request="access-c", digest=_digest("c"))
     role.asks(27, "10:00", "RequestAccess", request="access-d", channel="care")
-    breach = {"breach": "breach/readings-a", "actor": STAFF}
-    own = {"terms": POLICY, "scope": "readings-of-staff-3", "fields": ["name"], "persons": 2}
+    breach = {"breach": "breach/laptop-a", "actor": STAFF}
+    own = {"terms": POLICY, "scope": "lost-laptop-a", "fields": ["name"], "persons": 2}
     role.feed.tell(role.when(22, "10:00"), "RecordBreach", discovered_at=role.instant(21), **own, **breach)
     for to, day in (("authority", 23), ("persons", 26)):
         role.feed.tell(role.when(day, "10:00"), "NotifyBreach", to=to, reference=f"letter-{day}", **breach)
-    other = breach | {"breach": "breach/readings-b"}
+    other = breach | {"breach": "breach/laptop-b"}
     role.feed.tell(role.when(24, "10:00"), "NotifyBreach", to="persons", reference="letter-24", **other)
 
 

@@ -24,6 +24,10 @@ _OUTCOME = "ledger.reply.Outcome"
 
 
 _ADDED: Mapping[str, tuple[str, ...]] = {
+    "ledger.customer.AccountNoted": ("ends_at",),
+    "ledger.customer.ConsentGiven": ("accounts",),
+    "ledger.customer.ConsentWithdrawn": ("accounts",),
+    "ledger.customer.PersonErased": ("request",),
     "ledger.dispute.EvidenceAttached": ("lies_in",),
     "ledger.log.LogCreated": ("ids",),
     "ledger.prepaid.Blocked": ("basis",),
@@ -31,6 +35,7 @@ _ADDED: Mapping[str, tuple[str, ...]] = {
     "ledger.prepaid.TermsMigrated": ("consents",),
     "AttachEvidence": ("lies_in",),
     "Block": ("basis",),
+    "EndForHolder": ("ends_at",),
     "Terminate": ("basis",),
     "MigrateTerms": ("consents",),
 }

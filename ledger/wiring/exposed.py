@@ -1,7 +1,8 @@
 """Whose data a breach exposed: its scope, asked of the log and of what the vault has of readings (UU 27/2022, art. 46).
 
 A scope is one of three questions, and gives the same persons again: `readings-of-<reader>`, whom somebody has read;
-`released-to-<whom>`, whose fields were disclosed; `everybody`, whoever was registered and not erased.
+`released-to-<whom>`, whose fields were disclosed; `everybody`, whoever was registered and not erased. How many they are
+is counted for the record (decision 111).
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from ledger.domain.customer.commands_of_breaches import RecordBreach
 from ledger.domain.customer.events_of_breaches import BreachRecorded
 from ledger.domain.customer.events_of_persons import CustomerRegistered, PersonalDataDisclosed, PersonErased
 from ledger.domain.customer.ids_of_customers import PREFIX
 from ledger.domain.events import Event
+from ledger.domain.refusals import Invalid
 from ledger.errors import QueryRefused
 from ledger.store.of_types import events_of_types
 from ledger.vault.inventory import read_by
@@ -22,6 +27,7 @@ from ledger.wiring.persons import must_be_vault_of, vault
 from ledger.wiring.values_told import written_last
 
 READ_BY, RELEASED_TO, EVERYBODY = "readings-of-", "released-to-", "everybody"
+_SCOPES = f"{READ_BY}<reader>, {RELEASED_TO}<whom> and {EVERYBODY}"
 
 
 class Exposed(NamedTuple):
@@ -38,13 +44,15 @@ class Exposure(NamedTuple):
     scope: str
     fields: Collection[str]
     until: int
+    persons: int | None = None
+    """How many the record says that they were; None: nothing is recorded."""
 
 
 def exposure_of(opened: Opened, breach: str) -> Exposure:
     """What the log says that a breach exposed. Raises QueryRefused where it knows none of that id, and LogMissing."""
     for event in _events_of(opened, breach):
         if isinstance(event, BreachRecorded):
-            return Exposure(event.scope, event.fields, event.discovered_at)
+            return Exposure(event.scope, event.fields, event.discovered_at, event.persons)
     raise QueryRefused(f"{breach}: no breach is recorded under that id")
 
 
@@ -53,11 +61,37 @@ def exposed(opened: Opened, asked: Exposure) -> Iterator[Exposed]:
 
     Raises QueryRefused where the scope is no question, LogMissing, and what keeps the vault from being asked.
     """
+    for customer, own in _of_fields(opened, asked):
+        erased = any(isinstance(one, PersonErased) for one in _events_of(opened, customer))
+        yield Exposed(customer, own, erased)
+
+
+def with_count(
+    opened: Opened, command: RecordBreach, *, kept_by: Opened, stated: bool = True
+) -> RecordBreach:
+    """The record with the count of those whom its scope names as of the discovery.
+
+    `kept_by` has the vault, where readings are asked for; `stated`: the command says a count. Raises Invalid where it
+    says another one, and where the scope is no question and none is said; and as `exposed`.
+    """
+    scope = command.scope
+    if not (scope == EVERYBODY or scope.startswith((READ_BY, RELEASED_TO))):
+        if not stated:
+            raise Invalid(f"persons: the scope names none, so say how many they are; {_SCOPES} do")
+        return command
+    asked = Exposure(scope, command.fields, command.discovered_at)
+    count = sum(1 for _ in _of_fields(kept_by if scope.startswith(READ_BY) else opened, asked))
+    if stated and count != command.persons:
+        raise Invalid(f"persons: {command.persons} is said, and {scope} names {count} by the discovery")
+    return replace(command, persons=count)
+
+
+def _of_fields(opened: Opened, asked: Exposure) -> Iterator[tuple[str, list[str]]]:
+    """The persons, and those of the fields that were exposed."""
     for customer, fields in _asked(opened, asked):
         own = sorted(fields & set(asked.fields) if asked.fields else fields)
         if own:
-            erased = any(isinstance(one, PersonErased) for one in _events_of(opened, customer))
-            yield Exposed(customer, own, erased)
+            yield customer, own
 
 
 def _asked(opened: Opened, asked: Exposure) -> Iterator[tuple[str, set[str]]]:
@@ -68,7 +102,7 @@ def _asked(opened: Opened, asked: Exposure) -> Iterator[tuple[str, set[str]]]:
         return _released(opened, scope.removeprefix(RELEASED_TO), asked.until)
     if scope.startswith(READ_BY):
         return _read(opened, scope.removeprefix(READ_BY), asked.until)
-    raise QueryRefused(f"{scope} names no persons; {READ_BY}<reader>, {RELEASED_TO}<whom> and {EVERYBODY} do")
+    raise QueryRefused(f"{scope} names no persons; {_SCOPES} do")
 
 
 def _registered(opened: Opened, until: int) -> Iterator[tuple[str, set[str]]]:

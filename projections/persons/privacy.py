@@ -44,7 +44,7 @@ from projections.postpaid.facts import Fact, Facts, Known, Says, known_of
 ACCESS, ERASURE, WITHDRAWAL, RESTRICTION = "access", "erasure", "withdrawal", "restriction"
 """What is asked for, as answers name it; a withdrawal is that of consent to processing as a whole (PM-05)."""
 OPEN, ANSWERED = "open", "answered"
-"""How far a request is."""
+"""How far a request is; `erased`: whoever asked is, and it is not answered any more."""
 GIVEN_AGAIN = "given again"
 ERASING, DECIDED, BLOCKED, OBJECTION, ERASED = "erasing", "decided", "blocked", "objection", "erased"
 HOLD, RELEASED = "hold", "released"
@@ -184,8 +184,9 @@ class Privacy(Facts):
 class PersonalRequest(NamedTuple):
     """What a person asks for: due by `limit_at`, answered at `ended_at`; `breached`: not in time, answered or not.
 
-    A withdrawal of consent to processing can be taken back until its limit; then processing ends by itself. A request
-    for erasure has no limit of hours: what stands in its way is told with the erasure.
+    Where the person was erased before it was answered, its `state` is `erased`. A withdrawal of consent to processing
+    can be taken back until its limit; then processing ends by itself. A request for erasure has no limit of hours: what
+    stands in its way is told with the erasure.
     """
 
     customer: str
@@ -286,8 +287,14 @@ def _requests(then: Snapshot, known: Mapping[str, list[Known]]) -> Iterator[Pers
                 begun = (subject.removeprefix(PREFIX), what, request, channel or "", one.since, until)
                 rows.append(PersonalRequest(*begun, OPEN, breached=False, ended_at=None))
                 continue
-            ended = of_kind.pop(ERASURE if what == ERASED else request, None)
-            if what in (ANSWERED, GIVEN_AGAIN, ERASED) and ended is not None:
+            if what == ERASED:  # the request for it is answered, and no other will be
+                for place in of_kind.values():
+                    state = ANSWERED if rows[place].kind == ERASURE else ERASED
+                    rows[place] = rows[place]._replace(state=state, ended_at=one.since)
+                of_kind.clear()
+                continue
+            ended = of_kind.pop(request, None)
+            if what in (ANSWERED, GIVEN_AGAIN) and ended is not None:
                 rows[ended] = rows[ended]._replace(state=ANSWERED, ended_at=one.since)
         yield from (_judged(row, then.as_of) for row in rows)
 

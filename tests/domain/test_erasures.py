@@ -54,10 +54,11 @@ def test_a_person_asks_to_be_erased_once(registered: Story) -> None:
 
 @pytest.mark.clause("PS-02")
 def test_who_never_had_an_account_is_erased_at_once_and_what_there_was_is_counted(registered: Story) -> None:
-    registered.given(GiveConsent, NOW).given(Disclose, NOW)
+    """And a request for access that was open says so: nobody answers it any more."""
+    registered.given(GiveConsent, NOW).given(Disclose, NOW).given(RequestAccess, NOW, request="a-7")
     registered.when(ErasePerson, NOW).then(
         event(ErasureStarted, reason="decided", decided_by="staff-1", approved_by="staff-2"),
-        event(PersonErased, accounts=0, fields=2, consents=1, disclosures=1),
+        event(PersonErased, accounts=0, fields=2, consents=1, disclosures=1, request="a-7"),
     )
 
 

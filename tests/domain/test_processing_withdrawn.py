@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
     GiveConsent,
@@ -20,7 +24,7 @@ from ledger.domain.customer.events_of_persons import (
     PersonErased,
     ProcessingEnded,
 )
-from ledger.domain.line.commands import AdvanceTime, Terminate
+from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
 from ledger.domain.postpaid.commands import ReceivePayment
 from tests.domain.erasing import ID, NOW, SECOND, is_erased, names, reasons
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, event, rupiah
@@ -86,3 +90,86 @@ def test_a_hold_delays_the_erasure_and_not_the_end(registered: Story) -> None:
     assert reasons(registered) == [(PERSON, "legal-hold")]
     registered.given(LiftPersonHold, LIMIT + DAY)
     assert is_erased(registered)
+
+
+# --- at any rhythm ----------------------------------------------------------------------------------------------------
+
+
+def lived(ticks: Sequence[tuple[type[Command], int]], *, again: bool = False) -> Story:
+    """Consent is withdrawn (and given `again` in time); then time is noticed by these, and what is bought is asked."""
+    story = Story(None).given(RegisterCustomer, NOW, fields=["name"])
+    story.given_active(since=NOW, credit=rupiah(50_000), customer=ID)
+    story.given_contract(NOW, msisdn=OTHER, customer=ID)
+    story.given(WithdrawConsent, NOW, purpose="processing")
+    if again:
+        story.given(GiveConsent, LIMIT - MICROSECOND, purpose="processing")
+    for command, at in ticks:
+        for msisdn in (NUMBER, OTHER) if command is AdvanceTime else (None,):
+            story.given(command, at, **({} if msisdn is None else {"msisdn": msisdn}))
+    for command in (AdvanceTime, AdvanceCustomer):
+        story.given(command, LIMIT + 70 * DAY)
+    story.given(AdvanceTime, LIMIT + 70 * DAY, msisdn=OTHER)
+    return story
+
+
+def of_accounts(story: Story) -> list[Any]:
+    """What befell the accounts, and when it was so; not who noticed, nor what they were asked when it was noticed."""
+    told = [one for number in (NUMBER, OTHER) for one in story.of_number(number) if "Erasure" not in one.name]
+    return [(one.name, one.effective_at, one.postings, one.account) for one in told]
+
+
+Ticks = Sequence[tuple[type[Command], int]]
+PROMPT: Ticks = [(AdvanceCustomer, LIMIT), (AdvanceTime, LIMIT)]
+RHYTHMS: dict[str, Ticks] = {
+    "none": [],
+    "the accounts alone, each week": [(AdvanceTime, LIMIT + n * 7 * DAY + 1) for n in range(9)],
+    "the customer a month late": [(AdvanceTime, LIMIT + 40 * DAY), (AdvanceCustomer, LIMIT + 40 * DAY)],
+    "the customer first": [(AdvanceCustomer, LIMIT + 40 * DAY), (AdvanceTime, LIMIT + 40 * DAY)],
+    "a microsecond early": [(AdvanceCustomer, LIMIT - 1), (AdvanceTime, LIMIT - 1)],
+}
+
+
+@pytest.mark.clause("PM-05")
+@pytest.mark.parametrize("rhythm", RHYTHMS)
+def test_accounts_end_at_the_limit_itself_whoever_notices_when(rhythm: str) -> None:
+    """So no monthly fee of after the limit is taken, and no credit lasts longer, however late the clock is."""
+    prompt, seen = lived(PROMPT), lived(RHYTHMS[rhythm])
+    assert of_accounts(seen) == of_accounts(prompt)
+    ended = {one.account: one.effective_at for one in seen.events() if one.name == "Terminated"}
+    assert ended == {f"{NUMBER}#1": LIMIT, SECOND: LIMIT}
+    assert seen.balance(f"{SECOND}/billed", "IDR") == prompt.balance(f"{SECOND}/billed", "IDR") > 0
+
+
+@pytest.mark.clause("PM-05")
+def test_consent_given_again_in_time_keeps_the_accounts_whoever_looks_first() -> None:
+    weekly: Ticks = [(AdvanceTime, LIMIT + n * 7 * DAY) for n in range(9)]
+    alone, seen = lived([], again=True), lived(weekly, again=True)
+    assert of_accounts(seen) == of_accounts(alone)
+    assert seen.contract(number=OTHER).runs
+    assert seen.state() != "terminated"
+    told = [one for one in seen.events() if one.name in ("EndAnnounced", "EndCalledOff")]
+    assert [one.account for one in told] == [f"{NUMBER}#1", SECOND] * 2
+
+
+@pytest.mark.clause("PM-05")
+def test_an_account_of_after_the_withdrawal_ends_with_the_others_and_of_after_the_limit_at_once(
+    registered: Story,
+) -> None:
+    """The services can no longer be used: nothing that is opened later outlives the end of processing."""
+    registered.given(SetPersonHold, NOW).given(WithdrawConsent, NOW, purpose="processing")
+    registered.given_active(since=NOW + HOUR, credit=rupiah(5000), customer=ID)
+    registered.given(AdvanceTime, LIMIT + 2 * DAY)
+    assert (registered.state(LIMIT - 1), registered.state(LIMIT)) == ("active", "terminated")
+    registered.given_contract(LIMIT + 3 * DAY, msisdn=OTHER, customer=ID)
+    ended = [one for one in registered.of_number(OTHER) if one.name == "Terminated"]
+    assert [one.effective_at for one in ended] == [LIMIT + 3 * DAY]
+    assert reasons(registered)[0] == (PERSON, "legal-hold")
+    registered.given_active(since=LIMIT + 4 * DAY, number=THIRD, customer=ID)
+    assert registered.state(number=THIRD) == "terminated"
+
+
+def test_an_account_that_is_anothers_by_then_goes_on(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID).given(WithdrawConsent, NOW, purpose="processing")
+    registered.given(RequestRightsTransfer, NOW + HOUR, to_customer="c-18")
+    registered.given(DecideRightsTransfer, NOW + HOUR).given(AdvanceTime, LIMIT + DAY)
+    assert registered.state() == "active"

@@ -43,11 +43,15 @@ def _read(desk: Pulsa, customer: str, field: str, day: int, by: str = "staff-3")
 
 
 def _recorded(desk: Pulsa, scope: str, fields: str) -> str:
-    own = ("--terms", "privacy-smarty", "--scope", scope, "--fields", fields, "--persons", "2")
+    own = ("--terms", "privacy-smarty", "--scope", scope, "--fields", fields)
     desk.done(
         "customer", "record-breach", "breach/b-1", *own, "--discovered-at", DISCOVERED, "--at", DAY.format(13)
     )
     return "breach/b-1"
+
+
+def _records(desk: Pulsa) -> list[dict[str, Any]]:
+    return [one["data"] for one in desk.events() if one["type"] == "ledger.breach.BreachRecorded"]
 
 
 def _exposed(desk: Pulsa, *asked: str, **own: Any) -> list[tuple[str, list[str], bool]]:
@@ -59,6 +63,67 @@ def test_whom_somebody_had_read_by_the_discovery_are_those_whom_the_breach_expos
     breach = _recorded(desk, "readings-of-staff-3", "name,email,address")
     assert _exposed(desk, breach) == [(ONE, ["email", "name"], False), (TWO, ["name"], False)]
     assert "2 persons" in desk.done("customer", "exposed", breach)
+
+
+BREACH: dict[str, Any] = {
+    "command": "RecordBreach",
+    "breach": "breach/b-1",
+    "terms": "privacy-smarty",
+    "fields": ["name"],
+}
+
+
+def _said(desk: Pulsa, *more: str, scope: str = "readings-of-staff-3", fields: str = "name,email") -> Any:
+    own = ("--terms", "privacy-smarty", "--scope", scope, "--fields", fields, "--discovered-at", DISCOVERED)
+    return desk("customer", "record-breach", "breach/b-1", *own, "--at", DAY.format(13), *more)
+
+
+def test_a_record_has_as_many_persons_as_its_scope_names(desk: Pulsa) -> None:
+    """Said otherwise it is refused; tried, it counts them too; and one whose scope is no query says how many."""
+    for more in ((), ("--dry-run",)):
+        refused = _said(desk, "--persons", "3", *more)
+        assert refused.exit_code == 1
+        told = " ".join(refused.stdout.split())
+        assert "persons: 3 is said, and readings-of-staff-3 names 2 by the discovery" in told
+    told = " ".join(_said(desk, scope="stolen-laptop").stdout.split())
+    assert "persons: the scope names none, so say how many" in told
+    assert _said(desk, "--dry-run").exit_code == 0
+    assert _records(desk) == []
+    _recorded(desk, "readings-of-staff-3", "name,email")
+    assert [one["persons"] for one in _records(desk)] == [2]
+    own = ("--scope", "stolen-laptop", "--fields", "name", "--persons", "7", "--terms", "privacy-smarty")
+    at = ("--discovered-at", DISCOVERED, "--at", DAY.format(13))
+    desk.done("customer", "record-breach", "breach/b-2", *own, *at)
+
+
+def test_a_file_says_as_many_persons_as_the_scope_names_by_then(desk: Pulsa) -> None:
+    """Those count that the lines before it register; and a record that says others is told of when it is asked."""
+    one: dict[str, Any] = {
+        "command": "RegisterCustomer",
+        "customer": f"customer/C{'E' * 20}",
+        "terms": "privacy-smarty",
+    }
+    one |= {"source": "web", "at": DAY.format(13), "command_id": "e", "values": {"name": "Kim"}}
+    own = BREACH | {"scope": "everybody", "at": DAY.format(13), "discovered_at": DAY.format(13)}
+    wrong = own | {"command_id": "wrong", "persons": 3}
+    right = own | {"command_id": "right", "persons": 4}
+    file = desk.file("lines.jsonl", one, wrong, right)
+    result = desk("ingest", file)
+    assert result.exit_code == 1
+    assert "lines.jsonl:2: invalid: persons: 3 is said, and everybody names 4" in result.stderr
+    assert [one["persons"] for one in _records(desk)] == [4]
+    assert "4 persons\n" in desk.done("customer", "exposed", "breach/b-1", "--now", DAY.format(13))
+
+
+def test_who_cannot_be_counted_is_not_recorded_and_the_other_lines_are(desk: Pulsa) -> None:
+    read = BREACH | {"scope": "readings-of-staff-3", "command_id": "read", "persons": 2}
+    all_ = BREACH | {"breach": "breach/b-2", "scope": "everybody", "command_id": "all", "persons": 2}
+    file = desk.file(
+        "lines.jsonl", *(one | {"at": DAY.format(13), "discovered_at": DISCOVERED} for one in (read, all_))
+    )
+    result = desk("ingest", file, PULSA_VAULT_KEY=None)
+    assert "lines.jsonl:1: invalid: persons: settings-invalid: PULSA_VAULT_KEY" in result.stderr
+    assert [one["scope"] for one in _records(desk)] == ["everybody"]
 
 
 def test_a_scope_is_asked_before_a_breach_is_recorded_of_some_fields_or_all(desk: Pulsa) -> None:

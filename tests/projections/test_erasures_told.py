@@ -15,6 +15,7 @@ from ledger.domain.customer.commands_of_persons import (
     LiftPersonHold,
     LiftRestriction,
     RegisterCustomer,
+    RequestAccess,
     RequestErasure,
     RestrictProcessing,
     SetPersonHold,
@@ -117,6 +118,25 @@ def test_a_restriction_is_open_until_it_is_lifted(registered: Story) -> None:
         [row] = ask.requests(WantedRequests(PERSON), as_of=BEGIN).rows
         assert (row.kind, row.state, row.limit_at) == ("restriction", "open", None)
         assert [one.state for one in ask.requests(as_of=BEGIN + DAY).rows] == ["answered"]
+
+
+@pytest.mark.clause("PM-03")
+def test_a_request_that_ends_unanswered_with_an_erasure_says_so_and_breaches_nothing(
+    registered: Story,
+) -> None:
+    for command in (RequestAccess, RestrictProcessing, RequestErasure):
+        registered.given(command, BEGIN)
+    registered.given(ErasePerson, BEGIN + DAY)
+    with asked(registered.path, now=NOW) as ask:
+        assert {row.state for row in ask.requests(as_of=BEGIN).rows} == {"open"}
+        rows = {row.kind: (row.state, row.ended_at, row.breached) for row in ask.requests().rows}
+        assert ask.requests(WantedRequests(only_open=True)).rows == []
+    ended = (BEGIN + DAY, False)
+    assert rows == {
+        "access": ("erased", *ended),
+        "restriction": ("erased", *ended),
+        "erasure": ("answered", *ended),
+    }
 
 
 def test_a_breach_is_overdue_from_its_limit_on_while_somebody_was_not_told(registered: Story) -> None:

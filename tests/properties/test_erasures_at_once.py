@@ -289,10 +289,11 @@ def test_an_account_that_has_passed_on_is_not_ended_for_the_former_holder() -> N
     story.given(RegisterCustomer, BEGIN, fields=["name"])
     story.given_active(since=BEGIN, number=OTHER, customer=ID)
     story.given(RequestRightsTransfer, BEGIN, msisdn=OTHER, to_customer=ANOTHER)
-    story.given(WithdrawConsent, BEGIN, purpose="processing")
     arrive(story)
-    story.given(AdvanceCustomer, BEGIN + LIMIT)  # the word to end it is on its way
-    story.given(DecideRightsTransfer, BEGIN + LIMIT, msisdn=OTHER)
+    story.given(WithdrawConsent, BEGIN, purpose="processing")  # the word that it ends is on its way
+    story.given(DecideRightsTransfer, BEGIN, msisdn=OTHER)
+    arrive(story, but=(PLACES[OTHER], PLACES[PERSON]))  # and that it has passed on as well
+    story.given(AdvanceCustomer, BEGIN + LIMIT)
     arrive(story)
     assert story.account(number=OTHER).closed_at is None
     assert of_person(story).state.person.erased  # type: ignore[union-attr]

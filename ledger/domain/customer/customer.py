@@ -127,6 +127,11 @@ class CustomerState(msgspec.Struct):
             self.person.erasure.forget(account)
 
     @property
+    def living(self) -> list[str]:
+        """The accounts that have not ended."""
+        return [one for one in self.accounts if one not in self.ended]
+
+    @property
     def lives(self) -> bool:
         """Whether one of the accounts has not ended."""
         return len(self.ended) < len(self.accounts)

@@ -107,7 +107,14 @@ def give_consent(customer: Customer, command: GiveConsent) -> None:
         raise Repeated
     if command.purpose == PROCESSING and person.ended_at is not None:
         raise Erased
-    customer.emit(ConsentGiven, terms=person.terms, purpose=command.purpose, channel=command.channel)
+    goes_on = command.purpose == PROCESSING and person.ends_at is not None
+    customer.emit(
+        ConsentGiven,
+        terms=person.terms,
+        purpose=command.purpose,
+        channel=command.channel,
+        accounts=(customer.state.living or None) if goes_on else None,
+    )
 
 
 def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
@@ -123,6 +130,7 @@ def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
         purpose=command.purpose,
         channel=command.channel,
         limit_at=customer.cause.at + rules.processing_limit if ends else None,
+        accounts=(customer.state.living or None) if ends else None,
     )
 
 

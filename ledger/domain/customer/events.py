@@ -24,6 +24,7 @@ class AccountNoted(Event):
 
     of: str
     blocks: list[DebtBlock]
+    ends_at: Instant | None
 
 
 @_customer

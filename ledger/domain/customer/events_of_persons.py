@@ -47,6 +47,7 @@ class ConsentGiven(Event):
 
     purpose: str
     channel: str
+    accounts: list[str] | None
 
 
 @_customer
@@ -59,6 +60,7 @@ class ConsentWithdrawn(Event):
     purpose: str
     channel: str
     limit_at: Instant | None
+    accounts: list[str] | None
 
 
 @_customer
@@ -189,3 +191,4 @@ class PersonErased(Event):
     fields: int
     consents: int
     disclosures: int
+    request: str | None

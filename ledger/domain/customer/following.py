@@ -17,12 +17,19 @@ from ledger.domain.customer.commands import (
     NoteErasureAnswer,
 )
 from ledger.domain.customer.events import AccountNoted, DebtBlock, DebtCleared, OthersBlocked
-from ledger.domain.customer.events_of_persons import ErasureAsked, ErasureBlocked, ProcessingEnded
+from ledger.domain.customer.events_of_persons import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    ErasureAsked,
+    ErasureBlocked,
+    ProcessingEnded,
+)
 from ledger.domain.customer.ids_of_customers import PREFIX, customer_named, is_persons
+from ledger.domain.events import Event
 from ledger.domain.ids import ACCOUNT, POLICY, POLICY_IDS, account_of, subject_of
 from ledger.domain.kinds import Follows, Relations
 from ledger.domain.line.commands import BlockForDebt, LiftDebtBlock
-from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffEnd, CallOffErasure, EndForHolder
 from ledger.domain.line.erasure_events import ErasureAnswered
 from ledger.domain.line.events import NumberAvailable, NumberQuarantined, RightsTransferred
 
@@ -33,9 +40,10 @@ def block_others(event: OthersBlocked) -> list[Command]:
     return [_block(event.recorded_at, event.account, account, block) for account in event.accounts]
 
 
-def block_new(event: AccountNoted) -> list[Command]:
-    """An account that joins while debts stand is blocked for them."""
-    return [_block(event.recorded_at, event.account, event.of, block) for block in event.blocks]
+def join(event: AccountNoted) -> list[Command]:
+    """An account that joins while debts stand is blocked for them, and ends where consent was withdrawn."""
+    told = [_block(event.recorded_at, event.account, event.of, block) for block in event.blocks]
+    return told if event.ends_at is None else [*told, _end(event, event.of, event.ends_at)]
 
 
 def _block(at: int, customer: str, account: str, block: DebtBlock) -> Command:
@@ -153,19 +161,41 @@ def call_off(event: ErasureBlocked) -> list[Command]:
     ]
 
 
-def end_all(event: ProcessingEnded) -> list[Command]:
-    """Each account is brought to its end, as its holder's own doing."""
+def announce_end(event: ConsentWithdrawn) -> list[Command]:
+    """Each account is told when it ends: it does so by itself, unless that is called off."""
+    return [_end(event, account, event.limit_at) for account in event.accounts or ()]
+
+
+def call_off_end(event: ConsentGiven) -> list[Command]:
+    """Each account goes on."""
     return [
-        EndForHolder(
+        CallOffEnd(
             at=event.recorded_at,
-            command_id=f"{POLICY_IDS}end/{event.account}/{event.version}/{account}",
+            command_id=f"{POLICY_IDS}end-off/{event.account}/{event.version}/{account}",
             actor=POLICY,
             msisdn=subject_of(account),
             account=account,
             customer=event.account,
         )
-        for account in event.accounts
+        for account in event.accounts or ()
     ]
+
+
+def end_all(event: ProcessingEnded) -> list[Command]:
+    """Each account that nobody has told before is brought to its end, as its holder's own doing."""
+    return [_end(event, account) for account in event.accounts]
+
+
+def _end(event: Event, account: str, ends_at: int | None = None) -> Command:
+    return EndForHolder(
+        at=event.recorded_at,
+        command_id=f"{POLICY_IDS}end/{event.account}/{event.version}/{account}",
+        actor=POLICY,
+        msisdn=subject_of(account),
+        account=account,
+        customer=event.account,
+        ends_at=ends_at,
+    )
 
 
 FOLLOWS: Follows = {
@@ -174,10 +204,12 @@ FOLLOWS: Follows = {
     ErasureAsked: ask,
     ErasureAnswered: hand_on,
     ErasureBlocked: call_off,
+    ConsentWithdrawn: announce_end,
+    ConsentGiven: call_off_end,
     ProcessingEnded: end_all,
     RightsTransferred: change_hands,
     OthersBlocked: block_others,
-    AccountNoted: block_new,
+    AccountNoted: join,
     DebtCleared: lift,
 }
 

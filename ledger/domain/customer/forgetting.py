@@ -121,9 +121,8 @@ def fall_due_for_person(customer: Customer, at: int) -> None:
         name = request.request
         customer.emit(LimitBreached, due_at=at, due_about=name, terms=person.terms, request=name)
     elif person.ends_at == at:
-        live = [one for one in state.accounts if one not in state.ended]
         clause = rules.processing.clause
-        customer.emit(ProcessingEnded, due_at=at, terms=person.terms, clause=clause, accounts=live)
+        customer.emit(ProcessingEnded, due_at=at, terms=person.terms, clause=clause, accounts=state.living)
     elif _fields_due_at(state, rules) == at:
         erase_fields(customer, due_at=at)
     elif person.erasure is None:
@@ -179,6 +178,7 @@ def consider(customer: Customer, *, due_at: int | None = None) -> None:
             fields=len(person.fields),
             consents=len(person.consents),
             disclosures=person.disclosures,
+            request=None if person.request is None else person.request.request,
         )
     elif objections != erasure.said or erasure.agreed:
         customer.emit(

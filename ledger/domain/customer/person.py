@@ -125,6 +125,11 @@ class Person(msgspec.Struct):
         request = self.request
         return NEVER if request is None or request.breached else request.limit_at
 
+    @property
+    def accounts_end_at(self) -> int | None:
+        """When accounts end, consent to processing having been withdrawn; None: they do not."""
+        return self.ended_at if self.ends_at is None else self.ends_at
+
     def apply(self, event: Event) -> None:
         """Takes an event in."""
         change = _CHANGES.get(type(event))

@@ -38,7 +38,8 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
                 for debt in state.debts.values()
                 if debt.stands and debt.of != command.of
             ]
-            customer.emit(AccountNoted, of=command.of, blocks=standing)
+            ends_at = None if state.person is None else state.person.accounts_end_at
+            customer.emit(AccountNoted, of=command.of, blocks=standing, ends_at=ends_at)
             consider(customer)
     elif isinstance(command, NoteDebt):
         if command.bill not in state.debts:

@@ -15,7 +15,7 @@ from ledger.domain.bounds import LARGEST_TOTAL, MOST_CHARGED, MOST_OPEN
 from ledger.domain.calendar import DAY, NEVER
 from ledger.domain.events import Event
 from ledger.domain.line.disputes import DISPUTE_CHANGES, Dispute
-from ledger.domain.line.erasures import ERASURE_CHANGES, ErasureAsk
+from ledger.domain.line.erasures import ERASURE_CHANGES, ComingEnd, ErasureAsk
 from ledger.domain.line.events import (
     Blocked,
     RightsTransferred,
@@ -101,6 +101,7 @@ class Account(msgspec.Struct):
     disputable_from: int = -NEVER
     """Records from before this instant are disputed no more, whatever the terms say now."""
     erasure: ErasureAsk | None = None
+    ending: ComingEnd | None = None
     late_from: int = -NEVER
     """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
 
@@ -196,7 +197,7 @@ class Account(msgspec.Struct):
 
     def close(self, state: str, at: int) -> None:
         """The account ends, in one of its final states."""
-        self.closed_at = at
+        self.closed_at, self.ending = at, None
         self.enter(state, at)
 
 
@@ -268,7 +269,7 @@ def _rights_transfer_requested(account: Account, event: RightsTransferRequested,
 
 def _rights_transferred(account: Account, event: RightsTransferred, _: AccountTerms) -> None:
     account.requests.pop(event.request, None)
-    account.holder = event.to_customer
+    account.holder, account.ending = event.to_customer, None
 
 
 def _rights_transfer_refused(account: Account, event: RightsTransferRefused, _: AccountTerms) -> None:

@@ -41,8 +41,15 @@ from ledger.domain.line.disputing import (
     raise_dispute,
     reopen_dispute,
 )
-from ledger.domain.line.erasing import answer, call_off, end_for_holder, must_not_be_erased, report
-from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
+from ledger.domain.line.erasing import (
+    answer,
+    call_off,
+    call_off_end,
+    end_for_holder,
+    must_not_be_erased,
+    report,
+)
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffEnd, CallOffErasure, EndForHolder
 from ledger.domain.line.line import Line
 from ledger.domain.line.migrating import migrate_terms
 from ledger.domain.line.product import PRODUCTS, Product, product_of
@@ -164,6 +171,7 @@ OF_CUSTOMERS: Mapping[type[Command], Callable[[Line, Account, Any], None]] = {
     AskForErasure: answer,
     CallOffErasure: call_off,
     EndForHolder: end_for_holder,
+    CallOffEnd: call_off_end,
 }
 """What comes from a customer, whatever state the account is in."""
 

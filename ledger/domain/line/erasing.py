@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ledger.domain.line.account import Account
 from ledger.domain.line.disputes import open_disputes
-from ledger.domain.line.erasure_commands import AskForErasure, CallOffErasure, EndForHolder
-from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
+from ledger.domain.line.erasure_commands import AskForErasure, CallOffEnd, CallOffErasure, EndForHolder
+from ledger.domain.line.erasure_events import EndAnnounced, EndCalledOff, ErasureAnswered, ErasureCalledOff
 from ledger.domain.line.erasures import is_held_by
 from ledger.domain.line.line import Line
 from ledger.domain.line.product import PRODUCTS
@@ -39,12 +39,24 @@ def call_off(line: Line, account: Account, command: CallOffErasure) -> None:
 
 
 def end_for_holder(line: Line, account: Account, command: EndForHolder) -> None:
-    """It ends as by the holder's own word, whatever is owed, where it has not ended and is still his."""
-    if account.closed_at is None and is_held_by(account.holder, command.customer):
-        product = PRODUCTS[account.PRODUCT]
-        line.emit_each(
-            product.end_for_holder(account, line.cause.at, line.book, line.terms.clauses.termination)
-        )
+    """It ends as by the holder's own word, whatever is owed, where it has not ended and is still his.
+
+    Where that is to come, it is announced: then it ends by itself at that instant, whoever notices when.
+    """
+    if account.closed_at is not None or not is_held_by(account.holder, command.customer):
+        return
+    at, ends_at = line.cause.at, command.ends_at
+    if ends_at is not None and ends_at > at:
+        line.emit(EndAnnounced, of=account, customer=command.customer, ends_at=ends_at)
+    else:
+        clause = line.rules(account.terms).clauses.termination
+        line.emit_each(PRODUCTS[account.PRODUCT].end_for_holder(account, at, line.book, clause))
+
+
+def call_off_end(line: Line, account: Account, command: CallOffEnd) -> None:
+    """It goes on, where it was to end for that customer."""
+    if account.ending is not None and account.ending.customer == command.customer:
+        line.emit(EndCalledOff, of=account, customer=command.customer)
 
 
 def must_not_be_erased(account: Account) -> None:

@@ -31,4 +31,13 @@ class CallOffErasure(OfHolder, frozen=True, kw_only=True, gc=False):
 
 
 class EndForHolder(OfHolder, frozen=True, kw_only=True, gc=False):
-    """Ends the account as its holder would, who has withdrawn consent to processing (PM-05)."""
+    """Ends the account as its holder would, who has withdrawn consent to processing (PM-05).
+
+    At `ends_at`, unless it is called off before; None: at once.
+    """
+
+    ends_at: int | None = None
+
+
+class CallOffEnd(OfHolder, frozen=True, kw_only=True, gc=False):
+    """Consent to processing was given again: the account goes on."""

@@ -1,7 +1,8 @@
-"""What an account says to the erasure of its holder."""
+"""What an account says to the erasure of its holder, and to the holder's consent being withdrawn."""
 
 from __future__ import annotations
 
+from ledger.domain.calendar import Instant
 from ledger.domain.events import Event, named
 
 _customer = named("ledger.customer")
@@ -22,3 +23,18 @@ class ErasureCalledOff(Event):
 
     customer: str
     nth: int
+
+
+@_customer
+class EndAnnounced(Event):
+    """The holder has withdrawn consent to processing: the account ends at `ends_at`, unless that is taken back."""
+
+    customer: str
+    ends_at: Instant
+
+
+@_customer
+class EndCalledOff(Event):
+    """The holder has given consent to processing again in time: the account goes on."""
+
+    customer: str

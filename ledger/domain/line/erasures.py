@@ -1,4 +1,7 @@
-"""What an account remembers of the erasure of its holder: when it was asked, what it said, whether it has agreed."""
+"""What an account remembers of the erasure of its holder: when it was asked, what it said, whether it has agreed.
+
+And when it ends, its holder having withdrawn consent to processing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ledger.domain.events import Event
-from ledger.domain.line.erasure_events import ErasureAnswered, ErasureCalledOff
+from ledger.domain.line.erasure_events import EndAnnounced, EndCalledOff, ErasureAnswered, ErasureCalledOff
 
 _CUSTOMER = "customer/"
 
@@ -23,11 +26,19 @@ class ErasureAsk(msgspec.Struct, array_like=True):
     """Whether it has agreed: then nothing comes about here any more that could be objected."""
 
 
+class ComingEnd(msgspec.Struct, array_like=True):
+    """When an account ends, whoever notices it, and for whom, who withdrew consent to processing (PM-05)."""
+
+    customer: str
+    at: int
+
+
 class Erasable(Protocol):
     """An account, as far as its holder's erasure goes."""
 
     holder: str | None
     erasure: ErasureAsk | None
+    ending: ComingEnd | None
 
 
 def is_held_by(holder: str | None, customer: str) -> bool:
@@ -47,5 +58,18 @@ def _called_off(account: Erasable, _: ErasureCalledOff, __: Any) -> None:  # noq
         account.erasure.agreed = False
 
 
-ERASURE_CHANGES: Mapping[type[Event], Any] = {ErasureAnswered: _answered, ErasureCalledOff: _called_off}
+def _end_announced(account: Erasable, event: EndAnnounced, _: Any) -> None:  # noqa: ANN401 - as `Changes` has it
+    account.ending = ComingEnd(event.customer, event.ends_at)
+
+
+def _end_called_off(account: Erasable, _: EndCalledOff, __: Any) -> None:  # noqa: ANN401 - as `Changes` has it
+    account.ending = None
+
+
+ERASURE_CHANGES: Mapping[type[Event], Any] = {
+    ErasureAnswered: _answered,
+    ErasureCalledOff: _called_off,
+    EndAnnounced: _end_announced,
+    EndCalledOff: _end_called_off,
+}
 """What the events of an erasure change on an account."""

@@ -93,6 +93,8 @@ class Line(Subject):
             next_one = PRODUCTS[account.PRODUCT].due_at(account, self.book)
             if next_one < due:  # noqa: PLR1730 - a call of `min` at each event costs more
                 due = next_one
+            if account.ending is not None and account.ending.at < due:
+                due = account.ending.at
         return due
 
     def _number_due(self) -> int:
@@ -113,7 +115,8 @@ class Line(Subject):
     def advance(self, until: int) -> None:
         """Emits everything that falls due at or before `until`, each effective at its boundary.
 
-        At one instant: the accounts by generation, then the number.
+        At one instant: the accounts by generation, each with the end that its holder's withdrawn consent brings about
+        behind all else; then the number.
         """
         while (due := self.due_at) <= until:
             self._fall_due(due)
@@ -121,13 +124,19 @@ class Line(Subject):
     def _fall_due(self, at: int) -> None:
         before, accounts = len(self.events), self.accounts()
         # Where there is one account, and not the number is due, the account is: it is not asked again.
-        only = len(accounts) == 1 and self._number_due() > at
+        only = len(accounts) == 1 and accounts[0].ending is None and self._number_due() > at
         for account in accounts:
             product = PRODUCTS[account.PRODUCT]
             if only or product.due_at(account, self.book) <= at:
-                for draft in product.falls_due(account, at, self.book):
-                    self._record_due(account, account.terms, at, draft)
-                break
+                drafts = product.falls_due(account, at, self.book)
+            elif account.ending is not None and account.ending.at <= at:
+                clause = self.rules(account.terms).clauses.termination
+                drafts = product.end_for_holder(account, at, self.book, clause)
+            else:
+                continue
+            for draft in drafts:
+                self._record_due(account, account.terms, at, draft)
+            break
         else:
             self._free_number(at)
         if len(self.events) == before:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -73,6 +74,7 @@ def ingest(
     from ledger.entrypoints.ingest import BATCH, BATCH_ON_KAFKA, Ingest
     from ledger.entrypoints.principal import of_this_process
     from ledger.entrypoints.targets import must_be_apart_from_the_log
+    from ledger.wiring.exposed import with_count
     from ledger.wiring.registering import registrar
     from ledger.wiring.rehearsal import rehearsed
 
@@ -105,6 +107,7 @@ def ingest(
             batch=BATCH if settings.kafka is None else BATCH_ON_KAFKA,
             principal=of_this_process(),
             registrar=keeper,
+            counted=partial(with_count, log, kept_by=opened),
             record=written.record,
             faulty=faults.take,
             progress=after_batch,

@@ -279,7 +279,8 @@ def exposed(opened: Opened, breach: BreachOrScope, fields: OfFields = None, as_j
         else:
             say(f"{one.customer}: {', '.join(one.fields)}{' (erased since)' if one.erased else ''}")
     if not as_json:
-        say(counted(count, "person"))
+        otherwise = asked.persons is not None and asked.persons != count
+        say(counted(count, "person") + (f"; its record says {asked.persons}" if otherwise else ""))
     return shell.DONE
 
 

@@ -84,8 +84,8 @@ CUSTOMER = {
     "record-breach": Verb(
         "RecordBreach",
         "breach/b-1 --terms privacy-smarty --discovered-at 2024-03-01T10:00:00+07:00"
-        " --scope readings-of-staff-3 --fields name,email --persons 2",
-        "Record that personal data were exposed.",
+        " --scope readings-of-staff-3 --fields name,email",
+        "Record that personal data were exposed, and of how many persons: its scope's query counts them.",
     ),
     "notify-breach": Verb(
         "NotifyBreach",

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import uuid4
 
 import typer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledger.application.outcomes import Outcome
     from ledger.domain.commands import Command
     from ledger.domain.events import Event
+    from ledger.entrypoints.forms import CommandReader
     from ledger.wiring.composition import Opened
     from ledger.wiring.settings import Settings
 
@@ -67,6 +68,8 @@ EvidenceFile = Annotated[
         "--file", metavar="FILE", help="The evidence: it is kept beside statements.", show_default=False
     ),
 ]
+_OF_BREACH, _COUNTED = "RecordBreach", "persons"
+"""A breach's record, and its field that need not be stated where the scope's query says it."""
 _LAST = ("at", "command_id", "actor")
 """What every command takes stands behind its own."""
 
@@ -105,7 +108,7 @@ def command_verb(command: str, *, of_credit: bool) -> Callable[..., Any]:
 
     kinds = inspect.Parameter
     parameters = [kinds("settings", kinds.POSITIONAL_OR_KEYWORD, annotation=Any)]
-    subject, fields = _subject_of(command), fields_of(command)
+    subject, fields = _subject_of(command), [_may_be_counted(field) for field in fields_of(command)]
     may_be_file = any(field["name"] == _LIES_IN for field in fields)
     if may_be_file:
         fields = [_by_file(field) for field in fields if field["name"] != _LIES_IN]
@@ -169,6 +172,13 @@ def _by_file(field: Field) -> Field:
     return field | {"default": None, "doc": f"{field['doc']} Its file lies elsewhere."}
 
 
+def _may_be_counted(field: Field) -> Field:
+    """The count of a breach's record need not be stated where it can be counted."""
+    if field["name"] != _COUNTED:
+        return field
+    return field | {"default": None, "doc": f"{field['doc']} Counted, unless the scope is no query."}
+
+
 def _execute(
     settings: Settings, given: dict[str, str], *, dry_run: bool, evidence: Path | None
 ) -> tuple[Outcome, list[Event]]:
@@ -181,27 +191,35 @@ def _execute(
 
     with rehearsed(settings) if dry_run else opened(settings) as log:
         if evidence is None:
-            return _decided(log, given, dry_run=dry_run)
+            return _decided(log, given, settings, dry_run=dry_run)
         from ledger.application.outcomes import SET_APART, UNKNOWN
         from ledger.domain.line.dispute_commands import KEPT
         from ledger.wiring.evidence import evidence_store
 
         kept = evidence_store(log.settings, make_key=True).keep(evidence)
-        outcome, events = _decided(log, given | {"digest": kept.digest, _LIES_IN: KEPT}, dry_run=dry_run)
+        said = given | {"digest": kept.digest, _LIES_IN: KEPT}
+        outcome, events = _decided(log, said, settings, dry_run=dry_run)
         if outcome.code not in {None, *SET_APART} and outcome.status != UNKNOWN:
             kept.take_back()
         return outcome, events
 
 
-def _decided(log: Opened, given: dict[str, str], *, dry_run: bool) -> tuple[Outcome, list[Event]]:
+def _decided(
+    log: Opened, given: dict[str, str], settings: Settings, *, dry_run: bool
+) -> tuple[Outcome, list[Event]]:
     from ledger.application.ledger import Ledger
     from ledger.application.outcomes import REFUSED, Outcome
     from ledger.domain.refusals import Invalid
     from ledger.entrypoints.principal import of_this_process
 
     ledger = log.taker()
+    command: Command
     try:
-        command: Command = reader_for(ledger, log.settings, dry_run=dry_run).from_text(given)
+        reader = reader_for(ledger, log.settings, dry_run=dry_run)
+        if given["command"] == _OF_BREACH:
+            command = _with_count(log, reader, given, settings)
+        else:
+            command = reader.from_text(given)
         _must_address_its_kind(command)
     except Invalid as refusal:
         partition, _, head = ledger.position.partition(":")
@@ -211,6 +229,17 @@ def _decided(log: Opened, given: dict[str, str], *, dry_run: bool) -> tuple[Outc
     outcome = ledger.execute([command], principal=of_this_process())[0]
     own = [ledger.recorded(one) for one in outcome.events] if isinstance(ledger, Ledger) else []
     return outcome, own
+
+
+def _with_count(log: Opened, reader: CommandReader, given: dict[str, str], settings: Settings) -> Command:
+    """A breach's record with the count of those whom its scope names. Raises Invalid, and what keeps them uncounted."""
+    from ledger.domain.customer.commands_of_breaches import RecordBreach
+    from ledger.wiring.composition import opened
+    from ledger.wiring.exposed import with_count
+
+    command = cast("RecordBreach", reader.from_text({_COUNTED: "0"} | given))
+    with opened(settings) as kept_by:  # a trial's copy of the log has no vault
+        return with_count(log, command, kept_by=kept_by, stated=_COUNTED in given)
 
 
 def _must_address_its_kind(command: Command) -> None:
