@@ -31,6 +31,9 @@ _OF_PERSONS = "fields"
 _MOST_UNKNOWN = 10
 """Fields that a command does not have, of which one is told."""
 
+_ABOUT_PERSONS = {"SetLegalHold": "SetPersonHold", "LiftLegalHold": "LiftPersonHold"}
+"""What holds a person's data is called otherwise than what holds an account's deposit (decision 78)."""
+
 
 class Form:
     """The form of one command: how each field is read, which must be there, which may."""
@@ -78,7 +81,13 @@ class Form:
             islice((name for name in given if name not in (*self.names, "command")), _MOST_UNKNOWN)
         )
         for name in unknown:
-            yield f"{_clean(name)}: the command has no such field; it has {', '.join(self.names)}"
+            persons = _ABOUT_PERSONS.get(self.command.__name__) if name == "customer" else None
+            about = (
+                f"the command is about an account, and {persons} about a person; it"
+                if persons
+                else ("the command has no such field; it")
+            )
+            yield f"{_clean(name)}: {about} has {', '.join(self.names)}"
 
 
 def command_schemas() -> dict[str, Schema]:

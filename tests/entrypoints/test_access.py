@@ -147,7 +147,7 @@ def rich(desk: Pulsa) -> Pulsa:
     desk.done("customer", "restrict", who, "--channel", "care", "--at", DAY.format(12))
     desk.done("customer", "hold", who, "--reference", "case-7", "--at", DAY.format(12))
     _erase(desk, LATER, DAY.format(13))
-    breach = ("--terms", "privacy-smarty", "--scope", "readings-of-staff-3", "--persons", "2")
+    breach = ("--terms", "privacy-smarty", "--scope", "lost-laptop", "--persons", "2")
     found = ("--fields", "email", "--discovered-at", DAY.format(14), "--at", DAY.format(14))
     desk.done("customer", "record-breach", "breach/b-1", *breach, *found)
     return desk

@@ -232,6 +232,13 @@ def test_what_is_no_fee_is_refused(fee: object) -> None:
     assert refusal_of(reclaim | {"fee_paid": fee}).startswith("fee_paid: ")
 
 
+@pytest.mark.parametrize("verb", ["Set", "Lift"])
+def test_who_holds_a_person_by_the_command_of_deposits_is_told_the_other_one(verb: str) -> None:
+    held = {"command": f"{verb}LegalHold", "command_id": "h", "at": START, "reference": "case-7"}
+    told = refusal_of(held | {"customer": "customer/CAB3DE4FG5HI6JK7LM8NO"})
+    assert f"customer: the command is about an account, and {verb}PersonHold about a person; it has " in told
+
+
 def test_a_field_too_many_and_one_too_few_are_named() -> None:
     assert refusal_of(top_up() | {"bonus": "1"}) == (
         "bonus: the command has no such field; it has command_id, msisdn, credit, price, channel, at, actor"

@@ -79,6 +79,8 @@ def test_every_function_of_the_tree_is_there_and_no_command_is_said_twice() -> N
 
 def test_a_verb_that_is_said_without_its_noun_is_told_where_it_is(pulsa: Pulsa) -> None:
     assert pulsa.complaint("reserve") == "usage: No such command 'reserve'. Did you mean 'credit reserve'?"
+    turned = "usage: No such command 'access-request'. Did you mean 'request-access'?"
+    assert pulsa.complaint("customer", "access-request") == turned
     assert pulsa.complaint("reportt") == "usage: No such command 'reportt'. Did you mean 'report'?"
 
 

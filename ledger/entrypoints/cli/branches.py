@@ -27,6 +27,8 @@ def named_alike(word: str, names: Iterable[str]) -> str:
     """What a word may have meant: that verb of a noun, names like it, verbs like it; empty where there are none."""
     verbs = {path: path.partition(" ")[2] for path, _ in paths() if " " in path}
     alike = [path for path, verb in verbs.items() if verb == word]
+    parts = sorted(word.split("-"))
+    alike = alike or [name for name in names if sorted(name.split("-")) == parts]
     alike = alike or get_close_matches(word, list(names))
     if not alike:
         near = get_close_matches(word, set(verbs.values()))
