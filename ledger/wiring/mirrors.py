@@ -126,9 +126,9 @@ class Followed:
         waiting = set(self.mirrors) if only is None else {only}
         written, until = follower.written(waiting), time.monotonic() + _UNDER_WAY
         while waiting := follower.behind(waiting, written):
-            done += follower.advance(_SLICE)
-            if time.monotonic() > until and not follower.behind(waiting):
+            if time.monotonic() > until and not follower.behind(waiting):  # all that shows was read
                 raise CommitUncertain(_HELD_BACK.format(", ".join(map(str, sorted(waiting))), _UNDER_WAY))
+            done += follower.advance(_SLICE)
             if progress is not None:
                 progress(done, 0)
 

@@ -70,6 +70,15 @@ def test_what_is_under_way_is_awaited(
         assert positions.held_back(settings, 1, PATIENCE) == []
         assert waits
         assert in_file(reader.mirror(0)) == in_file(tmp_path / "whole.db")
+    _must_not_be_hurried(replace(settings, mirrors=tmp_path / "slow"), monkeypatch)
+
+
+def _must_not_be_hurried(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads for longer than a transaction may stay open, and finds none open, has read all."""
+    with monkeypatch.context() as patched, closing(Followed(settings)) as mirrors:
+        patched.setattr("ledger.wiring.mirrors._UNDER_WAY", 0.0)
+        mirrors.catch_up()
+    assert in_file(settings.mirror(0))
 
 
 def _must_end(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
