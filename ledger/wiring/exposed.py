@@ -72,9 +72,13 @@ def with_count(
     """The record with the count of those whom its scope names as of the discovery.
 
     `kept_by` has the vault, where readings are asked for; `stated`: the command says a count. Raises Invalid where it
-    says another one, and where the scope is no question and none is said; and as `exposed`.
+    says another one, and where the scope is no question and none is said; and as `exposed`. What was recorded by a
+    command of the same id is not counted again: it is said once more.
     """
     scope = command.scope
+    for event in _events_of(opened, command.breach):
+        if isinstance(event, BreachRecorded) and event.command_id == command.command_id:
+            return command if stated else replace(command, persons=event.persons)
     if not (scope == EVERYBODY or scope.startswith((READ_BY, RELEASED_TO))):
         if not stated:
             raise Invalid(f"persons: the scope names none, so say how many they are; {_SCOPES} do")

@@ -153,3 +153,18 @@ def test_who_was_erased_since_is_named_still_and_cannot_be_told(desk: Pulsa) -> 
 @pytest.mark.parametrize("asked", ["breach/b-2", "readings", "nobody-knows"])
 def test_what_is_no_breach_and_no_scope_is_refused(desk: Pulsa, asked: str) -> None:
     assert desk.complaint("customer", "exposed", asked).startswith("query-refused: ")
+
+
+def test_a_record_that_is_said_again_is_the_same_command_whoever_was_registered_since(desk: Pulsa) -> None:
+    """By a file, and by the verb that counts: the first one's count stands, and nobody is counted again."""
+    own = BREACH | {"scope": "everybody", "at": DAY.format(13), "discovered_at": DAY.format(13)}
+    file = desk.file("lines.jsonl", own | {"command_id": "first", "persons": 3})
+    desk.done("ingest", file)
+    values = ("--values", "-", "--terms", "privacy-smarty", "--source", "web", "--at", DAY.format(12))
+    desk.done("customer", "register", f"customer/C{'F' * 20}", *values, feed=json.dumps(PERSON))
+    assert json.loads(desk.done("ingest", file, "--json"))["repeated"] == 1
+    when = ("--discovered-at", DAY.format(13), "--at", DAY.format(13), "--command-id", "first", "--json")
+    said = ("--terms", "privacy-smarty", "--scope", "everybody", "--fields", "name", *when)
+    again = desk("customer", "record-breach", "breach/b-1", *said)
+    assert json.loads(again.stdout)["status"] == "repeated"
+    assert [one["persons"] for one in _records(desk)] == [3]
