@@ -6,6 +6,7 @@ What is not well formed raises `Invalid`, with every fault: the path of the fiel
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -26,6 +27,8 @@ from ledger.store.schemas import Schema, load
 _decode = msgspec.json.Decoder().decode
 _NO_VAULT = "set PULSA_VAULT_KEY, or give 64 hexadecimal digits of HMAC-SHA256"
 _SHOWN = 60
+_ESCAPE = re.compile(r"\\u00[01][0-9a-f]")
+"""How JSON writes a control character: its digits are not those behind it."""
 _OF_PERSONS = "fields"
 """The field that names what is kept of a person: what is no name there may be a value, and is not said again."""
 _MOST_UNKNOWN = 10
@@ -275,7 +278,7 @@ def _unknown_command(given: Mapping[str, Any]) -> str:
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
     try:
         text = json.dumps(value)
-        unescaped = json.dumps(value, ensure_ascii=False)
+        unescaped = _ESCAPE.sub(" ", json.dumps(value, ensure_ascii=False))
     except RecursionError:
         return "…"
     if tells_of_somebody(unescaped):

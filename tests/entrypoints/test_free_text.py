@@ -159,6 +159,9 @@ def test_what_is_no_value_is_not_repeated_in_escapes_either(field: str) -> None:
     with pytest.raises(Invalid) as refused:
         READER.from_json(json.dumps({**top_up(), field: WIDE_EMAIL}).encode())
     assert "quetzalcoatl" not in str(refused.value.faults)
+    with pytest.raises(Invalid) as refused:
+        READER.from_json(json.dumps({**top_up(), field: f"\a{IDENTITY}"}).encode())
+    assert IDENTITY not in str(refused.value.faults)
 
 
 def test_a_commands_id_may_be_a_long_number_but_no_address() -> None:
