@@ -16,27 +16,29 @@ def written_whole(
     """A file to be written (and read), which is put into its place once it is on the disk; else nothing of it stays.
 
     Until then it lies beside its place: as `part`, or under a name of this process. What is in the place is written
-    over where `over` is said. Else raises FileExistsError, also where it came meanwhile. Raises OSError, which names a
-    file: what has no room says nothing of itself.
+    over where `over` is said. Else raises FileExistsError, also where it came meanwhile. Raises OSError that names it:
+    what has no room says nothing of itself.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part") if part is None else part
     try:
-        part.unlink(missing_ok=True)  # of one that was killed
-        with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if over:
-            part.replace(path)
-        else:
-            _put(part, path)
-        with suppress(PermissionError):  # of a folder that others put files into, and may not read
-            flush(path.parent)
+        try:
+            part.unlink(missing_ok=True)  # of one that was killed
+            with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if over:
+                part.replace(path)
+            else:
+                _put(part, path)
+            with suppress(PermissionError):  # of a folder that others put files into, and may not read
+                flush(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if not error.filename or str(error.filename) == str(part):  # which nobody has asked for
+            error.filename = str(path)
         raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

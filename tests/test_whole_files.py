@@ -63,6 +63,16 @@ def test_what_came_meanwhile_stays_and_is_named(place: Path) -> None:
     assert list(place.parent.iterdir()) == [place]
 
 
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("inside", ["missing", "file"])
+def test_what_has_no_folder_is_named_as_it_was_asked_for(place: Path, inside: str, over: bool) -> None:
+    place.with_name("file").touch()
+    wanted = place.with_name(inside) / "kept"
+    with pytest.raises(OSError, match="directory") as raised, written_whole(wanted, over=over):
+        pass
+    assert raised.value.filename == str(wanted)
+
+
 def test_what_is_to_be_written_over_is_either_as_it_was_or_whole(place: Path) -> None:
     place.write_bytes(b"before")
     part = place.with_name("beside")
