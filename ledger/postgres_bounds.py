@@ -54,6 +54,9 @@ class BoundedConnection(psycopg.Connection[Any]):
     Raises psycopg.OperationalError where it gives up; it is closed then.
     """
 
+    has_longest = True
+    """Whether that is LONGEST_SECONDS; else the operator has told the server."""
+
     def wait(self, gen: PQGen[_R], *args: Any, **named: Any) -> _R:  # noqa: ANN401 - as the library's
         """Carries out what the library waits for."""
         return super().wait(self._watched(gen), *args, **named)
@@ -67,7 +70,7 @@ class BoundedConnection(psycopg.Connection[Any]):
                 now = time.monotonic()
                 if ready:
                     heard = now
-                elif now - begun > LONGEST_SECONDS + SILENT_SECONDS:
+                elif self.has_longest and now - begun > LONGEST_SECONDS + SILENT_SECONDS:
                     self._give_up(f"the statement has not ended within {LONGEST_SECONDS} s")
                 elif now - heard > SILENT_SECONDS:
                     if not self._server_answers():
@@ -123,12 +126,13 @@ def _connected(
     connection = BoundedConnection.connect(*arguments, **named)
     try:
         connection.autocommit = True
-        connection.execute(
-            "SELECT set_config(name, to_set, false) FROM pg_settings"
+        ours = connection.execute(
+            "SELECT name, set_config(name, to_set, false) FROM pg_settings"
             " JOIN unnest(%s::text[], %s::text[]) AS wanted(to_name, to_set) ON name = to_name"
             " WHERE source = 'default'",
             (list(ON_THE_SERVER), list(ON_THE_SERVER.values())),
         )
+        connection.has_longest = "statement_timeout" in dict(ours)
         connection.autocommit = False
     except BaseException:
         connection.close()

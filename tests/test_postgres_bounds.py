@@ -155,10 +155,15 @@ def test_a_server_that_is_at_work_is_waited_for_however_silent_and_no_longer_tha
     engine = bounded_engine(make_url(postgres_url))
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT 'done' FROM pg_sleep(0.4)").scalar() == "done"
-    monkeypatch.setattr(postgres_bounds, "LONGEST_SECONDS", 0)
+    otherwise = {"options": "-c statement_timeout=0"}
+    told = bounded_engine(make_url(postgres_url).update_query_dict(otherwise))
+    with told.begin() as connection:
+        monkeypatch.setattr(postgres_bounds, "LONGEST_SECONDS", 0)
+        assert connection.exec_driver_sql("SELECT 'done' FROM pg_sleep(0.2)").scalar() == "done"
     with pytest.raises(sa.exc.OperationalError, match="has not ended"), engine.begin() as connection:
         connection.exec_driver_sql("SELECT pg_sleep(600)")
     engine.dispose()
+    told.dispose()
 
 
 def test_a_session_has_bounds_of_its_own_unless_the_operator_says_others(postgres_url: str) -> None:  # noqa: F811
