@@ -173,3 +173,15 @@ def test_an_account_that_is_anothers_by_then_goes_on(registered: Story) -> None:
     registered.given(RequestRightsTransfer, NOW + HOUR, to_customer="c-18")
     registered.given(DecideRightsTransfer, NOW + HOUR).given(AdvanceTime, LIMIT + DAY)
     assert registered.state() == "active"
+
+
+def test_whoever_holds_a_number_by_now_is_not_given_it_once_more(registered: Story) -> None:
+    """So a second request for the same customer neither calls off the end that was announced, nor is told of twice."""
+    registered.given_active(since=NOW, customer="c-18").given(WithdrawConsent, NOW, purpose="processing")
+    for request in ("first", "second"):
+        registered.given(RequestRightsTransfer, NOW, to_customer=ID, request=request)
+    registered.given(DecideRightsTransfer, NOW, request="first")
+    registered.when(DecideRightsTransfer, NOW, request="second").refused("not-eligible")
+    registered.given(DecideRightsTransfer, NOW, request="second", decision="refused")
+    assert names(registered.of_number(NUMBER)).count("EndAnnounced") == 1
+    assert registered.state(LIMIT) == "terminated"

@@ -34,8 +34,7 @@ def request_rights_transfer(line: Line, account: Account, command: RequestRights
     if line.claimed(account.id, "request", command.request):
         raise NotEligible("the request's id has been used before")
     must_leave_room(account.requests)
-    if command.to_customer == account.holder:
-        raise NotEligible("the number is that customer's already")
+    _must_be_anothers(account, command.to_customer)
     clause = line.terms.clauses.rights_transfer
     line.emit(
         RightsTransferRequested, clause=clause, request=command.request, to_customer=command.to_customer
@@ -43,10 +42,12 @@ def request_rights_transfer(line: Line, account: Account, command: RequestRights
 
 
 def decide_rights_transfer(line: Line, account: Account, command: DecideRightsTransfer) -> None:
-    """The operator's word on a request that is open."""
+    """The operator's word on a request that is open; who holds the number by now is not given it once more."""
     to_customer = account.requests.get(command.request)
     if to_customer is None:
         raise UnknownRequest(command.request)
+    if command.decision == "approved":
+        _must_be_anothers(account, to_customer)
     clause = line.terms.clauses.rights_transfer
     own: dict[str, Any] = {
         "request": command.request,
@@ -64,3 +65,8 @@ def decide_rights_transfer(line: Line, account: Account, command: DecideRightsTr
         lift_debts_of_former_holder(line, account)
     else:
         line.emit(RightsTransferRefused, clause=clause, **own)
+
+
+def _must_be_anothers(account: Account, to_customer: str) -> None:
+    if to_customer == account.holder:
+        raise NotEligible("the number is that customer's already")
