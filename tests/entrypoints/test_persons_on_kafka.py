@@ -215,8 +215,15 @@ def _in_topics(settings: KafkaSettings) -> list[str]:
     return found
 
 
-def _preferences_are_told(desk: Pulsa, settings: KafkaSettings) -> None:
+def _preferences_are_told(desk: Pulsa, settings: KafkaSettings, said: Said) -> None:
     """Downstream hears what holders of numbers agree to, and nothing of who they are."""
+    number = _number(PERSONS, 0)  # somebody's who is not to be erased, however the others' commands met
+    own = "C" + "Q" * 20
+    said.say(
+        said.command(RegisterCustomer, LATER, customer=f"customer/{own}", fields=["name"]),
+        said.command(IssueStarterPack, LATER, msisdn=number),
+        said.command(Activate, LATER, msisdn=number, customer=own),
+    )
     for verb in ("run", "publish"):
         desk.done("projections", verb, "--once")
     assert list(committed(settings, settings.preferences))
@@ -344,7 +351,7 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
         assert not [one for one in _checked(desk) if planted in one[1]]
         hidden = desk(*shown)
         assert (hidden.exit_code, PLANTED["name"] in hidden.output) == (1, False)
-        _preferences_are_told(desk, settings)
+        _preferences_are_told(desk, settings, said)
         before = _what_was_asked_goes_by_its_time(desk, settings, said)
     _what_comes_afterwards_is_carried_out_once(desk, settings, said, before)
     printed = capfd.readouterr()
