@@ -201,7 +201,7 @@ class Ledger:
             outcomes: list[Outcome] = []
             asked = list(zip(commands, contents or [None] * len(commands), keys, strict=True))
             for some in (asked[first : first + AT_ONCE] for first in range(0, len(asked), AT_ONCE)):
-                work.read_ahead([command for command, _, key in some if key is not None])
+                work.read_ahead([one for one, _, key in some if key is not None and key not in batch.decided])
                 outcomes += [self._answer(*one) for one in some]
             self._write(batch, outcomes)
         except BaseException:

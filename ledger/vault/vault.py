@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Update, delete, func, insert, select, true, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.errors import VaultConflict, VaultDamaged, VaultKeyWrong
@@ -38,14 +39,14 @@ MOST_FIELDS = 20
 MOST_VERSIONS = 1_000
 """Versions of one field."""
 _ATTEMPTS = 5
+_WRITTEN_AGAIN = (
+    update(WRITINGS)
+    .where(WRITINGS.c.customer == bindparam("whose"), WRITINGS.c.command_id == bindparam("what_for"))
+    .where(WRITINGS.c.written_at < bindparam("now"))
+    .values(written_at=bindparam("now"))
+)
+"""When it was written last, so that nobody sweeps what is about to be sent again."""
 _T = TypeVar("_T")
-
-
-class Written(NamedTuple):
-    """What was written: the version of each field, and the digest of the values that the log is told."""
-
-    versions: dict[str, int]
-    digest: bytes
 
 
 class Writing(NamedTuple):
@@ -113,35 +114,42 @@ class Vault:
 
     # --- in ---------------------------------------------------------------------------------------------------------
 
-    def write(self, customer: str, command_id: str, values: Mapping[str, str], at: int) -> Written:
+    def write(self, customer: str, command_id: str, values: Mapping[str, str], at: int) -> bytes:
         """Keeps values of a customer's fields for a command, before the command is sent; the same again is the same.
 
-        Raises VaultConflict where other values were written for that command, or the person was erased.
+        Returns the digest of the values that the log is told. Raises VaultConflict where other values were written for
+        that command, or the person was erased.
         """
         return self.write_all([Writing(customer, command_id, values, at)])[0]
 
-    def write_all(self, writings: Sequence[Writing]) -> list[Written]:
-        """Keeps the values of several in one transaction, or nothing of them (500 at most). Raises VaultConflict."""
+    def write_all(self, writings: Sequence[Writing]) -> list[bytes]:
+        """Keeps the values of several in one transaction, or nothing of them (500 at most); the digests of each.
+
+        Raises VaultConflict.
+        """
         for one in writings:
             if not 0 < len(one.values) <= MOST_FIELDS:
                 raise VaultConflict(f"{one.customer}: between 1 and {MOST_FIELDS} fields are written at once")
         return self.committed(lambda vault: self._write(vault, writings))
 
-    def _write(self, vault: Connection, writings: Sequence[Writing]) -> list[Written]:
+    def _write(self, vault: Connection, writings: Sequence[Writing]) -> list[bytes]:
         keys, known_customers = self._keys_to_write(vault, sorted({one.customer for one in writings}))
-        digests, known = self._written(vault, writings, known_customers)
+        digests = self._digests(vault, [one for one in writings if one.customer in known_customers])
+        first = {one.customer for one in writings if (one.customer, one.command_id) not in digests}
+        known = self._last_versions(vault, first & known_customers)
         new: list[tuple[Any, ...]] = []
+        again: list[Writing] = []
         rows: list[tuple[Any, ...]] = []
-        written: list[Written] = []
+        written: list[bytes] = []
         for one in writings:
             customer, command_id, key = one.customer, one.command_id, keys[one.customer]
             digest = keyed_digest(key, one.values)
+            written.append(digest)
             named_as = (customer, command_id)
             if named_as in digests:
                 if digests[named_as] != digest:
                     raise VaultConflict(f"{customer}: other values were written for {command_id}")
-                written.append(Written(self._versions(vault, *named_as, rows), digest))
-                vault.execute(_written_again(one))
+                again.append(one)
                 continue
             digests[named_as] = digest
             last = known.setdefault(customer, {})
@@ -156,37 +164,43 @@ class Vault:
                 (customer, field, version, command_id, value)
                 for (field, version), value in zip(versions.items(), sealed, strict=True)
             ]
-            written.append(Written(versions, digest))
         if new:
             insert_many(vault, WRITINGS, new)
             insert_many(vault, VALUES, rows)
+        if again:
+            vault.execute(
+                _WRITTEN_AGAIN,
+                [{"whose": one.customer, "what_for": one.command_id, "now": one.at} for one in again],
+            )
         return written
 
     @staticmethod
-    def _written(
-        vault: Connection, writings: Sequence[Writing], customers: Collection[str]
-    ) -> tuple[dict[tuple[str, str], bytes], dict[str, dict[str, int]]]:
-        """The digests of what was written before of those customers, by command, and the last version of each field.
-
-        Versions are by customer and field.
-        """
-        if not customers:  # who has no key has nothing
-            return {}, {}
-        named = [(one.customer, one.command_id) for one in writings if one.customer in customers]
+    def _digests(vault: Connection, writings: Sequence[Writing]) -> dict[tuple[str, str], bytes]:
+        """The digests of what was written before, by customer and command."""
+        if not writings:
+            return {}
+        named = [(one.customer, one.command_id) for one in writings]
         before = vault.execute(select(WRITINGS).where(tuple_(*WRITINGS.primary_key).in_(named)))
+        return {(row.customer, row.command_id): row.digest for row in before}
+
+    @staticmethod
+    def _last_versions(vault: Connection, customers: AbstractSet[str]) -> dict[str, dict[str, int]]:
+        """The last version of each field of those customers."""
+        versions: dict[str, dict[str, int]] = {}
+        if not customers:
+            return versions
         last = (
             select(VALUES.c.customer, VALUES.c.field, func.max(VALUES.c.version).label("version"))
-            .where(VALUES.c.customer.in_(customers))
+            .where(VALUES.c.customer.in_(sorted(customers)))
             .group_by(VALUES.c.customer, VALUES.c.field)
         )
-        versions: dict[str, dict[str, int]] = {}
         for row in vault.execute(last):
             versions.setdefault(row.customer, {})[row.field] = row.version
-        return {(row.customer, row.command_id): row.digest for row in before}, versions
+        return versions
 
     def _keys_to_write(
         self, vault: Connection, customers: Sequence[str]
-    ) -> tuple[dict[str, bytes], Collection[str]]:
+    ) -> tuple[dict[str, bytes], AbstractSet[str]]:
         """The key of each customer, which is made where there is none, and who had one.
 
         Raises VaultConflict for one who was erased.
@@ -203,16 +217,6 @@ class Vault:
             wrapped = [(one, id_, wrap(key, one.encode(), self._chance)) for one, key in made.items()]
             insert_many(vault, PERSONS, wrapped)
         return keys | made, keys.keys()
-
-    @staticmethod
-    def _versions(
-        vault: Connection, customer: str, command_id: str, rows: Sequence[tuple[Any, ...]]
-    ) -> dict[str, int]:
-        """What was written for a command before, or just now."""
-        of_command = (VALUES.c.customer == customer) & (VALUES.c.command_id == command_id)
-        found = vault.execute(select(VALUES.c.field, VALUES.c.version).where(of_command))
-        just_now = {row[1]: row[2] for row in rows if (row[0], row[3]) == (customer, command_id)}
-        return {row.field: row.version for row in found} | just_now
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -378,9 +382,3 @@ class Vault:
                 " a rotation was not ended"
             )
         return self.master.unwrap(row.wrapped, about)
-
-
-def _written_again(one: Writing) -> Update:
-    """When it was written last, so that nobody sweeps what is about to be sent again."""
-    of_command = (WRITINGS.c.customer == one.customer) & (WRITINGS.c.command_id == one.command_id)
-    return update(WRITINGS).where(of_command, WRITINGS.c.written_at < one.at).values(written_at=one.at)

@@ -185,8 +185,8 @@ def written_first(
     So they do where its id was decided with another content, or may be sent again: they may be those of the first time.
     """
     customer, command_id = own_id(command.subject), command.command_id
-    written = kept.write(customer, command_id, values, command.at)
-    outcome = send(written.digest.hex())
+    digest = kept.write(customer, command_id, values, command.at)
+    outcome = send(digest.hex())
     if is_for_nothing(outcome):
         kept.withdraw(customer, command_id)
     return outcome

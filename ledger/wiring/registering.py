@@ -43,7 +43,7 @@ class Registrar:
                 for command, values in brought[start : start + BATCH]
             ]
             try:
-                found += [one.digest for one in self._kept.write_all(writings)]
+                found += self._kept.write_all(writings)
             except VaultConflict:
                 found += [self._alone(one) for one in writings]
         return found
@@ -55,7 +55,7 @@ class Registrar:
 
     def _alone(self, one: Writing) -> bytes | VaultConflict:
         try:
-            return self._kept.write_all([one])[0].digest
+            return self._kept.write_all([one])[0]
         except VaultConflict as error:
             return error
 

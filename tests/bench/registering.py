@@ -73,10 +73,10 @@ def _register_all(ledger: Ledger, kept: Vault, numbers: range) -> None:
     writings = [
         Writing(_id(n), f"r-{n}", {one: f"{one} of person {n}" for one in _FIELDS}, _AT) for n in numbers
     ]
-    written = kept.write_all(writings)
+    digests = kept.write_all(writings)
     said: list[Command] = [
-        _register(one.customer, one.command_id, own.digest.hex())
-        for one, own in zip(writings, written, strict=True)
+        _register(one.customer, one.command_id, digest.hex())
+        for one, digest in zip(writings, digests, strict=True)
     ]
     outcomes = ledger.execute(said)
     assert all(one.code is None for one in outcomes), outcomes[0]

@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, select
 
 from ledger.errors import KeyUnusable, VaultConflict, VaultDamaged, VaultKeyWrong, VaultUnreachable
 from ledger.vault.backed_up import last_backup_at
@@ -27,8 +27,8 @@ from ledger.vault.inventory import keys_without_values
 from ledger.vault.master_keys import KEY_BYTES, NONCE_BYTES, MasterKey, master_key_of, new_master_key
 from ledger.vault.rotating import rotate
 from ledger.vault.sealing import Placement, keyed_digest, seal, unseal
-from ledger.vault.tables import engine_of
-from ledger.vault.vault import Vault
+from ledger.vault.tables import VALUES, engine_of
+from ledger.vault.vault import Vault, Writing
 
 NAME, IDENTITY = "Bagaskara Quetzalcoatl", "3273010101900001"
 CUSTOMER, OTHER = "CAAAAAAAAAAAAAAAAAAAA", "CBBBBBBBBBBBBBBBBBBBB"
@@ -53,6 +53,19 @@ def vault(file: Path) -> Iterator[Vault]:
     engine.dispose()
 
 
+@pytest.fixture
+def statements(vault: Vault) -> Iterator[list[str]]:
+    """What the vault's database is told from now on."""
+    told: list[str] = []
+
+    def tell(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", tell)
+    yield told
+    event.remove(Engine, "before_cursor_execute", tell)
+
+
 def _opened(file: Path, master: MasterKey = MASTER) -> Vault:
     return Vault(engine_of(f"sqlite:///{file}"), master, _chance())
 
@@ -64,10 +77,9 @@ def _show(vault: Vault, customer: str = CUSTOMER) -> dict[str, str]:
 
 
 def test_values_come_out_as_they_went_in_and_the_last_version_counts(vault: Vault) -> None:
-    first = vault.write(CUSTOMER, "c-1", {"name": "A", "identity": IDENTITY}, 1)
-    second = vault.write(CUSTOMER, "c-2", {"name": NAME}, 2)
-    assert first.versions == {"name": 1, "identity": 1}
-    assert second.versions == {"name": 2}
+    vault.write(CUSTOMER, "c-1", {"name": "A", "identity": IDENTITY}, 1)
+    assert vault.fields_of(CUSTOMER) == {"identity": 1, "name": 1}
+    vault.write(CUSTOMER, "c-2", {"name": NAME}, 2)
     assert _show(vault) == {"name": NAME, "identity": IDENTITY}
     assert vault.fields_of(CUSTOMER) == {"identity": 1, "name": 2}
 
@@ -78,6 +90,26 @@ def test_the_same_command_again_is_the_same_writing(vault: Vault) -> None:
     with pytest.raises(VaultConflict, match="other values"):
         vault.write(CUSTOMER, "c-1", {"name": "Another"}, 9)
     assert _show(vault) == {"name": NAME}
+    assert vault.fields_of(CUSTOMER) == {"name": 1}
+
+
+def test_many_writings_again_cost_no_more_statements_than_two_and_fewer_than_the_first_time(
+    vault: Vault, statements: list[str]
+) -> None:
+    costs: list[list[int]] = []
+    for begin, count in ((0, 2), (2, 40)):
+        numbers = range(begin, begin + count)
+        costs.append([])
+        for at in (1, 9):
+            statements.clear()
+            vault.write_all([Writing(f"C{n}", f"c-{n}", {"name": NAME}, at) for n in numbers])
+            costs[-1].append(len(statements))
+    assert costs[0] == costs[1]
+    first, again = costs[0]
+    assert again < first
+    vault.write_all([Writing("C0", "c-0", {"name": NAME}, 9), Writing("C0", "c-a", {"name": "B"}, 9)])
+    vault.write_all([Writing("C0", "c-a", {"name": "B"}, 9), Writing("C0", "c-b", {"name": NAME}, 9)])
+    assert vault.fields_of("C0") == {"name": 3}
 
 
 def test_the_digest_is_of_the_values_as_json_whatever_is_in_them() -> None:
@@ -90,9 +122,9 @@ def test_the_digest_is_of_the_values_as_json_whatever_is_in_them() -> None:
 
 def test_the_digest_says_that_two_are_the_same_and_not_what_they_are(vault: Vault) -> None:
     values = {"name": NAME, "identity": IDENTITY}
-    one = vault.write(CUSTOMER, "c-1", values, 1).digest
-    again = vault.write(CUSTOMER, "c-2", dict(reversed(values.items())), 1).digest
-    others = vault.write(OTHER, "c-1", values, 1).digest
+    one = vault.write(CUSTOMER, "c-1", values, 1)
+    again = vault.write(CUSTOMER, "c-2", dict(reversed(values.items())), 1)
+    others = vault.write(OTHER, "c-1", values, 1)
     assert one == again
     assert one != others
 
@@ -281,14 +313,15 @@ def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
 def test_on_postgresql_it_is_the_same_whoever_writes_at_once(on_postgresql: Engine) -> None:
     vaults = [Vault(on_postgresql, MASTER, secrets.token_bytes) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        written = list(
-            threads.map(lambda n: vaults[n].write(CUSTOMER, f"c-{n}", {"name": f"Name {n}"}, 1), range(4))
-        )
-    assert sorted(one.versions["name"] for one in written) == [1, 2, 3, 4]
-    last = next(n for n, one in enumerate(written) if one.versions["name"] == 4)
-    assert _show(vaults[0]) == {"name": f"Name {last}"}
+        list(threads.map(lambda n: vaults[n].write(CUSTOMER, f"c-{n}", {"name": f"Name {n}"}, 1), range(4)))
+    with on_postgresql.begin() as connection:
+        by_version = select(VALUES.c.version, VALUES.c.command_id).order_by(VALUES.c.version)
+        versions, commands = zip(*connection.execute(by_version), strict=True)
+    assert versions == (1, 2, 3, 4)
+    last = {"name": f"Name {commands[-1].removeprefix('c-')}"}
+    assert _show(vaults[0]) == last
     assert rotate(vaults[0], MasterKey(b"n" * 32), secrets.token_bytes) == 1
-    assert _show(vaults[0]) == {"name": f"Name {last}"}
+    assert _show(vaults[0]) == last
     with pytest.raises(VaultKeyWrong):
         _show(vaults[1])
     assert vaults[0].erase(CUSTOMER, 5)
