@@ -127,19 +127,21 @@ def test_what_was_fetched_before_a_take_over_does_not_keep_from_fetching_more(
     until(lambda: end_of(log, log.commands) >= half + len(waiting))
     assert not asking.is_answered
     is_caught_up = Standby.is_caught_up
+    writers: list[Writer] = []
     kept: list[bool] = []
 
     def as_it_may_happen(standby: Standby, partition: int) -> bool:
         found = is_caught_up(standby, partition)
         if partition != late.partition or kept or not found:
             return found
-        if other.partition in writer.serving:  # until then it is not taken over
-            kept.append(keep_aside(writer._member.consumer, late, other))
+        if writers and other.partition in writers[0].serving:  # until then it is not taken over
+            kept.append(keep_aside(writers[0]._member.consumer, late, other))
         return bool(kept)
 
     # So long a session that nothing heals it meanwhile; and one that ends, for a member that was assigned nothing.
+    monkeypatch.setattr(Standby, "is_caught_up", as_it_may_happen)
     with started(log, batch=20, session_timeout=PATIENCE / 3) as (writer, serving, _):
-        monkeypatch.setattr(Standby, "is_caught_up", as_it_may_happen)
+        writers.append(writer)
         assert serving.acquire(timeout=PATIENCE)
         consumer = writer._member.consumer
         asking.await_answers(len(waiting))

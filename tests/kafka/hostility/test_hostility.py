@@ -287,8 +287,8 @@ def check_at_work(there: Scene) -> None:
     """Nobody is down, nobody ended who should not have, and every partition takes commands."""
     for kept in (there.service, there.writer):
         tell(f"{kept.name} ended: {dict(kept.ends)}")
+        until(lambda: kept.runs, lambda: f"{kept.name} is down")  # noqa: B023
         assert kept.wrong == []
-        assert kept.runs
     numbers = {partition_of(str(n), PARTITIONS): str(n) for n in range(6299_0000, 6299_0100)}
     at = there.good.commands[0].at
     with connected(there.settings) as client:
