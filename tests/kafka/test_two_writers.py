@@ -6,6 +6,7 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from eventsourcing.persistence import InfrastructureFactory, StoredEvent
 from kafka.errors import KafkaError, ProducerFencedError
 
 from ledger.entrypoints.health import Health
+from ledger.entrypoints.kafka.ownership import Ownership
 from ledger.entrypoints.kafka.watching import Watch
 from ledger.entrypoints.kafka.writer import Writer
 from ledger.entrypoints.supervising import Supervisor
-from ledger.errors import WriterFenced
+from ledger.errors import LogUnreachable, WriterFenced
+from ledger.local.process import free_port
+from ledger.store.kafka import connection
 from ledger.store.kafka.connection import KafkaSettings, reported
 from ledger.store.kafka.producer_epochs import ProducerEpochs
 from tests.given import BUNDLED
@@ -87,6 +91,22 @@ def test_an_idle_writer_that_was_fenced_is_not_ready_and_ends(new_log: NewLog, t
     assert told.partitions == [0]
     assert len(ended) == 1
     assert ended[0].startswith("partition 0: another writer has taken it over")
+
+
+def test_a_writer_whom_no_broker_tells_whether_it_was_fenced_is_not_sure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until one has told it: what it polls meanwhile, and finds empty, does not make it ready."""
+    monkeypatch.setattr(connection, "BOOTSTRAP_TIMEOUT_MS", 100)
+    nowhere = KafkaSettings(f"127.0.0.1:{free_port()}", "", tmp_path)
+    owned: Any = {0: SimpleNamespace(partition=0)}
+    with closing(Ownership(nowhere, PATIENCE)) as ownership:
+        assert ownership.is_sure
+        ownership._looks_next = 0.0
+        with pytest.raises(LogUnreachable):
+            ownership.lost(owned)
+        assert ownership.lost(owned) == []
+        assert not ownership.is_sure
 
 
 class FencingTold(Watch):

@@ -24,6 +24,7 @@ class Ownership:
         self._epochs = ProducerEpochs(settings)
         self._every = every
         self._looks_next = time.monotonic() + every
+        self._was_answered = True
         self._doubted: dict[int, int] = {}
         """Partitions that another writer had at the last look, and at how many looks in a row."""
 
@@ -33,8 +34,8 @@ class Ownership:
 
     @property
     def is_sure(self) -> bool:
-        """Whether no other writer had one of the partitions at the last look."""
-        return not self._doubted
+        """Whether the broker answered at the last look, and no other writer had one of the partitions."""
+        return self._was_answered and not self._doubted
 
     def lost(self, owned: Mapping[int, OwnedPartition]) -> list[int]:
         """The partitions that another writer has had for some looks. Raises what keeps the broker from saying so."""
@@ -43,11 +44,13 @@ class Ownership:
         if now < self._looks_next:
             return []
         self._looks_next = now + self._every
+        self._was_answered = False
         self._doubted = {
             partition: self._doubted.get(partition, 0) + 1
             for partition in owned
             if self._is_taken(owned[partition])
         }
+        self._was_answered = True
         return [partition for partition, looks in self._doubted.items() if looks >= _LOOKS]
 
     def _is_taken(self, owned: OwnedPartition) -> bool:
