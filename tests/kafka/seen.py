@@ -72,9 +72,12 @@ def end_of(settings: KafkaSettings, topic: str) -> int:
 
 
 def all_answered(settings: KafkaSettings) -> bool:
-    """Whether nothing awaits an answer: no command, and nothing that writers have told each other since."""
-    asked = sum(1 for topic in settings.sources.values() for _ in committed(settings, topic))
-    return sum(1 for _ in committed(settings, settings.replies)) == asked
+    """Whether nothing awaits an answer: no command, and nothing that writers have told each other since.
+
+    The answers are counted first: what follows from one that comes meanwhile then counts as asked.
+    """
+    answered = sum(1 for _ in committed(settings, settings.replies))
+    return answered == sum(1 for topic in settings.sources.values() for _ in committed(settings, topic))
 
 
 class Seen(NamedTuple):
