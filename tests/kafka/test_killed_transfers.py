@@ -52,7 +52,7 @@ class Two:
         self._running["one"].await_serving()
 
     def _started(self, name: str) -> WriterProcess:
-        process = WriterProcess(self.settings[name], instance=name, batch=20, session_timeout=6.0)
+        process = WriterProcess(self.settings[name], instance=name, batch=20, session_timeout=12.0)
         return self._open.enter_context(process)
 
     def kill(self, *names: str) -> None:
