@@ -117,6 +117,22 @@ def test_an_account_that_is_given_to_somebody_who_is_erased_is_found_and_so_is_i
 
 
 @pytest.mark.stored
+@pytest.mark.clause("PM-05")
+def test_what_is_given_after_consent_had_ended_is_found_by_its_end_and_decided_again_alike(
+    tell_on_log: Tell,
+) -> None:
+    story = tell_on_log()
+    story.given(RegisterCustomer, NOW, fields=["name"]).given(WithdrawConsent, NOW, purpose="processing")
+    story.given(AdvanceCustomer, NOW + 73 * HOUR)
+    story.given_active(since=NOW + 74 * HOUR, customer=ID)
+    names = [one.name for one in story.events() if one.account == PERSON]
+    assert names[-2:] == ["PersonErased", "AccountNoted"]
+    found = [(str(one.what), one.account) for one in verify(story.path).findings]
+    assert found == [(f"{NUMBER}#1 has ended for {PERSON}, who is erased", f"{NUMBER}#1")]
+    assert not replay([SqliteReader(story.path)], story.terms).first
+
+
+@pytest.mark.stored
 def test_where_the_customer_lies_in_another_partition_the_entry_names_the_cause(
     tell_on_log: Tell, tmp_path: Path
 ) -> None:

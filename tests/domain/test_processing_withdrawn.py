@@ -11,9 +11,11 @@ from ledger.domain.calendar import DAY, HOUR
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
+    Disclose,
     GiveConsent,
     LiftPersonHold,
     RegisterCustomer,
+    RequestErasure,
     SetPersonHold,
     WithdrawConsent,
 )
@@ -25,11 +27,14 @@ from ledger.domain.customer.events_of_persons import (
     ProcessingEnded,
 )
 from ledger.domain.line.commands import AdvanceTime, DecideRightsTransfer, RequestRightsTransfer, Terminate
+from ledger.domain.line.dispute_commands import OpenDispute
 from ledger.domain.postpaid.commands import ReceivePayment
-from tests.domain.erasing import ID, NOW, SECOND, is_erased, names, reasons
+from ledger.domain.prepaid.commands import ReclaimNumber
+from tests.domain.erasing import ID, NOW, SECOND, ended, is_erased, names, reasons
 from tests.given import MICROSECOND, NUMBER, OTHER, PERSON, THIRD, Story, event, rupiah
 
 LIMIT = NOW + 72 * HOUR
+DISPUTED = {"about": "balance", "claimed": 0, "unit": "PULSA", "refers_to": None}
 
 
 @pytest.fixture
@@ -185,3 +190,87 @@ def test_whoever_holds_a_number_by_now_is_not_given_it_once_more(registered: Sto
     registered.given(DecideRightsTransfer, NOW, request="second", decision="refused")
     assert names(registered.of_number(NUMBER)).count("EndAnnounced") == 1
     assert registered.state(LIMIT) == "terminated"
+
+
+@pytest.mark.clause("PM-05")
+@pytest.mark.parametrize("noticed", [True, False])
+def test_an_account_of_after_the_limit_ends_at_once_though_the_person_is_erased_already(
+    registered: Story, *, noticed: bool
+) -> None:
+    """So it ends alike, and costs alike, whether somebody looked at the limit; who is erased stays so."""
+    registered.given_active(since=NOW, customer=ID).given(WithdrawConsent, NOW, purpose="processing")
+    if noticed:
+        registered.given(AdvanceCustomer, LIMIT)
+    assert is_erased(registered) == noticed
+    registered.given_contract(LIMIT + DAY, msisdn=OTHER, customer=ID)
+    told = [(one.name, one.effective_at) for one in registered.of_number(OTHER)]
+    assert ("EndAnnounced", LIMIT + DAY) in told
+    assert ("Terminated", LIMIT + DAY) in told
+    assert registered.when(ReclaimNumber, LIMIT + 2 * DAY, msisdn=OTHER, customer=ID).outcome.code == "erased"
+    registered.given(AdvanceCustomer, LIMIT + 3 * DAY)
+    assert (
+        is_erased(registered) == noticed
+    )  # the contract of after the limit is owed for, and known only to one
+
+
+@pytest.mark.clause("PM-05")
+@pytest.mark.parametrize("noticed", [True, False])
+@pytest.mark.parametrize("over", [NOW, NOW + HOUR, LIMIT], ids=["before", "within", "by itself"])
+def test_a_number_is_reclaimed_until_the_limit_whenever_its_account_has_ended(
+    registered: Story, over: int, *, noticed: bool
+) -> None:
+    """And a dispute over it is opened, while nothing else is there that keeps the person."""
+    for number in (NUMBER, OTHER):
+        registered.given_active(since=NOW, number=number, customer=ID)
+    if over == NOW:
+        registered.given(Terminate, over).given(Terminate, over, msisdn=OTHER)
+    registered.given(WithdrawConsent, NOW, purpose="processing")
+    if over == NOW + HOUR:
+        registered.given(Terminate, over).given(Terminate, over, msisdn=OTHER)
+    if over < LIMIT:
+        registered.given(ReclaimNumber, LIMIT - MICROSECOND, msisdn=OTHER, customer=ID)
+        assert [one.name for one in registered.of_number(OTHER)][-2:] == ["NumberReclaimed", "EndAnnounced"]
+    if noticed:
+        registered.given(AdvanceCustomer, LIMIT)
+    for late in (0, MICROSECOND, DAY):
+        assert registered.when(ReclaimNumber, LIMIT + late, customer=ID).outcome.code == "erased"
+        assert registered.when(OpenDispute, LIMIT + late, **DISPUTED).outcome.code == "erased"
+    registered.given(AdvanceTime, LIMIT + DAY, msisdn=OTHER)
+    assert registered.state(number=OTHER) == "terminated"
+
+
+@pytest.mark.clause("PM-05")
+@pytest.mark.parametrize("noticed", [True, False])
+def test_what_is_owed_may_be_disputed_after_the_limit_and_consents_are_over(
+    registered: Story, *, noticed: bool
+) -> None:
+    registered.given_contract(NOW, msisdn=OTHER, customer=ID)
+    registered.given(GiveConsent, NOW, purpose="credit-bureau")
+    registered.given(WithdrawConsent, NOW, purpose="processing")
+    if noticed:
+        registered.given(AdvanceCustomer, LIMIT)
+    registered.given(OpenDispute, LIMIT + HOUR, msisdn=OTHER, **DISPUTED | {"unit": "IDR"})
+    for command in (GiveConsent, WithdrawConsent):
+        for purpose in ("processing", "offers", "credit-bureau"):
+            assert registered.when(command, LIMIT + HOUR, purpose=purpose).outcome.code == "erased"
+    assert registered.when(RequestErasure, LIMIT + HOUR).outcome.code == "erased"
+    bureau = {"ground": "credit-bureau", "fields": ["name"], "to": "bureau"}
+    assert registered.when(Disclose, LIMIT + HOUR, **bureau).outcome.code == "consent-required"
+
+
+@pytest.mark.clause("PM-05")
+def test_consent_given_again_in_time_lets_a_number_be_reclaimed_again(registered: Story) -> None:
+    ended(registered, NUMBER)
+    registered.given(WithdrawConsent, NOW, purpose="processing")
+    registered.given(GiveConsent, LIMIT - MICROSECOND, purpose="processing")
+    registered.given(ReclaimNumber, LIMIT + DAY, customer=ID)
+    assert registered.state(LIMIT + 30 * DAY) == "inactive"
+
+
+def test_a_number_that_another_has_is_not_told_of_who_had_it(registered: Story) -> None:
+    registered.given_active(since=NOW, customer=ID)
+    registered.given(RequestRightsTransfer, NOW, to_customer="c-18").given(DecideRightsTransfer, NOW)
+    registered.given(WithdrawConsent, NOW, purpose="processing")
+    registered.given(Terminate, LIMIT + DAY)
+    registered.given(ReclaimNumber, LIMIT + DAY, customer="c-18")
+    assert "EndAnnounced" not in names(registered.of_number(NUMBER))

@@ -77,6 +77,8 @@ class CustomerState(msgspec.Struct):
         self.version = event.version
         self.recorded_at = max(self.recorded_at, event.recorded_at)
         if isinstance(event, AccountNoted):
+            if self.person is not None and self.person.erased:
+                return  # it is told that it ends, and is nobody's
             self._noted(event.of)
             for block in event.blocks:
                 for debt in self.debts.values():
@@ -125,6 +127,11 @@ class CustomerState(msgspec.Struct):
         self.last_end = max(self.last_end, ended_at)
         if self.person is not None and self.person.erasure is not None:
             self.person.erasure.forget(account)
+
+    @property
+    def known(self) -> list[str]:
+        """The accounts that are his or were, in their order."""
+        return sorted((*self.accounts, *self.former))
 
     @property
     def living(self) -> list[str]:

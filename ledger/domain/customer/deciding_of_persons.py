@@ -102,24 +102,22 @@ def rectify(customer: Customer, command: RectifyCustomer) -> None:
 
 def give_consent(customer: Customer, command: GiveConsent) -> None:
     """A purpose is agreed to."""
-    person, _ = _known(customer)
+    person, _ = _processed(customer)
     if person.consents.get(command.purpose) is True:
         raise Repeated
-    if command.purpose == PROCESSING and person.ended_at is not None:
-        raise Erased
     goes_on = command.purpose == PROCESSING and person.ends_at is not None
     customer.emit(
         ConsentGiven,
         terms=person.terms,
         purpose=command.purpose,
         channel=command.channel,
-        accounts=(customer.state.living or None) if goes_on else None,
+        accounts=(customer.state.known or None) if goes_on else None,
     )
 
 
 def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
     """A purpose is agreed to no more, or never was."""
-    person, rules = _known(customer)
+    person, rules = _processed(customer)
     if person.consents.get(command.purpose) is False:
         raise Repeated
     ends = command.purpose == PROCESSING
@@ -130,7 +128,7 @@ def withdraw_consent(customer: Customer, command: WithdrawConsent) -> None:
         purpose=command.purpose,
         channel=command.channel,
         limit_at=customer.cause.at + rules.processing_limit if ends else None,
-        accounts=(customer.state.living or None) if ends else None,
+        accounts=(customer.state.known or None) if ends else None,
     )
 
 
@@ -145,7 +143,7 @@ def disclose(customer: Customer, command: Disclose) -> None:
         raise GroundNotInTerms(command.ground)
     if ground.requires == "reference" and command.reference is None:
         raise ReferenceRequired
-    if ground.consent is not None and person.consents.get(ground.consent) is not True:
+    if ground.consent is not None and not person.agrees(ground.consent):
         raise ConsentRequired(ground.consent)
     kept = _with_purpose(rules, command.fields)
     if lost := [one for one in command.fields if one not in person.fields]:
@@ -209,7 +207,7 @@ def lift_restriction(customer: Customer, command: LiftRestriction) -> None:
 
 def request_erasure(customer: Customer, command: RequestErasure) -> None:
     """The person's own word; whether and when, the operator decides."""
-    person, _ = _known(customer)
+    person, _ = _processed(customer)
     if person.erasure_request is not None:
         raise AlreadyRequested(person.erasure_request)
     customer.emit(ErasureRequested, terms=person.terms, request=command.request, channel=command.channel)
@@ -265,6 +263,14 @@ def _known(customer: Customer, *, asked: bool = False) -> tuple[Person, PrivacyT
     if person.erased or (erasure is not None and erasure.waiting and not asked):
         raise Erased
     return person, customer.book.of(PrivacyTerms, person.terms)
+
+
+def _processed(customer: Customer) -> tuple[Person, PrivacyTerms]:
+    """The same, and Erased from the end of processing on: the erasure falls due then, whoever carries it out when."""
+    person, rules = _known(customer)
+    if person.ended_at is not None:
+        raise Erased
+    return person, rules
 
 
 def _with_purpose(rules: PrivacyTerms, fields: Sequence[str]) -> list[FieldKept]:

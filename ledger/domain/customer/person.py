@@ -130,6 +130,10 @@ class Person(msgspec.Struct):
         """When accounts end, consent to processing having been withdrawn; None: they do not."""
         return self.ended_at if self.ends_at is None else self.ends_at
 
+    def agrees(self, purpose: str) -> bool:
+        """Whether a purpose is agreed to; to none any more once processing has ended."""
+        return self.ended_at is None and self.consents.get(purpose) is True
+
     def apply(self, event: Event) -> None:
         """Takes an event in."""
         change = _CHANGES.get(type(event))

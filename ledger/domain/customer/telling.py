@@ -22,13 +22,18 @@ from ledger.domain.customer.events import (
 )
 from ledger.domain.customer.events_of_persons import ErasureAnswerNoted
 from ledger.domain.customer.forgetting import consider
+from ledger.domain.customer.person import Person
 from ledger.domain.line.blocking import OF_DEBTS, block_on_return
 
 
 def decide_what_is_told(customer: Customer, command: Command) -> None:
-    """What is told of him; what changes nothing, or is told of who was erased, comes to nothing."""
+    """What is told of him; what changes nothing, or is told of who was erased, comes to nothing.
+
+    But for this: an account that is given to who withdrew consent to processing ends at once, erased or not.
+    """
     state = customer.state
     if state.person is not None and state.person.erased:
+        _hear_after_erasure(customer, state.person, command)
         return
     if isinstance(command, NoteAccount):
         known = state.version or command.begins
@@ -67,6 +72,12 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
             _consider_what_is_left_behind(customer, debt.of)
     elif isinstance(command, NoteAccountEnded | NoteAccountLeft | NoteErasureAnswer):
         _hear_of_end(customer, command)
+
+
+def _hear_after_erasure(customer: Customer, person: Person, command: Command) -> None:
+    """An account comes too late: it is not his, and is told so where processing had ended before the erasure."""
+    if isinstance(command, NoteAccount) and person.ended_at is not None:
+        customer.emit(AccountNoted, of=command.of, blocks=[], ends_at=person.ended_at)
 
 
 def _consider_what_is_left_behind(customer: Customer, account: str) -> None:

@@ -106,6 +106,12 @@ class Account(msgspec.Struct):
     """Use before this instant comes too late, whatever the terms say now: it is no longer remembered."""
 
     @property
+    def ends_at(self) -> int:
+        """When it ends because its holder withdrew consent to processing; NEVER: it does not, or has ended."""
+        ending = self.ending
+        return NEVER if ending is None or self.closed_at is not None else ending.at
+
+    @property
     def frees_number_at_once(self) -> bool:
         """Whether the number needs no quarantine after the account."""
         return False
@@ -197,7 +203,7 @@ class Account(msgspec.Struct):
 
     def close(self, state: str, at: int) -> None:
         """The account ends, in one of its final states."""
-        self.closed_at, self.ending = at, None
+        self.closed_at = at
         self.enter(state, at)
 
 

@@ -143,7 +143,7 @@ def _decide(line: Line, command: LineCommand) -> None:
     account = line.current if named is None else line.named(named)
     dispute = DISPUTES.get(type(command))
     if dispute is not None:
-        must_not_be_erased(account)
+        must_not_be_erased(line, account)
     in_any_state = dispute or OF_CUSTOMERS.get(type(command))
     if in_any_state is not None:
         in_any_state(line, account, command)

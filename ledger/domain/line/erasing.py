@@ -41,14 +41,14 @@ def call_off(line: Line, account: Account, command: CallOffErasure) -> None:
 def end_for_holder(line: Line, account: Account, command: EndForHolder) -> None:
     """It ends as by the holder's own word, whatever is owed, where it has not ended and is still his.
 
-    Where that is to come, it is announced: then it ends by itself at that instant, whoever notices when.
+    That is announced, and where it is to come the account ends by itself at that instant, whoever notices when.
     """
-    if account.closed_at is not None or not is_held_by(account.holder, command.customer):
+    if not is_held_by(account.holder, command.customer):
         return
     at, ends_at = line.cause.at, command.ends_at
-    if ends_at is not None and ends_at > at:
-        line.emit(EndAnnounced, of=account, customer=command.customer, ends_at=ends_at)
-    else:
+    if ends_at is not None:
+        line.emit(EndAnnounced, of=account, customer=command.customer, ends_at=max(ends_at, at))
+    if account.closed_at is None and (ends_at is None or ends_at <= at):
         clause = line.rules(account.terms).clauses.termination
         line.emit_each(PRODUCTS[account.PRODUCT].end_for_holder(account, at, line.book, clause))
 
@@ -59,10 +59,19 @@ def call_off_end(line: Line, account: Account, command: CallOffEnd) -> None:
         line.emit(EndCalledOff, of=account, customer=command.customer)
 
 
-def must_not_be_erased(account: Account) -> None:
-    """Raises Erased where the account has agreed to the erasure of its holder."""
-    if account.erasure is not None and account.erasure.agreed:
+def must_not_be_erased(line: Line, account: Account) -> None:
+    """Raises Erased where the account has agreed to the erasure of its holder, or would, processing having ended.
+
+    So it is the same whether it was asked already: that hangs on who noticed when.
+    """
+    agreed = account.erasure is not None and account.erasure.agreed
+    if agreed or (has_ended_for_holder(line, account) and not objections_of(account)):
         raise Erased
+
+
+def has_ended_for_holder(line: Line, account: Account) -> bool:
+    """Whether processing has ended for the account's holder, who withdrew consent to it."""
+    return account.ending is not None and account.ending.at <= line.cause.at
 
 
 def report(line: Line) -> None:

@@ -27,7 +27,10 @@ class ErasureCalledOff(Event):
 
 @_customer
 class EndAnnounced(Event):
-    """The holder has withdrawn consent to processing: the account ends at `ends_at`, unless that is taken back."""
+    """The holder has withdrawn consent to processing: at `ends_at` the account ends, unless that is taken back.
+
+    One that has ended already is told so that its number is not reclaimed from then on.
+    """
 
     customer: str
     ends_at: Instant
@@ -35,6 +38,6 @@ class EndAnnounced(Event):
 
 @_customer
 class EndCalledOff(Event):
-    """The holder has given consent to processing again in time: the account goes on."""
+    """The holder has given consent to processing again in time: the account goes on, or is as it was."""
 
     customer: str

@@ -27,7 +27,10 @@ class ErasureAsk(msgspec.Struct, array_like=True):
 
 
 class ComingEnd(msgspec.Struct, array_like=True):
-    """When an account ends, whoever notices it, and for whom, who withdrew consent to processing (PM-05)."""
+    """When processing ends for an account's holder, who withdrew consent to it (PM-05), and the account with it.
+
+    It stays with the account that has ended: from then on nothing begins there again for that holder.
+    """
 
     customer: str
     at: int

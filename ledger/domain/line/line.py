@@ -93,8 +93,8 @@ class Line(Subject):
             next_one = PRODUCTS[account.PRODUCT].due_at(account, self.book)
             if next_one < due:  # noqa: PLR1730 - a call of `min` at each event costs more
                 due = next_one
-            if account.ending is not None and account.ending.at < due:
-                due = account.ending.at
+            if account.ending is not None and account.ends_at < due:
+                due = account.ends_at
         return due
 
     def _number_due(self) -> int:
@@ -124,12 +124,12 @@ class Line(Subject):
     def _fall_due(self, at: int) -> None:
         before, accounts = len(self.events), self.accounts()
         # Where there is one account, and not the number is due, the account is: it is not asked again.
-        only = len(accounts) == 1 and accounts[0].ending is None and self._number_due() > at
+        only = len(accounts) == 1 and accounts[0].ends_at == NEVER and self._number_due() > at
         for account in accounts:
             product = PRODUCTS[account.PRODUCT]
             if only or product.due_at(account, self.book) <= at:
                 drafts = product.falls_due(account, at, self.book)
-            elif account.ending is not None and account.ending.at <= at:
+            elif account.ends_at <= at:
                 clause = self.rules(account.terms).clauses.termination
                 drafts = product.end_for_holder(account, at, self.book, clause)
             else:
