@@ -112,11 +112,17 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """A command's id, which must not be one of the ledger's own; it may well be a long number."""
+def read_named_command(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """The id of another command, as its sender has said it: it may well be a long number."""
     text = read_any_id(value)
     if "@" in text or not text.isascii():
         must_tell_of_nobody(text)
+    return text
+
+
+def read_command_id(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A command's id, which must not be one of the ledger's own; it may well be a long number."""
+    text = read_named_command(value)
     if text.startswith(OWN_IDS):
         raise ValueError(f"ids that begin with {', '.join(OWN_IDS)} are the ledger's own")
     return text
@@ -329,10 +335,14 @@ def _or_null(read: FieldRead) -> FieldRead:
     return lambda value: None if value is None else read(value)
 
 
+IDS_OF_COMMANDS: dict[str, FieldRead] = {"command_id": read_command_id, "reverses": read_named_command}
+"""The fields that hold a command's id, by name."""
+
+
 def reader(field: dict[str, Any], *, text: bool) -> FieldRead:
     """The reader of a field of a command schema: for JSON values, or for text."""
-    if field["name"] == "command_id":
-        return read_command_id
+    if field["name"] in IDS_OF_COMMANDS:
+        return IDS_OF_COMMANDS[field["name"]]
     forms = _TEXT if text else _JSON
     read = _choice(field["choices"]) if field["form"] == "choice" else forms[field["form"]]
     takes_null = not text and isinstance(field["type"], list) and field["form"] != "fee"

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.domain.free_text import tells_of_somebody
 from ledger.domain.line.commands import Block
+from ledger.domain.prepaid.commands import ReverseTopUp
 from ledger.domain.refusals import Invalid
 from ledger.domain.statement.commands import AddStatementLines
 from ledger.entrypoints.forms import CommandReader, command_schemas
@@ -122,7 +123,7 @@ def test_no_command_takes_it_in_any_place_whichever_way_it_comes(said: str) -> N
     """Whoever adds a field with text to a command has it looked at, or is told here."""
     looked_at = 0
     for field, place, given in _with(said):
-        if (field, said) == ("command_id", IDENTITY):
+        if field in ("command_id", "reverses") and said == IDENTITY:
             continue  # as long numbers are ids of many a sender
         looked_at += 1
         with pytest.raises(Invalid) as in_json:
@@ -169,6 +170,23 @@ def test_a_commands_id_may_be_a_long_number_but_no_address() -> None:
     for said in (EMAIL, WIDE_EMAIL):
         with pytest.raises(Invalid):
             READER.from_text(top_up(command_id=said))
+
+
+def test_a_top_up_whose_id_is_a_long_number_is_reversed_like_any_other() -> None:
+    read = READER.from_text(reversing(IDENTITY))
+    assert isinstance(read, ReverseTopUp)
+    assert read.reverses == IDENTITY
+    avro_forms.check(read)
+    for said in (EMAIL, WIDE_EMAIL):
+        with pytest.raises(Invalid, match="reverses"):
+            READER.from_text(reversing(said))
+        with pytest.raises(Invalid, match="reverses"):
+            avro_forms.check(msgspec.structs.replace(read, reverses=said))
+
+
+def reversing(top_up_id: str) -> dict[str, str]:
+    said = {"reason": "wrong-number", "approved_by": "staff-2", "reverses": top_up_id}
+    return {"command": "ReverseTopUp", "command_id": "r-1", "at": START, "msisdn": NUMBER, **said}
 
 
 def test_what_comes_by_kafka_is_looked_at_but_not_what_the_ledger_itself_tells() -> None:

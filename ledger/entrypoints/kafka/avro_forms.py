@@ -18,12 +18,12 @@ from ledger.domain.partition.commands import AdvanceDue, CloseThrough
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints import statement_fields
 from ledger.entrypoints.fields import (
+    IDS_OF_COMMANDS,
     LARGEST_COUNT,
     MOST_LINES,
     is_card,
     read_any_id,
     read_any_text,
-    read_command_id,
     read_customer,
     read_customer_id,
     read_decimal,
@@ -77,8 +77,8 @@ def _checks(command: str) -> list[tuple[str, bool, _Check]]:
         if COMMANDS[command].INTERNAL:
             form = "own-id" if name == "command_id" else own.get(name, form)
             test = _OF_OWN.get(form or "") or _test(form, field)
-        elif name == "command_id":
-            test = read_command_id
+        elif name in IDS_OF_COMMANDS:
+            test = IDS_OF_COMMANDS[name]
         else:
             test = _test(form, field)
         if test is not None and name != "at":
