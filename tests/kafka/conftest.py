@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,11 @@ def new_log(kafka_servers: KafkaServers, run_directory: Path, tmp_path: Path) ->
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Only warnings are logged: a line a command is more than anybody reads."""
+    """Only warnings are logged: a line a command is more than anybody reads. None comes among a verb's answers."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
+    )
     yield
     structlog.configure(**before)
