@@ -16,9 +16,14 @@ import typer
 
 
 def read_as_stated(params: Iterable[Any]) -> None:
-    """Has parameters that Typer has made take what is not stated, and what is read here, without a validator."""
+    """Has parameters that Typer has made take what is not stated, and what is read here, without a validator.
+
+    Those of which it was asked before are left as they are: a verb may run more than once in a process.
+    """
     for param in params:
-        param.process_value = partial(_value, param, param.process_value)
+        by_typer = param.process_value
+        if getattr(by_typer, "func", None) is not _value:
+            param.process_value = partial(_value, param, by_typer)
 
 
 def _value(param: Any, by_typer: Callable[..., Any], ctx: Any, value: Any) -> Any:  # noqa: ANN401 - Typer's

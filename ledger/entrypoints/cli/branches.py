@@ -6,6 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
@@ -124,8 +125,9 @@ class Branch(Suggesting):
         formatter.write(f"\n{ctx.command_path} VERB --help says what each takes.\n")
 
 
+@cache
 def leaf(name: str, verb: Verb, noun: str = "") -> TyperCommand:
-    """The command of a verb, of a noun where it has one."""
+    """The command of a verb, of a noun where it has one; made once, however often it runs in this process."""
     one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     one.command(name, cls=Leaf, help=verb.words or None, epilog=verb.example)(_function(verb, noun))
     return cast("TyperCommand", typer.main.get_command(one))
@@ -162,8 +164,9 @@ def help_without_a_word(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
+@cache
 def grown(name: str) -> TyperCommand | TyperGroup | None:
-    """What stands at the top under a name."""
+    """What stands at the top under a name; made once."""
     found = TREE.get(name)
     if found is None:
         return None
