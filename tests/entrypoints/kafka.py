@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from ledger.entrypoints import examination
 from ledger.store.kafka.connection import KafkaSettings
+from ledger.wiring.checks import Check
 from tests.entrypoints.pulsa import Pulsa
 from tests.waiting import PATIENCE
 
@@ -21,3 +26,13 @@ def on_kafka(folder: Path, log: KafkaSettings, **more: str | None) -> Pulsa:
         "PULSA_TIMEOUT": str(PATIENCE),
     }
     return Pulsa(folder, **(stated | more))
+
+
+def patient_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pulsa doctor` has as much time for each check as a test has patience."""
+    made = examination._made
+
+    def patiently(check: Check, *how: Any) -> examination.Examined:
+        return made(check._replace(seconds=PATIENCE), *how)
+
+    monkeypatch.setattr(examination, "_made", patiently)

@@ -35,7 +35,7 @@ from ledger.store.kafka.connection import KafkaSettings
 from ledger.store.kafka.registry_restoring import Texts, used
 from ledger.store.partitioning import partition_of
 from ledger.terms import bundled
-from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.kafka import on_kafka, patient_doctor
 from tests.entrypoints.pulsa import Pulsa
 from tests.failing import failing
 from tests.given import Story, at
@@ -310,7 +310,9 @@ def test_persons_are_erased_while_all_happens_at_once_and_nothing_of_them_is_in_
     new_log: NewLog,  # noqa: F811
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    patient_doctor(monkeypatch)
     settings = new_log(partitions=PARTITIONS)
     keys = tmp_path / "keys"
     keys.mkdir()

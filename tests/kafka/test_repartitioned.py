@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from kafka import KafkaProducer
 
 from ledger.application.outcomes import NOT_JOURNALED
@@ -12,7 +13,7 @@ from ledger.domain.customer.events import DebtCleared, OthersBlocked
 from ledger.domain.customer.events_of_persons import PersonErased
 from ledger.domain.prepaid.commands import TransferCredit
 from ledger.simulation import CONTRACTS_CAST, PERSONS_CAST
-from tests.entrypoints.kafka import on_kafka
+from tests.entrypoints.kafka import on_kafka, patient_doctor
 from tests.given import BUNDLED, CONTRACTS, POLICIES
 from tests.kafka.conftest import NewLog
 from tests.kafka.running import connected, writing
@@ -54,7 +55,10 @@ def test_two_partitions_become_three(new_log: NewLog, tmp_path: Path) -> None:
     assert of_accounts(seen(target).accounts) == of_accounts(before.accounts)
 
 
-def test_a_log_that_is_gone_comes_back_from_its_mirrors(new_log: NewLog, tmp_path: Path) -> None:
+def test_a_log_that_is_gone_comes_back_from_its_mirrors(
+    new_log: NewLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient_doctor(monkeypatch)
     settings = new_log(partitions=2)
     commands = population(10, 2)
     with writing(settings), connected(settings) as client:
