@@ -62,8 +62,8 @@ class Following:
         if not work.recorder.is_here(command.subject):
             batch.forwarded.append(command)
             return
-        mark, before = work.mark(), set(batch.at_hand)
-        batch.at_hand.clear()
+        mark, before = work.mark(), batch.at_hand
+        batch.at_hand = set()
         self._links += 1
         try:
             self.carry_on(command)
@@ -141,7 +141,7 @@ class Following:
             found = carry_out(subject, command, cause)
             refusal = found if isinstance(found, Refusal) else None
             emitted = subject.collect()
-            if emitted:
+            if emitted and work.partition.standing.version == 0:
                 work.begin(None, cause)
             work.batch.add(emitted)
             self.after(emitted, cause)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.application import AggregateNotFoundError, Repository
 
-from ledger.application.journal import NO_CHAIN, History, LedgerRecorder, StateSnapshot, SubjectHead
+from ledger.application.journal import NO_CHAIN, History, LedgerRecorder, StateSnapshot
 from ledger.domain.calendar import NEVER
 from ledger.domain.events import Event
 from ledger.domain.kinds import Kind, kind_of
@@ -101,14 +101,10 @@ class Subjects:
         if kind is None:
             raise LookupError(f"no subject has an id like {id_!r}")
         gathered = self._gathered.pop(id_, None)
-        head: SubjectHead | None
-        streams: Streams = self.streams
-        if gathered is None:
-            head = self._recorder.head_of(id_)
-        else:
-            head, streams = gathered.head, GatheredStreams(self.streams, gathered)
+        head = self._recorder.head_of(id_) if gathered is None else gathered.head
         if head is None:
             return Held(kind, kind.load(id_, self._nothing, self._book, self._claimed), NO_CHAIN)
+        streams: Streams = self.streams if gathered is None else GatheredStreams(self.streams, gathered)
         subject = kind.load(id_, streams, self._book, self._claimed)
         if head.due_at != (None if subject.due_at == NEVER else subject.due_at):
             raise LogDamaged(f"{id_}: what falls due next is another instant than its events lead to")

@@ -50,14 +50,16 @@ class OneStream(Subject, Generic[F]):
         self._state.apply(event)
         self.recorded_at = self._state.recorded_at
 
-    def emit(
+    def emit(  # noqa: PLR0913 - the parts of an event that are not its type's own
         self,
         event_type: type[Event],
         *,
         due_at: int | None = None,
         due_about: str | None = None,
         effective_at: int | None = None,
-        **own: Any,  # noqa: ANN401 - terms and clause, and the type's own fields
+        terms: str | None = None,
+        clause: str | None = None,
+        **own: Any,  # noqa: ANN401 - the type's own fields
     ) -> None:
         """Records an event for the command at hand; with `due_at`, what fell due then, of which `due_about` says which.
 
@@ -67,9 +69,17 @@ class OneStream(Subject, Generic[F]):
         if due_at is not None:
             effective_at = due_at
             cause = fell_due(self.id, event_type, due_at, cause.at, due_about)
-        header = {"terms": own.pop("terms", None), "clause": own.pop("clause", None)}
-        version = self._state.version + 1
-        event = make_event(event_type, self.id, version, cause, own, effective_at=effective_at, **header)
+        state = self._state
+        event = make_event(
+            event_type,
+            state.id,
+            state.version + 1,
+            cause,
+            own,
+            effective_at=effective_at,
+            terms=terms,
+            clause=clause,
+        )
         self._events.append(event)
         self.take(event)
 

@@ -183,7 +183,7 @@ def make_event(  # noqa: PLR0913 - the header of an event
     It is effective when it is recorded, unless said otherwise.
     """
     at, command_id, command_digest, actor = cause
-    header = {
+    record = {
         "account": stream,
         "version": version,
         "effective_at": at if effective_at is None else effective_at,
@@ -194,8 +194,9 @@ def make_event(  # noqa: PLR0913 - the header of an event
         "command_digest": command_digest,
         "actor": actor,
         "postings": list(postings),
+        **own,
     }
-    return make(event_type, {**header, **own})
+    return make(event_type, record)
 
 
 NOTHING = Cause(-NEVER, "", None, "")

@@ -44,14 +44,16 @@ _ADDED: Mapping[str, tuple[str, ...]] = {
 A test holds it against the schemas.
 """
 _BEFORE = "/before"
+_NAMES_BEFORE = {name: name + _BEFORE for name in _ADDED}
+"""Made once: a text that is made anew is hashed anew."""
 
 
 def _as_written(name: str, record: Mapping[str, Any]) -> str:
     """Under which name what writes a record is kept."""
-    added = _ADDED.get(name)
-    if added is None or any(record.get(field) is not None for field in added):
-        return name
-    return name + _BEFORE
+    for field in _ADDED.get(name, ()):
+        if record.get(field) is not None:
+            return name
+    return _NAMES_BEFORE.get(name, name)
 
 
 def _schema(folder: str, name: str) -> RecordSchema:
