@@ -13,7 +13,7 @@ from hypothesis import event as told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.calendar import DAY, HOUR
+from ledger.domain.calendar import DAY, HOUR, NEVER
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach, RecordBreach
@@ -338,9 +338,15 @@ def lived(
     return [[what_is_said(one) for one in happened if one.account == of] for of in (PERSON, "breach/b-1")]
 
 
+def but_for_limits_of_who_is_to_be_erased(lives: list[list[Any]]) -> list[list[Any]]:
+    """The erasure waits for whoever carries it out; what was asked before is breached where that is after its limit."""
+    begun = min((at_ for name, _, at_ in lives[0] if name == "ErasureAsked"), default=NEVER)
+    return [[one for one in life if one[0] != "LimitBreached" or one[2] <= begun] for life in lives]
+
+
 def what_is_said(event: Event) -> Any:
     """An event without when it was noticed: by time it is effective at its own instant, whoever looks."""
-    header = {"recorded_at", "effective_at", "command_id", "command_digest", "actor"}
+    header = {"version", "recorded_at", "effective_at", "command_id", "command_digest", "actor"}
     own = {name: value for name, value in vars(event).items() if name not in header}
     return event.name, own, event.effective_at if event.command_digest is None else None
 
@@ -357,7 +363,17 @@ def test_a_ticker_at_any_rhythm_changes_nothing(steps: Any, rhythm: str, first: 
     ticks = list(range(BEGIN + first, end, 365 * DAY))
     if rhythm == "often":
         ticks = [BEGIN + n * 3 * HOUR + d for n in range(26) for d in (-1, 0, 1) if n or d >= 0]
-    assert lived(steps, ticks, held=held) == lived(steps, [], held=held)
+    ticked, alone = lived(steps, ticks, held=held), lived(steps, [], held=held)
+    assert but_for_limits_of_who_is_to_be_erased(ticked) == but_for_limits_of_who_is_to_be_erased(alone)
+
+
+def test_a_limit_that_is_over_before_somebody_erases_the_person_is_breached() -> None:
+    steps: Any = [((WithdrawConsent, {"purpose": "processing"}), 0), ((RequestAccess, {}), 1)]
+    ticked, alone = lived(steps, [BEGIN + LIMIT])[0], lived(steps, [])[0]
+    (breached,) = [one for one in alone if one not in ticked]
+    assert (breached[0], breached[2]) == ("LimitBreached", BEGIN + LIMIT + 1)
+    assert [one for one in alone if one != breached] == ticked
+    assert ticked[-1][0] == "PersonErased"
 
 
 def test_every_second_of_a_limits_last_minutes_changes_nothing() -> None:
