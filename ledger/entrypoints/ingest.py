@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from msgspec.structs import replace
 
 from ledger.application.outcomes import ACCEPTED, REFUSED, REPEATED, UNKNOWN, Outcome
+from ledger.domain.commands import Command
 from ledger.domain.customer.commands_of_breaches import RecordBreach
 from ledger.domain.refusals import Invalid
 from ledger.entrypoints.file_lines import InputFile, opened
@@ -137,13 +138,14 @@ class Ingest:
         batch = self._kept(batch)
         commands = [row.command for row in batch if isinstance(row, GoodLine)]
         outcomes = iter(self._ledger.execute(commands, principal=self._principal))
+        brought: list[tuple[Command, Outcome]] = []
         for row in batch:
             if isinstance(row, BadLine):
                 self._refuse(source, row)
                 continue
             outcome = next(outcomes)
-            if row.values is not None and self._registrar is not None:
-                self._registrar.settle(row.command, outcome)
+            if row.values is not None:
+                brought.append((row.command, outcome))
             self.tally.count(outcome)
             self._position = outcome.position
             if outcome.code == Invalid.code:
@@ -151,6 +153,8 @@ class Ingest:
             if self._record is not None:
                 place = {"file": source.name, "line": row.line} if outcome.code == Invalid.code else {}
                 self._record(outcome.to_json() | place)
+        if self._registrar is not None:
+            self._registrar.settle(brought)
         self._progress(source, self.tally)
         self.busy = False
         if self.stopping:

@@ -48,10 +48,15 @@ class Registrar:
                 found += [self._alone(one) for one in writings]
         return found
 
-    def settle(self, command: Command, outcome: Outcome) -> None:
-        """Takes back what was kept for a command that was refused for good."""
-        if is_for_nothing(outcome):
-            self._kept.withdraw(own_id(command.subject), command.command_id)
+    def settle(self, answered: Sequence[tuple[Command, Outcome]]) -> None:
+        """Takes back what was kept for the commands that were refused for good."""
+        named = [
+            (own_id(command.subject), command.command_id)
+            for command, outcome in answered
+            if is_for_nothing(outcome)
+        ]
+        for start in range(0, len(named), BATCH):
+            self._kept.withdraw_all(named[start : start + BATCH])
 
     def _alone(self, one: Writing) -> bytes | VaultConflict:
         try:

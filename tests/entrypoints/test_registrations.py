@@ -134,7 +134,7 @@ class _Killed(BaseException):
         (Vault, "write_all", False),
         (Vault, "write_all", True),
         (Ledger, "execute", True),
-        (Vault, "withdraw", False),
+        (Vault, "withdraw_all", False),
     ],
 )
 def test_a_file_that_is_killed_between_vault_and_log_is_taken_whole_when_it_is_sent_again(
@@ -152,7 +152,7 @@ def test_a_file_that_is_killed_between_vault_and_log_is_taken_whole_when_it_is_s
         patch.setattr(owner, name, killed)
         with pytest.raises(_Killed):
             _ingested(desk, *lines)
-    recorded = name in ("execute", "withdraw")
+    recorded = name in ("execute", "withdraw_all")
     assert _codes(_ingested(desk, *lines)) == ["repeated" if recorded else "accepted", "no-purpose"]
     assert _shown(desk) == RARE
     assert _everywhere(desk) == []

@@ -294,6 +294,18 @@ def test_what_brought_no_event_about_is_taken_back(vault: Vault) -> None:
     assert _show(vault) == {}
 
 
+def test_what_many_brought_about_nothing_with_is_taken_back_at_once(
+    vault: Vault, statements: list[str]
+) -> None:
+    vault.write_all([Writing(f"C{n}", f"c-{n % 2}", {"name": NAME}, 1) for n in range(4)])
+    vault.write("C0", "c-1", {"name": "B"}, 2)
+    statements.clear()
+    vault.withdraw_all([("C0", "c-1"), ("C1", "c-1"), ("C1", "c-1"), ("C2", "c-7"), ("C9", "c-1")])
+    assert [one for one in statements if one.startswith("BEGIN")] == ["BEGIN IMMEDIATE"]
+    assert [vault.fields_of(f"C{n}") for n in range(4)] == [{"name": 1}, {}, {"name": 1}, {"name": 1}]
+    assert (_show(vault, "C0"), keys_without_values(vault)) == ({"name": NAME}, [])
+
+
 def test_a_master_key_has_a_file_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "master"
     assert new_master_key(MASTER.secret, path) == master_key_of(path) == MASTER
