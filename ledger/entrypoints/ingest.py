@@ -68,11 +68,18 @@ class Fault(NamedTuple):
     faults: Sequence[str]
 
 
+def _as_stated(command: RecordBreach, stated: bool) -> RecordBreach:
+    if not stated:
+        raise Invalid("persons: is missing")
+    return command
+
+
 class Ingest:
     """One run over any number of files.
 
     `principal` is who runs it; `registrar` keeps the values of persons that lines bring; `counted` looks whom the scope
-    of a breach's record names, and raises Invalid where these are not as many as the line says; `record` is handed
+    of a breach's record names, and whether the line says a count; it raises Invalid where these are not as many, or
+    nobody can count them; `record` is handed
     every outcome, `faulty` every bad line, `progress` the file and the count after each batch.
     """
 
@@ -84,7 +91,7 @@ class Ingest:
         batch: int = BATCH,
         principal: str | None = None,
         registrar: Registrar | None = None,
-        counted: Callable[[RecordBreach], RecordBreach] = lambda command: command,
+        counted: Callable[[RecordBreach, bool], RecordBreach] = _as_stated,
         record: OutcomeTaker | None = None,
         faulty: Callable[[Fault], None] = lambda _: None,
         progress: Callable[[InputFile, Tally], None] = lambda _, __: None,
@@ -127,7 +134,7 @@ class Ingest:
 
     def _with_count(self, row: GoodLine) -> GoodLine | BadLine:
         try:
-            return row._replace(command=self._counted(cast("RecordBreach", row.command)))
+            return row._replace(command=self._counted(cast("RecordBreach", row.command), not row.uncounted))
         except Invalid as refusal:
             return BadLine(row.line, row.command.command_id, refusal)
         except LedgerError as error:  # nobody can count them here

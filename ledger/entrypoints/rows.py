@@ -19,6 +19,8 @@ from ledger.entrypoints.forms import CommandReader, decode_object, header_faults
 
 InputFormat = Literal["auto", "json", "csv"]
 
+_OF_BREACH, _COUNTED = "RecordBreach", "persons"
+_MARK = b'"RecordBreach"'
 _ENDINGS: dict[str, InputFormat] = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 
 
@@ -37,6 +39,8 @@ class GoodLine(NamedTuple):
     command: Command
     values: Mapping[str, str] | None = None
     """Of a person, which go into the vault."""
+    uncounted: bool = False
+    """It records a breach, and leaves it to whoever takes it in to count the persons."""
 
 
 def rows(
@@ -70,7 +74,7 @@ def rows(
             format_ = _by_content(line, command)
         if format_ == "json":
             try:
-                yield GoodLine(number, *registrations.from_json(reader, line, command))
+                yield _json_line(number, line, reader, command)
             except Invalid as refusal:
                 yield BadLine(number, _id_in(line), refusal)
         elif header is None:
@@ -85,6 +89,20 @@ def rows(
         yield BadLine(1, None, Invalid("the file is empty"))
 
 
+def _json_line(number: int, line: bytes, reader: CommandReader, command: str | None) -> GoodLine:
+    if command == _OF_BREACH or _MARK in line:
+        given = decode_object(line)
+        if _leaves_the_count(given, command):
+            return GoodLine(
+                number, reader.from_object({_COUNTED: 0} | given, command=command), uncounted=True
+            )
+    return GoodLine(number, *registrations.from_json(reader, line, command))
+
+
+def _leaves_the_count(given: Mapping[str, object], command: str | None) -> bool:
+    return given.get("command", command) == _OF_BREACH and _COUNTED not in given
+
+
 def _csv_row(
     number: int, line: bytes, header: list[str], reader: CommandReader, command: str | None
 ) -> GoodLine | BadLine:
@@ -93,6 +111,10 @@ def _csv_row(
         cells = _cells(line)
         _must_match(cells, header)
         given = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        if _leaves_the_count(given, command):
+            return GoodLine(
+                number, reader.from_text({_COUNTED: "0"} | given, command=command), uncounted=True
+            )
         return GoodLine(number, *registrations.from_text(reader, given, command))
     except Invalid as refusal:
         return BadLine(number, _told(given.get("command_id")), refusal)
@@ -113,7 +135,8 @@ def _header(line: bytes, command: str | None) -> list[str]:
     if command is None and "command" not in names:
         faults.append("has no column `command`, and --command names none")
     if command is not None:
-        faults += header_faults(command, registrations.columns_without_values(command, names))
+        counted = [_COUNTED] if command == _OF_BREACH else []
+        faults += header_faults(command, registrations.columns_without_values(command, names) + counted)
     if faults:
         raise Invalid(*(f"the header {fault}; nothing of the file was read" for fault in faults))
     return names

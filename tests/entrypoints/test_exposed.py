@@ -111,7 +111,22 @@ def test_a_file_says_as_many_persons_as_the_scope_names_by_then(desk: Pulsa) -> 
     result = desk("ingest", file)
     assert result.exit_code == 1
     assert "lines.jsonl:2: invalid: persons: 3 is said, and everybody names 4" in result.stderr
-    assert [one["persons"] for one in _records(desk)] == [4]
+    counted = own | {"breach": "breach/b-2", "command_id": "counted"}
+    nobodys = own | {"breach": "breach/b-3", "command_id": "nobody's", "scope": "stolen-laptop"}
+    result = desk("ingest", desk.file("uncounted.jsonl", counted, nobodys))
+    assert (
+        "uncounted.jsonl:2: invalid: persons: the scope names none, so say how many they are" in result.stderr
+    )
+    row = own | {"breach": "breach/b-4", "command_id": "row", "fields": "name"}
+    row.pop("command")
+    desk.done(
+        "ingest",
+        desk.file("breaches.csv", ",".join(row), ",".join(row.values())),
+        "--command",
+        "RecordBreach",
+    )
+    assert json.loads(desk.done("ingest", desk.file("again.jsonl", counted), "--json"))["repeated"] == 1
+    assert [one["persons"] for one in _records(desk)] == [4, 4, 4]
     assert "4 persons\n" in desk.done("customer", "exposed", "breach/b-1", "--now", DAY.format(13))
 
 

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -107,7 +106,7 @@ def ingest(
             batch=BATCH if settings.kafka is None else BATCH_ON_KAFKA,
             principal=of_this_process(),
             registrar=keeper,
-            counted=partial(with_count, log, kept_by=opened),
+            counted=lambda command, stated: with_count(log, command, kept_by=opened, stated=stated),
             record=written.record,
             faulty=faults.take,
             progress=after_batch,
