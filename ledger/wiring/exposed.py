@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ledger.domain.customer.breach import PREFIX_OF_BREACHES
 from ledger.domain.customer.commands_of_breaches import RecordBreach
 from ledger.domain.customer.events_of_breaches import BreachRecorded
 from ledger.domain.customer.events_of_persons import CustomerRegistered, PersonalDataDisclosed, PersonErased
@@ -106,7 +107,9 @@ def _asked(opened: Opened, asked: Exposure) -> Iterator[tuple[str, set[str]]]:
         return _released(opened, scope.removeprefix(RELEASED_TO), asked.until)
     if scope.startswith(READ_BY):
         return _read(opened, scope.removeprefix(READ_BY), asked.until)
-    raise QueryRefused(f"{scope} names no persons; {_SCOPES} do")
+    breach = f"{PREFIX_OF_BREACHES}{scope}"
+    meant = f"; {breach} is a breach that is recorded" if _events_of(opened, breach) else ""
+    raise QueryRefused(f"{scope} names no persons; {_SCOPES} do{meant}")
 
 
 def _registered(opened: Opened, until: int) -> Iterator[tuple[str, set[str]]]:

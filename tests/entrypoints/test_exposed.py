@@ -93,7 +93,10 @@ def test_a_record_has_as_many_persons_as_its_scope_names(desk: Pulsa) -> None:
     assert [one["persons"] for one in _records(desk)] == [2]
     own = ("--scope", "stolen-laptop", "--fields", "name", "--persons", "7", "--terms", "privacy-smarty")
     at = ("--discovered-at", DISCOVERED, "--at", DAY.format(13))
-    desk.done("customer", "record-breach", "breach/b-2", *own, *at)
+    said = desk.done("customer", "record-breach", "breach/b-2", *own, *at)
+    assert said.endswith("BreachRecorded on breach/b-2, version 1: 7 persons\n")
+    meant = desk.complaint("customer", "exposed", "b-2")
+    assert meant.endswith("everybody do; breach/b-2 is a breach that is recorded")
 
 
 def test_a_file_says_as_many_persons_as_the_scope_names_by_then(desk: Pulsa) -> None:

@@ -212,10 +212,16 @@ def say_outcome(
     if outcome.code is not None:
         say_folded(f"{outcome.code}: {told(outcome.message or '')}", "  ")
     for event, own in zip_longest(outcome.events, happened):
-        moved = "" if own is None else moved_in_words(own)
+        moved = "" if own is None else moved_in_words(own) or _exposed_in_words(own)
         name = event.type.rpartition(".")[2]
         said = f"{name} on {event.account}, version {event.version}"
         say_folded(f"{said}: {moved}" if moved else said, "  ")
+
+
+def _exposed_in_words(event: Event) -> str:
+    """How many a breach's record says that it exposed; empty of every other event."""
+    persons = getattr(event, "persons", None)
+    return "" if persons is None else counted(persons, "person")
 
 
 def moved_in_words(event: Event) -> str:
