@@ -213,6 +213,7 @@ def test_a_key_is_changed_for_another(desk: Pulsa) -> None:
         "[" * 90_000,
         r'{"name": "\ud800"}',
         '{"A B": "name"}',
+        '{"name": "Budi", "name": "Budi"}',
     ],
     ids=lambda feed: feed[:20],
 )

@@ -353,14 +353,14 @@ def _write(
 
 
 def _values(file: Path) -> dict[str, str]:
-    """The fields and their values. Raises a usage error, which tells none of them."""
+    """The fields and their values. Raises a usage error, which tells none of the values."""
     from ledger.entrypoints.file_lines import standard_input
     from ledger.entrypoints.registrations import NO_FIELD, is_field_name
 
     with standard_input() if str(file) == "-" else file.open("rb") as stream:
         content = stream.read(_MOST_BYTES + 1)
     try:
-        found: Any = json.loads(content[:_MOST_BYTES].decode())
+        found: Any = json.loads(content[:_MOST_BYTES].decode(), object_pairs_hook=_each_once)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--values: {file} holds no JSON object of texts") from error
@@ -372,4 +372,12 @@ def _values(file: Path) -> dict[str, str]:
         raise typer.BadParameter(f"--values: {file}: a value is no text, or empty")
     if not all(map(is_field_name, found)):
         raise typer.BadParameter(f"--values: {file}: {NO_FIELD}")
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of its fields and values. Raises a usage error where a field stands there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise typer.BadParameter("--values: a field stands there twice")
     return found
