@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -44,7 +45,7 @@ from ledger.domain.refusals import REFUSALS, Invalid
 from ledger.entrypoints.cli.app import app
 from ledger.entrypoints.forms import CommandReader
 from ledger.entrypoints.ingest import Ingest, Tally
-from ledger.simulation import CAST, CONTRACTS_CAST, PERSONS_CAST, commands, end_of, simulate
+from ledger.simulation import CAST, CONTRACTS_CAST, PERSONS_CAST, commands, end_of, simulate, write
 from ledger.simulation.faults import FAULTS, lines
 from ledger.simulation.feed import BEGINNING, OF_CONTRACTS, OF_PERSONS, CommandRow
 from ledger.simulation.msisdns import NOBODY, SMARTFREN, TELKOMSEL, msisdn
@@ -329,6 +330,18 @@ def test_every_faulty_line_is_invalid(fault: object) -> None:
     record = next(command for command in commands(1, 1, SEED) if command["command"] == "RecordUsage")
     with pytest.raises(Invalid):
         CommandReader(played=True, now=None).from_json(fault(record))
+
+
+def test_a_file_that_was_not_written_to_its_end_is_not_there(tmp_path: Path) -> None:
+    def stopped() -> Iterator[CommandRow]:
+        for n, record in enumerate(commands(5, 1, 2)):
+            if n == 10:
+                raise LookupError("ended")
+            yield record
+
+    with pytest.raises(LookupError, match="ended"):
+        write(stopped(), 2, tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["00-starter-packs.csv.gz"]
 
 
 def test_the_verb_writes_into_an_empty_folder_only(tmp_path: Path) -> None:

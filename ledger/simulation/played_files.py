@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import chain, groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ from ledger.domain.calendar import parse_instant, zone
 from ledger.simulation.faults import lines
 from ledger.simulation.feed import CommandRow
 from ledger.simulation.population import commands
+from ledger.whole_files import written_whole
 
 _LOCAL = zone("Asia/Jakarta")
 _PACKS = "00-starter-packs.csv.gz"
@@ -44,7 +45,7 @@ def write(records: Iterator[CommandRow], seed: int, out: Path) -> list[Path]:
 
 
 def _write_packs(path: Path, packs: list[CommandRow]) -> Path:
-    with _Compressed(path) as file, TextIOWrapper(file, "ascii", newline="") as text:
+    with _compressed(path) as file, TextIOWrapper(file, "ascii", newline="") as text:
         rows = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
         rows.writeheader()
         rows.writerows(packs)
@@ -55,7 +56,7 @@ def _write_months(records: Iterator[CommandRow], seed: int, out: Path) -> Iterat
     by_month = groupby(lines(records, seed), key=lambda pair: _month(pair[0]))
     for number, (month, of_month) in enumerate(by_month, 1):
         path = out / f"{number:02d}-{month}.jsonl.gz"
-        with _Compressed(path) as file:
+        with _compressed(path) as file:
             for _, written in of_month:
                 file.writelines(line + b"\n" for line in written)
         yield path
@@ -65,18 +66,11 @@ def _month(record: CommandRow) -> str:
     return _LOCAL.local(parse_instant(record["at"])).strftime("%Y-%m")
 
 
-class _Compressed(gzip.GzipFile):
-    """A gzip file that says neither its name nor when it was written."""
-
-    def __init__(self, path: Path) -> None:
-        with ExitStack() as stack:
-            self._raw = stack.enter_context(path.open("wb"))
-            super().__init__(filename="", mode="wb", compresslevel=6, fileobj=self._raw, mtime=0)
-            stack.pop_all()
-
-    def close(self) -> None:
-        """Closes the file beneath too."""
-        try:
-            super().close()
-        finally:
-            self._raw.close()
+@contextmanager
+def _compressed(path: Path) -> Iterator[gzip.GzipFile]:
+    """A gzip file that says neither its name nor when it was written, and is there whole or not at all."""
+    with (
+        written_whole(path, over=True, mode=0o666) as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as file,
+    ):
+        yield file

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -59,7 +61,7 @@ def test_of_a_contract_that_has_ended_is_told_what_is_owed_and_held_and_no_limit
     assert "limit" not in told(later)
 
 
-def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
+def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One page in both languages: what is billed, its clause where it is unusual, the tax, what it was made from."""
     opening = ("--customer", "c-17", "--plan", "elite-100", "--terms", "smartfren-elite-2023")
     ready = ("--billing-day", "1", "--registration", "verified", "--at", "2023-03-01T10:00:00+07:00")
@@ -100,6 +102,29 @@ def test_a_bill_is_a_page_to_look_at(pulsa: Pulsa, tmp_path: Path) -> None:
     pdf = (tmp_path / "bill.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert re.findall(rb"/Count \d+", pdf) == [b"/Count 1"]
+    _must_take_its_place_whole(pulsa, tmp_path / "bill.html", monkeypatch)
+
+
+def _no_room(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _must_take_its_place_whole(pulsa: Pulsa, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over what is there, once there is room for all of it; through a link, and into a device."""
+    asked = ("bill", "show", f"{NUMBER}-1-B0002", "--now", "2023-05-02T00:00:00+07:00", "--html")
+    before = page.read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _no_room)
+        assert pulsa.complaint(*asked, str(page)).startswith(f"file-error: {page}: ")
+    assert page.read_bytes() == before
+    link = page.with_name("link.html")
+    link.symlink_to(page)
+    for place in (link, Path(os.devnull)):
+        pulsa.done(*asked, str(place))
+    assert link.is_symlink()
+    assert page.read_bytes() != before  # of another seller
+    assert Path(os.devnull).is_char_device()
+    assert list(page.parent.glob(".*.part")) == []
 
 
 @pytest.mark.clause("SE23-05")

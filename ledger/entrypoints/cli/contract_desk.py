@@ -117,8 +117,19 @@ def _put_page(
         if file is not None:
             must_be_apart_from_the_log(option, file, opened.settings)
             content = bill_pages.as_pdf(page) if file is pdf else bill_pages.as_html(page).encode()
-            file.write_bytes(content)
+            _put(file, content)
             say(f"{file}: bill {found.bill}, {rupiah(found.total)}, of which {rupiah(found.open)} are open")
+
+
+def _put(file: Path, content: bytes) -> None:
+    """A page in its place, over what is there; through a link, and where there is no file, such as /dev/stdout."""
+    from ledger.whole_files import written_whole
+
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        file.write_bytes(content)
+        return
+    with written_whole(file, over=True, mode=0o666) as page:
+        page.write(content)
 
 
 def _digest_at(opened: Opened, position: str) -> str:
