@@ -12,6 +12,7 @@ import pytest
 
 from ledger.errors import LedgerError
 from ledger.vault.vault import Vault
+from ledger.wiring.copy_keepers import KEEPERS
 from tests.entrypoints.pulsa import Pulsa
 from tests.entrypoints.vault_looked_after import (
     AT,
@@ -33,6 +34,15 @@ from tests.entrypoints.vault_looked_after import (
 @pytest.fixture
 def desk(tmp_path: Path) -> Pulsa:
     return looked_after(tmp_path)
+
+
+def test_each_keeper_of_copies_begins_a_line_of_its_own(desk: Pulsa) -> None:
+    """What does not fit stands further in."""
+    lines = desk.done("vault", "keepers", COLUMNS="60").splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line.partition(" (")[0] for line in lines if not line.startswith("    ")] == [
+        one.name for one in KEEPERS
+    ]
 
 
 def test_what_is_well_is_clean(desk: Pulsa) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from ledger.entrypoints.cli import shell
 from ledger.entrypoints.cli.options import must_be_wall_clocks, now_of, wall_clock
-from ledger.entrypoints.cli.output import AsJson, counted, say, say_folded, say_json
+from ledger.entrypoints.cli.output import AsJson, counted, folded_on, say, say_folded, say_json
 
 if TYPE_CHECKING:
     from ledger.store.kafka.deleting import Beginning
@@ -173,7 +173,8 @@ def keepers(as_json: AsJson = False) -> int:
         if as_json:
             say_json({"keeper": one.name, "way": one.way, "reached": one.reached})
         else:
-            say_folded(f"{one.name} ({one.way}): {one.reached}")
+            for line in folded_on(f"{one.name} ({one.way}): {one.reached}"):
+                say(line)
     return shell.DONE
 
 
