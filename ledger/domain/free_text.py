@@ -25,6 +25,14 @@ _GROUPED = re.compile(
     re.ASCII,
 )
 """An identity number as people part its digits."""
+_PARTED = re.compile(r"(?<![0-9])(?=([0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4})(?![0-9]))", re.ASCII)
+"""The same by signs of several kinds, and behind other digits: so may years and amounts stand side by side, too."""
+_FEWEST_SIGNS = 3
+"""That part such digits."""
+_OF_A_REGION = re.compile(
+    r"(?:1[1-9]|21|3[1-6]|5[1-3]|6[1-5]|7[1-6]|8[12]|9[1-7])(?:0[1-9]|[1-3][0-9]|7[1-9])", re.ASCII
+)
+"""A province, and a regency or a town of it: no year of this century, and no number with its country, begins so."""
 _OF_A_MACHINE = re.compile(r"(?<![0-9A-Fa-f])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{24,}(?![0-9A-Fa-f])", re.ASCII)
 """Ids and digests in hexadecimal, in which such digits come by chance."""
 _NO_DIGIT = re.compile(r"[^0-9]", re.ASCII)
@@ -61,7 +69,16 @@ def _holds_identity(text: str) -> bool:
 
 
 def _is_grouped(text: str) -> bool:
-    return any(_IDENTITY.fullmatch(_NO_DIGIT.sub("", found[0])) for found in _GROUPED.finditer(text))
+    if text.count(" ") + text.count(".") + text.count("-") < _FEWEST_SIGNS:
+        return False
+    return any(_is_identity(found[0]) for found in _GROUPED.finditer(text)) or any(
+        _OF_A_REGION.match(_NO_DIGIT.sub("", found[1])) and _is_identity(found[1])
+        for found in _PARTED.finditer(text)
+    )
+
+
+def _is_identity(parted: str) -> bool:
+    return _IDENTITY.fullmatch(_NO_DIGIT.sub("", parted)) is not None
 
 
 def tells_of_somebody(text: str) -> bool:
