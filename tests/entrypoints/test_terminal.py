@@ -20,7 +20,7 @@ from ledger.entrypoints.cli.local_times import told_at
 from ledger.entrypoints.cli.output import in_words
 from ledger.entrypoints.cli.tabulating import say_table
 from ledger.figures import rupiah
-from tests.entrypoints.pulsa import NUMBER, SP23, Pulsa, top_up, use
+from tests.entrypoints.pulsa import NUMBER, SP23, START, Pulsa, activate, issue, top_up, use
 
 NOW = ("--now", "2023-07-04T00:00:00+07:00")
 LATER = ("--as-of", "2030-01-20T13:00:00.123456+07:00", *NOW)
@@ -179,6 +179,19 @@ def test_rows_that_do_not_fit_are_told_in_words(
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "of 1-30" in line and "Rp 5.000" in line]
     assert max(map(len, said)) <= 40
+
+
+def test_a_fraction_of_a_second_moves_no_column_of_a_history(pulsa: Pulsa) -> None:
+    """Where there is no room beside it, what happened stands below."""
+    at = START.replace("10:00:00", "10:00:00.123456")
+    pulsa.done("ingest", pulsa.file("packs.jsonl", issue(at=at), activate(at=at), top_up(at=at)))
+    lines = pulsa.done("number", "history", NUMBER, *NOW, COLUMNS="80").splitlines()
+    assert lines[2:6] == [
+        "2023-07-03 10:00:00.123456",
+        "                    Starter pack issued               Rp 0 SP23-04 0:3",
+        "2023-07-03 10:00:00.123456 Activated              Rp 5.000 SP23-02 0:4",
+        "2023-07-03 10:00:00.123456 Credit topped up      Rp 15.000 SP23-16 0:5",
+    ]
 
 
 def test_what_is_the_same_on_every_row_is_said_once(told: Pulsa) -> None:

@@ -59,8 +59,14 @@ class HistoryTold:
 
         prepaid = isinstance(line, HistoryEvent) and event.account in self._prepaid
         held = rupiah(line.credit) if isinstance(line, HistoryEvent) and prepaid else ""
-        what = f"{self._at(event.effective_at)} {in_words(event.TOPIC):<{_WHAT}} {held:>{_HELD}}"
-        yield from _fitted(what, f"{event.clause or '':<{_CLAUSE}} {line.line.position or 'due'}")
+        at, words = self._at(event.effective_at), in_words(event.TOPIC)
+        if len(at) > _WHEN and len(at) + len(words) > _WHEN + _WHAT:  # no room beside a fraction of a second
+            yield at
+            at = " " * _WHEN
+        begins = f"{at} {words}".ljust(_WHEN + 1 + _WHAT)
+        yield from _fitted(
+            f"{begins} {held:>{_HELD}}", f"{event.clause or '':<{_CLAUSE}} {line.line.position or 'due'}"
+        )
         if isinstance(line, HistoryEvent) and prepaid and line.reserved:
             yield f"{_BELOW}of it {rupiah(line.reserved)} reserved"
         if not prepaid and (moved := moved_in_words(event)):
