@@ -12,6 +12,7 @@ from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_persons import (
     Disclose,
+    ErasePerson,
     GiveConsent,
     LiftPersonHold,
     RegisterCustomer,
@@ -211,6 +212,23 @@ def test_an_account_of_after_the_limit_ends_at_once_though_the_person_is_erased_
     assert (
         is_erased(registered) == noticed
     )  # the contract of after the limit is owed for, and known only to one
+
+
+@pytest.mark.clause("PM-05")
+def test_an_account_of_before_the_limit_ends_with_it_though_the_person_is_erased_already(
+    registered: Story,
+) -> None:
+    """Whoever is erased on a decision, within the limit, has withdrawn consent all the same."""
+    registered.given(WithdrawConsent, NOW, purpose="processing").given(ErasePerson, NOW)
+    assert is_erased(registered)
+    registered.given_active(since=NOW + HOUR, credit=rupiah(5000), customer=ID)
+    registered.given_active(since=NOW + HOUR, number=OTHER, customer="c-18")
+    registered.given(RequestRightsTransfer, NOW + HOUR, msisdn=OTHER, to_customer=ID)
+    registered.given(DecideRightsTransfer, NOW + HOUR, msisdn=OTHER)
+    for number in (NUMBER, OTHER):
+        registered.given(AdvanceTime, LIMIT + DAY, msisdn=number)
+        assert registered.state(LIMIT - 1, number=number) == "active"
+        assert registered.state(LIMIT, number=number) == "terminated"
 
 
 @pytest.mark.clause("PM-05")

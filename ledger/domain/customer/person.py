@@ -208,9 +208,9 @@ def _blocked(person: Person, event: ErasureBlocked) -> None:
 
 
 def _erased(person: Person, _: PersonErased) -> None:
-    """Nothing of the person is remembered but that there was one."""
+    """Nothing of the person is remembered but that there was one, and when accounts end."""
     person.fields, person.consents, person.holds = [], {}, []
-    person.request = person.erasure = person.erasure_request = person.ends_at = None
+    person.request = person.erasure = person.erasure_request = None
     person.erased = True
 
 

@@ -29,7 +29,7 @@ from ledger.domain.line.blocking import OF_DEBTS, block_on_return
 def decide_what_is_told(customer: Customer, command: Command) -> None:
     """What is told of him; what changes nothing, or is told of who was erased, comes to nothing.
 
-    But for this: an account that is given to who withdrew consent to processing ends at once, erased or not.
+    But for this: an account that is given to who withdrew consent to processing ends as his others, erased or not.
     """
     state = customer.state
     if state.person is not None and state.person.erased:
@@ -75,9 +75,9 @@ def decide_what_is_told(customer: Customer, command: Command) -> None:
 
 
 def _hear_after_erasure(customer: Customer, person: Person, command: Command) -> None:
-    """An account comes too late: it is not his, and is told so where processing had ended before the erasure."""
-    if isinstance(command, NoteAccount) and person.ended_at is not None:
-        customer.emit(AccountNoted, of=command.of, blocks=[], ends_at=person.ended_at)
+    """An account comes too late: it is not his, and is told when it ends where consent was withdrawn."""
+    if isinstance(command, NoteAccount) and person.accounts_end_at is not None:
+        customer.emit(AccountNoted, of=command.of, blocks=[], ends_at=person.accounts_end_at)
 
 
 def _consider_what_is_left_behind(customer: Customer, account: str) -> None:
