@@ -290,6 +290,7 @@ class Factory(library.SQLiteFactory):
 
     def __init__(self, env: Any) -> None:  # noqa: ANN401 - the library's mapping or Environment
         self.lock: WriterLock | None = None
+        self._recorder: ApplicationRecorder | None = None
         name = env.get(self.SQLITE_DBNAME)
         if name and env.get(self.WRITER_LOCK, "n") == "y":
             self.lock = WriterLock(name)
@@ -313,11 +314,12 @@ class Factory(library.SQLiteFactory):
             raise
 
     def application_recorder(self) -> ApplicationRecorder:
-        """The recorder of the log."""
-        recorder = super().application_recorder()
-        if self.lock is not None:
-            cast("Recorder", recorder).guard = self.lock.must_hold
-        return recorder
+        """The recorder of the log, which is looked through once, however often it is asked for."""
+        if self._recorder is None:
+            self._recorder = super().application_recorder()
+            if self.lock is not None:
+                cast("Recorder", self._recorder).guard = self.lock.must_hold
+        return self._recorder
 
     def close(self) -> None:
         """Closes the file and gives up the lock."""

@@ -254,21 +254,19 @@ def _ledger(settings: Settings) -> Ledger:
     _must_be_embedded(settings)
     environment = {"SQLITE_DBNAME": str(settings.log), "ORIGINATOR_ID_TYPE": "text", Factory.WRITER_LOCK: "y"}
     book = TermsBook(known_terms(settings))
-    _settle_clock(settings, environment)
-    return Ledger(book, factory_of(environment), ids=settings.ids_asked)
-
-
-def _settle_clock(settings: Settings, environment: dict[str, str]) -> None:
-    """Gives a new log its clock, and checks that of one that is there."""
-    from ledger.store.sqlite import Factory
-
-    factory = Factory(environment)
+    factory = factory_of(environment)
     try:
-        recorder = cast("Recorder", factory.application_recorder())
-        recorder.set_clock_mode(settings.clock)
-        mode = recorder.clock_mode()
-    finally:
+        _settle_clock(settings, cast("Recorder", factory.application_recorder()))
+    except BaseException:
         factory.close()
+        raise
+    return Ledger(book, factory, ids=settings.ids_asked)
+
+
+def _settle_clock(settings: Settings, recorder: Recorder) -> None:
+    """Gives a new log its clock, and checks that of one that is there."""
+    recorder.set_clock_mode(settings.clock)
+    mode = recorder.clock_mode()
     if settings.clock_is_stated and mode != settings.clock:
         raise ClockMismatch(f"{settings.log} was created {mode}, and {settings.clock} was asked for")
 

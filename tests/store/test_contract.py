@@ -120,3 +120,6 @@ class TestFactory(OnAFile, InfrastructureFactoryTestCase[Factory]):
 
     def tracking_recorder_subclass(self) -> type[TrackingRecorder]:
         return TrackingRecorderOfOurOwn
+
+    def test_the_recorder_of_a_log_is_one_however_often_it_is_asked_for(self) -> None:
+        assert self.factory.application_recorder() is self.factory.application_recorder()
