@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import event as told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.calendar import DAY, HOUR, NEVER
+from ledger.domain.calendar import DAY, HOUR
 from ledger.domain.commands import Command
 from ledger.domain.customer.commands import AdvanceCustomer
 from ledger.domain.customer.commands_of_breaches import AdvanceBreach, RecordBreach
@@ -338,15 +339,9 @@ def lived(
     return [[what_is_said(one) for one in happened if one.account == of] for of in (PERSON, "breach/b-1")]
 
 
-def but_for_limits_of_who_is_to_be_erased(lives: list[list[Any]]) -> list[list[Any]]:
-    """The erasure waits for whoever carries it out; what was asked before is breached where that is after its limit."""
-    begun = min((at_ for name, _, at_ in lives[0] if name == "ErasureAsked"), default=NEVER)
-    return [[one for one in life if one[0] != "LimitBreached" or one[2] <= begun] for life in lives]
-
-
 def what_is_said(event: Event) -> Any:
     """An event without when it was noticed: by time it is effective at its own instant, whoever looks."""
-    header = {"version", "recorded_at", "effective_at", "command_id", "command_digest", "actor"}
+    header = {"recorded_at", "effective_at", "command_id", "command_digest", "actor"}
     own = {name: value for name, value in vars(event).items() if name not in header}
     return event.name, own, event.effective_at if event.command_digest is None else None
 
@@ -363,17 +358,21 @@ def test_a_ticker_at_any_rhythm_changes_nothing(steps: Any, rhythm: str, first: 
     ticks = list(range(BEGIN + first, end, 365 * DAY))
     if rhythm == "often":
         ticks = [BEGIN + n * 3 * HOUR + d for n in range(26) for d in (-1, 0, 1) if n or d >= 0]
-    ticked, alone = lived(steps, ticks, held=held), lived(steps, [], held=held)
-    assert but_for_limits_of_who_is_to_be_erased(ticked) == but_for_limits_of_who_is_to_be_erased(alone)
+    assert lived(steps, ticks, held=held) == lived(steps, [], held=held)
 
 
-def test_a_limit_that_is_over_before_somebody_erases_the_person_is_breached() -> None:
-    steps: Any = [((WithdrawConsent, {"purpose": "processing"}), 0), ((RequestAccess, {}), 1)]
-    ticked, alone = lived(steps, [BEGIN + LIMIT])[0], lived(steps, [])[0]
-    (breached,) = [one for one in alone if one not in ticked]
-    assert (breached[0], breached[2]) == ("LimitBreached", BEGIN + LIMIT + 1)
-    assert [one for one in alone if one != breached] == ticked
-    assert ticked[-1][0] == "PersonErased"
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("later", [-1, 0, 1, HOUR])
+def test_a_request_is_breached_or_left_by_the_erasure_alike_whoever_looks(later: int, *, held: bool) -> None:
+    """Its limit comes while accounts are asked, where nobody has looked before: what they answer is heard first."""
+    steps: Any = [((WithdrawConsent, {"purpose": "processing"}), 0), ((RequestAccess, {}), max(later, 0))]
+    if later < 0:
+        steps = [((RequestAccess, {}), 0), ((WithdrawConsent, {"purpose": "processing"}), -later)]
+    ticked, alone = lived(steps, [BEGIN + LIMIT, BEGIN + LIMIT + 1], held=held), lived(steps, [], held=held)
+    assert alone == ticked
+    names = [name for name, *_ in alone[0]]
+    assert ("LimitBreached" in names) == (held or later <= 0)
+    assert ("PersonErased" in names) != held
 
 
 def test_every_second_of_a_limits_last_minutes_changes_nothing() -> None:

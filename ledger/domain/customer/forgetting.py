@@ -97,9 +97,13 @@ def due_of_person(state: CustomerState, book: TermsBook) -> int:
     person = state.person
     if person is None or person.erased:
         return NEVER
-    due = min(person.limit_at, NEVER if person.ends_at is None else person.ends_at)
     rules = book.of(PrivacyTerms, person.terms)
     erasure = person.erasure
+    due = NEVER if person.ends_at is None else person.ends_at
+    if (
+        erasure is None or not erasure.waiting
+    ):  # else the person may be gone with their answers, and the request too
+        due = min(due, person.limit_at)
     fields = _fields_due_at(state, rules)
     if erasure is None:
         last = kept_until(state, rules) if fields == NEVER else fields  # fields go before the person does
