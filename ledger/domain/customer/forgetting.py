@@ -100,9 +100,7 @@ def due_of_person(state: CustomerState, book: TermsBook) -> int:
     rules = book.of(PrivacyTerms, person.terms)
     erasure = person.erasure
     due = NEVER if person.ends_at is None else person.ends_at
-    if (
-        erasure is None or not erasure.waiting
-    ):  # else the person may be gone with their answers, and the request too
+    if erasure is None or not erasure.waiting:  # else the request may be gone with the accounts' answers
         due = min(due, person.limit_at)
     fields = _fields_due_at(state, rules)
     if erasure is None:
