@@ -169,7 +169,7 @@ class Explanation:
             return
         if number not in self._subjects:
             yield f"it fell due on a number that the command {self.entry.command_id} has nothing to do with"
-        if self._own_are_due and number == self.entry.subject:
+        if self._own_are_due and number == self.entry.subject and not self._carried_out:  # its own come first
             yield from self._counts(ordinal)
 
     def _policy(self, event: Event) -> Iterator[str]:

@@ -60,9 +60,12 @@ def test_a_log_with_erasures_is_whole_and_the_same_when_it_is_decided_again(tell
     story.given(RegisterCustomer, NOW + 2 * DAY, customer=other, fields=["name"])
     story.given_contract(NOW + 2 * DAY, msisdn=THIRD, customer=SECOND)
     story.given(WithdrawConsent, NOW + 2 * DAY, customer=other, purpose="processing")
-    story.given(AdvanceCustomer, NOW + 2 * DAY + 80 * HOUR, customer=other)
     story.given(RecordBreach, NOW + 6 * DAY, discovered_at=NOW + 6 * DAY).given(NotifyBreach, NOW + 6 * DAY)
     story.given(AdvanceBreach, NOW + 12 * DAY)
+    story.given(AdvanceCustomer, NOW + 100 * DAY, customer=other)
+    assert "OthersBlocked" in [one.name for one in story.new], (
+        "the end is told, and so are debts of since then"
+    )
     assert [one.account for one in story.events() if isinstance(one, PersonErased)] == [PERSON]
     clean(story)
 
