@@ -98,6 +98,24 @@ def test_who_has_agreed_takes_no_dispute_and_gives_the_number_to_nobody_who_is_f
     story.when(ReclaimNumber, NOW + 1, customer=ID).refused("erased")
 
 
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_number_goes_back_to_nobody_whose_account_settles_in_the_same_breath(
+    registered: Story, *, noticed: bool
+) -> None:
+    """Or somebody who is erased would have a number that lives."""
+    opened = at("2024-03-10T10:00:00+07:00")
+    registered.given_contract(opened, customer=ID)
+    registered.given(Terminate, opened + DAY, ground="1", reference="r", since=None)
+    owed = registered.contract().owed
+    registered.given(ReceivePayment, opened + DAY + 1, reference="p1", amount=owed, method="cash")
+    registered.given(ErasePerson, opened + 2 * DAY)
+    assert reasons(registered) == [(FIRST, "not-settled")]
+    if noticed:
+        registered.given(AdvanceTime, opened + 300 * DAY)
+    assert registered.when(ReclaimNumber, opened + 300 * DAY, customer=ID).outcome.code == "erased"
+    assert is_erased(registered)
+
+
 def test_who_had_agreed_is_free_again_where_another_objects(registered: Story) -> None:
     ended(registered, NUMBER)
     registered.given_active(since=NOW, number=OTHER, customer=ID)

@@ -69,6 +69,18 @@ def must_not_be_erased(line: Line, account: Account) -> None:
         raise Erased
 
 
+def must_be_reclaimable(line: Line, account: Account) -> None:
+    """Raises Erased where the number goes back to nobody: its last holder is forgotten, or processed no more.
+
+    Also where the account objected and time has taken away why: the holder may be gone in the same breath.
+    """
+    must_not_be_erased(line, account)
+    asked = account.erasure
+    objects_no_more = asked is not None and asked.objections and not objections_of(account)
+    if objects_no_more or has_ended_for_holder(line, account):
+        raise Erased
+
+
 def has_ended_for_holder(line: Line, account: Account) -> bool:
     """Whether processing has ended for the account's holder, who withdrew consent to it."""
     return account.ending is not None and account.ending.at <= line.cause.at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.domain.line.erasing import has_ended_for_holder, must_not_be_erased
+from ledger.domain.line.erasing import must_be_reclaimable
 from ledger.domain.line.line import Line
 from ledger.domain.line.number import ASSIGNED
 from ledger.domain.money import CASH, FEES, IDR, format_amount, transfer
@@ -13,7 +13,6 @@ from ledger.domain.refusals import (
     AboveMaximum,
     ApprovalRequired,
     BelowMinimum,
-    Erased,
     NotEligible,
     NumberNotAvailable,
 )
@@ -26,9 +25,7 @@ def reclaim_number(line: Line, command: ReclaimNumber) -> None:
     if line.number.holder is None or line.number.holder != command.customer:
         raise NotEligible("only its last holder may ask for it")
     if line.account is not None:
-        must_not_be_erased(line, line.account)
-        if has_ended_for_holder(line, line.account):
-            raise Erased
+        must_be_reclaimable(line, line.account)
     if command.decision != "approved":
         raise ApprovalRequired("the operator did not agree")
     rule = line.book.of(PrepaidTerms, command.terms).reclaim
