@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from ledger.errors import LogLinked, LogLocked, LogUnreadable, WriterFenced
@@ -66,7 +67,8 @@ class WriterLock:
             self.release()
             raise
         os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        with suppress(OSError):  # no room: nobody is told who holds it, and what is full says so itself
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
     def take_file(self) -> None:
         """Locks the file itself, if it is there and is not locked yet. Raises like `acquire`."""

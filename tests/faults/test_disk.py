@@ -242,3 +242,14 @@ def test_who_may_only_read_the_log_is_answered_and_leaves_nothing_beside_it(tmp_
     finally:
         folder.chmod(0o700)
     assert found.stdout == _pulsa(log, *then).stdout
+
+
+def test_a_log_for_which_there_is_no_room_at_all_says_what_is_full(tmp_path: Path, small_disk: Path) -> None:
+    """Not even for the note of who holds its lock."""
+    commands = _file(tmp_path, 1)
+    _fill(small_disk, but=0)
+    for _ in range(2):
+        _one_line_with("log-full", _pulsa(small_disk / "pulsa.db", "ingest", str(commands)))
+    (small_disk / "filled").unlink()
+    assert _pulsa(small_disk / "pulsa.db", "ingest", str(commands)).returncode == 0
+    assert verify(small_disk / "pulsa.db").clean
