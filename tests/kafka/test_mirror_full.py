@@ -15,7 +15,7 @@ from ledger.application.outcomes import Outcome
 from ledger.errors import MirrorFull
 from ledger.wiring.mirrors import Followed
 from tests.kafka.conftest import NewLog
-from tests.kafka.running import connected, writing
+from tests.kafka.running import connected, started, writing
 from tests.kafka.seen import embedded, in_file, population, seen
 from tests.waiting import PATIENCE, until
 
@@ -29,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no file system of its own can be mounted here (that takes root)")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)  # files that were locked are kept open
 
 
 def fill(file: Path) -> None:
@@ -61,7 +61,13 @@ def test_a_writer_waits_for_room_and_goes_on(new_log: NewLog, small_disk: Path, 
         asking.join(PATIENCE)
         assert not asking.is_alive()
         # What found no room may have been answered all the same: only this asks for a mirror that is whole again.
-        outcomes += client.execute(commands[250:])
+        outcomes += client.execute(commands[250:300])
+    fill(small_disk / "filler")
+    with capture_logs() as said, started(settings) as (writer, *_), connected(settings) as client:
+        until(lambda: any(line.get("code") == MirrorFull.code for line in said), lambda: said)
+        (small_disk / "filler").unlink()
+        until(lambda: writer.serving)
+        outcomes += client.execute(commands[300:])
     assert outcomes == embedded(tmp_path / "whole.db", commands)
     assert seen(settings).accounts == in_file(tmp_path / "whole.db") == in_file(settings.mirror(0))
 
