@@ -20,8 +20,6 @@ _FAILED = 2
 """The exit code of a verb that could not go on."""
 STARTING = frozenset({"log-unreachable", "commit-uncertain", "registry-unreachable", "registry-mismatch"})
 """Why a process may end that has not come to serve: what it needs did not answer, or is not to be believed."""
-_NO_ROOM = "file-error: No space left on device"
-"""Nor can one whose disk is full; one that has started waits for room."""
 
 
 class End(NamedTuple):
@@ -94,7 +92,7 @@ class Kept:
         end = End(exit_code, code, line, self.has_served)
         self.ends[code] += 1
         self._is_noted = True
-        may_end = (code in STARTING or _NO_ROOM in line) and not end.had_served
+        may_end = code in STARTING and not end.had_served
         if exit_code != _FAILED or not (may_end or (self._was_misled and code == "registry-mismatch")):
             self.wrong.append(end)
 
