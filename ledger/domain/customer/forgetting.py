@@ -157,7 +157,7 @@ def consider(customer: Customer, *, due_at: int | None = None) -> None:
         return
     at = customer.cause.at if due_at is None else due_at
     own = _own_objections(customer, at)
-    accounts = [*state.accounts, *state.former]
+    accounts = state.known
     asked = [] if own else erasure.unasked(accounts)
     if not own and not asked and not erasure.objections:
         asked = list(erasure.free)
